@@ -1,0 +1,56 @@
+# The same commands by hand and in CI. Needs python3 (3.11 or newer), make and git; everything else comes into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+TYPED := otelq otelq_redis otelq_nats $(wildcard examples) tests
+LINTED := $(TYPED) $(wildcard benchmarks) $(wildcard scripts)
+
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check format bench pins clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## /\1 - /p' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv with the project and all its tools
+
+$(STAMP): requirements-dev.txt pyproject.toml scripts/check_python.py
+	@$(PYTHON) scripts/check_python.py
+	@echo "Making $(VENV); this takes about a minute."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP) ## run an order workflow on SQLite and show its trace
+	@$(BIN)/otelq demo
+
+test: $(STAMP) ## run the tests
+	@$(BIN)/pytest
+
+check: $(STAMP) ## format, lint, types and layers
+	$(BIN)/ruff format --check $(LINTED)
+	$(BIN)/ruff check $(LINTED)
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## format the code and apply the safe fixes
+	@$(BIN)/ruff check --fix-only $(LINTED)
+	@$(BIN)/ruff format $(LINTED)
+
+bench: $(STAMP) ## measure; prints figures, asserts nothing
+	@$(BIN)/python -m benchmarks
+
+pins: $(STAMP) ## resolve requirements-dev.txt anew
+	@$(PYTHON) -m venv build/pins
+	@build/pins/bin/python -m pip --disable-pip-version-check --quiet install uv
+	@build/pins/bin/uv pip compile pyproject.toml --group dev --all-extras --universal --python-version 3.11 \
+		--upgrade --generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make pins" \
+		--quiet --output-file requirements-dev.txt
+
+clean: ## remove everything that make made
+	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
