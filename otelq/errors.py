@@ -1,0 +1,105 @@
+"""
+Every error that otelq raises, in one tree.
+
+::
+
+    OtelqError
+    ├── InvalidArgument        also a ValueError; names the argument and the fix; nothing was written
+    ├── NotFound               no such chain or job
+    ├── AlreadyExists          a chain with this id exists
+    ├── JobAlreadyClosed       the job that should be closed is closed; nothing was written
+    ├── JobTypeMismatch        the open job is of another type; nothing was written
+    ├── StillReferenced        a chain outside the set waits for, or was fed by, what should be deleted
+    ├── LeaseLost              another worker holds the job, or it was closed meanwhile
+    ├── ChainFailed            the awaited chain ended failed
+    ├── ChainCancelled         the awaited chain was cancelled
+    ├── UndecodablePayload     a stored payload does not fit the type that should read it
+    ├── WrongLoop              a client used outside the process and event loop that opened it
+    ├── Refused                the database refused the values themselves; trying again is pointless
+    └── Unavailable            the database cannot be reached, or is too busy; trying again may help
+
+Waiting too long raises the built-in ``TimeoutError``. Errors of drivers are translated where a driver is
+called, and stay reachable as ``__cause__``.
+"""
+
+from __future__ import annotations
+
+
+class OtelqError(Exception):
+    """The root of all errors that otelq raises."""
+
+
+class InvalidArgument(OtelqError, ValueError):
+    """
+    An argument that cannot be used; raised before anything is written.
+
+    ``argument`` is its name as the caller wrote it.
+    """
+
+    def __init__(self, argument: str, problem: str) -> None:
+        super().__init__(f"{argument}: {problem}")
+        self.argument = argument
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[InvalidArgument], tuple[str, str]]:
+        return type(self), (self.argument, self.problem)
+
+
+class NotFound(OtelqError, LookupError):
+    """There is no chain or job with this id."""
+
+
+class AlreadyExists(OtelqError):
+    """A chain with the id that the caller supplied exists; nothing was written for it."""
+
+
+class JobAlreadyClosed(OtelqError):
+    """The job that the caller meant to close is closed already; nothing was written."""
+
+
+class JobTypeMismatch(OtelqError):
+    """The chain's open job is of another type than the caller named; nothing was written."""
+
+
+class StillReferenced(OtelqError):
+    """A chain outside the given set names one of them as its blocker; nothing was deleted."""
+
+
+class LeaseLost(OtelqError):
+    """The lease under which a worker acts is no longer the job's current one."""
+
+
+class ChainFailed(OtelqError):
+    """
+    The awaited chain ended ``failed``.
+
+    ``chain_id`` is the chain; ``reason`` is the stored error text of the job that failed.
+    """
+
+    def __init__(self, chain_id: str, reason: str) -> None:
+        super().__init__(f"chain {chain_id} failed: {reason}")
+        self.chain_id = chain_id
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[ChainFailed], tuple[str, str]]:
+        return type(self), (self.chain_id, self.reason)
+
+
+class ChainCancelled(OtelqError):
+    """The awaited chain ended ``cancelled``."""
+
+
+class UndecodablePayload(OtelqError):
+    """A stored payload does not fit the type that should read it."""
+
+
+class WrongLoop(OtelqError, RuntimeError):
+    """A client was used before it was opened, after a fork, or from another event loop."""
+
+
+class Refused(OtelqError):
+    """The database refused the values of a write; a retry would be refused again."""
+
+
+class Unavailable(OtelqError):
+    """The database cannot be reached or gave the work up (a conflict, a time limit); a retry may succeed."""

@@ -1,0 +1,1 @@
+"""Jobs kept in this process: for tests, and for what may be lost with it."""

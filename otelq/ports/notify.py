@@ -1,0 +1,58 @@
+"""
+The notify port: hints that make things quicker and may be lost, doubled or late.
+
+Nothing depends on a hint: polling alone is correct. Hints carry names and ids only, never payloads.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class HintKind(StrEnum):
+    """What a hint is about."""
+
+    DUE = "due"
+    """A job of type ``subject`` is due in ``delay`` seconds."""
+    CLOSED = "closed"
+    """The chain ``subject`` is closed."""
+    REVOKED = "revoked"
+    """The lease on the open job of chain ``subject`` was ended by request."""
+
+
+class Hint(Struct, frozen=True, gc=False):
+    """One hint; ``subject`` is a job type or a chain id."""
+
+    kind: HintKind
+    subject: str
+    delay: float = 0.0
+
+
+class NotifyAdapter(ABC):
+    """Passes hints between the clients of one store."""
+
+    name: str
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Connect; hints published before are not delivered."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Stop delivering. Closing twice is fine."""
+
+    @abstractmethod
+    def publish(self, hints: Sequence[Hint]) -> None:
+        """Hand over hints without waiting. Never raises: what cannot be sent is dropped and logged once."""
+
+    @abstractmethod
+    def subscribe(self, receive: Callable[[Hint], None]) -> Callable[[], None]:
+        """
+        Call ``receive`` on the event loop for every hint, those of this process included.
+
+        Returns what ends the subscription. A receiver that raises harms no other.
+        """

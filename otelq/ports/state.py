@@ -1,0 +1,306 @@
+"""
+The state port: everything that a database must do for otelq.
+
+Rules for every verb:
+
+- Verbs take and return sequences; one is a batch of one. Where a batch has items that can fail each for itself, the
+  result says so item by item; one bad item never harms its neighbours.
+- A verb that changes state returns the transitions it made, in the order made. Nothing is returned that was not
+  written by the statement (and, without ``tx``, committed).
+- ``now`` moves the database's clock for tests; production passes nothing and gets ``statement_timestamp()``. All
+  times returned have a zone (UTC).
+- With ``tx`` the verb writes in that transaction and commits nothing. Without, it is a transaction of its own, and
+  conflicts (deadlock, serialisation) are retried inside the adapter.
+- Errors: ``Unavailable`` when trying again may help (no connection, conflict, time limit), ``Refused`` when the
+  database refuses the values, ``NotFound`` and its siblings where a verb says so. No driver error leaves an adapter.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from ..model import (
+    AttemptRecord,
+    ChainOutcome,
+    ChainRecord,
+    Claimed,
+    Closure,
+    Created,
+    JobQuery,
+    JobRecord,
+    NewJob,
+    Page,
+    ReapRule,
+    Renewal,
+    Settled,
+    Settlement,
+    Transition,
+    Verdict,
+    Wanted,
+)
+
+
+class Ending(Enum):
+    """How a transaction ended, as far as the adapter can tell."""
+
+    COMMITTED = "committed"
+    ROLLED_BACK = "rolled back"
+    UNKNOWN = "unknown"
+    """The connection died around the commit: look the ids up."""
+
+
+class Transaction(ABC):
+    """A transaction to write in: the adapter's own, or the caller's, joined."""
+
+    @property
+    @abstractmethod
+    def handle(self) -> Any:
+        """What the user works with: the driver's connection or session."""
+
+    @property
+    @abstractmethod
+    def active(self) -> bool:
+        """Whether the transaction is still open."""
+
+    @abstractmethod
+    def watch(self, ended: Callable[[Ending], None]) -> bool:
+        """
+        Call ``ended`` once, when the end of what was written so far is known; savepoints count.
+
+        Returns False, and never calls, where the driver does not say: then the caller waits until ``active`` is
+        false (or is told otherwise) and looks the ids up with ``present``.
+        """
+
+
+class StateAdapter(ABC):
+    """Stores jobs. One instance belongs to one event loop; it may hold several connections."""
+
+    name: str
+    """What it is, for telemetry: ``memory``, ``sqlite`` or ``postgresql``."""
+
+    # Life
+
+    @abstractmethod
+    async def open(self, *, migrate: bool = True) -> None:
+        """
+        Connect and, if asked, bring the schema up to date under a lock that other processes respect.
+
+        Raises:
+            Unavailable: no connection within the connect timeout; the text shows host and database, no password.
+            OtelqError: the schema is missing or too old and ``migrate`` is False.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of everything the adapter opened itself. Closing twice is fine."""
+
+    @abstractmethod
+    def sibling(self) -> StateAdapter | None:
+        """
+        An unopened adapter for the same store, for another event loop, that needs one connection only.
+
+        None where the store cannot be reached twice (memory, a pool without a URL).
+        """
+
+    # Transactions
+
+    @abstractmethod
+    def begin(self, kind: type | None = None) -> AbstractAsyncContextManager[Transaction]:
+        """
+        A transaction of the adapter's own: committed on a clean exit, else rolled back.
+
+        ``kind`` is the type of handle wanted; None is the adapter's usual one.
+
+        Raises:
+            InvalidArgument: this adapter has no such handle.
+            Unavailable: the commit failed, or its result is not known.
+        """
+
+    @abstractmethod
+    def join(self, tx: object) -> Transaction:
+        """
+        The caller's open transaction (or one's own handle given back) as a ``Transaction``.
+
+        Raises:
+            InvalidArgument: not a kind this adapter knows, no transaction is open, or another database.
+        """
+
+    @abstractmethod
+    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool]:
+        """
+        Whether each transition is visible, committed, to a connection of the adapter's own.
+
+        Good for the verbs that callers use in their own transactions: create, complete and continue (also
+        externally), trigger, cancel, delete.
+        """
+
+    # The client's verbs
+
+    @abstractmethod
+    async def create(
+        self, jobs: Sequence[NewJob], *, tx: Transaction | None = None, again: bool = False, now: datetime | None = None
+    ) -> tuple[Sequence[Created], Sequence[Transition]]:
+        """
+        Start chains, in the order given.
+
+        A chain whose blockers have all completed is due at once; one with a failed or cancelled blocker is created
+        and fails in the same commit. ``again`` says that the very same call was sent before and its reply was
+        lost: a chain found under its id with the same type and input is then this call's own work and is returned
+        with its transitions, not as ``exists``.
+
+        Raises:
+            NotFound: a blocker does not exist; nothing is written.
+        """
+
+    @abstractmethod
+    async def finish(
+        self, closures: Sequence[Closure], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        """
+        Close open jobs without a worker, whatever their open status; a running worker is fenced off.
+
+        All or nothing.
+
+        Raises:
+            NotFound: no such chain.
+            JobAlreadyClosed: the chain is closed, or the job of type ``step`` is closed and a later one is open.
+            JobTypeMismatch: the open job is of another type and no earlier job of the chain is of type ``step``.
+        """
+
+    @abstractmethod
+    async def trigger(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        """
+        Make scheduled jobs due now. All or nothing; a job that is due already stays as it is, without a transition.
+
+        Raises:
+            NotFound: no such chain.
+            JobAlreadyClosed: a chain is closed.
+            InvalidArgument: a job is blocked or running.
+        """
+
+    @abstractmethod
+    async def cancel(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        """
+        Close open chains as cancelled; a running worker is fenced off. All or nothing.
+
+        Chains that wait for one of them fail (``fail_by_blocker``), as for a failed blocker.
+
+        Raises:
+            NotFound: no such chain.
+            JobAlreadyClosed: a chain is closed.
+        """
+
+    @abstractmethod
+    async def delete(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        """
+        Remove chains with all their history. All or nothing.
+
+        Raises:
+            NotFound: no such chain.
+            StillReferenced: a chain outside the set has one of them as a blocker.
+        """
+
+    # The worker's verbs
+
+    @abstractmethod
+    async def claim(
+        self, wanted: Sequence[Wanted], *, worker: str, token: int, suspect: bool = True, now: datetime | None = None
+    ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
+        """
+        Lease jobs that are due, each arm up to its limit, in the order (priority, run_at, chain_id) per type.
+
+        ``token`` is a fresh random number of 63 bits. A suspect (``crashes`` over 0) is claimed only if ``suspect``
+        is true, at most one a call, besides the limits of its arm. No row is locked that is not claimed, and rows
+        that somebody else has locked are passed over.
+        """
+
+    @abstractmethod
+    async def disown(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
+        """Release the jobs of a claim whose reply was lost; none was started, so the attempts are given back."""
+
+    @abstractmethod
+    async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[Verdict]:
+        """
+        Extend leases from now, never past the deadline; one verdict each, never waiting for a lock.
+
+        A lease that ran out but that nobody reaped yet is extended. A lease at its deadline is ``LOST``.
+        """
+
+    @abstractmethod
+    async def settle(
+        self, settlements: Sequence[Settlement], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Settled:
+        """
+        Close, move on, or give back leased jobs, each only under its current token.
+
+        Closing a chain frees its dedup key and, in the same commit, unblocks or fails the chains that wait for it
+        (those beyond the first 1,000 of a batch: soon after, by ``mop_up``). Repeating a call whose reply was lost
+        gives ``DONE`` again, with the same transitions. Rows locked by others are ``BUSY``; with ``tx`` the call
+        waits for them instead.
+
+        Raises:
+            Refused: the database refuses some value of the batch; nothing of the batch is written.
+        """
+
+    @abstractmethod
+    async def reap(
+        self,
+        rules: Sequence[ReapRule],
+        *,
+        spare: Collection[int] = (),
+        limit: int = 1000,
+        now: datetime | None = None,
+    ) -> Sequence[Transition]:
+        """
+        Take back jobs whose lease ran out; each counts a crash.
+
+        A job whose attempts or crashes are spent fails; the others become due after ``delay``. Leases whose token is
+        in ``spare`` are left alone. Locked rows are passed over.
+        """
+
+    @abstractmethod
+    async def mop_up(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
+        """Work off a bounded part of what closing chains left behind: waiting dependents beyond the first 1,000."""
+
+    @abstractmethod
+    async def next_due(self, types: Sequence[str], *, now: datetime | None = None) -> float | None:
+        """Seconds until the earliest job of these types is due (0: now); None if none waits."""
+
+    # Questions
+
+    @abstractmethod
+    async def outcomes(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None
+    ) -> Mapping[str, ChainOutcome]:
+        """How chains stand; a chain that does not exist is left out."""
+
+    @abstractmethod
+    async def blocker_outputs(self, chain_ids: Sequence[str]) -> Mapping[str, Sequence[ChainOutcome]]:
+        """For each chain, how its blockers stand, in the order given at the start."""
+
+    @abstractmethod
+    async def jobs(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[JobRecord]:
+        """Jobs, newest chain first, within a chain first to last."""
+
+    @abstractmethod
+    async def chains(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[ChainRecord]:
+        """Chains by type (of their first job) and status (of their tail), newest first."""
+
+    @abstractmethod
+    async def attempts(self, chain_id: str, position: int) -> Sequence[AttemptRecord]:
+        """The finished attempts of one job, first to last."""
+
+    @abstractmethod
+    async def truncate_all(self) -> None:
+        """Remove everything but the schema. For tests."""
