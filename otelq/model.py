@@ -325,9 +325,10 @@ class ReapRule(Struct, frozen=True, kw_only=True):
 
 
 class ChainOutcome(Struct, frozen=True, kw_only=True):
-    """How a chain stands, for somebody who waits for it."""
+    """How a chain stands, for somebody who waits for it. ``type`` is the chain's: that of its first job."""
 
     chain_id: str
+    type: str
     status: Status
     """The tail's status."""
     output: str | None = None
