@@ -11,6 +11,6 @@ if sys.version_info < (3, 11):  # noqa: UP036  an older Python must reach the me
 missing = [module for module in ("venv", "ensurepip") if find_spec(module) is None]
 if missing:
     sys.exit(
-        f"This Python lacks {' and '.join(missing)} and cannot make a virtual environment. On Debian and Ubuntu: "
-        "apt install python3-venv. Or name another Python: make setup PYTHON=/path/to/python3"
+        f"This Python lacks {' and '.join(missing)} and cannot make a virtual environment. "
+        "On Debian and Ubuntu: apt install python3-venv. Or name another: make setup PYTHON=/path/to/python3"
     )

@@ -1,0 +1,115 @@
+"""The matrix of backends, and how hostile the test run is.
+
+`backend` is the URL of a fresh, empty database, once per backend. To choose among them:
+
+    @pytest.mark.parametrize("backend", ["sqlite", "postgres18"], indirect=True)
+
+In CI a backend that is missing is an error; elsewhere its tests are skipped and say why.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import hypothesis
+import pytest
+
+from . import servers
+from .servers import PostgresServer
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+# PostgreSQL 15 joins where it is asked for: by a DSN, or by any other value for the one of the machine.
+POSTGRES = {"postgres18": 18, "postgres16": 16}
+if os.environ.get("OTELQ_TEST_POSTGRES_15"):
+    POSTGRES["postgres15"] = 15
+BACKENDS = ["memory", "sqlite", *POSTGRES]
+
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
+hypothesis.settings.load_profile("ci" if IN_CI else "local")
+
+
+class StartServer(Protocol):
+    def __call__(self, version: int) -> PostgresServer: ...
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[StartServer]:
+    """Start, or hand out again, the one server of a version that this run shares.
+
+    Never stop it; take a fresh database. A test that stops a server starts one for itself,
+    with `servers.postgres(18, durable=True)`.
+    """
+    with ExitStack() as running:
+        started: dict[int, PostgresServer] = {}
+
+        def start(version: int) -> PostgresServer:
+            if version not in started:
+                try:
+                    started[version] = running.enter_context(servers.postgres(version))
+                except servers.ServerMissing as missing:
+                    if IN_CI:
+                        raise
+                    pytest.skip(str(missing))
+            return started[version]
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def postgres18(postgres_server: StartServer) -> PostgresServer:
+    """The shared PostgreSQL 18."""
+    return postgres_server(18)
+
+
+@pytest.fixture(scope="session")
+def postgres16(postgres_server: StartServer) -> PostgresServer:
+    """The shared PostgreSQL 16."""
+    return postgres_server(16)
+
+
+@pytest.fixture(params=POSTGRES)
+def postgres_url(request: pytest.FixtureRequest, postgres_server: StartServer) -> Iterator[str]:
+    """The URL of a fresh, empty PostgreSQL database, once per version."""
+    server = postgres_server(POSTGRES[request.param])
+    url = server.create_database()
+    yield url
+    server.drop_database(url)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of a SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path}/otelq.db"
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest, postgres_server: StartServer, tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh, empty database, once per backend."""
+    match request.param:
+        case "memory":
+            yield "memory://"
+        case "sqlite":
+            yield f"sqlite:///{tmp_path}/otelq.db"
+        case name:
+            server = postgres_server(POSTGRES[name])
+            url = server.create_database()
+            yield url
+            server.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[[Callable[[], bool]], None]:
+    """Wait for a condition outside this process; the test's own timeout bounds the wait."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        while not condition():
+            time.sleep(0.01)
+
+    return wait

@@ -1,0 +1,61 @@
+"""The contracts in pyproject.toml hold, and each is seen to break where a wrong import is planted."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .tree import PACKAGES, ROOT
+
+PLANTS = [
+    ("otelq/model.py", "from .errors import OtelqError", "Seven floors"),
+    ("otelq/client/planted.py", "from ..worker import Worker", "Seven floors"),
+    ("otelq/sqlite/planted.py", "from ..postgres import adapter", "Seven floors"),
+    ("otelq/unplaced.py", "import os", "Seven floors"),
+    ("otelq/worker/planted.py", "from otelq import Client", "root is never imported"),
+    ("otelq/model.py", "import asyncio", "no event loop"),
+    ("otelq/ports/planted.py", "import asyncpg", "no event loop"),
+    ("otelq/schedule.py", "import random", "no clock"),
+    ("otelq/worker/planted.py", "import opentelemetry.trace", "Only telemetry"),
+    ("otelq/postgres/planted.py", "from ..telemetry import spans", "Adapters see"),
+    ("otelq/memory/planted.py", "from ..codec import encode", "Adapters see"),
+    ("otelq/testing/planted.py", "import asyncpg", "asyncpg, psycopg"),
+    ("otelq/memory/planted.py", "import aiosqlite", "aiosqlite belongs"),
+    ("otelq_redis/planted.py", "import otelq.client", "Satellites see"),
+    ("otelq_nats/planted.py", "import otelq", "Satellites see"),
+    ("otelq/cli/planted.py", "import otelq_redis", "house does not know"),
+    ("otelq_nats/planted.py", "import otelq_redis", "Satellites are independent"),
+]
+
+
+def broken_contracts(tree: Path) -> list[str]:
+    """The names of the contracts that the tree breaks."""
+    linter = Path(sys.executable).with_name("lint-imports")
+    finished = subprocess.run(
+        [linter, "--no-cache"], cwd=tree, capture_output=True, text=True, check=False, env={"COLUMNS": "300"}
+    )
+    assert "Contracts: " in finished.stdout, finished.stdout + finished.stderr
+    lines = finished.stdout.splitlines()
+    return [line.removesuffix(" BROKEN") for line in lines if " BROKEN" in line]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of the packages that a test may spoil."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_the_house_keeps_its_contracts(tree: Path) -> None:
+    assert broken_contracts(tree) == []
+
+
+@pytest.mark.parametrize("path, line, contract", PLANTS)
+def test_a_planted_import_breaks_its_contract(tree: Path, path: str, line: str, contract: str) -> None:
+    with (tree / path).open("a") as file:
+        file.write(f"\n{line}\n")
+    assert any(contract in name for name in broken_contracts(tree))

@@ -1,0 +1,38 @@
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from .tree import PACKAGES, ROOT
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The names of the files in a freshly built wheel."""
+    target = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(target), str(ROOT)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout + built.stderr
+    (archive,) = target.iterdir()
+    return set(zipfile.ZipFile(archive).namelist())
+
+
+def sources(pattern: str) -> set[str]:
+    return {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in Path(ROOT, package).rglob(pattern)
+    }
+
+
+@pytest.mark.parametrize("pattern", ["*.py", "*.sql", "py.typed"])
+def test_the_wheel_holds_every_source_file(wheel: set[str], pattern: str) -> None:
+    expected = sources(pattern)
+    assert expected
+    assert expected <= wheel
+
+
+def test_the_wheel_holds_the_three_packages_and_nothing_else(wheel: set[str]) -> None:
+    assert {name.split("/")[0] for name in wheel} == {*PACKAGES, "otelq-0.1.0.dist-info"}
