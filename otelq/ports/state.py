@@ -146,9 +146,9 @@ class StateAdapter(ABC):
         self, jobs: Sequence[NewJob], *, tx: Transaction | None = None, again: bool = False, now: datetime | None = None
     ) -> tuple[Sequence[Created], Sequence[Transition]]:
         """
-        Start chains, in the order given.
+        Start chains, in the order given; a blocker may be a chain that stands earlier in the batch.
 
-        A chain whose blockers have all completed is due at once; one with a failed or cancelled blocker is created
+        The first job of a chain has position 0. A chain whose blockers have all completed is due at once; one with a failed or cancelled blocker is created
         and fails in the same commit. ``again`` says that the very same call was sent before and its reply was
         lost: a chain found under its id with the same type and input is then this call's own work and is returned
         with its transitions, not as ``exists``.
@@ -192,7 +192,7 @@ class StateAdapter(ABC):
         """
         Close open chains as cancelled; a running worker is fenced off. All or nothing.
 
-        Chains that wait for one of them fail (``fail_by_blocker``), as for a failed blocker.
+        Other chains that wait for one of them fail (``fail_by_blocker``), as for a failed blocker.
 
         Raises:
             NotFound: no such chain.
@@ -204,7 +204,7 @@ class StateAdapter(ABC):
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
         """
-        Remove chains with all their history. All or nothing.
+        Remove chains, open or closed, with all their history. All or nothing; one transition for each job.
 
         Raises:
             NotFound: no such chain.
@@ -221,7 +221,7 @@ class StateAdapter(ABC):
         Lease jobs that are due, each arm up to its limit, in the order (priority, run_at, chain_id) per type.
 
         ``token`` is a fresh random number of 63 bits. A suspect (``crashes`` over 0) is claimed only if ``suspect``
-        is true, at most one a call, besides the limits of its arm. No row is locked that is not claimed, and rows
+        is true, at most one a call, and counts towards the limit of its arm. No row is locked that is not claimed, and rows
         that somebody else has locked are passed over.
         """
 
