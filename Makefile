@@ -9,6 +9,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TYPED := otelq otelq_redis otelq_nats $(wildcard examples) tests
 LINTED := $(TYPED) $(wildcard benchmarks) $(wildcard scripts)
 
+# The version is pinned; asking whether there is a newer one only costs a request.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test check format bench pins clean
 
