@@ -6,8 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-TYPED := otelq otelq_redis otelq_nats $(wildcard examples) tests
-LINTED := $(TYPED) $(wildcard benchmarks) $(wildcard scripts)
+SOURCES := otelq otelq_redis otelq_nats tests scripts $(wildcard examples benchmarks)
 
 # The version is pinned; asking whether there is a newer one only costs a request.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
@@ -35,15 +34,15 @@ test: $(STAMP) ## run the tests
 	@$(BIN)/pytest
 
 check: $(STAMP) ## format, lint, types and layers
-	$(BIN)/ruff format --check $(LINTED)
-	$(BIN)/ruff check $(LINTED)
-	$(BIN)/mypy
-	$(BIN)/pyright
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/pyright $(SOURCES)
 	$(BIN)/lint-imports
 
 format: $(STAMP) ## format the code and apply the safe fixes
-	@$(BIN)/ruff check --fix-only $(LINTED)
-	@$(BIN)/ruff format $(LINTED)
+	@$(BIN)/ruff check --fix-only $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
 
 bench: $(STAMP) ## measure; prints figures, asserts nothing
 	@$(BIN)/python -m benchmarks
