@@ -35,22 +35,21 @@ class Payload:
     """
     Encodes and decodes the values of one type.
 
-    Making one builds a decoder, which is slow; keep it. ``limit`` is the largest encoded size in bytes.
+    Making one builds a decoder, which is slow; keep it.
 
     Raises:
         InvalidArgument: the type is not one that can be read back from JSON.
     """
 
-    __slots__ = ("_decode", "_encode", "limit", "type")
+    __slots__ = ("_decode", "_encode", "type")
 
-    def __init__(self, type: Any, *, limit: int = MAX_PAYLOAD) -> None:
+    def __init__(self, type: Any) -> None:
         self.type = type
-        self.limit = limit
         self._encode, self._decode = _pydantic(type) or _msgspec(type)
 
-    def encode(self, value: object, *, argument: str = "input") -> str:
+    def encode(self, value: object, *, argument: str = "input", limit: int = MAX_PAYLOAD) -> str:
         """
-        The JSON text of ``value``, checked to fit the type and every database.
+        The JSON text of ``value``, checked to fit the type, every database, and ``limit`` bytes.
 
         Raises:
             InvalidArgument: it does not fit; the message names ``argument``, what is wrong and what to do.
@@ -63,7 +62,7 @@ class Payload:
             raise InvalidArgument(argument, _SURROGATE) from None
         except Exception as error:
             raise InvalidArgument(argument, f"cannot be written as JSON: {error}") from error
-        check_json(data, argument=argument, limit=self.limit)
+        check_json(data, argument=argument, limit=limit)
         try:
             self._decode(data)
         except Exception as error:

@@ -1,0 +1,113 @@
+"""Waiting for chains to end: hints make it quick, a shared poll makes it certain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..errors import NotFound, OtelqError
+from ..loop import Loop
+from ..model import ENDED, ChainOutcome
+from ..ports.notify import Hint, HintKind
+from .engine import Engine
+
+FIRST_LOOK = 0.02
+LONGEST_PAUSE = 1.0
+LARGEST_LOOK = 5_000
+"""How many chains one query asks about."""
+
+
+@dataclass(eq=False, slots=True)
+class _Watch:
+    """One chain that somebody waits for."""
+
+    due: float
+    pause: float = FIRST_LOOK
+    futures: set[asyncio.Future[ChainOutcome]] = field(default_factory=set[asyncio.Future[ChainOutcome]])
+
+
+class Waiter(Loop):
+    """One loop for all who wait in this process, asking for all their chains in one query."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__("waiter", on_fatal=self._give_up)
+        self._engine = engine
+        self._watches: dict[str, _Watch] = {}
+        self._unsubscribe: Callable[[], None] | None = None
+
+    async def wait(self, chain_id: str) -> ChainOutcome:
+        """
+        How the chain ended, once it has.
+
+        Raises:
+            NotFound: the chain does not exist, or was deleted meanwhile.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[ChainOutcome] = loop.create_future()
+        watch = self._watches.setdefault(chain_id, _Watch(due=loop.time()))
+        watch.futures.add(future)
+        watch.due = loop.time()
+        self._begin()
+        try:
+            return await future
+        finally:
+            watch.futures.discard(future)
+            if not watch.futures and self._watches.get(chain_id) is watch:
+                del self._watches[chain_id]
+
+    async def close(self) -> None:
+        """Stop looking; whoever still waits is told."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        await self.stop()
+        self._give_up(OtelqError("the client was closed while a result was awaited"))
+
+    async def tick(self) -> float:
+        """Ask about the chains that are due for a look."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        due = [chain_id for chain_id, watch in self._watches.items() if watch.due <= now][:LARGEST_LOOK]
+        for chain_id in due:  # a hint that comes while the question is under way overrules this
+            watch = self._watches[chain_id]
+            watch.due, watch.pause = now + watch.pause, min(watch.pause * 2, LONGEST_PAUSE)
+        if due:
+            with self._engine.telemetry.silence():
+                outcomes = await self._engine.state.outcomes(due)
+            for chain_id in due:
+                self._look(chain_id, outcomes.get(chain_id))
+        if not self._watches:
+            return LONGEST_PAUSE * 60
+        return max(0.0, min(watch.due for watch in self._watches.values()) - loop.time())
+
+    def _begin(self) -> None:
+        if self._unsubscribe is None:
+            self._unsubscribe = self._engine.notify.subscribe(self._hinted)
+        self.start()
+        self.wake()
+
+    def _hinted(self, hint: Hint) -> None:
+        if hint.kind is HintKind.CLOSED and (watch := self._watches.get(hint.subject)) is not None:
+            watch.due = 0.0
+            self.wake()
+
+    def _look(self, chain_id: str, outcome: ChainOutcome | None) -> None:
+        watch = self._watches.get(chain_id)
+        if watch is None or (outcome is not None and outcome.status not in ENDED):
+            return
+        del self._watches[chain_id]
+        for future in watch.futures:
+            if future.done():
+                continue
+            if outcome is None:
+                future.set_exception(NotFound(f"chain {chain_id} does not exist"))
+            else:
+                future.set_result(outcome)
+
+    def _give_up(self, error: Exception) -> None:
+        watches, self._watches = self._watches, {}
+        for watch in watches.values():
+            for future in watch.futures:
+                if not future.done():
+                    future.set_exception(error)

@@ -1,0 +1,108 @@
+"""From a URL, a pool or an engine to a client: finds the adapters by their entry points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
+
+from .client import Client, Engine
+from .codec import MAX_PAYLOAD, check_text
+from .effects import Effects
+from .errors import InvalidArgument
+from .ports.notify import NotifyAdapter
+from .ports.state import StateAdapter
+from .telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+
+SCHEMES_OF_DRIVERS = {"asyncpg": "postgresql", "aiosqlite": "sqlite"}
+"""Which adapter takes an object of a driver, by the top package of the object's type."""
+
+
+def connect(
+    target: object,
+    *,
+    notify: str | NotifyAdapter | None = None,
+    schema: str = "otelq",
+    migrate: bool = True,
+    max_payload: int = MAX_PAYLOAD,
+    tracer_provider: TracerProvider | None = None,
+    meter_provider: MeterProvider | None = None,
+    baggage: Sequence[str] = (),
+    trace_internal_sql: bool = False,
+    **options: object,
+) -> Client:
+    """
+    A client for a database; use it as an async context manager, or call ``open`` and ``aclose``.
+
+    Args:
+        target: a URL (``postgresql://…``, ``sqlite:///file.db``, ``memory://``), an ``asyncpg.Pool``, or a state
+            adapter. A pool that the caller made is never closed.
+        notify: where hints go to make things quicker: a URL or an adapter; None is this process only.
+        schema: the schema (on SQLite: the prefix of the tables) that holds otelq's tables.
+        migrate: whether to bring the schema up to date when opened.
+        max_payload: the largest encoded payload in bytes.
+        tracer_provider, meter_provider: instead of OpenTelemetry's global ones.
+        baggage: the names of the baggage entries that travel with a job.
+        trace_internal_sql: show otelq's own statements in traces of an instrumented driver.
+        options: passed to the adapter, and what it does not know to the driver.
+
+    Raises:
+        InvalidArgument: no adapter is installed for the target.
+    """
+    check_text(schema, argument="schema", longest=48)
+    if max_payload < 1024:
+        raise InvalidArgument("max_payload", f"is {max_payload}; give 1024 bytes or more")
+    state = target if isinstance(target, StateAdapter) else _state(target, schema=schema, options=options)
+    notifier = notify if isinstance(notify, NotifyAdapter) else _notifier(notify)
+    telemetry = Telemetry(
+        tracer_provider=tracer_provider,
+        meter_provider=meter_provider,
+        system=state.name,
+        trace_internal_sql=trace_internal_sql,
+        baggage=baggage,
+    )
+    effects = Effects(state=state, notify=notifier, telemetry=telemetry)
+    engine = Engine(state=state, notify=notifier, effects=effects, telemetry=telemetry, max_payload=max_payload)
+    return Client(engine, migrate=migrate)
+
+
+def _state(target: object, *, schema: str, options: dict[str, object]) -> StateAdapter:
+    scheme = _scheme(target) if isinstance(target, str) else _scheme_of_driver(target)
+    adapter: StateAdapter = _load("target", "otelq.state", scheme)(target, schema=schema, **options)
+    return adapter
+
+
+def _notifier(notify: str | None) -> NotifyAdapter:
+    scheme = "memory" if notify is None else _scheme(notify)
+    notifier: NotifyAdapter = _load("notify", "otelq.notify", scheme)(notify)
+    return notifier
+
+
+def _scheme(url: str) -> str:
+    scheme, colon, _ = url.partition(":")
+    if not colon:
+        raise InvalidArgument("target", "is no URL; give one such as sqlite:///jobs.db or postgresql://host/database")
+    return scheme.lower()
+
+
+def _scheme_of_driver(target: object) -> str:
+    package = type(target).__module__.partition(".")[0]
+    try:
+        return SCHEMES_OF_DRIVERS[package]
+    except KeyError:
+        raise InvalidArgument("target", f"is {type(target).__qualname__}; give a URL or a pool") from None
+
+
+def _load(argument: str, group: str, scheme: str) -> Any:
+    found: EntryPoint | None = next(iter(entry_points(group=group, name=scheme)), None)
+    if found is None:
+        known = ", ".join(sorted({entry.name for entry in entry_points(group=group)}))
+        raise InvalidArgument(argument, f"no adapter for {scheme}: is installed; known are {known}")
+    try:
+        return found.load()
+    except ImportError as error:
+        raise InvalidArgument(argument, f"{scheme}: needs a driver ({error}); pip install otelq[postgres]") from error

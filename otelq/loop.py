@@ -1,0 +1,93 @@
+"""One supervised background loop: tick, wait, tick again; wakes early, backs off on errors, stops cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from .errors import Unavailable
+
+logger = logging.getLogger("otelq.loop")
+
+LONGEST_BACK_OFF = 5.0
+STRIKES = 10
+"""After so many unexpected errors in a row a loop gives up and says so."""
+
+
+class Loop(ABC):
+    """
+    The shape that all background loops share.
+
+    ``tick`` does one round and returns the seconds until the next; ``wake`` makes the next one come at once. A tick
+    that raises is logged and repeated after a growing, jittered pause: for ever while the database is
+    ``Unavailable``, ten times in a row for anything else; then ``on_fatal`` is called with the error.
+    """
+
+    def __init__(self, name: str, *, on_fatal: Callable[[Exception], None]) -> None:
+        self.name = name
+        self._on_fatal = on_fatal
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._errors = 0
+
+    @abstractmethod
+    async def tick(self) -> float:
+        """Do one round; return how many seconds the next may wait."""
+
+    def start(self) -> None:
+        """Begin ticking, in an empty context so that nothing of the caller's leaks in."""
+        if self._task is None:
+            self._stopping = False
+            self._task = asyncio.get_running_loop().create_task(
+                self._run(), name=f"otelq {self.name}", context=contextvars.Context()
+            )
+
+    def wake(self) -> None:
+        """Let the next tick come at once."""
+        self._woken.set()
+
+    async def stop(self) -> None:
+        """Finish the tick at hand and end. Stopping twice is fine."""
+        self._stopping = True
+        self.wake()
+        if self._task is not None:
+            task, self._task = self._task, None
+            await asyncio.wait([task])
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            self._woken.clear()
+            try:
+                pause = await self.tick()
+                self._errors = 0
+            except Exception as error:
+                self._errors += 1
+                pause = self._after(error)
+                if pause is None:
+                    return self._on_fatal(error)
+            await self._wait(pause)
+
+    async def _wait(self, pause: float) -> None:
+        if pause <= 0 or self._woken.is_set():
+            return
+        try:
+            async with asyncio.timeout(pause):
+                await self._woken.wait()
+        except TimeoutError:
+            pass  # the pause is over
+
+    def _after(self, error: Exception) -> float | None:
+        expected = isinstance(error, Unavailable)
+        if expected:
+            logger.warning("%s: %s; trying again", self.name, error, extra={"otelq.loop": self.name})
+        else:
+            logger.error("%s failed", self.name, exc_info=error, extra={"otelq.loop": self.name})
+        if not expected and self._errors >= STRIKES:
+            return None
+        longest: float = min(LONGEST_BACK_OFF, 0.05 * 2.0 ** min(self._errors, 10))
+        return longest * random.uniform(0.5, 1.0)
