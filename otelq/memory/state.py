@@ -1,0 +1,289 @@
+"""The state port over tables in memory. One writer at a time; readers see what is committed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
+
+from ..errors import InvalidArgument, Unavailable
+from ..model import (
+    AttemptRecord,
+    ChainOutcome,
+    ChainRecord,
+    Claimed,
+    Closure,
+    Created,
+    JobQuery,
+    JobRecord,
+    NewJob,
+    Page,
+    ReapRule,
+    Renewal,
+    Settled,
+    Settlement,
+    Transition,
+    Verdict,
+    Wanted,
+)
+from ..ports.state import Ending, StateAdapter, Transaction
+from .queries import Reader
+from .statement import Statement
+from .store import Store
+from .transaction import Joined, MemoryTransaction
+from .values import check_job, check_outcome
+
+_begun: ContextVar[tuple[MemoryTransaction, ...]] = ContextVar("otelq.memory.begun", default=())
+"""The transactions that this task, or one that started it, has begun; some may have ended since."""
+
+
+class MemoryState(StateAdapter):
+    """Keeps jobs in this process, for as long as the object lives; closing and opening it loses nothing."""
+
+    name = "memory"
+
+    def __init__(self) -> None:
+        self._store = Store()
+        self._writer: asyncio.Lock | None = None
+
+    # Life
+
+    async def open(self, *, migrate: bool = True) -> None:
+        self._writer = asyncio.Lock()
+
+    async def close(self) -> None:
+        self._writer = None
+
+    def sibling(self) -> StateAdapter | None:
+        return None
+
+    # Transactions
+
+    def begin(self, kind: type | None = None) -> AbstractAsyncContextManager[Transaction]:
+        if kind not in (None, MemoryTransaction):
+            raise InvalidArgument("kind", f"is {kind}; this store has MemoryTransaction only")
+        return self._begin()
+
+    def join(self, tx: object) -> Transaction:
+        if not isinstance(tx, MemoryTransaction):
+            raise InvalidArgument("tx", f"is {type(tx).__name__}; give a transaction that this store began")
+        return Joined(self._own(tx))
+
+    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool]:
+        reader = self._reader(None)
+        return [reader.holds(made) for made in transitions]
+
+    # The client's verbs
+
+    async def create(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        tx: Transaction | None = None,
+        again: bool = False,
+        now: datetime | None = None,
+    ) -> tuple[Sequence[Created], Sequence[Transition]]:
+        for job in jobs:
+            check_job(job)
+        async with self._statement(tx, now) as statement:
+            created = [statement.create(job, again=again) for job in jobs]
+            statement.follow()
+        return created, statement.made
+
+    async def finish(
+        self, closures: Sequence[Closure], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        for closure in closures:
+            check_outcome(closure.outcome)
+        async with self._statement(tx, now) as statement:
+            for closure in closures:
+                statement.finish(closure)
+            statement.follow()
+        return statement.made
+
+    async def trigger(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        async with self._statement(tx, now) as statement:
+            for chain_id in chain_ids:
+                statement.trigger(chain_id)
+        return statement.made
+
+    async def cancel(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        async with self._statement(tx, now) as statement:
+            for chain_id in dict.fromkeys(chain_ids):
+                statement.cancel(chain_id)
+            statement.follow()
+        return statement.made
+
+    async def delete(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        async with self._statement(tx, now) as statement:
+            statement.delete(dict.fromkeys(chain_ids).keys())
+        return statement.made
+
+    # The worker's verbs
+
+    async def claim(
+        self,
+        wanted: Sequence[Wanted],
+        *,
+        worker: str,
+        token: int,
+        suspect: bool = True,
+        now: datetime | None = None,
+    ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
+        claimed: list[Claimed] = []
+        async with self._statement(None, now) as statement:
+            for arm in wanted:
+                suspects = suspect and not any(job.crashes for job in claimed)
+                claimed += statement.claim(arm, worker=worker, token=token, suspects=suspects)
+        return claimed, statement.made
+
+    async def disown(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
+        async with self._statement(None, now) as statement:
+            statement.disown(token)
+        return statement.made
+
+    async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[Verdict]:
+        at = _clock(now)
+        return [self._renew(renewal, at) for renewal in renewals]
+
+    async def settle(
+        self, settlements: Sequence[Settlement], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Settled:
+        for settlement in settlements:
+            check_outcome(settlement.outcome)
+        kept: dict[str, Claimed] = {}
+        async with self._statement(tx, now) as statement:
+            verdicts = tuple(statement.settle(settlement, kept) for settlement in settlements)
+        return Settled(verdicts=verdicts, transitions=tuple(statement.made), kept=kept)
+
+    async def reap(
+        self,
+        rules: Sequence[ReapRule],
+        *,
+        spare: Collection[int] = (),
+        limit: int = 1000,
+        now: datetime | None = None,
+    ) -> Sequence[Transition]:
+        async with self._statement(None, now) as statement:
+            statement.reap(rules, spare=spare, limit=limit)
+        return statement.made
+
+    async def mop_up(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
+        async with self._statement(None, now) as statement:
+            statement.mop_up(limit=limit)
+        return statement.made
+
+    async def next_due(self, types: Sequence[str], *, now: datetime | None = None) -> float | None:
+        due = [earliest for type in types if (earliest := self._store.earliest(type))]
+        return max((min(due) - _clock(now)).total_seconds(), 0.0) if due else None
+
+    # Questions
+
+    async def outcomes(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None
+    ) -> Mapping[str, ChainOutcome]:
+        reader = self._reader(tx)
+        found = ((chain_id, reader.outcome(chain_id)) for chain_id in chain_ids)
+        return {chain_id: outcome for chain_id, outcome in found if outcome}
+
+    async def blocker_outputs(self, chain_ids: Sequence[str]) -> Mapping[str, Sequence[ChainOutcome]]:
+        reader = self._reader(None)
+        return {chain_id: reader.blocker_outputs(chain_id) for chain_id in chain_ids}
+
+    async def jobs(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[JobRecord]:
+        return self._reader(tx).jobs(query)
+
+    async def chains(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[ChainRecord]:
+        return self._reader(tx).chains(query)
+
+    async def attempts(self, chain_id: str, position: int) -> Sequence[AttemptRecord]:
+        return self._reader(None).attempts(chain_id, position)
+
+    async def truncate_all(self) -> None:
+        async with self._alone():
+            self._store = Store()
+
+    # Within
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncGenerator[Transaction]:
+        async with self._alone():
+            tx = MemoryTransaction(self._store)
+            outer = _begun.get()
+            _begun.set((*outer, tx))
+            try:
+                yield Joined(tx)
+            except BaseException:
+                tx.end(Ending.ROLLED_BACK)
+                raise
+            else:
+                tx.end(Ending.COMMITTED)
+            finally:
+                _begun.set(outer)
+
+    @asynccontextmanager
+    async def _statement(self, tx: Transaction | None, now: datetime | None) -> AsyncGenerator[Statement]:
+        """One statement, all or nothing: in ``tx``, or committed at the end."""
+        if tx is not None:
+            async with self._own(tx.handle).savepoint():
+                yield Statement(self._store, _clock(now))
+            return
+        async with self._alone():
+            try:
+                yield Statement(self._store, _clock(now))
+            except BaseException:
+                self._store.rollback()
+                raise
+            self._store.commit()
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncGenerator[None]:
+        if any(tx.active and tx.belongs_to(self._store) for tx in _begun.get()):
+            raise InvalidArgument(
+                "tx", "is missing inside an open transaction, which would wait for itself; pass it"
+            )
+        if self._writer is None:
+            raise Unavailable("the memory store is not open")
+        async with self._writer:
+            yield
+
+    def _own(self, tx: object) -> MemoryTransaction:
+        if not (isinstance(tx, MemoryTransaction) and tx.belongs_to(self._store)):
+            raise InvalidArgument("tx", "belongs to another store")
+        if not tx.active:
+            raise InvalidArgument("tx", "has ended; begin another")
+        return tx
+
+    def _reader(self, tx: Transaction | None) -> Reader:
+        if tx is not None:
+            self._own(tx.handle)
+        return Reader(self._store, _clock(None), inside=tx is not None)
+
+    def _renew(self, renewal: Renewal, now: datetime) -> Verdict:
+        """Extend one lease at once, beside an open transaction if there is one."""
+        lease = renewal.lease
+        if self._store.open.is_touched(lease.chain_id):
+            return Verdict.BUSY
+        row = self._store.open.get(lease.chain_id)
+        if row is None or (row.position, row.token) != (lease.position, lease.token):
+            return Statement(self._store, now).lost(lease)
+        if row.deadline is not None and row.deadline <= now:
+            return Verdict.LOST
+        until = now + timedelta(seconds=renewal.seconds)
+        extended = replace(row, leased_until=until if row.deadline is None else min(until, row.deadline))
+        self._store.open.put_past(lease.chain_id, extended)
+        return Verdict.DONE
+
+
+def _clock(now: datetime | None) -> datetime:
+    return now or datetime.now(UTC)
