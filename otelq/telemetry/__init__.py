@@ -1,0 +1,27 @@
+"""
+What OpenTelemetry is told; the only room of the house, beside tests and commands, that imports it (the API
+alone).
+"""
+
+from __future__ import annotations
+
+from .context import TraceNote, request_id
+from .logs import JobContextFilter, job_extra, logger
+from .names import Count
+from .placing import TraceMode
+from .spans import Activation, AttemptSpan, Enqueue
+from .telemetry import Telemetry
+
+__all__ = [
+    "Activation",
+    "AttemptSpan",
+    "Count",
+    "Enqueue",
+    "JobContextFilter",
+    "Telemetry",
+    "TraceMode",
+    "TraceNote",
+    "job_extra",
+    "logger",
+    "request_id",
+]

@@ -1,0 +1,271 @@
+"""
+What travels with a job through the database: the note.
+
+A note is compact JSON text, opaque to the adapters. It names the span that it is about (the one that created
+the job, or one attempt), the *segment* (the span under which the attempts of the chain stand, and so the
+trace), and what the caller wanted to be known downstream. It is read strictly: what was tampered with is no
+context at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Final
+
+import msgspec
+from msgspec import Struct, field
+from opentelemetry import baggage as otel_baggage
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+from opentelemetry.propagate import get_global_textmap
+from opentelemetry.propagators.textmap import Setter, TextMapPropagator
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    TraceFlags,
+    TraceState,
+    get_current_span,
+    set_span_in_context,
+)
+
+TEXT_LIMIT: Final = 16_384
+STATE_LIMIT: Final = 512
+"""The characters of a tracestate that the W3C recommendation asks everybody to carry."""
+BAGGAGE_LIMIT: Final = 1024
+"""Characters of baggage, names and values together, that a job carries."""
+REQUEST_ID_LIMIT: Final = 200
+
+request_id: ContextVar[str | None] = ContextVar("otelq_request_id", default=None)
+"""An id of the application's own for the request at hand; jobs carry it to their handlers' logs."""
+
+_TRACEPARENT = re.compile("00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})", re.ASCII).fullmatch
+_W3C_FIELDS: Final = frozenset({"traceparent", "tracestate", "baggage"})
+
+
+class TraceNote(Struct, frozen=True, kw_only=True, gc=False):
+    """What a job's row, or one attempt's, says about its trace."""
+
+    span: SpanContext | None = None
+    """The span that created the job, or the attempt's own."""
+    segment: SpanContext | None = None
+    """The span under which attempts stand: the chain's creation span, or the latest root that replaced it."""
+    origin: int | None = None
+    """The position at which the segment began."""
+    own_root: bool = False
+    """Whether otelq began the segment's trace itself."""
+    wide: bool = False
+    """Whether the span created more than ``FAN_OUT`` jobs."""
+    ended: float | None = None
+    """Attempts: when it ended, in seconds of the database's clock."""
+    baggage: Mapping[str, str] | None = None
+    request_id: str | None = None
+    carrier: Mapping[str, str] | None = None
+    """What a configured propagator other than W3C wanted to pass on."""
+
+
+class _Wire(Struct, omit_defaults=True, gc=False):
+    """The note as it is stored; short keys, because every job has one."""
+
+    span: str | None = field(name="c", default=None)
+    state: str | None = field(name="s", default=None)
+    segment: str | None = field(name="k", default=None)
+    segment_state: str | None = field(name="t", default=None)
+    origin: int | None = field(name="o", default=None)
+    own_root: bool = field(name="n", default=False)
+    wide: bool = field(name="w", default=False)
+    ended: float | None = field(name="e", default=None)
+    baggage: dict[str, str] | None = field(name="b", default=None)
+    request_id: str | None = field(name="r", default=None)
+    carrier: dict[str, str] | None = field(name="x", default=None)
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(_Wire)
+
+
+def write(note: TraceNote) -> str | None:
+    """The note as text; None if it says nothing."""
+    wire = _Wire(
+        origin=note.origin,
+        own_root=note.own_root,
+        wide=note.wide,
+        ended=note.ended,
+        baggage=dict(note.baggage) if note.baggage else None,
+        request_id=note.request_id,
+        carrier=dict(note.carrier) if note.carrier else None,
+    )
+    if note.span is not None:
+        wire.span, wire.state = _traceparent(note.span), _tracestate(note.span)
+    if note.segment is not None and note.segment is not note.span:
+        wire.segment, wire.segment_state = _traceparent(note.segment), _tracestate(note.segment)
+    text = _encoder.encode(wire)
+    return None if text == b"{}" else text.decode()
+
+
+def read(text: str) -> TraceNote:
+    """
+    The note that ``write`` made.
+
+    Raises:
+        ValueError: this is no such text.
+    """
+    if len(text) > TEXT_LIMIT:
+        raise ValueError(f"a trace note of {len(text)} characters is too long")
+    wire = _decoder.decode(text)
+    span = _span_context(wire.span, wire.state)
+    return TraceNote(
+        span=span,
+        segment=span if wire.segment is None else _span_context(wire.segment, wire.segment_state),
+        origin=wire.origin,
+        own_root=wire.own_root,
+        wide=wire.wide,
+        ended=wire.ended,
+        baggage=wire.baggage,
+        request_id=wire.request_id,
+        carrier=wire.carrier,
+    )
+
+
+def _traceparent(span: SpanContext) -> str:
+    return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags & 0xFF:02x}"
+
+
+def _tracestate(span: SpanContext) -> str | None:
+    if not span.trace_state:
+        return None
+    text = span.trace_state.to_header()
+    return text if len(text) <= STATE_LIMIT else None
+
+
+def _span_context(parent: str | None, state: str | None) -> SpanContext | None:
+    if parent is None:
+        return None
+    match = _TRACEPARENT(parent)
+    if match is None or (state is not None and len(state) > STATE_LIMIT):
+        raise ValueError("the stored traceparent or tracestate is malformed")
+    trace_id, span_id, flags = match.groups()
+    span = SpanContext(
+        int(trace_id, 16),
+        int(span_id, 16),
+        True,
+        TraceFlags(int(flags, 16)),
+        TraceState.from_header([state]) if state else None,
+    )
+    if not span.is_valid:
+        raise ValueError("the stored traceparent has an id of zeros")
+    return span
+
+
+def chosen_baggage(names: Iterable[str], context: Context) -> dict[str, str] | None:
+    """The allowed entries of the context's baggage that can be stored and fit; None if there are none."""
+    chosen: dict[str, str] = {}
+    room = BAGGAGE_LIMIT
+    for name in names:
+        value = otel_baggage.get_baggage(name, context)
+        if value is None:
+            continue
+        text = str(value)
+        room -= len(name) + len(text)
+        if room >= 0 and text.isprintable():
+            chosen[name] = text
+    return chosen or None
+
+
+def current_request_id() -> str | None:
+    """The request id, if it can be stored."""
+    value = request_id.get()
+    return value if value and len(value) <= REQUEST_ID_LIMIT and value.isprintable() else None
+
+
+class _IntoDict(Setter[dict[str, str]]):
+    def set(self, carrier: dict[str, str], key: str, value: str) -> None:
+        carrier[key] = value
+
+
+_into_dict = _IntoDict()
+
+
+class Propagation:
+    """
+    Carries on what a configured propagator passes beside the W3C fields.
+
+    Ids are always stored as W3C says, without asking: formatting by hand costs half of what ``inject`` does.
+    Only where the global propagator speaks other fields too are those collected and given back.
+    """
+
+    __slots__ = ("_fields", "_known")
+
+    def __init__(self) -> None:
+        self._known: TextMapPropagator | None = None
+        self._fields: frozenset[str] = frozenset()
+
+    def is_foreign(self) -> bool:
+        """Whether the global propagator speaks more than W3C; quick, as it is asked for each job."""
+        propagator = get_global_textmap()
+        if propagator is not self._known:
+            self._known, self._fields = propagator, frozenset(propagator.fields) - _W3C_FIELDS
+        return bool(self._fields)
+
+    def inject(self, context: Context) -> dict[str, str] | None:
+        """The fields beyond W3C, if there are any."""
+        carrier: dict[str, str] = {}
+        get_global_textmap().inject(carrier, context, _into_dict)
+        return {name: value for name, value in carrier.items() if name in self._fields} or None
+
+    def extract(self, note: TraceNote) -> Context:
+        """A fresh context with the note's baggage and foreign fields, and no span that counts."""
+        context = Context()
+        if note.carrier:
+            context = get_global_textmap().extract(dict(note.carrier), context)
+        for name, value in (note.baggage or {}).items():
+            context = otel_baggage.set_baggage(name, value, context)
+        return context
+
+
+def under(span: SpanContext, context: Context) -> Context:
+    """``context`` with ``span`` as the parent of what starts in it."""
+    return set_span_in_context(NonRecordingSpan(span), context)
+
+
+_SILENT_SPAN: Final = NonRecordingSpan(
+    SpanContext(0x0DD5 << 96 | 1, 1, False, TraceFlags(TraceFlags.DEFAULT))
+)
+_SUPPRESSION_KEYS: Final = (
+    "suppress_instrumentation",
+    getattr(otel_context, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation"),
+)
+
+
+def _silent_context() -> Context:
+    # Instrumentations either look for a key or, the older ones, start a span regardless: under an unsampled
+    # parent.
+    context = set_span_in_context(_SILENT_SPAN, Context())
+    for key in _SUPPRESSION_KEYS:
+        context = otel_context.set_value(key, True, context)
+    return context
+
+
+_SILENT: Final = _silent_context()
+
+
+class Silence:
+    """Makes the silent context current; no span of any instrumentation is recorded inside."""
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token = otel_context.attach(_SILENT)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        otel_context.detach(self._token)
+
+
+def ambient() -> Context:
+    """The current context, or an empty one inside otelq's own silence."""
+    context = otel_context.get_current()
+    return Context() if get_current_span(context) is _SILENT_SPAN else context

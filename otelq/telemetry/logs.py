@@ -1,0 +1,61 @@
+"""
+Logging with the standard library: a logger for each room, and a filter that says which job a line belongs to.
+
+Install the filter on a handler, and lines of the application's own handlers carry the ids too::
+
+    handler.addFilter(JobContextFilter())
+    handler.setFormatter(logging.Formatter("%(message)s job=%(job_id)s trace=%(trace_id)s"))
+"""
+
+from __future__ import annotations
+
+import logging
+from contextvars import ContextVar
+
+from opentelemetry.trace import get_current_span
+
+from ..model import Claimed, job_id
+from .context import request_id
+from .names import Attribute
+
+current_job: ContextVar[Claimed | None] = ContextVar("otelq_current_job", default=None)
+"""The job whose handler runs in this context."""
+
+
+def logger(room: str) -> logging.Logger:
+    """The logger of a room of the house: ``otelq.worker``, ``otelq.client``, ..."""
+    return logging.getLogger(f"otelq.{room}")
+
+
+def job_extra(job: Claimed) -> dict[str, str | int]:
+    """What ``extra=`` of a line about this job says, under the names that its spans use."""
+    return {
+        Attribute.MESSAGE_ID: job_id(job.lease.chain_id, job.lease.position),
+        Attribute.CHAIN_ID: job.lease.chain_id,
+        Attribute.DESTINATION: job.type,
+        Attribute.ATTEMPT: job.attempt,
+    }
+
+
+class JobContextFilter(logging.Filter):
+    """
+    Adds ids to every record: never drops one.
+
+    ``trace_id``, ``span_id`` and ``trace_flags`` (lower-case hexadecimal) of the current span; ``job_id``,
+    ``chain_id``, ``job_type`` and ``job_attempt`` of the attempt that runs here; ``request_id``. What there
+    is none of is an empty text, so that a format may name them all.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Add the ids and let the record pass."""
+        span = get_current_span().get_span_context()
+        record.trace_id = f"{span.trace_id:032x}" if span.is_valid else ""
+        record.span_id = f"{span.span_id:016x}" if span.is_valid else ""
+        record.trace_flags = f"{span.trace_flags:02x}" if span.is_valid else ""
+        job = current_job.get()
+        record.job_id = job_id(job.lease.chain_id, job.lease.position) if job else ""
+        record.chain_id = job.lease.chain_id if job else ""
+        record.job_type = job.type if job else ""
+        record.job_attempt = str(job.attempt) if job else ""
+        record.request_id = request_id.get() or ""
+        return True

@@ -1,0 +1,366 @@
+"""
+The numbers: plain integers on the hot path, read by observable instruments when an exporter asks.
+
+There is one ``Registry`` for each MeterProvider, shared by all clients that report to it, because an SDK
+silently drops the callbacks of a second instrument of the same name. A client that closes leaves what it
+counted; one that opens again goes on with it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Final, TypeVar
+from weakref import WeakKeyDictionary
+
+from opentelemetry import metrics
+from opentelemetry.context import Context
+from opentelemetry.metrics import CallbackOptions, Histogram, Meter, MeterProvider, Observation
+
+from ..model import CLOSED, ENDED, Status, Transition, Verb
+from . import names
+from .names import Attribute, Count, Drop, Instrument, Kind, Operation
+
+Attributes = dict[str, str]
+Move = tuple[Verb, Status | None, Status | None]
+K = TypeVar("K")
+
+WHOLE_PER_SECOND: Final = 1000
+"""Up to this many jobs a second and direction, every wait and every closing is measured in the histograms."""
+ONE_IN: Final = 16
+"""
+Beyond that, one in so many is; the counters stay exact, and ``otelq.telemetry.thinned`` says how many were
+not.
+"""
+
+
+class TypeTotals:
+    """What was counted for one job type, and the attribute sets of its measurements, built once."""
+
+    __slots__ = (
+        "active",
+        "by_chain_outcome",
+        "by_outcome",
+        "counts",
+        "error_types",
+        "label",
+        "process",
+        "retries",
+        "transitions",
+        "wait",
+    )
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.transitions: dict[Move, int] = {}
+        self.retries: dict[str, int] = {}
+        self.counts: dict[str, int] = {}
+        self.active = 0
+        self.error_types: set[str] = set()
+        self.wait: Attributes = {Attribute.DESTINATION: label}
+        self.by_outcome: dict[Status | None, Attributes] = {}
+        self.by_chain_outcome: dict[Status | None, Attributes] = {}
+        self.process: dict[tuple[str, str | None], Attributes] = {}
+
+    def moved(self, *verbs: Verb) -> int:
+        """How many transitions of these verbs there were."""
+        return sum(count for (verb, _, _), count in list(self.transitions.items()) if verb in verbs)
+
+    def outcome(self, status: Status | None) -> Attributes:
+        """The attributes of a job of this type that closed so."""
+        known = self.by_outcome.get(status)
+        if known is None:
+            known = {Attribute.DESTINATION: self.label, Attribute.OUTCOME: str(status)}
+            self.by_outcome[status] = known
+        return known
+
+    def chain_outcome(self, status: Status | None) -> Attributes:
+        """The attributes of a chain that began with this type and closed so."""
+        known = self.by_chain_outcome.get(status)
+        if known is None:
+            known = {Attribute.CHAIN_TYPE: self.label, Attribute.OUTCOME: str(status)}
+            self.by_chain_outcome[status] = known
+        return known
+
+    def processed(self, outcome: str, error_type: str | None) -> Attributes:
+        """The attributes of an attempt that ended so."""
+        known = self.process.get((outcome, error_type))
+        if known is None:
+            known = self.messages(Operation.PROCESS) | {Attribute.OUTCOME: outcome}
+            if error_type is not None:
+                known[Attribute.ERROR_TYPE] = error_type
+            self.process[outcome, error_type] = known
+        return known
+
+    def messages(self, operation: Operation) -> Attributes:
+        """The attributes that the conventions require, for this type."""
+        return {
+            Attribute.SYSTEM: names.MESSAGING_SYSTEM,
+            Attribute.OPERATION: str(operation),
+            Attribute.DESTINATION: self.label,
+        }
+
+
+class Registry:
+    """The instruments on one MeterProvider and the totals behind them."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._types: dict[str, TypeTotals] = {}
+        self._other = TypeTotals(names.OTHER)
+        self.counts: dict[str, int] = {}
+        self.dropped: dict[str, int] = {}
+        self.overflow: dict[str, int] = {}
+        self.thinned: dict[str, int] = {}
+        self.capacity = 0
+        self._operations: dict[tuple[str, str, str | None], Attributes] = {}
+        self._waits = _Thinning(self.thinned, names.WAIT_DURATION)
+        self._closings = _Thinning(self.thinned, names.JOB_DURATION, names.CHAIN_DURATION, names.JOB_ATTEMPTS)
+        self._process = _histogram(meter, names.PROCESS_DURATION)
+        self._operation = _histogram(meter, names.OPERATION_DURATION)
+        self._wait = _histogram(meter, names.WAIT_DURATION)
+        self._job = _histogram(meter, names.JOB_DURATION)
+        self._chain = _histogram(meter, names.CHAIN_DURATION)
+        self._attempts = _histogram(meter, names.JOB_ATTEMPTS)
+        self._observe(meter)
+
+    def of(self, type: str) -> TypeTotals:
+        """The totals of a job type; those of ``_OTHER`` beyond the cap."""
+        known = self._types.get(type)
+        if known is not None:
+            return known
+        if len(self._types) >= names.TYPE_LIMIT:
+            _add(self.overflow, Attribute.DESTINATION)
+            return self._other
+        return self._types.setdefault(type, TypeTotals(type))
+
+    def error_type(self, totals: TypeTotals, error_type: str) -> str:
+        """The error type as a label of this job type."""
+        if error_type in totals.error_types:
+            return error_type
+        if len(totals.error_types) >= names.ERROR_TYPE_LIMIT:
+            _add(self.overflow, Attribute.ERROR_TYPE)
+            return names.OTHER
+        totals.error_types.add(error_type)
+        return error_type
+
+    def transitions(self, transitions: Sequence[Transition]) -> bool:
+        """Count transitions and measure what they conclude; whether some of them want a span of their own."""
+        known, now, untold = self._types, time.monotonic(), False
+        for t in transitions:
+            totals = known.get(t.type) or self.of(t.type)
+            move = (t.verb, t.source, t.target)
+            totals.transitions[move] = totals.transitions.get(move, 0) + 1
+            untold = untold or t.verb in names.TOLD
+            if t.verb is Verb.CLAIM:
+                if t.due_at is not None and self._waits.admits(now):
+                    self._wait.record(_seconds(t.due_at, t.at), totals.wait)
+            elif t.target in CLOSED and t.verb is not Verb.DELETE:
+                if self._closings.admits(now):
+                    self._closed(t, totals)
+            elif t.verb is Verb.RETRY:
+                _add(totals.retries, self.error_type(totals, t.error_type or names.OTHER))
+        return untold
+
+    def _closed(self, t: Transition, totals: TypeTotals) -> None:
+        attributes = totals.outcome(t.target)
+        self._job.record(_seconds(t.created_at, t.at), attributes)
+        self._attempts.record(t.attempt, attributes)
+        if t.target in ENDED:
+            chain = self.of(t.chain_type).chain_outcome(t.target)
+            self._chain.record(_seconds(t.chain_created_at, t.at), chain)
+
+    def processed(
+        self, type: str, seconds: float, outcome: str, error_type: str | None, context: Context | None
+    ) -> None:
+        """Measure one attempt."""
+        totals = self.of(type)
+        label = None if error_type is None else self.error_type(totals, error_type)
+        self._process.record(seconds, totals.processed(outcome, label), context)
+
+    def operation(self, name: str, seconds: float, error_type: str | None, database: str) -> None:
+        """Measure one statement of otelq's own."""
+        key = (name, database, error_type)
+        attributes = self._operations.get(key)
+        if attributes is None:
+            attributes = self._operations[key] = _operation_attributes(name, database, error_type)
+        self._operation.record(seconds, attributes)
+
+    def count(self, name: Count, n: int, type: str | None) -> None:
+        """Add to a counter that no transition feeds."""
+        _add(self.counts if type is None else self.of(type).counts, name, n)
+
+    def drop(self, reason: Drop, n: int = 1) -> None:
+        """Count what the telemetry leaves out."""
+        _add(self.dropped, reason, n)
+
+    def _all(self) -> list[TypeTotals]:
+        return [*list(self._types.values()), self._other]
+
+    def _observe(self, meter: Meter) -> None:
+        for instrument, read in self._readings().items():
+            _observable(meter, instrument, read)
+
+    def _readings(self) -> dict[Instrument, Callable[[], Iterable[Observation]]]:
+        return {
+            names.SENT: lambda: self._messages(Operation.ENQUEUE, Verb.CREATE),
+            names.CONSUMED: lambda: self._messages(Operation.CLAIM, Verb.CLAIM),
+            names.TRANSITIONS: self._transitions,
+            names.RETRIES: self._retries,
+            names.REAPED: self._reaped,
+            names.DEDUPLICATED: lambda: self._by_type(Count.DEDUPLICATED),
+            names.LEASE_LOST: lambda: self._by_type(Count.LEASE_LOST),
+            names.CLAIM_EMPTY: lambda: self._plain(Count.CLAIM_EMPTY),
+            names.REPORT_UNKNOWN: lambda: self._plain(Count.REPORT_UNKNOWN),
+            names.SLOT_LEAKED: lambda: self._plain(Count.SLOT_LEAKED),
+            names.DROPPED: lambda: _labelled(self.dropped, Attribute.DROP_REASON),
+            names.OVERFLOW: lambda: _labelled(self.overflow, Attribute.LABEL),
+            names.THINNED: lambda: _labelled(self.thinned, Attribute.INSTRUMENT),
+            names.ACTIVE: self._active,
+            names.CAPACITY: lambda: [Observation(self.capacity)],
+        }
+
+    def _messages(self, operation: Operation, verb: Verb) -> Iterator[Observation]:
+        for totals in self._all():
+            if count := totals.moved(verb):
+                yield Observation(count, totals.messages(operation))
+
+    def _transitions(self) -> Iterator[Observation]:
+        for totals in self._all():
+            for (verb, source, target), count in list(totals.transitions.items()):
+                yield Observation(
+                    count,
+                    {
+                        Attribute.DESTINATION: totals.label,
+                        Attribute.TRANSITION: str(verb),
+                        Attribute.STATE_FROM: str(source or "none"),
+                        Attribute.STATE_TO: str(target or "none"),
+                    },
+                )
+
+    def _retries(self) -> Iterator[Observation]:
+        for totals in self._all():
+            for error_type, count in list(totals.retries.items()):
+                yield Observation(count, {**totals.wait, Attribute.ERROR_TYPE: error_type})
+
+    def _reaped(self) -> Iterator[Observation]:
+        for totals in self._all():
+            if count := totals.moved(Verb.REAP, Verb.TAKE_OVER):
+                yield Observation(count, totals.wait)
+
+    def _by_type(self, name: Count) -> Iterator[Observation]:
+        if name in self.counts:
+            yield Observation(self.counts[name])
+        for totals in self._all():
+            if name in totals.counts:
+                yield Observation(totals.counts[name], totals.wait)
+
+    def _plain(self, name: Count) -> Iterator[Observation]:
+        if name in self.counts:
+            yield Observation(self.counts[name])
+
+    def _active(self) -> Iterator[Observation]:
+        return (
+            Observation(totals.active, totals.wait)
+            for totals in self._all()
+            if totals is not self._other or totals.active
+        )
+
+
+class _Thinning:
+    """
+    Admits measurements: all of them at a moderate rate, one in ``ONE_IN`` beyond.
+
+    One ``record`` of an SDK histogram costs as much as all the rest of a job's telemetry; a busy process
+    knows its quantiles just as well from a part.
+    """
+
+    __slots__ = ("_instruments", "_left", "_thinned", "_until")
+
+    def __init__(self, thinned: dict[str, int], *instruments: Instrument) -> None:
+        self._thinned = thinned
+        self._instruments = tuple(instrument.name for instrument in instruments)
+        self._until, self._left = 0.0, 0
+
+    def admits(self, now: float) -> bool:
+        if now >= self._until:
+            self._until, self._left = now + 1, WHOLE_PER_SECOND
+        self._left -= 1
+        if self._left >= 0 or self._left % ONE_IN == 0:
+            return True
+        for name in self._instruments:
+            self._thinned[name] = self._thinned.get(name, 0) + 1
+        return False
+
+
+def _add(counts: dict[K, int], key: K, n: int = 1) -> None:
+    counts[key] = counts.get(key, 0) + n
+
+
+def _seconds(start: datetime, end: datetime) -> float:
+    return max(0.0, (end - start).total_seconds())
+
+
+def _labelled(counts: dict[str, int], key: str) -> Iterator[Observation]:
+    return (Observation(count, {key: label}) for label, count in list(counts.items()))
+
+
+def _operation_attributes(name: str, database: str, error_type: str | None) -> Attributes:
+    attributes = {
+        Attribute.SYSTEM: names.MESSAGING_SYSTEM,
+        Attribute.OPERATION: name,
+        Attribute.DATABASE: database,
+    }
+    operation_type = names.OPERATION_TYPES.get(name)
+    if operation_type is not None:
+        attributes[Attribute.OPERATION_TYPE] = str(operation_type)
+    if error_type is not None:
+        attributes[Attribute.ERROR_TYPE] = error_type
+    return attributes
+
+
+def _histogram(meter: Meter, instrument: Instrument) -> Histogram:
+    return meter.create_histogram(
+        instrument.name,
+        unit=instrument.unit,
+        description=instrument.description,
+        explicit_bucket_boundaries_advisory=list(instrument.buckets),
+    )
+
+
+def _observable(meter: Meter, instrument: Instrument, read: Callable[[], Iterable[Observation]]) -> None:
+    create = (
+        meter.create_observable_counter
+        if instrument.kind is Kind.COUNTER
+        else meter.create_observable_up_down_counter
+    )
+
+    def callback(_: CallbackOptions) -> Iterable[Observation]:
+        return list(read())
+
+    create(instrument.name, callbacks=[callback], unit=instrument.unit, description=instrument.description)
+
+
+_lock = threading.Lock()
+_registries: WeakKeyDictionary[MeterProvider, Registry] = WeakKeyDictionary()
+_global: list[tuple[object, Registry]] = []
+"""
+The registry made on whatever was the global provider then: perhaps the API's proxy, which forwards later.
+"""
+
+
+def registry_for(provider: MeterProvider | None, *, version: str) -> Registry:
+    """The one registry of this provider; None is the global provider, also one that is set later."""
+    with _lock:
+        default = metrics.get_meter_provider()
+        chosen = default if provider is None else provider
+        known = _registries.get(chosen)
+        if known is None and chosen is default and _global:
+            known = _global[0][1]
+        if known is None:
+            known = Registry(chosen.get_meter(names.SCOPE, version, names.SCHEMA_URL))
+            if chosen is default:
+                _global[:] = [(default, known)]
+        _registries[chosen] = known
+        return known

@@ -1,0 +1,309 @@
+"""
+The spans of a job's life: ``enqueue`` where it is made, ``process`` where it runs.
+
+A trace stays flat however long a chain is: every attempt of every job stands under the chain's *segment*,
+which is the span that created the chain, and links to the span that created its job and to the attempt before
+it. Work that is not prompt begins a new trace, and its first attempt is the segment of what follows
+(``docs/decisions/0003-telemetry.md``).
+"""
+
+from __future__ import annotations
+
+import time
+from contextvars import Token
+from types import TracebackType
+
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, set_span_in_context
+
+from ..model import Claimed, job_id
+from . import context as notes
+from . import names
+from .context import TraceNote, request_id
+from .exceptions import qualified_name
+from .logs import current_job
+from .names import Attribute, LinkReason, Operation
+from .placing import FAN_OUT, Place, TraceMode, place
+from .tracing import Tracing, context_of, linked, mark_failed
+
+
+def start_enqueue(
+    tracing: Tracing,
+    type: str,
+    *,
+    chain_id: str | None,
+    position: int | None,
+    delay: float | None,
+    batch: int | None,
+    parent: TraceNote | None,
+) -> Enqueue:
+    """The span that creates a job (or ``batch`` of them), under the current span."""
+    ambient = notes.ambient()
+    links = (linked(parent.span, LinkReason.CREATION),) if parent and parent.span else ()
+    span = tracing.start(Operation.ENQUEUE, type, ambient, links=links)
+    if span.is_recording():
+        _describe_creation(span, chain_id=chain_id, position=position, delay=delay, batch=batch)
+    own = context_of(span)
+    carried = parent if parent is not None and parent.segment is not None else None
+    note = TraceNote(
+        span=own,
+        segment=carried.segment if carried else own,
+        origin=carried.origin if carried else None,
+        own_root=carried.own_root if carried else False,
+        wide=batch is not None and batch > FAN_OUT,
+        baggage=notes.chosen_baggage(tracing.baggage, ambient) if tracing.baggage else None,
+        request_id=notes.current_request_id(),
+        carrier=tracing.inject(set_span_in_context(span, ambient))
+        if tracing.propagation.is_foreign()
+        else None,
+    )
+    return Enqueue(tracing, span, note)
+
+
+def start_attempt(tracing: Tracing, job: Claimed, *, worker: str, mode: TraceMode) -> AttemptSpan:
+    """The span of one attempt, where the notes on the job's row place it."""
+    note = tracing.read(job.trace) or TraceNote()
+    last = tracing.read(job.last_trace)
+    placed = place(job, note, last, mode)
+    base = tracing.extract(note)
+    context = base if placed.segment is None else notes.under(placed.segment, base)
+    span = tracing.start(Operation.PROCESS, job.type, context, links=_attempt_links(note, last, placed))
+    if span.is_recording():
+        _describe_attempt(span, job, worker, placed.reason)
+    return AttemptSpan(tracing, span, job=job, note=note, place=placed.begin(context_of(span)), base=base)
+
+
+class Enqueue:
+    """
+    The PRODUCER span of one job, or of one batch of jobs, on its way to the database.
+
+    It is never current, so that nothing hangs under a span that may be dropped. One of ``end``, ``fail`` and
+    ``drop`` is called; further calls do nothing.
+    """
+
+    __slots__ = ("_open", "_span", "_tracing", "note")
+
+    def __init__(self, tracing: Tracing, span: Span, note: TraceNote) -> None:
+        self._tracing = tracing
+        self._span = span
+        self._open = True
+        self.note: str | None = notes.write(note)
+        """The text to store with the job."""
+
+    def end(self, at_ns: int | None = None, *, held_by: str | None = None) -> None:
+        """
+        The commit is known.
+
+        ``at_ns`` is when the statement had returned, in nanoseconds since the epoch; None is now. ``held_by``
+        is the chain that already holds the dedup key, if nothing was created.
+        """
+        if not self._close():
+            return
+        if held_by is not None and self._span.is_recording():
+            self._span.set_attributes({Attribute.DEDUPLICATED: True, **_ids(held_by, None)})
+        self._tracing.end(self._span, at_ns)
+
+    def fail(self, error: BaseException, at_ns: int | None = None) -> None:
+        """The statement failed; the span tells how."""
+        if not self._close():
+            return
+        self._tracing.fail(self._span, error, qualified_name(error), Operation.ENQUEUE)
+        self._tracing.end(self._span, at_ns)
+
+    def drop(self) -> None:
+        """
+        The transaction rolled back: the span never happened. It is not ended, so no exporter ever sees it.
+        """
+        self._close()
+
+    def _close(self) -> bool:
+        was_open, self._open = self._open, False
+        return was_open
+
+
+class AttemptSpan:
+    """The CONSUMER span of one attempt. One of ``end`` and ``lost`` closes it; further calls do nothing."""
+
+    __slots__ = ("_base", "_job", "_note", "_open", "_place", "_span", "_started", "_tracing", "error_type")
+
+    def __init__(
+        self, tracing: Tracing, span: Span, *, job: Claimed, note: TraceNote, place: Place, base: Context
+    ) -> None:
+        self._tracing = tracing
+        self._span = span
+        self._job = job
+        self._note = note
+        self._place = place
+        self._base = base
+        self._started = time.monotonic()
+        self._open = True
+        self.error_type: str | None = None
+        """What ``failed`` or ``lost`` said; None as long as nothing went wrong."""
+
+    @property
+    def context(self) -> Context:
+        """
+        A fresh context in which this span is current: for exemplars, and for work on the attempt's behalf.
+        """
+        return set_span_in_context(self._span, self._base)
+
+    @property
+    def note(self) -> str | None:
+        """
+        The text to store with the attempt; read it once the handler has returned.
+
+        None where the next attempt could do nothing with it: the span is not sampled, and stands where the
+        job's own note says.
+        """
+        own, place = context_of(self._span), self._place
+        if own is None or not (own.trace_flags.sampled or place.own_root):
+            return None
+        ended = self._job.claimed_at.timestamp() + time.monotonic() - self._started
+        return notes.write(
+            TraceNote(
+                span=own,
+                segment=place.segment,
+                origin=place.origin,
+                own_root=place.own_root,
+                ended=round(ended, 3),
+            )
+        )
+
+    def activate(self) -> Activation:
+        """
+        Make the span current for a ``with`` block, in a context that inherits nothing from the worker's.
+
+        Inside, the allowed baggage and the request id of the caller are there again, and log records say
+        which job they belong to. Enter and leave in the task, or thread, that runs the handler.
+        """
+        return Activation(self.context, self._job, self._note.request_id)
+
+    def successor(self, *, type: str, position: int | None = None, delay: float | None = None) -> Enqueue:
+        """The PRODUCER span, a child of this attempt, of the job that continues the chain."""
+        span = self._tracing.start(Operation.ENQUEUE, type, self.context)
+        if span.is_recording():
+            next_position = self._job.lease.position + 1 if position is None else position
+            _describe_creation(span, chain_id=self._job.lease.chain_id, position=next_position, delay=delay)
+        continued = TraceNote(
+            span=context_of(span),
+            segment=self._place.segment,
+            origin=self._place.origin,
+            own_root=self._place.own_root,
+            baggage=self._note.baggage,
+            request_id=self._note.request_id,
+            carrier=self._note.carrier,
+        )
+        return Enqueue(self._tracing, span, continued)
+
+    def failed(self, exception: BaseException | None, error_type: str | None = None) -> None:
+        """
+        The attempt failed; the first call counts, further ones do nothing.
+
+        ``error_type`` is the exception's qualified name where it is not given.
+        """
+        if self.error_type is not None:
+            return
+        if exception is not None:
+            self.error_type = error_type or qualified_name(exception)
+            self._tracing.fail(self._span, exception, self.error_type, Operation.PROCESS)
+        else:
+            self.error_type = error_type or names.OTHER
+            if self._span.is_recording():
+                mark_failed(self._span, self.error_type)
+
+    def end(self, outcome: str, end_ns: int | None = None) -> None:
+        """
+        The acknowledgement is in: close the span.
+
+        ``end_ns`` is when the handler had returned, in nanoseconds since the epoch; None is now.
+        """
+        if not self._open:
+            return
+        self._open = False
+        if self._span.is_recording():
+            self._span.set_attribute(Attribute.OUTCOME, outcome)
+        self._tracing.end(self._span, end_ns)
+
+    def lost(self, end_ns: int | None = None) -> None:
+        """The lease is gone: what the attempt did counts for nothing."""
+        if self.error_type is None:
+            self.failed(None, names.Error.LEASE_LOST)
+        self.end("lease_lost", end_ns)
+
+
+class Activation:
+    """Makes an attempt's span, baggage, request id and job current for a ``with`` block."""
+
+    __slots__ = ("_context", "_job", "_job_token", "_request_id", "_request_token", "_token")
+
+    def __init__(self, context: Context, job: Claimed, request: str | None) -> None:
+        self._context = context
+        self._job = job
+        self._request_id = request
+
+    def __enter__(self) -> None:
+        self._token: Token[Context] = otel_context.attach(self._context)
+        self._job_token = current_job.set(self._job)
+        self._request_token = request_id.set(self._request_id)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        request_id.reset(self._request_token)
+        current_job.reset(self._job_token)
+        otel_context.detach(self._token)
+
+
+def _attempt_links(note: TraceNote, last: TraceNote | None, place: Place) -> list[Link]:
+    links: list[Link] = []
+    if note.span is not None:
+        links.append(linked(note.span, place.reason or LinkReason.CREATION))
+    if last is not None and last.span is not None:
+        links.append(linked(last.span, LinkReason.PREVIOUS_ATTEMPT))
+    left = (last or note).segment
+    if place.reason is not None and left is not None and left is not note.span:
+        links.append(linked(left, LinkReason.CHAIN))
+    return links
+
+
+def _ids(chain_id: str, position: int | None) -> dict[str, str | int]:
+    ids: dict[str, str | int] = {Attribute.CONVERSATION_ID: chain_id, Attribute.CHAIN_ID: chain_id}
+    if position is not None:
+        ids[Attribute.MESSAGE_ID] = job_id(chain_id, position)
+        ids[Attribute.CHAIN_HOP] = position
+    return ids
+
+
+def _describe_creation(
+    span: Span,
+    *,
+    chain_id: str | None,
+    position: int | None = None,
+    delay: float | None = None,
+    batch: int | None = None,
+) -> None:
+    if chain_id is not None:
+        span.set_attributes(_ids(chain_id, position))
+    if delay is not None:
+        span.set_attribute(Attribute.DELAY, delay)
+    if batch is not None:
+        span.set_attribute(Attribute.BATCH_COUNT, batch)
+
+
+def _describe_attempt(span: Span, job: Claimed, worker: str, reason: LinkReason | None) -> None:
+    span.set_attributes(
+        {
+            **_ids(job.lease.chain_id, job.lease.position),
+            Attribute.CLIENT_ID: worker,
+            Attribute.CHAIN_TYPE: job.chain_type,
+            Attribute.ATTEMPT: job.attempt,
+            Attribute.WAIT: max(0.0, (job.claimed_at - job.due_at).total_seconds()),
+        }
+    )
+    if job.crashes:
+        span.set_attribute(Attribute.CRASHES, job.crashes)
+    if job.blockers:
+        span.set_attribute(Attribute.BLOCKERS, job.blockers)
+    if reason is not None:
+        span.set_attribute(Attribute.LINK_REASON, str(reason))

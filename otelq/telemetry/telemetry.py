@@ -1,0 +1,191 @@
+"""The one door to telemetry: the client holds a ``Telemetry`` and tells it what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
+
+from ..model import Claimed, Transition
+from . import names, told
+from .context import Silence, TraceNote
+from .exceptions import Exceptions
+from .metrics import Registry, registry_for
+from .names import Count, Operation
+from .placing import TraceMode
+from .spans import AttemptSpan, Enqueue, start_attempt, start_enqueue
+from .tracing import Tracing
+
+if TYPE_CHECKING:
+    from opentelemetry._logs import LoggerProvider
+
+
+class Telemetry:
+    """
+    What one client tells OpenTelemetry. It never raises because of an SDK, and never waits.
+
+    Args:
+        tracer_provider: whose tracer makes the spans; None is the global one, also if it is set later.
+        meter_provider: likewise for metrics.
+        logger_provider: likewise for exceptions as log records, where the environment asks for those.
+        system: the database, as ``db.system.name`` shows it.
+        trace_internal_sql: let instrumentations see otelq's own statements.
+        baggage: names of baggage entries that jobs carry from their callers to their handlers; no others do.
+    """
+
+    def __init__(
+        self,
+        *,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        logger_provider: LoggerProvider | None = None,
+        system: str = "postgresql",
+        trace_internal_sql: bool = False,
+        baggage: Sequence[str] = (),
+    ) -> None:
+        self._tracer_provider = tracer_provider
+        self._meter_provider = meter_provider
+        self._logger_provider = logger_provider
+        self._system = system
+        self._trace_internal_sql = trace_internal_sql
+        self._baggage = tuple(baggage)
+        self._active: dict[str, int] = {}
+        self._capacity = 0
+        self.open()
+
+    def open(self) -> None:
+        """Report to the providers; what was counted before stays counted."""
+        release = _version()
+        self._registry: Registry = registry_for(self._meter_provider, version=release)
+        tracer = trace.get_tracer(names.SCOPE, release, self._tracer_provider, names.SCHEMA_URL)
+        self._tracing = Tracing(
+            tracer,
+            registry=self._registry,
+            exceptions=Exceptions(self._logger_provider, version=release),
+            baggage=self._baggage,
+        )
+
+    def close(self) -> None:
+        """Take this client's attempts and slots out of the gauges; its totals stay. Closing twice is fine."""
+        for type, count in self._active.items():
+            self._registry.of(type).active -= count
+        self._active.clear()
+        self.capacity(-self._capacity)
+
+    def silence(self) -> AbstractContextManager[None]:
+        """A ``with`` block in which instrumentations record nothing: for otelq's own SQL."""
+        return nullcontext() if self._trace_internal_sql else Silence()
+
+    def enqueue(
+        self,
+        *,
+        type: str,
+        chain_id: str | None = None,
+        position: int | None = None,
+        delay: float | None = None,
+        batch: int | None = None,
+        parent: TraceNote | None = None,
+    ) -> Enqueue:
+        """
+        The span of a start, under the caller's current span.
+
+        ``batch`` says that it stands for so many jobs of one call, which then store the same note;
+        ``chain_id`` is None there. ``parent`` is the note of the job that is continued without a worker: the
+        chain stays in its trace.
+        """
+        return start_enqueue(
+            self._tracing, type, chain_id=chain_id, position=position, delay=delay, batch=batch, parent=parent
+        )
+
+    def note(self, text: str | None) -> TraceNote | None:
+        """A stored note, for ``enqueue(parent=)``; None if there is none or it is damaged."""
+        return self._tracing.read(text)
+
+    def attempt(self, job: Claimed, *, worker: str, mode: TraceMode = "auto") -> AttemptSpan:
+        """The span of an attempt that is about to run."""
+        return start_attempt(self._tracing, job, worker=worker, mode=mode)
+
+    def claimed(self, jobs: Sequence[Claimed], *, started_ns: int, worker: str) -> None:
+        """Tell of a claim that returned ``jobs``; nothing if it returned none."""
+        told.tell_claim(self._tracing, jobs, started_ns=started_ns, worker=worker)
+
+    def settled(
+        self,
+        operation: str,
+        attempts: Sequence[str | None],
+        *,
+        started_ns: int,
+        ended_ns: int,
+        count: int,
+        type: str | None = None,
+        error: BaseException | None = None,
+    ) -> None:
+        """
+        Tell of a statement that settled ``count`` attempts, given their notes; ``type`` if all are of one.
+        """
+        told.tell_settlement(
+            self._tracing,
+            Operation(operation),
+            attempts,
+            type=type,
+            started_ns=started_ns,
+            ended_ns=ended_ns,
+            count=count,
+            error=error,
+        )
+
+    def project(self, transitions: Sequence[Transition]) -> None:
+        """Count and measure committed transitions, and write the spans of those that no live span tells."""
+        if self._registry.transitions(transitions):
+            told.tell_transitions(self._tracing, transitions)
+
+    def processed(
+        self,
+        type: str,
+        seconds: float,
+        outcome: str,
+        error_type: str | None = None,
+        *,
+        context: Context | None = None,
+    ) -> None:
+        """
+        Measure an attempt, once, by the time its handler took.
+
+        ``context`` is the attempt's, for an exemplar; the current one if None.
+        """
+        self._registry.processed(type, seconds, outcome, error_type, context)
+
+    def operation(self, name: str, seconds: float, error_type: str | None = None) -> None:
+        """Measure one of otelq's own statements: ``enqueue``, ``claim``, ``complete``, ..."""
+        self._registry.operation(name, seconds, error_type, self._system)
+
+    def active(self, type: str, delta: int) -> None:
+        """So many more (or, negative, fewer) attempts of this type are running."""
+        self._active[type] = self._active.get(type, 0) + delta
+        self._registry.of(type).active += delta
+
+    def capacity(self, delta: int) -> None:
+        """So many more (or, negative, fewer) slots are there."""
+        self._capacity += delta
+        self._registry.capacity += delta
+
+    def count(self, name: Count, n: int = 1, *, type: str | None = None) -> None:
+        """Add to a counter that no transition feeds. Safe from any thread."""
+        self._registry.count(name, n, type)
+
+    def count_unknown(self, n: int) -> None:
+        """So many transitions will never be reported: whether they were committed cannot be known."""
+        self._registry.count(Count.REPORT_UNKNOWN, n, None)
+
+
+def _version() -> str:
+    try:
+        return version("otelq")
+    except PackageNotFoundError:
+        return "0"
