@@ -148,10 +148,10 @@ class StateAdapter(ABC):
         """
         Start chains, in the order given; a blocker may be a chain that stands earlier in the batch.
 
-        The first job of a chain has position 0. A chain whose blockers have all completed is due at once; one with a failed or cancelled blocker is created
-        and fails in the same commit. ``again`` says that the very same call was sent before and its reply was
-        lost: a chain found under its id with the same type and input is then this call's own work and is returned
-        with its transitions, not as ``exists``.
+        The first job of a chain has position 0. A chain whose blockers have all completed is due at once; one with
+        a failed or cancelled blocker is created and fails in the same commit. ``again`` says that the very same call
+        was sent before and its reply was lost: a chain found under its id with the same type and input is then this
+        call's own work and is returned with its transitions, not as ``exists``.
 
         Raises:
             NotFound: a blocker does not exist; nothing is written.
@@ -221,8 +221,8 @@ class StateAdapter(ABC):
         Lease jobs that are due, each arm up to its limit, in the order (priority, run_at, chain_id) per type.
 
         ``token`` is a fresh random number of 63 bits. A suspect (``crashes`` over 0) is claimed only if ``suspect``
-        is true, at most one a call, and counts towards the limit of its arm. No row is locked that is not claimed, and rows
-        that somebody else has locked are passed over.
+        is true, at most one a call, and counts towards the limit of its arm. No row is locked that is not claimed,
+        and rows that somebody else has locked are passed over.
         """
 
     @abstractmethod
