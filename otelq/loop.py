@@ -27,7 +27,7 @@ class Loop(ABC):
     ``Unavailable``, ten times in a row for anything else; then ``on_fatal`` is called with the error.
     """
 
-    def __init__(self, name: str, *, on_fatal: Callable[[Exception], None]) -> None:
+    def __init__(self, name: str, *, on_fatal: Callable[[Exception], object]) -> None:
         self.name = name
         self._on_fatal = on_fatal
         self._woken = asyncio.Event()
@@ -69,7 +69,8 @@ class Loop(ABC):
                 self._errors += 1
                 pause = self._after(error)
                 if pause is None:
-                    return self._on_fatal(error)
+                    self._on_fatal(error)
+                    return
             await self._wait(pause)
 
     async def _wait(self, pause: float) -> None:

@@ -29,7 +29,7 @@ from ..model import (
     Transition,
 )
 from ..ports.state import Transaction
-from ..telemetry import Enqueue
+from ..telemetry import Count, Enqueue
 from .chain import Chain
 from .engine import Engine
 from .queries import StatusFilter, TypeFilter, chain_id, job_key, query
@@ -397,7 +397,8 @@ class Client:
         except BaseException as error:
             enqueue.fail(error)
             raise
-        enqueue.end()
+        enqueue.end(held_by=holder(created))
+        self._count_deduplicated(starts, created)
         return created
 
     async def _create_in(
@@ -405,7 +406,7 @@ class Client:
     ) -> Sequence[Created]:
         with self._engine.telemetry.silence():
             created, transitions = await self._engine.state.create(jobs, tx=transaction)
-        self._engine.effects.follow(transitions, tx=transaction, told=told(enqueue))
+        self._engine.effects.follow(transitions, tx=transaction, told=told(enqueue, held_by=holder(created)))
         return created
 
     async def _continuation(
@@ -424,17 +425,24 @@ class Client:
             chain_id=id,
             position=tail.position + 1,
             delay=continuation.delay,
-            chain_note=head.trace,
+            parent=self._engine.telemetry.note(head.trace),
         )
         return Continues(successor(continuation, payload=payload, trace=enqueue.note, tags=head.tags)), enqueue
+
+    def _count_deduplicated(self, starts: Sequence[Start[Any]], created: Sequence[Created]) -> None:
+        for start, result in zip(starts, created, strict=True):
+            if result.deduplicated:
+                self._engine.telemetry.count(Count.DEDUPLICATED, type=start.job_type.name)
 
     def _encode(self, start: Start[Any]) -> str:
         return start.job_type.signature.input.encode(start.input, limit=self._engine.max_payload)
 
     def _enqueue(self, starts: Sequence[Start[Any]]) -> Enqueue:
         first = starts[0]
+        if len(starts) > 1:
+            return self._engine.telemetry.enqueue(type=first.job_type.name, batch=len(starts))
         return self._engine.telemetry.enqueue(
-            type=first.job_type.name, chain_id=first.id, position=0, delay=first.delay, count=len(starts)
+            type=first.job_type.name, chain_id=first.id, position=0, delay=first.delay
         )
 
     async def _change(self, verb: Any, chains: Sequence[Chain[Any] | str], tx: object | None) -> None:
@@ -452,13 +460,18 @@ class Client:
             return await engine.state.jobs(asked)
 
 
-def told(enqueue: Enqueue) -> Told:
+def told(enqueue: Enqueue, *, held_by: str | None = None) -> Told:
     """Ends the span of a start once its commit is known; one that was rolled back is never seen."""
 
     def tell(committed: bool) -> None:
         if committed:
-            enqueue.end()
+            enqueue.end(held_by=held_by)
         else:
             enqueue.drop()
 
     return tell
+
+
+def holder(created: Sequence[Created]) -> str | None:
+    """The chain that holds the dedup key of a single start."""
+    return created[0].chain_id if len(created) == 1 and created[0].deduplicated else None

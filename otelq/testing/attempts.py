@@ -1,0 +1,86 @@
+"""Attempts for testing handlers as functions, with no database and no worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from ..client import Client, new_id
+from ..definitions import Attempt, JobType
+from ..errors import InvalidArgument
+from ..model import CancelReason, job_id
+from ..worker.crew import Provided
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+X = TypeVar("X")
+
+
+def attempt(
+    input: In,
+    *,
+    number: int = 1,
+    provide: Sequence[object] = (),
+    blockers: Sequence[tuple[JobType[Any, Any], object]] = (),
+    tags: Mapping[str, str] | None = None,
+    client: Client | None = None,
+    tx: object | None = None,
+) -> Attempt[In]:
+    """
+    An attempt to call a handler with.
+
+    Args:
+        input: the job's input, handed over as it is.
+        number: which attempt it is, 1 for the first.
+        provide: what ``attempt.get`` finds, by type.
+        blockers: what ``attempt.blockers`` finds: job types with their outputs, in order.
+        tags: the chain's tags.
+        client: what ``attempt.client`` is; asking without one is an error.
+        tx: what ``transaction`` and ``completion`` yield; asking without one is an error.
+    """
+    chain = new_id()
+    scope = _Scope(provide=provide, blockers=blockers, client=client, tx=tx)
+    return Attempt(
+        input, number=number, chain_id=chain, job_id=job_id(chain, 0), tags=dict(tags or {}), scope=scope
+    )
+
+
+class _Scope:
+    def __init__(
+        self,
+        *,
+        provide: Sequence[object],
+        blockers: Sequence[tuple[JobType[Any, Any], object]],
+        client: Client | None,
+        tx: object | None,
+    ) -> None:
+        self.cancel_reason: CancelReason | None = None
+        self.stopping = asyncio.Event()
+        self._provided = Provided(provide)
+        self._blockers = blockers
+        self._client = client
+        self._tx = tx
+
+    @property
+    def client(self) -> Client:
+        if self._client is None:
+            raise InvalidArgument("client", "was not given to this attempt; pass attempt(..., client=client)")
+        return self._client
+
+    def provided(self, kind: type[X], /) -> X:
+        return self._provided.get(kind)
+
+    def blockers(self, job_type: JobType[Any, Out], /) -> list[Out]:
+        found: list[Any] = [output for type, output in self._blockers if type.name == job_type.name]
+        return found
+
+    @asynccontextmanager
+    async def transaction(self, kind: type | None, /) -> AsyncIterator[Any]:
+        yield await self.completion(kind)
+
+    async def completion(self, kind: type | None, /) -> Any:
+        if self._tx is None:
+            raise InvalidArgument("tx", "was not given to this attempt; pass attempt(..., tx=connection)")
+        return self._tx

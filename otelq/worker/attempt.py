@@ -1,0 +1,375 @@
+"""One attempt of one job, from its claim to its acknowledgement."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import random
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol, cast
+
+import msgspec
+
+from ..client.starting import successor
+from ..definitions import Attempt, Continue, Definition, Snooze
+from ..errors import LeaseLost, OtelqError, Unavailable, UndecodablePayload
+from ..model import (
+    CancelReason,
+    Claimed,
+    Completes,
+    Continues,
+    Fails,
+    Keep,
+    Outcome,
+    Releases,
+    Retries,
+    Settled,
+    Settlement,
+    Snoozes,
+    Verdict,
+    job_id,
+)
+from ..telemetry import AttemptSpan, Count, Enqueue
+from .crew import Crew
+from .scope import WorkScope
+from .slots import Slots
+from .verdicts import TIMED_OUT, failure_of, of_exception
+
+logger = logging.getLogger("otelq.worker")
+
+MOST_HOPS = 16
+"""How many jobs of a chain one slot runs in a row before others get their turn."""
+LOOK_UP_PAUSE = 0.25
+
+
+class Acknowledger(Protocol):
+    """Whoever stores the outcomes of attempts: the completer."""
+
+    def add(self, run: Run, settlement: Settlement) -> None:
+        """Take over a settlement; the run is told through ``acknowledged`` or ``lost``."""
+
+
+class Run:
+    """
+    Runs the handler of one claimed job in a task of its own, and brings its outcome to the database.
+
+    The task has a fresh context: only the job's span and baggage are in it. ``cancel`` is how the engine ends it.
+    """
+
+    __slots__ = (
+        "_abandoned", "_committing", "_completer", "_crew", "_ended_ns", "_enqueue", "_grace", "_outcome_name",
+        "_slots", "_span", "_started", "_task", "_timer", "definition", "done", "held_since", "hops", "job", "scope",
+        "settling",
+    )  # fmt: skip
+
+    def __init__(self, job: Claimed, *, crew: Crew, slots: Slots, completer: Acknowledger, hops: int = 0) -> None:
+        self.job = job
+        self.definition: Definition = crew.definitions[job.type]
+        self.hops = hops
+        self.scope = WorkScope(crew)
+        self.settling = False
+        """The outcome is in the completer's hands, or already written: a lease not found then is not a lost one."""
+        self.held_since = time.monotonic()
+        """When the lease was last known to be ours; written by the keeper."""
+        self.done = False
+        """Nothing more is to be stored for this attempt."""
+        self._crew = crew
+        self._slots = slots
+        self._completer = completer
+        self._abandoned = False
+        self._committing = False
+        self._enqueue: Enqueue | None = None
+        self._outcome_name = ""
+        self._span: AttemptSpan
+        self._started: float | None = None
+        self._ended_ns = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._grace: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None]
+
+    def begin(self) -> None:
+        """Take a slot and start the task."""
+        self._slots.take(self)
+        self._crew.engine.telemetry.active(self.job.type, 1)
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(self._run(), context=contextvars.Context())
+        if self.definition.timeout is not None:
+            self._timer = loop.call_later(self.definition.timeout, self.cancel, CancelReason.TIMEOUT)
+
+    def cancel(self, reason: CancelReason) -> None:
+        """
+        End the attempt: the reason is set, then the handler's task is cancelled.
+
+        The first reason stands, but for a lease that is lost after all. Once the commit is under way nothing
+        cancels it.
+        """
+        scope = self.scope
+        if self.settling or self._committing or self._task.done():
+            return
+        if scope.cancel_reason is None or reason in (CancelReason.LEASE_LOST, CancelReason.CANCELLED):
+            scope.cancel_reason = reason
+        if self._started is None:
+            return  # a task cancelled before its first step would end without a word; it looks at the reason itself
+        if self._grace is None:
+            self._task.cancel()
+            self._grace = asyncio.get_running_loop().call_later(self._crew.grace, self._abandon)
+
+    def acknowledged(self, kept: Claimed | None = None) -> None:
+        """The outcome is stored: end the span, free the slot, and go on with the successor if it was granted."""
+        self.done = True
+        if self._enqueue is not None:
+            self._enqueue.end()
+        self._span.end(self._outcome_name, self._ended_ns)
+        self._leave()
+        if kept is not None:
+            self._hop(kept)
+
+    def lost(self, reason: CancelReason) -> None:
+        """The job is no longer ours; what the attempt came to is discarded."""
+        self.done = True
+        self.scope.cancel_reason = reason
+        if self._enqueue is not None:
+            self._enqueue.drop()
+        logger.warning("%s is no longer ours: %s", self, reason, extra=self._labels())
+        self._crew.engine.telemetry.count(Count.LEASE_LOST, type=self.job.type)
+        self._span.lost()
+        self._leave()
+
+    def failed_to_store(self, outcome: Outcome, error: Exception) -> Settlement:
+        """The settlement that takes the place of one which the database refused."""
+        if self._enqueue is not None:
+            self._enqueue.drop()
+            self._enqueue = None
+        self._span.failed(error, type(error).__qualname__)
+        self._outcome_name = outcome_name(outcome)
+        return self._settlement(outcome)
+
+    def __str__(self) -> str:
+        return f"attempt {self.job.attempt} of {self.job.type} {job_id(self.job.lease.chain_id, self.job.lease.position)}"
+
+    # The task
+
+    async def _run(self) -> None:
+        self._started = time.perf_counter()
+        self._span = self._crew.engine.telemetry.attempt(
+            self.job, worker=self._crew.name, mode=self.definition.job_type.trace
+        )
+        try:
+            with self._span.activate():
+                outcome = await self._attempt()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            await self._roll_back(error)
+            outcome = self._judge(error)
+        finally:
+            self.scope.end()
+            self._stop_timers()
+        if self.settling:
+            return  # abandoned, or closed together with the handler's own writes
+        self._settle(outcome)
+
+    async def _attempt(self) -> Outcome | None:
+        if self.scope.cancel_reason is not None:
+            raise asyncio.CancelledError
+        try:
+            input = self.definition.job_type.signature.input.decode(self.job.input)
+        except UndecodablePayload as error:
+            self._span.failed(error, "UndecodablePayload")
+            return Fails(failure_of(error))
+        if self.job.blockers:
+            await self._read_blockers()
+        lease = self.job.lease
+        attempt = Attempt[Any](
+            input,
+            number=self.job.attempt,
+            chain_id=lease.chain_id,
+            job_id=job_id(lease.chain_id, lease.position),
+            tags=_tags(self.job.tags),
+            scope=self.scope,
+        )
+        result = await self.definition.handler(attempt)
+        if self.scope.cancel_reason not in (None, CancelReason.SHUTDOWN):
+            raise asyncio.CancelledError  # a value after a cancel counts only when the worker is stopping
+        self.scope.end()
+        outcome = self._outcome_of(result)
+        if self.scope.completing is not None:
+            await self._complete(outcome)
+        return outcome
+
+    async def _read_blockers(self) -> None:
+        chain_id = self.job.lease.chain_id
+        try:
+            with self._crew.engine.telemetry.silence():
+                outputs = await self._crew.engine.state.blocker_outputs([chain_id])
+        except Unavailable as error:
+            raise Snooze(LOOK_UP_PAUSE) from error  # the handler has not begun, so no attempt is spent
+        self.scope.fed_by = outputs.get(chain_id, ())
+
+    def _outcome_of(self, result: object) -> Outcome:
+        limit = self._crew.engine.max_payload
+        if not isinstance(result, Continue):
+            output = self.definition.job_type.signature.output
+            return Completes(output.encode(result, argument="return value", limit=limit))
+        continuation = cast(Continue[Any], result)
+        target = continuation.job_type
+        payload = target.signature.input.encode(continuation.input, argument="continuation", limit=limit)
+        self._enqueue = self._span.successor(
+            type=target.name, position=self.job.lease.position + 1, delay=continuation.delay
+        )
+        following = successor(continuation, payload=payload, trace=self._enqueue.note, tags=self.job.tags)
+        return Continues(following, self._keep(continuation))
+
+    def _keep(self, continuation: Continue[Any]) -> Keep | None:
+        """Ask for the successor when this worker could run it at once and others have had their turn."""
+        definition = self._crew.definitions.get(continuation.job_type.name)
+        prompt = continuation.delay in (None, 0) and continuation.at is None
+        if definition is None or not prompt or self.hops >= MOST_HOPS or self._crew.stopping.is_set():
+            return None
+        if definition.concurrency is not None:
+            return None
+        return Keep(token=secrets.randbits(63), lease=definition.lease, timeout=definition.timeout)
+
+    async def _complete(self, outcome: Outcome) -> None:
+        """Close the job in the transaction that holds the handler's writes, and commit both."""
+        engine = self._crew.engine
+        self._committing = True
+        settlement = self._settlement(outcome)
+        try:
+            with engine.telemetry.silence():
+                settled = await engine.state.settle([settlement], tx=self.scope.completing)
+            if settled.verdicts[0] is not Verdict.DONE:
+                self.scope.cancel_reason = reason_of(settled.verdicts[0])
+                raise LeaseLost(f"{self} is no longer ours; what it wrote is rolled back")
+            await self._commit(settled)
+        finally:
+            self._committing = False
+        self.settling = True
+        self._ended_ns = time.time_ns()
+        self._measure(outcome)
+        engine.effects.follow(settled.transitions)
+        self.acknowledged(settled.kept.get(self.job.lease.chain_id))
+
+    async def _commit(self, settled: Settled) -> None:
+        try:
+            await self.scope.commit()
+        except Unavailable:
+            if not await self._was_committed():
+                raise
+
+    async def _was_committed(self) -> bool:
+        """Look our token up: the connection died around the commit."""
+        lease = self.job.lease
+        state = self._crew.engine.state
+        while True:
+            try:
+                with self._crew.engine.telemetry.silence():
+                    attempts = await state.attempts(lease.chain_id, lease.position)
+            except Unavailable:
+                await asyncio.sleep(LOOK_UP_PAUSE)
+            else:
+                return any(attempt.token == lease.token for attempt in attempts)
+
+    def _judge(self, error: BaseException) -> Outcome | None:
+        reason = self.scope.cancel_reason
+        outcome = of_exception(
+            error, definition=self.definition, attempt=self.job.attempt, reason=reason, spread=random.random()
+        )
+        if isinstance(outcome, _FAILING):
+            kind = TIMED_OUT if reason is CancelReason.TIMEOUT else outcome.failure.type
+            self._span.failed(error, kind)
+            logger.warning("%s failed: %s", self, kind, exc_info=error, extra=self._labels())
+        return outcome
+
+    def _settle(self, outcome: Outcome | None) -> None:
+        self._ended_ns = time.time_ns()
+        if outcome is None:
+            return self.lost(self.scope.cancel_reason or CancelReason.LEASE_LOST)
+        self.settling = True
+        self._measure(outcome)
+        self._completer.add(self, self._settlement(outcome))
+
+    def _settlement(self, outcome: Outcome) -> Settlement:
+        return Settlement(self.job, outcome, self._crew.name, self._span.note)
+
+    def _measure(self, outcome: Outcome) -> None:
+        self._outcome_name = outcome_name(outcome)
+        failure = outcome.failure.type if isinstance(outcome, _FAILING) else None
+        seconds = time.perf_counter() - (self._started or 0.0)
+        self._crew.engine.telemetry.processed(
+            self.job.type, seconds, self._outcome_name, failure, context=self._span.context
+        )
+
+    # Ends that nobody wished for
+
+    def _abandon(self) -> None:
+        """The handler ignored its cancel for the grace period: let it be, fenced off, and say so."""
+        if self._task.done() or self.settling or self._committing:
+            return
+        self._abandoned = True
+        self._slots.leaked += 1
+        self._slots.touch()
+        self._crew.engine.telemetry.count(Count.SLOT_LEAKED, type=self.job.type)
+        stack = "".join(str(frame) + "\n" for frame in self._task.get_stack())
+        logger.error("%s ignores its cancel; abandoned\n%s", self, stack, extra=self._labels())
+        self._task.add_done_callback(self._returned)
+        self.scope.end()
+        self._settle(self._judge(asyncio.CancelledError()))
+        self.settling = True
+
+    def _returned(self, _: asyncio.Task[None]) -> None:
+        self._slots.leaked -= 1
+        self._slots.leave(self)
+
+    def _leave(self) -> None:
+        self._crew.engine.telemetry.active(self.job.type, -1)
+        if not self._abandoned:
+            self._slots.leave(self)
+
+    async def _roll_back(self, error: BaseException) -> None:
+        self.scope.end()
+        try:
+            await self.scope.roll_back(error)
+        except OtelqError as trouble:
+            logger.warning("%s: rolling back failed: %s", self, trouble, extra=self._labels())
+
+    def _stop_timers(self) -> None:
+        for timer in (self._timer, self._grace):
+            if timer is not None:
+                timer.cancel()
+
+    def _labels(self) -> dict[str, object]:
+        lease = self.job.lease
+        return {"otelq.chain.id": lease.chain_id, "otelq.job.type": self.job.type, "otelq.job.attempt": self.job.attempt}
+
+    def _hop(self, kept: Claimed) -> None:
+        run = Run(kept, crew=self._crew, slots=self._slots, completer=self._completer, hops=self.hops + 1)
+        run.begin()
+
+
+_FAILING = (Retries, Fails)
+_NAMES: Mapping[type[Outcome], str] = {
+    Completes: "completed",
+    Continues: "continued",
+    Retries: "retry",
+    Snoozes: "snoozed",
+    Fails: "failed",
+    Releases: "released",
+}
+
+
+def outcome_name(outcome: Outcome) -> str:
+    """The outcome as telemetry names it."""
+    return _NAMES[type(outcome)]
+
+
+def reason_of(verdict: Verdict) -> CancelReason:
+    """Why an attempt whose settlement or renewal got this verdict has to end."""
+    return CancelReason.CANCELLED if verdict is Verdict.CANCELLED else CancelReason.LEASE_LOST
+
+
+def _tags(text: str | None) -> Mapping[str, str]:
+    return msgspec.json.decode(text, type=dict[str, str]) if text else {}

@@ -1,0 +1,63 @@
+"""What the rooms of one worker share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+from ..client import Client, Engine
+from ..definitions import Definition
+from ..errors import InvalidArgument
+
+X = TypeVar("X")
+
+
+class Provided:
+    """What handlers ask for by type: settings, HTTP clients, mailers."""
+
+    def __init__(self, things: Sequence[object]) -> None:
+        self._by_type: dict[type, object] = {}
+        for thing in things:
+            if type(thing) in self._by_type:
+                raise InvalidArgument("provide", f"holds two of {type(thing).__qualname__}; wrap one in a type of its own")
+            self._by_type[type(thing)] = thing
+
+    def get(self, kind: type[X]) -> X:
+        """
+        The thing of this type, or the only one of a type derived from it.
+
+        Raises:
+            InvalidArgument: there is none, or more than one.
+        """
+        found = self._by_type.get(kind)
+        if found is None:
+            candidates = [thing for thing in self._by_type.values() if isinstance(thing, kind)]
+            if len(candidates) != 1:
+                problem = "nothing" if not candidates else f"{len(candidates)} things"
+                raise InvalidArgument("kind", f"{problem} of {kind.__qualname__} provided; see Worker(provide=[...])")
+            found = self._by_type[kind] = candidates[0]
+        return cast(X, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """A worker's settings and its client; ``grace`` and intervals are in seconds."""
+
+    client: Client
+    engine: Engine
+    definitions: Mapping[str, Definition]
+    provided: Provided
+    name: str
+    concurrency: int
+    grace: float
+    poll_interval: float
+    reap_interval: float
+    max_crashes: int
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def types(self) -> Sequence[str]:
+        """The names of the job types that this worker serves."""
+        return tuple(self.definitions)

@@ -1,0 +1,127 @@
+"""Claims jobs for free slots; wakes by hint, by the next due time or by the poll interval."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from ..errors import Unavailable
+from ..loop import Loop
+from ..model import Claimed, Wanted
+from ..ports.notify import Hint, HintKind
+from ..telemetry import Count
+from .attempt import Run
+from .completer import Completer
+from .crew import Crew
+from .slots import Slots
+
+
+class Fetcher(Loop):
+    """Shares the free slots out among the job types, so that no type waits more than one rotation."""
+
+    def __init__(
+        self, crew: Crew, slots: Slots, completer: Completer, *, on_fatal: Callable[[Exception], None]
+    ) -> None:
+        super().__init__("fetcher", on_fatal=on_fatal)
+        self._crew = crew
+        self._slots = slots
+        self._completer = completer
+        self._turn = 0
+        self._orphans: list[int] = []
+        self._wake_at = 0.0
+        self._sated = False
+        """Every type has said that nothing more is due: a freed slot alone is no reason to ask again."""
+        slots.on_free = self._freed
+
+    def hinted(self, hint: Hint) -> None:
+        """Look now, or when the hinted job is due."""
+        if hint.kind is not HintKind.DUE or hint.subject not in self._crew.definitions:
+            return
+        if hint.delay <= 0:
+            return self.wake()
+        loop = asyncio.get_running_loop()
+        due = loop.time() + hint.delay
+        if due < self._wake_at:
+            self._wake_at = due
+            loop.call_at(due, self.wake)
+
+    async def tick(self) -> float:
+        """Claim until the slots are full or nothing is due; then sleep until something is."""
+        loop = asyncio.get_running_loop()
+        self._wake_at = loop.time() + self._crew.poll_interval
+        with self._crew.engine.telemetry.silence():
+            await self._disown()
+            self._sated = await self._fill()
+            if self._sated:
+                due = await self._crew.engine.state.next_due(self._crew.types)
+                if due is not None:
+                    self._wake_at = min(self._wake_at, loop.time() + due)
+        return max(0.001, self._wake_at - loop.time())
+
+    async def _fill(self) -> bool:
+        """Claim for all free slots; whether every type was asked and none has more."""
+        dry: set[str] = set()
+        suspects_wait = False
+        while self._slots.free > 0 and not self._crew.stopping.is_set():
+            wanted = self._shares(self._slots.free, dry)
+            if not wanted:
+                return not suspects_wait and len(dry) == len(self._crew.definitions)
+            suspect = self._slots.suspects == 0
+            suspects_wait = suspects_wait or not suspect
+            claimed = await self._claim(wanted, suspect=suspect)
+            got = Counter(job.type for job in claimed)
+            dry.update(arm.type for arm in wanted if got[arm.type] < arm.limit)
+            for job in claimed:
+                Run(job, crew=self._crew, slots=self._slots, completer=self._completer).begin()
+        return False
+
+    def _shares(self, free: int, dry: set[str]) -> Sequence[Wanted]:
+        """An even share for every type that may have more, the remainder going round."""
+        room = {type: self._room(type) for type in self._crew.definitions if type not in dry}
+        types = [type for type, places in room.items() if places > 0]
+        if not types:
+            return ()
+        self._turn += 1
+        turn = self._turn % len(types)
+        share, extra = divmod(free, len(types))
+        limits = {type: share + (place < extra) for place, type in enumerate(types[turn:] + types[:turn])}
+        return [self._arm(type, min(limit, room[type])) for type, limit in limits.items() if limit]
+
+    def _room(self, type: str) -> int:
+        most = self._crew.definitions[type].concurrency
+        return self._slots.capacity if most is None else most - self._slots.by_type[type]
+
+    def _arm(self, type: str, limit: int) -> Wanted:
+        definition = self._crew.definitions[type]
+        return Wanted(type=type, limit=limit, lease=definition.lease, timeout=definition.timeout)
+
+    async def _claim(self, wanted: Sequence[Wanted], *, suspect: bool) -> Sequence[Claimed]:
+        engine = self._crew.engine
+        token = secrets.randbits(63)
+        started = time.time_ns()
+        try:
+            claimed, transitions = await engine.state.claim(
+                wanted, worker=self._crew.name, token=token, suspect=suspect
+            )
+        except Unavailable:
+            self._orphans.append(token)  # the reply may be lost while the claim was made
+            raise
+        if not claimed:
+            engine.telemetry.count(Count.CLAIM_EMPTY)
+        else:
+            engine.telemetry.claimed(claimed, started_ns=started, worker=self._crew.name)
+            engine.effects.follow(transitions)
+        return claimed
+
+    async def _disown(self) -> None:
+        """Give back what was claimed for us by statements whose replies were lost."""
+        while self._orphans:
+            self._crew.engine.effects.follow(await self._crew.engine.state.disown(self._orphans[-1]))
+            self._orphans.pop()
+
+    def _freed(self) -> None:
+        if not self._sated:
+            self.wake()

@@ -1,0 +1,165 @@
+"""
+Renews the leases of running attempts, from a thread and a connection of its own.
+
+A handler that blocks the event loop for a while must not cost its neighbours their leases; one that blocks it for
+ever must. So the keeper goes on while the main loop stalls, but not beyond ``MAX_STALL`` leases: then the process is
+taken for dead, every stack is logged, and the reapers of others do their work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+from ..loop import Loop
+from ..model import Renewal, Verdict
+from ..ports.notify import Hint, HintKind
+from ..ports.state import StateAdapter
+from .attempt import Run, reason_of
+from .crew import Crew
+from .slots import Slots
+
+logger = logging.getLogger("otelq.worker")
+
+MAX_STALL = 10
+"""After how many leases without a turn of the main loop the process is taken for dead."""
+RENEW_AFTER = 1 / 3
+"""Of a lease's length: how old it gets before it is renewed."""
+LARGEST_BATCH = 1_000
+
+
+class Renewals(Loop):
+    """The loop itself; runs in the keeper's thread, or in the main loop where there is no second way to the store."""
+
+    def __init__(
+        self,
+        crew: Crew,
+        slots: Slots,
+        state: StateAdapter,
+        *,
+        main: asyncio.AbstractEventLoop,
+        on_fatal: Callable[[Exception], object],
+        is_sibling: bool,
+    ) -> None:
+        super().__init__("keeper", on_fatal=on_fatal)
+        self._crew = crew
+        self._slots = slots
+        self._state = state
+        self._main = main
+        self._shortest = min(definition.lease for definition in crew.definitions.values())
+        self._beat = time.monotonic()
+        self._stalled = False
+        self._unopened = is_sibling
+
+    async def tick(self) -> float:
+        """Renew what is a third of its lease old."""
+        self._main.call_soon_threadsafe(self._tick_main)
+        if self._unopened:
+            with self._crew.engine.telemetry.silence():
+                await self._state.open(migrate=False)
+            self._unopened = False
+        if self._is_stalled():
+            return self._shortest * RENEW_AFTER
+        now = time.monotonic()
+        due = [run for run in self._slots.runs() if now - run.held_since >= run.definition.lease * RENEW_AFTER]
+        for first in range(0, len(due), LARGEST_BATCH):
+            await self._renew(due[first : first + LARGEST_BATCH])
+        return min(self._shortest * RENEW_AFTER / 2, 5.0)
+
+    async def _renew(self, runs: list[Run]) -> None:
+        asked = time.monotonic()
+        with self._crew.engine.telemetry.silence():
+            verdicts = await self._state.renew([Renewal(run.job.lease, run.definition.lease) for run in runs])
+        for run, verdict in zip(runs, verdicts, strict=True):
+            match verdict:
+                case Verdict.DONE:
+                    run.held_since = asked
+                case Verdict.LOST | Verdict.CANCELLED:
+                    self._main.call_soon_threadsafe(run.cancel, reason_of(verdict))
+                case Verdict.BUSY:
+                    pass  # somebody reads it under a lock; the next round asks again
+
+    def _tick_main(self) -> None:
+        self._beat = time.monotonic()
+
+    def _is_stalled(self) -> bool:
+        stalled = time.monotonic() - self._beat > MAX_STALL * self._shortest
+        if stalled and not self._stalled:
+            stacks = "\n".join("".join(traceback.format_stack(frame)) for frame in sys._current_frames().values())
+            logger.critical("the event loop has stalled; its leases are given up\n%s", stacks)
+        self._stalled = stalled
+        return stalled
+
+
+class Keeper:
+    """Runs the renewals, in a thread where it can."""
+
+    def __init__(self, crew: Crew, slots: Slots, *, on_fatal: Callable[[Exception], None]) -> None:
+        self._crew = crew
+        self._slots = slots
+        self._on_fatal = on_fatal
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._renewals: Renewals | None = None
+        self._thread: threading.Thread | None = None
+        self._ended = asyncio.Event()
+
+    def start(self) -> None:
+        """Begin to renew."""
+        main = asyncio.get_running_loop()
+        sibling = self._crew.engine.state.sibling()
+        if sibling is None:
+            self._loop = main
+            self._renewals = self._renewals_on(main, self._crew.engine.state, self._on_fatal)
+            return self._renewals.start()
+        self._loop = asyncio.new_event_loop()
+        self._renewals = self._renewals_on(
+            main, sibling, lambda error: main.call_soon_threadsafe(self._on_fatal, error), is_sibling=True
+        )
+        self._thread = threading.Thread(target=self._live, args=(self._loop, sibling), name="otelq keeper", daemon=True)
+        self._thread.start()
+
+    def hinted(self, hint: Hint) -> None:
+        """A lease may have been revoked: ask at once."""
+        if hint.kind is not HintKind.REVOKED:
+            return
+        for run in self._slots.runs():
+            if run.job.lease.chain_id == hint.subject and self._loop is not None and self._renewals is not None:
+                run.held_since = float("-inf")
+                self._loop.call_soon_threadsafe(self._renewals.wake)
+
+    async def stop(self) -> None:
+        """End the loop and its thread. Stopping twice is fine."""
+        if self._renewals is None or self._loop is None:
+            return
+        if self._thread is None:
+            return await self._renewals.stop()
+        thread, self._thread = self._thread, None
+        self._loop.call_soon_threadsafe(self._ended.set)
+        await asyncio.to_thread(thread.join)
+        self._renewals = None
+
+    def _renewals_on(
+        self,
+        main: asyncio.AbstractEventLoop,
+        state: StateAdapter,
+        on_fatal: Callable[[Exception], object],
+        *,
+        is_sibling: bool = False,
+    ) -> Renewals:
+        return Renewals(self._crew, self._slots, state, main=main, on_fatal=on_fatal, is_sibling=is_sibling)
+
+    def _live(self, loop: asyncio.AbstractEventLoop, sibling: StateAdapter) -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(self._keep(sibling))
+
+    async def _keep(self, sibling: StateAdapter) -> None:
+        assert self._renewals is not None
+        self._renewals.start()
+        await self._ended.wait()
+        await self._renewals.stop()
+        await sibling.close()

@@ -1,0 +1,39 @@
+"""Takes back the jobs of workers that died, and works off what closing chains left behind."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from ..loop import Loop
+from ..model import ReapRule
+from .crew import Crew
+from .slots import Slots
+
+LARGEST_REAP = 1_000
+
+
+class Reaper(Loop):
+    """Looks every ``reap_interval`` for leases that ran out; spares those that live in this process."""
+
+    def __init__(self, crew: Crew, slots: Slots, *, on_fatal: Callable[[Exception], None]) -> None:
+        super().__init__("reaper", on_fatal=on_fatal)
+        self._crew = crew
+        self._slots = slots
+        self._rules = [
+            ReapRule(type=name, max_attempts=definition.retry.max_attempts, max_crashes=crew.max_crashes)
+            for name, definition in crew.definitions.items()
+        ]
+
+    async def tick(self) -> float:
+        """Reap one batch and mop one batch up; come back at once while there is more."""
+        engine = self._crew.engine
+        own = {run.job.lease.token for run in self._slots.runs()}
+        with engine.telemetry.silence():
+            reaped = await engine.state.reap(self._rules, spare=own, limit=LARGEST_REAP)
+            engine.effects.follow(reaped)
+            mopped = await engine.state.mop_up()
+            engine.effects.follow(mopped)
+        if len(reaped) >= LARGEST_REAP or mopped:
+            return 0.0
+        return self._crew.reap_interval * random.uniform(0.75, 1.0)

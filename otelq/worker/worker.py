@@ -1,0 +1,206 @@
+"""The worker: starts its loops, stops them gracefully, and says so when it cannot go on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from ..client import Client
+from ..codec import check_text
+from ..definitions import Jobs, check_seconds, merge
+from ..errors import InvalidArgument, OtelqError
+from ..model import CancelReason
+from ..ports.notify import Hint
+from .completer import Completer
+from .crew import Crew, Provided
+from .fetcher import Fetcher
+from .keeper import Keeper
+from .reaper import Reaper
+from .slots import Slots
+
+logger = logging.getLogger("otelq.worker")
+
+LAST_WRITES = 5.0
+"""Seconds that a stopping worker spends on storing its last outcomes."""
+
+
+class Worker:
+    """
+    Runs jobs: ``async with otelq.Worker(client, jobs): ...`` beside an application, or ``await worker.run()`` alone.
+
+    Args:
+        client: an open client.
+        jobs: the collections of handlers to serve.
+        concurrency: how many attempts run at once in this worker.
+        poll_interval: the longest time in seconds between two looks for jobs, should every hint be lost.
+        grace: seconds that running attempts have to finish when the worker stops; then they are cancelled, and have
+            as long again before they are abandoned. The same for attempts that are cancelled for other reasons.
+        provide: what handlers get by type with ``attempt.get``.
+        name: what this worker is called where leases are shown; unique by default.
+        reap_interval: the longest time in seconds between two looks for leases that ran out.
+        max_crashes: a job fails when so many leases of it ran out after it was started.
+
+    Raises:
+        InvalidArgument: an option out of range, a job type declared twice or with types that cannot be stored.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *jobs: Jobs,
+        concurrency: int = 10,
+        poll_interval: float = 5.0,
+        grace: float = 30.0,
+        provide: Sequence[object] = (),
+        name: str | None = None,
+        reap_interval: float = 5.0,
+        max_crashes: int = 5,
+    ) -> None:
+        for argument, value in (("concurrency", concurrency), ("max_crashes", max_crashes)):
+            if value < 1:
+                raise InvalidArgument(argument, f"is {value}; give 1 or more")
+        definitions = merge(jobs)
+        if not definitions:
+            raise InvalidArgument("jobs", "is empty; give collections with handlers")
+        for definition in definitions.values():
+            _ = definition.job_type.signature  # says what is wrong with the annotations now, not at the first job
+        check_seconds("grace", grace)
+        check_seconds("poll_interval", poll_interval, lowest=0.01)
+        check_seconds("reap_interval", reap_interval, lowest=0.01)
+        provided = Provided(provide)
+        named = default_name() if name is None else check_text(name, argument="name", longest=200)
+        self._muster = lambda: Crew(
+            client=client,
+            engine=client.engine,
+            definitions=definitions,
+            provided=provided,
+            name=named,
+            concurrency=concurrency,
+            grace=grace,
+            poll_interval=poll_interval,
+            reap_interval=reap_interval,
+            max_crashes=max_crashes,
+        )
+        self._shift: _Shift | None = None
+        self._owner: asyncio.Task[object] | None = None
+        self._fatal: Exception | None = None
+
+    @property
+    def leaked(self) -> int:
+        """How many slots are held by handlers that ignored their cancellation."""
+        return self._shift.slots.leaked if self._shift else 0
+
+    async def __aenter__(self) -> Self:
+        if self._shift is not None:
+            raise OtelqError("the worker is running already")
+        self._fatal = None
+        self._owner = asyncio.current_task()
+        self._shift = _Shift(self._muster(), on_fatal=self._give_up)
+        self._shift.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        shift, self._shift = self._shift, None
+        owner, self._owner = self._owner, None
+        if shift is not None:
+            await shift.stop()
+        if self._fatal is not None:
+            if owner is not None and kind is asyncio.CancelledError:
+                owner.uncancel()
+            raise OtelqError(f"the worker could not go on: {self._fatal}") from self._fatal
+
+    async def run(self) -> None:
+        """
+        Serve until SIGINT or SIGTERM, then stop gracefully; a second signal cancels what still runs at once.
+
+        Raises:
+            OtelqError: a loop could not recover.
+        """
+        loop = asyncio.get_running_loop()
+        asked = asyncio.Event()
+
+        def stop() -> None:
+            if asked.is_set() and self._shift is not None:
+                self._shift.hurry()
+            asked.set()
+
+        async with self:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, stop)
+            try:
+                await asked.wait()
+                await self._require_shift().stop()
+            finally:
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    loop.remove_signal_handler(number)
+
+    def _require_shift(self) -> _Shift:
+        assert self._shift is not None
+        return self._shift
+
+    def _give_up(self, error: Exception) -> None:
+        self._fatal = error
+        if self._owner is not None:
+            self._owner.cancel()
+
+
+class _Shift:
+    """One start and stop of a worker: its five loops and its slots."""
+
+    def __init__(self, crew: Crew, *, on_fatal: Callable[[Exception], None]) -> None:
+        self.crew = crew
+        self.slots = Slots(crew.concurrency)
+        self.completer = Completer(crew, on_fatal=on_fatal)
+        self.fetcher = Fetcher(crew, self.slots, self.completer, on_fatal=on_fatal)
+        self.keeper = Keeper(crew, self.slots, on_fatal=on_fatal)
+        self.reaper = Reaper(crew, self.slots, on_fatal=on_fatal)
+        self._unsubscribe: Callable[[], None] | None = None
+        self._stopped = False
+
+    def start(self) -> None:
+        self._unsubscribe = self.crew.engine.notify.subscribe(self._hinted)
+        self.crew.engine.telemetry.capacity(self.crew.concurrency)
+        for room in (self.completer, self.keeper, self.reaper, self.fetcher):
+            room.start()
+        logger.info("worker %s serves %s", self.crew.name, ", ".join(self.crew.types))
+
+    async def stop(self) -> None:
+        """Claim no more, let attempts finish, cancel the rest, store what came of them, and end."""
+        if self._stopped:
+            return
+        self._stopped = True
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+        self.crew.stopping.set()
+        await self.fetcher.stop()
+        if not await self.slots.drained(timeout=self.crew.grace):
+            self.hurry()
+            # Abandoned ones still have their outcome stored; what the database will not take is left to the leases.
+            await self.slots.drained(timeout=self.crew.grace + LAST_WRITES)
+        await self.reaper.stop()
+        await self.keeper.stop()
+        await self.completer.stop()
+        self.crew.engine.telemetry.capacity(-self.crew.concurrency)
+
+    def hurry(self) -> None:
+        """Cancel what still runs."""
+        for run in self.slots.runs():
+            run.cancel(CancelReason.SHUTDOWN)
+
+    def _hinted(self, hint: Hint) -> None:
+        self.fetcher.hinted(hint)
+        self.keeper.hinted(hint)
+
+
+def default_name() -> str:
+    """A name for a worker that tells its machine and process, and is never used twice."""
+    return f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(3)}"
