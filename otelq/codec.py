@@ -26,7 +26,7 @@ MAX_ERROR_TEXT = 8_000
 """How many characters of an error's text are kept."""
 
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|[0-9]{309}|[eE]\+?[0-9]{3}")
-_ESCAPE = re.compile(rb'\\(?:u([0-9a-fA-F]{4})|.)', re.DOTALL)
+_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NUMBER = re.compile(rb"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
@@ -96,7 +96,8 @@ def check_json(data: bytes, *, argument: str, limit: int = MAX_PAYLOAD) -> None:
     """
     if len(data) > limit:
         raise InvalidArgument(
-            argument, f"is {len(data):,} bytes as JSON, over the limit of {limit:,}; store it elsewhere and pass a key"
+            argument,
+            f"is {len(data):,} bytes as JSON, over the limit of {limit:,}; store it elsewhere and pass a key",
         )
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
         raise InvalidArgument(argument, f"nests deeper than {MAX_DEPTH} levels; flatten it")
@@ -134,7 +135,8 @@ def _msgspec(kind: Any) -> tuple[Callable[[object], bytes], Callable[[bytes], An
         decoder = msgspec.json.Decoder[Any](kind)
     except Exception as error:
         raise InvalidArgument(
-            "type", f"{_name(kind)} cannot be read from JSON: {_first_line(error)}; use a dataclass or plain JSON types"
+            "type",
+            f"{_name(kind)} cannot be read from JSON: {_first_line(error)}; use a dataclass or plain JSON types",
         ) from error
     return msgspec.json.Encoder().encode, decoder.decode
 
@@ -191,7 +193,7 @@ def _depth(data: bytes) -> int:
 
 def _refuse_non_finite(value: object, argument: str) -> None:
     """JSON has no NaN and no infinity, and encoders write them as null: a silent loss."""
-    waiting = [msgspec.to_builtins(value, enc_hook=lambda other: vars(other))]
+    waiting = [msgspec.to_builtins(value, enc_hook=vars)]
     while waiting:
         item = waiting.pop()
         if isinstance(item, float) and not isfinite(item):

@@ -14,9 +14,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, reduce
 from math import isfinite
-from operator import or_
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, Union, cast, get_args, get_origin, get_type_hints, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    Protocol,
+    TypeGuard,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+    overload,
+)
 
 from .codec import Payload, check_text
 from .errors import InvalidArgument
@@ -40,7 +53,7 @@ TraceMode = Literal["auto", "parent", "link"]
 LONGEST_NAME = 200
 
 
-class RetryAfter(Exception):  # noqa: N818  # raised to decide, not to report
+class RetryAfter(Exception):  # raised to decide, not to report
     """Raised by a handler: this attempt failed; run the job again after ``delay`` seconds, if attempts are left."""
 
     def __init__(self, delay: float) -> None:
@@ -48,7 +61,7 @@ class RetryAfter(Exception):  # noqa: N818  # raised to decide, not to report
         self.delay = check_seconds("delay", delay)
 
 
-class Snooze(Exception):  # noqa: N818
+class Snooze(Exception):
     """Raised by a handler: run the job again after ``delay`` seconds; no attempt is spent."""
 
     def __init__(self, delay: float) -> None:
@@ -56,7 +69,7 @@ class Snooze(Exception):  # noqa: N818
         self.delay = check_seconds("delay", delay)
 
 
-class Fail(Exception):  # noqa: N818
+class Fail(Exception):
     """Raised by a handler: the job ends failed, whatever attempts are left."""
 
     def __init__(self, reason: str) -> None:
@@ -123,7 +136,9 @@ class JobType(Generic[In_contra, Out_co]):
         declared = self._arguments() or self._annotations() or self._declared
         for kind, argument in zip(declared, ("input", "output"), strict=True):
             if kind is None:
-                raise InvalidArgument(argument, f"job type {self.name!r} has none; declare it, or use JobType[A, B](...)")
+                raise InvalidArgument(
+                    argument, f"job type {self.name!r} has none; declare it, or use JobType[A, B](...)"
+                )
         return Signature(Payload(declared[0]), Payload(declared[1]))
 
     def with_handler(self, handler: Handler) -> JobType[In_contra, Out_co]:
@@ -175,7 +190,13 @@ class Continue(Generic[Out_co]):
     ) -> None:
         check_job_type("job_type", job_type)
         check_when(delay, at)
-        fields = {"job_type": job_type, "input": input, "delay": delay, "at": at, "priority": check_priority(priority)}
+        fields = {
+            "job_type": job_type,
+            "input": input,
+            "delay": delay,
+            "at": at,
+            "priority": check_priority(priority),
+        }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
 
@@ -256,7 +277,7 @@ class Attempt(Generic[In]):
         return Continue(job_type, input, delay=delay, at=at, priority=priority)
 
     @overload
-    def transaction(self) -> AbstractAsyncContextManager[Any]: ...
+    def transaction(self, /) -> AbstractAsyncContextManager[Any]: ...
     @overload
     def transaction(self, kind: type[X], /) -> AbstractAsyncContextManager[X]: ...
     def transaction(self, kind: type[Any] | None = None, /) -> AbstractAsyncContextManager[Any]:
@@ -264,7 +285,7 @@ class Attempt(Generic[In]):
         return self._scope.transaction(kind)
 
     @overload
-    async def completion(self) -> Any: ...
+    async def completion(self, /) -> Any: ...
     @overload
     async def completion(self, kind: type[X], /) -> X: ...
     async def completion(self, kind: type[Any] | None = None, /) -> Any:
@@ -384,7 +405,7 @@ class Jobs:
         self._definitions[job_type.name] = Definition(
             job_type=job_type,
             handler=handler,
-            retry=retry or RetryPolicy(),
+            retry=RetryPolicy() if retry is None else retry,
             lease=check_seconds("lease", lease, lowest=1),
             timeout=timeout,
             concurrency=concurrency,
@@ -411,6 +432,16 @@ def is_async(handler: object) -> bool:
     return inspect.iscoroutinefunction(inspect.unwrap(cast(Any, handler))) or inspect.iscoroutinefunction(
         getattr(handler, "__call__", None)  # noqa: B004  # asked of the bound method, not for callability
     )
+
+
+def is_continue(value: object) -> TypeGuard[Continue[Any]]:
+    """Whether a handler returned a continuation."""
+    return isinstance(value, Continue)
+
+
+def is_job_type(value: object) -> TypeGuard[JobType[Any, Any]]:
+    """Whether this is a job type; a decorated handler is one."""
+    return isinstance(value, JobType)
 
 
 def check_job_type(argument: str, job_type: object) -> None:
@@ -472,9 +503,11 @@ def _annotated(handler: Handler, name: str) -> tuple[Any, Any]:
     try:
         hints = get_type_hints(function)
     except NameError as error:
-        raise InvalidArgument("handler", f"of {name!r}: its annotations name {error.name!r}, which is not there") from error
+        raise InvalidArgument(
+            "handler", f"of {name!r}: its annotations name {error.name!r}, which is not there"
+        ) from error
     returned = hints.pop("return", None)
-    [attempted] = [hint for hint in hints.values() if get_origin(hint) is Attempt] or [None]
+    attempted: Any = next((hint for hint in hints.values() if get_origin(hint) is Attempt), None)
     if attempted is None or returned is None:
         raise InvalidArgument("handler", f"of {name!r} lacks annotations; write (attempt: Attempt[In]) -> Out")
     return get_args(attempted)[0], _final(returned)
@@ -483,5 +516,5 @@ def _annotated(handler: Handler, name: str) -> tuple[Any, Any]:
 def _final(returned: Any) -> Any:
     """What a chain yields, of ``Out``, ``Continue[Out]`` or a union of both."""
     members = get_args(returned) if get_origin(returned) in (Union, UnionType) else (returned,)
-    finals = [get_args(member)[0] if get_origin(member) is Continue else member for member in members]
-    return reduce(or_, finals) if len(finals) > 1 else finals[0]
+    finals: list[Any] = [get_args(member)[0] if get_origin(member) is Continue else member for member in members]
+    return reduce(lambda left, right: left | right, finals)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -44,12 +44,10 @@ class _Held:
     settled: bool = field(default=False)
 
     def end(self, ending: Ending) -> None:
-        if self.settled:
-            return
         if ending is Ending.UNKNOWN:
-            return self.effects.look_up(self)
-        self.settled = True
-        self.effects.release(self, committed=ending is Ending.COMMITTED)
+            self.effects.look_up(self)
+        else:
+            self.effects.release(self, committed=ending is Ending.COMMITTED)
 
 
 class Effects:
@@ -63,7 +61,9 @@ class Effects:
         self._watcher: asyncio.Task[None] | None = None
         self._lookups: set[asyncio.Task[None]] = set()
 
-    def follow(self, transitions: Sequence[Transition], *, tx: Transaction | None = None, told: Told | None = None) -> None:
+    def follow(
+        self, transitions: Sequence[Transition], *, tx: Transaction | None = None, told: Told | None = None
+    ) -> None:
         """
         Tell what was written: at once, or after ``tx`` has committed.
 
@@ -74,12 +74,15 @@ class Effects:
             if told is not None:
                 told(True)
             return
-        held = _Held(self, tx, transitions, told or _nobody)
+        held = _Held(self, tx, transitions, _nobody if told is None else told)
         if not tx.watch(held.end):
             self._wait_for(held)
 
     def release(self, held: _Held, *, committed: bool) -> None:
-        """Tell or drop what was held."""
+        """Tell or drop what was held, once."""
+        if held.settled:
+            return
+        held.settled = True
         self._held.discard(held)
         if committed:
             self._tell(held.transitions)
@@ -93,21 +96,15 @@ class Effects:
 
     async def resolve(self, held: _Held) -> None:
         """Settle what is held by what a connection of our own can see."""
-        if held.settled:
-            return
         try:
             with self._telemetry.silence():
                 seen = all(await self._state.present(held.transitions))
         except OtelqError as error:
             logger.warning("whether %d transitions were committed is not known: %s", len(held.transitions), error)
-            held.settled = True
-            self._held.discard(held)
             self._telemetry.count_unknown(len(held.transitions))
-            return held.told(False)
-        if held.settled or (not seen and held.tx.active):
-            return
-        held.settled = True
-        self.release(held, committed=seen)
+            seen = False
+        if seen or not held.tx.active:
+            self.release(held, committed=seen)
 
     async def close(self) -> None:
         """Settle what can be settled; what hangs in a transaction that is still open is given up as unknown."""
@@ -145,7 +142,7 @@ class Effects:
 
 
 @asynccontextmanager
-async def after_commit() -> AsyncIterator[None]:
+async def after_commit() -> AsyncGenerator[None]:
     """
     Tell the effects of what is written inside when the block ends, where the driver does not tell of commits.
 

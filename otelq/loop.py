@@ -67,10 +67,10 @@ class Loop(ABC):
                 self._errors = 0
             except Exception as error:
                 self._errors += 1
-                pause = self._after(error)
-                if pause is None:
+                if self._is_fatal(error):
                     self._on_fatal(error)
                     return
+                pause = self._back_off()
             await self._wait(pause)
 
     async def _wait(self, pause: float) -> None:
@@ -82,13 +82,13 @@ class Loop(ABC):
         except TimeoutError:
             pass  # the pause is over
 
-    def _after(self, error: Exception) -> float | None:
-        expected = isinstance(error, Unavailable)
-        if expected:
+    def _is_fatal(self, error: Exception) -> bool:
+        if isinstance(error, Unavailable):
             logger.warning("%s: %s; trying again", self.name, error, extra={"otelq.loop": self.name})
-        else:
-            logger.error("%s failed", self.name, exc_info=error, extra={"otelq.loop": self.name})
-        if not expected and self._errors >= STRIKES:
-            return None
+            return False
+        logger.error("%s failed", self.name, exc_info=error, extra={"otelq.loop": self.name})
+        return self._errors >= STRIKES
+
+    def _back_off(self) -> float:
         longest: float = min(LONGEST_BACK_OFF, 0.05 * 2.0 ** min(self._errors, 10))
         return longest * random.uniform(0.5, 1.0)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast, overload
 
-from ..definitions import Continue, JobType, check_job_type, check_seconds
+from ..definitions import Continue, JobType, check_job_type, check_seconds, is_continue, is_job_type
 from ..effects import Told
 from ..errors import ChainCancelled, ChainFailed, InvalidArgument, NotFound, WrongLoop
 from ..model import (
@@ -144,7 +144,15 @@ class Client:
             Unavailable: the database could not be reached; without ``tx``, the chain may exist all the same.
         """
         start = Start(
-            job_type, input, id=id, delay=delay, at=at, priority=priority, dedup=dedup, blockers=blockers, tags=tags
+            job_type,
+            input,
+            id=id,
+            delay=delay,
+            at=at,
+            priority=priority,
+            dedup=dedup,
+            blockers=blockers,
+            tags=tags,
         )
         self._check_home()
         [created] = await self._create([start], tx=tx)
@@ -155,9 +163,7 @@ class Client:
         self, job_type: JobType[In, Out], inputs: Iterable[In], /, *, tx: object | None = None
     ) -> list[Chain[Out]]: ...
     @overload
-    async def start_many(
-        self, starts: Iterable[Start[Out]], /, *, tx: object | None = None
-    ) -> list[Chain[Out]]: ...
+    async def start_many(self, starts: Iterable[Start[Out]], /, *, tx: object | None = None) -> list[Chain[Out]]: ...
     async def start_many(
         self, what: Any, inputs: Iterable[Any] | None = None, /, *, tx: object | None = None
     ) -> list[Chain[Any]]:
@@ -171,8 +177,9 @@ class Client:
             AlreadyExists: an id is taken. Nothing was written.
         """
         self._check_home()
-        if isinstance(what, JobType) and inputs is not None:
-            starts = [Start(cast(JobType[Any, Any], what), input) for input in inputs]
+        starts: list[Start[Any]]
+        if inputs is not None and is_job_type(what):
+            starts = [Start(what, input) for input in inputs]
         else:
             starts = list(cast(Iterable[Start[Any]], what))
         for start in starts:
@@ -187,7 +194,7 @@ class Client:
         return [start.chain(refuse_existing(result)) for start, result in zip(starts, created, strict=True)]
 
     @asynccontextmanager
-    async def transaction(self, kind: type[Any] | None = None, /) -> AsyncIterator[Any]:
+    async def transaction(self, kind: type[Any] | None = None, /) -> AsyncGenerator[Any]:
         """
         A transaction of the client's database, to pass as ``tx``: committed when the block ends well.
 
@@ -224,8 +231,8 @@ class Client:
         id = chain_id(chain)
         enqueue: Enqueue | None = None
         ends: Completes | Continues
-        if isinstance(outcome, Continue):
-            ends, enqueue = await self._continuation(id, cast(Continue[Any], outcome), transaction)
+        if is_continue(outcome):
+            ends, enqueue = await self._continuation(id, outcome, transaction)
         else:
             output = step.signature.output.encode(outcome, argument="outcome", limit=self._engine.max_payload)
             ends = Completes(output)
@@ -238,7 +245,7 @@ class Client:
             if enqueue is not None:
                 enqueue.fail(error)
             raise
-        self._engine.effects.follow(transitions, tx=transaction, told=enqueue and told(enqueue))
+        self._engine.effects.follow(transitions, tx=transaction, told=None if enqueue is None else told(enqueue))
 
     async def trigger(self, *chains: Chain[Any] | str, tx: object | None = None) -> None:
         """
@@ -385,7 +392,9 @@ class Client:
         transaction = self._join(tx)
         payloads = [self._encode(start) for start in starts]
         enqueue = self._enqueue(starts)
-        jobs = [start.request(payload=payload, trace=enqueue.note) for start, payload in zip(starts, payloads, strict=True)]
+        jobs = [
+            start.request(payload=payload, trace=enqueue.note) for start, payload in zip(starts, payloads, strict=True)
+        ]
         try:
             if transaction is not None:
                 return await self._create_in(transaction, jobs, enqueue)
@@ -401,9 +410,7 @@ class Client:
         self._count_deduplicated(starts, created)
         return created
 
-    async def _create_in(
-        self, transaction: Transaction, jobs: Sequence[NewJob], enqueue: Enqueue
-    ) -> Sequence[Created]:
+    async def _create_in(self, transaction: Transaction, jobs: Sequence[NewJob], enqueue: Enqueue) -> Sequence[Created]:
         with self._engine.telemetry.silence():
             created, transitions = await self._engine.state.create(jobs, tx=transaction)
         self._engine.effects.follow(transitions, tx=transaction, told=told(enqueue, held_by=holder(created)))

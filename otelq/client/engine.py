@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class Engine:
     max_payload: int
 
     @asynccontextmanager
-    async def transaction(self, kind: type | None = None) -> AsyncIterator[Transaction]:
+    async def transaction(self, kind: type | None = None) -> AsyncGenerator[Transaction]:
         """A transaction of the state adapter whose begin and end are silent in traces; what is inside is not."""
         manager = self.state.begin(kind)
         with self.telemetry.silence():

@@ -59,7 +59,7 @@ def _statuses(status: StatusFilter) -> frozenset[Status]:
     for item in given:
         if item == "open":
             found |= OPEN
-        elif item in Status:
+        elif item in set(Status):
             found.add(Status(item))
         else:
             raise InvalidArgument("status", f"{item!r} is none; give open or one of {', '.join(Status)}")

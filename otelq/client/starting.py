@@ -45,7 +45,18 @@ class Start(Generic[Out]):
         InvalidArgument: a value that no chain can be started with.
     """
 
-    __slots__ = ("at", "blockers", "dedup", "delay", "id", "input", "is_named", "job_type", "priority", "tags")
+    __slots__ = (
+        "at",
+        "blockers",
+        "dedup",
+        "delay",
+        "id",
+        "input",
+        "is_named",
+        "job_type",
+        "priority",
+        "tags",
+    )
 
     def __init__(
         self,

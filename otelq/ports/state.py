@@ -280,9 +280,7 @@ class StateAdapter(ABC):
     # Questions
 
     @abstractmethod
-    async def outcomes(
-        self, chain_ids: Sequence[str], *, tx: Transaction | None = None
-    ) -> Mapping[str, ChainOutcome]:
+    async def outcomes(self, chain_ids: Sequence[str], *, tx: Transaction | None = None) -> Mapping[str, ChainOutcome]:
         """How chains stand; a chain that does not exist is left out."""
 
     @abstractmethod

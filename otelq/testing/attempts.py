@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -42,9 +42,7 @@ def attempt(
     """
     chain = new_id()
     scope = _Scope(provide=provide, blockers=blockers, client=client, tx=tx)
-    return Attempt(
-        input, number=number, chain_id=chain, job_id=job_id(chain, 0), tags=dict(tags or {}), scope=scope
-    )
+    return Attempt(input, number=number, chain_id=chain, job_id=job_id(chain, 0), tags=dict(tags or {}), scope=scope)
 
 
 class _Scope:
@@ -77,7 +75,7 @@ class _Scope:
         return found
 
     @asynccontextmanager
-    async def transaction(self, kind: type | None, /) -> AsyncIterator[Any]:
+    async def transaction(self, kind: type | None, /) -> AsyncGenerator[Any]:
         yield await self.completion(kind)
 
     async def completion(self, kind: type | None, /) -> Any:

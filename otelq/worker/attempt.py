@@ -9,12 +9,12 @@ import random
 import secrets
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import msgspec
 
 from ..client.starting import successor
-from ..definitions import Attempt, Continue, Definition, Snooze
+from ..definitions import Attempt, Continue, Definition, Snooze, is_continue
 from ..errors import LeaseLost, OtelqError, Unavailable, UndecodablePayload
 from ..model import (
     CancelReason,
@@ -148,7 +148,9 @@ class Run:
         return self._settlement(outcome)
 
     def __str__(self) -> str:
-        return f"attempt {self.job.attempt} of {self.job.type} {job_id(self.job.lease.chain_id, self.job.lease.position)}"
+        return (
+            f"attempt {self.job.attempt} of {self.job.type} {job_id(self.job.lease.chain_id, self.job.lease.position)}"
+        )
 
     # The task
 
@@ -211,10 +213,10 @@ class Run:
 
     def _outcome_of(self, result: object) -> Outcome:
         limit = self._crew.engine.max_payload
-        if not isinstance(result, Continue):
+        if not is_continue(result):
             output = self.definition.job_type.signature.output
             return Completes(output.encode(result, argument="return value", limit=limit))
-        continuation = cast(Continue[Any], result)
+        continuation = result
         target = continuation.job_type
         payload = target.signature.input.encode(continuation.input, argument="continuation", limit=limit)
         self._enqueue = self._span.successor(
@@ -343,7 +345,11 @@ class Run:
 
     def _labels(self) -> dict[str, object]:
         lease = self.job.lease
-        return {"otelq.chain.id": lease.chain_id, "otelq.job.type": self.job.type, "otelq.job.attempt": self.job.attempt}
+        return {
+            "otelq.chain.id": lease.chain_id,
+            "otelq.job.type": self.job.type,
+            "otelq.job.attempt": self.job.attempt,
+        }
 
     def _hop(self, kept: Claimed) -> None:
         run = Run(kept, crew=self._crew, slots=self._slots, completer=self._completer, hops=self.hops + 1)

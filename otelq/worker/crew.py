@@ -21,7 +21,9 @@ class Provided:
         self._by_type: dict[type, object] = {}
         for thing in things:
             if type(thing) in self._by_type:
-                raise InvalidArgument("provide", f"holds two of {type(thing).__qualname__}; wrap one in a type of its own")
+                raise InvalidArgument(
+                    "provide", f"holds two of {type(thing).__qualname__}; wrap one in a type of its own"
+                )
             self._by_type[type(thing)] = thing
 
     def get(self, kind: type[X]) -> X:

@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from types import FrameType
 
 from ..loop import Loop
 from ..model import Renewal, Verdict
@@ -31,6 +32,11 @@ MAX_STALL = 10
 RENEW_AFTER = 1 / 3
 """Of a lease's length: how old it gets before it is renewed."""
 LARGEST_BATCH = 1_000
+
+
+def current_frames() -> list[FrameType]:
+    """Where every thread of the process stands."""
+    return list(sys._current_frames().values())  # pyright: ignore[reportPrivateUsage]  # documented, and has no other name
 
 
 class Renewals(Loop):
@@ -90,7 +96,7 @@ class Renewals(Loop):
     def _is_stalled(self) -> bool:
         stalled = time.monotonic() - self._beat > MAX_STALL * self._shortest
         if stalled and not self._stalled:
-            stacks = "\n".join("".join(traceback.format_stack(frame)) for frame in sys._current_frames().values())
+            stacks = "\n".join("".join(traceback.format_stack(frame)) for frame in current_frames())
             logger.critical("the event loop has stalled; its leases are given up\n%s", stacks)
         self._stalled = stalled
         return stalled

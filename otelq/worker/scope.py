@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -55,7 +55,7 @@ class WorkScope:
         return [decode(chain.output) for chain in mine if chain.output is not None]
 
     @asynccontextmanager
-    async def transaction(self, kind: type | None, /) -> AsyncIterator[Any]:
+    async def transaction(self, kind: type | None, /) -> AsyncGenerator[Any]:
         """A transaction of its own."""
         self._check_alive()
         async with self._crew.engine.transaction(kind) as transaction:

@@ -65,4 +65,9 @@ def _of_handler(error: BaseException, *, definition: Definition, attempt: int, s
 
 def refused(error: Refused, *, definition: Definition, attempt: int, spread: float) -> Outcome:
     """The outcome of an attempt whose own outcome the database refused to store."""
-    return after_failure(Failure("otelq.errors.Refused", storable(str(error))), definition=definition, attempt=attempt, spread=spread)
+    return after_failure(
+        Failure("otelq.errors.Refused", storable(str(error))),
+        definition=definition,
+        attempt=attempt,
+        spread=spread,
+    )

@@ -76,7 +76,7 @@ class Worker:
         check_seconds("reap_interval", reap_interval, lowest=0.01)
         provided = Provided(provide)
         named = default_name() if name is None else check_text(name, argument="name", longest=200)
-        self._muster = lambda: Crew(
+        self._muster: Callable[[], Crew] = lambda: Crew(
             client=client,
             engine=client.engine,
             definitions=definitions,
