@@ -10,7 +10,7 @@ context at all.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Final
@@ -27,7 +27,6 @@ from opentelemetry.trace import (
     SpanContext,
     TraceFlags,
     TraceState,
-    get_current_span,
     set_span_in_context,
 )
 
@@ -42,6 +41,7 @@ request_id: ContextVar[str | None] = ContextVar("otelq_request_id", default=None
 """An id of the application's own for the request at hand; jobs carry it to their handlers' logs."""
 
 _TRACEPARENT = re.compile("00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})", re.ASCII).fullmatch
+_FLAGS = {f"{flags:02x}": TraceFlags(flags) for flags in range(256)}
 _W3C_FIELDS: Final = frozenset({"traceparent", "tracestate", "baggage"})
 
 
@@ -60,9 +60,9 @@ class TraceNote(Struct, frozen=True, kw_only=True, gc=False):
     """Whether the span created more than ``FAN_OUT`` jobs."""
     ended: float | None = None
     """Attempts: when it ended, in seconds of the database's clock."""
-    baggage: Mapping[str, str] | None = None
+    baggage: dict[str, str] | None = None
     request_id: str | None = None
-    carrier: Mapping[str, str] | None = None
+    carrier: dict[str, str] | None = None
     """What a configured propagator other than W3C wanted to pass on."""
 
 
@@ -88,19 +88,20 @@ _decoder = msgspec.json.Decoder(_Wire)
 
 def write(note: TraceNote) -> str | None:
     """The note as text; None if it says nothing."""
+    span, segment = note.span, note.segment
     wire = _Wire(
+        span=None if span is None else _traceparent(span),
+        state=_tracestate(span) if span is not None and span.trace_state else None,
         origin=note.origin,
         own_root=note.own_root,
         wide=note.wide,
         ended=note.ended,
-        baggage=dict(note.baggage) if note.baggage else None,
+        baggage=note.baggage,
         request_id=note.request_id,
-        carrier=dict(note.carrier) if note.carrier else None,
+        carrier=note.carrier,
     )
-    if note.span is not None:
-        wire.span, wire.state = _traceparent(note.span), _tracestate(note.span)
-    if note.segment is not None and note.segment is not note.span:
-        wire.segment, wire.segment_state = _traceparent(note.segment), _tracestate(note.segment)
+    if segment is not None and segment is not span:
+        wire.segment, wire.segment_state = _traceparent(segment), _tracestate(segment)
     text = _encoder.encode(wire)
     return None if text == b"{}" else text.decode()
 
@@ -130,14 +131,13 @@ def read(text: str) -> TraceNote:
 
 
 def _traceparent(span: SpanContext) -> str:
-    return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags & 0xFF:02x}"
+    trace_id, span_id, _, flags, _, _ = span
+    return f"00-{trace_id:032x}-{span_id:016x}-{flags & 0xFF:02x}"
 
 
 def _tracestate(span: SpanContext) -> str | None:
-    if not span.trace_state:
-        return None
     text = span.trace_state.to_header()
-    return text if len(text) <= STATE_LIMIT else None
+    return text if 0 < len(text) <= STATE_LIMIT else None
 
 
 def _span_context(parent: str | None, state: str | None) -> SpanContext | None:
@@ -151,7 +151,7 @@ def _span_context(parent: str | None, state: str | None) -> SpanContext | None:
         int(trace_id, 16),
         int(span_id, 16),
         True,
-        TraceFlags(int(flags, 16)),
+        _FLAGS[flags],
         TraceState.from_header([state]) if state else None,
     )
     if not span.is_valid:
@@ -219,9 +219,10 @@ class Propagation:
         """A fresh context with the note's baggage and foreign fields, and no span that counts."""
         context = Context()
         if note.carrier:
-            context = get_global_textmap().extract(dict(note.carrier), context)
-        for name, value in (note.baggage or {}).items():
-            context = otel_baggage.set_baggage(name, value, context)
+            context = get_global_textmap().extract(note.carrier, context)
+        if note.baggage:
+            for name, value in note.baggage.items():
+                context = otel_baggage.set_baggage(name, value, context)
         return context
 
 
@@ -230,9 +231,6 @@ def under(span: SpanContext, context: Context) -> Context:
     return set_span_in_context(NonRecordingSpan(span), context)
 
 
-_SILENT_SPAN: Final = NonRecordingSpan(
-    SpanContext(0x0DD5 << 96 | 1, 1, False, TraceFlags(TraceFlags.DEFAULT))
-)
 _SUPPRESSION_KEYS: Final = (
     "suppress_instrumentation",
     getattr(otel_context, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation"),
@@ -242,7 +240,7 @@ _SUPPRESSION_KEYS: Final = (
 def _silent_context() -> Context:
     # Instrumentations either look for a key or, the older ones, start a span regardless: under an unsampled
     # parent.
-    context = set_span_in_context(_SILENT_SPAN, Context())
+    context = under(SpanContext(0x0DD5 << 96 | 1, 1, False, TraceFlags(TraceFlags.DEFAULT)), Context())
     for key in _SUPPRESSION_KEYS:
         context = otel_context.set_value(key, True, context)
     return context
@@ -268,4 +266,4 @@ class Silence:
 def ambient() -> Context:
     """The current context, or an empty one inside otelq's own silence."""
     context = otel_context.get_current()
-    return Context() if get_current_span(context) is _SILENT_SPAN else context
+    return Context() if context is _SILENT else context

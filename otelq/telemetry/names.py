@@ -258,7 +258,7 @@ PROCESS_DURATION = Instrument(
     "messaging.process.duration",
     Kind.HISTOGRAM,
     "s",
-    "How long the handler of an attempt ran.",
+    "How long the handler of an attempt ran; the outcome is named where it is not completed or continued.",
     (*MESSAGES, A.OUTCOME, A.ERROR_TYPE),
     PROCESS,
 )
@@ -363,12 +363,8 @@ THINNED = Instrument(
     "Measurements left out of the durations that otelq.telemetry.instrument names, to stay in budget.",
     (A.INSTRUMENT,),
 )
-ACTIVE = Instrument(
-    "otelq.job.active", Kind.UP_DOWN, "{job}", "Attempts running in this process.", (A.DESTINATION,)
-)
-CAPACITY = Instrument(
-    "otelq.worker.capacity", Kind.UP_DOWN, "{slot}", "Slots of the workers in this process."
-)
+ACTIVE = Instrument("otelq.job.active", Kind.UP_DOWN, "{job}", "Attempts running in this process.", (A.DESTINATION,))
+CAPACITY = Instrument("otelq.worker.capacity", Kind.UP_DOWN, "{slot}", "Slots of the workers in this process.")
 
 INSTRUMENTS: tuple[Instrument, ...] = (
     SENT,

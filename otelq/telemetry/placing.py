@@ -49,15 +49,13 @@ def place(job: Claimed, note: TraceNote, last: TraceNote | None, mode: TraceMode
     if latest.segment is None:
         return Place(None, position, True)
     origin = position if latest.origin is None else latest.origin
-    reason = _reason_to_split(job, latest, origin=origin, wide=note.wide, since=_since(job, last), mode=mode)
+    reason = _reason_to_split(job, latest, origin=origin, wide=note.wide, mode=mode)
     if reason is not None:
         return Place(None, position, True, reason)
     return Place(latest.segment, origin, latest.own_root)
 
 
-def _reason_to_split(
-    job: Claimed, latest: TraceNote, *, origin: int, wide: bool, since: float, mode: TraceMode
-) -> LinkReason | None:
+def _reason_to_split(job: Claimed, latest: TraceNote, *, origin: int, wide: bool, mode: TraceMode) -> LinkReason | None:
     position = job.lease.position
     if mode == "link":
         return None if latest.own_root else LinkReason.CONFIGURED
@@ -71,11 +69,8 @@ def _reason_to_split(
         return LinkReason.FAN_OUT
     if position - origin >= HOP_LIMIT:
         return LinkReason.HOP_LIMIT
+    # The note of an attempt says when it ended; before the first one, the job's creation counts.
+    since = job.created_at.timestamp() if latest.ended is None else latest.ended
     if job.due_at.timestamp() - since > PROMPT:
-        return LinkReason.DELAY if job.attempt == 1 else LinkReason.RETRY
+        return LinkReason.DELAY if latest.ended is None else LinkReason.RETRY
     return None
-
-
-def _since(job: Claimed, last: TraceNote | None) -> float:
-    """When the job was last heard of before it became due, by the database's clock."""
-    return job.created_at.timestamp() if last is None or last.ended is None else last.ended

@@ -10,14 +10,13 @@ it. Work that is not prompt begins a new trace, and its first attempt is the seg
 from __future__ import annotations
 
 import time
-from contextvars import Token
 from types import TracebackType
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, set_span_in_context
 
-from ..model import Claimed, job_id
+from ..model import CancelReason, Claimed, job_id
 from . import context as notes
 from . import names
 from .context import TraceNote, request_id
@@ -30,7 +29,7 @@ from .tracing import Tracing, context_of, linked, mark_failed
 
 def start_enqueue(
     tracing: Tracing,
-    type: str,
+    type: str | None,
     *,
     chain_id: str | None,
     position: int | None,
@@ -54,9 +53,7 @@ def start_enqueue(
         wide=batch is not None and batch > FAN_OUT,
         baggage=notes.chosen_baggage(tracing.baggage, ambient) if tracing.baggage else None,
         request_id=notes.current_request_id(),
-        carrier=tracing.inject(set_span_in_context(span, ambient))
-        if tracing.propagation.is_foreign()
-        else None,
+        carrier=tracing.inject(set_span_in_context(span, ambient)) if tracing.propagation.is_foreign() else None,
     )
     return Enqueue(tracing, span, note)
 
@@ -68,8 +65,12 @@ def start_attempt(tracing: Tracing, job: Claimed, *, worker: str, mode: TraceMod
     placed = place(job, note, last, mode)
     base = tracing.extract(note)
     context = base if placed.segment is None else notes.under(placed.segment, base)
-    span = tracing.start(Operation.PROCESS, job.type, context, links=_attempt_links(note, last, placed))
+    likely = placed.segment is None or placed.segment.trace_flags.sampled
+    links = _attempt_links(note, last, placed) if likely else ()
+    span = tracing.start(Operation.PROCESS, job.type, context, links=links)
     if span.is_recording():
+        for link in () if likely else _attempt_links(note, last, placed):
+            span.add_link(link.context, link.attributes)
         _describe_attempt(span, job, worker, placed.reason)
     return AttemptSpan(tracing, span, job=job, note=note, place=placed.begin(context_of(span)), base=base)
 
@@ -157,7 +158,7 @@ class AttemptSpan:
         job's own note says.
         """
         own, place = context_of(self._span), self._place
-        if own is None or not (own.trace_flags.sampled or place.own_root):
+        if own is None or not (own.trace_flags.sampled or self._left_the_trace()):
             return None
         ended = self._job.claimed_at.timestamp() + time.monotonic() - self._started
         return notes.write(
@@ -169,6 +170,10 @@ class AttemptSpan:
                 ended=round(ended, 3),
             )
         )
+
+    def _left_the_trace(self) -> bool:
+        stored, segment = self._note.segment, self._place.segment
+        return segment is not None and (stored is None or stored.trace_id != segment.trace_id)
 
     def activate(self) -> Activation:
         """
@@ -225,11 +230,15 @@ class AttemptSpan:
             self._span.set_attribute(Attribute.OUTCOME, outcome)
         self._tracing.end(self._span, end_ns)
 
-    def lost(self, end_ns: int | None = None) -> None:
-        """The lease is gone: what the attempt did counts for nothing."""
-        if self.error_type is None:
+    def lost(self, reason: CancelReason = CancelReason.LEASE_LOST, end_ns: int | None = None) -> None:
+        """
+        The job is no longer this attempt's: what it did counts for nothing.
+
+        A job that was cancelled is no failure of the attempt; any other loss is.
+        """
+        if reason is not CancelReason.CANCELLED:
             self.failed(None, names.Error.LEASE_LOST)
-        self.end("lease_lost", end_ns)
+        self.end(str(reason), end_ns)
 
 
 class Activation:
@@ -243,7 +252,7 @@ class Activation:
         self._request_id = request
 
     def __enter__(self) -> None:
-        self._token: Token[Context] = otel_context.attach(self._context)
+        self._token = otel_context.attach(self._context)
         self._job_token = current_job.set(self._job)
         self._request_token = request_id.set(self._request_id)
 

@@ -85,7 +85,7 @@ class Telemetry:
     def enqueue(
         self,
         *,
-        type: str,
+        type: str | None,
         chain_id: str | None = None,
         position: int | None = None,
         delay: float | None = None,

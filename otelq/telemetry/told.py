@@ -20,9 +20,7 @@ def tell_claim(tracing: Tracing, jobs: Sequence[Claimed], *, started_ns: int, wo
     if not jobs:
         return
     types = {job.type for job in jobs}
-    span = tracing.start(
-        Operation.CLAIM, types.pop() if len(types) == 1 else None, Context(), start_ns=started_ns
-    )
+    span = tracing.start(Operation.CLAIM, types.pop() if len(types) == 1 else None, Context(), start_ns=started_ns)
     if span.is_recording():
         span.set_attributes({Attribute.BATCH_COUNT: len(jobs), Attribute.CLIENT_ID: worker})
         _link(tracing, span, (job.trace for job in jobs), LinkReason.CLAIMED, count=len(jobs))
@@ -108,9 +106,7 @@ def _describe(span: Span, transition: Transition) -> None:
         span.set_attribute(Attribute.CLIENT_ID, transition.worker)
 
 
-def _link(
-    tracing: Tracing, span: Span, texts: Iterable[str | None], reason: LinkReason, *, count: int
-) -> None:
+def _link(tracing: Tracing, span: Span, texts: Iterable[str | None], reason: LinkReason, *, count: int) -> None:
     """
     Link what is known of the first ``LINK_LIMIT``; only now, as parsing notes for an unsampled span is waste.
     """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanContext, Status, StatusCode, Tracer
+from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
 
 from . import context as notes
 from . import names
@@ -19,21 +19,20 @@ _LINK_ATTRIBUTES = {reason: {Attribute.LINK_REASON: str(reason)} for reason in L
 
 
 @lru_cache(maxsize=1024)
-def attributes_of(operation: Operation, type: str | None) -> dict[str, str]:
-    """What a sampler may want to see when a span of this operation starts; made once, never changed."""
-    attributes = {Attribute.SYSTEM: names.MESSAGING_SYSTEM, Attribute.OPERATION: str(operation)}
+def _opening(operation: Operation, type: str | None) -> tuple[str, SpanKind, dict[str, str]]:
+    """
+    Name, kind and attributes with which a span of this operation starts; made once, never changed.
+
+    The attributes are those that a sampler may want to see.
+    """
     operation_type = names.OPERATION_TYPES[operation]
+    attributes = {Attribute.SYSTEM: names.MESSAGING_SYSTEM, Attribute.OPERATION: str(operation)}
     if operation_type is not None:
         attributes[Attribute.OPERATION_TYPE] = str(operation_type)
     if type is not None:
         attributes[Attribute.DESTINATION] = type
-    return attributes
-
-
-@lru_cache(maxsize=1024)
-def name_of(operation: Operation, type: str | None) -> str:
-    """A span's name, as the conventions build it."""
-    return str(operation) if type is None else f"{operation} {type}"
+    name = str(operation) if type is None else f"{operation} {type}"
+    return name, names.SPAN_KINDS[operation_type], attributes
 
 
 def linked(span: SpanContext, reason: LinkReason) -> Link:
@@ -58,9 +57,7 @@ class Tracing:
 
     __slots__ = ("_exceptions", "_tracer", "baggage", "propagation", "registry")
 
-    def __init__(
-        self, tracer: Tracer, *, registry: Registry, exceptions: Exceptions, baggage: Sequence[str]
-    ) -> None:
+    def __init__(self, tracer: Tracer, *, registry: Registry, exceptions: Exceptions, baggage: Sequence[str]) -> None:
         self._tracer = tracer
         self._exceptions = exceptions
         self.registry = registry
@@ -77,15 +74,9 @@ class Tracing:
         start_ns: int | None = None,
     ) -> Span:
         """Start a span; one that records nothing if a sampler or processor fails."""
+        name, kind, attributes = _opening(operation, type)
         try:
-            return self._tracer.start_span(
-                name_of(operation, type),
-                context,
-                names.SPAN_KINDS[names.OPERATION_TYPES[operation]],
-                attributes_of(operation, type),
-                links,
-                start_ns,
-            )
+            return self._tracer.start_span(name, context, kind, attributes, links, start_ns)
         except Exception:
             self.registry.drop(Drop.SDK_ERROR)
             return INVALID_SPAN
