@@ -220,19 +220,21 @@ class Attempt(Generic[In]):
     """
     One attempt of one job: what a handler is given.
 
-    ``input`` is the job's input, ``number`` counts attempts from 1, ``chain_id`` and ``job_id`` are text. ``tags``
-    are those of the start.
+    ``input`` is the job's input, ``number`` counts attempts from 1, ``chain_id`` and ``job_id`` are text. ``token`` is
+    random and never the same for two attempts of a job: with ``job_id`` it identifies this attempt to other systems.
+    ``tags`` are those of the start.
     """
 
-    __slots__ = ("_scope", "chain_id", "input", "job_id", "number", "tags")
+    __slots__ = ("_scope", "chain_id", "input", "job_id", "number", "tags", "token")
 
     def __init__(
-        self, input: In, *, number: int, chain_id: str, job_id: str, tags: Mapping[str, str], scope: Scope
+        self, input: In, *, number: int, chain_id: str, job_id: str, token: int, tags: Mapping[str, str], scope: Scope
     ) -> None:
         self.input = input
         self.number = number
         self.chain_id = chain_id
         self.job_id = job_id
+        self.token = token
         self.tags = tags
         self._scope = scope
 
@@ -450,9 +452,9 @@ def check_job_type(argument: str, job_type: object) -> None:
         raise InvalidArgument(argument, f"is {job_type!r}; give a JobType or a decorated handler")
 
 
-def check_seconds(argument: str, value: float, *, lowest: float = 0.0) -> float:
+def check_seconds(argument: str, value: object, *, lowest: float = 0.0) -> float:
     """Refuse what is no finite number of seconds from ``lowest`` to ten years."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidArgument(argument, f"is {value!r}; give seconds as a number")
     if not (isfinite(value) and lowest <= value <= LONGEST):
         raise InvalidArgument(argument, f"is {value!r}; give seconds from {lowest:g} to {LONGEST:g}")
@@ -473,11 +475,11 @@ def check_when(delay: float | None, at: datetime | None) -> None:
         raise InvalidArgument("at", f"is {at!r}, which has no time zone; add one, as in datetime.now(UTC)")
 
 
-def check_priority(priority: int | None) -> int | None:
+def check_priority(priority: object) -> int | None:
     """Refuse a priority that is no integer of 16 bits."""
     if priority is None:
         return None
-    if isinstance(priority, bool) or not isinstance(priority, int) or not -32768 <= priority <= 32767:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+    if isinstance(priority, bool) or not isinstance(priority, int) or not -32768 <= priority <= 32767:
         raise InvalidArgument("priority", f"is {priority!r}; give an integer from -32768 to 32767, lower runs first")
     return priority
 

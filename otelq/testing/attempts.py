@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -42,7 +43,15 @@ def attempt(
     """
     chain = new_id()
     scope = _Scope(provide=provide, blockers=blockers, client=client, tx=tx)
-    return Attempt(input, number=number, chain_id=chain, job_id=job_id(chain, 0), tags=dict(tags or {}), scope=scope)
+    return Attempt(
+        input,
+        number=number,
+        chain_id=chain,
+        job_id=job_id(chain, 0),
+        token=secrets.randbits(63),
+        tags=dict(tags or {}),
+        scope=scope,
+    )
 
 
 class _Scope:

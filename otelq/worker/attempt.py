@@ -190,6 +190,7 @@ class Run:
             number=self.job.attempt,
             chain_id=lease.chain_id,
             job_id=job_id(lease.chain_id, lease.position),
+            token=lease.token,
             tags=_tags(self.job.tags),
             scope=self.scope,
         )
