@@ -1,4 +1,4 @@
-"""What users test with: attempts for handlers, and the kit that holds adapters to the ports' contracts."""
+"""What helps to test with otelq, and to test an adapter for it."""
 
 from .attempts import attempt
 
