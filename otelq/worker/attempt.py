@@ -117,6 +117,10 @@ class Run:
             self._task.cancel()
             self._grace = asyncio.get_running_loop().call_later(self._crew.grace, self._abandon)
 
+    def age(self, now: float) -> float:
+        """How old the lease is at this monotonic time, in lease lengths."""
+        return (now - self.held_since) / self.definition.lease
+
     def acknowledged(self, kept: Claimed | None = None) -> None:
         """The outcome is stored: end the span, free the slot, and go on with the successor if it was granted."""
         self.done = True

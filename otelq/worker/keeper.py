@@ -72,7 +72,7 @@ class Renewals(Loop):
         if self._is_stalled():
             return self._shortest * RENEW_AFTER
         now = time.monotonic()
-        due = [run for run in self._slots.runs() if now - run.held_since >= run.definition.lease * RENEW_AFTER]
+        due = [run for run in self._slots.runs() if not run.done and run.age(now) >= RENEW_AFTER]
         for first in range(0, len(due), LARGEST_BATCH):
             await self._renew(due[first : first + LARGEST_BATCH])
         return min(self._shortest * RENEW_AFTER / 2, 5.0)

@@ -8,7 +8,8 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -27,6 +28,7 @@ from .slots import Slots
 
 logger = logging.getLogger("otelq.worker")
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LAST_WRITES = 5.0
 """Seconds that a stopping worker spends on storing its last outcomes."""
 
@@ -134,18 +136,10 @@ class Worker:
             asked.set()
 
         async with self:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, stop)
-            try:
+            with _signals(loop, stop):
                 await asked.wait()
-                await self._require_shift().stop()
-            finally:
-                for number in (signal.SIGINT, signal.SIGTERM):
-                    loop.remove_signal_handler(number)
-
-    def _require_shift(self) -> _Shift:
-        assert self._shift is not None
-        return self._shift
+                if self._shift is not None:
+                    await self._shift.stop()
 
     def _give_up(self, error: Exception) -> None:
         self._fatal = error
@@ -199,6 +193,21 @@ class _Shift:
     def _hinted(self, hint: Hint) -> None:
         self.fetcher.hinted(hint)
         self.keeper.hinted(hint)
+
+
+@contextmanager
+def _signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> Generator[None]:
+    """Call ``stop`` on SIGINT and SIGTERM for as long as the block lasts."""
+    for number in STOP_SIGNALS:
+        try:
+            loop.add_signal_handler(number, stop)
+        except NotImplementedError:  # Windows has no signals in its event loop; Ctrl-C raises there
+            return (yield)
+    try:
+        yield
+    finally:
+        for number in STOP_SIGNALS:
+            loop.remove_signal_handler(number)
 
 
 def default_name() -> str:
