@@ -45,7 +45,7 @@ _FLAGS = {f"{flags:02x}": TraceFlags(flags) for flags in range(256)}
 _W3C_FIELDS: Final = frozenset({"traceparent", "tracestate", "baggage"})
 
 
-class TraceNote(Struct, frozen=True, kw_only=True, gc=False):
+class TraceNote(Struct, frozen=True, gc=False):
     """What a job's row, or one attempt's, says about its trace."""
 
     span: SpanContext | None = None
@@ -106,6 +106,16 @@ def write(note: TraceNote) -> str | None:
     return None if text == b"{}" else text.decode()
 
 
+def write_bare(span: SpanContext | None) -> str | None:
+    """
+    The note of a job that carries its span alone, as most do; the same text as ``write`` makes, in half the
+    time.
+    """
+    if span is None or span.trace_state:
+        return write(TraceNote(span, span))
+    return f'{{"c":"{_traceparent(span)}"}}'
+
+
 def read(text: str) -> TraceNote:
     """
     The note that ``write`` made.
@@ -117,16 +127,17 @@ def read(text: str) -> TraceNote:
         raise ValueError(f"a trace note of {len(text)} characters is too long")
     wire = _decoder.decode(text)
     span = _span_context(wire.span, wire.state)
+    segment = span if wire.segment is None else _span_context(wire.segment, wire.segment_state)
     return TraceNote(
-        span=span,
-        segment=span if wire.segment is None else _span_context(wire.segment, wire.segment_state),
-        origin=wire.origin,
-        own_root=wire.own_root,
-        wide=wire.wide,
-        ended=wire.ended,
-        baggage=wire.baggage,
-        request_id=wire.request_id,
-        carrier=wire.carrier,
+        span,
+        segment,
+        wire.origin,
+        wire.own_root,
+        wire.wide,
+        wire.ended,
+        wire.baggage,
+        wire.request_id,
+        wire.carrier,
     )
 
 
@@ -217,13 +228,17 @@ class Propagation:
 
     def extract(self, note: TraceNote) -> Context:
         """A fresh context with the note's baggage and foreign fields, and no span that counts."""
-        context = Context()
+        context = EMPTY
         if note.carrier:
             context = get_global_textmap().extract(note.carrier, context)
         if note.baggage:
             for name, value in note.baggage.items():
                 context = otel_baggage.set_baggage(name, value, context)
         return context
+
+
+EMPTY: Final = Context()
+"""A context is never changed, so one that is empty serves all."""
 
 
 def under(span: SpanContext, context: Context) -> Context:
@@ -240,7 +255,7 @@ _SUPPRESSION_KEYS: Final = (
 def _silent_context() -> Context:
     # Instrumentations either look for a key or, the older ones, start a span regardless: under an unsampled
     # parent.
-    context = under(SpanContext(0x0DD5 << 96 | 1, 1, False, TraceFlags(TraceFlags.DEFAULT)), Context())
+    context = under(SpanContext(0x0DD5 << 96 | 1, 1, False, TraceFlags(TraceFlags.DEFAULT)), EMPTY)
     for key in _SUPPRESSION_KEYS:
         context = otel_context.set_value(key, True, context)
     return context
@@ -266,4 +281,4 @@ class Silence:
 def ambient() -> Context:
     """The current context, or an empty one inside otelq's own silence."""
     context = otel_context.get_current()
-    return Context() if context is _SILENT else context
+    return EMPTY if context is _SILENT else context

@@ -30,7 +30,7 @@ K = TypeVar("K")
 _PLAIN: Final = frozenset({str(Status.COMPLETED), str(Status.CONTINUED)})
 """Outcomes that go without saying: each attribute of a measurement costs about a microsecond."""
 
-WHOLE_PER_SECOND: Final = 1000
+WHOLE_PER_SECOND: Final = 500
 """Up to this many jobs a second and direction, every wait and every closing is measured in the histograms."""
 ONE_IN: Final = 16
 """

@@ -258,7 +258,7 @@ PROCESS_DURATION = Instrument(
     "messaging.process.duration",
     Kind.HISTOGRAM,
     "s",
-    "How long the handler of an attempt ran; the outcome is named where it is not completed or continued.",
+    "How long a handler ran; the outcome is named unless it is completed or continued.",
     (*MESSAGES, A.OUTCOME, A.ERROR_TYPE),
     PROCESS,
 )

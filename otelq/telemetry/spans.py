@@ -14,7 +14,7 @@ from types import TracebackType
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, set_span_in_context
+from opentelemetry.trace import Link, NonRecordingSpan, Span, set_span_in_context
 
 from ..model import CancelReason, Claimed, job_id
 from . import context as notes
@@ -25,6 +25,8 @@ from .logs import current_job
 from .names import Attribute, LinkReason, Operation
 from .placing import FAN_OUT, Place, TraceMode, place
 from .tracing import Tracing, context_of, linked, mark_failed
+
+_NO_NOTE = TraceNote()
 
 
 def start_enqueue(
@@ -43,7 +45,10 @@ def start_enqueue(
     span = tracing.start(Operation.ENQUEUE, type, ambient, links=links)
     if span.is_recording():
         _describe_creation(span, chain_id=chain_id, position=position, delay=delay, batch=batch)
-    own = context_of(span)
+    own, request = context_of(span), notes.current_request_id()
+    foreign = tracing.propagation.is_foreign()
+    if not (parent or batch or request or foreign or tracing.baggage):
+        return Enqueue(tracing, span, notes.write_bare(own))
     carried = parent if parent is not None and parent.segment is not None else None
     note = TraceNote(
         span=own,
@@ -52,26 +57,30 @@ def start_enqueue(
         own_root=carried.own_root if carried else False,
         wide=batch is not None and batch > FAN_OUT,
         baggage=notes.chosen_baggage(tracing.baggage, ambient) if tracing.baggage else None,
-        request_id=notes.current_request_id(),
-        carrier=tracing.inject(set_span_in_context(span, ambient)) if tracing.propagation.is_foreign() else None,
+        request_id=request,
+        carrier=tracing.inject(set_span_in_context(span, ambient)) if foreign else None,
     )
-    return Enqueue(tracing, span, note)
+    return Enqueue(tracing, span, notes.write(note))
 
 
 def start_attempt(tracing: Tracing, job: Claimed, *, worker: str, mode: TraceMode) -> AttemptSpan:
-    """The span of one attempt, where the notes on the job's row place it."""
-    note = tracing.read(job.trace) or TraceNote()
+    """
+    The span of one attempt, where the notes on the job's row place it.
+
+    A caller's decision not to sample stands without asking the sampler again, which would cost more than all
+    the rest: the whole unsampled trace shares the segment's context.
+    """
+    note = tracing.read(job.trace) or _NO_NOTE
     last = tracing.read(job.last_trace)
-    placed = place(job, note, last, mode)
-    base = tracing.extract(note)
-    context = base if placed.segment is None else notes.under(placed.segment, base)
-    likely = placed.segment is None or placed.segment.trace_flags.sampled
-    links = _attempt_links(note, last, placed) if likely else ()
-    span = tracing.start(Operation.PROCESS, job.type, context, links=links)
-    if span.is_recording():
-        for link in () if likely else _attempt_links(note, last, placed):
-            span.add_link(link.context, link.attributes)
-        _describe_attempt(span, job, worker, placed.reason)
+    placed, base = place(job, note, last, mode), tracing.extract(note)
+    segment = placed.segment
+    if segment is not None and not segment.trace_flags.sampled:
+        span: Span = NonRecordingSpan(segment)
+    else:
+        context = base if segment is None else notes.under(segment, base)
+        span = tracing.start(Operation.PROCESS, job.type, context, links=_attempt_links(note, last, placed))
+        if span.is_recording():
+            _describe_attempt(span, job, worker, placed.reason)
     return AttemptSpan(tracing, span, job=job, note=note, place=placed.begin(context_of(span)), base=base)
 
 
@@ -85,11 +94,11 @@ class Enqueue:
 
     __slots__ = ("_open", "_span", "_tracing", "note")
 
-    def __init__(self, tracing: Tracing, span: Span, note: TraceNote) -> None:
+    def __init__(self, tracing: Tracing, span: Span, note: str | None) -> None:
         self._tracing = tracing
         self._span = span
         self._open = True
-        self.note: str | None = notes.write(note)
+        self.note = note
         """The text to store with the job."""
 
     def end(self, at_ns: int | None = None, *, held_by: str | None = None) -> None:
@@ -186,7 +195,11 @@ class AttemptSpan:
 
     def successor(self, *, type: str, position: int | None = None, delay: float | None = None) -> Enqueue:
         """The PRODUCER span, a child of this attempt, of the job that continues the chain."""
-        span = self._tracing.start(Operation.ENQUEUE, type, self.context)
+        own = self._span.get_span_context()
+        if own.is_valid and not own.trace_flags.sampled:
+            span = self._span
+        else:
+            span = self._tracing.start(Operation.ENQUEUE, type, self.context)
         if span.is_recording():
             next_position = self._job.lease.position + 1 if position is None else position
             _describe_creation(span, chain_id=self._job.lease.chain_id, position=next_position, delay=delay)
@@ -199,7 +212,7 @@ class AttemptSpan:
             request_id=self._note.request_id,
             carrier=self._note.carrier,
         )
-        return Enqueue(self._tracing, span, continued)
+        return Enqueue(self._tracing, span, notes.write(continued))
 
     def failed(self, exception: BaseException | None, error_type: str | None = None) -> None:
         """

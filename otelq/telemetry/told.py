@@ -11,6 +11,7 @@ from ..model import Claimed, Transition, job_id
 from . import context as notes
 from . import names
 from .context import TraceNote
+from .exceptions import qualified_name
 from .names import Attribute, Drop, LinkReason, Operation, Told
 from .tracing import Tracing, context_of, linked, mark_failed
 
@@ -20,7 +21,7 @@ def tell_claim(tracing: Tracing, jobs: Sequence[Claimed], *, started_ns: int, wo
     if not jobs:
         return
     types = {job.type for job in jobs}
-    span = tracing.start(Operation.CLAIM, types.pop() if len(types) == 1 else None, Context(), start_ns=started_ns)
+    span = tracing.start(Operation.CLAIM, types.pop() if len(types) == 1 else None, notes.EMPTY, start_ns=started_ns)
     if span.is_recording():
         span.set_attributes({Attribute.BATCH_COUNT: len(jobs), Attribute.CLIENT_ID: worker})
         _link(tracing, span, (job.trace for job in jobs), LinkReason.CLAIMED, count=len(jobs))
@@ -39,13 +40,13 @@ def tell_settlement(
     error: BaseException | None,
 ) -> None:
     """A settle span with a link to each attempt: a root, as the statement serves many traces."""
-    span = tracing.start(operation, type, Context(), start_ns=started_ns)
+    span = tracing.start(operation, type, notes.EMPTY, start_ns=started_ns)
     if not span.is_recording():
         return
     span.set_attribute(Attribute.BATCH_COUNT, count)
     _link(tracing, span, attempts, LinkReason.SETTLED, count=count)
     if error is not None:
-        tracing.fail(span, error, names.OTHER, operation)
+        tracing.fail(span, error, qualified_name(error), operation)
     tracing.end(span, ended_ns)
 
 
@@ -85,7 +86,7 @@ def _home(told: Told, note: TraceNote, last: TraceNote | None) -> Context:
     if told.by_caller and context_of(get_current_span(ambient)) is not None:
         return ambient
     segment = last.segment if last is not None and last.segment is not None else note.segment
-    return Context() if segment is None else notes.under(segment, Context())
+    return notes.EMPTY if segment is None else notes.under(segment, notes.EMPTY)
 
 
 def _describe(span: Span, transition: Transition) -> None:

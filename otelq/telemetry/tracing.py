@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    Link,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    Tracer,
+)
 
 from . import context as notes
 from . import names
@@ -121,4 +130,4 @@ class Tracing:
             return self.propagation.extract(note)
         except Exception:
             self.registry.drop(Drop.SDK_ERROR)
-            return Context()
+            return notes.EMPTY
