@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SCHEMES_OF_DRIVERS = {"asyncpg": "postgresql", "aiosqlite": "sqlite"}
 """Which adapter takes an object of a driver, by the top package of the object's type."""
+EXTRAS_OF_DRIVERS = {"asyncpg": "postgres", "redis": "redis", "nats": "nats"}
+"""What to install for a driver that is not there."""
 
 
 def connect(
@@ -104,5 +106,8 @@ def _load(argument: str, group: str, scheme: str) -> Any:
         raise InvalidArgument(argument, f"no adapter for {scheme}: is installed; known are {known}")
     try:
         return found.load()
-    except ImportError as error:
-        raise InvalidArgument(argument, f"{scheme}: needs a driver ({error}); pip install otelq[postgres]") from error
+    except ModuleNotFoundError as error:
+        extra = EXTRAS_OF_DRIVERS.get(error.name or "")
+        if extra is None:
+            raise
+        raise InvalidArgument(argument, f"{scheme}: needs {error.name}; pip install 'otelq[{extra}]'") from error
