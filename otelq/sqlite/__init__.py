@@ -1,0 +1,60 @@
+"""State in a SQLite file, on aiosqlite: no server, several processes on one machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote
+
+from ..errors import InvalidArgument
+from ..ports.state import StateAdapter
+from .lane import Settings
+from .state import SqliteState
+
+__all__ = ["adapter"]
+
+_SYNCHRONOUS = ("full", "normal", "extra")
+
+
+def adapter(target: object, *, schema: str = "otelq", **options: object) -> StateAdapter:
+    """
+    An unopened adapter for a URL: ``sqlite:///relative.db``, ``sqlite:////absolute/path.db`` or ``sqlite://``.
+
+    The last, also written ``sqlite:///:memory:``, is a database in memory that lives as long as the adapter is open.
+
+    Args:
+        target: the URL.
+        schema: what the names of all tables begin with.
+        synchronous: ``"full"`` (the default: a commit survives a power cut), ``"normal"`` (it survives a killed
+            process) or ``"extra"``.
+        busy_timeout: seconds to wait for the write lock; 5 by default.
+
+    Raises:
+        InvalidArgument: the URL, the schema or an option cannot be used.
+    """
+    return SqliteState(_settings(target, **options), schema)
+
+
+def _settings(
+    target: object, *, synchronous: object = "full", busy_timeout: object = 5.0, **unknown: object
+) -> Settings:
+    for name in unknown:
+        raise InvalidArgument(name, "is no option of SQLite; there are synchronous and busy_timeout")
+    if synchronous not in _SYNCHRONOUS:
+        raise InvalidArgument("synchronous", f"is {synchronous!r}; give one of {', '.join(_SYNCHRONOUS)}")
+    if not isinstance(busy_timeout, int | float) or not 0 <= busy_timeout <= 3600:
+        raise InvalidArgument("busy_timeout", f"is {busy_timeout!r}; give seconds from 0 to 3600")
+    return Settings(path=_path(target), synchronous=str(synchronous), busy_timeout=float(busy_timeout))
+
+
+def _path(target: object) -> Path | None:
+    """The file that a URL names; None for memory."""
+    if not isinstance(target, str):
+        raise InvalidArgument("target", f"is a {type(target).__name__}; SQLite takes a URL like 'sqlite:///jobs.db'")
+    scheme, mark, rest = target.partition("://")
+    if scheme != "sqlite" or not mark or "?" in rest or "#" in rest:
+        raise InvalidArgument("url", "is not of the form sqlite:///relative.db or sqlite:////absolute/path.db")
+    if rest in ("", "/", "/:memory:"):
+        return None
+    if not rest.startswith("/"):
+        raise InvalidArgument("url", "names a host; a SQLite file has three slashes: sqlite:///jobs.db")
+    return Path(unquote(rest[1:])).absolute()

@@ -1,0 +1,130 @@
+"""Closing jobs, and what follows for the chains that wait for theirs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.json import Decoder
+
+from ..model import Failure, Status, Transition, Verb
+from .rows import OPEN_JOBS, TEXTS, OpenJob, moved
+from .session import Session, batch
+
+MOST_DEPENDENTS = 1000
+"""How many waiting chains one commit tells; the others are left to ``mop_up``."""
+
+
+class Close(Struct, frozen=True, array_like=True, gc=False):
+    """How an open job ends. ``by_holder``: under its lease, by the worker that holds it."""
+
+    chain_id: str
+    status: Status
+    verb: Verb
+    output: str | None = None
+    error_type: str | None = None
+    error_text: str | None = None
+    trace: str | None = None
+    by_holder: bool = False
+
+
+class Edge(Struct, frozen=True, array_like=True):
+    """A dependent that was not told yet how its blocker ended."""
+
+    chain_id: str
+    ordinal: int
+    blocker_id: str
+    status: Status
+
+
+_EDGES = Decoder(list[Edge])
+
+
+async def close(db: Session, at: int, closed: Sequence[Close], *, with_dedup: bool) -> None:
+    """End chains: the hot row becomes an outcome, and the dedup key is free."""
+    chains = batch([ended.chain_id for ended in closed])
+    await db.write("close_outcome", closed=batch(closed), now=at)
+    await db.write("close_open", chains=chains)
+    if with_dedup:
+        await db.write("close_dedup", chains=chains)
+
+
+async def follow(db: Session, at: int, closed: Iterable[str], *, budget: int = MOST_DEPENDENTS) -> list[Transition]:
+    """
+    Unblock or fail the chains that wait for ``closed``, and those that wait for the failed.
+
+    What exceeds ``budget`` is left pending.
+    """
+    made: list[Transition] = []
+    blockers = list(closed)
+    while blockers:
+        edges = await db.read("follow_edges", _EDGES, blockers=batch(blockers), most=budget + 1)
+        if len(edges) > budget:
+            await db.write("pending_add", chains=batch(blockers))
+            edges = edges[:budget]
+        budget -= len(edges)
+        transitions, failed = await _tell(db, at, edges)
+        made += transitions
+        blockers = [job.chain_id for job in failed if job.waited_on]
+    return made
+
+
+async def mop_up(db: Session, at: int, *, limit: int) -> list[Transition]:
+    """Tell some of the dependents that were left pending."""
+    pending = await db.read("pending_look", TEXTS, most=limit)
+    if not pending:
+        return []
+    made = await follow(db, at, pending, budget=limit)
+    await db.write("pending_done", chains=batch(pending))
+    return made
+
+
+async def _tell(db: Session, at: int, edges: Sequence[Edge]) -> tuple[list[Transition], list[OpenJob]]:
+    """Tell dependents how their blockers ended; returns what was done, and the jobs that failed by it."""
+    if not edges:
+        return [], []
+    await db.write("follow_resolve", edges=batch([(edge.chain_id, edge.ordinal) for edge in edges]), now=at)
+    chains = list(dict.fromkeys(edge.chain_id for edge in edges))
+    waiting = [job for job in await db.read("open_look", OPEN_JOBS, chains=batch(chains)) if job.blocked_by_count]
+    bad = {edge.chain_id: edge for edge in reversed(edges) if edge.status is not Status.COMPLETED}
+    failed = [job for job in waiting if job.chain_id in bad]
+    freed = Counter(edge.chain_id for edge in edges)
+    told = await _unblock(db, at, [job for job in waiting if job.chain_id not in bad], freed)
+    return told + await _fail(db, at, failed, bad), failed
+
+
+async def _unblock(db: Session, at: int, jobs: Sequence[OpenJob], freed: Mapping[str, int]) -> list[Transition]:
+    if not jobs:
+        return []
+    dependents = [(job.chain_id, freed[job.chain_id]) for job in jobs]
+    await db.write("follow_unblock", dependents=batch(dependents), now=at)
+    return [
+        moved(job, Verb.UNBLOCK, Status.SCHEDULED, at=at, due_at=job.run_at)
+        if job.run_at > at
+        else moved(job, Verb.UNBLOCK, Status.READY, at=at)
+        for job in jobs
+        if job.blocked_by_count == freed[job.chain_id]
+    ]
+
+
+async def _fail(db: Session, at: int, jobs: Sequence[OpenJob], edges: Mapping[str, Edge]) -> list[Transition]:
+    if not jobs:
+        return []
+    failures = {
+        job.chain_id: blocker_failure(edges[job.chain_id].blocker_id, edges[job.chain_id].status) for job in jobs
+    }
+    ended = [
+        Close(chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, failure.type, failure.text)
+        for chain_id, failure in failures.items()
+    ]
+    await close(db, at, ended, with_dedup=any(job.has_dedup for job in jobs))
+    return [
+        moved(job, Verb.FAIL_BY_BLOCKER, Status.FAILED, at=at, error_type=failures[job.chain_id].type) for job in jobs
+    ]
+
+
+def blocker_failure(blocker: str, status: Status | None) -> Failure:
+    """Why a chain fails whose blocker ended badly."""
+    word = "cancelled" if status is Status.CANCELLED else "failed"
+    return Failure(f"otelq.Chain{word.capitalize()}", f"the blocker {blocker} ended {word}")

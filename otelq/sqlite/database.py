@@ -1,0 +1,94 @@
+"""An open database: one connection that writes, one that reads, and those of transactions."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+from ..ports.state import Transaction
+from .faults import translating
+from .lane import Lane, Settings
+from .migrate import check, migrate
+from .rows import clock, micros
+from .session import ThreadSession, Verb, run
+from .statements import Statements
+from .transactions import Transactions
+from .writer import Writer
+
+T = TypeVar("T")
+
+
+class Database:
+    """
+    The connections of one adapter.
+
+    A database in memory has one connection for all, so there reads take their turn with the writes.
+    """
+
+    def __init__(self, settings: Settings, statements: Statements) -> None:
+        self._settings = settings
+        self._statements = statements
+        self._lane = Lane(settings)
+        self._reading = Lane(settings) if settings.path else None
+        self._writer = Writer(self._lane, settings, statements)
+        self._version: int | None = None
+        self.transactions = Transactions(settings, statements, self._lane, self._writer.lock)
+
+    async def open(self, *, with_migration: bool) -> None:
+        """Connect, and see to the schema."""
+        try:
+            await self._lane.open()
+            prepare = migrate if with_migration else check
+            await self._lane.run(lambda connection: prepare(connection, self._settings, self._statements))
+            if self._reading:
+                await self._reading.open()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Let what is on its way to the disk arrive, then disconnect."""
+        await self._writer.drain()
+        await self.transactions.close()
+        if self._reading:
+            await self._reading.close()
+        await self._lane.close()
+
+    async def write(self, tx: Transaction | None, verb: Verb[T], now: datetime | None) -> T:
+        """Run ``verb`` in ``tx``, or in a transaction of its own."""
+        if tx is not None:
+            return await self.transactions.join(tx).do(verb, now)
+        self.transactions.refuse_inside()
+        return await self._writer.do(verb, now)
+
+    async def read(self, tx: Transaction | None, question: Verb[T], now: datetime | None = None) -> T:
+        """Ask ``question`` of what ``tx`` sees, or of what is committed."""
+        if tx is not None:
+            return await self.transactions.join(tx).ask(question, now)
+        if self._reading is None:
+            return await self.write(None, question, now)
+        return await self._reading.run(partial(self._answer, question, now))
+
+    async def has_changed(self) -> bool:
+        """Whether anybody has written since this was asked last."""
+        if self._reading is None:
+            return False
+        before, self._version = self._version, await self._reading.run(_data_version)
+        return before is not None and before != self._version
+
+    def _answer(self, question: Verb[T], now: datetime | None, connection: sqlite3.Connection) -> T:
+        with translating(f"cannot read {self._settings.place}"):
+            # One snapshot for all statements of the question.
+            connection.execute("BEGIN")
+            try:
+                session = ThreadSession(self._statements, connection)
+                return run(question(session, clock() if now is None else micros(now)))
+            finally:
+                connection.execute("COMMIT")
+
+
+def _data_version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA data_version").fetchone()[0]
+    return version

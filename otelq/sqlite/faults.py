@@ -1,0 +1,62 @@
+"""What SQLite reports, in the words of otelq: the one place where its errors are translated."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import OtelqError, Refused, Unavailable
+
+DRIVER = (sqlite3.Error, sqlite3.Warning, UnicodeEncodeError, OverflowError)
+"""What the driver raises."""
+JOINED = "cannot write in the joined transaction"
+
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_REFUSED = {sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE}
+_BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+
+_UPGRADE = (
+    "the transaction holds no write lock and could not get it: another connection writes, or has written since this "
+    "transaction first read; begin it with BEGIN IMMEDIATE"
+)
+
+
+class Locked(Unavailable):
+    """Somebody else held the only write lock for longer than ``busy_timeout``."""
+
+
+@contextmanager
+def translating(doing: str) -> Iterator[None]:
+    """Turn the driver's errors into otelq's; ``doing`` begins the text, as in "cannot open x.db"."""
+    try:
+        yield
+    except DRIVER as error:
+        raise translated(error, doing) from error
+
+
+def translated(error: Exception, doing: str) -> OtelqError:
+    """The error of the tree that stands for one of the driver's."""
+    code = primary(error)
+    if code in _BUSY:
+        return Locked(f"{doing}: {error}; {_UPGRADE}" if doing == JOINED else f"{doing}: {error}")
+    if code in _REFUSED or not isinstance(error, sqlite3.Error):
+        return Refused(f"{doing}: SQLite refuses a value: {error}")
+    if isinstance(error, sqlite3.DataError | sqlite3.IntegrityError):
+        return Refused(f"{doing}: SQLite refuses a value: {error}")
+    if code == sqlite3.SQLITE_FULL:
+        return Unavailable(f"{doing}: the disk, or what SQLite may use of it, is full")
+    if code in _BROKEN:
+        return OtelqError(f"{doing}: the file is damaged or no SQLite database: {error}")
+    return Unavailable(f"{doing}: {error}")
+
+
+def primary(error: BaseException) -> int | None:
+    """The primary result code of SQLite, without the extension in its upper bits."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether somebody else held the lock."""
+    return primary(error) in _BUSY

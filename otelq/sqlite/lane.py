@@ -1,0 +1,138 @@
+"""One connection of SQLite in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import uniform
+from typing import TypeVar
+
+from msgspec import Struct
+
+from ..errors import OtelqError, Unavailable
+from .faults import is_busy, translating
+
+T = TypeVar("T")
+
+_OLDEST = (3, 38)
+_LONGEST_NAP = 0.005
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """How connections are opened. ``path`` is absolute, or None for a database in memory."""
+
+    path: Path | None
+    synchronous: str = "full"
+    busy_timeout: float = 5.0
+
+    @property
+    def place(self) -> str:
+        """What errors call the database."""
+        return str(self.path) if self.path else ":memory:"
+
+
+class Lane:
+    """A connection and its thread: what is sent down the lane runs one after the other."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="otelq-sqlite")
+        self._connection: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        self._connection = await self._submit(connect, self._settings)
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``work`` with the connection; its errors are its own to translate."""
+        if self._connection is None:
+            raise Unavailable(f"{self._settings.place}: the adapter is closed")
+        return await self._submit(work, self._connection)
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._submit(sqlite3.Connection.close, connection)
+        self._thread.shutdown(wait=False)
+
+    @property
+    def connection(self) -> sqlite3.Connection | None:
+        """The bare connection, for whoever shares it under a lock of his own."""
+        return self._connection
+
+    async def _submit(self, work: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+
+
+def connect(settings: Settings) -> sqlite3.Connection:
+    """
+    A connection in write-ahead mode that begins no transaction by itself.
+
+    Raises:
+        Unavailable: the file cannot be opened.
+        OtelqError: it is no database, or SQLite is too old.
+    """
+    if sqlite3.sqlite_version_info < _OLDEST:
+        raise OtelqError(f"SQLite is {sqlite3.sqlite_version}; otelq needs {'.'.join(map(str, _OLDEST))}")
+    if settings.path is not None and not settings.path.parent.is_dir():
+        raise Unavailable(f"cannot open {settings.path}: the directory {settings.path.parent} does not exist")
+    with translating(f"cannot open {settings.place}"):
+        # A database in memory has one connection, which the thread of a transaction shares under a lock.
+        connection = sqlite3.connect(
+            settings.place, timeout=0, isolation_level=None, check_same_thread=settings.path is not None
+        )
+        try:
+            _configure(connection, settings)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _configure(connection: sqlite3.Connection, settings: Settings) -> None:
+    connection.execute(f"PRAGMA synchronous = {settings.synchronous}")
+    connection.execute("PRAGMA temp_store = memory")
+    if settings.path is None:
+        return
+    (mode,) = patiently(
+        lambda: connection.execute("PRAGMA journal_mode = wal").fetchone(), patience=settings.busy_timeout
+    )[0]
+    if mode != "wal":
+        raise OtelqError(f"{settings.path}: SQLite offers journal mode {mode!r} here, and otelq needs 'wal'")
+
+
+def begin_immediate(connection: sqlite3.Connection, settings: Settings) -> bool:
+    """
+    Take the write lock; returns whether somebody else had it.
+
+    Raises:
+        Locked: not within ``busy_timeout``.
+    """
+    with translating(f"cannot write to {settings.place}"):
+        return patiently(lambda: connection.execute("BEGIN IMMEDIATE"), patience=settings.busy_timeout)[1]
+
+
+def patiently(work: Callable[[], T], *, patience: float) -> tuple[T, bool]:
+    """
+    Repeat ``work`` while the database is locked; also returns whether it was.
+
+    SQLite's own busy handler naps up to 100 ms, far longer than a transaction here takes.
+    """
+    deadline = time.monotonic() + patience
+    waited = False
+    while True:
+        try:
+            return work(), waited
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() >= deadline:
+                raise
+        waited = True
+        time.sleep(nap())
+
+
+def nap() -> float:
+    """Seconds until the next try; spread, so that processes do not step on each other's feet."""
+    return uniform(_LONGEST_NAP / 10, _LONGEST_NAP)

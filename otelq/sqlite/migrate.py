@@ -1,0 +1,106 @@
+"""Brings the schema up to date: numbered files, applied once each, under the write lock."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+from ..errors import OtelqError
+from .faults import translating
+from .lane import Settings, begin_immediate
+from .rows import clock
+from .statements import Statements, named, templates
+
+_LEDGER = """
+CREATE TABLE IF NOT EXISTS "{schema}_migration" (
+    version    INTEGER PRIMARY KEY,
+    name       TEXT NOT NULL,
+    applied_at INTEGER NOT NULL
+) STRICT;
+"""
+
+
+def migrate(connection: sqlite3.Connection, settings: Settings, statements: Statements) -> None:
+    """Apply what is missing; two processes that start together apply it once."""
+    schema = statements.schema
+    with translating(f"cannot migrate {settings.place}"):
+        if _version(connection, schema) >= _newest():
+            return
+        begin_immediate(connection, settings)
+        try:
+            _apply(connection, schema)
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+
+def check(connection: sqlite3.Connection, settings: Settings, statements: Statements) -> None:
+    """
+    See that this code fits the schema; one step newer is fine.
+
+    Raises:
+        OtelqError: it is missing, too old or too new.
+    """
+    with translating(f"cannot read {settings.place}"):
+        version = _version(connection, statements.schema)
+    if version < _newest():
+        found = f"is at version {version}" if version else "is missing"
+        raise OtelqError(f"{settings.place}: the schema {found}, {_newest()} is needed; run `otelq migrate`")
+    if version > _newest() + 1:
+        raise OtelqError(f"{settings.place}: the schema is at version {version}, this otelq knows {_newest()}")
+
+
+def dump(schema: str = "otelq") -> str:
+    """The whole schema as a script for ``sqlite3``, to be applied by hand to a new database."""
+    schema = Statements(schema).schema
+    parts = ["BEGIN IMMEDIATE;", named(_LEDGER, schema).strip()]
+    for version, name, text in _files():
+        parts.append(named(text, schema).strip())
+        parts.append(
+            f'INSERT INTO "{schema}_migration" (version, name, applied_at)\n'
+            f"VALUES ({version}, '{name}', unixepoch('now') * 1000000);"
+        )
+    return "\n\n".join([*parts, "COMMIT;"]) + "\n"
+
+
+def _apply(connection: sqlite3.Connection, schema: str) -> None:
+    connection.execute(named(_LEDGER, schema))
+    have = _version(connection, schema)
+    for version, name, text in _files():
+        if version <= have:
+            continue
+        for statement in _split(named(text, schema)):
+            connection.execute(statement)
+        connection.execute(
+            f'INSERT INTO "{schema}_migration" (version, name, applied_at) VALUES (?, ?, ?)',
+            (version, name, clock()),
+        )
+
+
+def _version(connection: sqlite3.Connection, schema: str) -> int:
+    """The newest version applied; 0 for none."""
+    known = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (f"{schema}_migration",)).fetchone()
+    if known is None:
+        return 0
+    version: int = connection.execute(f'SELECT coalesce(max(version), 0) FROM "{schema}_migration"').fetchone()[0]
+    return version
+
+
+def _files() -> Iterator[tuple[int, str, str]]:
+    for name, text in templates("migrations").items():
+        yield int(name.partition("_")[0]), name, text
+
+
+def _newest() -> int:
+    return max(version for version, _, _ in _files())
+
+
+def _split(script: str) -> Iterator[str]:
+    """The statements of a script, one by one."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

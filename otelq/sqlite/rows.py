@@ -1,0 +1,198 @@
+"""Rows as SQL gives them, and how they become values of the model."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+from msgspec.json import Decoder
+
+from ..model import (
+    Claimed,
+    Failure,
+    Lease,
+    Status,
+    Transition,
+    Verb,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def clock() -> int:
+    """Microseconds since the epoch. SQLite runs inside this process, so its clock is the machine's."""
+    return time.time_ns() // 1000
+
+
+def micros(moment: datetime) -> int:
+    """A time with zone as it is stored: whole microseconds since the epoch."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def when(stored: int) -> datetime:
+    """A stored time, in UTC."""
+    return _EPOCH + timedelta(microseconds=stored)
+
+
+def span(seconds: float) -> int:
+    """A length of time in microseconds."""
+    return round(seconds * 1_000_000)
+
+
+class OpenJob(Struct, frozen=True, array_like=True, gc=False):
+    """The open job of a chain with what its transitions tell; ``nr`` is the place in the batch that asked."""
+
+    nr: int
+    chain_id: str
+    position: int
+    type: str
+    queue: str
+    priority: int
+    run_at: int
+    attempt: int
+    crashes: int
+    blocked_by_count: int
+    waited_on: int
+    token: int | None
+    leased_by: str | None
+    last_trace: str | None
+    created_at: int
+    trace: str | None
+    chain_type: str
+    chain_created_at: int
+    has_dedup: int
+
+    def status(self, at: int) -> Status:
+        """Where the job stands: a scheduled one becomes ready by the clock, with no write."""
+        if self.blocked_by_count:
+            return Status.BLOCKED
+        if self.token is not None:
+            return Status.RUNNING
+        return Status.SCHEDULED if self.run_at > at else Status.READY
+
+
+class Pick(Struct, frozen=True, array_like=True, gc=False):
+    """A job that a claim may take; ``arm`` says which wish it serves."""
+
+    arm: int
+    chain_id: str
+    position: int
+    type: str
+    queue: str
+    chain_type: str
+    input: str
+    attempt: int
+    crashes: int
+    priority: int
+    run_at: int
+    created_at: int
+    chain_created_at: int
+    blockers: int
+    trace: str | None
+    last_trace: str | None
+    tags: str | None
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        return self.priority, self.run_at, self.chain_id
+
+
+OPEN_JOBS = Decoder(list[OpenJob])
+PICKS = Decoder(list[Pick])
+NUMBERS = Decoder(list[int])
+TEXTS = Decoder(list[str])
+
+
+def claimed(pick: Pick, *, token: int, at: int, leased_until: int) -> Claimed:
+    """The job as its worker gets it, one attempt further."""
+    return Claimed(
+        lease=Lease(pick.chain_id, pick.position, token),
+        type=pick.type,
+        queue=pick.queue,
+        chain_type=pick.chain_type,
+        input=pick.input,
+        attempt=pick.attempt + 1,
+        crashes=pick.crashes,
+        priority=pick.priority,
+        due_at=when(pick.run_at),
+        created_at=when(pick.created_at),
+        chain_created_at=when(pick.chain_created_at),
+        claimed_at=when(at),
+        leased_until=when(leased_until),
+        blockers=pick.blockers,
+        trace=pick.trace,
+        last_trace=pick.last_trace,
+        tags=pick.tags,
+    )
+
+
+def claim(job: Claimed, *, worker: str) -> Transition:
+    """The transition that made a job ``Claimed``."""
+    return leased(job, Verb.CLAIM, Status.READY, Status.RUNNING, at=job.claimed_at, worker=worker, due_at=job.due_at)
+
+
+def leased(
+    job: Claimed,
+    verb: Verb,
+    source: Status,
+    target: Status,
+    *,
+    at: datetime,
+    worker: str | None,
+    due_at: datetime | None = None,
+    failure: Failure | None = None,
+) -> Transition:
+    """A transition of a job under lease, told from what the worker knows of it."""
+    return Transition(
+        verb=verb,
+        chain_id=job.lease.chain_id,
+        position=job.lease.position,
+        type=job.type,
+        queue=job.queue,
+        chain_type=job.chain_type,
+        source=source,
+        target=target,
+        at=at,
+        attempt=job.attempt,
+        created_at=job.created_at,
+        chain_created_at=job.chain_created_at,
+        due_at=due_at,
+        error_type=failure.type if failure else None,
+        worker=worker,
+        trace=job.trace,
+        last_trace=job.last_trace,
+    )
+
+
+def moved(
+    job: OpenJob,
+    verb: Verb,
+    target: Status | None,
+    *,
+    at: int,
+    due_at: int | None = None,
+    error_type: str | None = None,
+    attempt: int | None = None,
+) -> Transition:
+    """A transition of a job that no worker reported on, told from its row before the move."""
+    return Transition(
+        verb=verb,
+        chain_id=job.chain_id,
+        position=job.position,
+        type=job.type,
+        queue=job.queue,
+        chain_type=job.chain_type,
+        source=job.status(at),
+        target=target,
+        at=when(at),
+        attempt=job.attempt if attempt is None else attempt,
+        created_at=when(job.created_at),
+        chain_created_at=when(job.chain_created_at),
+        due_at=None if due_at is None else when(due_at),
+        error_type=error_type,
+        worker=job.leased_by,
+        trace=job.trace,
+        last_trace=job.last_trace,
+    )

@@ -1,0 +1,7 @@
+-- Which of the chains ended cancelled, by their place in the batch.
+SELECT json_group_array(item.key)
+  FROM json_each(:chains) AS item
+ WHERE (SELECT status FROM "{schema}_outcome" AS outcome
+         WHERE outcome.chain_id = item.value
+         ORDER BY position DESC, generation DESC
+         LIMIT 1) = 'cancelled';

@@ -1,0 +1,45 @@
+-- The jobs that a claim takes: one probe of the index for each (type, priority in use), so that its cost depends
+-- neither on history nor on what waits, is scheduled at a better priority, or belongs to other types.
+-- A limit cannot name a column, so each probe reads up to the largest quota and the rank cuts it to its own.
+WITH RECURSIVE
+arm AS MATERIALIZED (
+    SELECT key AS nr, value ->> 0 AS type, value ->> 1 AS quota FROM json_each(:wanted)
+),
+level (nr, type, quota, priority) AS (
+    SELECT nr, type, quota,
+           (SELECT min(open.priority) FROM "{schema}_open_job" AS open
+             WHERE open.type = arm.type
+               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0)
+      FROM arm
+    UNION ALL
+    SELECT nr, type, quota,
+           (SELECT min(open.priority) FROM "{schema}_open_job" AS open
+             WHERE open.type = level.type AND open.priority > level.priority
+               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0)
+      FROM level
+     WHERE level.priority IS NOT NULL
+),
+candidate AS (
+    SELECT level.nr, level.quota, probe.value AS chain_id,
+           row_number() OVER (PARTITION BY level.nr ORDER BY level.priority, probe.key) AS rank
+      FROM level, json_each((
+               SELECT json_group_array(chain_id)
+                 FROM (SELECT chain_id FROM "{schema}_open_job" AS open
+                        WHERE open.type = level.type AND open.priority = level.priority AND open.run_at <= :now
+                          AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0
+                        ORDER BY open.run_at, open.chain_id
+                        LIMIT :most)
+           )) AS probe
+     WHERE level.priority IS NOT NULL
+)
+SELECT json_group_array(json_array(
+           candidate.nr, open.chain_id, open.position, open.type, open.queue, head.type, job.input, open.attempt,
+           open.crashes, open.priority, open.run_at, job.created_at, head.created_at,
+           (SELECT count(*) FROM "{schema}_blocker" AS blocker
+             WHERE open.position = 0 AND blocker.chain_id = open.chain_id),
+           job.trace, open.last_trace, job.tags))
+  FROM candidate
+  CROSS JOIN "{schema}_open_job" AS open ON open.chain_id = candidate.chain_id
+  CROSS JOIN "{schema}_job" AS job ON job.chain_id = open.chain_id AND job.position = open.position
+  CROSS JOIN "{schema}_job" AS head ON head.chain_id = open.chain_id AND head.position = 0
+ WHERE candidate.rank <= candidate.quota;

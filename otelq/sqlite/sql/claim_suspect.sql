@@ -1,0 +1,44 @@
+-- The one suspect (a job whose lease ran out before) whose turn it is among the types wanted.
+WITH RECURSIVE
+arm AS MATERIALIZED (
+    SELECT key AS nr, value ->> 0 AS type FROM json_each(:wanted) WHERE value ->> 1 > 0
+),
+level (nr, type, priority) AS (
+    SELECT nr, type,
+           (SELECT min(open.priority) FROM "{schema}_open_job" AS open
+             WHERE open.type = arm.type
+               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes > 0)
+      FROM arm
+    UNION ALL
+    SELECT nr, type,
+           (SELECT min(open.priority) FROM "{schema}_open_job" AS open
+             WHERE open.type = level.type AND open.priority > level.priority
+               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes > 0)
+      FROM level
+     WHERE level.priority IS NOT NULL
+),
+candidate AS (
+    SELECT level.nr,
+           (SELECT open.chain_id FROM "{schema}_open_job" AS open
+             WHERE open.type = level.type AND open.priority = level.priority AND open.run_at <= :now
+               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes > 0
+             ORDER BY open.run_at, open.chain_id
+             LIMIT 1) AS chain_id
+      FROM level
+     WHERE level.priority IS NOT NULL
+)
+SELECT json_group_array(json_array(
+           nr, chain_id, position, type, queue, chain_type, input, attempt, crashes, priority, run_at, created_at,
+           chain_created_at, blockers, trace, last_trace, tags))
+  FROM (
+    SELECT candidate.nr, open.*, head.type AS chain_type, job.input, job.created_at,
+           head.created_at AS chain_created_at, job.trace, job.tags,
+           (SELECT count(*) FROM "{schema}_blocker" AS blocker
+             WHERE open.position = 0 AND blocker.chain_id = open.chain_id) AS blockers
+      FROM candidate
+      CROSS JOIN "{schema}_open_job" AS open ON open.chain_id = candidate.chain_id
+      CROSS JOIN "{schema}_job" AS job ON job.chain_id = open.chain_id AND job.position = open.position
+      CROSS JOIN "{schema}_job" AS head ON head.chain_id = open.chain_id AND head.position = 0
+     ORDER BY open.priority, open.run_at, open.chain_id
+     LIMIT 1
+  );

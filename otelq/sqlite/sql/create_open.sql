@@ -1,0 +1,3 @@
+INSERT INTO "{schema}_open_job" (chain_id, position, type, queue, priority, run_at, blocked_by_count)
+SELECT value ->> 0, 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+  FROM json_each(:jobs);

@@ -1,0 +1,2 @@
+DELETE FROM "{schema}_attempt"
+ WHERE chain_id IN (SELECT value FROM json_each(:chains));

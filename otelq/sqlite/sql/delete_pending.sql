@@ -1,0 +1,2 @@
+DELETE FROM "{schema}_pending_unblock"
+ WHERE chain_id IN (SELECT value FROM json_each(:chains));

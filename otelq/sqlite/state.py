@@ -1,0 +1,177 @@
+"""The state port on SQLite: each verb is bound to its arguments here, and written where its theme is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from functools import partial
+
+import aiosqlite
+
+from ..errors import InvalidArgument, Unavailable
+from ..model import (
+    AttemptRecord,
+    ChainOutcome,
+    ChainRecord,
+    Claimed,
+    Closure,
+    Created,
+    JobQuery,
+    JobRecord,
+    NewJob,
+    Page,
+    ReapRule,
+    Renewal,
+    Settled,
+    Settlement,
+    Transition,
+    Verdict,
+    Wanted,
+)
+from ..ports.state import StateAdapter, Transaction
+from . import claiming, closing, intervening, queries, settling, starting
+from .database import Database
+from .faults import Locked
+from .lane import Settings
+from .statements import Statements
+
+
+class SqliteState(StateAdapter):
+    """Keeps jobs in a SQLite file that other processes of this machine may use at the same time."""
+
+    name = "sqlite"
+
+    def __init__(self, settings: Settings, schema: str) -> None:
+        self._settings = settings
+        self._statements = Statements(schema)
+        self._opened: Database | None = None
+
+    # Life
+
+    async def open(self, *, migrate: bool = True) -> None:
+        if self._opened is None:
+            database = Database(self._settings, self._statements)
+            await database.open(with_migration=migrate)
+            self._opened = database
+
+    async def close(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened.close()
+
+    def sibling(self) -> StateAdapter | None:
+        return None if self._settings.path is None else SqliteState(self._settings, self._statements.schema)
+
+    async def changed(self) -> bool:
+        """
+        Whether anybody has written to the file since this was asked last.
+
+        Cheap enough to be asked many times a second. It may say so of this adapter's own writes.
+        """
+        return await self._database.has_changed()
+
+    # Transactions
+
+    def begin(self, kind: type | None = None) -> AbstractAsyncContextManager[Transaction]:
+        if kind not in (None, aiosqlite.Connection):
+            raise InvalidArgument("kind", f"is {kind}; SQLite has aiosqlite.Connection only")
+        return self._database.transactions.begin()
+
+    def join(self, tx: object) -> Transaction:
+        return self._database.transactions.join(tx)
+
+    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool]:
+        return await self._database.read(None, partial(queries.present, transitions=transitions))
+
+    # The client's verbs
+
+    async def create(
+        self, jobs: Sequence[NewJob], *, tx: Transaction | None = None, again: bool = False, now: datetime | None = None
+    ) -> tuple[Sequence[Created], Sequence[Transition]]:
+        return await self._database.write(tx, partial(starting.create, jobs=jobs, again=again), now)
+
+    async def finish(
+        self, closures: Sequence[Closure], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        return await self._database.write(tx, partial(intervening.finish, closures=closures), now)
+
+    async def trigger(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        return await self._database.write(tx, partial(intervening.trigger, chain_ids=chain_ids), now)
+
+    async def cancel(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        return await self._database.write(tx, partial(intervening.cancel, chain_ids=chain_ids), now)
+
+    async def delete(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        return await self._database.write(tx, partial(intervening.delete, chain_ids=chain_ids), now)
+
+    # The worker's verbs
+
+    async def claim(
+        self, wanted: Sequence[Wanted], *, worker: str, token: int, suspect: bool = True, now: datetime | None = None
+    ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
+        verb = partial(claiming.claim, wanted=wanted, worker=worker, token=token, suspect=suspect)
+        return await self._database.write(None, verb, now)
+
+    async def disown(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
+        return await self._database.write(None, partial(claiming.disown, token=token), now)
+
+    async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[Verdict]:
+        try:
+            return await self._database.write(None, partial(claiming.renew, renewals=renewals), now)
+        except Locked:
+            # Nobody could take the leases away either: that needs the same lock.
+            return [Verdict.BUSY] * len(renewals)
+
+    async def settle(
+        self, settlements: Sequence[Settlement], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Settled:
+        return await self._database.write(tx, partial(settling.settle, settlements=settlements), now)
+
+    async def reap(
+        self,
+        rules: Sequence[ReapRule],
+        *,
+        spare: Collection[int] = (),
+        limit: int = 1000,
+        now: datetime | None = None,
+    ) -> Sequence[Transition]:
+        return await self._database.write(None, partial(claiming.reap, rules=rules, spare=spare, limit=limit), now)
+
+    async def mop_up(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
+        return await self._database.write(None, partial(closing.mop_up, limit=limit), now)
+
+    async def next_due(self, types: Sequence[str], *, now: datetime | None = None) -> float | None:
+        return await self._database.read(None, partial(claiming.next_due, types=types), now)
+
+    # Questions
+
+    async def outcomes(self, chain_ids: Sequence[str], *, tx: Transaction | None = None) -> Mapping[str, ChainOutcome]:
+        return await self._database.read(tx, partial(queries.outcomes, chain_ids=chain_ids))
+
+    async def blocker_outputs(self, chain_ids: Sequence[str]) -> Mapping[str, Sequence[ChainOutcome]]:
+        return await self._database.read(None, partial(queries.blocker_outputs, chain_ids=chain_ids))
+
+    async def jobs(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[JobRecord]:
+        return await self._database.read(tx, partial(queries.jobs, query=query))
+
+    async def chains(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[ChainRecord]:
+        return await self._database.read(tx, partial(queries.chains, query=query))
+
+    async def attempts(self, chain_id: str, position: int) -> Sequence[AttemptRecord]:
+        return await self._database.read(None, partial(queries.attempts, chain_id=chain_id, position=position))
+
+    async def truncate_all(self) -> None:
+        await self._database.write(None, intervening.truncate_all, None)
+
+    @property
+    def _database(self) -> Database:
+        if self._opened is None:
+            raise Unavailable(f"{self._settings.place} is not open")
+        return self._opened

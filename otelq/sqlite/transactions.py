@@ -1,0 +1,291 @@
+"""Transactions that the application writes in too: the adapter's own, and the application's, joined."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import aiosqlite
+
+from ..errors import InvalidArgument, Unavailable
+from ..ports.state import Ending, Transaction
+from .faults import DRIVER, JOINED, Locked, is_busy, translated
+from .lane import Lane, Settings, connect, nap
+from .rows import clock, micros
+from .session import DriverSession, Verb
+from .statements import Statements
+
+T = TypeVar("T")
+
+_IDLE = 4
+"""How many connections are kept for later transactions."""
+
+_SAVEPOINT = "otelq_verb"
+_DOUBTFUL = re.compile(rf"\s*(?:COMMIT|END|ROLLBACK(?!.*\b{_SAVEPOINT}\b))\b", re.IGNORECASE)
+
+_inside: ContextVar[OwnTransaction | None] = ContextVar("otelq_sqlite_inside", default=None)
+
+
+class Turn:
+    """What is remembered of a connection that the application holds: whose turn it is, and that it is ours."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.is_ours = False
+
+
+class Joined(Transaction):
+    """The application's own transaction. Its driver does not tell how it ends."""
+
+    def __init__(
+        self, connection: aiosqlite.Connection, turn: Turn, settings: Settings, statements: Statements
+    ) -> None:
+        self._connection = connection
+        self._turn = turn
+        self._settings = settings
+        self._session = DriverSession(statements, connection)
+
+    @property
+    def handle(self) -> aiosqlite.Connection:
+        return self._connection
+
+    @property
+    def active(self) -> bool:
+        return is_open(self._connection)
+
+    def watch(self, ended: Callable[[Ending], None]) -> bool:
+        return False
+
+    async def do(self, verb: Verb[T], now: datetime | None) -> T:
+        """Run ``verb`` in the transaction: one verb at a time, each whole or not at all."""
+        if not self.active:
+            raise InvalidArgument("tx", "its transaction has ended")
+        async with self._turn.lock:
+            try:
+                await self._check_database()
+                return await self._in_savepoint(verb, now)
+            except DRIVER as error:
+                raise translated(error, JOINED) from error
+
+    async def ask(self, question: Verb[T], now: datetime | None = None) -> T:
+        """Run a verb that only reads."""
+        if not self.active:
+            raise InvalidArgument("tx", "its transaction has ended")
+        async with self._turn.lock:
+            try:
+                await self._check_database()
+                return await question(self._session, clock() if now is None else micros(now))
+            except DRIVER as error:
+                raise translated(error, JOINED) from error
+
+    async def _in_savepoint(self, verb: Verb[T], now: datetime | None) -> T:
+        await self._run(f"SAVEPOINT {_SAVEPOINT}")
+        try:
+            # First of all a write: only a transaction that has read nothing yet can wait for the write lock.
+            await self._session.write("lock")
+            result = await verb(self._session, clock() if now is None else micros(now))
+        except BaseException:
+            if self.active:
+                await self._run(f"ROLLBACK TO {_SAVEPOINT}")
+                await self._run(f"RELEASE {_SAVEPOINT}")
+            raise
+        await self._run(f"RELEASE {_SAVEPOINT}")
+        return result
+
+    async def _check_database(self) -> None:
+        if self._turn.is_ours:
+            return
+        for _, name, path in await self._connection.execute_fetchall("PRAGMA database_list"):
+            if name == "main" and is_file(path, self._settings):
+                self._turn.is_ours = True
+                return
+        raise InvalidArgument("tx", f"belongs to another database than {self._settings.place}")
+
+    async def _run(self, sql: str) -> None:
+        await self._connection.execute_fetchall(sql)
+
+
+class Handle:
+    """A connection for transactions; it notices statements that leave the end of one in doubt."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self.connection = connection
+        self.doubts = 0
+
+    def traced(self, sql: str) -> None:
+        if _DOUBTFUL.match(sql):
+            self.doubts += 1
+
+
+class OwnTransaction(Joined):
+    """A transaction that the adapter began and will end; it holds the write lock of the file."""
+
+    def __init__(self, handle: Handle, settings: Settings, statements: Statements) -> None:
+        turn = Turn()
+        turn.is_ours = True
+        super().__init__(handle.connection, turn, settings, statements)
+        self._doubtful = handle
+        self._ended = False
+        self._watchers: list[tuple[Callable[[Ending], None], int]] = []
+
+    @property
+    def active(self) -> bool:
+        return not self._ended and is_open(self._connection)
+
+    def watch(self, ended: Callable[[Ending], None]) -> bool:
+        self._watchers.append((ended, self._doubtful.doubts))
+        return True
+
+    async def end(self, *, commit: bool) -> None:
+        """
+        Commit or roll back, and tell the watchers.
+
+        Where the application itself went back to a savepoint, or ended the transaction by hand, what was written
+        before is in doubt: the ids must be looked up.
+        """
+        self._ended = True
+        doubts = self._doubtful.doubts
+        ending = Ending.UNKNOWN
+        try:
+            if is_open(self._connection):
+                await self._run("COMMIT" if commit else "ROLLBACK")
+                ending = Ending.COMMITTED if commit else Ending.ROLLED_BACK
+        except DRIVER as error:
+            if is_open(self._connection):
+                await self._run("ROLLBACK")
+                ending = Ending.ROLLED_BACK
+            raise Unavailable(f"the commit to {self._settings.place} failed: {error}") from error
+        finally:
+            for ended, seen in self._watchers:
+                ended(ending if seen == doubts else Ending.UNKNOWN)
+            self._watchers.clear()
+
+
+class Transactions:
+    """Begins and joins transactions. ``lock`` is the writer's: one at a time writes in this process."""
+
+    def __init__(self, settings: Settings, statements: Statements, lane: Lane, lock: asyncio.Lock) -> None:
+        self._settings = settings
+        self._statements = statements
+        self._lane = lane
+        self._lock = lock
+        self._idle: list[Handle] = []
+        self._turns: WeakKeyDictionary[aiosqlite.Connection, Turn] = WeakKeyDictionary()
+        self._current: OwnTransaction | None = None
+
+    def refuse_inside(self) -> None:
+        """Raise where a verb would wait for the transaction that its own task holds open."""
+        inside = _inside.get()
+        if inside is not None and inside is self._current and inside.active:
+            raise InvalidArgument("tx", "give tx=: this task holds the only write lock in a transaction of its own")
+
+    def join(self, tx: object) -> Joined:
+        """The transaction open on the application's connection, or one of our own given back."""
+        current = self._current
+        if current is not None and (tx is current or tx is current.handle):
+            return current
+        if isinstance(tx, Joined) and tx.active:
+            tx = tx.handle
+        if not isinstance(tx, aiosqlite.Connection):
+            raise InvalidArgument("tx", f"is a {type(tx).__name__}; give an open aiosqlite.Connection")
+        if not is_open(tx):
+            raise InvalidArgument("tx", "no transaction is open; await connection.execute('BEGIN IMMEDIATE') first")
+        return Joined(tx, self._turns.setdefault(tx, Turn()), self._settings, self._statements)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[OwnTransaction]:
+        """A transaction that holds the write lock from its first moment."""
+        self.refuse_inside()
+        async with self._locked():
+            handle = await self._take()
+            try:
+                await self._begin_immediate(handle.connection)
+                tx = self._current = OwnTransaction(handle, self._settings, self._statements)
+                # Not set back at the end, which may come in another task: a transaction that ended is no obstacle.
+                _inside.set(tx)
+                try:
+                    yield tx
+                except BaseException:
+                    await to_the_end(tx.end(commit=False))
+                    raise
+                await to_the_end(tx.end(commit=True))
+            finally:
+                self._current = None
+                await self._give_back(handle)
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._idle.pop().connection.close()
+
+    @asynccontextmanager
+    async def _locked(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._settings.busy_timeout):
+                await self._lock.acquire()
+        except TimeoutError:
+            raise Locked(f"another transaction of this process on {self._settings.place} is open") from None
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    async def _begin_immediate(self, connection: aiosqlite.Connection) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._settings.busy_timeout
+        while True:
+            try:
+                await connection.execute_fetchall("BEGIN IMMEDIATE")
+                return
+            except DRIVER as error:
+                if not is_busy(error) or loop.time() >= deadline:
+                    raise translated(error, f"cannot write to {self._settings.place}") from error
+            await asyncio.sleep(nap())
+
+    async def _take(self) -> Handle:
+        if self._idle:
+            return self._idle.pop()
+        handle = Handle(await aiosqlite.Connection(self._connector(), 64))
+        await handle.connection.set_trace_callback(handle.traced)
+        return handle
+
+    def _connector(self) -> Callable[[], Any]:
+        """How the driver gets its connection: a new one, or the only one where the database is in memory."""
+        if self._settings.path is None:
+            return lambda: self._lane.connection
+        return lambda: connect(self._settings)
+
+    async def _give_back(self, handle: Handle) -> None:
+        if len(self._idle) < _IDLE and not is_open(handle.connection):
+            self._idle.append(handle)
+        else:
+            await handle.connection.close()
+
+
+def is_file(path: str, settings: Settings) -> bool:
+    """Whether a path is the database's; empty for a database in memory."""
+    return bool(path) and settings.path is not None and os.path.samefile(path, settings.path)
+
+
+def is_open(connection: aiosqlite.Connection) -> bool:
+    """Whether a transaction is open on the connection."""
+    try:
+        return connection.in_transaction
+    except (ValueError, *DRIVER):
+        return False
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await ``work`` even if this task is cancelled meanwhile; the cancellation goes on afterwards."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

@@ -1,0 +1,47 @@
+"""What SQLite would take but cannot give back, or no other database takes: refused before it is written."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from ..errors import Refused
+from ..model import Completes, Continues, NewJob, Outcome, Successor
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def check_job(job: NewJob | Successor) -> None:
+    """
+    Refuse payloads that no database can hold; whether they are JSON at all is a constraint of the table.
+
+    Raises:
+        Refused: JSON with an escaped NUL or half a surrogate pair.
+    """
+    check_json(job.input)
+    if job.tags is not None:
+        check_json(job.tags)
+
+
+def check_outcome(outcome: Outcome) -> None:
+    """The same for what an attempt came to."""
+    match outcome:
+        case Completes(output):
+            check_json(output)
+        case Continues(successor):
+            check_job(successor)
+        case _:
+            pass
+
+
+def check_json(text: str) -> None:
+    """One payload; only those with an escaped character are looked at closer."""
+    if "\\u" not in text:
+        return
+    if _NUL.search(text):
+        raise Refused("a payload holds an escaped NUL character, which cannot be stored")
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+        raise Refused(f"a payload is not JSON that can be stored: {error}") from error
