@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from ..errors import OtelqError, Refused, Unavailable
@@ -27,7 +27,7 @@ class Locked(Unavailable):
 
 
 @contextmanager
-def translating(doing: str) -> Iterator[None]:
+def translating(doing: str) -> Generator[None]:
     """Turn the driver's errors into otelq's; ``doing`` begins the text, as in "cannot open x.db"."""
     try:
         yield

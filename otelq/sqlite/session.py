@@ -77,9 +77,15 @@ class DriverSession(Session):
         parameters: Any = values
         rows: Any = await self._connection.execute_fetchall(sql, parameters)
         for row in rows:
-            answer: str | bytes = next(iter(row.values())) if isinstance(row, dict) else row[0]
+            answer: str | bytes = _first(row)
             return answer
         return None
+
+
+def _first(row: Any) -> Any:
+    """The only column of a row that may be a tuple, a ``Row``, or a mapping."""
+    columns: Any = list(row.values()) if hasattr(row, "values") else row
+    return columns[0]
 
 
 def run(verb: Coroutine[Any, Any, T]) -> T:

@@ -29,7 +29,7 @@ def named(template: str, schema: str) -> str:
 @cache
 def templates(folder: str) -> dict[str, str]:
     """The files of a folder of this package by name, in order of name."""
-    entries = sorted((files(__package__) / folder).iterdir(), key=lambda entry: entry.name)
+    entries = sorted((files(__name__.rpartition(".")[0]) / folder).iterdir(), key=lambda entry: entry.name)
     return {
         entry.name.removesuffix(".sql"): entry.read_text("utf-8") for entry in entries if entry.name.endswith(".sql")
     }

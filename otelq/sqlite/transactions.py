@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -200,7 +200,7 @@ class Transactions:
         return Joined(tx, self._turns.setdefault(tx, Turn()), self._settings, self._statements)
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[OwnTransaction]:
+    async def begin(self) -> AsyncGenerator[OwnTransaction]:
         """A transaction that holds the write lock from its first moment."""
         self.refuse_inside()
         async with self._locked():
@@ -225,7 +225,7 @@ class Transactions:
             await self._idle.pop().connection.close()
 
     @asynccontextmanager
-    async def _locked(self) -> AsyncIterator[None]:
+    async def _locked(self) -> AsyncGenerator[None]:
         try:
             async with asyncio.timeout(self._settings.busy_timeout):
                 await self._lock.acquire()
@@ -252,7 +252,8 @@ class Transactions:
         if self._idle:
             return self._idle.pop()
         handle = Handle(await aiosqlite.Connection(self._connector(), 64))
-        await handle.connection.set_trace_callback(handle.traced)
+        driver: Any = handle.connection  # whose annotation of this method is incomplete
+        await driver.set_trace_callback(handle.traced)
         return handle
 
     def _connector(self) -> Callable[[], Any]:
