@@ -1,0 +1,53 @@
+"""``otelq migrate``: brings the tables up to date, says whether they are, or prints the SQL that would."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Callable
+from importlib.metadata import entry_points
+
+import click
+
+from ..connect import connect
+from .redacting import redacted
+
+
+@click.command()
+@click.option("--url", envvar="OTELQ_URL", show_envvar=True, required=True, help="The database; with --sql, its kind.")
+@click.option("--schema", default="otelq", show_default=True, help="The schema that holds otelq's tables.")
+@click.option("--sql", "only_print", is_flag=True, help="Print the SQL for a new database, and connect to nothing.")
+@click.option("--check", "only_check", is_flag=True, help="Change nothing; exit 1 if a migration is due.")
+def migrate(url: str, schema: str, *, only_print: bool, only_check: bool) -> None:
+    """Bring otelq's tables in a database up to date."""
+    if only_print and only_check:
+        raise click.UsageError("--sql and --check exclude each other; give one")
+    if only_print:
+        click.echo(script(url, schema), nl=False)
+        return
+    asyncio.run(_open(url, schema, change=not only_check))
+    click.echo(f"{redacted(url)}: schema {schema} is up to date")
+
+
+def script(url: str, schema: str) -> str:
+    """
+    The SQL that makes the tables.
+
+    It comes from the package of the adapter for the URL: a function ``dump(schema)`` beside its ``adapter``.
+
+    Raises:
+        click.UsageError: there is no adapter for such a URL, or it needs no SQL.
+    """
+    scheme = url.partition(":")[0].lower()
+    entry = next(iter(entry_points(group="otelq.state", name=scheme)), None)
+    if entry is None:
+        raise click.UsageError(f"there is no adapter for URLs that begin with {redacted(scheme)!r}")
+    dump: Callable[[str], str] | None = getattr(importlib.import_module(entry.module), "dump", None)
+    if dump is None:
+        raise click.UsageError(f"{scheme}: has no tables, so there is no SQL to print")
+    return dump(schema)
+
+
+async def _open(url: str, schema: str, *, change: bool) -> None:
+    async with connect(url, schema=schema, migrate=change):
+        pass  # opening is what migrates, or checks

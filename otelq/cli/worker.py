@@ -1,0 +1,88 @@
+"""``otelq worker``: serves the jobs of an application until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import click
+
+from ..connect import connect
+from ..definitions import Jobs
+from ..worker import Worker
+from .loading import load_collections
+from .redacting import RedactingFormatter
+
+logger = logging.getLogger("otelq.cli")
+
+LEVELS = ("debug", "info", "warning", "error")
+LINE = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
+
+
+@click.command()
+@click.argument("collections", nargs=-1, required=True, metavar="MODULE:JOBS...")
+@click.option("--url", envvar="OTELQ_URL", show_envvar=True, required=True, help="The database that holds the jobs.")
+@click.option("--schema", default="otelq", show_default=True, help="The schema that holds otelq's tables.")
+@click.option("--concurrency", type=int, default=10, show_default=True, help="How many attempts run at once.")
+@click.option(
+    "--poll-interval",
+    type=float,
+    default=5.0,
+    show_default=True,
+    help="The longest time between two looks, in seconds.",
+)
+@click.option(
+    "--grace", type=float, default=30.0, show_default=True, help="Seconds that running attempts have to finish."
+)
+@click.option("--name", help="What this worker is called where leases are shown.  [default: host, process, random]")
+@click.option("--log-level", type=click.Choice(LEVELS, case_sensitive=False), default="info", show_default=True)
+def worker(
+    collections: Sequence[str],
+    url: str,
+    schema: str,
+    concurrency: int,
+    poll_interval: float,
+    grace: float,
+    name: str | None,
+    log_level: str,
+) -> None:
+    """
+    Run the jobs of one or more collections.
+
+    Each MODULE:JOBS names an otelq.Jobs() in a module that can be imported, also from the current folder. SIGINT and
+    SIGTERM stop the worker once its attempts have finished; a second signal cancels them.
+    """
+    _log_to_stderr(log_level)
+    jobs = load_collections(collections)
+    if url.startswith("memory:"):
+        raise click.UsageError("memory:// is seen by one process only, so this worker would never find a job")
+    asyncio.run(
+        serve(
+            jobs, url=url, schema=schema, concurrency=concurrency, poll_interval=poll_interval, grace=grace, name=name
+        )
+    )
+
+
+async def serve(
+    jobs: Sequence[Jobs],
+    *,
+    url: str,
+    schema: str,
+    concurrency: int,
+    poll_interval: float,
+    grace: float,
+    name: str | None,
+) -> None:
+    """Run a worker until a signal comes; options that it refuses are refused before the database is touched."""
+    client = connect(url, schema=schema)
+    work = Worker(client, *jobs, concurrency=concurrency, poll_interval=poll_interval, grace=grace, name=name)
+    async with client:
+        await work.run()
+    logger.info("the worker has stopped")
+
+
+def _log_to_stderr(level: str) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(RedactingFormatter(LINE))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
