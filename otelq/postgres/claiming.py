@@ -1,0 +1,122 @@
+"""Leases: taken, extended, given back, taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from ..model import Claimed, ReapRule, Renewal, Status, Transition, Verb, Verdict, Wanted
+from . import rows
+from .closing import close
+from .database import Session
+from .rows import Held
+from .settling import SKIP
+
+
+async def claim(
+    session: Session, wanted: Sequence[Wanted], *, worker: str, token: int, suspect: bool
+) -> tuple[list[Claimed], list[Transition]]:
+    """Lease jobs that are due."""
+    found = await session.rows(
+        "claim",
+        [arm.type for arm in wanted],
+        [arm.limit for arm in wanted],
+        [arm.lease for arm in wanted],
+        [arm.timeout for arm in wanted],
+        token,
+        worker,
+        suspect,
+    )
+    jobs = [rows.claimed(row, token) for row in found]
+    return jobs, [rows.claim(job, worker=worker) for job in jobs]
+
+
+async def disown(session: Session, token: int) -> list[Transition]:
+    """Give back what a claim leased whose reply was lost."""
+    jobs = [rows.held(row) for row in await session.rows("disown", token)]
+    return [rows.moved(job, Verb.RELEASE, Status.READY, worker=job.leased_by) for job in jobs]
+
+
+async def renew(session: Session, renewals: Sequence[Renewal]) -> list[Verdict]:
+    """Extend leases; say of each what became of it."""
+    order = sorted(range(len(renewals)), key=lambda n: renewals[n].lease.chain_id)
+    written = await session.row("renew", *_columns([renewals[n] for n in order]), [renewals[n].seconds for n in order])
+    verdicts = dict.fromkeys((order[n] for n in written["written"]), Verdict.DONE)
+    rest = [n for n in range(len(renewals)) if n not in verdicts]
+    if rest:
+        judged = await session.rows("judge", *_columns([renewals[n] for n in rest]))
+        verdicts |= {rest[row["n"]]: _verdict(row) for row in judged}
+    return [verdicts[n] for n in range(len(renewals))]
+
+
+def _verdict(row: rows.Row) -> Verdict:
+    match row["verdict"]:
+        case "held":
+            return Verdict.LOST if row["too_late"] else Verdict.BUSY
+        case "cancelled":
+            return Verdict.CANCELLED
+        case _:
+            return Verdict.LOST
+
+
+def _columns(renewals: Sequence[Renewal]) -> tuple[list[str], list[int], list[int]]:
+    leases = [renewal.lease for renewal in renewals]
+    return (
+        [lease.chain_id for lease in leases],
+        [lease.position for lease in leases],
+        [lease.token for lease in leases],
+    )
+
+
+async def reap(session: Session, rules: Sequence[ReapRule], *, spare: Collection[int], limit: int) -> list[Transition]:
+    """Take back jobs whose lease ran out; those that are spent fail."""
+    by_type = {rule.type: rule for rule in rules}
+    found = await session.rows("hold_expired", [*by_type], [*spare], limit)
+    jobs = [rows.held(row) for row in found]
+    if not jobs:
+        return []
+    spent = [job for job in jobs if _is_spent(job, by_type[job.type])]
+    made = await close(session, spent, verb=Verb.REAP, failures={job.chain_id: _lease_lost(job) for job in spent})
+    made |= await _take_back(session, [job for job in jobs if job.chain_id not in made], by_type)
+    return [change for id in (*(job.chain_id for job in jobs), "") for change in made.get(id, ())]
+
+
+async def _take_back(
+    session: Session, jobs: Sequence[Held], rules: Mapping[str, ReapRule]
+) -> dict[str, list[Transition]]:
+    if not jobs:
+        return {}
+    found = await session.rows(
+        "put_back",
+        [job.chain_id for job in jobs],
+        [job.position for job in jobs],
+        [job.token for job in jobs],
+        [Verb.REAP] * len(jobs),
+        [max(rules[job.type].delay, 0.0) for job in jobs],
+        *zip(*(_lease_lost(job) for job in jobs), strict=True),
+        [job.leased_by for job in jobs],
+        [None] * len(jobs),
+        lock=SKIP,
+    )
+    return {jobs[row["n"]].chain_id: [_reaped(jobs[row["n"]], row)] for row in found}
+
+
+def _reaped(job: Held, row: rows.Row) -> Transition:
+    run_at = row["run_at"]
+    return rows.moved(
+        job,
+        Verb.REAP,
+        rows.waiting(run_at, row["at"]),
+        at=row["at"],
+        due_at=run_at,
+        error_type=_lease_lost(job)[0],
+        worker=job.leased_by,
+    )
+
+
+def _is_spent(job: Held, rule: ReapRule) -> bool:
+    out_of_attempts = rule.max_attempts is not None and job.attempt >= rule.max_attempts
+    return out_of_attempts or job.crashes + 1 >= rule.max_crashes
+
+
+def _lease_lost(job: Held) -> tuple[str, str]:
+    return "otelq.LeaseLost", f"the lease of {job.leased_by} ran out in attempt {job.attempt}"

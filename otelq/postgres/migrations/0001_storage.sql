@@ -1,0 +1,185 @@
+-- The storage: an immutable request for each job, one narrow hot row for each open chain, and an outcome appended
+-- when a job closes. Every key begins with chain_id, so that the tables that grow can be partitioned by it.
+
+CREATE TABLE {schema}.job (
+    chain_id         uuid        NOT NULL,
+    created_at       timestamptz NOT NULL,
+    run_at           timestamptz NOT NULL,
+    position         integer     NOT NULL CHECK (position >= 0),
+    priority         integer     NOT NULL,
+    type             text        NOT NULL COLLATE "C" CHECK (type <> ''),
+    queue            text        NOT NULL,
+    input            jsonb       NOT NULL,
+    trace            text,
+    tags             jsonb,
+    -- Of the chain's first job, repeated on those that continue it and nowhere else.
+    chain_type       text        COLLATE "C",
+    chain_created_at timestamptz,
+    -- Of a first job that has them: how many chains it was started to wait for, and the key it took.
+    blockers         integer     CHECK (blockers > 0),
+    dedup_key        text        COLLATE "C",
+    PRIMARY KEY (chain_id, position),
+    CHECK ((position > 0) = (chain_type IS NOT NULL)),
+    CHECK ((chain_type IS NULL) = (chain_created_at IS NULL)),
+    CHECK (position = 0 OR (blockers IS NULL AND dedup_key IS NULL))
+) WITH (vacuum_truncate = off);
+
+-- The primary key says that a chain has at most one open job. Neither position nor token is in a unique index, so
+-- that claims and renewals do not collide with those who lock a row against deletion only.
+CREATE TABLE {schema}.open_job (
+    chain_id     uuid        NOT NULL PRIMARY KEY,
+    run_at       timestamptz NOT NULL,
+    position     integer     NOT NULL CHECK (position >= 0),
+    priority     integer     NOT NULL,
+    attempt      integer     NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+    crashes      integer     NOT NULL DEFAULT 0 CHECK (crashes >= 0),
+    blocked_by   integer     NOT NULL DEFAULT 0 CHECK (blocked_by >= 0),
+    waited_on    boolean     NOT NULL DEFAULT false,
+    keyed        boolean     NOT NULL DEFAULT false,
+    type         text        NOT NULL COLLATE "C",
+    token        bigint,
+    claimed_at   timestamptz,
+    leased_until timestamptz,
+    deadline     timestamptz,
+    leased_by    text,
+    last_trace   text,
+    CHECK (token IS NULL OR blocked_by = 0),
+    CHECK ((token IS NULL) = (leased_by IS NULL)),
+    CHECK ((token IS NULL) = (claimed_at IS NULL)),
+    CHECK ((token IS NULL) = (leased_until IS NULL)),
+    CHECK (deadline IS NULL OR token IS NOT NULL)
+) WITH (
+    fillfactor = 50,
+    vacuum_truncate = off,
+    autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_cost_delay = 0,
+    autovacuum_analyze_threshold = 2000,
+    autovacuum_analyze_scale_factor = 0.05
+);
+
+CREATE INDEX open_job_claimable ON {schema}.open_job (type, priority, run_at, chain_id)
+    WHERE token IS NULL AND blocked_by = 0 AND crashes = 0;
+CREATE INDEX open_job_suspect ON {schema}.open_job (type, priority, run_at, chain_id)
+    WHERE token IS NULL AND blocked_by = 0 AND crashes > 0;
+-- Without leased_until, so that a renewal changes no index; live leases are few.
+CREATE INDEX open_job_leased ON {schema}.open_job (chain_id)
+    WHERE token IS NOT NULL;
+
+-- How a job closed, and the attempt that closed it: a job that completes at its first attempt writes nothing else.
+CREATE TABLE {schema}.outcome (
+    chain_id   uuid        NOT NULL,
+    closed_at  timestamptz NOT NULL,
+    run_at     timestamptz NOT NULL,
+    position   integer     NOT NULL,
+    priority   integer     NOT NULL,
+    attempt    integer     NOT NULL,
+    crashes    integer     NOT NULL,
+    generation smallint    NOT NULL DEFAULT 0,
+    type       text        NOT NULL COLLATE "C",
+    status     text        NOT NULL COLLATE "C" CHECK (status IN ('completed', 'continued', 'failed', 'cancelled')),
+    verb       text        NOT NULL COLLATE "C",
+    token      bigint,
+    claimed_at timestamptz,
+    worker     text,
+    output     jsonb,
+    error_type text,
+    error_text text,
+    trace      text,
+    PRIMARY KEY (chain_id, position, generation),
+    CHECK ((status = 'completed') = (output IS NOT NULL)),
+    CHECK ((status = 'failed') = (error_type IS NOT NULL)),
+    CHECK ((error_type IS NULL) = (error_text IS NULL)),
+    CHECK ((token IS NULL) = (claimed_at IS NULL))
+) WITH (vacuum_truncate = off);
+
+CREATE INDEX outcome_unhappy ON {schema}.outcome (status, type, chain_id, position)
+    WHERE status IN ('failed', 'cancelled');
+
+-- Attempts that ended without closing their job.
+CREATE TABLE {schema}.attempt (
+    chain_id   uuid        NOT NULL,
+    token      bigint      NOT NULL,
+    claimed_at timestamptz NOT NULL,
+    ended_at   timestamptz NOT NULL,
+    due_at     timestamptz NOT NULL,
+    position   integer     NOT NULL,
+    number     integer     NOT NULL,
+    verb       text        NOT NULL COLLATE "C",
+    worker     text        NOT NULL,
+    error_type text,
+    error_text text,
+    trace      text,
+    PRIMARY KEY (chain_id, position, token)
+);
+
+-- One row for each chain that a job waits for, or waited for. released_at is null while it is awaited.
+CREATE TABLE {schema}.blocker (
+    chain_id    uuid        NOT NULL,
+    blocker_id  uuid        NOT NULL,
+    released_at timestamptz,
+    position    integer     NOT NULL,
+    ordinal     integer     NOT NULL,
+    PRIMARY KEY (chain_id, position, blocker_id),
+    CHECK (blocker_id <> chain_id)
+);
+
+CREATE INDEX blocker_awaited ON {schema}.blocker (blocker_id, chain_id) WHERE released_at IS NULL;
+CREATE INDEX blocker_feeds ON {schema}.blocker (blocker_id, chain_id);
+
+-- At most one open chain of a type holds a key.
+CREATE TABLE {schema}.dedup_key (
+    type     text NOT NULL COLLATE "C",
+    key      text NOT NULL COLLATE "C" CHECK (key <> ''),
+    chain_id uuid NOT NULL,
+    PRIMARY KEY (type, key)
+);
+
+-- Chains that closed while more waited for them than one commit should touch, or while a dependent was locked.
+CREATE TABLE {schema}.pending_unblock (
+    blocker_id uuid        NOT NULL PRIMARY KEY,
+    since      timestamptz NOT NULL
+);
+
+-- For people; the client never reads it.
+CREATE VIEW {schema}.jobs AS
+SELECT
+    j.chain_id, j.position, j.type, j.queue,
+    coalesce(
+        c.status,
+        CASE
+            WHEN o.token IS NOT NULL THEN 'running'
+            WHEN o.blocked_by > 0 THEN 'blocked'
+            WHEN o.run_at > statement_timestamp() THEN 'scheduled'
+            ELSE 'ready'
+        END
+    ) AS status,
+    coalesce(c.priority, o.priority, j.priority) AS priority,
+    coalesce(c.run_at, o.run_at, j.run_at) AS run_at,
+    coalesce(c.attempt, o.attempt) AS attempt,
+    coalesce(c.crashes, o.crashes) AS crashes,
+    o.leased_by, o.leased_until, o.blocked_by,
+    j.created_at, c.closed_at,
+    j.input, c.output, c.error_type, c.error_text,
+    j.tags, j.dedup_key
+FROM {schema}.job AS j
+LEFT JOIN {schema}.open_job AS o ON o.chain_id = j.chain_id AND o.position = j.position
+LEFT JOIN {schema}.outcome AS c ON c.chain_id = j.chain_id AND c.position = j.position AND o.chain_id IS NULL;
+
+-- A prepared plan made while a table is tiny prefers to read all of it, and is kept while the table grows to a
+-- million rows. A megabyte of room that vacuum never gives back makes an index the cheaper way from the first day.
+INSERT INTO {schema}.job (chain_id, position, priority, created_at, run_at, type, queue, input)
+SELECT gen_random_uuid(), 0, 0, statement_timestamp(), statement_timestamp(), 'room', '', to_jsonb(repeat('.', 1800))
+FROM generate_series(1, 512);
+INSERT INTO {schema}.outcome
+    (chain_id, position, priority, attempt, crashes, closed_at, run_at, type, status, verb, output)
+SELECT
+    gen_random_uuid(), 0, 0, 0, 0, statement_timestamp(), statement_timestamp(), 'room', 'completed', '',
+    to_jsonb(repeat('.', 1800))
+FROM generate_series(1, 512);
+INSERT INTO {schema}.open_job (chain_id, position, priority, run_at, type, last_trace)
+SELECT gen_random_uuid(), 0, 0, statement_timestamp(), 'room', repeat('.', 1800)
+FROM generate_series(1, 256);
+DELETE FROM {schema}.job;
+DELETE FROM {schema}.outcome;
+DELETE FROM {schema}.open_job;

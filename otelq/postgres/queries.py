@@ -1,0 +1,76 @@
+"""The statements: files in ``sql/``, one each, named by their verb."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+from typing import NamedTuple
+
+from ..errors import InvalidArgument
+
+NOW = "coalesce($1::timestamptz, statement_timestamp())"
+"""The one clock; the first parameter of a statement that asks for the time can move it."""
+
+_LONGEST_NAME = 63 - len("_open_job_claimable")
+
+
+def quote(name: str) -> str:
+    """
+    The schema's name as SQL.
+
+    Raises:
+        InvalidArgument: the name is not a word of letters, digits and underscores that leaves room for others.
+    """
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or len(name) > _LONGEST_NAME:
+        raise InvalidArgument(
+            "schema",
+            f"is {name!r}; take up to {_LONGEST_NAME} letters, digits and underscores, not beginning with a digit",
+        )
+    if name.lower().startswith("pg_"):
+        raise InvalidArgument("schema", f"is {name!r}; names that begin with pg_ belong to PostgreSQL")
+    return f'"{name}"'
+
+
+class Statement(NamedTuple):
+    """A statement, and whether it takes the clock as its first parameter."""
+
+    text: str
+    is_timed: bool
+
+
+class Queries:
+    """The statements for one schema, read once."""
+
+    def __init__(self, schema: str) -> None:
+        self.schema = schema
+        self._quoted = quote(schema)
+        self._statements: dict[tuple[str, ...], Statement] = {}
+
+    def __call__(self, name: str, **tokens: str) -> Statement:
+        """The statement in ``sql/<name>.sql``, with what its other tokens stand for."""
+        key = name, *tokens.values()
+        statement = self._statements.get(key)
+        if statement is None:
+            text = read(f"sql/{name}.sql")
+            statement = Statement(self.fill(text, now=NOW, **tokens), "{now}" in text)
+            self._statements[key] = statement
+        return statement
+
+    def fill(self, text: str, **tokens: str) -> str:
+        """Put the schema's name, and each token's text, in the place of its ``{token}``."""
+        for token, meaning in {"schema": self._quoted, **tokens}.items():
+            text = text.replace(f"{{{token}}}", meaning)
+        return text
+
+
+@cache
+def read(path: str) -> str:
+    """A file of this package."""
+    return resources.files(__package__).joinpath(path).read_text(encoding="utf-8")
+
+
+def names(folder: str) -> list[str]:
+    """The SQL files in a folder of this package, in order, without their ending."""
+    files = resources.files(__package__).joinpath(folder).iterdir()
+    return sorted(file.name.removesuffix(".sql") for file in files if file.name.endswith(".sql"))

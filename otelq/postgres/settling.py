@@ -1,0 +1,335 @@
+"""What attempts came to, written under their tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from msgspec import Struct
+
+from ..errors import Unavailable
+from ..model import (
+    Claimed,
+    Completes,
+    Continues,
+    Fails,
+    Failure,
+    Retries,
+    Settled,
+    Settlement,
+    Snoozes,
+    Status,
+    Transition,
+    Verb,
+    Verdict,
+)
+from ..ports.state import Transaction
+from . import rows
+from .database import Database, Session
+from .unblocking import MOST_DEPENDENTS, let_go, mop_up
+
+SKIP: Final = "FOR UPDATE SKIP LOCKED"
+WAIT: Final = "FOR UPDATE"
+
+UNTIED: Final = "AND NOT o.waited_on AND NOT o.keyed"
+"""Closing such a row touches nothing else, so that one statement does."""
+
+Item = tuple[int, Settlement]
+"""A settlement and its place in the batch."""
+
+
+class Written(Struct):
+    """What statements wrote so far, by the items' places in the batch."""
+
+    made: dict[int, list[Transition]]
+    kept: dict[str, Claimed]
+    aside: list[Transition]
+    """What happened to other chains."""
+    passed_over: list[str]
+    """Closed chains whose dependents somebody else had locked."""
+
+    @classmethod
+    def nothing(cls) -> Written:
+        return cls({}, {}, [], [])
+
+    def add(self, more: Written) -> None:
+        self.made |= more.made
+        self.kept |= more.kept
+        self.aside += more.aside
+        self.passed_over += more.passed_over
+
+
+async def settle(
+    database: Database, settlements: Sequence[Settlement], *, tx: Transaction | None, now: datetime | None
+) -> Settled:
+    """Write a batch: alone, with rows that others have locked left for later, or in the caller's transaction."""
+    items = list(enumerate(settlements))
+    if tx is not None:
+        return await database.run_in(tx.handle, lambda session: _settle_inside(session, items), now=now)
+    is_atomic = len({_writer(item) for item in settlements}) > 1
+    which = "" if is_atomic else UNTIED
+    written = await database.run(
+        lambda session: write(session, items, lock=SKIP, which=which), now=now, atomic=is_atomic, again=True
+    )
+    verdicts = dict.fromkeys(written.made, Verdict.DONE)
+    if rest := [item for item in items if item[0] not in verdicts]:
+        judged, tied = await database.run(lambda session: judge(session, rest, written), now=now, again=True)
+        verdicts |= judged
+        if tied:
+            more = await database.run(lambda session: write(session, tied, lock=SKIP), now=now, atomic=True, again=True)
+            verdicts |= dict.fromkeys(more.made, Verdict.DONE)
+            written.add(more)
+    if written.passed_over:
+        written.aside += await _look_again(database, now)
+    return _settled(items, verdicts, written)
+
+
+async def _settle_inside(session: Session, items: Sequence[Item]) -> Settled:
+    written = await write(session, items, lock=WAIT)
+    verdicts = dict.fromkeys(written.made, Verdict.DONE)
+    if rest := [item for item in items if item[0] not in verdicts]:
+        judged, _ = await judge(session, rest, written)
+        verdicts |= judged
+    return _settled(items, verdicts, written)
+
+
+async def _look_again(database: Database, now: datetime | None) -> list[Transition]:
+    """
+    Try once more to let go the dependents that somebody had locked; often it was another of their blockers.
+
+    What does not succeed is left to ``mop_up``: the batch itself is committed.
+    """
+    try:
+        return await database.run(lambda session: mop_up(session, limit=MOST_DEPENDENTS), now=now, atomic=True)
+    except Unavailable:
+        return []
+
+
+def _settled(items: Sequence[Item], verdicts: dict[int, Verdict], written: Written) -> Settled:
+    made = [change for place, _ in items for change in written.made.get(place, ())]
+    return Settled(
+        verdicts=tuple([verdicts[place] for place, _ in items]),
+        transitions=(*made, *written.aside),
+        kept=written.kept,
+    )
+
+
+async def write(session: Session, items: Sequence[Item], *, lock: str, which: str = "") -> Written:
+    """Write what can be written now; rows that others have locked are passed over, if ``lock`` says so."""
+    written = Written.nothing()
+    groups: dict[_Writer, list[Item]] = {}
+    for item in sorted(items, key=lambda item: item[1].job.lease.chain_id):
+        groups.setdefault(_writer(item[1]), []).append(item)
+    for writer, group in groups.items():
+        await writer(session, group, written, lock, which)
+    return written
+
+
+_Writer = Callable[[Session, list[Item], Written, str, str], Awaitable[None]]
+
+
+def _writer(item: Settlement) -> _Writer:
+    match item.outcome:
+        case Completes() | Fails():
+            return _close
+        case Continues():
+            return _continue
+        case _:
+            return _put_back
+
+
+async def _close(session: Session, items: list[Item], written: Written, lock: str, which: str) -> None:
+    settlements = [item for _, item in items]
+    failures = [_failure(item) for item in settlements]
+    row = await session.row(
+        "close",
+        *_leases(settlements),
+        ["complete" if failure is None else "fail" for failure in failures],
+        [item.outcome.output if isinstance(item.outcome, Completes) else None for item in settlements],
+        [failure and failure.type for failure in failures],
+        [failure and failure.text for failure in failures],
+        *_workers(settlements),
+        lock=lock,
+        which=which,
+    )
+    for n in row["written"]:
+        place, item = items[n]
+        written.made[place] = [_closed(item, row["at"])]
+    if row["keyed"]:
+        await session.rows("free_keys", row["keyed"])
+    if row["waited_on"]:
+        made, passed_over = await let_go(session, row["waited_on"])
+        written.aside += made
+        written.passed_over += passed_over
+
+
+async def _continue(session: Session, items: list[Item], written: Written, lock: str, which: str) -> None:
+    settlements = [item for _, item in items]
+    outcomes = [item.outcome for item in settlements if isinstance(item.outcome, Continues)]
+    found = await session.rows(
+        "continue",
+        *_leases(settlements),
+        ["continue"] * len(items),
+        *_workers(settlements),
+        *successor_columns(outcomes),
+        [item.job.chain_type for item in settlements],
+        [item.job.chain_created_at for item in settlements],
+        [outcome.keep and outcome.keep.token for outcome in outcomes],
+        [outcome.keep and outcome.keep.lease for outcome in outcomes],
+        [outcome.keep and outcome.keep.timeout for outcome in outcomes],
+        lock=lock,
+    )
+    for row in found:
+        place, item = items[row["n"]]
+        written.made[place] = _continued(item, row, written.kept)
+
+
+async def _put_back(session: Session, items: list[Item], written: Written, lock: str, which: str) -> None:
+    settlements = [item for _, item in items]
+    failures = [_failure(item) for item in settlements]
+    found = await session.rows(
+        "put_back",
+        *_leases(settlements),
+        [_verb(item) for item in settlements],
+        [_delay(item) for item in settlements],
+        [failure and failure.type for failure in failures],
+        [failure and failure.text for failure in failures],
+        *_workers(settlements),
+        lock=lock,
+    )
+    for row in found:
+        place, item = items[row["n"]]
+        written.made[place] = [_back(item, row["at"], row["run_at"])]
+
+
+# Judging
+
+
+async def judge(session: Session, items: Sequence[Item], written: Written) -> tuple[dict[int, Verdict], list[Item]]:
+    """Why items were not written; those that need a transaction to be closed are returned apart."""
+    verdicts: dict[int, Verdict] = {}
+    tied: list[Item] = []
+    for row in await session.rows("judge", *_leases([item for _, item in items])):
+        place, item = items[row["n"]]
+        match row["verdict"]:
+            case "held":
+                verdicts[place] = Verdict.BUSY
+                if row["tied"] and isinstance(item.outcome, (Completes, Fails)):
+                    tied.append((place, item))
+            case "done":
+                verdicts[place] = Verdict.DONE
+                written.made[place] = await _repeated(session, item, row, written.kept)
+            case verdict:
+                verdicts[place] = Verdict(verdict)
+    return verdicts, tied
+
+
+async def _repeated(session: Session, item: Settlement, row: Any, kept: dict[str, Claimed]) -> list[Transition]:
+    """The transitions of a settlement that was written before, and whose reply was lost."""
+    at: datetime = row["at"]
+    match item.outcome:
+        case Completes() | Fails():
+            others = await session.rows("made_by_closing", item.job.lease.chain_id, at)
+            return [_closed(item, at), *(rows.let_go(other) for other in others)]
+        case Continues():
+            following = await session.rows(
+                "read_successor",
+                item.job.lease.chain_id,
+                item.job.lease.position + 1,
+                item.outcome.keep and item.outcome.keep.token,
+            )
+            return [change for row in following for change in _continued(item, row, kept)]
+        case _:
+            return [_back(item, at, row["due_at"])]
+
+
+# Transitions
+
+
+def _closed(item: Settlement, at: datetime) -> Transition:
+    if failure := _failure(item):
+        return rows.settled(item, Verb.FAIL, Status.FAILED, at=at, error_type=failure.type)
+    return rows.settled(item, Verb.COMPLETE, Status.COMPLETED, at=at)
+
+
+def _continued(item: Settlement, row: Any, kept: dict[str, Claimed]) -> list[Transition]:
+    assert isinstance(item.outcome, Continues)
+    at, successor, keep = row["at"], item.outcome.successor, item.outcome.keep
+    made = [
+        rows.settled(item, Verb.CONTINUE, Status.CONTINUED, at=at),
+        rows.succeeded(item.job, successor, at=at, run_at=row["run_at"]),
+    ]
+    if keep and row["kept"]:
+        job = kept[item.job.lease.chain_id] = rows.kept(item, successor, keep, row=row)
+        made.append(rows.claim(job, worker=item.worker))
+    return made
+
+
+def _back(item: Settlement, at: datetime, run_at: datetime) -> Transition:
+    failure = _failure(item)
+    return rows.settled(
+        item,
+        _verb(item),
+        rows.waiting(run_at, at),
+        at=at,
+        due_at=run_at,
+        error_type=failure.type if failure else None,
+    )
+
+
+# Columns
+
+
+def _leases(items: Sequence[Settlement]) -> tuple[list[Any], ...]:
+    leases = [item.job.lease for item in items]
+    return (
+        [lease.chain_id for lease in leases],
+        [lease.position for lease in leases],
+        [lease.token for lease in leases],
+    )
+
+
+def _workers(items: Sequence[Settlement]) -> tuple[list[Any], ...]:
+    return [item.worker for item in items], [item.trace for item in items]
+
+
+def successor_columns(outcomes: Sequence[Continues]) -> tuple[list[Any], ...]:
+    """The successors, as ``continue.sql`` takes them."""
+    successors = [outcome.successor for outcome in outcomes]
+    return (
+        [successor.type for successor in successors],
+        [successor.queue for successor in successors],
+        [successor.input for successor in successors],
+        [successor.priority for successor in successors],
+        [successor.at for successor in successors],
+        [successor.delay for successor in successors],
+        [successor.trace for successor in successors],
+        [successor.tags for successor in successors],
+    )
+
+
+def _failure(item: Settlement) -> Failure | None:
+    match item.outcome:
+        case Retries(_, failure) | Fails(failure):
+            return failure
+        case _:
+            return None
+
+
+def _verb(item: Settlement) -> Verb:
+    match item.outcome:
+        case Retries():
+            return Verb.RETRY
+        case Snoozes():
+            return Verb.SNOOZE
+        case _:
+            return Verb.RELEASE
+
+
+def _delay(item: Settlement) -> float:
+    match item.outcome:
+        case Retries(delay) | Snoozes(delay):
+            return max(delay, 0.0)
+        case _:
+            return 0.0

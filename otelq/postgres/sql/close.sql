@@ -1,0 +1,46 @@
+-- Closes chains: each under the token that its row has now, null for one that does not run. Says which items were
+-- written, and which of them free a dedup key or let others go, which later statements do under a new snapshot.
+WITH item AS MATERIALIZED (
+    SELECT *
+    FROM unnest(
+        $2::uuid[], $3::integer[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+        $10::text[]
+    ) WITH ORDINALITY AS i (chain_id, position, token, verb, output, error_type, error_text, worker, trace, n)
+),
+held AS MATERIALIZED (
+    SELECT
+        i.n, i.verb, i.output, i.error_type, i.error_text, i.worker, i.trace,
+        o.chain_id, o.position, o.type, o.priority, o.run_at, o.attempt, o.crashes, o.token, o.claimed_at,
+        o.leased_by, o.waited_on, o.keyed
+    FROM item AS i
+    CROSS JOIN LATERAL (
+        SELECT o.*
+        FROM {schema}.open_job AS o
+        WHERE o.chain_id = i.chain_id AND o.position = i.position AND o.token IS NOT DISTINCT FROM i.token {which}
+        {lock}
+    ) AS o
+),
+gone AS (
+    DELETE FROM {schema}.open_job
+    WHERE chain_id = ANY (ARRAY(SELECT chain_id FROM held))
+),
+closed AS (
+    INSERT INTO {schema}.outcome
+        (chain_id, position, type, priority, run_at, attempt, crashes, token, claimed_at, worker, trace, closed_at,
+         status, verb, output, error_type, error_text)
+    SELECT
+        chain_id, position, type, priority, run_at, attempt, crashes + (verb = 'reap')::integer,
+        token, claimed_at, coalesce(worker, leased_by), trace, {now},
+        CASE
+            WHEN output IS NOT NULL THEN 'completed'
+            WHEN error_type IS NOT NULL THEN 'failed'
+            ELSE 'cancelled'
+        END,
+        verb, output::jsonb, error_type, error_text
+    FROM held
+)
+SELECT
+    {now} AS at,
+    ARRAY(SELECT n::integer - 1 FROM held) AS written,
+    ARRAY(SELECT chain_id::text FROM held WHERE keyed) AS keyed,
+    ARRAY(SELECT chain_id::text FROM held WHERE waited_on) AS waited_on

@@ -1,0 +1,120 @@
+-- Closes jobs by handing over to their successors: the chain's one hot row moves on in its place.
+--
+-- A successor that is due at once is leased to the worker that asks for it, unless some job of its type stands
+-- before it in line; one that became ready at the very same moment counts as before.
+WITH item AS MATERIALIZED (
+    SELECT
+        i.*,
+        greatest({now}, coalesce(i.at, {now} + i.delay * interval '1 second')) AS run_at
+    FROM unnest(
+        $2::uuid[], $3::integer[], $4::bigint[], $5::text[], $6::text[], $7::text[],
+        $8::text[], $9::text[], $10::text[], $11::integer[], $12::timestamptz[], $13::float8[], $14::text[],
+        $15::text[], $16::text[], $17::timestamptz[], $18::bigint[], $19::float8[], $20::float8[]
+    ) WITH ORDINALITY AS i (
+        chain_id, position, token, verb, worker, trace,
+        next_type, next_queue, next_input, next_priority, at, delay, next_trace,
+        next_tags, chain_type, chain_created_at, keep_token, keep_lease, keep_timeout, n
+    )
+),
+held AS MATERIALIZED (
+    SELECT
+        i.*,
+        coalesce(i.next_priority, o.priority) AS priority,
+        o.type, o.priority AS old_priority, o.run_at AS old_run_at, o.attempt, o.crashes, o.claimed_at, o.leased_by
+    FROM item AS i
+    CROSS JOIN LATERAL (
+        SELECT o.*
+        FROM {schema}.open_job AS o
+        WHERE o.chain_id = i.chain_id AND o.position = i.position AND o.token IS NOT DISTINCT FROM i.token
+        {lock}
+    ) AS o
+),
+in_line AS MATERIALIZED (
+    SELECT wish.type, wish.priority
+    FROM (
+        SELECT DISTINCT next_type AS type, priority
+        FROM held
+        WHERE keep_token IS NOT NULL AND run_at <= {now}
+    ) AS wish
+    WHERE EXISTS (
+        WITH RECURSIVE lane (priority) AS (
+            SELECT (
+                SELECT o.priority
+                FROM {schema}.open_job AS o
+                WHERE o.type = wish.type AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
+                ORDER BY o.priority
+                LIMIT 1
+            )
+            UNION ALL
+            SELECT (
+                SELECT o.priority
+                FROM {schema}.open_job AS o
+                WHERE o.type = wish.type AND o.priority > lane.priority
+                    AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
+                ORDER BY o.priority
+                LIMIT 1
+            )
+            FROM lane
+            WHERE lane.priority < wish.priority
+        )
+        SELECT
+        FROM lane
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM {schema}.open_job AS o
+            WHERE o.type = wish.type AND o.priority = lane.priority AND o.run_at <= {now}
+                AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
+            LIMIT 1
+        ) AS due
+        WHERE lane.priority <= wish.priority
+    )
+    OR EXISTS (
+        SELECT
+        FROM {schema}.open_job AS o
+        WHERE o.type = wish.type AND o.priority <= wish.priority AND o.run_at <= {now}
+            AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes > 0
+    )
+),
+successor AS MATERIALIZED (
+    SELECT
+        h.*,
+        h.keep_token IS NOT NULL AND h.run_at <= {now} AND NOT EXISTS (
+            SELECT FROM in_line WHERE in_line.type = h.next_type AND in_line.priority = h.priority
+        ) AS kept,
+        {now} + h.keep_lease * interval '1 second' AS leased_until,
+        {now} + h.keep_timeout * interval '1 second' AS deadline
+    FROM held AS h
+),
+closed AS (
+    INSERT INTO {schema}.outcome
+        (chain_id, position, type, priority, run_at, attempt, crashes, token, claimed_at, worker, trace, closed_at,
+         status, verb)
+    SELECT
+        chain_id, position, type, old_priority, old_run_at, attempt, crashes, token, claimed_at,
+        coalesce(worker, leased_by), trace, {now}, 'continued', verb
+    FROM held
+),
+asked AS (
+    INSERT INTO {schema}.job
+        (chain_id, position, type, queue, input, priority, created_at, run_at, trace, tags, chain_type,
+         chain_created_at)
+    SELECT
+        chain_id, position + 1, next_type, next_queue, next_input::jsonb, priority, {now}, run_at, next_trace,
+        next_tags::jsonb, chain_type, chain_created_at
+    FROM held
+),
+moved AS (
+    UPDATE {schema}.open_job AS o
+    SET position = s.position + 1, type = s.next_type, priority = s.priority, run_at = s.run_at,
+        attempt = s.kept::integer, crashes = 0, blocked_by = 0, last_trace = NULL,
+        token = CASE WHEN s.kept THEN s.keep_token END,
+        leased_by = CASE WHEN s.kept THEN s.worker END,
+        claimed_at = CASE WHEN s.kept THEN {now} END,
+        leased_until = CASE WHEN s.kept THEN least(s.leased_until, s.deadline) END,
+        deadline = CASE WHEN s.kept THEN s.deadline END
+    FROM successor AS s
+    WHERE o.chain_id = s.chain_id AND o.chain_id = ANY (ARRAY(SELECT chain_id FROM successor))
+)
+SELECT
+    s.n::integer - 1 AS n, {now} AS at, s.run_at, s.priority, s.kept, least(s.leased_until, s.deadline) AS leased_until
+FROM successor AS s

@@ -1,0 +1,31 @@
+-- Starts chains that wait for nobody and hold no dedup key. Says which ids were taken already, and which are due
+-- later than now.
+WITH item AS MATERIALIZED (
+    SELECT
+        i.*,
+        greatest({now}, coalesce(i.at, {now} + i.delay * interval '1 second')) AS run_at
+    FROM unnest(
+        $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[], $8::float8[], $9::text[],
+        $10::text[]
+    ) WITH ORDINALITY AS i (chain_id, type, queue, input, priority, at, delay, trace, tags, n)
+),
+made AS (
+    INSERT INTO {schema}.job (chain_id, position, type, queue, input, priority, created_at, run_at, trace, tags)
+    SELECT chain_id, 0, type, queue, input::jsonb, priority, {now}, run_at, trace, tags::jsonb
+    FROM item
+    {if_taken}
+    RETURNING chain_id, type, priority, run_at
+),
+hot AS (
+    INSERT INTO {schema}.open_job (chain_id, position, type, priority, run_at)
+    SELECT chain_id, 0, type, priority, run_at
+    FROM made
+)
+SELECT
+    {now} AS at,
+    CASE
+        WHEN (SELECT count(*) FROM made) < cardinality($2)
+            THEN ARRAY(SELECT chain_id::text FROM item EXCEPT SELECT chain_id::text FROM made)
+    END AS taken,
+    ARRAY(SELECT n::integer - 1 FROM item WHERE run_at > {now} ORDER BY n) AS later,
+    ARRAY(SELECT run_at FROM item WHERE run_at > {now} ORDER BY n) AS run_at

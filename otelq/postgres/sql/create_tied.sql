@@ -1,0 +1,35 @@
+-- Starts chains that wait for others, are waited for by others of the same batch, or hold a dedup key. One with a
+-- blocker that did not complete fails in the same commit and never has a hot row.
+WITH item AS MATERIALIZED (
+    SELECT
+        i.*,
+        greatest({now}, coalesce(i.at, {now} + i.delay * interval '1 second')) AS run_at
+    FROM unnest(
+        $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[], $8::float8[], $9::text[],
+        $10::text[], $11::text[], $12::integer[], $13::integer[], $14::boolean[], $15::text[], $16::text[]
+    ) WITH ORDINALITY AS i (
+        chain_id, type, queue, input, priority, at, delay, trace,
+        tags, dedup_key, blockers, blocked_by, waited_on, error_type, error_text, n
+    )
+),
+made AS (
+    INSERT INTO {schema}.job
+        (chain_id, position, type, queue, input, priority, created_at, run_at, trace, tags, dedup_key, blockers)
+    SELECT
+        chain_id, 0, type, queue, input::jsonb, priority, {now}, run_at, trace, tags::jsonb, dedup_key, blockers
+    FROM item
+),
+hot AS (
+    INSERT INTO {schema}.open_job (chain_id, position, type, priority, run_at, blocked_by, waited_on, keyed)
+    SELECT chain_id, 0, type, priority, run_at, blocked_by, waited_on, dedup_key IS NOT NULL
+    FROM item
+    WHERE error_type IS NULL
+),
+failed AS (
+    INSERT INTO {schema}.outcome
+        (chain_id, position, type, priority, run_at, attempt, crashes, closed_at, status, verb, error_type, error_text)
+    SELECT chain_id, 0, type, priority, run_at, 0, 0, {now}, 'failed', 'fail_by_blocker', error_type, error_text
+    FROM item
+    WHERE error_type IS NOT NULL
+)
+SELECT {now} AS at, ARRAY(SELECT run_at FROM item ORDER BY n) AS run_at

@@ -1,0 +1,38 @@
+-- What became of items that a fenced statement did not write.
+SELECT
+    i.n::integer - 1 AS n,
+    CASE
+        WHEN o.chain_id IS NOT NULL THEN 'held'
+        WHEN c.chain_id IS NOT NULL OR a.chain_id IS NOT NULL THEN 'done'
+        WHEN EXISTS (
+            SELECT FROM {schema}.outcome AS e WHERE e.chain_id = i.chain_id AND e.status = 'cancelled'
+        ) THEN 'cancelled'
+        ELSE 'lost'
+    END AS verdict,
+    o.waited_on OR o.keyed AS tied,
+    coalesce(c.closed_at, a.ended_at) AS at,
+    a.due_at,
+    o.deadline <= {now} AS too_late
+FROM unnest($2::uuid[], $3::integer[], $4::bigint[])
+    WITH ORDINALITY AS i (chain_id, position, token, n)
+LEFT JOIN LATERAL (
+    SELECT *
+    FROM {schema}.open_job AS o
+    WHERE o.chain_id = i.chain_id AND o.position = i.position AND o.token = i.token
+    OFFSET 0
+) AS o ON true
+LEFT JOIN LATERAL (
+    SELECT *
+    FROM {schema}.outcome AS c
+    WHERE c.chain_id = i.chain_id AND c.position = i.position AND c.token = i.token
+        AND c.verb IN ('complete', 'continue', 'fail')
+    OFFSET 0
+) AS c ON true
+LEFT JOIN LATERAL (
+    SELECT *
+    FROM {schema}.attempt AS a
+    WHERE a.chain_id = i.chain_id AND a.position = i.position AND a.token = i.token
+        AND a.verb IN ('retry', 'snooze', 'release')
+    OFFSET 0
+) AS a ON true
+ORDER BY i.n

@@ -1,0 +1,39 @@
+-- Seconds until the first job of these types is due, by one look at each type and priority in use.
+SELECT extract(epoch FROM min(first.run_at) - {now})::float8 AS seconds
+FROM unnest($2::text[]) AS wanted (type)
+CROSS JOIN LATERAL (
+    WITH RECURSIVE lane (priority) AS (
+        SELECT (
+            SELECT o.priority
+            FROM {schema}.open_job AS o
+            WHERE o.type = wanted.type AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
+            ORDER BY o.priority
+            LIMIT 1
+        )
+        UNION ALL
+        SELECT (
+            SELECT o.priority
+            FROM {schema}.open_job AS o
+            WHERE o.type = wanted.type AND o.priority > lane.priority
+                AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
+            ORDER BY o.priority
+            LIMIT 1
+        )
+        FROM lane
+        WHERE lane.priority IS NOT NULL
+    )
+    SELECT (
+        SELECT o.run_at
+        FROM {schema}.open_job AS o
+        WHERE o.type = wanted.type AND o.priority = lane.priority
+            AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
+        ORDER BY o.run_at
+        LIMIT 1
+    ) AS run_at
+    FROM lane
+    WHERE lane.priority IS NOT NULL
+    UNION ALL
+    SELECT min(o.run_at)
+    FROM {schema}.open_job AS o
+    WHERE o.type = wanted.type AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes > 0
+) AS first

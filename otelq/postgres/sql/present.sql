@@ -1,0 +1,23 @@
+-- Whether what transitions did can be seen.
+SELECT
+    CASE
+        WHEN i.target IS NULL THEN j.chain_id IS NULL
+        WHEN j.chain_id IS NULL THEN false
+        WHEN i.target IN ('completed', 'continued', 'failed', 'cancelled') THEN EXISTS (
+            SELECT
+            FROM {schema}.outcome AS c
+            WHERE c.chain_id = i.chain_id AND c.position = i.position AND c.status = i.target
+        )
+        WHEN i.verb = 'trigger' THEN NOT EXISTS (
+            SELECT
+            FROM {schema}.open_job AS o
+            WHERE o.chain_id = i.chain_id AND o.position = i.position AND o.attempt <= i.attempt AND o.run_at > i.at
+        )
+        ELSE true
+    END AS is_there
+FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[])
+    WITH ORDINALITY AS i (chain_id, position, verb, target, at, attempt, n)
+LEFT JOIN LATERAL (
+    SELECT j.chain_id FROM {schema}.job AS j WHERE j.chain_id = i.chain_id AND j.position = i.position OFFSET 0
+) AS j ON true
+ORDER BY i.n

@@ -1,0 +1,37 @@
+-- Ends attempts that do not close their jobs: retries, snoozes, releases and reaps. All but a retry and a reap give
+-- the attempt back.
+WITH item AS MATERIALIZED (
+    SELECT *
+    FROM unnest(
+        $2::uuid[], $3::integer[], $4::bigint[], $5::text[], $6::float8[], $7::text[], $8::text[], $9::text[],
+        $10::text[]
+    ) WITH ORDINALITY AS i (chain_id, position, token, verb, delay, error_type, error_text, worker, trace, n)
+),
+held AS MATERIALIZED (
+    SELECT i.*, {now} + i.delay * interval '1 second' AS run_at, o.attempt, o.claimed_at
+    FROM item AS i
+    CROSS JOIN LATERAL (
+        SELECT o.*
+        FROM {schema}.open_job AS o
+        WHERE o.chain_id = i.chain_id AND o.position = i.position AND o.token = i.token
+        {lock}
+    ) AS o
+),
+kept AS (
+    INSERT INTO {schema}.attempt
+        (chain_id, position, token, number, verb, worker, claimed_at, ended_at, due_at, error_type, error_text, trace)
+    SELECT
+        chain_id, position, token, attempt, verb, worker, claimed_at, {now}, run_at, error_type, error_text, trace
+    FROM held
+),
+waiting AS (
+    UPDATE {schema}.open_job AS o
+    SET run_at = h.run_at, attempt = h.attempt - (h.verb NOT IN ('retry', 'reap'))::integer,
+        crashes = o.crashes + (h.verb = 'reap')::integer,
+        last_trace = CASE WHEN h.verb = 'reap' THEN o.last_trace ELSE h.trace END,
+        token = NULL, leased_by = NULL, claimed_at = NULL, leased_until = NULL, deadline = NULL
+    FROM held AS h
+    WHERE o.chain_id = h.chain_id AND o.chain_id = ANY (ARRAY(SELECT chain_id FROM held))
+)
+SELECT h.n::integer - 1 AS n, {now} AS at, h.run_at
+FROM held AS h

@@ -1,0 +1,7 @@
+-- Takes the dedup keys that nobody holds, waiting for those who are about to take or give back one of them.
+INSERT INTO {schema}.dedup_key (type, key, chain_id)
+SELECT i.type, i.key, i.chain_id
+FROM unnest($1::text[], $2::text[], $3::uuid[]) AS i (type, key, chain_id)
+ORDER BY i.type COLLATE "C", i.key COLLATE "C"
+ON CONFLICT DO NOTHING
+RETURNING chain_id::text

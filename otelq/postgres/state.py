@@ -1,0 +1,236 @@
+"""The state port over PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+from typing import TypeVar
+
+import asyncpg
+
+from ..errors import InvalidArgument
+from ..model import (
+    AttemptRecord,
+    ChainOutcome,
+    ChainRecord,
+    Claimed,
+    Closure,
+    Created,
+    JobQuery,
+    JobRecord,
+    NewJob,
+    Page,
+    ReapRule,
+    Renewal,
+    Settled,
+    Settlement,
+    Transition,
+    Verdict,
+    Wanted,
+)
+from ..ports.state import StateAdapter, Transaction
+from . import asking, claiming, closing, migrate, settling, starting, unblocking
+from .database import READ_COMMITTED, Database, Session, raise_translated
+from .transactions import Watchers
+
+T = TypeVar("T")
+
+
+class PostgresState(StateAdapter):
+    """Keeps jobs in one schema of a PostgreSQL database."""
+
+    name = "postgresql"
+
+    def __init__(self, database: Database, *, sibling: Callable[[], StateAdapter] | None = None) -> None:
+        self._database = database
+        self._sibling = sibling
+        self._watchers = Watchers()
+
+    # Life
+
+    async def open(self, *, migrate: bool = True) -> None:
+        await self._database.open()
+        try:
+            await self._database.run(_prepare_schema if migrate else _check_schema)
+        except BaseException:
+            await self._database.close()
+            raise
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    def sibling(self) -> StateAdapter | None:
+        return self._sibling() if self._sibling else None
+
+    # Transactions
+
+    def begin(self, kind: type | None = None) -> AbstractAsyncContextManager[Transaction]:
+        if kind not in (None, asyncpg.Connection):
+            raise InvalidArgument("kind", f"is {kind}; this adapter hands out asyncpg.Connection")
+        return self._begin()
+
+    def join(self, tx: object) -> Transaction:
+        return self._watchers.join(tx)
+
+    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool]:
+        return await self._ask(lambda session: asking.present(session, transitions), None)
+
+    # The client's verbs
+
+    async def create(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        tx: Transaction | None = None,
+        again: bool = False,
+        now: datetime | None = None,
+    ) -> tuple[Sequence[Created], Sequence[Transition]]:
+        if not starting.is_plain(jobs):
+            return await self._write(
+                lambda session: starting.create_tied(session, jobs, again=again), tx, now, again=again, savepoint=True
+            )
+        if tx is None and not again and _are_distinct(jobs):
+            try:
+                return await self._database.run(
+                    lambda session: starting.create_fresh(session, jobs), now=now, atomic=len(jobs) > starting.CHUNK
+                )
+            except starting.SomeExist:
+                pass
+        return await self._write(
+            lambda session: starting.create_plain(session, jobs, again=again), tx, now, again=again
+        )
+
+    async def finish(
+        self, closures: Sequence[Closure], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        return await self._write(lambda session: closing.finish(session, closures), tx, now, savepoint=True)
+
+    async def trigger(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        return await self._write(lambda session: closing.trigger(session, chain_ids), tx, now)
+
+    async def cancel(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        return await self._write(lambda session: closing.cancel(session, chain_ids), tx, now)
+
+    async def delete(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        ids = list(dict.fromkeys(chain_ids))
+        return await self._write(lambda session: closing.delete(session, ids), tx, now)
+
+    # The worker's verbs
+
+    async def claim(
+        self,
+        wanted: Sequence[Wanted],
+        *,
+        worker: str,
+        token: int,
+        suspect: bool = True,
+        now: datetime | None = None,
+    ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
+        return await self._database.run(
+            lambda session: claiming.claim(session, wanted, worker=worker, token=token, suspect=suspect), now=now
+        )
+
+    async def disown(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
+        return await self._database.run(lambda session: claiming.disown(session, token), now=now)
+
+    async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[Verdict]:
+        return await self._database.run(lambda session: claiming.renew(session, renewals), now=now, again=True)
+
+    async def settle(
+        self, settlements: Sequence[Settlement], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Settled:
+        return await settling.settle(self._database, settlements, tx=tx, now=now)
+
+    async def reap(
+        self,
+        rules: Sequence[ReapRule],
+        *,
+        spare: Collection[int] = (),
+        limit: int = 1000,
+        now: datetime | None = None,
+    ) -> Sequence[Transition]:
+        return await self._database.run(
+            lambda session: claiming.reap(session, rules, spare=spare, limit=limit), now=now, atomic=True
+        )
+
+    async def mop_up(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
+        return await self._database.run(lambda session: unblocking.mop_up(session, limit=limit), now=now, atomic=True)
+
+    async def next_due(self, types: Sequence[str], *, now: datetime | None = None) -> float | None:
+        return await self._database.run(lambda session: asking.next_due(session, types), now=now, again=True)
+
+    # Questions
+
+    async def outcomes(self, chain_ids: Sequence[str], *, tx: Transaction | None = None) -> Mapping[str, ChainOutcome]:
+        return await self._ask(lambda session: asking.outcomes(session, chain_ids), tx)
+
+    async def blocker_outputs(self, chain_ids: Sequence[str]) -> Mapping[str, Sequence[ChainOutcome]]:
+        return await self._ask(lambda session: asking.blocker_outputs(session, chain_ids), None)
+
+    async def jobs(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[JobRecord]:
+        return await self._ask(lambda session: asking.jobs(session, query), tx)
+
+    async def chains(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[ChainRecord]:
+        return await self._ask(lambda session: asking.chains(session, query), tx)
+
+    async def attempts(self, chain_id: str, position: int) -> Sequence[AttemptRecord]:
+        return await self._ask(lambda session: asking.attempts(session, chain_id, position), None)
+
+    async def truncate_all(self) -> None:
+        await self._database.run(lambda session: session.rows("truncate_all"))
+
+    # Within
+
+    async def _write(
+        self,
+        work: Callable[[Session], Awaitable[T]],
+        tx: Transaction | None,
+        now: datetime | None,
+        *,
+        again: bool = False,
+        savepoint: bool = False,
+    ) -> T:
+        """All or nothing: a transaction of its own, or statements in the caller's."""
+        if tx is None:
+            return await self._database.run(work, now=now, atomic=True, again=again)
+        return await self._database.run_in(tx.handle, work, now=now, savepoint=savepoint)
+
+    async def _ask(self, work: Callable[[Session], Awaitable[T]], tx: Transaction | None) -> T:
+        if tx is None:
+            return await self._database.run(work, again=True)
+        return await self._database.run_in(tx.handle, work)
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncGenerator[Transaction]:
+        async with self._database.handler_connection() as connection:
+            block = connection.transaction(isolation=READ_COMMITTED)
+            try:
+                await block.start()
+            except Exception as error:
+                raise_translated(error)
+            transaction = self._watchers.follow(connection)
+            try:
+                yield transaction
+            except BaseException:
+                await transaction.roll_back(block)
+                raise
+            await transaction.commit(block)
+
+
+async def _prepare_schema(session: Session) -> None:
+    await migrate.migrate(session.connection, session.queries)
+
+
+async def _check_schema(session: Session) -> None:
+    await migrate.check(session.connection, session.queries)
+
+
+def _are_distinct(jobs: Sequence[NewJob]) -> bool:
+    return len({job.chain_id for job in jobs}) == len(jobs)
