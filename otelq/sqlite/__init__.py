@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypedDict
 from urllib.parse import unquote
 
 from ..errors import InvalidArgument
 from ..ports.state import StateAdapter
-from .lane import Settings
 from .state import SqliteState
+from .statements import Statements
 
 __all__ = ["adapter"]
 
@@ -19,7 +20,8 @@ def adapter(target: object, *, schema: str = "otelq", **options: object) -> Stat
     """
     An unopened adapter for a URL: ``sqlite:///relative.db``, ``sqlite:////absolute/path.db`` or ``sqlite://``.
 
-    The last, also written ``sqlite:///:memory:``, is a database in memory that lives as long as the adapter is open.
+    The last, also written ``sqlite:///:memory:``, is a private database that lives as long as the adapter is open. It
+    is a temporary file that is never synced, because readers of a database in memory would see what is not committed.
 
     Args:
         target: the URL.
@@ -31,23 +33,26 @@ def adapter(target: object, *, schema: str = "otelq", **options: object) -> Stat
     Raises:
         InvalidArgument: the URL, the schema or an option cannot be used.
     """
-    return SqliteState(_settings(target, **options), schema)
+    return SqliteState(_path(target), Statements(schema), **_checked(**options))
 
 
-def _settings(
-    target: object, *, synchronous: object = "full", busy_timeout: object = 5.0, **unknown: object
-) -> Settings:
+class _Options(TypedDict):
+    synchronous: str
+    busy_timeout: float
+
+
+def _checked(*, synchronous: object = "full", busy_timeout: object = 5.0, **unknown: object) -> _Options:
     for name in unknown:
         raise InvalidArgument(name, "is no option of SQLite; there are synchronous and busy_timeout")
     if synchronous not in _SYNCHRONOUS:
         raise InvalidArgument("synchronous", f"is {synchronous!r}; give one of {', '.join(_SYNCHRONOUS)}")
     if not isinstance(busy_timeout, int | float) or not 0 <= busy_timeout <= 3600:
         raise InvalidArgument("busy_timeout", f"is {busy_timeout!r}; give seconds from 0 to 3600")
-    return Settings(path=_path(target), synchronous=str(synchronous), busy_timeout=float(busy_timeout))
+    return {"synchronous": str(synchronous), "busy_timeout": float(busy_timeout)}
 
 
 def _path(target: object) -> Path | None:
-    """The file that a URL names; None for memory."""
+    """The file that a URL names; None for a private one."""
     if not isinstance(target, str):
         raise InvalidArgument("target", f"is a {type(target).__name__}; SQLite takes a URL like 'sqlite:///jobs.db'")
     scheme, mark, rest = target.partition("://")

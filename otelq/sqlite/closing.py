@@ -27,6 +27,7 @@ class Close(Struct, frozen=True, array_like=True, gc=False):
     error_text: str | None = None
     trace: str | None = None
     by_holder: bool = False
+    worker: str | None = None
 
 
 class Edge(Struct, frozen=True, array_like=True):
@@ -39,6 +40,7 @@ class Edge(Struct, frozen=True, array_like=True):
 
 
 _EDGES = Decoder(list[Edge])
+_TOLD = Decoder(list[tuple[OpenJob, str | None]])
 
 
 async def close(db: Session, at: int, closed: Sequence[Close], *, with_dedup: bool) -> None:
@@ -67,6 +69,18 @@ async def follow(db: Session, at: int, closed: Iterable[str], *, budget: int = M
         transitions, failed = await _tell(db, at, edges)
         made += transitions
         blockers = [job.chain_id for job in failed if job.waited_on]
+    return made
+
+
+async def followed(db: Session, at: int, closed: Sequence[str]) -> list[Transition]:
+    """What ``follow`` did for chains that closed ``at`` that time, told again."""
+    made: list[Transition] = []
+    blockers = list(closed)
+    while blockers:
+        told = await db.read("follow_before", _TOLD, blockers=batch(blockers), at=at)
+        made += [_free(job, at) for job, error_type in told if error_type is None]
+        made += [_failed(job, at, error_type) for job, error_type in told if error_type is not None]
+        blockers = [job.chain_id for job, error_type in told if error_type is not None and job.waited_on]
     return made
 
 
@@ -99,13 +113,7 @@ async def _unblock(db: Session, at: int, jobs: Sequence[OpenJob], freed: Mapping
         return []
     dependents = [(job.chain_id, freed[job.chain_id]) for job in jobs]
     await db.write("follow_unblock", dependents=batch(dependents), now=at)
-    return [
-        moved(job, Verb.UNBLOCK, Status.SCHEDULED, at=at, due_at=job.run_at)
-        if job.run_at > at
-        else moved(job, Verb.UNBLOCK, Status.READY, at=at)
-        for job in jobs
-        if job.blocked_by_count == freed[job.chain_id]
-    ]
+    return [_free(job, at) for job in jobs if job.blocked_by_count == freed[job.chain_id]]
 
 
 async def _fail(db: Session, at: int, jobs: Sequence[OpenJob], edges: Mapping[str, Edge]) -> list[Transition]:
@@ -119,9 +127,17 @@ async def _fail(db: Session, at: int, jobs: Sequence[OpenJob], edges: Mapping[st
         for chain_id, failure in failures.items()
     ]
     await close(db, at, ended, with_dedup=any(job.has_dedup for job in jobs))
-    return [
-        moved(job, Verb.FAIL_BY_BLOCKER, Status.FAILED, at=at, error_type=failures[job.chain_id].type) for job in jobs
-    ]
+    return [_failed(job, at, failures[job.chain_id].type) for job in jobs]
+
+
+def _free(job: OpenJob, at: int) -> Transition:
+    if job.run_at > at:
+        return moved(job, Verb.UNBLOCK, Status.SCHEDULED, at=at, due_at=job.run_at)
+    return moved(job, Verb.UNBLOCK, Status.READY, at=at)
+
+
+def _failed(job: OpenJob, at: int, error_type: str) -> Transition:
+    return moved(job, Verb.FAIL_BY_BLOCKER, Status.FAILED, at=at, error_type=error_type)
 
 
 def blocker_failure(blocker: str, status: Status | None) -> Failure:

@@ -21,20 +21,16 @@ T = TypeVar("T")
 
 
 class Database:
-    """
-    The connections of one adapter.
-
-    A database in memory has one connection for all, so there reads take their turn with the writes.
-    """
+    """The connections of one adapter."""
 
     def __init__(self, settings: Settings, statements: Statements) -> None:
         self._settings = settings
         self._statements = statements
         self._lane = Lane(settings)
-        self._reading = Lane(settings) if settings.path else None
+        self._reading = Lane(settings)
         self._writer = Writer(self._lane, settings, statements)
         self._version: int | None = None
-        self.transactions = Transactions(settings, statements, self._lane, self._writer.lock)
+        self.transactions = Transactions(settings, statements, self._writer.lock)
 
     async def open(self, *, with_migration: bool) -> None:
         """Connect, and see to the schema."""
@@ -42,8 +38,7 @@ class Database:
             await self._lane.open()
             prepare = migrate if with_migration else check
             await self._lane.run(lambda connection: prepare(connection, self._settings, self._statements))
-            if self._reading:
-                await self._reading.open()
+            await self._reading.open()
         except BaseException:
             await self.close()
             raise
@@ -52,8 +47,7 @@ class Database:
         """Let what is on its way to the disk arrive, then disconnect."""
         await self._writer.drain()
         await self.transactions.close()
-        if self._reading:
-            await self._reading.close()
+        await self._reading.close()
         await self._lane.close()
 
     async def write(self, tx: Transaction | None, verb: Verb[T], now: datetime | None) -> T:
@@ -67,19 +61,15 @@ class Database:
         """Ask ``question`` of what ``tx`` sees, or of what is committed."""
         if tx is not None:
             return await self.transactions.join(tx).ask(question, now)
-        if self._reading is None:
-            return await self.write(None, question, now)
         return await self._reading.run(partial(self._answer, question, now))
 
     async def has_changed(self) -> bool:
         """Whether anybody has written since this was asked last."""
-        if self._reading is None:
-            return False
         before, self._version = self._version, await self._reading.run(_data_version)
         return before is not None and before != self._version
 
     def _answer(self, question: Verb[T], now: datetime | None, connection: sqlite3.Connection) -> T:
-        with translating(f"cannot read {self._settings.place}"):
+        with translating(f"cannot read {self._settings.path}"):
             # One snapshot for all statements of the question.
             connection.execute("BEGIN")
             try:

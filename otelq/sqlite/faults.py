@@ -14,6 +14,7 @@ JOINED = "cannot write in the joined transaction"
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _REFUSED = {sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE}
+_WRONG = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_PERM, sqlite3.SQLITE_SCHEMA}
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 
 _UPGRADE = (
@@ -48,7 +49,7 @@ def translated(error: Exception, doing: str) -> OtelqError:
         return Unavailable(f"{doing}: the disk, or what SQLite may use of it, is full")
     if code in _BROKEN:
         return OtelqError(f"{doing}: the file is damaged or no SQLite database: {error}")
-    return Unavailable(f"{doing}: {error}")
+    return OtelqError(f"{doing}: {error}") if code in _WRONG else Unavailable(f"{doing}: {error}")
 
 
 def primary(error: BaseException) -> int | None:

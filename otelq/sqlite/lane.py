@@ -23,16 +23,11 @@ _LONGEST_NAP = 0.005
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """How connections are opened. ``path`` is absolute, or None for a database in memory."""
+    """How connections are opened; ``path`` is absolute."""
 
-    path: Path | None
+    path: Path
     synchronous: str = "full"
     busy_timeout: float = 5.0
-
-    @property
-    def place(self) -> str:
-        """What errors call the database."""
-        return str(self.path) if self.path else ":memory:"
 
 
 class Lane:
@@ -49,7 +44,7 @@ class Lane:
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``work`` with the connection; its errors are its own to translate."""
         if self._connection is None:
-            raise Unavailable(f"{self._settings.place}: the adapter is closed")
+            raise Unavailable(f"{self._settings.path}: the adapter is closed")
         return await self._submit(work, self._connection)
 
     async def close(self) -> None:
@@ -57,11 +52,6 @@ class Lane:
         if connection is not None:
             await self._submit(sqlite3.Connection.close, connection)
         self._thread.shutdown(wait=False)
-
-    @property
-    def connection(self) -> sqlite3.Connection | None:
-        """The bare connection, for whoever shares it under a lock of his own."""
-        return self._connection
 
     async def _submit(self, work: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
@@ -77,13 +67,10 @@ def connect(settings: Settings) -> sqlite3.Connection:
     """
     if sqlite3.sqlite_version_info < _OLDEST:
         raise OtelqError(f"SQLite is {sqlite3.sqlite_version}; otelq needs {'.'.join(map(str, _OLDEST))}")
-    if settings.path is not None and not settings.path.parent.is_dir():
+    if not settings.path.parent.is_dir():
         raise Unavailable(f"cannot open {settings.path}: the directory {settings.path.parent} does not exist")
-    with translating(f"cannot open {settings.place}"):
-        # A database in memory has one connection, which the thread of a transaction shares under a lock.
-        connection = sqlite3.connect(
-            settings.place, timeout=0, isolation_level=None, check_same_thread=settings.path is not None
-        )
+    with translating(f"cannot open {settings.path}"):
+        connection = sqlite3.connect(settings.path, timeout=0, isolation_level=None)
         try:
             _configure(connection, settings)
         except BaseException:
@@ -95,8 +82,6 @@ def connect(settings: Settings) -> sqlite3.Connection:
 def _configure(connection: sqlite3.Connection, settings: Settings) -> None:
     connection.execute(f"PRAGMA synchronous = {settings.synchronous}")
     connection.execute("PRAGMA temp_store = memory")
-    if settings.path is None:
-        return
     (mode,) = patiently(
         lambda: connection.execute("PRAGMA journal_mode = wal").fetchone(), patience=settings.busy_timeout
     )[0]
@@ -111,7 +96,7 @@ def begin_immediate(connection: sqlite3.Connection, settings: Settings) -> bool:
     Raises:
         Locked: not within ``busy_timeout``.
     """
-    with translating(f"cannot write to {settings.place}"):
+    with translating(f"cannot write to {settings.path}"):
         return patiently(lambda: connection.execute("BEGIN IMMEDIATE"), patience=settings.busy_timeout)[1]
 
 

@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS "{schema}_migration" (
 def migrate(connection: sqlite3.Connection, settings: Settings, statements: Statements) -> None:
     """Apply what is missing; two processes that start together apply it once."""
     schema = statements.schema
-    with translating(f"cannot migrate {settings.place}"):
+    with translating(f"cannot migrate {settings.path}"):
         if _version(connection, schema) >= _newest():
             return
         begin_immediate(connection, settings)
@@ -42,13 +42,13 @@ def check(connection: sqlite3.Connection, settings: Settings, statements: Statem
     Raises:
         OtelqError: it is missing, too old or too new.
     """
-    with translating(f"cannot read {settings.place}"):
+    with translating(f"cannot read {settings.path}"):
         version = _version(connection, statements.schema)
     if version < _newest():
         found = f"is at version {version}" if version else "is missing"
-        raise OtelqError(f"{settings.place}: the schema {found}, {_newest()} is needed; run `otelq migrate`")
+        raise OtelqError(f"{settings.path}: the schema {found}, {_newest()} is needed; run `otelq migrate`")
     if version > _newest() + 1:
-        raise OtelqError(f"{settings.place}: the schema is at version {version}, this otelq knows {_newest()}")
+        raise OtelqError(f"{settings.path}: the schema is at version {version}, this otelq knows {_newest()}")
 
 
 def dump(schema: str = "otelq") -> str:

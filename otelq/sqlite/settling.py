@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias
@@ -29,7 +30,7 @@ from ..model import (
     Verb,
     Verdict,
 )
-from .closing import Close, follow
+from .closing import Close, follow, followed
 from .rows import claim, leased, micros, span, when
 from .session import Session, batch
 from .starting import continued_transition, due_at, request
@@ -75,6 +76,8 @@ async def settle(db: Session, at: int, *, settlements: Sequence[Settlement]) -> 
     )
     await plan.write(db)
     plan.made += await follow(db, at, plan.waited_on)
+    for then, chains in plan.repeated.items():
+        plan.made += await followed(db, then, chains)
     return Settled(verdicts=verdicts, transitions=tuple(plan.made), kept=plan.kept)
 
 
@@ -115,6 +118,7 @@ class Plan:
         self.made: list[Transition] = []
         self.kept: dict[str, Claimed] = {}
         self.waited_on: list[str] = []
+        self.repeated: defaultdict[int, list[str]] = defaultdict(list)
         self._at = at
         self._line = line
         self._closed: list[Close] = []
@@ -153,6 +157,7 @@ class Plan:
                 kept = kept_successor(item, item.outcome.successor, item.outcome.keep, before.at)
                 self.kept[kept.lease.chain_id] = kept
             self.made += transitions(item, before.at, kept)
+            self.repeated[before.at].append(item.job.lease.chain_id)
             return Verdict.DONE
         return Verdict.CANCELLED if before.is_cancelled else Verdict.LOST
 
@@ -184,7 +189,7 @@ class Plan:
     ) -> None:
         chain_id = item.job.lease.chain_id
         error, text = (failure.type, failure.text) if failure else (None, None)
-        self._closed.append(Close(chain_id, status, verb(item), output, error, text, item.trace, True))
+        self._closed.append(Close(chain_id, status, verb(item), output, error, text, item.trace, True, item.worker))
         self._chains.append(chain_id)
         self._with_dedup = self._with_dedup or bool(held.has_dedup)
         if held.waited_on:
@@ -192,7 +197,9 @@ class Plan:
 
     def _continue(self, item: Settlement, successor: Successor, kept: Claimed | None) -> None:
         lease = item.job.lease
-        ended = Close(lease.chain_id, Status.CONTINUED, Verb.CONTINUE, trace=item.trace, by_holder=True)
+        ended = Close(
+            lease.chain_id, Status.CONTINUED, Verb.CONTINUE, trace=item.trace, by_holder=True, worker=item.worker
+        )
         self._closed.append(ended)
         self._jobs.append(request(successor, lease.chain_id, lease.position + 1))
         self._advanced.append(advance(successor, lease.chain_id, self._at, kept, item))
@@ -211,7 +218,7 @@ class Plan:
     def _put_back(self, item: Settlement, delay: float, *, failure: Failure | None = None, given_back: int = 0) -> None:
         chain_id = item.job.lease.chain_id
         error = (failure.type, failure.text) if failure else (None, None)
-        self._attempts.append((chain_id, verb(item), *error, item.trace))
+        self._attempts.append((chain_id, verb(item), *error, item.trace, item.worker))
         self._back.append((chain_id, self._at + span(max(delay, 0.0)), given_back, 0, item.trace))
 
 

@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import aiosqlite
 
@@ -42,16 +44,19 @@ class SqliteState(StateAdapter):
 
     name = "sqlite"
 
-    def __init__(self, settings: Settings, schema: str) -> None:
-        self._settings = settings
-        self._statements = Statements(schema)
+    def __init__(self, path: Path | None, statements: Statements, *, synchronous: str, busy_timeout: float) -> None:
+        self._path = path
+        self._statements = statements
+        self._synchronous = synchronous
+        self._busy_timeout = busy_timeout
+        self._folder: TemporaryDirectory[str] | None = None
         self._opened: Database | None = None
 
     # Life
 
     async def open(self, *, migrate: bool = True) -> None:
         if self._opened is None:
-            database = Database(self._settings, self._statements)
+            database = Database(self._settings(), self._statements)
             await database.open(with_migration=migrate)
             self._opened = database
 
@@ -59,9 +64,18 @@ class SqliteState(StateAdapter):
         opened, self._opened = self._opened, None
         if opened is not None:
             await opened.close()
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.cleanup()
 
     def sibling(self) -> StateAdapter | None:
-        return None if self._settings.path is None else SqliteState(self._settings, self._statements.schema)
+        settings = self._settings()
+        return SqliteState(
+            settings.path,
+            self._statements,
+            synchronous=settings.synchronous,
+            busy_timeout=settings.busy_timeout,
+        )
 
     async def changed(self) -> bool:
         """
@@ -123,10 +137,12 @@ class SqliteState(StateAdapter):
         return await self._database.write(None, partial(claiming.disown, token=token), now)
 
     async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[Verdict]:
+        # While somebody holds the write lock, nobody can take the leases away either.
+        if self._database.transactions.one_is_open:
+            return [Verdict.BUSY] * len(renewals)
         try:
             return await self._database.write(None, partial(claiming.renew, renewals=renewals), now)
         except Locked:
-            # Nobody could take the leases away either: that needs the same lock.
             return [Verdict.BUSY] * len(renewals)
 
     async def settle(
@@ -173,5 +189,14 @@ class SqliteState(StateAdapter):
     @property
     def _database(self) -> Database:
         if self._opened is None:
-            raise Unavailable(f"{self._settings.place} is not open")
+            raise Unavailable(f"the SQLite database {self._path or ':memory:'} is not open")
         return self._opened
+
+    def _settings(self) -> Settings:
+        """Where the file is; a private one is made when it is first asked for."""
+        if self._path is not None:
+            return Settings(path=self._path, synchronous=self._synchronous, busy_timeout=self._busy_timeout)
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="otelq-")
+        path = Path(self._folder.name, "otelq.db")
+        return Settings(path=path, synchronous="off", busy_timeout=self._busy_timeout)

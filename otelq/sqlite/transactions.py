@@ -17,7 +17,7 @@ import aiosqlite
 from ..errors import InvalidArgument, Unavailable
 from ..ports.state import Ending, Transaction
 from .faults import DRIVER, JOINED, Locked, is_busy, translated
-from .lane import Lane, Settings, connect, nap
+from .lane import Settings, connect, nap
 from .rows import clock, micros
 from .session import DriverSession, Verb
 from .statements import Statements
@@ -106,7 +106,7 @@ class Joined(Transaction):
             if name == "main" and is_file(path, self._settings):
                 self._turn.is_ours = True
                 return
-        raise InvalidArgument("tx", f"belongs to another database than {self._settings.place}")
+        raise InvalidArgument("tx", f"belongs to another database than {self._settings.path}")
 
     async def _run(self, sql: str) -> None:
         await self._connection.execute_fetchall(sql)
@@ -161,7 +161,7 @@ class OwnTransaction(Joined):
             if is_open(self._connection):
                 await self._run("ROLLBACK")
                 ending = Ending.ROLLED_BACK
-            raise Unavailable(f"the commit to {self._settings.place} failed: {error}") from error
+            raise Unavailable(f"the commit to {self._settings.path} failed: {error}") from error
         finally:
             for ended, seen in self._watchers:
                 ended(ending if seen == doubts else Ending.UNKNOWN)
@@ -171,17 +171,21 @@ class OwnTransaction(Joined):
 class Transactions:
     """Begins and joins transactions. ``lock`` is the writer's: one at a time writes in this process."""
 
-    def __init__(self, settings: Settings, statements: Statements, lane: Lane, lock: asyncio.Lock) -> None:
+    def __init__(self, settings: Settings, statements: Statements, lock: asyncio.Lock) -> None:
         self._settings = settings
         self._statements = statements
-        self._lane = lane
         self._lock = lock
         self._idle: list[Handle] = []
         self._turns: WeakKeyDictionary[aiosqlite.Connection, Turn] = WeakKeyDictionary()
         self._current: OwnTransaction | None = None
 
+    @property
+    def one_is_open(self) -> bool:
+        """Whether a transaction that was begun here holds the write lock."""
+        return self._current is not None
+
     def refuse_inside(self) -> None:
-        """Raise where a verb would wait for the transaction that its own task holds open."""
+        """Raise where a verb would wait for the transaction that its own task, or one above it, holds open."""
         inside = _inside.get()
         if inside is not None and inside is self._current and inside.active:
             raise InvalidArgument("tx", "give tx=: this task holds the only write lock in a transaction of its own")
@@ -191,7 +195,9 @@ class Transactions:
         current = self._current
         if current is not None and (tx is current or tx is current.handle):
             return current
-        if isinstance(tx, Joined) and tx.active:
+        if isinstance(tx, OwnTransaction) and not tx.active:
+            raise InvalidArgument("tx", "its transaction has ended")
+        if isinstance(tx, Joined):
             tx = tx.handle
         if not isinstance(tx, aiosqlite.Connection):
             raise InvalidArgument("tx", f"is a {type(tx).__name__}; give an open aiosqlite.Connection")
@@ -203,22 +209,20 @@ class Transactions:
     async def begin(self) -> AsyncGenerator[OwnTransaction]:
         """A transaction that holds the write lock from its first moment."""
         self.refuse_inside()
-        async with self._locked():
-            handle = await self._take()
+        async with self._locked(), self._connection() as handle:
+            await self._begin_immediate(handle.connection)
+            tx = self._current = OwnTransaction(handle, self._settings, self._statements)
+            # Not set back at the end, which may come in another task: a transaction that ended is no obstacle.
+            _inside.set(tx)
             try:
-                await self._begin_immediate(handle.connection)
-                tx = self._current = OwnTransaction(handle, self._settings, self._statements)
-                # Not set back at the end, which may come in another task: a transaction that ended is no obstacle.
-                _inside.set(tx)
-                try:
-                    yield tx
-                except BaseException:
-                    await to_the_end(tx.end(commit=False))
-                    raise
+                yield tx
+            except BaseException:
+                await to_the_end(tx.end(commit=False))
+                raise
+            else:
                 await to_the_end(tx.end(commit=True))
             finally:
                 self._current = None
-                await self._give_back(handle)
 
     async def close(self) -> None:
         while self._idle:
@@ -230,7 +234,7 @@ class Transactions:
             async with asyncio.timeout(self._settings.busy_timeout):
                 await self._lock.acquire()
         except TimeoutError:
-            raise Locked(f"another transaction of this process on {self._settings.place} is open") from None
+            raise Locked(f"another transaction of this process on {self._settings.path} is open") from None
         try:
             yield
         finally:
@@ -245,33 +249,33 @@ class Transactions:
                 return
             except DRIVER as error:
                 if not is_busy(error) or loop.time() >= deadline:
-                    raise translated(error, f"cannot write to {self._settings.place}") from error
+                    raise translated(error, f"cannot write to {self._settings.path}") from error
             await asyncio.sleep(nap())
 
-    async def _take(self) -> Handle:
-        if self._idle:
-            return self._idle.pop()
-        handle = Handle(await aiosqlite.Connection(self._connector(), 64))
+    @asynccontextmanager
+    async def _connection(self) -> AsyncGenerator[Handle]:
+        """A connection of the pool. One whose user was interrupted may still be at work and does not return to it."""
+        handle = self._idle.pop() if self._idle else await self._connect()
+        try:
+            yield handle
+        except BaseException:
+            await to_the_end(handle.connection.close())
+            raise
+        if len(self._idle) < _IDLE and not is_open(handle.connection):
+            self._idle.append(handle)
+        else:
+            await to_the_end(handle.connection.close())
+
+    async def _connect(self) -> Handle:
+        handle = Handle(await aiosqlite.Connection(lambda: connect(self._settings), iter_chunk_size=64))
         driver: Any = handle.connection  # whose annotation of this method is incomplete
         await driver.set_trace_callback(handle.traced)
         return handle
 
-    def _connector(self) -> Callable[[], Any]:
-        """How the driver gets its connection: a new one, or the only one where the database is in memory."""
-        if self._settings.path is None:
-            return lambda: self._lane.connection
-        return lambda: connect(self._settings)
-
-    async def _give_back(self, handle: Handle) -> None:
-        if len(self._idle) < _IDLE and not is_open(handle.connection):
-            self._idle.append(handle)
-        else:
-            await handle.connection.close()
-
 
 def is_file(path: str, settings: Settings) -> bool:
-    """Whether a path is the database's; empty for a database in memory."""
-    return bool(path) and settings.path is not None and os.path.samefile(path, settings.path)
+    """Whether a path, empty for a database in memory, is the adapter's file."""
+    return bool(path) and os.path.samefile(path, settings.path)
 
 
 def is_open(connection: aiosqlite.Connection) -> bool:

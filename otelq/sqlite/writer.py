@@ -91,7 +91,7 @@ class Writer:
     def _give_up(self) -> None:
         waiting = self._waiting.popleft()
         if not waiting.future.done():
-            text = f"cannot write to {self._settings.place}: a transaction of this process is open"
+            text = f"cannot write to {self._settings.path}: a transaction of this process is open"
             waiting.future.set_exception(Locked(text))
 
     def _next_group(self) -> list[_Waiting[Any]]:
@@ -126,7 +126,7 @@ class Writer:
         try:
             session = ThreadSession(self._statements, connection, waited=waited)
             results = [self._attempt(session, connection, waiting) for waiting in group]
-            with translating(f"cannot commit to {self._settings.place}"):
+            with translating(f"cannot commit to {self._settings.path}"):
                 connection.execute("COMMIT")
             return results
         finally:
@@ -139,9 +139,7 @@ class Writer:
         try:
             result = run(waiting.verb(session, clock() if waiting.now is None else micros(waiting.now)))
         except Exception as error:
-            result = (
-                translated(error, f"cannot write to {self._settings.place}") if isinstance(error, DRIVER) else error
-            )
+            result = translated(error, f"cannot write to {self._settings.path}") if isinstance(error, DRIVER) else error
             result.__cause__ = result.__cause__ or (error if result is not error else None)
             if not connection.in_transaction:
                 # A full disk or a failing one ends the whole transaction, the neighbours' writes with it.

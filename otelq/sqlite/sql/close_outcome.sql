@@ -5,7 +5,7 @@ INSERT INTO "{schema}_outcome" (
 )
 SELECT open.chain_id, open.position, open.generation, open.type, item.value ->> 1, item.value ->> 2, :now,
        open.priority, open.run_at, open.attempt, open.crashes, item.value ->> 3, item.value ->> 4, item.value ->> 5,
-       item.value ->> 6, iif(item.value ->> 7, open.token, NULL), iif(item.value ->> 7, open.leased_by, NULL),
+       item.value ->> 6, iif(item.value ->> 7, open.token, NULL), item.value ->> 8,
        iif(item.value ->> 7, open.claimed_at, NULL)
   FROM json_each(:closed) AS item
  CROSS JOIN "{schema}_open_job" AS open ON open.chain_id = item.value ->> 0;
