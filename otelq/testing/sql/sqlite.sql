@@ -1,0 +1,27 @@
+-- The tables of the SQLite adapter under the names that the checks use.
+WITH job AS (
+    SELECT chain_id, position, type, created_at FROM "{schema}_job"
+),
+open_job AS (
+    SELECT
+        chain_id, position, type, attempt, crashes, generation, blocked_by_count AS blocked_by, run_at, token,
+        leased_by, claimed_at
+    FROM "{schema}_open_job"
+),
+outcome AS (
+    SELECT
+        chain_id, position, generation, type, status, verb, closed_at, attempt, crashes, token, worker, claimed_at
+    FROM "{schema}_outcome"
+),
+attempt AS (
+    SELECT chain_id, position, token, number, verb, worker, claimed_at, ended_at FROM "{schema}_attempt"
+),
+blocker AS (
+    SELECT chain_id, 0 AS position, blocker_id, resolved_at AS released_at FROM "{schema}_blocker"
+),
+dedup_key AS (
+    SELECT type, key, chain_id FROM "{schema}_dedup_key"
+),
+pending AS (
+    SELECT chain_id AS blocker_id FROM "{schema}_pending_unblock"
+),
