@@ -9,10 +9,11 @@ import asyncpg
 from ..errors import InvalidArgument
 from ..ports.state import StateAdapter
 from .database import Database
+from .migrate import script as dump
 from .queries import Queries
 from .state import PostgresState
 
-__all__ = ["adapter"]
+__all__ = ["adapter", "dump"]
 
 
 def adapter(

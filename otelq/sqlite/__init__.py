@@ -8,10 +8,11 @@ from urllib.parse import unquote
 
 from ..errors import InvalidArgument
 from ..ports.state import StateAdapter
+from .migrate import dump
 from .state import SqliteState
 from .statements import Statements
 
-__all__ = ["adapter"]
+__all__ = ["adapter", "dump"]
 
 _SYNCHRONOUS = ("full", "normal", "extra")
 
