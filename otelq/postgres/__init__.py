@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -40,28 +41,21 @@ def adapter(
     Raises:
         InvalidArgument: the target is neither, or the schema's name cannot be used.
     """
-    queries = Queries(schema)
-    limits = {"connect_timeout": connect_timeout, "command_timeout": command_timeout, "max_size": max_size}
+    limits: dict[str, Any] = {"connect_timeout": connect_timeout, "command_timeout": command_timeout}
 
-    def reach(place: str | asyncpg.Pool[Any]) -> Database:
-        return Database(
-            place,
-            queries,
-            connect_timeout=connect_timeout,
-            command_timeout=command_timeout,
-            pool_size=max_size,
-            options=options,
-        )
+    def state(place: str | asyncpg.Pool[Any], sibling: Callable[[], StateAdapter] | None) -> StateAdapter:
+        database = Database(place, Queries(schema), **limits, max_size=max_size, options=options)
+        return PostgresState(database, sibling=sibling)
 
     def sibling() -> StateAdapter:
-        return adapter(keeper or target, schema=schema, **{**limits, "max_size": 1}, **options)
+        return adapter(keeper or target, schema=schema, **limits, max_size=1, **options)
 
     match target:
         case str():
-            return PostgresState(reach(target), sibling=sibling)
+            return state(target, sibling)
         case asyncpg.Pool():
             if options:
                 raise InvalidArgument(next(iter(options)), "cannot be given with a pool; give it to the pool")
-            return PostgresState(reach(target), sibling=sibling if keeper else None)
+            return state(target, sibling if keeper else None)
         case _:
             raise InvalidArgument("target", f"is {type(target).__name__}; give a URL or an asyncpg.Pool")

@@ -142,7 +142,7 @@ async def _list(
             sorted(wanted),
             query.limit + 1,
             type=session.queries.fill(type_of[family]),
-            which="AND o.token IS NOT NULL" if wanted == {Status.RUNNING} else "",
+            which="AND o.token IS NOT NULL" if wanted == frozenset({Status.RUNNING}) else "",
         )
         found |= {(row["chain_id"], row["position"]): row for row in read}
     first_to_last = sorted(found.values(), key=lambda row: row["position"])

@@ -40,11 +40,11 @@ async def renew(session: Session, renewals: Sequence[Renewal]) -> list[Verdict]:
     """Extend leases; say of each what became of it."""
     order = sorted(range(len(renewals)), key=lambda n: renewals[n].lease.chain_id)
     written = await session.row("renew", *_columns([renewals[n] for n in order]), [renewals[n].seconds for n in order])
-    verdicts = dict.fromkeys((order[n] for n in written["written"]), Verdict.DONE)
+    verdicts = dict.fromkeys((order[n] for n in rows.places(written)), Verdict.DONE)
     rest = [n for n in range(len(renewals)) if n not in verdicts]
     if rest:
         judged = await session.rows("judge", *_columns([renewals[n] for n in rest]))
-        verdicts |= {rest[row["n"]]: _verdict(row) for row in judged}
+        verdicts |= {rest[rows.place(row)]: _verdict(row) for row in judged}
     return [verdicts[n] for n in range(len(renewals))]
 
 
@@ -97,7 +97,7 @@ async def _take_back(
         [None] * len(jobs),
         lock=SKIP,
     )
-    return {jobs[row["n"]].chain_id: [_reaped(jobs[row["n"]], row)] for row in found}
+    return {jobs[rows.place(row)].chain_id: [_reaped(jobs[rows.place(row)], row)] for row in found}
 
 
 def _reaped(job: Held, row: rows.Row) -> Transition:

@@ -119,7 +119,7 @@ async def _continue(session: Session, jobs: Sequence[Held], closures: Sequence[C
     await _untie(session, jobs)
     made: dict[str, list[Transition]] = {}
     for row in found:
-        job, successor = jobs[row["n"]], outcomes[row["n"]].successor
+        job, successor = jobs[rows.place(row)], outcomes[rows.place(row)].successor
         made[job.chain_id] = [
             rows.moved(job, Verb.COMPLETE_EXTERNALLY, Status.CONTINUED, at=row["at"]),
             rows.succeeded(job, successor, at=row["at"], run_at=row["run_at"]),

@@ -67,14 +67,14 @@ class Database:
         *,
         connect_timeout: float,
         command_timeout: float,
-        pool_size: int,
+        max_size: int,
         options: Mapping[str, Any],
     ) -> None:
         self.queries = queries
         self.command_timeout = command_timeout
         self._target = target
         self._connect_timeout = connect_timeout
-        self._pool_size = pool_size
+        self._max_size = max_size
         self._options = options
         self._verbs: asyncpg.Pool[Any] | None = None
         self._handlers: asyncpg.Pool[Any] | None = None
@@ -111,12 +111,10 @@ class Database:
             await connection.fetchval("SELECT 1")
 
     async def _open_own(self, url: str) -> None:
-        usual = {"min_size": 0, "timeout": self._connect_timeout, **self._options}
-        self._verbs = asyncpg.create_pool(url, **usual, max_size=VERBS, reset=_keep_as_it_is)
-        self._handlers = asyncpg.create_pool(url, **usual, max_size=self._pool_size)
-        self._room = asyncio.Semaphore(self._pool_size)
-        await self._verbs
-        await self._handlers
+        usual: dict[str, Any] = {"min_size": 0, "timeout": self._connect_timeout, **self._options}
+        self._verbs = await asyncpg.create_pool(url, **usual, max_size=VERBS, reset=_keep_as_it_is)
+        self._handlers = await asyncpg.create_pool(url, **usual, max_size=self._max_size)
+        self._room = asyncio.Semaphore(self._max_size)
 
     def _open_given(self, pool: asyncpg.Pool[Any]) -> None:
         size = pool.get_max_size()

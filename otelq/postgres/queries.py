@@ -12,6 +12,7 @@ from ..errors import InvalidArgument
 NOW = "coalesce($1::timestamptz, statement_timestamp())"
 """The one clock; the first parameter of a statement that asks for the time can move it."""
 
+_PACKAGE = __name__.rpartition(".")[0]
 _LONGEST_NAME = 63 - len("_open_job_claimable")
 
 
@@ -67,10 +68,10 @@ class Queries:
 @cache
 def read(path: str) -> str:
     """A file of this package."""
-    return resources.files(__package__).joinpath(path).read_text(encoding="utf-8")
+    return resources.files(_PACKAGE).joinpath(path).read_text(encoding="utf-8")
 
 
 def names(folder: str) -> list[str]:
     """The SQL files in a folder of this package, in order, without their ending."""
-    files = resources.files(__package__).joinpath(folder).iterdir()
+    files = resources.files(_PACKAGE).joinpath(folder).iterdir()
     return sorted(file.name.removesuffix(".sql") for file in files if file.name.endswith(".sql"))

@@ -239,6 +239,18 @@ def kept(item: Settlement, successor: Successor, keep: Keep, *, row: Any) -> Cla
     )
 
 
+def place(row: Row) -> int:
+    """Which item of the batch a row is about."""
+    n: int = row["n"]
+    return n
+
+
+def places(row: Row) -> list[int]:
+    """Which items of the batch a statement wrote."""
+    written: list[int] = row["written"]
+    return written
+
+
 def failure(error_type: str | None, error_text: str | None) -> Failure | None:
     """A stored failure, if there is one."""
     return None if error_type is None else Failure(error_type, error_text or "")

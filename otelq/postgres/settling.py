@@ -153,7 +153,7 @@ async def _close(session: Session, items: list[Item], written: Written, lock: st
         lock=lock,
         which=which,
     )
-    for n in row["written"]:
+    for n in rows.places(row):
         place, item = items[n]
         written.made[place] = [_closed(item, row["at"])]
     if row["keyed"]:
@@ -181,7 +181,7 @@ async def _continue(session: Session, items: list[Item], written: Written, lock:
         lock=lock,
     )
     for row in found:
-        place, item = items[row["n"]]
+        place, item = items[rows.place(row)]
         written.made[place] = _continued(item, row, written.kept)
 
 
@@ -199,7 +199,7 @@ async def _put_back(session: Session, items: list[Item], written: Written, lock:
         lock=lock,
     )
     for row in found:
-        place, item = items[row["n"]]
+        place, item = items[rows.place(row)]
         written.made[place] = [_back(item, row["at"], row["run_at"])]
 
 
@@ -211,7 +211,7 @@ async def judge(session: Session, items: Sequence[Item], written: Written) -> tu
     verdicts: dict[int, Verdict] = {}
     tied: list[Item] = []
     for row in await session.rows("judge", *_leases([item for _, item in items])):
-        place, item = items[row["n"]]
+        place, item = items[rows.place(row)]
         match row["verdict"]:
             case "held":
                 verdicts[place] = Verdict.BUSY

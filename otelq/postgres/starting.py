@@ -67,7 +67,8 @@ async def create_plain(session: Session, jobs: Sequence[NewJob], *, again: bool)
         taken.update(row["taken"] or ())
         made |= {change.chain_id: [change] for change in _started(chunk, row)}
     if taken and again:
-        made |= await _made_before(session, [job for job in firsts if job.chain_id in taken])
+        before = await _made_before(session, [job for job in firsts if job.chain_id in taken])
+        made |= {chain_id: changes for chain_id, changes in before.items() if changes}
     return _in_order(jobs, {}, made)
 
 
@@ -121,7 +122,7 @@ def _in_order(jobs: Sequence[NewJob], holders: dict[str, str], made: dict[str, l
 async def _made_before(session: Session, jobs: Sequence[NewJob]) -> dict[str, list[Transition]]:
     """For each chain that exists: what its start made, if it was a start of the same type and input."""
     found = await session.rows("read_existing", [job.chain_id for job in jobs], [job.input for job in jobs])
-    return {jobs[row["n"]].chain_id: _remade(jobs[row["n"]], row) for row in found}
+    return {(job := jobs[rows.place(row)]).chain_id: _remade(job, row) for row in found}
 
 
 def _remade(job: NewJob, row: Any) -> list[Transition]:
@@ -157,7 +158,7 @@ async def _settle_keys(session: Session, wanted: dict[tuple[str, str], str]) -> 
         won = {row["chain_id"] for row in taken}
         lost = [key for key, chain_id in wanted.items() if chain_id not in won]
         held = await session.rows("read_keys", [t for t, _ in lost], [k for _, k in lost]) if lost else []
-        found = {lost[row["n"]]: row["chain_id"] for row in held}
+        found = {lost[rows.place(row)]: row["chain_id"] for row in held}
         holders |= {wanted[key]: holder for key, holder in found.items()}
         wanted = {key: wanted[key] for key in lost if key not in found}
     raise Unavailable("a dedup key changes hands too fast, or the transaction cannot see who holds it")
@@ -254,7 +255,8 @@ def _planned(plan: Plan, at: datetime, run_at: datetime) -> list[Transition]:
 
 def _started(jobs: Sequence[NewJob], row: Any) -> list[Transition]:
     """What ``create.sql`` made of a batch."""
-    at, taken = row["at"], set(row["taken"] or ())
+    at: datetime = row["at"]
+    taken: set[str] = set(row["taken"] or ())
     later = dict(zip(row["later"], row["run_at"], strict=True))
     return [
         rows.created(job, at=at, run_at=later.get(n, at), target=Status.SCHEDULED if n in later else Status.READY)

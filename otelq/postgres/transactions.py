@@ -249,4 +249,4 @@ def is_open(connection: Any) -> bool:
 
 def _raw(connection: Any) -> Any:
     """The connection itself, not the loan of it that a pool hands out."""
-    return connection._con if isinstance(connection, PoolConnectionProxy) else connection
+    return getattr(connection, "_con", connection)
