@@ -125,10 +125,9 @@ async def completes_a_call_sent_again(kit: Kit) -> None:
 async def finds_another_chain_under_an_id_sent_again(kit: Kit) -> None:
     """Sent ``again``, an id that another input or type holds gives ``exists`` and no transition."""
     taken = await kit.start(input='"first"')
-    other_input, other_type = kit.job(input='"second"', chain_id=taken), kit.job("other", '"first"', chain_id=taken)
-    created, made = await kit.create(other_input, other_type, again=True)
-    equal([one.exists for one in created], [True, True], "whether the chains count as existing")
-    equal(list(made), [], "the transitions")
+    for job in (kit.job(input='"second"', chain_id=taken), kit.job("other", '"first"', chain_id=taken)):
+        created, made = await kit.create(job, again=True)
+        equal((created[0].exists, len(made)), (True, 0), f"whether it exists, and transitions, for {job.type}")
 
 
 @create.case

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 from ...errors import OtelqError, Refused
 from ...model import Completes, Fails, Failure, Outcome, Settlement, Status, Verdict
@@ -38,15 +39,20 @@ BAD: dict[str, Outcome] = {
 """What some store refuses; it must say so, and write nothing."""
 
 
+def _meaning(text: str) -> object:
+    """The value of JSON text; numbers are compared exactly, however they are written."""
+    return json.loads(text, parse_int=Decimal, parse_float=Decimal)
+
+
 def _keeps(name: str, text: str) -> None:
     async def check(kit: Kit) -> None:
         chain = await kit.start(input=text)
         job = await kit.lease()
-        equal(json.loads(job.input), json.loads(text), "the input claimed")
+        equal(_meaning(job.input), _meaning(text), "the input claimed")
         await kit.done(job, Completes(text))
         output = (await kit.outcome(chain)).output
         true(output is not None, "a completed chain has no output")
-        equal(json.loads(output or ""), json.loads(text), "the output")
+        equal(_meaning(output or ""), _meaning(text), "the output")
 
     values.add(f"keeps_{name.replace(' ', '_')}", f"Payloads with {name} come back with the same meaning.", check)
 
