@@ -97,7 +97,6 @@ def whole_life(telemetry: Telemetry) -> None:
     telemetry.project(CREATES)
     for span in spans:
         span.end()
-    telemetry.operation("claim", 0.001)
     telemetry.project(CLAIMS)
     telemetry.claimed(jobs, started_ns=started, worker="w")
     attempts = [telemetry.attempt(job, worker="w") for job in jobs]
@@ -106,7 +105,6 @@ def whole_life(telemetry: Telemetry) -> None:
         with attempt.activate():
             pass
     notes = [attempt.note for attempt in attempts]
-    telemetry.operation("complete", 0.001)
     telemetry.project(COMPLETES)
     telemetry.settled("complete", notes, started_ns=started, ended_ns=time.time_ns(), count=BATCH)
     for attempt in attempts:

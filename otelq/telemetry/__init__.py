@@ -5,6 +5,9 @@ alone).
 
 from __future__ import annotations
 
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
+
 from .context import TraceNote, request_id
 from .logs import JobContextFilter, job_extra, logger
 from .names import Count
@@ -18,9 +21,11 @@ __all__ = [
     "Count",
     "Enqueue",
     "JobContextFilter",
+    "MeterProvider",
     "Telemetry",
     "TraceMode",
     "TraceNote",
+    "TracerProvider",
     "job_extra",
     "logger",
     "request_id",

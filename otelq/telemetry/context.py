@@ -23,6 +23,7 @@ from opentelemetry.context import Context
 from opentelemetry.propagate import get_global_textmap
 from opentelemetry.propagators.textmap import Setter, TextMapPropagator
 from opentelemetry.trace import (
+    INVALID_SPAN,
     NonRecordingSpan,
     SpanContext,
     TraceFlags,
@@ -92,11 +93,11 @@ def write(note: TraceNote) -> str | None:
     wire = _Wire(
         span=None if span is None else _traceparent(span),
         state=_tracestate(span) if span is not None and span.trace_state else None,
-        origin=note.origin,
-        own_root=note.own_root,
+        origin=None if segment is None else note.origin,
+        own_root=note.own_root and segment is not None,
         wide=note.wide,
         ended=note.ended,
-        baggage=note.baggage,
+        baggage=note.baggage or None,
         request_id=note.request_id,
         carrier=note.carrier,
     )
@@ -170,19 +171,22 @@ def _span_context(parent: str | None, state: str | None) -> SpanContext | None:
     return span
 
 
-def chosen_baggage(names: Iterable[str], context: Context) -> dict[str, str] | None:
-    """The allowed entries of the context's baggage that can be stored and fit; None if there are none."""
+def chosen_baggage(names: Iterable[str], context: Context) -> tuple[dict[str, str], int]:
+    """The allowed entries of the context's baggage that can be stored and fit, and how many do not."""
     chosen: dict[str, str] = {}
-    room = BAGGAGE_LIMIT
+    room, left_out = BAGGAGE_LIMIT, 0
     for name in names:
         value = otel_baggage.get_baggage(name, context)
         if value is None:
             continue
         text = str(value)
-        room -= len(name) + len(text)
-        if room >= 0 and text.isprintable():
+        size = len(name) + len(text)
+        if size <= room and text.isprintable():
             chosen[name] = text
-    return chosen or None
+            room -= size
+        else:
+            left_out += 1
+    return chosen, left_out
 
 
 def current_request_id() -> str | None:
@@ -227,10 +231,11 @@ class Propagation:
         return {name: value for name, value in carrier.items() if name in self._fields} or None
 
     def extract(self, note: TraceNote) -> Context:
-        """A fresh context with the note's baggage and foreign fields, and no span that counts."""
+        """A fresh context with the note's baggage and foreign fields, and no span."""
         context = EMPTY
         if note.carrier:
-            context = get_global_textmap().extract(note.carrier, context)
+            # It may bring a span of its own, but which span is the parent, the note decides.
+            context = set_span_in_context(INVALID_SPAN, get_global_textmap().extract(note.carrier, context))
         if note.baggage:
             for name, value in note.baggage.items():
                 context = otel_baggage.set_baggage(name, value, context)

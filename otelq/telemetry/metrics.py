@@ -214,11 +214,11 @@ class Registry:
             names.TRANSITIONS: self._transitions,
             names.RETRIES: self._retries,
             names.REAPED: self._reaped,
-            names.DEDUPLICATED: lambda: self._by_type(Count.DEDUPLICATED),
-            names.LEASE_LOST: lambda: self._by_type(Count.LEASE_LOST),
-            names.CLAIM_EMPTY: lambda: self._plain(Count.CLAIM_EMPTY),
-            names.REPORT_UNKNOWN: lambda: self._plain(Count.REPORT_UNKNOWN),
-            names.SLOT_LEAKED: lambda: self._plain(Count.SLOT_LEAKED),
+            names.DEDUPLICATED: lambda: self._counted(Count.DEDUPLICATED),
+            names.LEASE_LOST: lambda: self._counted(Count.LEASE_LOST),
+            names.CLAIM_EMPTY: lambda: self._counted(Count.CLAIM_EMPTY),
+            names.REPORT_UNKNOWN: lambda: self._counted(Count.REPORT_UNKNOWN),
+            names.SLOT_LEAKED: lambda: self._counted(Count.SLOT_LEAKED),
             names.DROPPED: lambda: _labelled(self.dropped, Attribute.DROP_REASON),
             names.OVERFLOW: lambda: _labelled(self.overflow, Attribute.LABEL),
             names.THINNED: lambda: _labelled(self.thinned, Attribute.INSTRUMENT),
@@ -254,16 +254,12 @@ class Registry:
             if count := totals.moved(Verb.REAP, Verb.TAKE_OVER):
                 yield Observation(count, totals.wait)
 
-    def _by_type(self, name: Count) -> Iterator[Observation]:
+    def _counted(self, name: Count) -> Iterator[Observation]:
         if name in self.counts:
             yield Observation(self.counts[name])
         for totals in self._all():
             if name in totals.counts:
                 yield Observation(totals.counts[name], totals.wait)
-
-    def _plain(self, name: Count) -> Iterator[Observation]:
-        if name in self.counts:
-            yield Observation(self.counts[name])
 
     def _active(self) -> Iterator[Observation]:
         return (

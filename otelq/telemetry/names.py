@@ -199,6 +199,17 @@ TOLD: Mapping[Verb, Told] = {
 }
 """Transitions that become a span of their own, written after the commit."""
 
+SPANS: Final = frozenset(
+    {
+        Operation.ENQUEUE,
+        Operation.CLAIM,
+        Operation.PROCESS,
+        Operation.SETTLE,
+        *(told.operation for told in TOLD.values()),
+    }
+)
+"""Operations that become spans; the others name durations alone."""
+
 COUNTED_ONLY: Final = frozenset({Verb.UNBLOCK, Verb.RENEW, Verb.AMEND, Verb.DELETE})
 """Transitions that are in the metrics alone."""
 
@@ -250,7 +261,7 @@ OPERATION_DURATION = Instrument(
     "messaging.client.operation.duration",
     Kind.HISTOGRAM,
     "s",
-    "How long a statement of otelq took: enqueue, claim, settle.",
+    "How long one of otelq's own statements took.",
     (A.SYSTEM, A.OPERATION, A.OPERATION_TYPE, A.DATABASE, A.ERROR_TYPE),
     FAST,
 )
@@ -341,6 +352,7 @@ SLOT_LEAKED = Instrument(
     Kind.COUNTER,
     "{slot}",
     "Slots given up because a handler ignored its cancellation.",
+    (A.DESTINATION,),
 )
 DROPPED = Instrument(
     "otelq.telemetry.dropped",

@@ -56,7 +56,7 @@ def start_enqueue(
         origin=carried.origin if carried else None,
         own_root=carried.own_root if carried else False,
         wide=batch is not None and batch > FAN_OUT,
-        baggage=notes.chosen_baggage(tracing.baggage, ambient) if tracing.baggage else None,
+        baggage=tracing.chosen_baggage(ambient),
         request_id=request,
         carrier=tracing.inject(set_span_in_context(span, ambient)) if foreign else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +16,7 @@ from opentelemetry.trace import TracerProvider
 from ..model import Claimed, Transition
 from . import names, told
 from .context import Silence, TraceNote
-from .exceptions import Exceptions
+from .exceptions import Exceptions, qualified_name
 from .metrics import Registry, registry_for
 from .names import Count, Operation
 from .placing import TraceMode
@@ -112,8 +113,12 @@ class Telemetry:
         return start_attempt(self._tracing, job, worker=worker, mode=mode)
 
     def claimed(self, jobs: Sequence[Claimed], *, started_ns: int, worker: str) -> None:
-        """Tell of a claim that returned ``jobs``; nothing if it returned none."""
-        told.tell_claim(self._tracing, jobs, started_ns=started_ns, worker=worker)
+        """Tell of a claim that returned ``jobs``, span and duration; nothing if it returned none."""
+        if not jobs:
+            return
+        ended_ns = time.time_ns()
+        told.tell_claim(self._tracing, jobs, started_ns=started_ns, ended_ns=ended_ns, worker=worker)
+        self.operation(Operation.CLAIM, (ended_ns - started_ns) / 1e9)
 
     def settled(
         self,
@@ -139,6 +144,7 @@ class Telemetry:
             count=count,
             error=error,
         )
+        self.operation(operation, (ended_ns - started_ns) / 1e9, qualified_name(error) if error else None)
 
     def project(self, transitions: Sequence[Transition]) -> None:
         """Count and measure committed transitions, and write the spans of those that no live span tells."""
@@ -162,8 +168,8 @@ class Telemetry:
         self._registry.processed(type, seconds, outcome, error_type, context)
 
     def operation(self, name: str, seconds: float, error_type: str | None = None) -> None:
-        """Measure one of otelq's own statements: ``enqueue``, ``claim``, ``complete``, ..."""
-        self._registry.operation(name, seconds, error_type, self._system)
+        """Measure one of otelq's own statements that neither ``claimed`` nor ``settled`` tells of."""
+        self._registry.operation(name, max(0.0, seconds), error_type, self._system)
 
     def active(self, type: str, delta: int) -> None:
         """So many more (or, negative, fewer) attempts of this type are running."""

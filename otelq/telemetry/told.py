@@ -16,16 +16,14 @@ from .names import Attribute, Drop, LinkReason, Operation, Told
 from .tracing import Tracing, context_of, linked, mark_failed
 
 
-def tell_claim(tracing: Tracing, jobs: Sequence[Claimed], *, started_ns: int, worker: str) -> None:
+def tell_claim(tracing: Tracing, jobs: Sequence[Claimed], *, started_ns: int, ended_ns: int, worker: str) -> None:
     """A ``claim`` span with a link to what created each job: a root, because it belongs to no one's trace."""
-    if not jobs:
-        return
     types = {job.type for job in jobs}
     span = tracing.start(Operation.CLAIM, types.pop() if len(types) == 1 else None, notes.EMPTY, start_ns=started_ns)
     if span.is_recording():
         span.set_attributes({Attribute.BATCH_COUNT: len(jobs), Attribute.CLIENT_ID: worker})
         _link(tracing, span, (job.trace for job in jobs), LinkReason.CLAIMED, count=len(jobs))
-        tracing.end(span)
+        tracing.end(span, ended_ns)
 
 
 def tell_settlement(

@@ -116,6 +116,13 @@ class Tracing:
             self.registry.drop(Drop.BAD_CONTEXT)
             return None
 
+    def chosen_baggage(self, context: Context) -> dict[str, str]:
+        """The allowed baggage of a caller's context."""
+        chosen, left_out = notes.chosen_baggage(self.baggage, context)
+        if left_out:
+            self.registry.drop(Drop.BAGGAGE, left_out)
+        return chosen
+
     def inject(self, context: Context) -> dict[str, str] | None:
         """What the configured propagator wants to pass on beside the ids."""
         try:
