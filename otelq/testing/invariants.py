@@ -21,6 +21,7 @@ from ..errors import InvalidArgument
 MOST: Final = 100
 """How many violations of one check are reported."""
 
+_SQL: Final = files(__name__.rpartition(".")[0]) / "sql"
 _IDENTIFIER: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?")
 
 
@@ -73,7 +74,7 @@ async def violations(target: object, schema: str = "otelq", *, ledger: str | Non
 @cache
 def checks() -> Mapping[str, str]:
     """The checks by name (``i4_no_gaps``), each a query for violations."""
-    folder = files(__package__) / "sql" / "checks"
+    folder = _SQL / "checks"
     texts = {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".sql")}
     return {name.removesuffix(".sql"): text for name, text in sorted(texts.items())}
 
@@ -116,4 +117,4 @@ LIMIT {MOST}
 
 @cache
 def _text(name: str) -> str:
-    return (files(__package__) / "sql" / f"{name}.sql").read_text("utf-8")
+    return (_SQL / f"{name}.sql").read_text("utf-8")

@@ -1,0 +1,1 @@
+"""What happens to jobs when processes, connections and servers die."""

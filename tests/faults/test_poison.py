@@ -1,0 +1,67 @@
+"""One job that ends its process must not take its neighbours with it."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import otelq
+from otelq.testing.invariants import violations
+
+from . import handlers
+from .conftest import SHARED
+from .fleet import Fleet, wait_for
+from .observer import Observer
+
+NEIGHBOURS = 1000
+MAX_CRASHES = 5
+A_FEW = 10
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("backend", SHARED, indirect=True)
+async def test_a_job_that_kills_its_worker_ends_failed_and_its_neighbours_do_not(backend: str, tmp_path: Path) -> None:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    async with otelq.connect(backend) as client:
+        early, late = ([chance.uniform(0.02, 0.3) for _ in range(NEIGHBOURS // 2)] for _ in range(2))
+        neighbours = await client.start_many(handlers.neighbour, early)
+        killer = await client.start(handlers.poison, None)
+        neighbours += await client.start_many(handlers.neighbour, late)
+    deaths = run_to_the_end(backend, tmp_path)
+    async with otelq.connect(backend) as client:
+        ended = await client.chain(killer)
+    assert (ended.tail.status, ended.tail.crashes) == (otelq.Status.FAILED, MAX_CRASHES)
+    assert deaths == MAX_CRASHES
+    assert Observer(backend).statuses() == {"completed": NEIGHBOURS, "failed": 1}
+    ran = Counter(line for line in (tmp_path / "notes").read_text().splitlines() if line.startswith("ran "))
+    assert len(ran) == len(neighbours)
+    twice = sum(times - 1 for times in ran.values())
+    print(f"{twice} of {NEIGHBOURS} neighbours ran to their end twice")
+    assert twice <= A_FEW
+    assert await violations(backend) == []
+
+
+def run_to_the_end(url: str, folder: Path) -> int:
+    """Let two workers do all jobs, replacing each that dies; returns how many died."""
+    options = ["--concurrency", "50", "--max-crashes", str(MAX_CRASHES)]
+    observer = Observer(url)
+    deaths = 0
+
+    def is_done() -> bool:
+        nonlocal deaths
+        deaths += fleet.replace_dead()
+        return not observer.open_chains()
+
+    with Fleet(url, folder, serve="crowd", options=options) as fleet:
+        fleet.start()
+        fleet.start()
+        wait_for(is_done, "all jobs have ended", patience=90)
+        deaths += fleet.replace_dead()
+        fleet.end()
+    return deaths

@@ -1,0 +1,105 @@
+"""A worker process that is stopped past its lease and then goes on has lost its say, whatever it wants to say."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import pytest
+
+import otelq
+from otelq.testing.invariants import violations
+
+from . import handlers
+from .conftest import SHARED, FreshDatabase
+from .fleet import Fleet, wait_for
+from .observer import Observer
+
+# On SQLite a stopped process that has written in `completion()` holds the only write lock: nobody can take its job.
+VERBS = ["complete", "continue", "retry", "fail"]
+CASES = [(backend, verb) for backend in SHARED for verb in (*VERBS, "write") if (backend, verb) != ("sqlite", "write")]
+
+
+@dataclass
+class Aftermath:
+    """What stands after one worker was stopped, another did its jobs, and the first went on."""
+
+    url: str
+    fleet: Fleet
+    chains: dict[str, otelq.Chain[str]]
+    dream: otelq.Chain[str]
+
+
+@pytest.fixture(scope="module")
+def played() -> dict[str, Aftermath]:
+    return {}
+
+
+@pytest.fixture
+def scene(
+    request: pytest.FixtureRequest,
+    played: dict[str, Aftermath],
+    fresh_database: FreshDatabase,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Aftermath:
+    """The scenario, played once for each backend in whatever order the tests come."""
+    backend: str = request.param
+    if backend not in played:
+        folder = tmp_path_factory.mktemp(f"stopped-{backend}")
+        url = fresh_database(backend, folder)
+        verbs = [verb for case, verb in CASES if case == backend]
+        with Fleet(url, folder, serve="frozen") as fleet:
+            played[backend] = asyncio.run(start(url, fleet, verbs))
+            stop_and_continue(played[backend])
+    return played[backend]
+
+
+async def start(url: str, fleet: Fleet, verbs: list[str]) -> Aftermath:
+    parties = len(verbs) + 1
+    async with otelq.connect(url) as client:
+        Observer(url).make_ledger()
+        dream = await client.start(handlers.dream, parties)
+        chains = {verb: await client.start(handlers.deed, handlers.Deed(verb, parties)) for verb in verbs}
+    return Aftermath(url, fleet, chains, dream)
+
+
+def stop_and_continue(scene: Aftermath) -> None:
+    fleet, observer = scene.fleet, Observer(scene.url)
+    stopped = fleet.start()
+    wait_for(lambda: fleet.noted("stands"), "the handlers have gathered")
+    stopped.freeze()
+    fleet.start()
+    wait_for(lambda: not observer.open_chains(), "the other worker has done all jobs")
+    (fleet.notes.parent / "go").touch()
+    stopped.thaw()
+    wait_for(lambda: len(fleet.noted("acts")) == len(scene.chains), "the stopped handlers have acted")
+    wait_for(lambda: fleet.noted("cancelled"), "the sleeping handler is cancelled")
+    fleet.end()
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("scene, verb", CASES, indirect=["scene"])
+async def test_a_worker_stopped_past_its_lease_cannot(scene: Aftermath, verb: str) -> None:
+    assert f"{verb} None" in scene.fleet.noted("acts"), "it acted before it knew of its lost lease"
+    async with otelq.connect(scene.url, migrate=False) as client:
+        chain = scene.chains[verb]
+        assert await client.result(chain, timeout=5) == f"{verb} by another"
+        record = await client.chain(chain)
+        assert (record.tail.position, record.tail.status, record.tail.attempt) == (0, otelq.Status.COMPLETED, 2)
+        ends = [(attempt.verb, attempt.worker) for attempt in await client.attempts(f"{chain.id}.0")]
+        assert ends == [("reap", "w1"), ("complete", "w2")]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("scene", SHARED, indirect=True)
+async def test_its_handler_is_cancelled_and_told_that_the_lease_is_lost(scene: Aftermath) -> None:
+    assert scene.fleet.noted("cancelled") == [str(otelq.CancelReason.LEASE_LOST)]
+    async with otelq.connect(scene.url, migrate=False) as client:
+        assert await client.result(scene.dream, timeout=5) == "dreamt by another"
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("scene", SHARED, indirect=True)
+async def test_it_leaves_no_write_and_no_contradiction(scene: Aftermath) -> None:
+    assert Observer(scene.url).ledger() == []
+    assert await violations(scene.url) == []

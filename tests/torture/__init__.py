@@ -1,0 +1,1 @@
+"""Longer runs, by hand: `python -m tests.torture.crash --help`."""
