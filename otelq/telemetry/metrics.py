@@ -160,7 +160,7 @@ class Registry:
             untold = untold or t.verb in names.TOLD
             if t.verb is Verb.CLAIM:
                 if t.due_at is not None and self._waits.admits(now):
-                    self._wait.record(_seconds(t.due_at, t.at), totals.wait)
+                    self._record(self._wait, _seconds(t.due_at, t.at), totals.wait)
             elif t.target in CLOSED and t.verb is not Verb.DELETE:
                 if self._closings.admits(now):
                     self._closed(t, totals)
@@ -170,11 +170,11 @@ class Registry:
 
     def _closed(self, t: Transition, totals: TypeTotals) -> None:
         attributes = totals.outcome(t.target)
-        self._job.record(_seconds(t.created_at, t.at), attributes)
-        self._attempts.record(t.attempt, attributes)
+        self._record(self._job, _seconds(t.created_at, t.at), attributes)
+        self._record(self._attempts, t.attempt, attributes)
         if t.target in ENDED:
             chain = self.of(t.chain_type).chain_outcome(t.target)
-            self._chain.record(_seconds(t.chain_created_at, t.at), chain)
+            self._record(self._chain, _seconds(t.chain_created_at, t.at), chain)
 
     def processed(
         self, type: str, seconds: float, outcome: str, error_type: str | None, context: Context | None
@@ -182,7 +182,7 @@ class Registry:
         """Measure one attempt."""
         totals = self.of(type)
         label = None if error_type is None else self.error_type(totals, error_type)
-        self._process.record(seconds, totals.processed(outcome, label), context)
+        self._record(self._process, max(0.0, seconds), totals.processed(outcome, label), context)
 
     def operation(self, name: str, seconds: float, error_type: str | None, database: str) -> None:
         """Measure one statement of otelq's own."""
@@ -190,7 +190,15 @@ class Registry:
         attributes = self._operations.get(key)
         if attributes is None:
             attributes = self._operations[key] = _operation_attributes(name, database, error_type)
-        self._operation.record(seconds, attributes)
+        self._record(self._operation, max(0.0, seconds), attributes)
+
+    def _record(
+        self, histogram: Histogram, value: float, attributes: Attributes, context: Context | None = None
+    ) -> None:
+        try:
+            histogram.record(value, attributes, context)
+        except Exception:
+            self.drop(Drop.SDK_ERROR)
 
     def count(self, name: Count, n: int, type: str | None) -> None:
         """Add to a counter that no transition feeds."""
@@ -343,7 +351,7 @@ def _observable(meter: Meter, instrument: Instrument, read: Callable[[], Iterabl
 
 _lock = threading.Lock()
 _registries: WeakKeyDictionary[MeterProvider, Registry] = WeakKeyDictionary()
-_global: list[tuple[object, Registry]] = []
+_global: list[Registry] = []
 """
 The registry made on whatever was the global provider then: perhaps the API's proxy, which forwards later.
 """
@@ -356,10 +364,10 @@ def registry_for(provider: MeterProvider | None, *, version: str) -> Registry:
         chosen = default if provider is None else provider
         known = _registries.get(chosen)
         if known is None and chosen is default and _global:
-            known = _global[0][1]
+            known = _global[0]
         if known is None:
             known = Registry(chosen.get_meter(names.SCOPE, version, names.SCHEMA_URL))
             if chosen is default:
-                _global[:] = [(default, known)]
+                _global[:] = [known]
         _registries[chosen] = known
         return known

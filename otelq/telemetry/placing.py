@@ -72,5 +72,5 @@ def _reason_to_split(job: Claimed, latest: TraceNote, *, origin: int, wide: bool
     # The note of an attempt says when it ended; before the first one, the job's creation counts.
     since = job.created_at.timestamp() if latest.ended is None else latest.ended
     if job.due_at.timestamp() - since > PROMPT:
-        return LinkReason.DELAY if latest.ended is None else LinkReason.RETRY
+        return LinkReason.RETRY if job.attempt > 1 or job.crashes or latest.ended is not None else LinkReason.DELAY
     return None

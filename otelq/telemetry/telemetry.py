@@ -169,7 +169,7 @@ class Telemetry:
 
     def operation(self, name: str, seconds: float, error_type: str | None = None) -> None:
         """Measure one of otelq's own statements that neither ``claimed`` nor ``settled`` tells of."""
-        self._registry.operation(name, max(0.0, seconds), error_type, self._system)
+        self._registry.operation(name, seconds, error_type, self._system)
 
     def active(self, type: str, delta: int) -> None:
         """So many more (or, negative, fewer) attempts of this type are running."""

@@ -10,6 +10,7 @@ import weakref
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 
 from otelq.model import Status, Verb
@@ -204,6 +205,19 @@ def test_counting_from_several_threads_loses_nothing(sdk: Sdk) -> None:
     for thread in threads:
         thread.join()
     assert sdk.total("otelq.claim.empty") == 20_000
+
+
+def test_a_histogram_that_raises_loses_nothing_but_its_own_measurement(
+    sdk: Sdk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> bool:
+        raise RuntimeError("an exemplar filter of the application's own")
+
+    monkeypatch.setattr(sdk.meters._sdk_config.exemplar_filter, "should_sample", broken)
+    sdk.telemetry().project([CLAIMED, COMPLETED])
+    monkeypatch.undo()
+    assert sdk.total("otelq.job.transitions") == 2
+    assert sdk.total("otelq.telemetry.dropped", reason="sdk_error") == 4
 
 
 def test_an_instrument_is_never_made_twice(sdk: Sdk) -> None:
