@@ -9,8 +9,8 @@ from urllib.parse import unquote
 from ..errors import InvalidArgument
 from ..ports.state import StateAdapter
 from .migrate import dump
+from .queries import Queries
 from .state import SqliteState
-from .statements import Statements
 
 __all__ = ["adapter", "dump"]
 
@@ -34,7 +34,7 @@ def adapter(target: object, *, schema: str = "otelq", **options: object) -> Stat
     Raises:
         InvalidArgument: the URL, the schema or an option cannot be used.
     """
-    return SqliteState(_path(target), Statements(schema), **_checked(**options))
+    return SqliteState(_path(target), Queries(schema), **_checked(**options))
 
 
 class _Options(TypedDict):

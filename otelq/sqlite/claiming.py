@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from msgspec.json import Decoder
 
 from ..model import Claimed, Failure, ReapRule, Renewal, Status, Transition, Verb, Verdict, Wanted
-from .closing import Close, close, follow
+from .ending import Close, close
 from .rows import NUMBERS, OPEN_JOBS, PICKS, OpenJob, Pick, claimed, moved, span
 from .rows import claim as claim_transition
 from .session import Session, batch
+from .unblocking import follow
 
 _DEADLINES = Decoder(list[tuple[int, int | None]])
 _LEASE_LOST = "otelq.LeaseLost"
@@ -149,10 +150,3 @@ def _is_spent(job: OpenJob, rule: ReapRule) -> bool:
 
 def _ran_out(job: OpenJob) -> Failure:
     return Failure(_LEASE_LOST, f"the lease of {job.leased_by} ran out in attempt {job.attempt}")
-
-
-async def next_due(db: Session, at: int, *, types: Sequence[str]) -> float | None:
-    """Seconds until the earliest job of the types is due."""
-    for run_at in await db.read("next_due", NUMBERS, types=batch(types)):
-        return max(run_at - at, 0) / 1_000_000
-    return None

@@ -1,146 +1,181 @@
-"""Closing jobs, and what follows for the chains that wait for theirs."""
+"""Chains that are moved, closed or removed by request, whatever worker may hold them."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from ..model import Failure, Status, Transition, Verb
-from .rows import OPEN_JOBS, TEXTS, OpenJob, moved
+from ..errors import InvalidArgument, JobAlreadyClosed, JobTypeMismatch, NotFound, StillReferenced
+from ..model import Closure, Completes, Continues, Status, Successor, Transition, Verb
+from .ending import Close, close
+from .rows import NUMBERS, OPEN_JOBS, OpenJob, moved, when
 from .session import Session, batch
+from .settling import advance
+from .starting import continued_transition, request
+from .unblocking import follow
+from .values import check_outcome
 
-MOST_DEPENDENTS = 1000
-"""How many waiting chains one commit tells; the others are left to ``mop_up``."""
 
+class AnyJob(Struct, frozen=True, array_like=True):
+    """A job of a chain that is to be deleted; ``closed`` is its status if it is."""
 
-class Close(Struct, frozen=True, array_like=True, gc=False):
-    """How an open job ends. ``by_holder``: under its lease, by the worker that holds it."""
-
+    nr: int
     chain_id: str
+    position: int
+    type: str
+    queue: str
+    chain_type: str
+    attempt: int
     status: Status
-    verb: Verb
-    output: str | None = None
-    error_type: str | None = None
-    error_text: str | None = None
-    trace: str | None = None
-    by_holder: bool = False
-    worker: str | None = None
+    created_at: int
+    chain_created_at: int
+    trace: str | None
 
 
-class Edge(Struct, frozen=True, array_like=True):
-    """A dependent that was not told yet how its blocker ended."""
-
-    chain_id: str
-    ordinal: int
-    blocker_id: str
-    status: Status
+_ANY_JOBS = Decoder(list[AnyJob])
+_PAIRS = Decoder(list[tuple[str, str]])
 
 
-_EDGES = Decoder(list[Edge])
-_TOLD = Decoder(list[tuple[OpenJob, str | None]])
-
-
-async def close(db: Session, at: int, closed: Sequence[Close], *, with_dedup: bool) -> None:
-    """End chains: the hot row becomes an outcome, and the dedup key is free."""
-    chains = batch([ended.chain_id for ended in closed])
-    await db.write("close_outcome", closed=batch(closed), now=at)
-    await db.write("close_open", chains=chains)
-    if with_dedup:
-        await db.write("close_dedup", chains=chains)
-
-
-async def follow(db: Session, at: int, closed: Iterable[str], *, budget: int = MOST_DEPENDENTS) -> list[Transition]:
-    """
-    Unblock or fail the chains that wait for ``closed``, and those that wait for the failed.
-
-    What exceeds ``budget`` is left pending.
-    """
+async def finish(db: Session, at: int, *, closures: Sequence[Closure]) -> list[Transition]:
+    """Close open jobs one after the other; a chain that stands twice in the batch is closed job by job."""
     made: list[Transition] = []
-    blockers = list(closed)
-    while blockers:
-        edges = await db.read("follow_edges", _EDGES, blockers=batch(blockers), most=budget + 1)
-        if len(edges) > budget:
-            await db.write("pending_add", chains=batch(blockers))
-            edges = edges[:budget]
-        budget -= len(edges)
-        transitions, failed = await _tell(db, at, edges)
-        made += transitions
-        blockers = [job.chain_id for job in failed if job.waited_on]
+    for closure in closures:
+        check_outcome(closure.outcome)
+        made += await _finish(db, at, closure)
     return made
 
 
-async def followed(db: Session, at: int, closed: Sequence[str]) -> list[Transition]:
-    """What ``follow`` did for chains that closed ``at`` that time, told again."""
-    made: list[Transition] = []
-    blockers = list(closed)
-    while blockers:
-        told = await db.read("follow_before", _TOLD, blockers=batch(blockers), at=at)
-        made += [_free(job, at) for job, error_type in told if error_type is None]
-        made += [_failed(job, at, error_type) for job, error_type in told if error_type is not None]
-        blockers = [job.chain_id for job, error_type in told if error_type is not None and job.waited_on]
-    return made
+async def _finish(db: Session, at: int, closure: Closure) -> list[Transition]:
+    (job,) = await _open_jobs(db, [closure.chain_id])
+    if job.type != closure.step:
+        raise await _not_the_step(db, job, closure.step)
+    await _end_attempts(db, at, [job], Verb.COMPLETE_EXTERNALLY)
+    match closure.outcome:
+        case Completes(output):
+            ended = Close(job.chain_id, Status.COMPLETED, Verb.COMPLETE_EXTERNALLY, output)
+            await close(db, at, [ended], with_dedup=bool(job.has_dedup))
+            made = [moved(job, Verb.COMPLETE_EXTERNALLY, Status.COMPLETED, at=at)]
+            return made + await follow(db, at, [job.chain_id] if job.waited_on else [])
+        case Continues(successor):
+            return await _continue(db, at, job, successor)
 
 
-async def mop_up(db: Session, at: int, *, limit: int) -> list[Transition]:
-    """Tell some of the dependents that were left pending."""
-    pending = await db.read("pending_look", TEXTS, most=limit)
-    if not pending:
-        return []
-    made = await follow(db, at, pending, budget=limit)
-    await db.write("pending_done", chains=batch(pending))
-    return made
-
-
-async def _tell(db: Session, at: int, edges: Sequence[Edge]) -> tuple[list[Transition], list[OpenJob]]:
-    """Tell dependents how their blockers ended; returns what was done, and the jobs that failed by it."""
-    if not edges:
-        return [], []
-    await db.write("follow_resolve", edges=batch([(edge.chain_id, edge.ordinal) for edge in edges]), now=at)
-    chains = list(dict.fromkeys(edge.chain_id for edge in edges))
-    waiting = [job for job in await db.read("open_look", OPEN_JOBS, chains=batch(chains)) if job.blocked_by_count]
-    bad = {edge.chain_id: edge for edge in reversed(edges) if edge.status is not Status.COMPLETED}
-    failed = [job for job in waiting if job.chain_id in bad]
-    freed = Counter(edge.chain_id for edge in edges)
-    told = await _unblock(db, at, [job for job in waiting if job.chain_id not in bad], freed)
-    return told + await _fail(db, at, failed, bad), failed
-
-
-async def _unblock(db: Session, at: int, jobs: Sequence[OpenJob], freed: Mapping[str, int]) -> list[Transition]:
-    if not jobs:
-        return []
-    dependents = [(job.chain_id, freed[job.chain_id]) for job in jobs]
-    await db.write("follow_unblock", dependents=batch(dependents), now=at)
-    return [_free(job, at) for job in jobs if job.blocked_by_count == freed[job.chain_id]]
-
-
-async def _fail(db: Session, at: int, jobs: Sequence[OpenJob], edges: Mapping[str, Edge]) -> list[Transition]:
-    if not jobs:
-        return []
-    failures = {
-        job.chain_id: blocker_failure(edges[job.chain_id].blocker_id, edges[job.chain_id].status) for job in jobs
-    }
-    ended = [
-        Close(chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, failure.type, failure.text)
-        for chain_id, failure in failures.items()
+async def _continue(db: Session, at: int, job: OpenJob, successor: Successor) -> list[Transition]:
+    ended = Close(job.chain_id, Status.CONTINUED, Verb.COMPLETE_EXTERNALLY)
+    await db.write("close_outcome", closed=batch([ended]), now=at)
+    await db.write("create_job", jobs=batch([request(successor, job.chain_id, job.position + 1)]), now=at)
+    await db.write("advance_open", advanced=batch([advance(successor, job.chain_id, at)]))
+    return [
+        moved(job, Verb.COMPLETE_EXTERNALLY, Status.CONTINUED, at=at),
+        continued_transition(
+            successor,
+            at,
+            chain_id=job.chain_id,
+            position=job.position + 1,
+            chain_type=job.chain_type,
+            chain_created_at=when(job.chain_created_at),
+        ),
     ]
+
+
+async def _not_the_step(db: Session, job: OpenJob, step: str) -> JobAlreadyClosed | JobTypeMismatch:
+    if await db.read("step_closed", NUMBERS, chain=job.chain_id, step=step, position=job.position):
+        return JobAlreadyClosed(f"the job {step} of chain {job.chain_id} is closed; {job.type} is open")
+    return JobTypeMismatch(f"the open job of chain {job.chain_id} is {job.type}, not {step}")
+
+
+async def trigger(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
+    """Make scheduled jobs due now."""
+    jobs = await _open_jobs(db, chain_ids)
+    for job in jobs:
+        status = job.status(at)
+        if status in (Status.BLOCKED, Status.RUNNING):
+            raise InvalidArgument("chain", f"{job.chain_id} is {status}; only a scheduled job can be triggered")
+    scheduled = [job for job in jobs if job.status(at) is Status.SCHEDULED]
+    if scheduled:
+        await db.write("trigger", chains=batch([job.chain_id for job in scheduled]), now=at)
+    return [moved(job, Verb.TRIGGER, Status.READY, at=at) for job in scheduled]
+
+
+async def cancel(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
+    """Close open chains as cancelled, and fail those that wait for them."""
+    jobs = await _open_jobs(db, chain_ids)
+    if not jobs:
+        return []
+    await _end_attempts(db, at, jobs, Verb.CANCEL)
+    ended = [Close(job.chain_id, Status.CANCELLED, Verb.CANCEL) for job in jobs]
     await close(db, at, ended, with_dedup=any(job.has_dedup for job in jobs))
-    return [_failed(job, at, failures[job.chain_id].type) for job in jobs]
+    made = [moved(job, Verb.CANCEL, Status.CANCELLED, at=at) for job in jobs]
+    return made + await follow(db, at, [job.chain_id for job in jobs if job.waited_on])
 
 
-def _free(job: OpenJob, at: int) -> Transition:
-    if job.run_at > at:
-        return moved(job, Verb.UNBLOCK, Status.SCHEDULED, at=at, due_at=job.run_at)
-    return moved(job, Verb.UNBLOCK, Status.READY, at=at)
+async def delete(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
+    """Remove chains with their history, unless a chain outside the set names one of them as its blocker."""
+    unique = list(dict.fromkeys(chain_ids))
+    chains = batch(unique)
+    await _check_known(db, unique)
+    for dependent, blocker in await db.read("delete_referenced", _PAIRS, chains=chains):
+        raise StillReferenced(f"chain {dependent} has {blocker} as a blocker; delete it too, or first")
+    jobs = await db.read("delete_look", _ANY_JOBS, chains=chains, now=at)
+    for table in ("open", "dedup"):
+        await db.write(f"close_{table}", chains=chains)
+    for table in ("job", "outcome", "attempt", "blocker", "pending"):
+        await db.write(f"delete_{table}", chains=chains)
+    return [_deleted(job, at) for job in sorted(jobs, key=lambda job: (job.nr, job.position))]
 
 
-def _failed(job: OpenJob, at: int, error_type: str) -> Transition:
-    return moved(job, Verb.FAIL_BY_BLOCKER, Status.FAILED, at=at, error_type=error_type)
+async def truncate_all(db: Session, at: int) -> None:
+    """Empty all tables."""
+    for name in ("open", "dedup", "job", "outcome", "attempt", "blocker", "pending"):
+        await db.write(f"truncate_{name}")
 
 
-def blocker_failure(blocker: str, status: Status | None) -> Failure:
-    """Why a chain fails whose blocker ended badly."""
-    word = "cancelled" if status is Status.CANCELLED else "failed"
-    return Failure(f"otelq.Chain{word.capitalize()}", f"the blocker {blocker} ended {word}")
+def _deleted(job: AnyJob, at: int) -> Transition:
+    return Transition(
+        verb=Verb.DELETE,
+        chain_id=job.chain_id,
+        position=job.position,
+        type=job.type,
+        queue=job.queue,
+        chain_type=job.chain_type,
+        source=job.status,
+        target=None,
+        at=when(at),
+        attempt=job.attempt,
+        created_at=when(job.created_at),
+        chain_created_at=when(job.chain_created_at),
+        trace=job.trace,
+    )
+
+
+async def _open_jobs(db: Session, chain_ids: Sequence[str]) -> list[OpenJob]:
+    """
+    The open jobs of the chains, each once, in the order given.
+
+    Raises:
+        NotFound: there is no such chain.
+        JobAlreadyClosed: a chain is closed.
+    """
+    unique = list(dict.fromkeys(chain_ids))
+    jobs = await db.read("open_look", OPEN_JOBS, chains=batch(unique))
+    if len(jobs) < len(unique):
+        await _check_known(db, unique)
+        closed = set(unique) - {job.chain_id for job in jobs}
+        raise JobAlreadyClosed(f"closed already: {', '.join(sorted(closed))}")
+    return sorted(jobs, key=lambda job: job.nr)
+
+
+async def _check_known(db: Session, chain_ids: Sequence[str]) -> None:
+    known = set(await db.read("chain_known", NUMBERS, chains=batch(chain_ids)))
+    if len(known) < len(chain_ids):
+        missing = [chain_id for nr, chain_id in enumerate(chain_ids) if nr not in known]
+        raise NotFound(f"there is no chain {', '.join(missing)}")
+
+
+async def _end_attempts(db: Session, at: int, jobs: Sequence[OpenJob], verb: Verb) -> None:
+    """Keep the attempts of those that run, which are fenced off."""
+    running = [(job.chain_id, verb, None, None, None) for job in jobs if job.token is not None]
+    if running:
+        await db.write("attempt_end", ended=batch(running), now=at)

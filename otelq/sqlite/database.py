@@ -8,12 +8,12 @@ from functools import partial
 from typing import TypeVar
 
 from ..ports.state import Transaction
-from .faults import translating
+from .errors import translating
 from .lane import Lane, Settings
 from .migrate import check, migrate
+from .queries import Queries
 from .rows import clock, micros
 from .session import ThreadSession, Verb, run
-from .statements import Statements
 from .transactions import Transactions
 from .writer import Writer
 
@@ -23,21 +23,21 @@ T = TypeVar("T")
 class Database:
     """The connections of one adapter."""
 
-    def __init__(self, settings: Settings, statements: Statements) -> None:
+    def __init__(self, settings: Settings, queries: Queries) -> None:
         self._settings = settings
-        self._statements = statements
+        self._queries = queries
         self._lane = Lane(settings)
         self._reading = Lane(settings)
-        self._writer = Writer(self._lane, settings, statements)
+        self._writer = Writer(self._lane, settings, queries)
         self._version: int | None = None
-        self.transactions = Transactions(settings, statements, self._writer.lock)
+        self.transactions = Transactions(settings, queries, self._writer.lock)
 
     async def open(self, *, with_migration: bool) -> None:
         """Connect, and see to the schema."""
         try:
             await self._lane.open()
             prepare = migrate if with_migration else check
-            await self._lane.run(lambda connection: prepare(connection, self._settings, self._statements))
+            await self._lane.run(lambda connection: prepare(connection, self._settings, self._queries))
             await self._reading.open()
         except BaseException:
             await self.close()
@@ -73,7 +73,7 @@ class Database:
             # One snapshot for all statements of the question.
             connection.execute("BEGIN")
             try:
-                session = ThreadSession(self._statements, connection)
+                session = ThreadSession(self._queries, connection)
                 return run(question(session, clock() if now is None else micros(now)))
             finally:
                 connection.execute("COMMIT")

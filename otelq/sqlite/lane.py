@@ -14,7 +14,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from ..errors import OtelqError, Unavailable
-from .faults import is_busy, translating
+from .errors import is_busy, translating
 
 T = TypeVar("T")
 

@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Iterator
 
 from ..errors import OtelqError
-from .faults import translating
+from .errors import translating
 from .lane import Settings, begin_immediate
+from .queries import Queries, named, templates
 from .rows import clock
-from .statements import Statements, named, templates
 
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS "{schema}_migration" (
@@ -20,9 +20,9 @@ CREATE TABLE IF NOT EXISTS "{schema}_migration" (
 """
 
 
-def migrate(connection: sqlite3.Connection, settings: Settings, statements: Statements) -> None:
+def migrate(connection: sqlite3.Connection, settings: Settings, queries: Queries) -> None:
     """Apply what is missing; two processes that start together apply it once."""
-    schema = statements.schema
+    schema = queries.schema
     with translating(f"cannot migrate {settings.path}"):
         if _version(connection, schema) >= _newest():
             return
@@ -35,7 +35,7 @@ def migrate(connection: sqlite3.Connection, settings: Settings, statements: Stat
                 connection.execute("ROLLBACK")
 
 
-def check(connection: sqlite3.Connection, settings: Settings, statements: Statements) -> None:
+def check(connection: sqlite3.Connection, settings: Settings, queries: Queries) -> None:
     """
     See that this code fits the schema; one step newer is fine.
 
@@ -43,7 +43,7 @@ def check(connection: sqlite3.Connection, settings: Settings, statements: Statem
         OtelqError: it is missing, too old or too new.
     """
     with translating(f"cannot read {settings.path}"):
-        version = _version(connection, statements.schema)
+        version = _version(connection, queries.schema)
     if version < _newest():
         found = f"is at version {version}" if version else "is missing"
         raise OtelqError(f"{settings.path}: the schema {found}, {_newest()} is needed; run `otelq migrate`")
@@ -53,7 +53,7 @@ def check(connection: sqlite3.Connection, settings: Settings, statements: Statem
 
 def dump(schema: str = "otelq") -> str:
     """The whole schema as a script for ``sqlite3``, to be applied by hand to a new database."""
-    schema = Statements(schema).schema
+    schema = Queries(schema).schema
     parts = ["BEGIN IMMEDIATE;", named(_LEDGER, schema).strip()]
     for version, name, text in _files():
         parts.append(named(text, schema).strip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.json import Decoder
@@ -31,8 +32,9 @@ def micros(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=4096)
 def when(stored: int) -> datetime:
-    """A stored time, in UTC."""
+    """A stored time, in UTC; remembered, because the jobs of a batch share most of their times."""
     return _EPOCH + timedelta(microseconds=stored)
 
 

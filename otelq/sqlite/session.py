@@ -21,7 +21,7 @@ import aiosqlite
 from msgspec.json import Decoder, encode
 
 from ..errors import Refused
-from .statements import Statements
+from .queries import Queries
 
 T = TypeVar("T")
 Value: TypeAlias = str | int | None
@@ -30,8 +30,8 @@ Value: TypeAlias = str | int | None
 class Session(ABC):
     """One open transaction, as a verb sees it."""
 
-    def __init__(self, statements: Statements, *, waited: bool = False) -> None:
-        self._texts = statements.texts
+    def __init__(self, queries: Queries, *, waited: bool = False) -> None:
+        self._texts = queries.texts
         self.waited = waited
         """Whether somebody else held the write lock when this transaction wanted it."""
 
@@ -56,8 +56,8 @@ Verb: TypeAlias = Callable[[Session, int], Coroutine[Any, Any, T]]
 class ThreadSession(Session):
     """A session in the thread of its connection."""
 
-    def __init__(self, statements: Statements, connection: sqlite3.Connection, *, waited: bool = False) -> None:
-        super().__init__(statements, waited=waited)
+    def __init__(self, queries: Queries, connection: sqlite3.Connection, *, waited: bool = False) -> None:
+        super().__init__(queries, waited=waited)
         self._connection = connection
 
     async def _run(self, sql: str, values: Mapping[str, Value]) -> str | bytes | None:
@@ -68,8 +68,8 @@ class ThreadSession(Session):
 class DriverSession(Session):
     """A session on a connection that the application uses too, through its driver."""
 
-    def __init__(self, statements: Statements, connection: aiosqlite.Connection) -> None:
-        super().__init__(statements)
+    def __init__(self, queries: Queries, connection: aiosqlite.Connection) -> None:
+        super().__init__(queries)
         self._connection = connection
 
     async def _run(self, sql: str, values: Mapping[str, Value]) -> str | bytes | None:
@@ -109,9 +109,10 @@ def batch(rows: Sequence[object]) -> str:
         text = encode(rows).decode()
     except UnicodeEncodeError as error:
         raise Refused(f"a text holds a lone surrogate: {error.reason}") from error
-    if _NUL.search(text):
+    if _NUL in text and _IS_NUL.search(text):
         raise Refused("a text holds a NUL character; SQLite would cut it there")
     return text
 
 
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_NUL = "\\u0000"
+_IS_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")

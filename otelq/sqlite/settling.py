@@ -30,10 +30,11 @@ from ..model import (
     Verb,
     Verdict,
 )
-from .closing import Close, follow, followed
+from .ending import Close
 from .rows import claim, leased, micros, span, when
 from .session import Session, batch
 from .starting import continued_transition, due_at, request
+from .unblocking import follow, followed
 from .values import check_outcome
 
 

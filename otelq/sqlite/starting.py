@@ -11,9 +11,10 @@ from msgspec.json import Decoder
 
 from ..errors import NotFound
 from ..model import Created, NewJob, Status, Successor, Transition, Verb
-from .closing import Close, blocker_failure, close
+from .ending import Close, close
 from .rows import micros, span, when
 from .session import Session, batch
+from .unblocking import blocker_failure
 from .values import check_job
 
 
@@ -95,10 +96,7 @@ class _Start:
         return Created(chain_id=job.chain_id)
 
     def _insert(self, job: NewJob) -> None:
-        awaited = [blocker for blocker in dict.fromkeys(job.blockers) if not self._is_completed(blocker)]
-        bad = next((blocker for blocker in awaited if self._standing[blocker] in _BAD_ENDS), None)
-        for ordinal, blocker in enumerate(dict.fromkeys(job.blockers)):
-            self._edges.append((job.chain_id, ordinal, blocker, self._standing[blocker] is None))
+        awaited = self._awaited(job) if job.blockers else []
         if job.dedup:
             self._holders[job.type, job.dedup.key] = job.chain_id
             self._keys.append((job.type, job.dedup.key, job.chain_id))
@@ -108,8 +106,18 @@ class _Start:
         self._fresh.add(job.chain_id)
         self._standing[job.chain_id] = None
         self.made.append(created_transition(job, self.at, blocked=bool(awaited)))
-        if bad is not None:
-            self._fail(job, bad)
+        for blocker in awaited:
+            if self._standing[blocker] in _BAD_ENDS:
+                self._fail(job, blocker)
+                break
+
+    def _awaited(self, job: NewJob) -> list[str]:
+        """Note what blocks the job, and tell which of it has not completed."""
+        blockers = dict.fromkeys(job.blockers)
+        awaited = [blocker for blocker in blockers if not self._is_completed(blocker)]
+        for ordinal, blocker in enumerate(blockers):
+            self._edges.append((job.chain_id, ordinal, blocker, self._standing[blocker] is None))
+        return awaited
 
     def _is_completed(self, blocker: str) -> bool:
         if blocker not in self._standing:

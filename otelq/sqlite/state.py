@@ -32,11 +32,11 @@ from ..model import (
     Wanted,
 )
 from ..ports.state import StateAdapter, Transaction
-from . import claiming, closing, intervening, queries, settling, starting
+from . import asking, claiming, closing, settling, starting, unblocking
 from .database import Database
-from .faults import Locked
+from .errors import Locked
 from .lane import Settings
-from .statements import Statements
+from .queries import Queries
 
 
 class SqliteState(StateAdapter):
@@ -44,9 +44,9 @@ class SqliteState(StateAdapter):
 
     name = "sqlite"
 
-    def __init__(self, path: Path | None, statements: Statements, *, synchronous: str, busy_timeout: float) -> None:
+    def __init__(self, path: Path | None, queries: Queries, *, synchronous: str, busy_timeout: float) -> None:
         self._path = path
-        self._statements = statements
+        self._queries = queries
         self._synchronous = synchronous
         self._busy_timeout = busy_timeout
         self._folder: TemporaryDirectory[str] | None = None
@@ -56,7 +56,7 @@ class SqliteState(StateAdapter):
 
     async def open(self, *, migrate: bool = True) -> None:
         if self._opened is None:
-            database = Database(self._settings(), self._statements)
+            database = Database(self._settings(), self._queries)
             await database.open(with_migration=migrate)
             self._opened = database
 
@@ -72,7 +72,7 @@ class SqliteState(StateAdapter):
         settings = self._settings()
         return SqliteState(
             settings.path,
-            self._statements,
+            self._queries,
             synchronous=settings.synchronous,
             busy_timeout=settings.busy_timeout,
         )
@@ -96,7 +96,7 @@ class SqliteState(StateAdapter):
         return self._database.transactions.join(tx)
 
     async def present(self, transitions: Sequence[Transition]) -> Sequence[bool]:
-        return await self._database.read(None, partial(queries.present, transitions=transitions))
+        return await self._database.read(None, partial(asking.present, transitions=transitions))
 
     # The client's verbs
 
@@ -108,22 +108,22 @@ class SqliteState(StateAdapter):
     async def finish(
         self, closures: Sequence[Closure], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._database.write(tx, partial(intervening.finish, closures=closures), now)
+        return await self._database.write(tx, partial(closing.finish, closures=closures), now)
 
     async def trigger(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._database.write(tx, partial(intervening.trigger, chain_ids=chain_ids), now)
+        return await self._database.write(tx, partial(closing.trigger, chain_ids=chain_ids), now)
 
     async def cancel(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._database.write(tx, partial(intervening.cancel, chain_ids=chain_ids), now)
+        return await self._database.write(tx, partial(closing.cancel, chain_ids=chain_ids), now)
 
     async def delete(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._database.write(tx, partial(intervening.delete, chain_ids=chain_ids), now)
+        return await self._database.write(tx, partial(closing.delete, chain_ids=chain_ids), now)
 
     # The worker's verbs
 
@@ -131,7 +131,11 @@ class SqliteState(StateAdapter):
         self, wanted: Sequence[Wanted], *, worker: str, token: int, suspect: bool = True, now: datetime | None = None
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
         verb = partial(claiming.claim, wanted=wanted, worker=worker, token=token, suspect=suspect)
-        return await self._database.write(None, verb, now)
+        try:
+            return await self._database.write(None, verb, now)
+        except Locked:
+            # What somebody else has locked is passed over; here that is everything.
+            return (), ()
 
     async def disown(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
         return await self._database.write(None, partial(claiming.disown, token=token), now)
@@ -148,7 +152,12 @@ class SqliteState(StateAdapter):
     async def settle(
         self, settlements: Sequence[Settlement], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Settled:
-        return await self._database.write(tx, partial(settling.settle, settlements=settlements), now)
+        try:
+            return await self._database.write(tx, partial(settling.settle, settlements=settlements), now)
+        except Locked:
+            if tx is not None:
+                raise
+            return Settled(verdicts=(Verdict.BUSY,) * len(settlements), transitions=(), kept={})
 
     async def reap(
         self,
@@ -158,33 +167,38 @@ class SqliteState(StateAdapter):
         limit: int = 1000,
         now: datetime | None = None,
     ) -> Sequence[Transition]:
-        return await self._database.write(None, partial(claiming.reap, rules=rules, spare=spare, limit=limit), now)
+        try:
+            return await self._database.write(None, partial(claiming.reap, rules=rules, spare=spare, limit=limit), now)
+        except Locked:
+            return []
 
     async def mop_up(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
-        return await self._database.write(None, partial(closing.mop_up, limit=limit), now)
+        if not await self._database.read(None, unblocking.has_pending):
+            return []
+        return await self._database.write(None, partial(unblocking.mop_up, limit=limit), now)
 
     async def next_due(self, types: Sequence[str], *, now: datetime | None = None) -> float | None:
-        return await self._database.read(None, partial(claiming.next_due, types=types), now)
+        return await self._database.read(None, partial(asking.next_due, types=types), now)
 
     # Questions
 
     async def outcomes(self, chain_ids: Sequence[str], *, tx: Transaction | None = None) -> Mapping[str, ChainOutcome]:
-        return await self._database.read(tx, partial(queries.outcomes, chain_ids=chain_ids))
+        return await self._database.read(tx, partial(asking.outcomes, chain_ids=chain_ids))
 
     async def blocker_outputs(self, chain_ids: Sequence[str]) -> Mapping[str, Sequence[ChainOutcome]]:
-        return await self._database.read(None, partial(queries.blocker_outputs, chain_ids=chain_ids))
+        return await self._database.read(None, partial(asking.blocker_outputs, chain_ids=chain_ids))
 
     async def jobs(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[JobRecord]:
-        return await self._database.read(tx, partial(queries.jobs, query=query))
+        return await self._database.read(tx, partial(asking.jobs, query=query))
 
     async def chains(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[ChainRecord]:
-        return await self._database.read(tx, partial(queries.chains, query=query))
+        return await self._database.read(tx, partial(asking.chains, query=query))
 
     async def attempts(self, chain_id: str, position: int) -> Sequence[AttemptRecord]:
-        return await self._database.read(None, partial(queries.attempts, chain_id=chain_id, position=position))
+        return await self._database.read(None, partial(asking.attempts, chain_id=chain_id, position=position))
 
     async def truncate_all(self) -> None:
-        await self._database.write(None, intervening.truncate_all, None)
+        await self._database.write(None, closing.truncate_all, None)
 
     @property
     def _database(self) -> Database:

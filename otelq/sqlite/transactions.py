@@ -16,11 +16,11 @@ import aiosqlite
 
 from ..errors import InvalidArgument, Unavailable
 from ..ports.state import Ending, Transaction
-from .faults import DRIVER, JOINED, Locked, is_busy, translated
+from .errors import DRIVER, JOINED, Locked, is_busy, translated
 from .lane import Settings, connect, nap
+from .queries import Queries
 from .rows import clock, micros
 from .session import DriverSession, Verb
-from .statements import Statements
 
 T = TypeVar("T")
 
@@ -44,13 +44,11 @@ class Turn:
 class Joined(Transaction):
     """The application's own transaction. Its driver does not tell how it ends."""
 
-    def __init__(
-        self, connection: aiosqlite.Connection, turn: Turn, settings: Settings, statements: Statements
-    ) -> None:
+    def __init__(self, connection: aiosqlite.Connection, turn: Turn, settings: Settings, queries: Queries) -> None:
         self._connection = connection
         self._turn = turn
         self._settings = settings
-        self._session = DriverSession(statements, connection)
+        self._session = DriverSession(queries, connection)
 
     @property
     def handle(self) -> aiosqlite.Connection:
@@ -127,10 +125,10 @@ class Handle:
 class OwnTransaction(Joined):
     """A transaction that the adapter began and will end; it holds the write lock of the file."""
 
-    def __init__(self, handle: Handle, settings: Settings, statements: Statements) -> None:
+    def __init__(self, handle: Handle, settings: Settings, queries: Queries) -> None:
         turn = Turn()
         turn.is_ours = True
-        super().__init__(handle.connection, turn, settings, statements)
+        super().__init__(handle.connection, turn, settings, queries)
         self._doubtful = handle
         self._ended = False
         self._watchers: list[tuple[Callable[[Ending], None], int]] = []
@@ -171,9 +169,9 @@ class OwnTransaction(Joined):
 class Transactions:
     """Begins and joins transactions. ``lock`` is the writer's: one at a time writes in this process."""
 
-    def __init__(self, settings: Settings, statements: Statements, lock: asyncio.Lock) -> None:
+    def __init__(self, settings: Settings, queries: Queries, lock: asyncio.Lock) -> None:
         self._settings = settings
-        self._statements = statements
+        self._queries = queries
         self._lock = lock
         self._idle: list[Handle] = []
         self._turns: WeakKeyDictionary[aiosqlite.Connection, Turn] = WeakKeyDictionary()
@@ -203,7 +201,7 @@ class Transactions:
             raise InvalidArgument("tx", f"is a {type(tx).__name__}; give an open aiosqlite.Connection")
         if not is_open(tx):
             raise InvalidArgument("tx", "no transaction is open; await connection.execute('BEGIN IMMEDIATE') first")
-        return Joined(tx, self._turns.setdefault(tx, Turn()), self._settings, self._statements)
+        return Joined(tx, self._turns.setdefault(tx, Turn()), self._settings, self._queries)
 
     @asynccontextmanager
     async def begin(self) -> AsyncGenerator[OwnTransaction]:
@@ -211,7 +209,7 @@ class Transactions:
         self.refuse_inside()
         async with self._locked(), self._connection() as handle:
             await self._begin_immediate(handle.connection)
-            tx = self._current = OwnTransaction(handle, self._settings, self._statements)
+            tx = self._current = OwnTransaction(handle, self._settings, self._queries)
             # Not set back at the end, which may come in another task: a transaction that ended is no obstacle.
             _inside.set(tx)
             try:

@@ -16,11 +16,11 @@ from contextvars import Context
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from .faults import DRIVER, Locked, translated, translating
+from .errors import DRIVER, Locked, translated, translating
 from .lane import Lane, Settings, begin_immediate
+from .queries import Queries
 from .rows import clock, micros
 from .session import ThreadSession, Verb, run
-from .statements import Statements
 
 T = TypeVar("T")
 
@@ -41,11 +41,11 @@ class _Waiting(Generic[T]):
 class Writer:
     """Runs verbs in groups. ``lock`` is held while anybody in this process writes to the file."""
 
-    def __init__(self, lane: Lane, settings: Settings, statements: Statements) -> None:
+    def __init__(self, lane: Lane, settings: Settings, queries: Queries) -> None:
         self.lock = asyncio.Lock()
         self._lane = lane
         self._settings = settings
-        self._statements = statements
+        self._queries = queries
         self._waiting: deque[_Waiting[Any]] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -124,7 +124,7 @@ class Writer:
     def _transact(self, connection: sqlite3.Connection, group: Sequence[_Waiting[Any]], waited: bool) -> list[object]:
         waited = begin_immediate(connection, self._settings) or waited
         try:
-            session = ThreadSession(self._statements, connection, waited=waited)
+            session = ThreadSession(self._queries, connection, waited=waited)
             results = [self._attempt(session, connection, waiting) for waiting in group]
             with translating(f"cannot commit to {self._settings.path}"):
                 connection.execute("COMMIT")

@@ -1,0 +1,33 @@
+"""The end of a job: its hot row becomes an outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from ..model import Status, Verb
+from .session import Session, batch
+
+
+class Close(Struct, frozen=True, array_like=True, gc=False):
+    """How an open job ends. ``by_holder``: under its lease, by the worker that holds it."""
+
+    chain_id: str
+    status: Status
+    verb: Verb
+    output: str | None = None
+    error_type: str | None = None
+    error_text: str | None = None
+    trace: str | None = None
+    by_holder: bool = False
+    worker: str | None = None
+
+
+async def close(db: Session, at: int, closed: Sequence[Close], *, with_dedup: bool) -> None:
+    """End chains: the hot row becomes an outcome, and the dedup key is free."""
+    chains = batch([ended.chain_id for ended in closed])
+    await db.write("close_outcome", closed=batch(closed), now=at)
+    await db.write("close_open", chains=chains)
+    if with_dedup:
+        await db.write("close_dedup", chains=chains)
