@@ -16,10 +16,12 @@ from ...model import (
     Status,
     Successor,
 )
-from ..kit import FAILURE, Kit, Theme, equal
+from ..kit import FAILURE, Kit, Theme, equal, true
 
 queries = Theme("queries")
 FAR = 30 * 86400.0
+MANY = 100
+"""More than any case of this theme stores."""
 NEXT = Successor(type="next", input='"two"')
 Key = tuple[str, int]
 
@@ -52,6 +54,7 @@ async def _jobs(kit: Kit, *, page: int = 100, **query: object) -> list[Key]:
         after = answer.next
         if after is None:
             return [(record.chain_id, record.position) for record in found]
+        true(len(found) < MANY, "the pages do not come to an end")
         equal(len(answer.items), page, "the items on a page that is not the last")
 
 
@@ -65,6 +68,7 @@ async def _chains(kit: Kit, *, page: int = 100, **query: object) -> list[str]:
         after = answer.next
         if after is None:
             return [record.chain_id for record in found]
+        true(len(found) < MANY, "the pages do not come to an end")
         equal(len(answer.items), page, "the items on a page that is not the last")
 
 

@@ -213,14 +213,16 @@ async def repeats_beside_a_new_holder(kit: Kit) -> None:
 
 @settle.case
 async def writes_one_outcome_under_a_token(kit: Kit) -> None:
-    """A second, other outcome under the same token changes nothing."""
-    chain = await kit.start()
-    job = await kit.lease()
-    await kit.done(job, Completes('"first"'))
-    await kit.settle(job, Completes('"second"'))
-    await kit.settle(job, Fails(FAILURE))
-    outcome = await kit.outcome(chain)
-    equal((outcome.status, outcome.output), (Status.COMPLETED, '"first"'), "status and output")
+    """A second outcome under the same token, of whatever kind, changes nothing."""
+    for first in (Completes('"first"'), *OUTCOMES.values()):
+        chain = await kit.start()
+        job = await kit.lease()
+        await kit.done(job, first)
+        written = await kit.records(chain)
+        for second in OUTCOMES.values():
+            await kit.settle(job, second)
+            equal(await kit.records(chain), written, f"the chain after {first}, then {second}")
+        await kit.delete(chain)
 
 
 @settle.case
