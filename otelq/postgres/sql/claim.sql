@@ -1,9 +1,10 @@
 -- Leases jobs that are due: one probe of the index for each type and priority in use, best priority first.
 --
--- Rows are pulled through the nested laterals one by one and locked as they come, so that the outer limit of a type
--- stops the locking too: no row is locked that is not claimed. Priorities are found by jumping from one to the next,
--- so that rows scheduled for later are never walked. A claim that is lost in a crash only means another run under
--- another token, so it need not wait for the disk.
+-- Rows are pulled through the nested laterals one by one and locked as they come, so that the limit of a type stops
+-- the locking too: no row is locked that is not claimed. Priorities are found by jumping from one to the next, so
+-- that rows scheduled for later are never walked. A suspect is taken when fewer jobs stand before it than its type
+-- may claim. A claim that is lost in a crash only means another run under another token, so it need not wait for
+-- the disk.
 WITH quick AS MATERIALIZED (
     SELECT set_config('synchronous_commit', 'off', true)
 ),
@@ -14,25 +15,11 @@ wanted AS MATERIALIZED (
         {now} + w.timeout * interval '1 second' AS deadline
     FROM quick, unnest($2::text[], $3::integer[], $4::float8[], $5::float8[]) AS w (type, most, lease, timeout)
 ),
-suspect AS MATERIALIZED (
-    SELECT s.chain_id, s.type
+lane AS MATERIALIZED (
+    SELECT w.type, l.priority
     FROM wanted AS w
     CROSS JOIN LATERAL (
-        SELECT o.chain_id, o.type
-        FROM {schema}.open_job AS o
-        WHERE o.type = w.type AND o.run_at <= {now} AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes > 0
-        ORDER BY o.priority, o.run_at, o.chain_id
-        LIMIT 1
-        FOR UPDATE SKIP LOCKED
-    ) AS s
-    WHERE $8::boolean
-    LIMIT 1
-),
-picked AS MATERIALIZED (
-    SELECT p.chain_id
-    FROM wanted AS w
-    CROSS JOIN LATERAL (
-        WITH RECURSIVE lane (priority) AS (
+        WITH RECURSIVE step (priority) AS (
             SELECT (
                 SELECT o.priority
                 FROM {schema}.open_job AS o
@@ -44,14 +31,53 @@ picked AS MATERIALIZED (
             SELECT (
                 SELECT o.priority
                 FROM {schema}.open_job AS o
-                WHERE o.type = w.type AND o.priority > lane.priority
+                WHERE o.type = w.type AND o.priority > step.priority
                     AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
                 ORDER BY o.priority
                 LIMIT 1
             )
-            FROM lane
-            WHERE lane.priority IS NOT NULL
+            FROM step
+            WHERE step.priority IS NOT NULL
         )
+        SELECT priority FROM step WHERE priority IS NOT NULL
+    ) AS l
+),
+suspect AS MATERIALIZED (
+    SELECT held.chain_id, w.type
+    FROM wanted AS w
+    CROSS JOIN LATERAL (
+        SELECT o.chain_id, o.priority, o.run_at
+        FROM {schema}.open_job AS o
+        WHERE o.type = w.type AND o.run_at <= {now} AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes > 0
+        ORDER BY o.priority, o.run_at, o.chain_id
+        LIMIT 5
+    ) AS s
+    CROSS JOIN LATERAL (
+        SELECT o.chain_id
+        FROM {schema}.open_job AS o
+        WHERE o.chain_id = s.chain_id AND o.token IS NULL AND o.run_at <= {now}
+        FOR UPDATE SKIP LOCKED
+    ) AS held
+    WHERE $8::boolean AND w.most > (
+        SELECT count(*)
+        FROM lane
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM {schema}.open_job AS o
+            WHERE o.type = w.type AND o.priority = lane.priority AND o.run_at <= {now}
+                AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
+                AND (lane.priority < s.priority OR (o.run_at, o.chain_id) < (s.run_at, s.chain_id))
+            ORDER BY o.run_at, o.chain_id
+            LIMIT w.most
+        ) AS before
+        WHERE lane.type = w.type AND lane.priority <= s.priority
+    )
+    LIMIT 1
+),
+picked AS MATERIALIZED (
+    SELECT p.chain_id
+    FROM wanted AS w
+    CROSS JOIN LATERAL (
         SELECT due.chain_id
         FROM lane
         CROSS JOIN LATERAL (
@@ -63,6 +89,7 @@ picked AS MATERIALIZED (
             LIMIT w.most
             FOR UPDATE SKIP LOCKED
         ) AS due
+        WHERE lane.type = w.type
         LIMIT w.most - (SELECT count(*) FROM suspect WHERE suspect.type = w.type)
     ) AS p
     UNION ALL

@@ -1,0 +1,52 @@
+"""An open adapter on a fresh database, connections beside it, and waiting for locks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import asyncpg
+import pytest
+
+from otelq.postgres import adapter
+from otelq.postgres.state import PostgresState
+
+Connect = Callable[[], Awaitable[Any]]
+
+
+@pytest.fixture
+async def state(postgres_url: str) -> AsyncIterator[PostgresState]:
+    """The adapter, open on an empty database."""
+    made = adapter(postgres_url)
+    assert isinstance(made, PostgresState)
+    await made.open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def connect(postgres_url: str) -> AsyncIterator[Connect]:
+    """Opens connections of a user's own, closed with the test."""
+    async with AsyncExitStack() as stack:
+
+        async def open_one() -> Any:
+            connection = await asyncpg.connect(postgres_url)
+            stack.push_async_callback(connection.close)
+            return connection
+
+        yield open_one
+
+
+@pytest.fixture
+def wait_for_lock(connect: Connect) -> Callable[[int], Awaitable[None]]:
+    """Wait until so many sessions wait for a lock."""
+
+    async def wait(sessions: int = 1) -> None:
+        connection = await connect()
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        while await connection.fetchval(waiting) < sessions:
+            await asyncio.sleep(0)
+
+    return wait

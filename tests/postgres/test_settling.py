@@ -1,0 +1,154 @@
+"""Batches of outcomes beside locks, lost replies and poison."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from otelq.errors import Refused
+from otelq.model import (
+    Completes,
+    Continues,
+    Fails,
+    Failure,
+    Keep,
+    NewJob,
+    Outcome,
+    Releases,
+    Renewal,
+    Retries,
+    Settlement,
+    Snoozes,
+    Status,
+    Successor,
+    Verdict,
+)
+from otelq.postgres.state import PostgresState
+
+from .conftest import Connect
+from .making import job, lease, settle, start, status
+
+OUTCOMES: list[Outcome] = [
+    Completes('{"a": 1}'),
+    Fails(Failure("E", "no")),
+    Retries(5.0, Failure("E", "no")),
+    Retries(0.0, Failure("E", "no")),
+    Snoozes(5.0),
+    Releases(),
+    Continues(Successor(type="b", input="2")),
+    Continues(Successor(type="b", input="2", delay=5.0)),
+    Continues(Successor(type="b", input="2"), Keep(token=7, lease=30.0)),
+]
+
+
+async def test_a_users_lock_on_one_row_stops_no_other_renewal(state: PostgresState, connect: Connect) -> None:
+    await state.create([job() for _ in range(100)])
+    claimed = await lease(state, limit=100)
+    user = await connect()
+
+    async with user.transaction():
+        locked = claimed[50].lease.chain_id
+        await user.execute("SELECT FROM otelq.open_job WHERE chain_id = $1 FOR UPDATE", locked)
+        verdicts = await state.renew([Renewal(each.lease, 30.0) for each in claimed])
+
+    assert verdicts.count(Verdict.DONE) == 99
+    assert verdicts[50] is Verdict.BUSY
+
+
+async def test_a_users_lock_on_one_row_stops_no_other_settlement(state: PostgresState, connect: Connect) -> None:
+    await state.create([job() for _ in range(100)])
+    claimed = await lease(state, limit=100)
+    user = await connect()
+
+    async with user.transaction():
+        locked = claimed[50].lease.chain_id
+        await user.execute("SELECT FROM otelq.open_job WHERE chain_id = $1 FOR UPDATE", locked)
+        settled = await settle(state, claimed)
+
+    assert settled.verdicts.count(Verdict.DONE) == 99
+    assert settled.verdicts[50] is Verdict.BUSY
+    assert (await settle(state, [claimed[50]])).verdicts == (Verdict.DONE,)
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: type(outcome).__name__)
+async def test_an_outcome_sent_again_after_a_lost_reply_gives_the_same_reply(
+    state: PostgresState, outcome: Outcome
+) -> None:
+    await start(state)
+    claimed = await lease(state)
+
+    first = await settle(state, claimed, outcome)
+    second = await settle(state, claimed, outcome)
+
+    assert first.verdicts == (Verdict.DONE,)
+    assert second == first
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES[:2], ids=["completes", "fails"])
+async def test_a_lost_reply_is_told_again_with_what_happened_to_those_who_waited(
+    state: PostgresState, outcome: Outcome
+) -> None:
+    blocker = await start(state)
+    dependent = await start(state, "b", blockers=(blocker,))
+    await start(state, "c", blockers=(dependent,))
+    claimed = await lease(state)
+
+    first = await settle(state, claimed, outcome)
+
+    assert len(first.transitions) > 1
+    assert await settle(state, claimed, outcome) == first
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+async def test_a_start_sent_again_after_a_lost_reply_is_the_same_start(state: PostgresState, blocked: bool) -> None:
+    new: NewJob = job(delay=10.0, blockers=(await start(state),) if blocked else ())
+
+    first = await state.create([new])
+    second = await state.create([new], again=True)
+
+    assert second == first
+    assert not first[0][0].exists
+
+
+async def test_one_poison_value_refuses_the_batch_and_writes_nothing(state: PostgresState) -> None:
+    await state.create([job() for _ in range(3)])
+    claimed = await lease(state, limit=3)
+    outcomes: list[Outcome] = [Completes("1"), Completes("1e400000"), Retries(1.0, Failure("E", "no"))]
+
+    with pytest.raises(Refused):
+        await state.settle([Settlement(each, what, "w") for each, what in zip(claimed, outcomes, strict=True)])
+
+    assert [await status(state, each.lease.chain_id) for each in claimed] == [Status.RUNNING] * 3
+
+
+async def test_settlements_in_any_order_never_wait_for_each_other(state: PostgresState) -> None:
+    await state.create([job() for _ in range(200)])
+    claimed = await lease(state, limit=200)
+    chance = random.Random(7)
+    batches = [chance.sample(claimed, 200) for _ in range(4)]
+
+    settled = await asyncio.gather(*(settle(state, batch) for batch in batches))
+
+    assert {verdict for each in settled for verdict in each.verdicts} <= {Verdict.DONE, Verdict.BUSY}
+    assert set((await settle(state, claimed)).verdicts) == {Verdict.DONE}
+
+
+async def test_in_the_users_transaction_a_settlement_waits_for_the_lock(
+    state: PostgresState, connect: Connect, wait_for_lock: object
+) -> None:
+    await start(state)
+    claimed = await lease(state)
+    user, own = await connect(), await connect()
+    lock = user.transaction()
+    await lock.start()
+    await user.execute("SELECT FROM otelq.open_job FOR UPDATE")
+
+    async with own.transaction():
+        settling = asyncio.create_task(settle(state, claimed, tx=state.join(own)))
+        await wait_for_lock()  # type: ignore[operator]  # a fixture
+        await lock.rollback()
+        settled = await settling
+
+    assert settled.verdicts == (Verdict.DONE,)
