@@ -17,7 +17,7 @@ from .redacting import redacted
 @click.option("--url", envvar="OTELQ_URL", show_envvar=True, required=True, help="The database; with --sql, its kind.")
 @click.option("--schema", default="otelq", show_default=True, help="The schema that holds otelq's tables.")
 @click.option("--sql", "only_print", is_flag=True, help="Print the SQL for a new database, and connect to nothing.")
-@click.option("--check", "only_check", is_flag=True, help="Change nothing; exit 1 if a migration is due.")
+@click.option("--check", "only_check", is_flag=True, help="Migrate nothing; exit 1 if a migration is due.")
 def migrate(url: str, schema: str, *, only_print: bool, only_check: bool) -> None:
     """Bring otelq's tables in a database up to date."""
     if only_print and only_check:

@@ -7,7 +7,7 @@ import re
 
 # Greedy up to the last @, so that a password which holds one is hidden whole.
 _IN_AUTHORITY = re.compile(r"(?<=://)([^\s:/@]*):\S*@")
-_IN_QUERY = re.compile(r"(?i)\b(password|passfile|sslpassword)=[^\s&'\"]*")
+_IN_QUERY = re.compile(r"(?i)\b(password|passfile|sslpassword)=('[^']*'|[^\s&]*)")
 
 
 def redacted(text: str) -> str:

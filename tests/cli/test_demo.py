@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import pytest
+
+from .shell import otelq
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture(scope="module")
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the demo makes its folder."""
+    return tmp_path_factory.mktemp("temporary")
+
+
+@pytest.fixture(scope="module")
+def shown(temporary: Path) -> str:
+    """What `otelq demo` prints."""
+    demo = otelq("demo", folder=temporary, TMPDIR=str(temporary))
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert demo.stderr == ""
+    return demo.stdout
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "A-1043: 4200 is over the limit of 500, so it is refused",
+        "A-1042: the bank does not answer; again in 0.4 s",
+        "A-1042: 64 paid, at attempt 2",
+        "A-1042: paid and complete, so the parcel leaves",
+        "A-1042: 1.0 s later, the customer is asked how it was",
+    ],
+)
+def test_the_demo_tells_each_turn_of_the_story_once(shown: str, line: str) -> None:
+    assert shown.count(line) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "chain parcel.send",
+        "├─ waited for",
+        "order.charge     completed   attempt 1 failed (ConnectionError), attempt 2 completed",
+        "└─ review.ask",
+        "└─ order.refuse",
+    ],
+)
+def test_the_demo_draws_what_the_database_holds(shown: str, line: str) -> None:
+    assert line in shown
+
+
+@pytest.mark.parametrize(
+    "span", ["checkout A-1042", "├─ enqueue order.check", "process order.charge", "POST /charges", "└─ print label"]
+)
+def test_the_demo_draws_what_opentelemetry_saw(shown: str, span: str) -> None:
+    assert span.lstrip("└├─ ") in shown.partition("What OpenTelemetry saw")[2]
+
+
+def test_the_demo_shows_that_a_fan_in_begins_a_trace_that_links_back(shown: str) -> None:
+    assert "↖ enqueue parcel.send (fan_in)" in shown
+
+
+def test_the_demo_says_that_all_is_as_it_should_be(shown: str) -> None:
+    assert "✓ all 7 outcomes are as they should be" in shown
+
+
+def test_the_demo_writes_no_colours_to_a_file(shown: str) -> None:
+    assert "\x1b" not in shown
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_demo_cleans_its_folder(temporary: Path) -> None:
+    assert not list(temporary.iterdir())
+
+
+def test_the_demo_keeps_its_folder_when_asked(tmp_path: Path) -> None:
+    demo = otelq("demo", "--keep", folder=tmp_path, TMPDIR=str(tmp_path))
+    (database,) = tmp_path.glob("otelq-demo-*/orders.db")
+    assert f"kept: sqlite:///{database}, schema otelq_demo" in demo.stdout
+
+
+def test_the_demo_runs_on_postgres_and_removes_its_chains(postgres_url: str, tmp_path: Path) -> None:
+    assert otelq("demo", "--url", postgres_url, folder=tmp_path).returncode == 0

@@ -1,0 +1,104 @@
+"""What can go wrong at the shell is told in one line that names the cause and, where there is one, the way out."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from otelq.cli.main import run
+
+MODULES = {
+    "cli_shop.py": "import otelq\njobs = otelq.Jobs()\napp = object()\n",
+    "cli_empty.py": "",
+    "cli_lacking.py": "import cli_not_there\n",
+    "cli_raising.py": "\n1 / 0\n",
+    "cli_unreadable.py": "x = (\n",
+}
+USAGE = [
+    ("worker", "Missing argument 'MODULE:JOBS...'"),
+    ("worker cli_shop:jobs", "Missing option '--url' (env var: 'OTELQ_URL')"),
+    ("worker cli_shop --url {sqlite}", "'cli_shop' names no collection of jobs; give module:attribute"),
+    ("worker cli_nowhere:jobs --url {sqlite}", "there is no module 'cli_nowhere' in {folder}"),
+    ("worker cli_nowhere.sub:jobs --url {sqlite}", "there is no module 'cli_nowhere' in {folder}"),
+    ("worker cli_shop:jobz --url {sqlite}", "module 'cli_shop' has no 'jobz'; collections in it: jobs"),
+    ("worker cli_empty:jobs --url {sqlite}", "module 'cli_empty' has no 'jobs'; there is no collection in it"),
+    ("worker cli_shop:app --url {sqlite}", "'cli_shop:app' is of type object, not a collection otelq.Jobs()"),
+    ("worker cli_lacking:jobs --url {sqlite}", "No module named 'cli_not_there' ({folder}/cli_lacking.py, line 1)"),
+    ("worker cli_raising:jobs --url {sqlite}", "ZeroDivisionError: division by zero ({folder}/cli_raising.py, line 2)"),
+    ("worker cli_unreadable:jobs --url {sqlite}", "SyntaxError: '(' was never closed"),
+    ("worker cli_shop:jobs --url {sqlite}", "jobs: is empty; give collections with handlers"),
+    ("worker cli_shop:jobs --url {sqlite} --concurrency 0", "concurrency: is 0; give 1 or more"),
+    ("worker cli_shop:jobs --url {sqlite} --concurrency few", "'few' is not a valid integer"),
+    ("worker cli_shop:jobs --url {sqlite} --log-level loud", "'loud' is not one of 'debug', 'info'"),
+    ("worker cli_shop:jobs --url memory://", "memory:// is seen by one process only"),
+    ("worker cli_shop:jobs --url mysql://ada:s3cret@db/app", "no adapter for mysql: is installed"),
+    ("migrate", "Missing option '--url' (env var: 'OTELQ_URL')"),
+    ("migrate --url {sqlite} --sql --check", "--sql and --check exclude each other; give one"),
+    ("migrate --url {sqlite} --schema a;b", "schema: is 'a;b'"),
+    ("migrate --url {sqlite} --schema a;b --sql", "schema: is 'a;b'"),
+    ("migrate --url memory:// --sql", "memory: has no tables, so there is no SQL to print"),
+    ("migrate --url mysql://ada:s3cret@db/app --sql", "there is no adapter for URLs that begin with 'mysql'"),
+    ("migrate --url sqlite://ada:s3cret@db/app", "a SQLite file has three slashes"),
+    ("demo --url nonsense", "target: is no URL"),
+    ("dance", "No such command 'dance'"),
+]
+FAILURES = [
+    ("migrate --url {nowhere}", "127.0.0.1"),
+    ("migrate --url {nowhere} --check", "127.0.0.1"),
+    ("demo --url {nowhere}", "127.0.0.1"),
+    ("migrate --url sqlite:///no/such/folder/app.db", "the directory {folder}/no/such/folder does not exist"),
+    ("migrate --url {sqlite} --check", "run `otelq migrate`"),
+]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with modules to load, which leaves no trace in this process's import path."""
+    for name, text in MODULES.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delenv("OTELQ_URL", raising=False)
+    return tmp_path
+
+
+def said(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """The exit code of a command, and the one line that it wrote about its trouble."""
+    places = {"folder": folder, "sqlite": "sqlite:///app.db", "nowhere": "postgresql://ada:s3cret@127.0.0.1:9/app"}
+    code = run([word.format(**places) for word in command.split()])
+    (line,) = capsys.readouterr().err.splitlines()
+    return code, line
+
+
+@pytest.mark.parametrize("command, problem", USAGE)
+def test_what_cannot_be_understood_is_refused_in_one_line_with_code_2(
+    command: str, problem: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, line = said(command, folder, capsys)
+    assert code == 2
+    assert line.startswith("otelq: ")
+    assert problem.format(folder=folder) in line
+    assert "s3cret" not in line
+    assert not list(folder.glob("app.db*"))
+
+
+@pytest.mark.parametrize("command, problem", FAILURES)
+def test_what_fails_is_told_in_one_line_with_code_1(
+    command: str, problem: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, line = said(command, folder, capsys)
+    assert code == 1
+    assert line.startswith("otelq: ")
+    assert problem.format(folder=folder) in line
+    assert "s3cret" not in line
+
+
+def test_no_command_at_all_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == 0
+    assert "Commands:" in capsys.readouterr().out
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith(f"otelq 0.1.0{os.linesep}")

@@ -1,0 +1,86 @@
+"""The README's programs are run as it shows them, and print what it says."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from otelq.testing.otlp import OtlpReceiver
+
+from .shell import ROOT, read_until, run, started
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+PROGRAMS = {text.splitlines()[0].removeprefix("# "): text for kind, text in BLOCKS if kind == "python"}
+INSTALLS = {"pip install otelq", "make demo", "make test", "make check"}
+"""Commands that are run by whoever runs these tests, or by `.ci/run`."""
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Every command of the README, with what it says that the command prints."""
+    for block in (text for kind, text in BLOCKS if kind == "console"):
+        for shown in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = shown.partition("\n")
+            yield command, output
+
+
+SHOWN = {command: output for command, output in commands() if command not in INSTALLS}
+WORKER = next(command for command in SHOWN if command.startswith("otelq worker"))
+ON_POSTGRES = {command for command in SHOWN if command.startswith("OTELQ_URL=postgresql://")}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder, with the programs of the README."""
+    for name, text in PROGRAMS.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_every_python_block_names_its_file() -> None:
+    assert all(re.fullmatch(r"\w+\.py", name) for name in PROGRAMS)
+
+
+def test_every_program_is_run_by_a_command_or_imported_by_a_test() -> None:
+    run_by_name = {name for name in PROGRAMS if any(f"python {name}" in command for command in SHOWN)}
+    assert PROGRAMS.keys() - run_by_name == {"tracing.py"}
+
+
+@pytest.mark.parametrize("command", [command for command in SHOWN if command not in {WORKER, *ON_POSTGRES}])
+def test_a_command_prints_what_the_readme_says(command: str, folder: Path) -> None:
+    if "--check" in command:
+        run(*command.replace("--check", "").split(), folder=folder)
+    finished = run(*command.split(), folder=folder)
+    assert (finished.returncode, finished.stdout) == (0, SHOWN[command])
+
+
+@pytest.mark.parametrize("command", ON_POSTGRES)
+def test_a_command_prints_what_the_readme_says_on_postgres(command: str, postgres_url: str, folder: Path) -> None:
+    finished = run(*command.split()[1:], folder=folder, OTELQ_URL=postgres_url)
+    assert (finished.returncode, finished.stdout) == (0, SHOWN[command])
+
+
+def test_the_worker_command_serves_the_jobs_of_the_quickstart(folder: Path) -> None:
+    with started(WORKER.split(), folder=folder) as worker:
+        read_until(worker, "serves signup.create-profile, signup.send-welcome")
+        worker.terminate()
+        read_until(worker, "the worker has stopped")
+        assert worker.wait() == 0
+
+
+def test_the_tracing_module_sends_the_spans_of_the_quickstart(folder: Path) -> None:
+    traced = "import asyncio, tracing, signup; asyncio.run(signup.main())"
+    with OtlpReceiver() as receiver:
+        finished = run("python", "-c", traced, folder=folder, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.http_endpoint)
+        names = [span.name for span in receiver.spans()]
+    assert finished.returncode == 0, finished.stderr
+    assert {"enqueue signup.create-profile", "process signup.create-profile", "process signup.send-welcome"} <= {*names}
+
+
+def test_the_trace_in_the_readme_is_one_that_the_demo_draws(folder: Path) -> None:
+    (drawing,) = [text for kind, text in BLOCKS if kind == "text"]
+    demo = run("otelq", "demo", folder=folder)
+    shown = [re.split(r" {2,}", line.strip())[0] for line in drawing.splitlines()]
+    drawn = [re.split(r" {2,}", line.strip())[0] for line in demo.stdout.splitlines()]
+    assert set(shown[1:]) <= set(drawn)

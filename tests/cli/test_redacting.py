@@ -1,0 +1,34 @@
+import logging
+import sys
+
+import pytest
+
+from otelq.cli.redacting import RedactingFormatter, redacted
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("postgresql://ada:s3cret@db/app", "postgresql://ada:***@db/app"),
+        ("postgresql://ada:s3:c/r@t@db/app", "postgresql://ada:***@db/app"),
+        ("postgresql://:s3cret@db", "postgresql://:***@db"),
+        ("postgresql://db/app?user=ada&password=s3cret&ssl=on", "postgresql://db/app?user=ada&password=***&ssl=on"),
+        ("cannot reach postgresql://ada:s3cret@db/app: refused", "cannot reach postgresql://ada:***@db/app: refused"),
+        ("host=db password='s3cret' dbname=app", "host=db password=*** dbname=app"),
+        ("postgresql://ada@db:5432/app", "postgresql://ada@db:5432/app"),
+        ("sqlite:////srv/app.db", "sqlite:////srv/app.db"),
+        ("mail ada@example.com at 10:30", "mail ada@example.com at 10:30"),
+    ],
+)
+def test_a_password_is_replaced_and_all_else_is_left(text: str, expected: str) -> None:
+    assert redacted(text) == expected
+
+
+def test_a_logged_traceback_shows_no_password() -> None:
+    try:
+        raise ConnectionError("postgresql://ada:s3cret@db/app")
+    except ConnectionError:
+        record = logging.LogRecord("otelq", logging.ERROR, __file__, 1, "lost", None, sys.exc_info())
+    line = RedactingFormatter("%(message)s").format(record)
+    assert "ada:***@db" in line
+    assert "ConnectionError: postgresql://ada:***@db/app" in line
