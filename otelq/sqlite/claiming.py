@@ -22,7 +22,9 @@ async def claim(
 ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
     """Lease what is due, arm by arm, and at most one suspect in its turn."""
     wishes = batch([(arm.type, arm.limit) for arm in wanted])
-    picks = await db.read("claim_ready", PICKS, wanted=wishes, now=at, most=max(arm.limit for arm in wanted))
+    picks = await db.read(
+        "claim_ready", PICKS, wanted=wishes, now=at, most=max((arm.limit for arm in wanted), default=0)
+    )
     if suspect:
         picks = _with_suspect(picks, await db.read("claim_suspect", PICKS, wanted=wishes, now=at), wanted)
     if not picks:

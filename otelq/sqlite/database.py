@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ..ports.state import Transaction
 from .errors import translating
-from .lane import Lane, Settings
+from .lane import Lane, Settings, patiently
 from .migrate import check, migrate
 from .queries import Queries
 from .rows import clock, micros
@@ -70,13 +70,20 @@ class Database:
 
     def _answer(self, question: Verb[T], now: datetime | None, connection: sqlite3.Connection) -> T:
         with translating(f"cannot read {self._settings.path}"):
-            # One snapshot for all statements of the question.
-            connection.execute("BEGIN")
-            try:
-                session = ThreadSession(self._queries, connection)
-                return run(question(session, clock() if now is None else micros(now)))
-            finally:
-                connection.execute("COMMIT")
+            # A reader is locked out only while the log of a process that died is recovered.
+            answer, _ = patiently(
+                lambda: self._answer_once(question, now, connection), patience=self._settings.busy_timeout
+            )
+            return answer
+
+    def _answer_once(self, question: Verb[T], now: datetime | None, connection: sqlite3.Connection) -> T:
+        """All statements of the question see one snapshot."""
+        connection.execute("BEGIN")
+        try:
+            session = ThreadSession(self._queries, connection)
+            return run(question(session, clock() if now is None else micros(now)))
+        finally:
+            connection.execute("COMMIT")
 
 
 def _data_version(connection: sqlite3.Connection) -> int:

@@ -72,7 +72,7 @@ def connect(settings: Settings) -> sqlite3.Connection:
     with translating(f"cannot open {settings.path}"):
         connection = sqlite3.connect(settings.path, timeout=0, isolation_level=None)
         try:
-            _configure(connection, settings)
+            patiently(lambda: _configure(connection, settings), patience=settings.busy_timeout)
         except BaseException:
             connection.close()
             raise
@@ -82,9 +82,7 @@ def connect(settings: Settings) -> sqlite3.Connection:
 def _configure(connection: sqlite3.Connection, settings: Settings) -> None:
     connection.execute(f"PRAGMA synchronous = {settings.synchronous}")
     connection.execute("PRAGMA temp_store = memory")
-    (mode,) = patiently(
-        lambda: connection.execute("PRAGMA journal_mode = wal").fetchone(), patience=settings.busy_timeout
-    )[0]
+    (mode,) = connection.execute("PRAGMA journal_mode = wal").fetchone()
     if mode != "wal":
         raise OtelqError(f"{settings.path}: SQLite offers journal mode {mode!r} here, and otelq needs 'wal'")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..errors import OtelqError
 from .errors import translating
-from .lane import Settings, begin_immediate
+from .lane import Settings, begin_immediate, patiently
 from .queries import Queries, named, templates
 from .rows import clock
 
@@ -24,7 +24,7 @@ def migrate(connection: sqlite3.Connection, settings: Settings, queries: Queries
     """Apply what is missing; two processes that start together apply it once."""
     schema = queries.schema
     with translating(f"cannot migrate {settings.path}"):
-        if _version(connection, schema) >= _newest():
+        if _found(connection, settings, schema) >= _newest():
             return
         begin_immediate(connection, settings)
         try:
@@ -43,7 +43,7 @@ def check(connection: sqlite3.Connection, settings: Settings, queries: Queries) 
         OtelqError: it is missing, too old or too new.
     """
     with translating(f"cannot read {settings.path}"):
-        version = _version(connection, queries.schema)
+        version = _found(connection, settings, queries.schema)
     if version < _newest():
         found = f"is at version {version}" if version else "is missing"
         raise OtelqError(f"{settings.path}: the schema {found}, {_newest()} is needed; run `otelq migrate`")
@@ -76,6 +76,11 @@ def _apply(connection: sqlite3.Connection, schema: str) -> None:
             f'INSERT INTO "{schema}_migration" (version, name, applied_at) VALUES (?, ?, ?)',
             (version, name, clock()),
         )
+
+
+def _found(connection: sqlite3.Connection, settings: Settings, schema: str) -> int:
+    """The version of the schema, when nobody locks readers out."""
+    return patiently(lambda: _version(connection, schema), patience=settings.busy_timeout)[0]
 
 
 def _version(connection: sqlite3.Connection, schema: str) -> int:

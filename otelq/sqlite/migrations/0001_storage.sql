@@ -122,7 +122,7 @@ SELECT job.chain_id,
            CASE
                WHEN open.blocked_by_count > 0 THEN 'blocked'
                WHEN open.token IS NOT NULL THEN 'running'
-               WHEN open.run_at > unixepoch('now') * 1000000 THEN 'scheduled'
+               WHEN open.run_at / 1000000 > unixepoch('now') THEN 'scheduled'
                ELSE 'ready'
            END
        ) AS status,
