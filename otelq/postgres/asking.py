@@ -26,8 +26,8 @@ _UNHAPPY: Final = frozenset({Status.FAILED, Status.CANCELLED})
 _LAST_CHAIN: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _LAST_POSITION: Final = 2**31 - 1
 
-_OWN_TYPE: Final = {"open": "o.type", "closed": "c.type", "unhappy": "c.type"}
-_CHAIN_TYPE: Final = {
+OWN_TYPE: Final = {"open": "o.type", "closed": "c.type", "unhappy": "c.type"}
+CHAIN_TYPE: Final = {
     "open": "coalesce(j.chain_type, j.type)",
     "closed": "coalesce(j.chain_type, j.type)",
     "unhappy": "(SELECT j.type FROM {schema}.job AS j WHERE j.chain_id = c.chain_id AND j.position = 0)",
@@ -63,7 +63,7 @@ async def blocker_outputs(session: Session, chain_ids: Sequence[str]) -> Mapping
 async def jobs(session: Session, query: JobQuery) -> Page[JobRecord]:
     """Jobs, newest chain first, within a chain first to last."""
     after = _after(query.after) if query.after else (_LAST_CHAIN, _LAST_POSITION)
-    found = await _list(session, query, query.statuses or frozenset(Status), after, _OWN_TYPE)
+    found = await _list(session, query, query.statuses or frozenset(Status), after, OWN_TYPE)
     page = [rows.record(row) for row in found[: query.limit]]
     more = len(found) > query.limit
     return Page(page, f"{page[-1].chain_id}.{page[-1].position}" if more and page else None)
@@ -73,7 +73,7 @@ async def chains(session: Session, query: JobQuery) -> Page[ChainRecord]:
     """Chains by the type of their first job and the status of their tail, newest first."""
     after = query.after or _LAST_CHAIN, _LAST_POSITION
     statuses = (query.statuses or frozenset(Status)) - {Status.CONTINUED}
-    found = await _list(session, query, statuses, after, _CHAIN_TYPE)
+    found = await _list(session, query, statuses, after, CHAIN_TYPE)
     tails = found[: query.limit]
     gone_on = [row["chain_id"] for row in tails if row["position"] > 0]
     heads = {row["chain_id"]: row for row in await session.rows("read_heads", gone_on)} if gone_on else {}

@@ -26,7 +26,7 @@ PATIENCE: Final = "5s"
 KEY_TRIES: Final = 10
 """How often a start looks again for the holder of a key that another just gave back."""
 
-_PASS_OVER: Final = "ON CONFLICT DO NOTHING"
+PASS_OVER: Final = "ON CONFLICT DO NOTHING"
 
 
 class SomeExist(Exception):
@@ -63,7 +63,7 @@ async def create_plain(session: Session, jobs: Sequence[NewJob], *, again: bool)
     made: dict[str, list[Transition]] = {}
     for start in range(0, len(firsts), CHUNK):
         chunk = firsts[start : start + CHUNK]
-        row = await session.row("create", *_columns(chunk), if_taken=_PASS_OVER)
+        row = await session.row("create", *_columns(chunk), if_taken=PASS_OVER)
         taken.update(row["taken"] or ())
         made |= {change.chain_id: [change] for change in _started(chunk, row)}
     if taken and again:

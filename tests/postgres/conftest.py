@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -45,8 +44,10 @@ def wait_for_lock(connect: Connect) -> Callable[[int], Awaitable[None]]:
 
     async def wait(sessions: int = 1) -> None:
         connection = await connect()
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
         while await connection.fetchval(waiting) < sessions:
-            await asyncio.sleep(0)
+            pass
 
     return wait

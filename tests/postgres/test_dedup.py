@@ -20,9 +20,7 @@ async def test_forty_starts_at_once_with_one_key_make_one_chain(state: PostgresS
     assert sum(not each.deduplicated for each in created) == 1
 
 
-async def test_twelve_transactions_at_once_with_one_key_make_one_chain(
-    state: PostgresState, connect: Connect
-) -> None:
+async def test_twelve_transactions_at_once_with_one_key_make_one_chain(state: PostgresState, connect: Connect) -> None:
     connections = [await connect() for _ in range(12)]
 
     async def start_inside(connection: Any) -> str:

@@ -183,3 +183,6 @@ FROM generate_series(1, 256);
 DELETE FROM {schema}.job;
 DELETE FROM {schema}.outcome;
 DELETE FROM {schema}.open_job;
+ANALYZE {schema}.job;
+ANALYZE {schema}.outcome;
+ANALYZE {schema}.open_job;

@@ -1,0 +1,130 @@
+"""Reaching the database, failing to, and reaching it again."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import asyncpg
+import pytest
+
+from otelq.errors import InvalidArgument, Unavailable
+from otelq.postgres import adapter
+from otelq.postgres.database import RESERVED
+
+from .. import servers
+from .making import lease, settle, start
+
+SECRET = "s3cr3t"
+
+
+def closed_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+async def test_an_unreachable_server_is_named_without_the_password() -> None:
+    state = adapter(f"postgresql://user:{SECRET}@127.0.0.1:{closed_port()}/orders")
+
+    with pytest.raises(Unavailable, match=r"127\.0\.0\.1.*orders") as raised:
+        await state.open()
+
+    assert SECRET not in str(raised.value)
+
+
+async def test_a_server_that_does_not_answer_is_given_up_within_the_connect_timeout() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"postgresql://user:{SECRET}@127.0.0.1:{silent.getsockname()[1]}/orders"
+        state = adapter(url, connect_timeout=0.2)
+
+        with pytest.raises(Unavailable, match="orders") as raised:
+            await state.open()
+
+    assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", [f"postgresql://user:{SECRET}/x@host/orders", f"postgresql://u:p@h:{SECRET}/db"])
+async def test_a_url_that_cannot_be_read_is_refused_without_telling_any_of_it(url: str) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        await adapter(url).open()
+
+    assert SECRET not in str(raised.value)
+
+
+async def test_a_callers_pool_is_used_and_left_open(postgres_url: str) -> None:
+    async with asyncpg.create_pool(postgres_url, min_size=0, max_size=RESERVED + 1) as pool:
+        state = adapter(pool)
+        await state.open()
+        async with state.begin() as tx:
+            await start(state, tx=tx)
+            await start(state)
+        await state.close()
+
+        assert await pool.fetchval("SELECT count(*) FROM otelq.open_job") == 2
+        assert state.sibling() is None
+        assert adapter(pool, keeper=postgres_url).sibling() is not None
+
+
+async def test_a_pool_too_small_for_verbs_and_handlers_is_refused_with_the_number_needed(postgres_url: str) -> None:
+    async with asyncpg.create_pool(postgres_url, min_size=0, max_size=RESERVED) as pool:
+        with pytest.raises(InvalidArgument, match=f"at least {RESERVED + 1}"):
+            await adapter(pool).open()
+
+
+async def test_verbs_do_not_wait_for_handlers_transactions(postgres_url: str) -> None:
+    state = adapter(postgres_url, max_size=1)
+    await state.open()
+    await start(state)
+
+    async with state.begin():
+        async with asyncio.timeout(10):
+            settled = await settle(state, await lease(state))
+
+    assert settled.verdicts == ("done",)
+    await state.close()
+
+
+@pytest.mark.parametrize("schema", ["", "a b", 'a"b', "1a", "pg_jobs", "x" * 60])
+def test_a_schema_that_is_no_plain_word_is_refused(schema: str) -> None:
+    with pytest.raises(InvalidArgument, match="schema"):
+        adapter("postgresql://h/d", schema=schema)
+
+
+@pytest.mark.parametrize("schema", ["Jobs", "select", "_a1"])
+async def test_any_plain_word_is_a_schema(postgres_url: str, schema: str) -> None:
+    state = adapter(postgres_url, schema=schema)
+    await state.open()
+    await start(state)
+
+    assert len(await lease(state)) == 1
+    await state.close()
+
+
+async def test_work_goes_on_after_the_server_was_restarted() -> None:
+    with servers.postgres(18) as server:
+        state = adapter(server.create_database())
+        await state.open()
+        await start(state)
+        claimed = await lease(state)
+
+        await asyncio.to_thread(server.restart, "immediate")
+
+        settled = await settle(state, claimed)
+        assert settled.verdicts in ((("done"),), (("lost"),))
+        await start(state)
+        assert await lease(state)
+        await state.close()
+
+
+async def test_closing_twice_is_fine_and_a_closed_adapter_says_so(postgres_url: str) -> None:
+    state = adapter(postgres_url)
+    await state.open()
+    await state.close()
+    await state.close()
+
+    with pytest.raises(Unavailable, match="not open"):
+        await start(state)
