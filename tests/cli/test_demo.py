@@ -1,10 +1,11 @@
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from .shell import otelq
+from otelq import connect
 
-pytestmark = pytest.mark.timeout(60)
+from .shell import otelq, run
 
 
 @pytest.fixture(scope="module")
@@ -80,5 +81,29 @@ def test_the_demo_keeps_its_folder_when_asked(tmp_path: Path) -> None:
     assert f"kept: sqlite:///{database}, schema otelq_demo" in demo.stdout
 
 
-def test_the_demo_runs_on_postgres_and_removes_its_chains(postgres_url: str, tmp_path: Path) -> None:
-    assert otelq("demo", "--url", postgres_url, folder=tmp_path).returncode == 0
+async def test_the_demo_runs_on_postgres_and_removes_its_chains(postgres_url: str, tmp_path: Path) -> None:
+    demo = otelq("demo", "--url", postgres_url, folder=tmp_path)
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    async with connect(postgres_url, schema="otelq_demo", migrate=False) as client:
+        assert (await client.chains()).items == []
+
+
+def test_the_demo_fails_if_an_outcome_is_not_as_it_should_be(tmp_path: Path) -> None:
+    demo = run_spoilt("import otelq.cli.demo; otelq.cli.demo.ATTEMPTS = 11", folder=tmp_path)
+    assert demo.returncode == 1
+    assert "✗ every attempt has its span: expected 11, found 10" in demo.stdout
+    assert "✓" not in demo.stdout
+
+
+def test_without_an_sdk_the_demo_shows_the_chain_and_says_how_to_get_the_trace(tmp_path: Path) -> None:
+    demo = run_spoilt("sys.modules['opentelemetry.sdk'] = None", folder=tmp_path)
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert "chain parcel.send" in demo.stdout
+    assert "What OpenTelemetry saw" not in demo.stdout
+    assert 'pip install "otelq[otlp]"' in demo.stdout
+
+
+def run_spoilt(spoil: str, *, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the demo in a process in which something was changed before."""
+    program = f"import sys; {spoil}; from otelq.cli.main import run; sys.exit(run(['demo']))"
+    return run("python", "-c", program, folder=folder)

@@ -1,0 +1,22 @@
+"""The map that newcomers get shows the house as it is."""
+
+import re
+import tomllib
+
+from .shell import ROOT
+
+MAP = (ROOT / "docs/internals/map.md").read_text()
+
+
+def test_the_floors_on_the_map_are_those_of_the_contract() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (floors,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    rows = [re.findall(r"`(\w+)`", line.split("|")[1]) for line in MAP.splitlines() if line.startswith("| `")]
+    assert rows == [re.findall(r"\w+", floor) for floor in floors]
+
+
+def test_every_file_on_the_way_of_a_job_is_there() -> None:
+    way = MAP.partition("## One job")[2].partition("## Where")[0]
+    named = set(re.findall(r"`((?:\w+/)?\w+\.py)`", way))
+    assert named
+    assert {name for name in named if not list((ROOT / "otelq").rglob(name))} == set()
