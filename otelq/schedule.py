@@ -63,6 +63,6 @@ class RetryPolicy:
 
 def _power(factor: float, exponent: int) -> float:
     try:
-        return factor**exponent
+        return float(factor) ** exponent
     except OverflowError:
         return float("inf")
