@@ -63,12 +63,12 @@ class Payload:
         except Exception as error:
             raise InvalidArgument(argument, f"cannot be written as JSON: {error}") from error
         check_json(data, argument=argument, limit=limit)
+        if b"null" in data:
+            _refuse_non_finite(value, argument)
         try:
             self._decode(data)
         except Exception as error:
             raise InvalidArgument(argument, f"does not fit {_name(self.type)}: {_first_line(error)}") from error
-        if b"null" in data:
-            _refuse_non_finite(value, argument)
         return data.decode()
 
     def decode(self, text: str) -> Any:
