@@ -161,7 +161,7 @@ class Registry:
             if t.verb is Verb.CLAIM:
                 if t.due_at is not None and self._waits.admits(now):
                     self._record(self._wait, _seconds(t.due_at, t.at), totals.wait)
-            elif t.target in CLOSED and t.verb is not Verb.DELETE:
+            elif t.target in CLOSED:
                 if self._closings.admits(now):
                     self._closed(t, totals)
             elif t.verb is Verb.RETRY:

@@ -133,6 +133,13 @@ def test_a_propagator_other_than_w3c_passes_its_own_fields_through(sdk: Sdk, col
     assert "x-undeclared" not in str(enqueue.note)
 
 
+def test_a_foreign_propagators_span_is_no_parent_of_a_new_root(sdk: Sdk, colour: None) -> None:
+    telemetry = sdk.telemetry()
+    enqueue = telemetry.enqueue(type="ship")
+    telemetry.attempt(claimed(enqueue.note, waited=3600), worker="w").end("completed")
+    assert sdk.one("process ship").parent is None
+
+
 def test_nothing_is_recorded_in_silence_by_either_kind_of_instrumentation(sdk: Sdk) -> None:
     with sdk.tracer.start_as_current_span("caller"), sdk.telemetry().silence():
         assert otel_context.get_value("suppress_instrumentation")

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags
 
 from otelq.model import CancelReason
-from otelq.telemetry import Telemetry
+from otelq.telemetry import Enqueue, Telemetry
 
 from .sdk import CHAIN, Sdk, claimed, linked_ids, parent_id, reasons, span_context
 
@@ -30,9 +32,9 @@ def test_a_chain_of_five_that_each_fail_once_is_one_flat_trace(sdk: Sdk) -> None
     assert max(depth(span, by_id) for span in sdk.spans) == 4
 
 
-def run_twice(sdk: Sdk, note: str | None, position: int) -> Any:
+def run_twice(sdk: Sdk, note: str | None, position: int, telemetry: Telemetry | None = None) -> Enqueue:
     """Fail at first, then continue; returns the span that created the successor."""
-    telemetry = sdk.telemetry()
+    telemetry = telemetry or sdk.telemetry()
     first = telemetry.attempt(claimed(note, position=position), worker="w")
     first.failed(ValueError("once"))
     last = first.note
@@ -178,6 +180,16 @@ def test_a_callers_decision_not_to_sample_holds_for_the_whole_chain(sdk: Sdk) ->
     assert enqueue.note.endswith('2"}')  # not sampled; the id is random
     for position in range(3):
         enqueue = run_twice(sdk, enqueue.note, position)
+    assert not sdk.spans
+
+
+def test_a_sampler_that_takes_everything_is_not_asked_about_a_chain_that_was_not_sampled(sdk: Sdk) -> None:
+    caller = SpanContext(7, 7, True, TraceFlags(0))
+    with trace.use_span(NonRecordingSpan(caller)):
+        note = sdk.telemetry().enqueue(type="ship").note
+    greedy = TracerProvider(sampler=ALWAYS_ON)
+    greedy.add_span_processor(SimpleSpanProcessor(sdk.exporter))
+    run_twice(sdk, note, 0, Telemetry(tracer_provider=greedy, meter_provider=sdk.meters))
     assert not sdk.spans
 
 
