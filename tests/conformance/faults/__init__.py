@@ -1,0 +1,37 @@
+"""Faults that an adapter may have, each planted into the memory adapter by replacing one method.
+
+The name of the replacement is the name of the fault. `../caught.toml` says which cases catch it.
+"""
+
+from __future__ import annotations
+
+from . import (
+    blockers,
+    claiming,
+    dedup,
+    fencing,
+    questions,
+    reaping,
+    requests,
+    settling,
+    starting,
+    transactions,
+    transitions,
+)
+from .planting import FAULTS, Fault
+
+__all__ = [
+    "FAULTS",
+    "Fault",
+    "blockers",
+    "claiming",
+    "dedup",
+    "fencing",
+    "questions",
+    "reaping",
+    "requests",
+    "settling",
+    "starting",
+    "transactions",
+    "transitions",
+]

@@ -1,0 +1,141 @@
+"""Leases that hold too much or too little."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from otelq.errors import InvalidArgument, NotFound
+from otelq.memory.state import MemoryState
+from otelq.memory.statement import Statement
+from otelq.model import (
+    Claimed,
+    Completes,
+    Lease,
+    Renewal,
+    Settlement,
+    Verb,
+    Verdict,
+)
+
+from .planting import instead_of, real
+
+
+@instead_of(Statement, "_held")
+def checks_no_token(self: Any, lease: Lease) -> Any:
+    return self._store.open.get(lease.chain_id)
+
+
+@instead_of(Statement, "_held")
+def checks_no_position(self: Any, lease: Lease) -> Any:
+    row = self._store.open.get(lease.chain_id)
+    return row if row and row.token == lease.token else None
+
+
+@instead_of(Statement, "lost")
+def calls_every_lost_lease_done(self: Any, lease: Lease) -> Any:
+    return Verdict.DONE
+
+
+@instead_of(Statement, "lost")
+def tells_nobody_of_a_cancel(self: Any, lease: Lease) -> Any:
+    return Verdict.LOST
+
+
+@instead_of(Statement, "lost")
+def calls_a_lost_batch_unavailable(self: Any, lease: Lease) -> Any:
+    raise NotFound("no such lease")
+
+
+@instead_of(Statement, "_repeat")
+def knows_no_lost_reply(self: Any, lease: Lease, kept: object) -> Any:
+    return self.lost(lease)
+
+
+@instead_of(Statement, "_repeat")
+def repeats_without_transitions(self: Any, lease: Lease, kept: object) -> Any:
+    mark = len(self.made)
+    verdict = real("Statement._repeat", self, lease, {})
+    del self.made[mark:]
+    return verdict
+
+
+@instead_of(Statement, "_repeat")
+def repeats_its_own_transition_alone(self: Any, lease: Lease, kept: dict[str, Claimed]) -> Any:
+    mark = len(self.made)
+    verdict = real("Statement._repeat", self, lease, kept)
+    del self.made[mark + 1 :]
+    return verdict
+
+
+@instead_of(Statement, "_repeat")
+def settles_a_repeat_once_more(self: Any, lease: Lease, kept: dict[str, Claimed]) -> Any:
+    verdict = real("Statement._repeat", self, lease, kept)
+    row = self._store.open.get(lease.chain_id)
+    if verdict is Verdict.DONE and row and row.token is not None:
+        self._give_back(row, Verb.RELEASE, worker=None)
+    return verdict
+
+
+@instead_of(Statement, "settle")
+def writes_the_last_outcome_under_a_token(self: Any, item: Settlement, kept: dict[str, Claimed]) -> Any:
+    key = item.job.lease.chain_id, item.job.lease.position
+    old = self._store.outcomes.get(key)
+    if old and isinstance(item.outcome, Completes):
+        self._store.outcomes.put(key, replace(old, output=item.outcome.output))
+    return real("Statement.settle", self, item, kept)
+
+
+@instead_of(MemoryState, "_renew")
+def renews_anything(self: Any, renewal: Renewal, now: datetime) -> Any:
+    row = self._store.open.get(renewal.lease.chain_id)
+    if row:
+        until = now + timedelta(seconds=renewal.seconds)
+        self._store.open.put_past(row.chain_id, replace(row, leased_until=until))
+    return Verdict.DONE
+
+
+@instead_of(MemoryState, "_renew")
+def renews_past_the_deadline(self: Any, renewal: Renewal, now: datetime) -> Any:
+    row = self._store.open.get(renewal.lease.chain_id)
+    if row:
+        self._store.open.put_past(row.chain_id, replace(row, deadline=None))
+    return real("MemoryState._renew", self, renewal, now)
+
+
+@instead_of(MemoryState, "_renew")
+def renews_without_writing(self: Any, renewal: Renewal, now: datetime) -> Any:
+    row = self._store.open.get(renewal.lease.chain_id)
+    verdict = real("MemoryState._renew", self, renewal, now)
+    if row and verdict is Verdict.DONE:
+        self._store.open.put_past(row.chain_id, row)
+    return verdict
+
+
+@instead_of(MemoryState, "_renew")
+def renews_nothing_that_ran_out(self: Any, renewal: Renewal, now: datetime) -> Any:
+    row = self._store.open.get(renewal.lease.chain_id)
+    if row and row.leased_until and row.leased_until < now:
+        return Verdict.LOST
+    return real("MemoryState._renew", self, renewal, now)
+
+
+@instead_of(MemoryState, "renew")
+async def waits_with_renewals(self: Any, renewals: Sequence[Renewal], *, now: datetime) -> Any:
+    async with self._alone():
+        return await real("MemoryState.renew", self, renewals, now=now)
+
+
+@instead_of(MemoryState, "renew")
+async def answers_renewals_backwards(self: Any, renewals: Sequence[Renewal], *, now: datetime) -> Any:
+    return (await real("MemoryState.renew", self, renewals, now=now))[::-1]
+
+
+@instead_of(MemoryState, "renew")
+async def answers_no_empty_batch(self: Any, renewals: Sequence[Renewal], *, now: datetime) -> Any:
+    if not renewals:
+        raise InvalidArgument("renewals", "is empty")
+    return await real("MemoryState.renew", self, renewals, now=now)

@@ -1,0 +1,95 @@
+"""The kit against adapters with a planted fault: every case is seen to fail, each fault to be caught."""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from otelq.memory import adapter
+from otelq.ports.state import StateAdapter
+from otelq.testing.kit import Broken, Case, Kit, Report, Result, run_case, run_cases
+from otelq.testing.state_cases import CASES
+
+from .faults import FAULTS, Fault
+
+CAUGHT: dict[str, list[str]] = tomllib.loads((Path(__file__).parent / "caught.toml").read_text())
+BY_NAME = {case.name: case for case in CASES}
+
+
+def sound() -> StateAdapter:
+    return adapter("memory://")
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
+async def test_a_fault_is_caught_by_the_cases_of_the_table(fault: Fault) -> None:
+    cases = [BY_NAME[name] for name in CAUGHT[fault.name]]
+
+    with fault.planted():
+        results = [await run_case(sound, case) for case in cases]
+
+    assert cases
+    assert not [result.case.name for result in results if result.passed]
+
+
+def test_every_case_is_seen_to_fail() -> None:
+    assert set(BY_NAME) == {name for names in CAUGHT.values() for name in names}
+
+
+def test_the_table_names_every_fault() -> None:
+    assert sorted(CAUGHT) == sorted(fault.name for fault in FAULTS)
+
+
+async def _keeps(kit: Kit) -> None:
+    await kit.start()
+
+
+async def _breaks(kit: Kit) -> None:
+    raise Broken("expected one thing, found another")
+
+
+async def _errs(kit: Kit) -> None:
+    raise KeyError("oops")
+
+
+async def test_a_report_shows_every_case_and_explains_the_first_failure() -> None:
+    cases = [
+        Case("theme.keeps", "It keeps.", _keeps),
+        Case("theme.breaks_it", "It does not break.", _breaks),
+        Case("theme.errs", "It does not err.", _errs),
+    ]
+
+    report = await run_cases(sound, cases)
+
+    assert str(report).splitlines() == [
+        "ok    theme.keeps",
+        "FAIL  theme.breaks_it  expected one thing, found another",
+        "FAIL  theme.errs       KeyError: 'oops'",
+        "",
+        "memory: 1 of 3 promises kept",
+        "",
+        "First failure: theme.breaks_it",
+        "  It does not break.",
+        "  expected one thing, found another",
+    ]
+    assert [result.case.name for result in report.failed] == ["theme.breaks_it", "theme.errs"]
+
+
+def test_a_report_without_failures_ends_with_the_count() -> None:
+    report = Report("memory", [Result(Case("theme.keeps", "It keeps.", _keeps), None)])
+
+    assert report.passed
+    assert str(report).endswith("memory: 1 of 1 promises kept")
+
+
+async def test_a_case_that_does_not_end_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("otelq.testing.kit.CASE_TIMEOUT", 0.01)
+
+    async def waits(kit: Kit) -> None:
+        await asyncio.Event().wait()
+
+    result = await run_case(sound, Case("theme.waits", "It ends.", waits))
+
+    assert result.message == "did not end within 0.01 seconds"
