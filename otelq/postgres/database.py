@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -208,7 +208,9 @@ class Database:
             try:
                 yield connection
             finally:
-                await self._handlers.release(connection)
+                # A connection that dies while it is tidied up is the pool's to replace. What was committed stands.
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                    await self._handlers.release(connection)
 
     @property
     def _place(self) -> str:

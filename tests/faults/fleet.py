@@ -80,6 +80,8 @@ class Fleet:
     ) -> None:
         for process in self.processes:
             process.kill()
+        if error is not None:
+            print(self.logs())
 
     def start(self, *options: str) -> Process:
         """Start a process under a name that was not used before."""

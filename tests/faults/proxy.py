@@ -1,0 +1,146 @@
+"""A proxy before PostgreSQL that loses replies: the server does what it was asked, and the client never hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+Said = Sequence[str]
+"""The statements that a connection has sent since its last transaction ended, the one at hand last."""
+
+
+class LossyProxy:
+    """
+    Forwards connections of one event loop; where ``lose`` was asked for, it loses one reply and the connection with it.
+
+    It follows the protocol only as far as it must: messages with a type and a length, statements by their text, and
+    prepared ones by their name.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._target = urlsplit(url)
+        self._losses: list[Callable[[Said], bool]] = []
+        self._cuts: list[Callable[[Said], bool]] = []
+        self._server: asyncio.Server
+        self.lost: list[str] = []
+        """The statements whose replies were lost, or that were never sent."""
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+
+    @property
+    def url(self) -> str:
+        """The database's URL by way of the proxy."""
+        port = self._server.sockets[0].getsockname()[1]
+        user = self._target.username or "postgres"
+        return self._target._replace(netloc=f"{user}@127.0.0.1:{port}", query="sslmode=disable").geturl()
+
+    def lose(self, which: Callable[[Said], bool]) -> None:
+        """Lose the reply to the next statement of which ``which`` is true."""
+        self._losses.append(which)
+
+    def cut_before(self, which: Callable[[Said], bool]) -> None:
+        """Cut the connection instead of sending the next statement of which ``which`` is true."""
+        self._cuts.append(which)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server = await asyncio.open_connection(self._target.hostname, self._target.port)
+        link = _Link(self, client=(reader, writer), server=server)
+        await link.forward()
+
+    def is_to_be_lost(self, said: Said) -> bool:
+        return self._take(self._losses, said)
+
+    def is_to_be_cut(self, said: Said) -> bool:
+        return self._take(self._cuts, said)
+
+    def _take(self, wishes: list[Callable[[Said], bool]], said: Said) -> bool:
+        for wish in wishes:
+            if wish(said):
+                wishes.remove(wish)
+                self.lost.append(said[-1])
+                return True
+        return False
+
+
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class _Link:
+    """One connection."""
+
+    def __init__(self, proxy: LossyProxy, *, client: Ends, server: Ends) -> None:
+        self._proxy = proxy
+        self._client = client
+        self._server = server
+        self._texts: dict[bytes, str] = {}
+        self._said: list[str] = []
+        self._losing = False
+
+    async def forward(self) -> None:
+        tasks = [asyncio.create_task(self._to_server()), asyncio.create_task(self._to_client())]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for _, writer in (self._client, self._server):
+            writer.transport.abort()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _to_server(self) -> None:
+        reader, writer = self._client[0], self._server[1]
+        length = await reader.readexactly(4)  # the first message has no type
+        writer.write(length + await reader.readexactly(int.from_bytes(length) - 4))
+        while True:
+            kind, body = await _message(reader)
+            if (text := self._text(kind, body)) and self._is_cut_by(text):
+                return
+            writer.write(kind + (len(body) + 4).to_bytes(4) + body)
+            await writer.drain()
+
+    async def _to_client(self) -> None:
+        reader, writer = self._server[0], self._client[1]
+        while True:
+            kind, body = await _message(reader)
+            if not self._losing:
+                writer.write(kind + (len(body) + 4).to_bytes(4) + body)
+                await writer.drain()
+            elif kind == b"Z":  # the server has finished, and what was to be committed is
+                return
+
+    def _is_cut_by(self, text: str) -> bool:
+        self._said.append(text)
+        if self._proxy.is_to_be_cut(self._said):
+            return True
+        self._losing = self._losing or self._proxy.is_to_be_lost(self._said)
+        if text.startswith(("COMMIT", "ROLLBACK")):
+            self._said.clear()
+        return False
+
+    def _text(self, kind: bytes, body: bytes) -> str | None:
+        """The statement that this message has the server run, if it does."""
+        match kind:
+            case b"Q":
+                return body.rstrip(b"\0").decode()
+            case b"P":
+                name, text = body.split(b"\0", 2)[:2]
+                self._texts[name] = text.decode()
+                return None
+            case b"B":
+                return self._texts[body.split(b"\0", 2)[1]]
+            case _:
+                return None
+
+
+async def _message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    head = await reader.readexactly(5)
+    return head[:1], await reader.readexactly(int.from_bytes(head[1:]) - 4)
