@@ -49,10 +49,17 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         return _refuse(error.format_message(), error.exit_code)
     except InvalidArgument as error:
-        return _refuse(str(error), USAGE)
+        return _refuse(f"{_as_written(error.argument)}: {error.problem}", USAGE)
     except OtelqError as error:
         return _refuse(str(error), FAILURE)
     return code or 0
+
+
+def _as_written(argument: str) -> str:
+    """An argument as the command line calls it, where it comes from there."""
+    option = "--" + {"target": "url"}.get(argument, argument).replace("_", "-")
+    known = {name for command in cli.commands.values() for parameter in command.params for name in parameter.opts}
+    return option if option in known else argument
 
 
 def _refuse(problem: str, code: int) -> int:

@@ -36,12 +36,12 @@ def script(url: str, schema: str) -> str:
     It comes from the package of the adapter for the URL: a function ``dump(schema)`` beside its ``adapter``.
 
     Raises:
-        click.UsageError: there is no adapter for such a URL, or it needs no SQL.
+        InvalidArgument: no adapter is there for the URL, or its driver is missing.
+        click.UsageError: the adapter needs no SQL.
     """
+    connect(url, schema=schema)  # refuses what nobody could connect to, and opens nothing
     scheme = url.partition(":")[0].lower()
-    entry = next(iter(entry_points(group="otelq.state", name=scheme)), None)
-    if entry is None:
-        raise click.UsageError(f"there is no adapter for URLs that begin with {redacted(scheme)!r}")
+    entry = next(iter(entry_points(group="otelq.state", name=scheme)))
     dump: Callable[[str], str] | None = getattr(importlib.import_module(entry.module), "dump", None)
     if dump is None:
         raise click.UsageError(f"{scheme}: has no tables, so there is no SQL to print")

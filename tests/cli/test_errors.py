@@ -8,8 +8,20 @@ import pytest
 
 from otelq.cli.main import run
 
+SHOP = """
+import otelq
+
+app = object()
+jobs = otelq.Jobs()
+full = otelq.Jobs()
+
+
+@full.job("greet")
+async def greet(attempt: otelq.Attempt[str]) -> str:
+    return "hello"
+"""
 MODULES = {
-    "cli_shop.py": "import otelq\njobs = otelq.Jobs()\napp = object()\n",
+    "cli_shop.py": SHOP,
     "cli_empty.py": "",
     "cli_lacking.py": "import cli_not_there\n",
     "cli_raising.py": "\n1 / 0\n",
@@ -21,26 +33,27 @@ USAGE = [
     ("worker cli_shop --url {sqlite}", "'cli_shop' names no collection of jobs; give module:attribute"),
     ("worker cli_nowhere:jobs --url {sqlite}", "there is no module 'cli_nowhere' in {folder}"),
     ("worker cli_nowhere.sub:jobs --url {sqlite}", "there is no module 'cli_nowhere' in {folder}"),
-    ("worker cli_shop:jobz --url {sqlite}", "module 'cli_shop' has no 'jobz'; collections in it: jobs"),
+    ("worker cli_shop:jobz --url {sqlite}", "module 'cli_shop' has no 'jobz'; collections in it: full, jobs"),
     ("worker cli_empty:jobs --url {sqlite}", "module 'cli_empty' has no 'jobs'; there is no collection in it"),
     ("worker cli_shop:app --url {sqlite}", "'cli_shop:app' is of type object, not a collection otelq.Jobs()"),
     ("worker cli_lacking:jobs --url {sqlite}", "No module named 'cli_not_there' ({folder}/cli_lacking.py, line 1)"),
     ("worker cli_raising:jobs --url {sqlite}", "ZeroDivisionError: division by zero ({folder}/cli_raising.py, line 2)"),
     ("worker cli_unreadable:jobs --url {sqlite}", "SyntaxError: '(' was never closed"),
     ("worker cli_shop:jobs --url {sqlite}", "jobs: is empty; give collections with handlers"),
-    ("worker cli_shop:jobs --url {sqlite} --concurrency 0", "concurrency: is 0; give 1 or more"),
+    ("worker cli_shop:jobs --url {sqlite} --concurrency 0", "--concurrency: is 0; give 1 or more"),
     ("worker cli_shop:jobs --url {sqlite} --concurrency few", "'few' is not a valid integer"),
+    ("worker cli_shop:full --url {sqlite} --poll-interval -1", "--poll-interval: is -1.0; give seconds from"),
     ("worker cli_shop:jobs --url {sqlite} --log-level loud", "'loud' is not one of 'debug', 'info'"),
     ("worker cli_shop:jobs --url memory://", "memory:// is seen by one process only"),
-    ("worker cli_shop:jobs --url mysql://ada:s3cret@db/app", "no adapter for mysql: is installed"),
+    ("worker cli_shop:jobs --url mysql://ada:s3cret@db/app", "--url: no adapter for mysql: is installed"),
     ("migrate", "Missing option '--url' (env var: 'OTELQ_URL')"),
     ("migrate --url {sqlite} --sql --check", "--sql and --check exclude each other; give one"),
-    ("migrate --url {sqlite} --schema a;b", "schema: is 'a;b'"),
-    ("migrate --url {sqlite} --schema a;b --sql", "schema: is 'a;b'"),
+    ("migrate --url {sqlite} --schema a;b", "--schema: is 'a;b'"),
+    ("migrate --url {sqlite} --schema a;b --sql", "--schema: is 'a;b'"),
     ("migrate --url memory:// --sql", "memory: has no tables, so there is no SQL to print"),
-    ("migrate --url mysql://ada:s3cret@db/app --sql", "there is no adapter for URLs that begin with 'mysql'"),
+    ("migrate --url mysql://ada:s3cret@db/app --sql", "--url: no adapter for mysql: is installed"),
     ("migrate --url sqlite://ada:s3cret@db/app", "a SQLite file has three slashes"),
-    ("demo --url nonsense", "target: is no URL"),
+    ("demo --url nonsense", "--url: is no URL"),
     ("dance", "No such command 'dance'"),
 ]
 FAILURES = [
