@@ -43,6 +43,7 @@ class SqliteState(StateAdapter):
     """Keeps jobs in a SQLite file that other processes of this machine may use at the same time."""
 
     name = "sqlite"
+    watch_interval = 0.05
 
     def __init__(self, path: Path | None, queries: Queries, *, synchronous: str, busy_timeout: float) -> None:
         self._path = path

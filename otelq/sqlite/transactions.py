@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -19,7 +19,7 @@ from ..ports.state import Ending, Transaction
 from .errors import DRIVER, JOINED, Locked, is_busy, translated
 from .lane import Settings, connect, nap
 from .queries import Queries
-from .rows import clock, micros
+from .rows import TEXTS, clock, micros
 from .session import DriverSession, Verb
 
 T = TypeVar("T")
@@ -100,11 +100,9 @@ class Joined(Transaction):
     async def _check_database(self) -> None:
         if self._turn.is_ours:
             return
-        for _, name, path in await self._connection.execute_fetchall("PRAGMA database_list"):
-            if name == "main" and is_file(path, self._settings):
-                self._turn.is_ours = True
-                return
-        raise InvalidArgument("tx", f"belongs to another database than {self._settings.path}")
+        if not any(is_same(path, self._settings.path) for path in await self._session.read("main_file", TEXTS)):
+            raise InvalidArgument("tx", f"belongs to another database than {self._settings.path}")
+        self._turn.is_ours = True
 
     async def _run(self, sql: str) -> None:
         await self._connection.execute_fetchall(sql)
@@ -271,9 +269,9 @@ class Transactions:
         return handle
 
 
-def is_file(path: str, settings: Settings) -> bool:
-    """Whether a path, empty for a database in memory, is the adapter's file."""
-    return bool(path) and os.path.samefile(path, settings.path)
+def is_same(path: str, other: Path) -> bool:
+    """Whether both name one file, by whatever links."""
+    return other.samefile(path)
 
 
 def is_open(connection: aiosqlite.Connection) -> bool:

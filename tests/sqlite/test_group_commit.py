@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -15,7 +14,7 @@ from .making import count_jobs, elsewhere, job, start
 
 
 @pytest.fixture
-async def commits(state: SqliteState) -> AsyncIterator[list[str]]:
+async def commits(state: SqliteState) -> list[str]:
     """The commits of the writer, as they are made."""
     seen: list[str] = []
 
@@ -23,7 +22,7 @@ async def commits(state: SqliteState) -> AsyncIterator[list[str]]:
         connection.set_trace_callback(lambda sql: seen.append(sql) if sql == "COMMIT" else None)
 
     await state._database._lane.run(listen)
-    yield seen
+    return seen
 
 
 async def test_concurrent_starts_share_few_commits(state: SqliteState, commits: list[str]) -> None:

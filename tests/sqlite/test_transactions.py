@@ -1,0 +1,280 @@
+"""Writing in the application's transactions, and in those that the adapter begins."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+import pytest
+
+from otelq.errors import InvalidArgument, Unavailable
+from otelq.ports.state import Ending
+from otelq.sqlite.state import SqliteState
+
+from .conftest import Connect, Open
+from .making import count_jobs, elsewhere, job, lease, start
+
+# The application's own connection
+
+
+async def test_a_joined_rollback_leaves_nothing(state: SqliteState, connect: Connect) -> None:
+    connection = await connect()
+    await connection.execute("BEGIN IMMEDIATE")
+    created, made = await state.create([job()], tx=state.join(connection))
+    await connection.rollback()
+
+    assert await count_jobs(state, created[0].chain_id) == 0
+    assert await state.present(made) == [False]
+    assert await lease(state) == []
+
+
+async def test_a_joined_commit_leaves_both_sides_writes(state: SqliteState, connect: Connect) -> None:
+    connection = await connect()
+    await connection.execute("CREATE TABLE orders (id INTEGER)")
+    await connection.execute("INSERT INTO orders VALUES (7)")  # the driver begins a transaction by itself here
+    chain = await start(state, tx=state.join(connection))
+    assert await count_jobs(state, chain) == 0
+
+    await connection.commit()
+
+    assert await count_jobs(state, chain) == 1
+
+
+async def test_a_verb_that_fails_in_a_joined_transaction_takes_back_its_own_writes_only(
+    state: SqliteState, connect: Connect
+) -> None:
+    connection = await connect()
+    await connection.execute("BEGIN IMMEDIATE")
+    tx = state.join(connection)
+    good, bad = await start(state, tx=tx), job()
+    with pytest.raises(Exception, match="refuses a value"):
+        await state.create([bad, job(input="{")], tx=tx)
+    await connection.commit()
+
+    assert list(await state.outcomes([good, bad.chain_id])) == [good]
+
+
+async def test_concurrent_verbs_in_one_transaction_take_turns(state: SqliteState, connect: Connect) -> None:
+    connection = await connect()
+    await connection.execute("BEGIN IMMEDIATE")
+    chains = await asyncio.gather(*(start(state, tx=state.join(connection)) for _ in range(10)))
+    await connection.commit()
+
+    assert await count_jobs(state, *chains) == 10
+
+
+def as_mapping(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
+    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
+
+
+@pytest.mark.parametrize("factory", [sqlite3.Row, as_mapping])
+async def test_a_row_factory_of_the_application_is_no_obstacle(
+    state: SqliteState, connect: Connect, factory: Any
+) -> None:
+    connection = await connect()
+    connection.row_factory = factory
+    await connection.execute("BEGIN IMMEDIATE")
+    chain = await start(state, tx=state.join(connection))
+    await connection.commit()
+
+    assert await count_jobs(state, chain) == 1
+
+
+async def test_a_deferred_transaction_that_has_read_and_was_overtaken_is_told_how_to_begin(
+    state: SqliteState, connect: Connect
+) -> None:
+    connection = await connect()
+    await connection.execute("BEGIN")
+    await connection.execute_fetchall("SELECT count(*) FROM otelq_job")
+    await start(state)
+
+    with pytest.raises(Unavailable, match="BEGIN IMMEDIATE"):
+        await start(state, tx=state.join(connection))
+
+
+async def test_a_deferred_transaction_that_has_read_nothing_can_still_write(
+    state: SqliteState, connect: Connect
+) -> None:
+    connection = await connect()
+    await connection.execute("BEGIN")
+    await start(state)
+    chain = await start(state, tx=state.join(connection))
+    await connection.commit()
+
+    assert await count_jobs(state, chain) == 1
+
+
+async def test_joining_without_an_open_transaction_says_how_to_open_one(state: SqliteState, connect: Connect) -> None:
+    with pytest.raises(InvalidArgument, match=r"tx: no transaction is open.*BEGIN IMMEDIATE"):
+        state.join(await connect())
+
+
+async def test_joining_what_is_no_connection_names_what_is_needed(state: SqliteState) -> None:
+    with pytest.raises(InvalidArgument, match=r"tx: is a str; give an open aiosqlite.Connection"):
+        state.join("a string")
+
+
+async def test_joining_a_closed_connection_is_refused(state: SqliteState, file: Path) -> None:
+    async with aiosqlite.connect(file) as connection:
+        pass
+
+    with pytest.raises(InvalidArgument, match="tx"):
+        state.join(connection)
+
+
+@pytest.mark.parametrize("other", ["other.db", ":memory:"])
+async def test_a_transaction_of_another_database_is_refused_by_the_first_verb(
+    state: SqliteState, tmp_path: Path, other: str
+) -> None:
+    async with aiosqlite.connect(tmp_path / other if other != ":memory:" else other) as connection:
+        await connection.execute("BEGIN IMMEDIATE")
+        with pytest.raises(InvalidArgument, match="another database"):
+            await start(state, tx=state.join(connection))
+
+
+async def test_a_transaction_that_ended_is_refused(state: SqliteState, connect: Connect) -> None:
+    connection = await connect()
+    await connection.execute("BEGIN IMMEDIATE")
+    tx = state.join(connection)
+    open_before = tx.active
+    await connection.commit()
+
+    assert (open_before, tx.active) == (True, False)
+    with pytest.raises(InvalidArgument, match="tx"):
+        await start(state, tx=tx)
+
+
+async def test_the_driver_does_not_tell_how_a_joined_transaction_ends(state: SqliteState, connect: Connect) -> None:
+    connection = await connect()
+    await connection.execute("BEGIN IMMEDIATE")
+    told: list[Ending] = []
+
+    assert not state.join(connection).watch(told.append)
+
+    await connection.commit()
+    assert told == []
+
+
+# The adapter's own
+
+
+async def test_a_verb_without_tx_inside_a_transaction_raises_instead_of_waiting_for_itself(
+    state: SqliteState,
+) -> None:
+    async with state.begin():
+        with pytest.raises(InvalidArgument, match="tx"):
+            await start(state)
+        with pytest.raises(InvalidArgument, match="tx"):
+            await asyncio.create_task(start(state))
+        with pytest.raises(InvalidArgument, match="tx"):
+            async with state.begin():
+                pass
+    await start(state)
+
+
+async def test_a_question_without_tx_inside_a_transaction_sees_what_is_committed(state: SqliteState) -> None:
+    async with state.begin() as tx:
+        chain = await start(state, tx=tx)
+
+        assert await count_jobs(state, chain) == 0
+        assert list(await state.outcomes([chain], tx=tx)) == [chain]
+
+
+async def test_a_verb_of_another_task_waits_for_the_transaction(state: SqliteState) -> None:
+    async with state.begin() as tx:
+        waiting = elsewhere(start(state))
+        inside = await start(state, tx=tx)
+        assert not waiting.done()
+
+    assert await count_jobs(state, inside, await waiting) == 2
+
+
+async def test_a_transaction_holds_the_write_lock_from_the_first_moment(state: SqliteState, connect: Connect) -> None:
+    connection = await connect(timeout=0)
+    async with state.begin():
+        with pytest.raises(aiosqlite.OperationalError, match="locked"):
+            await connection.execute("BEGIN IMMEDIATE")
+
+
+async def test_transactions_of_one_process_take_turns(state: SqliteState) -> None:
+    async def write() -> str:
+        async with state.begin() as tx:
+            return await start(state, tx=tx)
+
+    chains = await asyncio.gather(*(elsewhere(write()) for _ in range(20)))
+
+    assert await count_jobs(state, *chains) == 20
+
+
+async def test_a_cancelled_transaction_is_rolled_back_and_the_lock_is_free(state: SqliteState) -> None:
+    inside = asyncio.Event()
+    new = job()
+
+    async def write() -> None:
+        async with state.begin() as tx:
+            await state.create([new], tx=tx)
+            inside.set()
+            await asyncio.Event().wait()
+
+    writing = elsewhere(write())
+    await inside.wait()
+    writing.cancel()
+    await asyncio.wait([writing])
+
+    assert await count_jobs(state, new.chain_id, await start(state)) == 1
+
+
+async def _endings(state: SqliteState, *statements: str) -> Sequence[Ending]:
+    """What a watcher is told that begins to watch before the application runs the statements itself."""
+    told: list[Ending] = []
+    async with state.begin() as tx:
+        await start(state, tx=tx)
+        assert tx.watch(told.append)
+        for statement in statements:
+            await tx.handle.execute(statement)
+    return told
+
+
+async def test_a_watcher_is_told_of_the_commit(state: SqliteState) -> None:
+    assert await _endings(state) == [Ending.COMMITTED]
+
+
+async def test_savepoints_that_are_kept_leave_no_doubt(state: SqliteState) -> None:
+    assert await _endings(state, "SAVEPOINT a", "RELEASE a") == [Ending.COMMITTED]
+
+
+@pytest.mark.parametrize(
+    "statements", [["SAVEPOINT a", "ROLLBACK TO a"], ["rollback"], ["COMMIT"], ["ROLLBACK", "BEGIN IMMEDIATE"]]
+)
+async def test_what_the_application_ends_by_hand_must_be_looked_up(state: SqliteState, statements: list[str]) -> None:
+    assert await _endings(state, *statements) == [Ending.UNKNOWN]
+
+
+async def test_a_verb_that_failed_inside_leaves_no_doubt_about_the_others(state: SqliteState) -> None:
+    told: list[Ending] = []
+    async with state.begin() as tx:
+        await start(state, tx=tx)
+        tx.watch(told.append)
+        with pytest.raises(Exception, match="refuses a value"):
+            await start(state, tx=tx, input="{")
+
+    assert told == [Ending.COMMITTED]
+
+
+async def test_a_handle_of_another_kind_is_refused(state: SqliteState) -> None:
+    with pytest.raises(InvalidArgument, match="kind"):
+        state.begin(dict)
+
+
+async def test_two_adapters_of_one_file_do_not_share_a_transaction_by_mistake(another: Open) -> None:
+    mine, other = await another(), await another(busy_timeout=0)
+    async with mine.begin() as tx:
+        chain = await start(other, tx=other.join(tx.handle))
+        with pytest.raises(Unavailable):
+            await start(other)
+
+    assert await count_jobs(other, chain) == 1
