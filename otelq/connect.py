@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .client import Client, Engine
 from .codec import MAX_PAYLOAD, check_text
@@ -12,11 +12,7 @@ from .effects import Effects
 from .errors import InvalidArgument
 from .ports.notify import NotifyAdapter
 from .ports.state import StateAdapter
-from .telemetry import Telemetry
-
-if TYPE_CHECKING:
-    from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import TracerProvider
+from .telemetry import MeterProvider, Telemetry, TracerProvider
 
 SCHEMES_OF_DRIVERS = {"asyncpg": "postgresql", "aiosqlite": "sqlite"}
 """Which adapter takes an object of a driver, by the top package of the object's type."""

@@ -35,6 +35,7 @@ from .engine import Engine
 from .queries import StatusFilter, TypeFilter, chain_id, job_key, query
 from .starting import Coalescer, Start, create, refuse_existing, successor
 from .waiting import Waiter
+from .watching import Watcher
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -54,6 +55,7 @@ class Client:
         self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
         self._coalescer = Coalescer(engine)
         self._waiter: Waiter | None = None
+        self._watcher: Watcher | None = None
 
     async def open(self) -> Self:
         """
@@ -76,6 +78,9 @@ class Client:
         self._engine.telemetry.open()
         self._home = (asyncio.get_running_loop(), os.getpid())
         self._waiter = Waiter(self._engine)
+        if self._engine.state.watch_interval is not None:
+            self._watcher = Watcher(self._engine, interval=self._engine.state.watch_interval)
+            self._watcher.start()
         return self
 
     async def aclose(self) -> None:
@@ -85,6 +90,8 @@ class Client:
         self._check_home()
         self._home = None
         with self._engine.telemetry.silence():
+            if self._watcher is not None:
+                await self._watcher.stop()
             if self._waiter is not None:
                 await self._waiter.close()
             await self._coalescer.close()

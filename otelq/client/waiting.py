@@ -88,6 +88,10 @@ class Waiter(Loop):
         self.wake()
 
     def _hinted(self, hint: Hint) -> None:
+        if hint.kind is HintKind.CHANGED and self._watches:
+            for each in self._watches.values():
+                each.due = 0.0
+            self.wake()
         if hint.kind is HintKind.CLOSED and (watch := self._watches.get(hint.subject)) is not None:
             watch.due = 0.0
             self.wake()

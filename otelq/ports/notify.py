@@ -22,6 +22,8 @@ class HintKind(StrEnum):
     """The chain ``subject`` is closed."""
     REVOKED = "revoked"
     """The lease on the open job of chain ``subject`` was ended by request."""
+    CHANGED = "changed"
+    """Another process wrote to the store; what it wrote is not known, and ``subject`` is empty."""
 
 
 class Hint(Struct, frozen=True, gc=False):

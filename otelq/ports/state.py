@@ -83,6 +83,13 @@ class StateAdapter(ABC):
     name: str
     """What it is, for telemetry: ``memory``, ``sqlite`` or ``postgresql``."""
 
+    watch_interval: float | None = None
+    """Seconds between two calls of ``changed``, for stores whose processes have no other way to wake each other."""
+
+    async def changed(self) -> bool:
+        """Whether the store was written to since this was asked last; own writes may count. Must be cheap."""
+        return False
+
     # Life
 
     @abstractmethod
