@@ -454,7 +454,8 @@ class Client:
     def _enqueue(self, starts: Sequence[Start[Any]]) -> Enqueue:
         first = starts[0]
         if len(starts) > 1:
-            return self._engine.telemetry.enqueue(type=first.job_type.name, batch=len(starts))
+            types = {start.job_type.name for start in starts}
+            return self._engine.telemetry.enqueue(type=types.pop() if len(types) == 1 else None, batch=len(starts))
         return self._engine.telemetry.enqueue(
             type=first.job_type.name, chain_id=first.id, position=0, delay=first.delay
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import time
 from collections.abc import Mapping, Sequence
 from copy import copy
 from datetime import datetime
@@ -237,15 +238,18 @@ async def create(engine: Engine, jobs: Sequence[NewJob]) -> Sequence[Created]:
         Unavailable: the database stayed away through several tries; the chains may or may not exist.
     """
     again = False
+    began = time.perf_counter()
     for pause in (*RETRY_PAUSES, None):
         try:
             created, transitions = await engine.state.create(jobs, again=again)
-        except Unavailable:
+        except Unavailable as error:
             if pause is None:
+                engine.telemetry.operation("enqueue", time.perf_counter() - began, type(error).__qualname__)
                 raise
             again = True
             await asyncio.sleep(pause)
         else:
+            engine.telemetry.operation("enqueue", time.perf_counter() - began)
             engine.effects.follow(transitions)
             return created
     raise AssertionError("the last try returns or raises")
