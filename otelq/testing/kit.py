@@ -395,17 +395,16 @@ class Report:
         return not self.failed
 
     def __str__(self) -> str:
-        lines = [*self._table(), "", self._sum()]
-        for result in self.failed[:1]:
-            lines += ["", f"First failure: {result.case.name}", f"  {result.case.promise}", f"  {result.message}"]
-        return "\n".join(lines)
+        return "\n".join([*self._table(), "", self._sum(), *self._broken()])
 
     def _table(self) -> list[str]:
-        width = max((len(result.case.name) for result in self.results), default=0)
-        return [
-            f"{'ok  ' if result.passed else 'FAIL'}  {result.case.name:<{width}}  {result.message}".rstrip()
-            for result in self.results
-        ]
+        return [f"{'ok  ' if result.passed else 'FAIL'}  {result.case.name}" for result in self.results]
+
+    def _broken(self) -> list[str]:
+        lines: list[str] = []
+        for result in self.failed:
+            lines += ["", result.case.name, f"  promised: {result.case.promise}", f"  but: {result.message}"]
+        return lines
 
     def _sum(self) -> str:
         kept, all_ = len(self.results) - len(self.failed), len(self.results)

@@ -54,7 +54,7 @@ async def _errs(kit: Kit) -> None:
     raise KeyError("oops")
 
 
-async def test_a_report_shows_every_case_and_explains_the_first_failure() -> None:
+async def test_a_report_shows_every_case_and_explains_each_failure() -> None:
     cases = [
         Case("theme.keeps", "It keeps.", _keeps),
         Case("theme.breaks_it", "It does not break.", _breaks),
@@ -65,14 +65,18 @@ async def test_a_report_shows_every_case_and_explains_the_first_failure() -> Non
 
     assert str(report).splitlines() == [
         "ok    theme.keeps",
-        "FAIL  theme.breaks_it  expected one thing, found another",
-        "FAIL  theme.errs       KeyError: 'oops'",
+        "FAIL  theme.breaks_it",
+        "FAIL  theme.errs",
         "",
         "memory: 1 of 3 promises kept",
         "",
-        "First failure: theme.breaks_it",
-        "  It does not break.",
-        "  expected one thing, found another",
+        "theme.breaks_it",
+        "  promised: It does not break.",
+        "  but: expected one thing, found another",
+        "",
+        "theme.errs",
+        "  promised: It does not err.",
+        "  but: KeyError: 'oops'",
     ]
     assert [result.case.name for result in report.failed] == ["theme.breaks_it", "theme.errs"]
 

@@ -1,0 +1,84 @@
+"""``python -m otelq.testing``: proofs to run on one's own database."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.metadata import entry_points
+
+import click
+
+from ..errors import OtelqError
+from ..model import JobQuery
+from ..ports.state import StateAdapter
+from .kit import Factory, Report, run_cases
+from .state_cases import CASES
+
+SCHEMA = "otelq_conformance"
+
+
+@click.group()
+def main() -> None:
+    """Prove that an adapter and a database keep otelq's promises."""
+
+
+@main.command()
+@click.argument("url")
+@click.option("--only", default="", metavar="TEXT", help="Run the cases whose name contains TEXT.")
+def conformance(url: str, only: str) -> None:
+    """
+    Run the conformance kit on the database at URL.
+
+    Works in a schema of its own, otelq_conformance (on SQLite: tables with that prefix), which it makes and leaves
+    empty. If jobs are stored there it refuses to run.
+    """
+    factory = _factory(url)
+    try:
+        report = asyncio.run(_run(factory, only))
+    except OtelqError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(str(report))
+    raise SystemExit(0 if report.passed else 1)
+
+
+async def _run(factory: Factory, only: str) -> Report:
+    await _refuse_what_is_in_use(factory())
+    report = await run_cases(factory, [case for case in CASES if only in case.name])
+    await _empty(factory())
+    return report
+
+
+async def _refuse_what_is_in_use(adapter: StateAdapter) -> None:
+    await adapter.open()
+    try:
+        page = await adapter.jobs(JobQuery(limit=1))
+    finally:
+        await adapter.close()
+    if page.items:
+        raise click.ClickException(f"the schema {SCHEMA} holds jobs; drop it if nobody needs them, and run again")
+
+
+async def _empty(adapter: StateAdapter) -> None:
+    await adapter.open()
+    try:
+        await adapter.truncate_all()
+    finally:
+        await adapter.close()
+
+
+def _factory(url: str) -> Factory:
+    scheme = url.partition(":")[0].lower()
+    found = next(iter(entry_points(group="otelq.state", name=scheme)), None)
+    if found is None:
+        known = ", ".join(sorted({entry.name for entry in entry_points(group="otelq.state")}))
+        raise click.UsageError(f"no adapter for {scheme}: is installed; known are {known}")
+    make = found.load()
+
+    def factory() -> StateAdapter:
+        adapter: StateAdapter = make(url, schema=SCHEMA)
+        return adapter
+
+    return factory
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m otelq.testing")
