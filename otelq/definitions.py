@@ -74,6 +74,8 @@ class Fail(Exception):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
+        if not isinstance(reason, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+            raise InvalidArgument("reason", f"is {reason!r}; give text")
         self.reason = reason
 
 

@@ -36,7 +36,8 @@ from ..telemetry import AttemptSpan, Count, Enqueue
 from .crew import Crew
 from .scope import WorkScope
 from .slots import Slots
-from .verdicts import TIMED_OUT, failure_of, of_exception
+from .tasks import stack_of, to_the_end
+from .verdicts import TIMED_OUT, failure_of, of_exception, undescribed
 
 logger = logging.getLogger("otelq.worker")
 
@@ -61,8 +62,8 @@ class Run:
 
     __slots__ = (
         "_abandoned", "_committing", "_completer", "_crew", "_ended_ns", "_enqueue", "_grace", "_outcome_name",
-        "_slots", "_span", "_started", "_task", "_timer", "definition", "done", "held_since", "hops", "job", "scope",
-        "settling",
+        "_slots", "_span", "_started", "_task", "_timer", "_undoing", "definition", "done", "held_since", "hops",
+        "job", "scope", "settling",
     )  # fmt: skip
 
     def __init__(self, job: Claimed, *, crew: Crew, slots: Slots, completer: Acknowledger, hops: int = 0) -> None:
@@ -89,6 +90,7 @@ class Run:
         self._timer: asyncio.TimerHandle | None = None
         self._grace: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None]
+        self._undoing: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """Take a slot and start the task."""
@@ -135,18 +137,16 @@ class Run:
         """The job is no longer ours; what the attempt came to is discarded."""
         self.done = True
         self.scope.cancel_reason = reason
-        if self._enqueue is not None:
-            self._enqueue.drop()
+        self._drop_successor()
         logger.warning("%s is no longer ours: %s", self, reason, extra=self._labels())
-        self._crew.engine.telemetry.count(Count.LEASE_LOST, type=self.job.type)
-        self._span.lost()
+        if reason is CancelReason.LEASE_LOST:
+            self._crew.engine.telemetry.count(Count.LEASE_LOST, type=self.job.type)
+        self._span.lost(reason)
         self._leave()
 
     def failed_to_store(self, outcome: Outcome, error: Exception) -> Settlement:
         """The settlement that takes the place of one which the database refused."""
-        if self._enqueue is not None:
-            self._enqueue.drop()
-            self._enqueue = None
+        self._drop_successor()
         self._span.failed(error, type(error).__qualname__)
         self._outcome_name = outcome_name(outcome)
         return self._settlement(outcome)
@@ -169,8 +169,7 @@ class Run:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            await self._roll_back(error)
-            outcome = self._judge(error)
+            outcome = await self._fail(error)
         finally:
             self.scope.end()
             self._stop_timers()
@@ -204,7 +203,7 @@ class Run:
         self.scope.end()
         outcome = self._outcome_of(result)
         if self.scope.completing is not None:
-            await self._complete(outcome)
+            await to_the_end(self._complete(outcome))
         return outcome
 
     async def _read_blockers(self) -> None:
@@ -238,7 +237,7 @@ class Run:
             return None
         if definition.concurrency is not None:
             return None
-        return Keep(token=secrets.randbits(63), lease=definition.lease, timeout=definition.timeout)
+        return Keep(token=secrets.randbits(63), lease=definition.lease, timeout=self._crew.time_for(definition))
 
     async def _complete(self, outcome: Outcome) -> None:
         """Close the job in the transaction that holds the handler's writes, and commit both."""
@@ -280,6 +279,16 @@ class Run:
             else:
                 return any(attempt.token == lease.token for attempt in attempts)
 
+    async def _fail(self, error: BaseException) -> Outcome | None:
+        """What the attempt came to; nothing that goes wrong on the way may keep its slot and its lease for ever."""
+        self._drop_successor()
+        await self._roll_back(error)
+        try:
+            return self._judge(error)
+        except Exception:
+            logger.exception("%s failed, and how cannot be said", self, extra=self._labels())
+            return undescribed(error, definition=self.definition, attempt=self.job.attempt, spread=random.random())
+
     def _judge(self, error: BaseException) -> Outcome | None:
         reason = self.scope.cancel_reason
         outcome = of_exception(
@@ -320,11 +329,11 @@ class Run:
         self._slots.leaked += 1
         self._slots.touch()
         self._crew.engine.telemetry.count(Count.SLOT_LEAKED, type=self.job.type)
-        stack = "".join(str(frame) + "\n" for frame in self._task.get_stack())
-        logger.error("%s ignores its cancel; abandoned\n%s", self, stack, extra=self._labels())
+        logger.error("%s ignores its cancel; abandoned\n%s", self, stack_of(self._task), extra=self._labels())
         self._task.add_done_callback(self._returned)
-        self.scope.end()
-        self._settle(self._judge(asyncio.CancelledError()))
+        cancelled = asyncio.CancelledError()
+        self._undoing = asyncio.get_running_loop().create_task(self._roll_back(cancelled))
+        self._settle(self._judge(cancelled))
         self.settling = True
 
     def _returned(self, _: asyncio.Task[None]) -> None:
@@ -339,9 +348,14 @@ class Run:
     async def _roll_back(self, error: BaseException) -> None:
         self.scope.end()
         try:
-            await self.scope.roll_back(error)
+            await to_the_end(self.scope.roll_back(error))
         except OtelqError as trouble:
             logger.warning("%s: rolling back failed: %s", self, trouble, extra=self._labels())
+
+    def _drop_successor(self) -> None:
+        enqueue, self._enqueue = self._enqueue, None
+        if enqueue is not None:
+            enqueue.drop()
 
     def _stop_timers(self) -> None:
         for timer in (self._timer, self._grace):

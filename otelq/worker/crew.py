@@ -39,7 +39,7 @@ class Provided:
             if len(candidates) != 1:
                 problem = "nothing" if not candidates else f"{len(candidates)} things"
                 raise InvalidArgument("kind", f"{problem} of {kind.__qualname__} provided; see Worker(provide=[...])")
-            found = self._by_type[kind] = candidates[0]
+            found = candidates[0]
         return cast(X, found)
 
 
@@ -58,6 +58,14 @@ class Crew:
     reap_interval: float
     max_crashes: int
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def time_for(self, definition: Definition) -> float | None:
+        """
+        Seconds from its claim for which a job may be held: the attempt's timeout, and the grace after it.
+
+        A handler that cleans up after its timeout keeps its lease meanwhile, so that it ends as timed out, not lost.
+        """
+        return None if definition.timeout is None else definition.timeout + self.grace
 
     @property
     def types(self) -> Sequence[str]:

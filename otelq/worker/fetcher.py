@@ -38,6 +38,8 @@ class Fetcher(Loop):
 
     def hinted(self, hint: Hint) -> None:
         """Look now, or when the hinted job is due."""
+        if hint.kind is HintKind.CHANGED:
+            return self.wake()
         if hint.kind is not HintKind.DUE or hint.subject not in self._crew.definitions:
             return
         if hint.delay <= 0:
@@ -96,7 +98,7 @@ class Fetcher(Loop):
 
     def _arm(self, type: str, limit: int) -> Wanted:
         definition = self._crew.definitions[type]
-        return Wanted(type=type, limit=limit, lease=definition.lease, timeout=definition.timeout)
+        return Wanted(type=type, limit=limit, lease=definition.lease, timeout=self._crew.time_for(definition))
 
     async def _claim(self, wanted: Sequence[Wanted], *, suspect: bool) -> Sequence[Claimed]:
         engine = self._crew.engine

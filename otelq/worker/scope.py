@@ -67,13 +67,18 @@ class WorkScope:
         self._opening = self._opening or asyncio.Lock()
         async with self._opening:
             if self.completing is None:
-                stack = AsyncExitStack()
-                self.completing = await stack.enter_async_context(self._crew.engine.transaction(kind))
-                self._stack = stack
+                await self._open_completion(kind)
+        assert self.completing is not None
         handle = self.completing.handle
         if kind is not None and not isinstance(handle, kind):
             raise InvalidArgument("kind", f"the completion is open as {type(handle).__name__}; ask for that")
         return handle
+
+    async def _open_completion(self, kind: type | None) -> None:
+        async with AsyncExitStack() as stack:
+            completing = await stack.enter_async_context(self._crew.engine.transaction(kind))
+            self._check_alive()  # a task that the handler left behind may have waited for it until now
+            self.completing, self._stack = completing, stack.pop_all()
 
     def end(self) -> None:
         """Refuse whatever the handler, or a task that it left behind, asks for from now on."""

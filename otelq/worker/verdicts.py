@@ -45,9 +45,22 @@ def failure_of(error: BaseException) -> Failure:
     """The stored form of an exception: its qualified name, its message, then its traceback, bounded."""
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    message = str(error) or kind.__qualname__
+    message = _message(error) or kind.__qualname__
     lines = "".join(traceback.format_exception(error, limit=-8))
     return Failure(storable(name, longest=200), storable(f"{message}\n{lines}"))
+
+
+def undescribed(error: BaseException, *, definition: Definition, attempt: int, spread: float) -> Outcome:
+    """The outcome of an attempt whose exception fails those who ask it what it is."""
+    failure = Failure("otelq.undescribed", f"an exception of type {type(error).__qualname__} that cannot be described")
+    return after_failure(failure, definition=definition, attempt=attempt, spread=spread)
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return f"{type(error).__qualname__} (its text cannot be had)"
 
 
 def _of_handler(error: BaseException, *, definition: Definition, attempt: int, spread: float) -> Outcome:
