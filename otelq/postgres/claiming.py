@@ -39,11 +39,13 @@ async def disown(session: Session, token: int) -> list[Transition]:
 async def renew(session: Session, renewals: Sequence[Renewal]) -> list[Verdict]:
     """Extend leases; say of each what became of it."""
     order = sorted(range(len(renewals)), key=lambda n: renewals[n].lease.chain_id)
-    written = await session.row("renew", *_columns([renewals[n] for n in order]), [renewals[n].seconds for n in order])
+    written = await session.row(
+        "renew", *rows.lease_columns([renewals[n].lease for n in order]), [renewals[n].seconds for n in order]
+    )
     verdicts = dict.fromkeys((order[n] for n in rows.places(written)), Verdict.DONE)
     rest = [n for n in range(len(renewals)) if n not in verdicts]
     if rest:
-        judged = await session.rows("judge", *_columns([renewals[n] for n in rest]))
+        judged = await session.rows("judge", *rows.lease_columns([renewals[n].lease for n in rest]))
         verdicts |= {rest[rows.place(row)]: _verdict(row) for row in judged}
     return [verdicts[n] for n in range(len(renewals))]
 
@@ -56,15 +58,6 @@ def _verdict(row: rows.Row) -> Verdict:
             return Verdict.CANCELLED
         case _:
             return Verdict.LOST
-
-
-def _columns(renewals: Sequence[Renewal]) -> tuple[list[str], list[int], list[int]]:
-    leases = [renewal.lease for renewal in renewals]
-    return (
-        [lease.chain_id for lease in leases],
-        [lease.position for lease in leases],
-        [lease.token for lease in leases],
-    )
 
 
 async def reap(session: Session, rules: Sequence[ReapRule], *, spare: Collection[int], limit: int) -> list[Transition]:
@@ -90,11 +83,10 @@ async def _take_back(
         [job.chain_id for job in jobs],
         [job.position for job in jobs],
         [job.token for job in jobs],
+        None,
         [Verb.REAP] * len(jobs),
-        [max(rules[job.type].delay, 0.0) for job in jobs],
         *zip(*(_lease_lost(job) for job in jobs), strict=True),
-        [job.leased_by for job in jobs],
-        [None] * len(jobs),
+        [max(rules[job.type].delay, 0.0) for job in jobs],
         lock=SKIP,
     )
     return {jobs[rows.place(row)].chain_id: [_reaped(jobs[rows.place(row)], row)] for row in found}

@@ -75,13 +75,12 @@ async def close(
     ends = [failures.get(job.chain_id, (None, None)) for job in jobs]
     row = await session.row(
         "close",
+        verb,
         *_marks(jobs),
-        [verb] * len(jobs),
         [outputs.get(job.chain_id) for job in jobs],
         [error_type for error_type, _ in ends],
         [error_text for _, error_text in ends],
-        [None] * len(jobs),
-        [None] * len(jobs),
+        None,
         lock=WAIT,
         which="",
     )
@@ -106,14 +105,15 @@ async def _continue(session: Session, jobs: Sequence[Held], closures: Sequence[C
     outcomes = [outcome for n in order if isinstance(outcome := closures[n].outcome, Continues)]
     found = await session.rows(
         "continue",
+        Verb.COMPLETE_EXTERNALLY,
         *_marks(jobs),
-        [Verb.COMPLETE_EXTERNALLY] * len(jobs),
-        [None] * len(jobs),
-        [None] * len(jobs),
+        None,
         *successor_columns(outcomes),
         [job.chain_type for job in jobs],
         [job.chain_created_at for job in jobs],
-        *([None] * len(jobs) for _ in range(3)),
+        None,
+        None,
+        None,
         lock=WAIT,
     )
     await _untie(session, jobs)

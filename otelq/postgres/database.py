@@ -238,5 +238,5 @@ async def _close(pool: asyncpg.Pool[Any]) -> None:
     try:
         async with asyncio.timeout(CLOSING):
             await pool.close()
-    except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
         pool.terminate()

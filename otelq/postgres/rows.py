@@ -217,8 +217,22 @@ def succeeded(before: Claimed | Held, successor: Successor, *, at: datetime, run
     )
 
 
-def kept(item: Settlement, successor: Successor, keep: Keep, *, row: Any) -> Claimed:
-    """The successor that the worker got already leased."""
+def continued(
+    item: Settlement, successor: Successor, keep: Keep | None, *, row: Row, kept: dict[str, Claimed]
+) -> list[Transition]:
+    """What a continuation made; a successor that the worker got already leased is put into ``kept``."""
+    at = row["at"]
+    made = [
+        settled(item, Verb.CONTINUE, Status.CONTINUED, at=at),
+        succeeded(item.job, successor, at=at, run_at=row["run_at"]),
+    ]
+    if keep and row["kept"]:
+        job = kept[item.job.lease.chain_id] = _kept(item, successor, keep, row=row)
+        made.append(claim(job, worker=item.worker))
+    return made
+
+
+def _kept(item: Settlement, successor: Successor, keep: Keep, *, row: Any) -> Claimed:
     job, at = item.job, row["at"]
     return Claimed(
         lease=Lease(job.lease.chain_id, job.lease.position + 1, keep.token),
@@ -237,6 +251,24 @@ def kept(item: Settlement, successor: Successor, keep: Keep, *, row: Any) -> Cla
         trace=successor.trace,
         tags=successor.tags,
     )
+
+
+def lease_columns(leases: Sequence[Lease]) -> tuple[list[str], list[int], list[int]]:
+    """Leases, as fenced statements take them."""
+    return (
+        [lease.chain_id for lease in leases],
+        [lease.position for lease in leases],
+        [lease.token for lease in leases],
+    )
+
+
+def column(values: list[Any]) -> list[Any] | None:
+    """
+    A column of a batch as a parameter; nothing, if it is all nulls.
+
+    ``unnest`` fills an array that is too short with nulls, and the driver takes its time over every element.
+    """
+    return values if any(value is not None for value in values) else None
 
 
 def place(row: Row) -> int:

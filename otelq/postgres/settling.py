@@ -27,6 +27,7 @@ from ..model import (
 from ..ports.state import Transaction
 from . import rows
 from .database import Database, Session
+from .judging import Item, judge
 from .unblocking import MOST_DEPENDENTS, let_go, mop_up
 
 SKIP: Final = "FOR UPDATE SKIP LOCKED"
@@ -34,9 +35,6 @@ WAIT: Final = "FOR UPDATE"
 
 UNTIED: Final = "AND NOT o.waited_on AND NOT o.keyed"
 """Closing such a row touches nothing else, so that one statement does."""
-
-Item = tuple[int, Settlement]
-"""A settlement and its place in the batch."""
 
 
 class Written(Struct):
@@ -74,7 +72,9 @@ async def settle(
     )
     verdicts = dict.fromkeys(written.made, Verdict.DONE)
     if rest := [item for item in items if item[0] not in verdicts]:
-        judged, tied = await database.run(lambda session: judge(session, rest, written), now=now, again=True)
+        judged, tied = await database.run(
+            lambda session: judge(session, rest, written.made, written.kept), now=now, again=True
+        )
         verdicts |= judged
         if tied:
             more = await database.run(lambda session: write(session, tied, lock=SKIP), now=now, atomic=True, again=True)
@@ -89,7 +89,7 @@ async def _settle_inside(session: Session, items: Sequence[Item]) -> Settled:
     written = await write(session, items, lock=WAIT)
     verdicts = dict.fromkeys(written.made, Verdict.DONE)
     if rest := [item for item in items if item[0] not in verdicts]:
-        judged, _ = await judge(session, rest, written)
+        judged, _ = await judge(session, rest, written.made, written.kept)
         verdicts |= judged
     return _settled(items, verdicts, written)
 
@@ -144,12 +144,12 @@ async def _close(session: Session, items: list[Item], written: Written, lock: st
     failures = [_failure(item) for item in settlements]
     row = await session.row(
         "close",
-        *_leases(settlements),
-        ["complete" if failure is None else "fail" for failure in failures],
+        None,
+        *rows.lease_columns([item.job.lease for item in settlements]),
         [item.outcome.output if isinstance(item.outcome, Completes) else None for item in settlements],
-        [failure and failure.type for failure in failures],
-        [failure and failure.text for failure in failures],
-        *_workers(settlements),
+        rows.column([failure and failure.type for failure in failures]),
+        rows.column([failure and failure.text for failure in failures]),
+        rows.column([item.trace for item in settlements]),
         lock=lock,
         which=which,
     )
@@ -169,15 +169,15 @@ async def _continue(session: Session, items: list[Item], written: Written, lock:
     outcomes = [item.outcome for item in settlements if isinstance(item.outcome, Continues)]
     found = await session.rows(
         "continue",
-        *_leases(settlements),
-        ["continue"] * len(items),
-        *_workers(settlements),
+        Verb.CONTINUE,
+        *rows.lease_columns([item.job.lease for item in settlements]),
+        rows.column([item.trace for item in settlements]),
         *successor_columns(outcomes),
         [item.job.chain_type for item in settlements],
         [item.job.chain_created_at for item in settlements],
-        [outcome.keep and outcome.keep.token for outcome in outcomes],
-        [outcome.keep and outcome.keep.lease for outcome in outcomes],
-        [outcome.keep and outcome.keep.timeout for outcome in outcomes],
+        rows.column([outcome.keep and outcome.keep.token for outcome in outcomes]),
+        rows.column([outcome.keep and outcome.keep.lease for outcome in outcomes]),
+        rows.column([outcome.keep and outcome.keep.timeout for outcome in outcomes]),
         lock=lock,
     )
     for row in found:
@@ -190,58 +190,17 @@ async def _put_back(session: Session, items: list[Item], written: Written, lock:
     failures = [_failure(item) for item in settlements]
     found = await session.rows(
         "put_back",
-        *_leases(settlements),
+        *rows.lease_columns([item.job.lease for item in settlements]),
+        rows.column([item.trace for item in settlements]),
         [_verb(item) for item in settlements],
+        rows.column([failure and failure.type for failure in failures]),
+        rows.column([failure and failure.text for failure in failures]),
         [_delay(item) for item in settlements],
-        [failure and failure.type for failure in failures],
-        [failure and failure.text for failure in failures],
-        *_workers(settlements),
         lock=lock,
     )
     for row in found:
         place, item = items[rows.place(row)]
         written.made[place] = [_back(item, row["at"], row["run_at"])]
-
-
-# Judging
-
-
-async def judge(session: Session, items: Sequence[Item], written: Written) -> tuple[dict[int, Verdict], list[Item]]:
-    """Why items were not written; those that need a transaction to be closed are returned apart."""
-    verdicts: dict[int, Verdict] = {}
-    tied: list[Item] = []
-    for row in await session.rows("judge", *_leases([item for _, item in items])):
-        place, item = items[rows.place(row)]
-        match row["verdict"]:
-            case "held":
-                verdicts[place] = Verdict.BUSY
-                if row["tied"] and isinstance(item.outcome, (Completes, Fails)):
-                    tied.append((place, item))
-            case "done":
-                verdicts[place] = Verdict.DONE
-                written.made[place] = await _repeated(session, item, row, written.kept)
-            case verdict:
-                verdicts[place] = Verdict(verdict)
-    return verdicts, tied
-
-
-async def _repeated(session: Session, item: Settlement, row: Any, kept: dict[str, Claimed]) -> list[Transition]:
-    """The transitions of a settlement that was written before, and whose reply was lost."""
-    at: datetime = row["at"]
-    match item.outcome:
-        case Completes() | Fails():
-            others = await session.rows("made_by_closing", item.job.lease.chain_id, at)
-            return [_closed(item, at), *(rows.let_go(other) for other in others)]
-        case Continues():
-            following = await session.rows(
-                "read_successor",
-                item.job.lease.chain_id,
-                item.job.lease.position + 1,
-                item.outcome.keep and item.outcome.keep.token,
-            )
-            return [change for row in following for change in _continued(item, row, kept)]
-        case _:
-            return [_back(item, at, row["due_at"])]
 
 
 # Transitions
@@ -253,59 +212,32 @@ def _closed(item: Settlement, at: datetime) -> Transition:
     return rows.settled(item, Verb.COMPLETE, Status.COMPLETED, at=at)
 
 
-def _continued(item: Settlement, row: Any, kept: dict[str, Claimed]) -> list[Transition]:
+def _continued(item: Settlement, row: rows.Row, kept: dict[str, Claimed]) -> list[Transition]:
     assert isinstance(item.outcome, Continues)
-    at, successor, keep = row["at"], item.outcome.successor, item.outcome.keep
-    made = [
-        rows.settled(item, Verb.CONTINUE, Status.CONTINUED, at=at),
-        rows.succeeded(item.job, successor, at=at, run_at=row["run_at"]),
-    ]
-    if keep and row["kept"]:
-        job = kept[item.job.lease.chain_id] = rows.kept(item, successor, keep, row=row)
-        made.append(rows.claim(job, worker=item.worker))
-    return made
+    return rows.continued(item, item.outcome.successor, item.outcome.keep, row=row, kept=kept)
 
 
 def _back(item: Settlement, at: datetime, run_at: datetime) -> Transition:
     failure = _failure(item)
-    return rows.settled(
-        item,
-        _verb(item),
-        rows.waiting(run_at, at),
-        at=at,
-        due_at=run_at,
-        error_type=failure.type if failure else None,
-    )
+    error_type = failure.type if failure else None
+    return rows.settled(item, _verb(item), rows.waiting(run_at, at), at=at, due_at=run_at, error_type=error_type)
 
 
 # Columns
 
 
-def _leases(items: Sequence[Settlement]) -> tuple[list[Any], ...]:
-    leases = [item.job.lease for item in items]
-    return (
-        [lease.chain_id for lease in leases],
-        [lease.position for lease in leases],
-        [lease.token for lease in leases],
-    )
-
-
-def _workers(items: Sequence[Settlement]) -> tuple[list[Any], ...]:
-    return [item.worker for item in items], [item.trace for item in items]
-
-
-def successor_columns(outcomes: Sequence[Continues]) -> tuple[list[Any], ...]:
+def successor_columns(outcomes: Sequence[Continues]) -> tuple[list[Any] | None, ...]:
     """The successors, as ``continue.sql`` takes them."""
     successors = [outcome.successor for outcome in outcomes]
     return (
         [successor.type for successor in successors],
         [successor.queue for successor in successors],
         [successor.input for successor in successors],
-        [successor.priority for successor in successors],
-        [successor.at for successor in successors],
-        [successor.delay for successor in successors],
-        [successor.trace for successor in successors],
-        [successor.tags for successor in successors],
+        rows.column([successor.priority for successor in successors]),
+        rows.column([successor.at for successor in successors]),
+        rows.column([successor.delay for successor in successors]),
+        rows.column([successor.trace for successor in successors]),
+        rows.column([successor.tags for successor in successors]),
     )
 
 

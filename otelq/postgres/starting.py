@@ -265,17 +265,17 @@ def _started(jobs: Sequence[NewJob], row: Any) -> list[Transition]:
     ]
 
 
-def _columns(jobs: Sequence[NewJob]) -> tuple[list[Any], ...]:
+def _columns(jobs: Sequence[NewJob]) -> tuple[list[Any] | None, ...]:
     return (
         [job.chain_id for job in jobs],
         [job.type for job in jobs],
         [job.queue for job in jobs],
         [job.input for job in jobs],
         [job.priority for job in jobs],
-        [job.at for job in jobs],
-        [job.delay for job in jobs],
-        [job.trace for job in jobs],
-        [job.tags for job in jobs],
+        rows.column([job.at for job in jobs]),
+        rows.column([job.delay for job in jobs]),
+        rows.column([job.trace for job in jobs]),
+        rows.column([job.tags for job in jobs]),
     )
 
 

@@ -76,7 +76,7 @@ class PostgresTransaction(Transaction):
 
     async def roll_back(self, block: Any) -> None:
         """Roll back what the adapter began; if the connection is gone, the server does."""
-        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
             await block.rollback()
         self._watcher.end(Ending.ROLLED_BACK)
 

@@ -35,9 +35,9 @@ VARIANTS: dict[str, list[dict[str, str]]] = {
 HOT = {
     "create": ["NULL", *["'{}'"] * 9],
     "claim": ["NULL", "'{a}'", "'{10}'", "'{30}'", "'{60}'", "1", "'w'", "true"],
-    "close": ["NULL", *["'{}'"] * 9],
-    "continue": ["NULL", *["'{}'"] * 19],
-    "put_back": ["NULL", *["'{}'"] * 9],
+    "close": ["NULL", "NULL", *["'{}'"] * 7],
+    "continue": ["NULL", "NULL", *["'{}'"] * 17],
+    "put_back": ["NULL", *["'{}'"] * 8],
     "renew": ["NULL", *["'{}'"] * 4],
     "judge": ["NULL", *["'{}'"] * 3],
     "next_due": ["NULL", "'{a}'"],

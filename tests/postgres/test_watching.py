@@ -154,7 +154,7 @@ async def test_a_connection_that_dies_before_its_commit_leaves_the_end_unknown(
     await watched_start(state, connection, ends)
     await (await connect()).execute("SELECT pg_terminate_backend($1)", connection.get_server_pid())
 
-    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)):
         await transaction.commit()
     while not ends:
         await heard()

@@ -1,15 +1,15 @@
--- Closes chains: each under the token that its row has now, null for one that does not run. Says which items were
+-- Closes chains: each under the token that its row has now, null for one that does not run. The verb is the same for
+-- all; null for a worker's own, which is told by the outcome. Says which items were
 -- written, and which of them free a dedup key or let others go, which later statements do under a new snapshot.
 WITH item AS MATERIALIZED (
     SELECT *
     FROM unnest(
-        $2::uuid[], $3::integer[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-        $10::text[]
-    ) WITH ORDINALITY AS i (chain_id, position, token, verb, output, error_type, error_text, worker, trace, n)
+        $3::uuid[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[]
+    ) WITH ORDINALITY AS i (chain_id, position, token, output, error_type, error_text, trace, n)
 ),
 held AS MATERIALIZED (
     SELECT
-        i.n, i.verb, i.output, i.error_type, i.error_text, i.worker, i.trace,
+        i.n, i.output, i.error_type, i.error_text, i.trace,
         o.chain_id, o.position, o.type, o.priority, o.run_at, o.attempt, o.crashes, o.token, o.claimed_at,
         o.leased_by, o.waited_on, o.keyed
     FROM item AS i
@@ -29,14 +29,14 @@ closed AS (
         (chain_id, position, type, priority, run_at, attempt, crashes, token, claimed_at, worker, trace, closed_at,
          status, verb, output, error_type, error_text)
     SELECT
-        chain_id, position, type, priority, run_at, attempt, crashes + (verb = 'reap')::integer,
-        token, claimed_at, coalesce(worker, leased_by), trace, {now},
+        chain_id, position, type, priority, run_at, attempt, crashes + ($2::text IS NOT DISTINCT FROM 'reap')::integer,
+        token, claimed_at, leased_by, trace, {now},
         CASE
             WHEN output IS NOT NULL THEN 'completed'
             WHEN error_type IS NOT NULL THEN 'failed'
             ELSE 'cancelled'
         END,
-        verb, output::jsonb, error_type, error_text
+        coalesce($2, CASE WHEN output IS NOT NULL THEN 'complete' ELSE 'fail' END), output::jsonb, error_type, error_text
     FROM held
 )
 SELECT

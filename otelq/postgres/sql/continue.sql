@@ -7,11 +7,11 @@ WITH item AS MATERIALIZED (
         i.*,
         greatest({now}, coalesce(i.at, {now} + i.delay * interval '1 second')) AS run_at
     FROM unnest(
-        $2::uuid[], $3::integer[], $4::bigint[], $5::text[], $6::text[], $7::text[],
-        $8::text[], $9::text[], $10::text[], $11::integer[], $12::timestamptz[], $13::float8[], $14::text[],
-        $15::text[], $16::text[], $17::timestamptz[], $18::bigint[], $19::float8[], $20::float8[]
+        $3::uuid[], $4::integer[], $5::bigint[], $6::text[],
+        $7::text[], $8::text[], $9::text[], $10::integer[], $11::timestamptz[], $12::float8[], $13::text[],
+        $14::text[], $15::text[], $16::timestamptz[], $17::bigint[], $18::float8[], $19::float8[]
     ) WITH ORDINALITY AS i (
-        chain_id, position, token, verb, worker, trace,
+        chain_id, position, token, trace,
         next_type, next_queue, next_input, next_priority, at, delay, next_trace,
         next_tags, chain_type, chain_created_at, keep_token, keep_lease, keep_timeout, n
     )
@@ -91,7 +91,7 @@ closed AS (
          status, verb)
     SELECT
         chain_id, position, type, old_priority, old_run_at, attempt, crashes, token, claimed_at,
-        coalesce(worker, leased_by), trace, {now}, 'continued', verb
+        leased_by, trace, {now}, 'continued', $2::text
     FROM held
 ),
 asked AS (
@@ -108,7 +108,7 @@ moved AS (
     SET position = s.position + 1, type = s.next_type, priority = s.priority, run_at = s.run_at,
         attempt = s.kept::integer, crashes = 0, blocked_by = 0, last_trace = NULL,
         token = CASE WHEN s.kept THEN s.keep_token END,
-        leased_by = CASE WHEN s.kept THEN s.worker END,
+        leased_by = CASE WHEN s.kept THEN o.leased_by END,
         claimed_at = CASE WHEN s.kept THEN {now} END,
         leased_until = CASE WHEN s.kept THEN least(s.leased_until, s.deadline) END,
         deadline = CASE WHEN s.kept THEN s.deadline END

@@ -12,6 +12,8 @@ SELECT
     o.waited_on OR o.keyed AS tied,
     coalesce(c.closed_at, a.ended_at) AS at,
     a.due_at,
+    coalesce(c.verb, a.verb) AS verb,
+    coalesce(c.error_type, a.error_type) AS error_type,
     o.deadline <= {now} AS too_late
 FROM unnest($2::uuid[], $3::integer[], $4::bigint[])
     WITH ORDINALITY AS i (chain_id, position, token, n)

@@ -3,12 +3,11 @@
 WITH item AS MATERIALIZED (
     SELECT *
     FROM unnest(
-        $2::uuid[], $3::integer[], $4::bigint[], $5::text[], $6::float8[], $7::text[], $8::text[], $9::text[],
-        $10::text[]
-    ) WITH ORDINALITY AS i (chain_id, position, token, verb, delay, error_type, error_text, worker, trace, n)
+        $2::uuid[], $3::integer[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::float8[]
+    ) WITH ORDINALITY AS i (chain_id, position, token, trace, verb, error_type, error_text, delay, n)
 ),
 held AS MATERIALIZED (
-    SELECT i.*, {now} + i.delay * interval '1 second' AS run_at, o.attempt, o.claimed_at
+    SELECT i.*, {now} + i.delay * interval '1 second' AS run_at, o.attempt, o.claimed_at, o.leased_by
     FROM item AS i
     CROSS JOIN LATERAL (
         SELECT o.*
@@ -21,7 +20,7 @@ kept AS (
     INSERT INTO {schema}.attempt
         (chain_id, position, token, number, verb, worker, claimed_at, ended_at, due_at, error_type, error_text, trace)
     SELECT
-        chain_id, position, token, attempt, verb, worker, claimed_at, {now}, run_at, error_type, error_text, trace
+        chain_id, position, token, attempt, verb, leased_by, claimed_at, {now}, run_at, error_type, error_text, trace
     FROM held
 ),
 waiting AS (

@@ -1,0 +1,64 @@
+"""Why a fenced statement did not write what it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..model import Claimed, Completes, Continues, Fails, Settlement, Status, Successor, Transition, Verb, Verdict
+from . import rows
+from .database import Session
+
+Item = tuple[int, Settlement]
+"""A settlement and its place in the batch."""
+
+
+async def judge(
+    session: Session, items: Sequence[Item], made: dict[int, list[Transition]], kept: dict[str, Claimed]
+) -> tuple[dict[int, Verdict], list[Item]]:
+    """
+    What became of items that were not written; those that need a transaction to be closed are returned apart.
+
+    One that was written before, under the same token, gives again what it made then.
+    """
+    verdicts: dict[int, Verdict] = {}
+    tied: list[Item] = []
+    for row in await session.rows("judge", *rows.lease_columns([item.job.lease for _, item in items])):
+        place, item = items[rows.place(row)]
+        match row["verdict"]:
+            case "held":
+                verdicts[place] = Verdict.BUSY
+                if row["tied"] and isinstance(item.outcome, (Completes, Fails)):
+                    tied.append((place, item))
+            case "done":
+                verdicts[place] = Verdict.DONE
+                made[place] = await _made_before(session, item, row, kept)
+            case verdict:
+                verdicts[place] = Verdict(verdict)
+    return verdicts, tied
+
+
+async def _made_before(session: Session, item: Settlement, row: rows.Row, kept: dict[str, Claimed]) -> list[Transition]:
+    """The transitions of a settlement whose reply was lost, from what it stored."""
+    at, verb, error_type = row["at"], Verb(row["verb"]), row["error_type"]
+    match verb:
+        case Verb.COMPLETE | Verb.FAIL:
+            status = Status.COMPLETED if verb is Verb.COMPLETE else Status.FAILED
+            closed = rows.settled(item, verb, status, at=at, error_type=error_type)
+            others = await session.rows("made_by_closing", item.job.lease.chain_id, at)
+            return [closed, *(rows.let_go(other) for other in others)]
+        case Verb.CONTINUE:
+            return await _continued_before(session, item, kept)
+        case _:
+            due_at = row["due_at"]
+            target = rows.waiting(due_at, at)
+            return [rows.settled(item, verb, target, at=at, due_at=due_at, error_type=error_type)]
+
+
+async def _continued_before(session: Session, item: Settlement, kept: dict[str, Claimed]) -> list[Transition]:
+    keep = item.outcome.keep if isinstance(item.outcome, Continues) else None
+    lease = item.job.lease
+    row = await session.row("read_successor", lease.chain_id, lease.position + 1, keep and keep.token)
+    successor = Successor(
+        type=row["type"], queue=row["queue"], input=row["input"], trace=row["trace"], tags=row["tags"]
+    )
+    return rows.continued(item, successor, keep, row=row, kept=kept)
