@@ -10,7 +10,7 @@ from ..errors import OtelqError, Refused, Unavailable
 
 DRIVER = (sqlite3.Error, sqlite3.Warning, UnicodeEncodeError, OverflowError)
 """What the driver raises."""
-JOINED = "cannot write in the joined transaction"
+JOINED = "cannot write in the transaction"
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _REFUSED = {sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE}

@@ -72,20 +72,23 @@ class DriverSession(Session):
         super().__init__(queries)
         self._connection = connection
 
+    async def main_file(self) -> str:
+        """The file that the connection is open on; empty for one in memory. This opens no read transaction."""
+        rows: Any = await self._connection.execute_fetchall("PRAGMA database_list")
+        files = {name: file for _, name, file in map(_columns, rows)}
+        return files["main"] or ""
+
     async def _run(self, sql: str, values: Mapping[str, Value]) -> str | bytes | None:
-        # The driver's annotation forgets named parameters; what a row is, the application's row factory decides.
+        # The driver's annotation forgets named parameters.
         parameters: Any = values
         rows: Any = await self._connection.execute_fetchall(sql, parameters)
-        for row in rows:
-            answer: str | bytes = _first(row)
-            return answer
-        return None
+        answer: str | bytes | None = next((_columns(row)[0] for row in rows), None)
+        return answer
 
 
-def _first(row: Any) -> Any:
-    """The only column of a row that may be a tuple, a ``Row``, or a mapping."""
-    columns: Any = list(row.values()) if hasattr(row, "values") else row
-    return columns[0]
+def _columns(row: Any) -> list[Any]:
+    """The columns of a row, which the application's row factory made a tuple, a ``Row`` or a mapping."""
+    return list(row.values() if hasattr(row, "values") else row)
 
 
 def run(verb: Coroutine[Any, Any, T]) -> T:

@@ -19,7 +19,7 @@ from ..ports.state import Ending, Transaction
 from .errors import DRIVER, JOINED, Locked, is_busy, translated
 from .lane import Settings, connect, nap
 from .queries import Queries
-from .rows import TEXTS, clock, micros
+from .rows import clock, micros
 from .session import DriverSession, Verb
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ class Joined(Transaction):
     async def _check_database(self) -> None:
         if self._turn.is_ours:
             return
-        if not any(is_same(path, self._settings.path) for path in await self._session.read("main_file", TEXTS)):
+        if not is_same(await self._session.main_file(), self._settings.path):
             raise InvalidArgument("tx", f"belongs to another database than {self._settings.path}")
         self._turn.is_ours = True
 
@@ -270,8 +270,8 @@ class Transactions:
 
 
 def is_same(path: str, other: Path) -> bool:
-    """Whether both name one file, by whatever links."""
-    return other.samefile(path)
+    """Whether both name one file, by whatever links; an empty path names none."""
+    return bool(path) and other.samefile(path)
 
 
 def is_open(connection: aiosqlite.Connection) -> bool:
@@ -289,4 +289,6 @@ async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
         await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
+        if error := task.exception():
+            raise error from None
         raise

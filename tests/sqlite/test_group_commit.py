@@ -7,7 +7,8 @@ import sqlite3
 
 import pytest
 
-from otelq.errors import NotFound, Refused
+from otelq.errors import NotFound, OtelqError, Refused
+from otelq.model import Closure, Completes, Status
 from otelq.sqlite.state import SqliteState
 
 from .making import count_jobs, elsewhere, job, start
@@ -44,6 +45,27 @@ async def test_one_bad_start_harms_none_of_its_neighbours(state: SqliteState) ->
     assert isinstance(third, Refused)
 
 
+async def test_a_verb_that_fails_halfway_takes_back_its_own_writes_only(state: SqliteState) -> None:
+    chain = await start(state)
+    halfway = state.finish([Closure(chain_id=id, step="a", outcome=Completes("1")) for id in (chain, "nobody")])
+
+    missing, neighbour = await asyncio.gather(halfway, start(state), return_exceptions=True)
+
+    assert isinstance(missing, NotFound)
+    outcomes = await state.outcomes([chain, str(neighbour)])
+    assert [outcome.status for outcome in outcomes.values()] == [Status.READY, Status.READY]
+
+
+async def test_nobody_is_told_of_success_when_the_commit_fails(state: SqliteState) -> None:
+    await state._database._lane.run(lambda connection: connection.set_authorizer(_refuse_commits))
+    new = [job() for _ in range(5)]
+
+    results = await asyncio.gather(*(state.create([one]) for one in new), return_exceptions=True)
+
+    assert all(isinstance(result, OtelqError) for result in results)
+    assert await count_jobs(state, *(one.chain_id for one in new)) == 0
+
+
 async def test_a_bug_in_one_verb_is_raised_to_its_caller_alone(state: SqliteState) -> None:
     nonsense = job(delay="soon")
 
@@ -64,3 +86,8 @@ async def test_a_caller_who_left_before_the_commit_starts_nothing(state: SqliteS
     with pytest.raises(asyncio.CancelledError):
         await leaving
     assert await count_jobs(state, staying, left.chain_id) == 1
+
+
+def _refuse_commits(action: int, name: str | None, *_: str | None) -> int:
+    is_commit = (action, name) == (sqlite3.SQLITE_TRANSACTION, "COMMIT")
+    return sqlite3.SQLITE_DENY if is_commit else sqlite3.SQLITE_OK

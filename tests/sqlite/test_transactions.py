@@ -96,16 +96,17 @@ async def test_a_deferred_transaction_that_has_read_and_was_overtaken_is_told_ho
         await start(state, tx=state.join(connection))
 
 
-async def test_a_deferred_transaction_that_has_read_nothing_can_still_write(
-    state: SqliteState, connect: Connect
-) -> None:
-    connection = await connect()
+async def test_a_deferred_transaction_that_has_read_nothing_waits_for_the_lock(another: Open, connect: Connect) -> None:
+    state, other, connection = await another(), await another(), await connect()
     await connection.execute("BEGIN")
-    await start(state)
-    chain = await start(state, tx=state.join(connection))
+    async with other.begin() as tx:
+        first = await start(other, tx=tx)
+        waiting = elsewhere(start(state, tx=state.join(connection)))
+        await asyncio.wait([waiting], timeout=0.05)
+    second = await waiting
     await connection.commit()
 
-    assert await count_jobs(state, chain) == 1
+    assert await count_jobs(state, first, second) == 2
 
 
 async def test_joining_without_an_open_transaction_says_how_to_open_one(state: SqliteState, connect: Connect) -> None:
