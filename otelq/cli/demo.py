@@ -82,7 +82,7 @@ class Show:
     def _show_traces(self) -> list[Check]:
         spans = self._recording.spans
         if self._recording.provider is None:
-            self._console.print(ADVICE, soft_wrap=True, markup=False)
+            self._console.print(ADVICE, soft_wrap=True)
             return []
         self._title("What OpenTelemetry saw")
         bar = 26 if self._console.width >= WIDE else 12
@@ -118,7 +118,7 @@ def _console() -> Console:
     out: object = sys.stdout
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(errors="replace")  # branches and bars are no reason to fail where only ASCII goes
-    console = Console(highlight=False, emoji=False)
+    console = Console(highlight=False, emoji=False, markup=False)
     if not console.is_terminal:
         console.width = max(console.width, PLAIN_WIDTH)
     return console

@@ -51,7 +51,7 @@ def run(arguments: list[str]) -> int:
     except InvalidArgument as error:
         return _refuse(f"{_as_written(error.argument)}: {error.problem}", USAGE)
     except OtelqError as error:
-        return _refuse(str(error), FAILURE)
+        return _refuse(str(error).partition("\n")[0], FAILURE)  # the reason of a failed chain ends with a traceback
     return code or 0
 
 

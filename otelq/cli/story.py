@@ -28,8 +28,10 @@ Out = TypeVar("Out")
 
 ITEMS = (Item("scarf", 0.3), Item("mug", 0.15), Item("lamp", 0.7))
 GOOD, TOO_DEAR = Order("A-1042", 64), Order("A-1043", 4200)
-ATTEMPTS = 10
-"""Twice check and charge, three times pick, once refuse, send and ask."""
+JOBS = 9
+"""Two of check, three of pick, one each of charge, refuse, send and ask."""
+ATTEMPTS = JOBS + 1
+"""The card is charged twice."""
 PATIENCE = 30.0
 """Seconds after which a chain that has not ended is given up."""
 
@@ -96,18 +98,18 @@ async def _end(client: Client, chain: Chain[Out]) -> Out:
 async def checks(client: Client, story: Story) -> list[Check]:
     """How the story ended, beside how it must."""
     charges = await client.attempts(job_id(story.order.id, 1))
-    jobs = {chain: len((await client.jobs(chain=chain)).items) for chain in story.chains}
+    stored = [job for chain in story.chains for job in (await client.jobs(chain=chain)).items]
     return [
         Check("the branch: the good order is paid", Receipt(GOOD.number, paid=True, attempts=2), story.receipt),
         Check("the branch: the dear order is not", Receipt(TOO_DEAR.number, paid=False), story.refusal),
         Check(
             "the retry: the card is charged at the second attempt",
             [Verb.RETRY, Verb.COMPLETE],
-            [a.verb for a in charges],
+            [attempt.verb for attempt in charges],
         ),
         Check(
             "the fan-in: the parcel holds every item", [item.name for item in ITEMS], list(story.review.parcel.items)
         ),
         Check("the delay: the review is asked in due time", True, story.review.asked_after >= REVIEW_PAUSE),
-        Check("jobs in all", 9, sum(jobs.values())),
+        Check("the chains: every job is stored once", JOBS, len(stored)),
     ]
