@@ -1,0 +1,34 @@
+"""Asking a store that cannot call whether another process wrote to it, and passing that on as a hint."""
+
+from __future__ import annotations
+
+import logging
+
+from ..loop import Loop
+from ..ports.notify import Hint, HintKind
+from .engine import Engine
+
+logger = logging.getLogger("otelq.client")
+
+CHANGED = (Hint(HintKind.CHANGED, ""),)
+
+
+class Watcher(Loop):
+    """Asks every ``interval`` seconds; workers and those who wait for results then look for themselves."""
+
+    def __init__(self, engine: Engine, *, interval: float) -> None:
+        super().__init__("watcher", on_fatal=_give_up)
+        self._engine = engine
+        self._interval = interval
+
+    async def tick(self) -> float:
+        """Ask once."""
+        with self._engine.telemetry.silence():
+            changed = await self._engine.state.changed()
+        if changed:
+            self._engine.notify.publish(CHANGED)
+        return self._interval
+
+
+def _give_up(error: Exception) -> None:
+    logger.error("other processes' writes go unnoticed from now on, but for polling: %s", error)
