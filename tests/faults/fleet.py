@@ -104,9 +104,13 @@ class Fleet:
         process.kill()
         self.processes.remove(process)
 
+    def wait_until_up(self) -> None:
+        """Wait until all processes have connected and serve."""
+        wait_for(lambda: {process.name for process in self.processes} <= set(self.noted("up")), "all are up")
+
     def end(self) -> None:
         """Stop all gracefully; those that have just been started are let come up before."""
-        wait_for(lambda: {process.name for process in self.processes} <= set(self.noted("up")), "all are up")
+        self.wait_until_up()
         for process in self.processes:
             process.signal(signal.SIGTERM)
         while self.processes:

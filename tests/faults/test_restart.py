@@ -43,6 +43,7 @@ async def insist(client: otelq.Client, walk: handlers.Walk) -> str:
 
 
 async def keep_starting(client: otelq.Client, chance: random.Random, started: list[str]) -> None:
+    """Until cancelled; the start that is under way then may come to be all the same."""
     while True:
         walk = handlers.Walk(
             [chance.uniform(0.01, 0.06) for _ in range(3)], [chance.uniform(0, 0.02) for _ in range(3)]
@@ -66,6 +67,7 @@ async def test_a_database_that_crashes_under_running_workers_loses_and_doubles_n
             observer.make_ledger()
             fleet.start()
             fleet.start()
+            fleet.wait_until_up()
             starters = [asyncio.create_task(keep_starting(client, chance, started)) for _ in range(STARTERS)]
             for _ in range(RESTARTS):
                 await progress(observer)
@@ -74,9 +76,9 @@ async def test_a_database_that_crashes_under_running_workers_loses_and_doubles_n
             for starter in starters:
                 starter.cancel()
             await asyncio.wait(starters)
-            known = {chain_id for [chain_id] in observer.rows("SELECT DISTINCT CAST(chain_id AS text) FROM {job}")}
         wait_for(lambda: not observer.open_chains(), "all chains have ended")
         fleet.end()
+    known = {chain_id for [chain_id] in observer.rows("SELECT DISTINCT CAST(chain_id AS text) FROM {job}")}
     assert known >= set(started), "a chain that was started is there"
     rows = [(chain, position) for chain, position, _, _ in observer.ledger()]
     assert sorted(rows) == sorted((chain, position) for chain in known for position in range(handlers.STEPS))
