@@ -13,12 +13,16 @@ from msgspec import Struct
 from ..errors import NotFound, Unavailable
 from ..model import Created, NewJob, Status, Transition
 from . import rows
+from .copying import copy_in
 from .database import Session
 
 Made = tuple[list[Created], list[Transition]]
 
+LARGE: Final = 500
+"""From how many chains on a batch is copied in."""
+
 CHUNK: Final = 2000
-"""How many chains one statement starts."""
+"""How many chains one statement starts that cannot be copied in."""
 
 PATIENCE: Final = "5s"
 """How long a start waits for a lock on a blocker or a dedup key."""
@@ -45,15 +49,20 @@ async def create_fresh(session: Session, jobs: Sequence[NewJob]) -> Made:
     Raises:
         SomeExist: some are not.
     """
-    made: list[Transition] = []
-    for start in range(0, len(jobs), CHUNK):
-        chunk = jobs[start : start + CHUNK]
-        try:
-            row = await session.row("create", *_columns(chunk), if_taken="")
-        except asyncpg.UniqueViolationError as error:
-            raise SomeExist from error
-        made += _started(chunk, row)
+    try:
+        made = await (copy_in(session, jobs) if is_large(jobs) else _insert_plain(session, jobs))
+    except asyncpg.UniqueViolationError as error:
+        raise SomeExist from error
     return [Created(chain_id=job.chain_id) for job in jobs], made
+
+
+def is_large(jobs: Sequence[NewJob]) -> bool:
+    """Whether the batch is worth a COPY, in a transaction of several statements."""
+    return len(jobs) >= LARGE
+
+
+async def _insert_plain(session: Session, jobs: Sequence[NewJob]) -> list[Transition]:
+    return _started(jobs, await session.row("create", *_columns(jobs), if_taken=""))
 
 
 async def create_plain(session: Session, jobs: Sequence[NewJob], *, again: bool) -> Made:

@@ -93,7 +93,7 @@ class PostgresState(StateAdapter):
         if tx is None and not again and _are_distinct(jobs):
             try:
                 return await self._database.run(
-                    lambda session: starting.create_fresh(session, jobs), now=now, atomic=len(jobs) > starting.CHUNK
+                    lambda session: starting.create_fresh(session, jobs), now=now, atomic=starting.is_large(jobs)
                 )
             except starting.SomeExist:
                 pass

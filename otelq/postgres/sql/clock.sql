@@ -1,0 +1,2 @@
+-- The database's time.
+SELECT {now} AS at
