@@ -40,9 +40,10 @@ class Loop(ABC):
         """Do one round; return how many seconds the next may wait."""
 
     def start(self) -> None:
-        """Begin ticking, in an empty context so that nothing of the caller's leaks in."""
-        if self._task is None:
+        """Begin ticking, in an empty context so that nothing of the caller's leaks in; again after giving up."""
+        if self._task is None or self._task.done():
             self._stopping = False
+            self._errors = 0
             self._task = asyncio.get_running_loop().create_task(
                 self._run(), name=f"otelq {self.name}", context=contextvars.Context()
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import NotFound, OtelqError
@@ -36,13 +36,28 @@ class Waiter(Loop):
         self._watches: dict[str, _Watch] = {}
         self._unsubscribe: Callable[[], None] | None = None
 
-    async def wait(self, chain_id: str) -> ChainOutcome:
+    async def wait(self, chain_id: str, *, timeout: float | None) -> ChainOutcome:
         """
-        How the chain ended, once it has.
+        How the chain ended, once it has; with a ``timeout`` of 0 seconds, if it has.
 
         Raises:
             NotFound: the chain does not exist, or was deleted meanwhile.
+            TimeoutError: it is still open.
         """
+        if timeout == 0:
+            return await self._ask(chain_id)
+        async with asyncio.timeout(timeout):
+            return await self._wait_for(chain_id)
+
+    async def _ask(self, chain_id: str) -> ChainOutcome:
+        outcome = (await self._outcomes([chain_id])).get(chain_id)
+        if outcome is None:
+            raise NotFound(f"chain {chain_id} does not exist")
+        if outcome.status not in ENDED:
+            raise TimeoutError
+        return outcome
+
+    async def _wait_for(self, chain_id: str) -> ChainOutcome:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[ChainOutcome] = loop.create_future()
         watch = self._watches.setdefault(chain_id, _Watch(due=loop.time()))
@@ -73,13 +88,22 @@ class Waiter(Loop):
             watch = self._watches[chain_id]
             watch.due, watch.pause = now + watch.pause, min(watch.pause * 2, LONGEST_PAUSE)
         if due:
-            with self._engine.telemetry.silence():
-                outcomes = await self._engine.state.outcomes(due)
+            outcomes = await self._outcomes(due)
             for chain_id in due:
                 self._look(chain_id, outcomes.get(chain_id))
         if not self._watches:
             return LONGEST_PAUSE * 60
         return max(0.0, min(watch.due for watch in self._watches.values()) - loop.time())
+
+    async def _outcomes(self, chain_ids: Sequence[str]) -> Mapping[str, ChainOutcome]:
+        try:
+            with self._engine.telemetry.silence():
+                return await self._engine.state.outcomes(chain_ids)
+        except Exception:
+            for chain_id in chain_ids:  # not answered, so still to be asked
+                if (watch := self._watches.get(chain_id)) is not None:
+                    watch.due = 0.0
+            raise
 
     def _begin(self) -> None:
         if self._unsubscribe is None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -56,6 +56,19 @@ async def becomes(client: otelq.Client, chain: otelq.Chain[Any], wanted: str, *,
         if tail.status == wanted and tail.position >= position:
             return tail
         await asyncio.sleep(0.002)
+
+
+class RollBack(Exception):
+    """Raised where a transaction shall not commit."""
+
+
+@asynccontextmanager
+async def rolled_back(client: otelq.Client) -> AsyncGenerator[Any]:
+    """A transaction of the client's that rolls back at the end of the block."""
+    with suppress(RollBack):
+        async with client.transaction() as tx:
+            yield tx
+            raise RollBack
 
 
 async def count(client: otelq.Client) -> int:
