@@ -151,6 +151,11 @@ class Created(Struct, frozen=True, kw_only=True):
     deduplicated: bool = False
     exists: bool = False
 
+    @property
+    def is_new(self) -> bool:
+        """Whether the chain was written by this request."""
+        return not (self.deduplicated or self.exists)
+
 
 class Lease(Struct, frozen=True, gc=False):
     """The right to act on one job. ``token`` is random, shared by the jobs of one claim statement."""

@@ -10,9 +10,9 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast, overload
 
-from ..definitions import Continue, JobType, check_job_type, check_seconds, is_continue, is_job_type
+from ..definitions import Continue, JobType, check_job_type, check_seconds, is_continue
 from ..effects import Told
-from ..errors import ChainCancelled, ChainFailed, InvalidArgument, NotFound, WrongLoop
+from ..errors import AlreadyExists, ChainCancelled, ChainFailed, InvalidArgument, NotFound, WrongLoop
 from ..model import (
     AttemptRecord,
     ChainRecord,
@@ -33,7 +33,7 @@ from ..telemetry import Count, Enqueue
 from .chain import Chain
 from .engine import Engine
 from .queries import StatusFilter, TypeFilter, chain_id, job_key, query
-from .starting import Coalescer, Start, create, refuse_existing, successor
+from .starting import Coalescer, Start, create, read_starts, refuse_existing, successor
 from .waiting import Waiter
 from .watching import Watcher
 
@@ -162,8 +162,8 @@ class Client:
             tags=tags,
         )
         self._check_home()
-        [created] = await self._create([start], tx=tx)
-        return start.chain(refuse_existing(created))
+        [created] = await self._create([start], tx=tx, arguments=["input"])
+        return start.chain(created)
 
     @overload
     async def start_many(
@@ -184,21 +184,15 @@ class Client:
             AlreadyExists: an id is taken. Nothing was written.
         """
         self._check_home()
-        starts: list[Start[Any]]
-        if inputs is not None and is_job_type(what):
-            starts = [Start(what, input) for input in inputs]
-        else:
-            starts = list(cast(Iterable[Start[Any]], what))
-        for start in starts:
-            if not isinstance(start, Start):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
-                raise InvalidArgument("starts", f"holds {start!r}; give a job type and inputs, or Start values")
-        if tx is None and any(start.is_named for start in starts):
-            async with self._engine.transaction() as own:  # one taken id must undo the others
-                return await self.start_many(starts, tx=own.handle)
+        starts, arguments = read_starts(what, inputs)
         if not starts:
             return []
-        created = await self._create(starts, tx=tx)
-        return [start.chain(refuse_existing(result)) for start, result in zip(starts, created, strict=True)]
+        if tx is None and any(start.is_named for start in starts):
+            async with self._engine.transaction() as own:  # one taken id must undo the others
+                created = await self._create(starts, tx=own.handle, arguments=arguments)
+        else:
+            created = await self._create(starts, tx=tx, arguments=arguments)
+        return [start.chain(result) for start, result in zip(starts, created, strict=True)]
 
     @asynccontextmanager
     async def transaction(self, kind: type[Any] | None = None, /) -> AsyncGenerator[Any]:
@@ -304,8 +298,7 @@ class Client:
             check_seconds("timeout", timeout)
         self._check_home()
         assert self._waiter is not None
-        async with asyncio.timeout(timeout):
-            outcome = await self._waiter.wait(chain.id)
+        outcome = await self._waiter.wait(chain.id, timeout=timeout)
         if outcome.status is Status.COMPLETED and outcome.output is not None:
             return cast(Out, chain.job_type.signature.output.decode(outcome.output))
         if outcome.status is Status.CANCELLED:
@@ -395,21 +388,25 @@ class Client:
     def _join(self, tx: object | None) -> Transaction | None:
         return None if tx is None else self._engine.state.join(tx)
 
-    async def _create(self, starts: Sequence[Start[Any]], *, tx: object | None) -> Sequence[Created]:
+    async def _create(
+        self, starts: Sequence[Start[Any]], *, tx: object | None, arguments: Iterable[str]
+    ) -> Sequence[Created]:
+        """``arguments`` are the names under which the caller gave the inputs."""
         transaction = self._join(tx)
-        payloads = [self._encode(start) for start in starts]
+        payloads = [self._encode(start, argument) for start, argument in zip(starts, arguments, strict=False)]
         enqueue = self._enqueue(starts)
         jobs = [
             start.request(payload=payload, trace=enqueue.note) for start, payload in zip(starts, payloads, strict=True)
         ]
         try:
             if transaction is not None:
-                return await self._create_in(transaction, jobs, enqueue)
+                return await self._create_in(transaction, starts, jobs, enqueue)
             if len(starts) == 1 and starts[0].is_plain:
                 created: Sequence[Created] = [await self._coalescer.create(jobs[0])]
             else:
                 with self._engine.telemetry.silence():
                     created = await create(self._engine, jobs)
+            refuse_existing(created)
         except BaseException as error:
             enqueue.fail(error)
             raise
@@ -417,10 +414,26 @@ class Client:
         self._count_deduplicated(starts, created)
         return created
 
-    async def _create_in(self, transaction: Transaction, jobs: Sequence[NewJob], enqueue: Enqueue) -> Sequence[Created]:
+    async def _create_in(
+        self, transaction: Transaction, starts: Sequence[Start[Any]], jobs: Sequence[NewJob], enqueue: Enqueue
+    ) -> Sequence[Created]:
+        state = self._engine.state
         with self._engine.telemetry.silence():
-            created, transitions = await self._engine.state.create(jobs, tx=transaction)
-        self._engine.effects.follow(transitions, tx=transaction, told=told(enqueue, held_by=holder(created)))
+            created, transitions = await state.create(jobs, tx=transaction)
+            try:
+                refuse_existing(created)
+            except AlreadyExists:  # the caller's transaction may go on: take back what the others wrote
+                if made := [result.chain_id for result in created if result.is_new]:
+                    await state.delete(made, tx=transaction)
+                raise
+        tell = told(enqueue, held_by=holder(created))
+
+        def ended(committed: bool) -> None:
+            tell(committed)
+            if committed:
+                self._count_deduplicated(starts, created)
+
+        self._engine.effects.follow(transitions, tx=transaction, told=ended)
         return created
 
     async def _continuation(
@@ -448,8 +461,8 @@ class Client:
             if result.deduplicated:
                 self._engine.telemetry.count(Count.DEDUPLICATED, type=start.job_type.name)
 
-    def _encode(self, start: Start[Any]) -> str:
-        return start.job_type.signature.input.encode(start.input, limit=self._engine.max_payload)
+    def _encode(self, start: Start[Any], argument: str) -> str:
+        return start.job_type.signature.input.encode(start.input, argument=argument, limit=self._engine.max_payload)
 
     def _enqueue(self, starts: Sequence[Start[Any]]) -> Enqueue:
         first = starts[0]

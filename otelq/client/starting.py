@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import datetime
+from itertools import count
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -15,14 +16,14 @@ import msgspec
 from uuid_utils import uuid7
 
 from ..codec import check_text
-from ..definitions import Continue, JobType, check_job_type, check_priority, check_when
+from ..definitions import Continue, JobType, check_job_type, check_priority, check_when, is_job_type
 from ..errors import AlreadyExists, InvalidArgument, Refused, Unavailable
 from ..model import Created, Dedup, NewJob, Successor
 from .chain import Chain
 from .engine import Engine
 
 In = TypeVar("In")
-Out = TypeVar("Out")
+Out_co = TypeVar("Out_co", covariant=True)
 X = TypeVar("X")
 
 LONGEST_KEY = 512
@@ -38,7 +39,7 @@ def new_id() -> str:
     return str(uuid7())
 
 
-class Start(Generic[Out]):
+class Start(Generic[Out_co]):
     """
     One start among many, with options of its own; see ``Client.start`` for their meaning.
 
@@ -61,7 +62,7 @@ class Start(Generic[Out]):
 
     def __init__(
         self,
-        job_type: JobType[X, Out],
+        job_type: JobType[X, Out_co],
         input: X,
         *,
         id: str | None = None,
@@ -76,7 +77,7 @@ class Start(Generic[Out]):
         if not job_type.entry:
             raise InvalidArgument("job_type", f"{job_type.name!r} may only be continued into; start an entry type")
         check_when(delay, at)
-        self.job_type: JobType[Any, Out] = job_type
+        self.job_type: JobType[Any, Out_co] = job_type
         self.input: Any = input
         self.id = new_id() if id is None else check_id(id)
         self.is_named = id is not None
@@ -108,9 +109,28 @@ class Start(Generic[Out]):
         """Whether it can share a statement with other callers' starts: no waiting for locks of others."""
         return self.dedup is None and not self.blockers
 
-    def chain(self, created: Created) -> Chain[Out]:
+    def chain(self, created: Created) -> Chain[Out_co]:
         """The handle of what was created, or of the chain that holds the dedup key."""
         return Chain(created.chain_id, self.job_type, deduplicated=created.deduplicated)
+
+
+def read_starts(what: object, inputs: object) -> tuple[list[Start[Any]], Iterator[str]]:
+    """What ``start_many`` is asked in either of its forms, and how errors name the input of each start."""
+    if is_job_type(what):
+        return [Start(what, input) for input in _many("inputs", inputs)], (f"inputs[{n}]" for n in count())
+    if inputs is not None:
+        raise InvalidArgument("job_type", f"is {what!r}; give a JobType or a decorated handler")
+    starts = list(_many("starts", what))
+    for start in starts:
+        if not isinstance(start, Start):
+            raise InvalidArgument("starts", f"holds {start!r}; give a job type and inputs, or Start values")
+    return starts, (f"starts[{n}].input" for n in count())
+
+
+def _many(argument: str, values: object) -> Iterable[Any]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise InvalidArgument(argument, f"is {values!r}; give several, as in a list")
+    return values  # pyright: ignore[reportUnknownVariableType]  # whatever it yields is checked one by one
 
 
 def successor(continuation: Continue[Any], *, payload: str, trace: str | None, tags: str | None = None) -> Successor:
@@ -255,11 +275,11 @@ async def create(engine: Engine, jobs: Sequence[NewJob]) -> Sequence[Created]:
     raise AssertionError("the last try returns or raises")
 
 
-def refuse_existing(created: Created) -> Created:
+def refuse_existing(created: Sequence[Created]) -> None:
     """Raise for a start whose id was taken."""
-    if created.exists:
-        raise AlreadyExists(f"chain {created.chain_id} exists; nothing was written for this start")
-    return created
+    for result in created:
+        if result.exists:
+            raise AlreadyExists(f"chain {result.chain_id} exists; nothing was written for this start")
 
 
 def _fail(batch: list[tuple[NewJob, asyncio.Future[Created]]], error: Exception) -> None:
