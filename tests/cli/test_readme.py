@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import otelq
 from otelq.testing.otlp import OtlpReceiver
 
 from .shell import ROOT, read_until, run, started
@@ -61,12 +62,15 @@ def test_a_command_prints_what_the_readme_says_on_postgres(command: str, postgre
     assert (finished.returncode, finished.stdout) == (0, SHOWN[command])
 
 
-def test_the_worker_command_serves_the_jobs_of_the_quickstart(folder: Path) -> None:
-    with started(WORKER.split(), folder=folder) as worker:
-        read_until(worker, "serves signup.create-profile, signup.send-welcome")
-        worker.terminate()
-        read_until(worker, "the worker has stopped")
-        assert worker.wait() == 0
+async def test_the_worker_command_serves_the_jobs_of_the_quickstart(folder: Path) -> None:
+    create_profile = otelq.JobType("signup.create-profile", input=dict, output=str)
+    async with otelq.connect(f"sqlite:///{folder}/app.db") as client:
+        chain = await client.start(create_profile, {"email": "eve@example.com"})
+        with started(WORKER.split(), folder=folder) as worker:
+            assert await client.result(chain, timeout=30) == "welcome, eve@example.com"
+            worker.terminate()
+            read_until(worker, "the worker has stopped")
+            assert worker.wait() == 0
 
 
 def test_the_tracing_module_sends_the_spans_of_the_quickstart(folder: Path) -> None:
