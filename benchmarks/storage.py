@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from statistics import median
 from typing import Any
 
 import asyncpg
@@ -215,7 +214,7 @@ async def drain(shape: Shape, count: int) -> dict[str, float]:
 
 
 async def claim_cost(shape: Shape) -> float:
-    """Milliseconds to claim ten jobs over ten types."""
+    """Milliseconds to claim ten jobs over ten types: the best of many, as neighbours share the machine."""
     found: list[float] = []
     for _ in range(CLAIMS):
         began = time.perf_counter()
@@ -223,7 +222,7 @@ async def claim_cost(shape: Shape) -> float:
         found.append((time.perf_counter() - began) * 1000)
         assert len(claimed) == 10
         await shape.give_back(claimed)
-    return median(found)
+    return min(found)
 
 
 async def wal(connection: Any) -> float:

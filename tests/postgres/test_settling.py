@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -136,7 +137,7 @@ async def test_settlements_in_any_order_never_wait_for_each_other(state: Postgre
 
 
 async def test_in_the_users_transaction_a_settlement_waits_for_the_lock(
-    state: PostgresState, connect: Connect, wait_for_lock: object
+    state: PostgresState, connect: Connect, wait_for_lock: Callable[..., Awaitable[None]]
 ) -> None:
     await start(state)
     claimed = await lease(state)
@@ -147,8 +148,27 @@ async def test_in_the_users_transaction_a_settlement_waits_for_the_lock(
 
     async with own.transaction():
         settling = asyncio.create_task(settle(state, claimed, tx=state.join(own)))
-        await wait_for_lock()  # type: ignore[operator]  # a fixture
+        await wait_for_lock()
         await lock.rollback()
         settled = await settling
 
     assert settled.verdicts == (Verdict.DONE,)
+
+
+async def test_a_verb_that_lost_a_deadlock_against_a_user_is_done_again(
+    state: PostgresState, connect: Connect, wait_for_lock: Callable[..., Awaitable[None]]
+) -> None:
+    first, second = sorted([await start(state), await start(state)])
+    user = await connect()
+    await user.execute("SET deadlock_timeout = '1min'")
+    lock = "SELECT FROM otelq.open_job WHERE chain_id = $1 FOR UPDATE"
+    transaction = user.transaction()
+    await transaction.start()
+    await user.execute(lock, second)
+
+    cancelling = asyncio.create_task(state.cancel([second, first]))
+    await wait_for_lock()
+    await user.execute(lock, first)
+    await transaction.commit()
+
+    assert [change.chain_id for change in await cancelling] == [second, first]
