@@ -19,7 +19,7 @@ from .values import check_outcome
 
 
 class AnyJob(Struct, frozen=True, array_like=True):
-    """A job of a chain that is to be deleted; ``closed`` is its status if it is."""
+    """A job, open or closed, of a chain that is to be deleted."""
 
     nr: int
     chain_id: str

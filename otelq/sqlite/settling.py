@@ -71,15 +71,18 @@ async def settle(db: Session, at: int, *, settlements: Sequence[Settlement]) -> 
     plan = Plan(at, await _line(db, at, settlements))
     lost = [nr for nr in range(len(leases)) if nr not in held]
     before = await _before(db, leases, lost) if lost else {}
-    verdicts = tuple(
-        plan.settle(item, held[nr]) if nr in held else plan.repeat(item, before[nr])
-        for nr, item in enumerate(settlements)
-    )
+    verdicts: dict[Lease, Verdict] = {}
+    for nr, item in enumerate(settlements):
+        # A lease that stands twice in the batch is settled by the first.
+        if item.job.lease not in verdicts:
+            verdict = plan.settle(item, held[nr]) if nr in held else plan.repeat(item, before[nr])
+            verdicts[item.job.lease] = verdict
     await plan.write(db)
     plan.made += await follow(db, at, plan.waited_on)
     for then, chains in plan.repeated.items():
         plan.made += await followed(db, then, chains)
-    return Settled(verdicts=verdicts, transitions=tuple(plan.made), kept=plan.kept)
+    in_order = tuple(verdicts[item.job.lease] for item in settlements)
+    return Settled(verdicts=in_order, transitions=tuple(plan.made), kept=plan.kept)
 
 
 def _lease(item: Settlement) -> tuple[str, int, int, int | None]:
@@ -204,23 +207,35 @@ class Plan:
         self._closed.append(ended)
         self._jobs.append(request(successor, lease.chain_id, lease.position + 1))
         self._advanced.append(advance(successor, lease.chain_id, self._at, kept, item))
+        if kept is None:
+            self._queue_up(successor.type, self._place(item, successor))
 
     def _keep(self, item: Settlement, successor: Successor, keep: Keep) -> Claimed | None:
         """The successor under lease, if it is due and first in its line."""
-        due = due_at(successor, self._at)
-        place = priority(item, successor), due, item.job.lease.chain_id
+        place = self._place(item, successor)
         head = self._line.get(successor.type, place)
-        if due > self._at or head < place:
+        if place[1] > self._at or head < place:
             return None
         kept = kept_successor(item, successor, keep, self._at)
         self.kept[kept.lease.chain_id] = kept
         return kept
 
+    def _place(self, item: Settlement, successor: Successor) -> Place:
+        """Where the successor stands in the line of its type."""
+        return priority(item, successor), due_at(successor, self._at), item.job.lease.chain_id
+
+    def _queue_up(self, type: str, place: Place) -> None:
+        """Let those that come later in the batch know who is ready before them."""
+        if place[1] <= self._at:
+            self._line[type] = min(self._line.get(type, place), place)
+
     def _put_back(self, item: Settlement, delay: float, *, failure: Failure | None = None, given_back: int = 0) -> None:
         chain_id = item.job.lease.chain_id
         error = (failure.type, failure.text) if failure else (None, None)
         self._attempts.append((chain_id, verb(item), *error, item.trace, item.worker))
-        self._back.append((chain_id, self._at + span(max(delay, 0.0)), given_back, 0, item.trace))
+        due = self._at + span(max(delay, 0.0))
+        self._back.append((chain_id, due, given_back, 0, item.trace))
+        self._queue_up(item.job.type, (item.job.priority, due, chain_id))
 
 
 _VERBS: Mapping[type[Outcome], Verb] = {

@@ -16,7 +16,7 @@ from contextvars import Context
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from .errors import DRIVER, Locked, translated, translating
+from .errors import Locked, translating
 from .lane import Lane, Settings, begin_immediate
 from .queries import Queries
 from .rows import clock, micros
@@ -137,13 +137,13 @@ class Writer:
         """The result of one verb, or its error; whatever a verb that failed wrote is taken back."""
         connection.execute("SAVEPOINT verb")
         try:
-            result = run(waiting.verb(session, clock() if waiting.now is None else micros(waiting.now)))
+            with translating(f"cannot write to {self._settings.path}"):
+                result = run(waiting.verb(session, clock() if waiting.now is None else micros(waiting.now)))
         except Exception as error:
-            result = translated(error, f"cannot write to {self._settings.path}") if isinstance(error, DRIVER) else error
-            result.__cause__ = result.__cause__ or (error if result is not error else None)
             if not connection.in_transaction:
                 # A full disk or a failing one ends the whole transaction, the neighbours' writes with it.
-                raise result from error
+                raise
             connection.execute("ROLLBACK TO verb")
+            result = error
         connection.execute("RELEASE verb")
         return result
