@@ -64,7 +64,7 @@ async def check(connection: Any, queries: Queries) -> None:
         )
 
 
-def script(schema: str = "otelq", *, after: int = 0) -> str:
+def dump(schema: str = "otelq", *, after: int = 0) -> str:
     """All migrations after a version as one script for ``psql``, for those who apply their SQL themselves."""
     queries = Queries(schema)
     steps = "\n".join(_step(queries, number, name) for number, name in _steps() if number > after)

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from otelq.errors import OtelqError
-from otelq.postgres import adapter, migrate
+from otelq.postgres import adapter, dump
 from otelq.postgres.asking import CHAIN_TYPE, OWN_TYPE
 from otelq.postgres.queries import Queries, names
 from otelq.postgres.settling import SKIP, UNTIED, WAIT
@@ -85,7 +85,7 @@ async def test_several_processes_may_migrate_at_once(postgres_url: str) -> None:
 
 
 async def test_the_script_makes_the_same_schema(postgres_url: str, connect: Connect) -> None:
-    await (await connect()).execute(migrate.script("otelq"))
+    await (await connect()).execute(dump("otelq"))
 
     state = adapter(postgres_url)
     await state.open(migrate=False)
