@@ -10,7 +10,7 @@ import asyncpg
 from ..errors import InvalidArgument
 from ..ports.state import StateAdapter
 from .database import Database
-from .migrate import script as dump
+from .migrate import dump
 from .queries import Queries
 from .state import PostgresState
 

@@ -13,7 +13,7 @@ NOW = "coalesce($1::timestamptz, statement_timestamp())"
 """The one clock; the first parameter of a statement that asks for the time can move it."""
 
 _PACKAGE = __name__.rpartition(".")[0]
-_LONGEST_NAME = 63 - len("_open_job_claimable")
+_LONGEST_NAME = 48
 
 
 def quote(name: str) -> str:
