@@ -29,6 +29,7 @@ from ..model import (
     Settled,
     Settlement,
     Snoozes,
+    Verb,
     Verdict,
     job_id,
 )
@@ -62,7 +63,7 @@ class Run:
 
     __slots__ = (
         "_abandoned", "_committing", "_completer", "_crew", "_ended_ns", "_enqueue", "_grace", "_outcome_name",
-        "_slots", "_span", "_started", "_task", "_timer", "_undoing", "definition", "done", "held_since", "hops",
+        "_seconds", "_slots", "_span", "_started", "_task", "_timer", "_undoing", "definition", "done", "held_since", "hops",
         "job", "scope", "settling",
     )  # fmt: skip
 
@@ -87,6 +88,7 @@ class Run:
         self._span: AttemptSpan
         self._started: float | None = None
         self._ended_ns = 0
+        self._seconds = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._grace: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None]
@@ -243,6 +245,7 @@ class Run:
         """Close the job in the transaction that holds the handler's writes, and commit both."""
         engine = self._crew.engine
         self._committing = True
+        self._stop_clock()
         settlement = self._settlement(outcome)
         try:
             with engine.telemetry.silence():
@@ -254,8 +257,15 @@ class Run:
         finally:
             self._committing = False
         self.settling = True
-        self._ended_ns = time.time_ns()
         self._measure(outcome)
+        engine.telemetry.settled(
+            Verb.COMPLETE if isinstance(outcome, Completes) else Verb.CONTINUE,
+            [settlement.trace],
+            started_ns=self._ended_ns,
+            ended_ns=time.time_ns(),
+            count=1,
+            type=self.job.type,
+        )
         engine.effects.follow(settled.transitions)
         self.acknowledged(settled.kept.get(self.job.lease.chain_id))
 
@@ -300,8 +310,13 @@ class Run:
             logger.warning("%s failed: %s", self, kind, exc_info=error, extra=self._labels())
         return outcome
 
-    def _settle(self, outcome: Outcome | None) -> None:
+    def _stop_clock(self) -> None:
+        """Note when the handler returned; what comes after it is not the handler's time."""
         self._ended_ns = time.time_ns()
+        self._seconds = time.perf_counter() - (self._started or 0.0)
+
+    def _settle(self, outcome: Outcome | None) -> None:
+        self._stop_clock()
         if outcome is None:
             return self.lost(self.scope.cancel_reason or CancelReason.LEASE_LOST)
         self.settling = True
@@ -314,9 +329,8 @@ class Run:
     def _measure(self, outcome: Outcome) -> None:
         self._outcome_name = outcome_name(outcome)
         failure = outcome.failure.type if isinstance(outcome, _FAILING) else None
-        seconds = time.perf_counter() - (self._started or 0.0)
         self._crew.engine.telemetry.processed(
-            self.job.type, seconds, self._outcome_name, failure, context=self._span.context
+            self.job.type, self._seconds, self._outcome_name, failure, context=self._span.context
         )
 
     # Ends that nobody wished for

@@ -111,10 +111,12 @@ class Worker:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        shift, self._shift = self._shift, None
         owner, self._owner = self._owner, None
-        if shift is not None:
-            await shift.stop()
+        if self._shift is not None:
+            try:
+                await self._shift.stop()
+            finally:
+                self._shift = None
         if self._fatal is not None:
             if owner is not None and kind is asyncio.CancelledError:
                 owner.uncancel()
@@ -135,11 +137,9 @@ class Worker:
                 self._shift.hurry()
             asked.set()
 
-        async with self:
-            with _signals(loop, stop):
+        with _signals(loop, stop):  # before the first claim, and until the last outcome is stored
+            async with self:
                 await asked.wait()
-                if self._shift is not None:
-                    await self._shift.stop()
 
     def _give_up(self, error: Exception) -> None:
         self._fatal = error
@@ -175,6 +175,7 @@ class _Shift:
         if self._unsubscribe is not None:
             self._unsubscribe()
         self.crew.stopping.set()
+        logger.info("worker %s stops; %d attempts are running", self.crew.name, len(self.slots.runs()))
         await self.fetcher.stop()
         if not await self.slots.drained(timeout=self.crew.grace):
             self.hurry()
