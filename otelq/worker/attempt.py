@@ -63,8 +63,8 @@ class Run:
 
     __slots__ = (
         "_abandoned", "_committing", "_completer", "_crew", "_ended_ns", "_enqueue", "_grace", "_outcome_name",
-        "_seconds", "_slots", "_span", "_started", "_task", "_timer", "_undoing", "definition", "done", "held_since", "hops",
-        "job", "scope", "settling",
+        "_seconds", "_slots", "_span", "_started", "_task", "_timer", "_undoing", "definition", "done",
+        "held_since", "hops", "job", "scope", "settling",
     )  # fmt: skip
 
     def __init__(self, job: Claimed, *, crew: Crew, slots: Slots, completer: Acknowledger, hops: int = 0) -> None:
