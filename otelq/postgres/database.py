@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from ..errors import InvalidArgument, OtelqError, Unavailable
-from .errors import is_conflict, is_lost, translate
+from .errors import DRIVER_ERRORS, is_conflict, is_lost, translate
 from .queries import Queries
 
 T = TypeVar("T")
@@ -167,7 +167,7 @@ class Database:
         raise AssertionError("the last try returns or raises")
 
     async def _once(self, work: Callable[[Session], Awaitable[T]], *, now: datetime | None, atomic: bool) -> T:
-        async with self.verbs.acquire(timeout=self.command_timeout) as connection:
+        async with _loan(self.verbs, self.command_timeout) as connection:
             session = self.session(connection, now)
             if not atomic:
                 return await work(session)
@@ -208,9 +208,7 @@ class Database:
             try:
                 yield connection
             finally:
-                # A connection that dies while it is tidied up is the pool's to replace. What was committed stands.
-                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                    await self._handlers.release(connection)
+                await _take_back(self._handlers, connection)
 
     @property
     def _place(self) -> str:
@@ -230,6 +228,21 @@ def raise_translated(error: Exception) -> NoReturn:
     raise error
 
 
+@asynccontextmanager
+async def _loan(pool: asyncpg.Pool[Any], timeout: float) -> AsyncGenerator[Any]:
+    connection = await pool.acquire(timeout=timeout)
+    try:
+        yield connection
+    finally:
+        await _take_back(pool, connection)
+
+
+async def _take_back(pool: asyncpg.Pool[Any], connection: Any) -> None:
+    """A connection that dies while it is tidied up is the pool's to replace; what was committed stands."""
+    with suppress(*DRIVER_ERRORS):
+        await pool.release(connection)
+
+
 async def _keep_as_it_is(connection: object) -> None:
     """Verbs leave nothing behind on a connection, so that no statement need tidy up."""
 
@@ -238,5 +251,5 @@ async def _close(pool: asyncpg.Pool[Any]) -> None:
     try:
         async with asyncio.timeout(CLOSING):
             await pool.close()
-    except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+    except (TimeoutError, *DRIVER_ERRORS):
         pool.terminate()

@@ -9,6 +9,9 @@ from ..errors import OtelqError, Refused, Unavailable
 CONFLICTS = frozenset({"40001", "40P01"})
 """Serialisation failure and deadlock: the same work again may well succeed at once."""
 
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""What the driver raises."""
+
 _UNAVAILABLE = ("08", "53", "57P", "40", "55P03", "57014")
 _REFUSED = ("21", "22", "23", "54")
 _UNMIGRATED = ("3F000", "42P01", "42703")

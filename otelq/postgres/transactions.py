@@ -14,7 +14,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from ..errors import InvalidArgument, Unavailable
 from ..ports.state import Ending, Transaction
-from .errors import is_lost
+from .errors import DRIVER_ERRORS, is_lost
 
 Ended = Callable[[Ending], None]
 
@@ -76,7 +76,7 @@ class PostgresTransaction(Transaction):
 
     async def roll_back(self, block: Any) -> None:
         """Roll back what the adapter began; if the connection is gone, the server does."""
-        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+        with suppress(*DRIVER_ERRORS):
             await block.rollback()
         self._watcher.end(Ending.ROLLED_BACK)
 
