@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from .client import Client, Engine
 from .codec import MAX_PAYLOAD, check_text
+from .definitions import check_count
 from .effects import Effects
 from .errors import InvalidArgument
 from .ports.notify import NotifyAdapter
@@ -51,9 +53,11 @@ def connect(
     Raises:
         InvalidArgument: no adapter is installed for the target.
     """
-    check_text(schema, argument="schema", longest=48)
-    if max_payload < 1024:
+    _check_schema(schema)
+    if check_count("max_payload", max_payload) < 1024:
         raise InvalidArgument("max_payload", f"is {max_payload}; give 1024 bytes or more")
+    if isinstance(baggage, str) or not all(isinstance(name, str) for name in baggage):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+        raise InvalidArgument("baggage", f"is {baggage!r}; give names, as in a list")
     state = target if isinstance(target, StateAdapter) else _state(target, schema=schema, options=options)
     notifier = notify if isinstance(notify, NotifyAdapter) else _notifier(notify)
     telemetry = Telemetry(
@@ -69,21 +73,26 @@ def connect(
 
 
 def _state(target: object, *, schema: str, options: dict[str, object]) -> StateAdapter:
-    scheme = _scheme(target) if isinstance(target, str) else _scheme_of_driver(target)
+    scheme = _scheme("target", target) if isinstance(target, str) else _scheme_of_driver(target)
     adapter: StateAdapter = _load("target", "otelq.state", scheme)(target, schema=schema, **options)
     return adapter
 
 
+def _check_schema(schema: str) -> None:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", check_text(schema, argument="schema", longest=48)):
+        raise InvalidArgument("schema", f"is {schema!r}; give letters, digits and underscores, no digit first")
+
+
 def _notifier(notify: str | None) -> NotifyAdapter:
-    scheme = "memory" if notify is None else _scheme(notify)
+    scheme = "memory" if notify is None else _scheme("notify", notify)
     notifier: NotifyAdapter = _load("notify", "otelq.notify", scheme)(notify)
     return notifier
 
 
-def _scheme(url: str) -> str:
-    scheme, colon, _ = url.partition(":")
+def _scheme(argument: str, url: str) -> str:
+    scheme, colon, _ = check_text(url, argument=argument, longest=10_000).partition(":")
     if not colon:
-        raise InvalidArgument("target", "is no URL; give one such as sqlite:///jobs.db or postgresql://host/database")
+        raise InvalidArgument(argument, "is no URL; give one such as sqlite:///jobs.db or postgresql://host/database")
     return scheme.lower()
 
 

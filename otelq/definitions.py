@@ -11,9 +11,9 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property, reduce
-from math import isfinite
+from math import inf, isfinite
 from types import UnionType
 from typing import (
     TYPE_CHECKING,
@@ -119,6 +119,8 @@ class JobType(Generic[In_contra, Out_co]):
         self.name = check_text(name, argument="name", longest=LONGEST_NAME)
         self.queue = check_text(queue, argument="queue", longest=LONGEST_NAME)
         self.entry = entry
+        if trace not in get_args(TraceMode):
+            raise InvalidArgument("trace", f"is {trace!r}; give one of {', '.join(get_args(TraceMode))}")
         self.trace: TraceMode = trace
         self._declared: tuple[Any, Any] = (input, output)
         self._handler: Handler | None = None
@@ -404,8 +406,10 @@ class Jobs:
             raise InvalidArgument("handler", f"{handler!r} is no coroutine function; declare it with async def")
         if timeout is not None:
             check_seconds("timeout", timeout, lowest=0.001)
-        if concurrency is not None and concurrency < 1:
-            raise InvalidArgument("concurrency", f"is {concurrency}; give 1 or more, or None for no limit")
+        if concurrency is not None:
+            check_count("concurrency", concurrency)
+        if not isinstance(retry, RetryPolicy | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # as elsewhere
+            raise InvalidArgument("retry", f"is {retry!r}; give a RetryPolicy")
         self._definitions[job_type.name] = Definition(
             job_type=job_type,
             handler=handler,
@@ -463,6 +467,14 @@ def check_seconds(argument: str, value: object, *, lowest: float = 0.0) -> float
     return float(value)
 
 
+def check_count(argument: str, value: object, *, highest: float = inf) -> int:
+    """Refuse what is no whole number from 1 to ``highest``."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= highest:
+        upper = "or more" if highest == inf else f"to {highest:g}"
+        raise InvalidArgument(argument, f"is {value!r}; give a whole number, 1 {upper}")
+    return value
+
+
 def check_when(delay: float | None, at: datetime | None) -> None:
     """Refuse a due time that is given twice, negative, too far off, or without a zone."""
     if delay is not None:
@@ -475,6 +487,10 @@ def check_when(delay: float | None, at: datetime | None) -> None:
         raise InvalidArgument("at", f"is {at!r}; give a datetime with a time zone")
     if at.utcoffset() is None:
         raise InvalidArgument("at", f"is {at!r}, which has no time zone; add one, as in datetime.now(UTC)")
+    try:
+        at.astimezone(UTC)
+    except OverflowError:
+        raise InvalidArgument("at", f"is {at!r}, which is no time in UTC") from None
 
 
 def check_priority(priority: object) -> int | None:
@@ -494,6 +510,9 @@ def merge(collections: Sequence[Jobs]) -> Mapping[str, Definition]:
         InvalidArgument: two collections declare the same name.
     """
     merged: dict[str, Definition] = {}
+    for collection in collections:
+        if not isinstance(collection, Jobs):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+            raise InvalidArgument("jobs", f"holds {collection!r}; give collections, made with Jobs()")
     for definition in (definition for collection in collections for definition in collection):
         if definition.name in merged:
             raise InvalidArgument("jobs", f"{definition.name!r} is declared in two collections; rename one")

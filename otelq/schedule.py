@@ -37,8 +37,8 @@ class RetryPolicy:
     jitter: float = 0.25
 
     def __post_init__(self) -> None:
-        if self.max_attempts is not None and self.max_attempts < 1:
-            raise InvalidArgument("max_attempts", f"is {self.max_attempts}; give 1 or more, or None for no limit")
+        if self.max_attempts is not None and not (_is_number(self.max_attempts, int) and self.max_attempts >= 1):
+            raise InvalidArgument("max_attempts", f"is {self.max_attempts!r}; give 1 or more, or None for no limit")
         for name, lowest, highest in (
             ("initial", 0, LONGEST),
             ("factor", 1, LONGEST),
@@ -46,7 +46,7 @@ class RetryPolicy:
             ("jitter", 0, 1),
         ):
             value = getattr(self, name)
-            if not (isfinite(value) and lowest <= value <= highest):
+            if not (_is_number(value, (int, float)) and isfinite(value) and lowest <= value <= highest):
                 raise InvalidArgument(name, f"is {value!r}; give a number from {lowest} to {highest:g}")
 
     def delay(self, attempt: int, *, spread: float) -> float:
@@ -59,6 +59,10 @@ class RetryPolicy:
     def is_spent(self, attempt: int) -> bool:
         """Whether ``attempt`` was the last one."""
         return self.max_attempts is not None and attempt >= self.max_attempts
+
+
+def _is_number(value: object, kind: type | tuple[type, ...]) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _power(factor: float, exponent: int) -> float:

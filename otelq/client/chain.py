@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+import re
+from typing import Any, Generic, TypeVar, cast
+from uuid import UUID
 
 from ..codec import check_text
 from ..definitions import JobType, check_job_type
+from ..errors import InvalidArgument
 
 Out_co = TypeVar("Out_co", covariant=True)
+
+
+_CANONICAL = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}").fullmatch
+
+
+def check_chain_id(argument: str, id: object) -> str:
+    """The id in the form in which it is stored; refuse what is no UUID."""
+    if isinstance(id, str) and _CANONICAL(id):
+        return id
+    try:
+        return str(UUID(check_text(cast(str, id), argument=argument, longest=64)))
+    except InvalidArgument:
+        raise
+    except ValueError:
+        raise InvalidArgument(argument, f"is {id!r}; give the id of a chain, as its start returned it") from None
 
 
 class Chain(Generic[Out_co]):
@@ -22,7 +40,7 @@ class Chain(Generic[Out_co]):
 
     def __init__(self, id: str, job_type: JobType[Any, Out_co], *, deduplicated: bool = False) -> None:
         check_job_type("job_type", job_type)
-        self.id = check_text(id, argument="id", longest=64)
+        self.id = check_chain_id("id", id)
         self.job_type = job_type
         self.deduplicated = deduplicated
 

@@ -30,7 +30,7 @@ from ..model import (
 )
 from ..ports.state import Transaction
 from ..telemetry import Count, Enqueue
-from .chain import Chain
+from .chain import Chain, check_chain_id
 from .engine import Engine
 from .queries import StatusFilter, TypeFilter, chain_id, job_key, query
 from .starting import Coalescer, Start, create, read_starts, refuse_existing, successor
@@ -350,6 +350,8 @@ class Client:
         ``status`` is one or several statuses, ``"open"`` for any open one. ``limit`` is 1 to 1,000; ``after`` is the
         ``next`` of the page before.
         """
+        if after is not None:
+            job_key(after, argument="after")
         return await self._ask_jobs(query(type=type, status=status, chain=chain, limit=limit, after=after))
 
     async def chains(
@@ -362,6 +364,8 @@ class Client:
         after: str | None = None,
     ) -> Page[ChainRecord]:
         """Chains, newest first: by the type of their first job and the status of their tail; else as ``jobs``."""
+        if after is not None:
+            check_chain_id("after", after)
         asked = query(type=type, status=status, chain=chain, limit=limit, after=after)
         engine = self.engine
         with engine.telemetry.silence():

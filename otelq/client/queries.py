@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
-from ..definitions import JobType
+from ..codec import check_text
+from ..definitions import LONGEST_NAME, JobType, check_count
 from ..errors import InvalidArgument
 from ..model import OPEN, JobQuery, Status
-from .chain import Chain
+from .chain import Chain, check_chain_id
+
+X = TypeVar("X")
 
 LARGEST_PAGE = 1_000
 
@@ -20,8 +24,7 @@ def query(
     *, type: TypeFilter, status: StatusFilter, chain: Chain[Any] | str | None, limit: int, after: str | None
 ) -> JobQuery:
     """The checked query; ``status="open"`` is any open status."""
-    if not 1 <= limit <= LARGEST_PAGE:
-        raise InvalidArgument("limit", f"is {limit}; give 1 to {LARGEST_PAGE}")
+    check_count("limit", limit, highest=LARGEST_PAGE)
     return JobQuery(
         types=_types(type),
         statuses=_statuses(status),
@@ -35,26 +38,37 @@ def chain_id(chain: Chain[Any] | str) -> str:
     """The id of a chain given as a handle or by its id."""
     if isinstance(chain, Chain):
         return chain.id
-    if not isinstance(chain, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
-        raise InvalidArgument("chain", f"is {chain!r}; give a chain or its id")
-    return chain
+    return check_chain_id("chain", chain)
 
 
-def job_key(job_id: str) -> tuple[str, int]:
+def job_key(job_id: object, *, argument: str = "job_id") -> tuple[str, int]:
     """The chain id and position that a job id is made of."""
-    chain, dot, position = job_id.partition(".")
-    if not dot or not position.isdecimal():
-        raise InvalidArgument("job_id", f"is {job_id!r}; give the id of a job, a chain id and a position: …-9c1e.0")
-    return chain, int(position)
+    found = _JOB_ID(job_id) if isinstance(job_id, str) else None
+    if found is None:
+        raise InvalidArgument(argument, f"is {job_id!r}; give the id of a job, a chain id and a position: …-9c1e.0")
+    return check_chain_id(argument, found[1]), int(found[2])
+
+
+_JOB_ID = re.compile(r"([^.]+)\.([0-9]{1,9})").fullmatch
 
 
 def _types(type: TypeFilter) -> tuple[str, ...]:
-    given = () if type is None else (type,) if isinstance(type, (JobType, str)) else tuple(type)
-    return tuple(item.name if isinstance(item, JobType) else item for item in given)
+    given = (type,) if isinstance(type, (JobType, str)) else _several("type", type)
+    return tuple(
+        item.name if isinstance(item, JobType) else check_text(item, argument="type", longest=LONGEST_NAME)
+        for item in given
+    )
+
+
+def _several(argument: str, given: Iterable[X] | None) -> tuple[X, ...]:
+    try:
+        return () if given is None else tuple(given)
+    except TypeError:
+        raise InvalidArgument(argument, f"is {given!r}; give one, or several as in a list") from None
 
 
 def _statuses(status: StatusFilter) -> frozenset[Status]:
-    given = () if status is None else (status,) if isinstance(status, str) else tuple(status)
+    given = (status,) if isinstance(status, str) else _several("status", status)
     found: set[Status] = set()
     for item in given:
         if item == "open":

@@ -172,6 +172,8 @@ def check_dedup(dedup: Dedup | None) -> Dedup | None:
 
 def check_blockers(blockers: Sequence[Chain[Any]], *, of: str) -> tuple[str, ...]:
     """Refuse blockers that are no chains, are named twice, or are the chain itself."""
+    if not isinstance(blockers, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+        raise InvalidArgument("blockers", f"is {blockers!r}; give several, as in a list")
     for blocker in blockers:
         if not isinstance(blocker, Chain):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             raise InvalidArgument("blockers", f"holds {blocker!r}; give chains")
@@ -188,6 +190,8 @@ def check_tags(tags: Mapping[str, str] | None) -> str | None:
     """Tags as a JSON object; refuse what is no text, or too many of them."""
     if not tags:
         return None
+    if not isinstance(tags, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+        raise InvalidArgument("tags", f"is {tags!r}; give a dict of text to text")
     if len(tags) > MOST_TAGS:
         raise InvalidArgument("tags", f"has {len(tags)} entries; give {MOST_TAGS} at most")
     for key, value in tags.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
@@ -19,6 +19,8 @@ class Provided:
 
     def __init__(self, things: Sequence[object]) -> None:
         self._by_type: dict[type, object] = {}
+        if isinstance(things, str) or not isinstance(things, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+            raise InvalidArgument("provide", f"is {things!r}; give several, as in a list")
         for thing in things:
             if type(thing) in self._by_type:
                 raise InvalidArgument(

@@ -15,7 +15,7 @@ from typing import Self
 
 from ..client import Client
 from ..codec import check_text
-from ..definitions import Jobs, check_seconds, merge
+from ..definitions import Jobs, check_count, check_seconds, merge
 from ..errors import InvalidArgument, OtelqError
 from ..model import CancelReason
 from ..ports.notify import Hint
@@ -65,9 +65,10 @@ class Worker:
         reap_interval: float = 5.0,
         max_crashes: int = 5,
     ) -> None:
-        for argument, value in (("concurrency", concurrency), ("max_crashes", max_crashes)):
-            if value < 1:
-                raise InvalidArgument(argument, f"is {value}; give 1 or more")
+        if not isinstance(client, Client):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+            raise InvalidArgument("client", f"is {client!r}; give an open client, made with otelq.connect(...)")
+        check_count("concurrency", concurrency)
+        check_count("max_crashes", max_crashes)
         definitions = merge(jobs)
         if not definitions:
             raise InvalidArgument("jobs", "is empty; give collections with handlers")

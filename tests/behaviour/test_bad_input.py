@@ -1,0 +1,446 @@
+"""
+Bad input at every public call: refused with a typed error that names the argument, before anything is written.
+
+Each row is a call, what it is given, and the argument that the error must name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+import otelq
+from otelq.testing import attempt as make_attempt
+
+from .support import ONCE, count, ended
+
+NUL = "nul \0"
+SURROGATE = "lone \ud800"
+NAIVE = datetime(2030, 1, 1)
+LARGE = "x" * (1 << 20)
+MISSING = "0198c0de-0000-7000-8000-000000000000"
+
+
+@dataclass(frozen=True)
+class Mail:
+    to: str
+    copies: int = 1
+
+
+jobs = otelq.Jobs()
+
+
+@jobs.job("mail")
+async def mail(attempt: otelq.Attempt[Mail]) -> str:
+    return attempt.input.to
+
+
+@jobs.job("anything", retry=ONCE)
+async def anything(attempt: otelq.Attempt[Any]) -> Any:
+    return attempt.input
+
+
+later = otelq.JobType("only-later", input=int, output=str, entry=False)
+
+Given = dict[str, Any]
+
+
+def row(argument: str, title: str, /, *given: Any, **options: Any) -> Any:
+    """One row: what a call is given, and the argument that its error must name."""
+    return pytest.param(given, options, argument, id=title)
+
+
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+UNSTORABLE = [
+    ("NUL", NUL),
+    ("lone surrogate", SURROGATE),
+    ("NaN", math.nan),
+    ("infinity", [math.inf]),
+    ("number beyond a double", 10**400),
+    ("1e400000", msgspec.Raw(b"1e400000")),
+    ("over the limit", LARGE),
+    ("nested too deep", nested(300)),
+    ("nested 20,000 deep", msgspec.Raw(b"[" * 20_000 + b"]" * 20_000)),
+    ("no JSON", object()),
+    ("bytes that are no JSON", msgspec.Raw(b"{")),
+    ("keys that collide with NUL", {NUL: 1}),
+]
+
+BAD_OPTIONS = [
+    row("id", "no UUID", mail, Mail("a"), id="seven"),
+    row("id", "another version", mail, Mail("a"), id="7b3c1f9e-52f0-4c7e-8ad0-5e9d8d3ce0a1"),
+    row("id", "no text", mail, Mail("a"), id=7),
+    row("delay", "negative", mail, Mail("a"), delay=-1),
+    row("delay", "NaN", mail, Mail("a"), delay=math.nan),
+    row("delay", "infinite", mail, Mail("a"), delay=math.inf),
+    row("delay", "beyond ten years", mail, Mail("a"), delay=1e12),
+    row("delay", "text", mail, Mail("a"), delay="5"),
+    row("delay", "truth", mail, Mail("a"), delay=True),
+    row("at", "naive", mail, Mail("a"), at=NAIVE),
+    row("at", "text", mail, Mail("a"), at="tomorrow"),
+    row("at", "beside delay", mail, Mail("a"), at=datetime.now(UTC), delay=1),
+    row("at", "after the end of time", mail, Mail("a"), at=datetime.max.replace(tzinfo=timezone(timedelta(hours=-5)))),
+    row("priority", "too large", mail, Mail("a"), priority=40_000),
+    row("priority", "fraction", mail, Mail("a"), priority=1.5),
+    row("dedup", "text", mail, Mail("a"), dedup="key"),
+    row("dedup.key", "empty", mail, Mail("a"), dedup=otelq.Dedup("")),
+    row("dedup.key", "NUL", mail, Mail("a"), dedup=otelq.Dedup(NUL)),
+    row("dedup.key", "lone surrogate", mail, Mail("a"), dedup=otelq.Dedup(SURROGATE)),
+    row("dedup.key", "too long", mail, Mail("a"), dedup=otelq.Dedup("x" * 513)),
+    row("dedup.key", "number", mail, Mail("a"), dedup=otelq.Dedup(cast(Any, 5))),
+    row("blockers", "twice", mail, Mail("a"), blockers=[otelq.Chain(MISSING, mail)] * 2),
+    row("blockers", "ids", mail, Mail("a"), blockers=[MISSING]),
+    row("blockers", "itself", mail, Mail("a"), id=MISSING, blockers=[otelq.Chain(MISSING, mail)]),
+    row("blockers", "a chain alone", mail, Mail("a"), blockers=otelq.Chain(MISSING, mail)),
+    row("tags", "too many", mail, Mail("a"), tags={str(n): "x" for n in range(33)}),
+    row("tags", "NUL", mail, Mail("a"), tags={NUL: "x"}),
+    row("tags['k']", "number", mail, Mail("a"), tags={"k": 5}),
+    row("tags", "list", mail, Mail("a"), tags=["k"]),
+    row("job_type", "a name", "mail", Mail("a")),
+    row("job_type", "a function", print, Mail("a")),
+    row("job_type", "continued into only", later, 1),
+]
+
+BAD_INPUTS = [
+    row("input", "of another type", mail, "a"),
+    row("input", "a field of another type", mail, Mail(cast(Any, 5))),
+    row("input", "nothing", mail, None),
+    row("input", "type without input", otelq.JobType("undeclared"), 1),
+    *(row("input", name, anything, value) for name, value in UNSTORABLE),
+]
+
+
+async def refused(client: otelq.Client, argument: str, call: Callable[[], Awaitable[object]]) -> None:
+    """Make the call and expect an error about the argument, and nothing written."""
+    before = await count(client)
+    with pytest.raises(otelq.InvalidArgument) as error:
+        await call()
+    named = error.value.argument
+    assert named == argument or named.endswith(f".{argument}"), str(error.value)
+    assert await count(client) == before
+
+
+@pytest.mark.parametrize("given, options, argument", [*BAD_OPTIONS, *BAD_INPUTS])
+async def test_start_refuses(memory: otelq.Client, given: Any, options: Given, argument: str) -> None:
+    await refused(memory, argument, lambda: memory.start(*given, **options))
+
+
+@pytest.mark.parametrize("given, options, argument", BAD_OPTIONS)
+def test_a_start_value_refuses(given: Any, options: Given, argument: str) -> None:
+    with pytest.raises(otelq.InvalidArgument) as error:
+        otelq.Start(*given, **options)
+    assert error.value.argument == argument
+
+
+@pytest.mark.parametrize("given, options, argument", BAD_INPUTS)
+async def test_start_many_refuses_all_for_one(memory: otelq.Client, given: Any, options: Given, argument: str) -> None:
+    starts = [otelq.Start(mail, Mail("good")), otelq.Start(*given, **options)]
+    await refused(memory, argument, lambda: memory.start_many(starts))
+
+
+@pytest.mark.parametrize("value", [value for _, value in UNSTORABLE], ids=[name for name, _ in UNSTORABLE])
+async def test_start_many_names_the_place_of_the_bad_input(memory: otelq.Client, value: Any) -> None:
+    with pytest.raises(otelq.InvalidArgument) as error:
+        await memory.start_many(anything, [1, 2, value])
+    assert error.value.argument == "inputs[2]"
+    assert await count(memory) == 0
+
+
+@pytest.mark.parametrize(
+    "given, options, argument",
+    [
+        row("inputs", "no inputs", mail),
+        row("inputs", "inputs that are none", mail, 5),
+        row("starts", "nothing to start", 5),
+        row("starts", "inputs without a type", [Mail("a")]),
+        row("job_type", "a name", "mail", [Mail("a")]),
+        row("job_type", "continued into only", later, [1]),
+        row("tx", "no transaction", mail, [Mail("a")], tx="BEGIN"),
+    ],
+)
+async def test_start_many_refuses(memory: otelq.Client, given: Any, options: Given, argument: str) -> None:
+    await refused(memory, argument, lambda: memory.start_many(*given, **options))
+
+
+async def test_a_blocker_that_does_not_exist_is_not_found(client: otelq.Client) -> None:
+    with pytest.raises(otelq.NotFound, match=MISSING):
+        await client.start(mail, Mail("a"), blockers=[otelq.Chain(MISSING, mail)])
+    assert await count(client) == 0
+
+
+BAD_CONTINUATIONS = [
+    row("job_type", "a name", "mail", Mail("a")),
+    row("delay", "negative", mail, Mail("a"), delay=-1),
+    row("at", "naive", mail, Mail("a"), at=NAIVE),
+    row("at", "beside delay", mail, Mail("a"), at=datetime.now(UTC), delay=1),
+    row("priority", "too large", mail, Mail("a"), priority=40_000),
+]
+
+
+@pytest.mark.parametrize("given, options, argument", BAD_CONTINUATIONS)
+def test_a_continuation_refuses(given: Any, options: Given, argument: str) -> None:
+    for make in (otelq.Continue, cast(Any, make_attempt(None)).continue_with):
+        with pytest.raises(otelq.InvalidArgument) as error:
+            cast(Any, make)(*given, **options)
+        assert error.value.argument == argument
+
+
+@pytest.mark.parametrize("value", [value for _, value in UNSTORABLE], ids=[name for name, _ in UNSTORABLE])
+async def test_complete_refuses_an_outcome_that_cannot_be_stored(memory: otelq.Client, value: Any) -> None:
+    chain = await memory.start(anything, 1)
+    for outcome in (value, otelq.Continue(anything, value)):
+        await refused(memory, "outcome", lambda given=outcome: memory.complete(chain, given, step=anything))  # type: ignore[misc]
+    assert (await memory.chain(chain)).tail.status == "ready"
+
+
+@pytest.mark.parametrize(
+    "given, options, argument",
+    [
+        row("step", "a name", MISSING, 1, step="anything"),
+        row("chain", "no id", "seven", 1, step=anything),
+        row("chain", "no text", 7, 1, step=anything),
+        row("tx", "no transaction", MISSING, 1, step=anything, tx="BEGIN"),
+    ],
+)
+async def test_complete_refuses(memory: otelq.Client, given: Any, options: Given, argument: str) -> None:
+    await refused(memory, argument, lambda: memory.complete(*given, **options))
+
+
+NO_CHAINS = [("no id", "seven"), ("empty", ""), ("no text", 7), ("NUL", NUL), ("nothing", None)]
+
+
+@pytest.mark.parametrize("verb", ["trigger", "cancel", "delete", "chain"])
+@pytest.mark.parametrize("value", [value for _, value in NO_CHAINS], ids=[name for name, _ in NO_CHAINS])
+async def test_what_is_no_chain_is_refused(client: otelq.Client, verb: str, value: Any) -> None:
+    await refused(client, "chain", lambda: getattr(client, verb)(value))
+
+
+@pytest.mark.parametrize("verb", ["trigger", "cancel", "delete", "chain"])
+async def test_a_chain_that_does_not_exist_is_not_found(client: otelq.Client, verb: str) -> None:
+    chain = await client.start(mail, Mail("a"), delay=3600)
+    with pytest.raises(otelq.NotFound, match=MISSING):
+        await getattr(client, verb)(MISSING)
+    assert (await client.chain(chain)).tail.status == "scheduled"
+
+
+@pytest.mark.parametrize("verb", ["trigger", "cancel", "delete"])
+async def test_a_transaction_that_is_none_is_refused(client: otelq.Client, verb: str) -> None:
+    chain = await client.start(mail, Mail("a"), delay=3600)
+    await refused(client, "tx", lambda: getattr(client, verb)(chain, tx="BEGIN"))
+
+
+@pytest.mark.parametrize("timeout", [-1, math.nan, "5", True])
+async def test_result_refuses_a_timeout(memory: otelq.Client, timeout: Any) -> None:
+    chain = await memory.start(mail, Mail("a"))
+    await refused(memory, "timeout", lambda: memory.result(chain, timeout=timeout))
+
+
+async def test_result_refuses_an_id_which_does_not_tell_the_type(memory: otelq.Client) -> None:
+    await refused(memory, "chain", lambda: memory.result(cast(Any, MISSING)))
+
+
+@pytest.mark.parametrize("id", ["seven", MISSING, f"{MISSING}.", f"{MISSING}.x", f"{MISSING}.99999999999", "x.0", 7])
+async def test_the_id_of_a_job_that_is_none_is_refused(client: otelq.Client, id: Any) -> None:
+    await refused(client, "job_id", lambda: client.job(id))
+    await refused(client, "job_id", lambda: client.attempts(id))
+
+
+async def test_a_job_that_does_not_exist_is_not_found(client: otelq.Client) -> None:
+    chain = await client.start(mail, Mail("a"))
+    for id in (f"{MISSING}.0", f"{chain.id}.1"):
+        with pytest.raises(otelq.NotFound):
+            await client.job(id)
+
+
+@pytest.mark.parametrize("ask", ["jobs", "chains"])
+@pytest.mark.parametrize(
+    "given, options, argument",
+    [
+        row("limit", "zero", limit=0),
+        row("limit", "too many", limit=1001),
+        row("limit", "text", limit="5"),
+        row("limit", "fraction", limit=1.5),
+        row("status", "unknown", status="asleep"),
+        row("status", "one unknown of two", status=["ready", "asleep"]),
+        row("status", "number", status=5),
+        row("type", "number", type=5),
+        row("type", "a number in a list", type=[mail, 5]),
+        row("type", "NUL", type=NUL),
+        row("type", "lone surrogate", type=SURROGATE),
+        row("chain", "no id", chain="seven"),
+        row("after", "no key", after="seven"),
+        row("after", "NUL", after=NUL),
+        row("after", "number", after=5),
+    ],
+)
+async def test_a_question_refuses(client: otelq.Client, ask: str, given: Any, options: Given, argument: str) -> None:
+    await refused(client, argument, lambda: getattr(client, ask)(**options))
+
+
+@pytest.mark.parametrize(
+    "given, options, argument",
+    [
+        row("target", "no URL", "jobs.db"),
+        row("target", "unknown scheme", "carrier-pigeon://roof"),
+        row("target", "nothing", None),
+        row("target", "number", 5),
+        row("notify", "no URL", "memory://", notify="somewhere"),
+        row("notify", "unknown scheme", "memory://", notify="carrier-pigeon://roof"),
+        row("notify", "number", "memory://", notify=5),
+        row("schema", "empty", "memory://", schema=""),
+        row("schema", "too long", "memory://", schema="x" * 49),
+        row("schema", "NUL", "memory://", schema=NUL),
+        row("schema", "a quote", "memory://", schema='x"; drop table x; --'),
+        row("schema", "number", "memory://", schema=5),
+        row("max_payload", "too small", "memory://", max_payload=10),
+        row("max_payload", "text", "memory://", max_payload="1 MiB"),
+        row("baggage", "text", "memory://", baggage="tenant"),
+        row("baggage", "numbers", "memory://", baggage=[5]),
+        row("colour", "an option that there is not", "memory://", colour="red"),
+        row("colour", "an option that there is not, of SQLite", "sqlite://", colour="red"),
+    ],
+)
+def test_connect_refuses(given: Any, options: Given, argument: str) -> None:
+    with pytest.raises(otelq.InvalidArgument) as error:
+        otelq.connect(*given, **options)
+    assert error.value.argument == argument
+
+
+@pytest.mark.parametrize(
+    "given, options, argument",
+    [
+        row("jobs", "no jobs"),
+        row("jobs", "an empty collection", otelq.Jobs()),
+        row("jobs", "a job type", mail),
+        row("jobs", "the same twice", jobs, jobs),
+        row("concurrency", "zero", jobs, concurrency=0),
+        row("concurrency", "text", jobs, concurrency="10"),
+        row("concurrency", "fraction", jobs, concurrency=1.5),
+        row("max_crashes", "zero", jobs, max_crashes=0),
+        row("poll_interval", "zero", jobs, poll_interval=0),
+        row("poll_interval", "NaN", jobs, poll_interval=math.nan),
+        row("reap_interval", "negative", jobs, reap_interval=-1),
+        row("grace", "negative", jobs, grace=-1),
+        row("grace", "text", jobs, grace="long"),
+        row("name", "empty", jobs, name=""),
+        row("name", "NUL", jobs, name=NUL),
+        row("provide", "two of a type", jobs, provide=["a", "b"]),
+        row("provide", "no list", jobs, provide=5),
+    ],
+)
+async def test_a_worker_refuses(memory: otelq.Client, given: Any, options: Given, argument: str) -> None:
+    with pytest.raises(otelq.InvalidArgument) as error:
+        otelq.Worker(memory, *given, **options)
+    assert error.value.argument == argument
+
+
+def test_a_worker_refuses_what_is_no_client() -> None:
+    with pytest.raises(otelq.InvalidArgument, match="client"):
+        otelq.Worker(cast(Any, "memory://"), jobs)
+
+
+BAD_DECLARATIONS = [
+    row("retry", "a number", retry=3),
+    row("lease", "under a second", lease=0.5),
+    row("lease", "nothing", lease=None),
+    row("timeout", "zero", timeout=0),
+    row("timeout", "text", timeout="1h"),
+    row("concurrency", "zero", concurrency=0),
+    row("concurrency", "text", concurrency="1"),
+    row("concurrency", "fraction", concurrency=1.5),
+]
+
+
+@pytest.mark.parametrize("given, options, argument", BAD_DECLARATIONS)
+def test_a_declaration_refuses(given: Any, options: Given, argument: str) -> None:
+    async def handler(attempt: otelq.Attempt[int]) -> str:
+        return ""
+
+    for declare in (otelq.Jobs().job("name", **options), otelq.Jobs().handles(later, **options)):
+        with pytest.raises(otelq.InvalidArgument) as error:
+            declare(handler)
+        assert error.value.argument == argument
+
+
+@pytest.mark.parametrize(
+    "given, options, argument",
+    [
+        row("name", "empty", ""),
+        row("name", "NUL", NUL),
+        row("name", "lone surrogate", SURROGATE),
+        row("name", "too long", "x" * 201),
+        row("name", "number", 5),
+        row("queue", "empty", "name", queue=""),
+        row("queue", "NUL", "name", queue=NUL),
+        row("trace", "unknown", "name", trace="sometimes"),
+    ],
+)
+def test_a_job_type_refuses(given: Any, options: Given, argument: str) -> None:
+    with pytest.raises(otelq.InvalidArgument) as error:
+        otelq.JobType(*given, **options)
+    assert error.value.argument == argument
+
+
+@pytest.mark.parametrize(
+    "given, options, argument",
+    [
+        row("max_attempts", "zero", max_attempts=0),
+        row("max_attempts", "text", max_attempts="3"),
+        row("max_attempts", "fraction", max_attempts=2.5),
+        row("initial", "negative", initial=-1),
+        row("initial", "text", initial="1s"),
+        row("factor", "under one", factor=0.5),
+        row("max", "infinite", max=math.inf),
+        row("jitter", "over one", jitter=1.5),
+        row("jitter", "NaN", jitter=math.nan),
+    ],
+)
+def test_a_retry_policy_refuses(given: Any, options: Given, argument: str) -> None:
+    with pytest.raises(otelq.InvalidArgument) as error:
+        otelq.RetryPolicy(**options)
+    assert error.value.argument == argument
+
+
+@pytest.mark.parametrize("delay", [-1, math.nan, math.inf, 1e12, "5", None])
+@pytest.mark.parametrize("decision", [otelq.RetryAfter, otelq.Snooze])
+def test_a_decision_refuses_a_delay(decision: Any, delay: Any) -> None:
+    with pytest.raises(otelq.InvalidArgument, match="delay"):
+        decision(delay)
+
+
+@pytest.mark.parametrize("id", ["", NUL, "seven", 7, None])
+def test_a_chain_refuses_an_id(id: Any) -> None:
+    with pytest.raises(otelq.InvalidArgument, match="id"):
+        otelq.Chain(id, mail)
+
+
+def test_a_chain_refuses_a_name_in_place_of_its_type() -> None:
+    with pytest.raises(otelq.InvalidArgument, match="job_type"):
+        otelq.Chain(MISSING, cast(Any, "mail"))
+
+
+@pytest.mark.parametrize("value", [value for _, value in UNSTORABLE], ids=[name for name, _ in UNSTORABLE])
+async def test_an_output_that_cannot_be_stored_fails_its_attempt(memory: otelq.Client, value: Any) -> None:
+    handlers = otelq.Jobs()
+
+    @handlers.job("returns", retry=ONCE)
+    async def returns(attempt: otelq.Attempt[None]) -> Any:
+        return value
+
+    async with otelq.Worker(memory, handlers):
+        job = await ended(memory, await memory.start(returns, None))
+    assert (job.status, job.output) == ("failed", None)
+    assert job.failure is not None
+    assert job.failure.text.startswith("return value: ")
