@@ -10,6 +10,7 @@ or an invariant does not hold, Hypothesis shows the shortest way there.
 
     TestLife = on(LifeMachine, lambda: otelq.sqlite.adapter("sqlite:////tmp/machine.db")).TestCase
 
+Hypothesis sorts rules by name and prefers the first: those that end everything have names late in the alphabet.
 The store is emptied at the start of every run. Machines are synchronous: each has one ``asyncio.Runner``.
 """
 
@@ -20,16 +21,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar, cast
 
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    Bundle,
-    MultipleResults,
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    multiple,
-    precondition,
-    rule,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ..errors import InvalidArgument, JobAlreadyClosed, OtelqError, StillReferenced
 from ..model import (
@@ -41,9 +33,11 @@ from ..model import (
     Failure,
     JobQuery,
     Keep,
+    Lease,
     Outcome,
     Releases,
     Retries,
+    Settled,
     Settlement,
     Snoozes,
     Successor,
@@ -52,7 +46,7 @@ from ..model import (
 )
 from ..ports.state import StateAdapter
 from .kit import Kit
-from .model import Job, Model
+from .model import Job, Model, Move
 
 T = TypeVar("T")
 FAILURE = Failure("Error", "text")
@@ -62,6 +56,16 @@ MAX_CRASHES = 2
 
 def _continues(delay: float) -> Continues:
     return Continues(Successor(type="work", input="1", delay=delay))
+
+
+OUTCOMES: st.SearchStrategy[Outcome] = st.one_of(
+    st.builds(Completes, st.sampled_from(["1", "null"])),
+    st.builds(Retries, st.sampled_from([0.0, 5.0]), st.just(FAILURE)),
+    st.builds(Snoozes, st.sampled_from([0.0, 5.0])),
+    st.builds(Fails, st.just(FAILURE)),
+    st.builds(Releases),
+    st.builds(_continues, st.sampled_from([0.0, 5.0])),
+)
 
 
 class _Machine(RuleBasedStateMachine):
@@ -79,12 +83,10 @@ class _Machine(RuleBasedStateMachine):
         """An unopened adapter; a subclass, or ``on``, says which."""
         raise NotImplementedError
 
-    @initialize()
     def open(self) -> None:
         self.run(self.adapter.open())
         self.run(self.adapter.truncate_all())
         self.kit = Kit(self.adapter)
-        self.began = self.kit.now
 
     def teardown(self) -> None:
         self.run(self.adapter.close())
@@ -94,9 +96,9 @@ class _Machine(RuleBasedStateMachine):
         return self.runner.run(work)
 
     def expect(self, made: Sequence[Transition]) -> None:
-        """The adapter reported what the model did, each move once, and in time."""
+        """The adapter reported what the model did: each move once, those of one chain in order."""
         found = [(move.verb.value, move.chain_id, _word(move.source), _word(move.target)) for move in made]
-        assert sorted(found, key=str) == sorted(self.model.moves, key=str), (found, self.model.moves)
+        assert _by_chain(found) == _by_chain(self.model.moves), (found, self.model.moves)
         self.model.moves.clear()
 
     def refuses(self, error: type[OtelqError], work: Coroutine[Any, Any, object]) -> None:
@@ -132,6 +134,9 @@ class _Machine(RuleBasedStateMachine):
         possible = len(sound) + (suspect and len(ready) > len(sound))
         assert len(chosen) == min(limit, possible), f"claimed {len(chosen)} of {possible}, limit {limit}"
 
+    def open_chains(self) -> list[str]:
+        return sorted(job.chain for job in self.model.tails() if not job.closed)
+
     def _never_before(self, leased: Claimed) -> None:
         """I1: no pair of job and token is used twice."""
         pair = leased.lease.chain_id, leased.lease.position, leased.lease.token
@@ -140,14 +145,15 @@ class _Machine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.5, 3.0, 10.0, 40.0]))
     def wait(self, seconds: float) -> None:
+        self.pass_time(seconds)
+
+    def pass_time(self, seconds: float) -> None:
         self.kit.wait(seconds)
         self.model.now += seconds
 
     @invariant()
     def the_store_is_as_the_model_has_it(self) -> None:
         """I3, I4, I5, I7: every job, closed or open, stands where the model has it, and there are no others."""
-        if not hasattr(self, "began"):
-            return
         stored = self.run(self.adapter.jobs(JobQuery(limit=1000))).items
         found = {(job.chain_id, job.position): _stored(job.status.value) for job in stored}
         expected = {
@@ -163,8 +169,6 @@ class _Machine(RuleBasedStateMachine):
 
     @invariant()
     def the_next_due_time_is_known(self) -> None:
-        if not hasattr(self, "began"):
-            return
         waiting = [job.run_at for job in self.model.tails() if job.status(self.model.now) in ("ready", "scheduled")]
         expected = max(0.0, min(waiting) - self.model.now) if waiting else None
         assert self.run(self.kit.next_due("work")) == expected
@@ -173,99 +177,159 @@ class _Machine(RuleBasedStateMachine):
 class LifeMachine(_Machine):
     """One job's life: every verb, the clock moving, tokens current and stale."""
 
-    claims = Bundle[Claimed]("claims")
+    def __init__(self) -> None:
+        super().__init__()
+        self.claims: list[Claimed] = []
+        self.settled: set[Lease] = set()
 
-    @rule(delay=st.sampled_from([0.0, 0.0, 5.0]), priority=st.integers(-1, 1))
-    @precondition(lambda self: len(self.model.chains) < 6)
-    def start(self, delay: float, priority: int) -> None:
+    @initialize(priorities=st.lists(st.integers(-1, 1), min_size=1, max_size=3))
+    def begin(self, priorities: list[int]) -> None:
+        self.open()
+        for priority in priorities:
+            self.create(0.0, priority)
+
+    def create(self, delay: float, priority: int) -> None:
         chain = self.kit.id()
         _, made = self.run(self.kit.create(self.kit.job(chain_id=chain, delay=delay, priority=priority)))
         self.model.start(chain, run_at=self.model.now + delay, priority=priority)
         self.expect(made)
 
-    @rule(target=claims, limit=st.integers(1, 3), lease=st.sampled_from([5.0, 20.0]), suspect=st.booleans())
-    def claim(self, limit: int, lease: float, suspect: bool) -> MultipleResults[Claimed]:
-        return multiple(*self.claim_some(limit, lease=lease, timeout=30.0, suspect=suspect))
+    @rule(delay=st.sampled_from([0.0, 0.0, 5.0]), priority=st.integers(-1, 1))
+    @precondition(lambda self: len(self.open_chains()) < 4)
+    def create_another(self, delay: float, priority: int) -> None:
+        self.create(delay, priority)
 
-    @rule(claim=claims)
-    def disown(self, claim: Claimed) -> None:
-        made = self.run(self.kit.disown(claim.lease.token))
+    @rule(limit=st.integers(1, 3), lease=st.sampled_from([5.0, 20.0]), suspect=st.booleans())
+    def claim(self, limit: int, lease: float, suspect: bool) -> None:
+        self.claims += self.claim_some(limit, lease=lease, timeout=30.0, suspect=suspect)
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.live())
+    def disown(self, data: st.DataObject) -> None:
+        token = data.draw(st.sampled_from(self.live())).lease.token
+        made = self.run(self.kit.disown(token))
         for job in self.model.tails():
-            if job.token == claim.lease.token:
+            if job.token == token:
                 self.model.give_back(job, "release", 0, attempt=-1)
         self.expect(made)
 
-    @rule(claim=claims, seconds=st.sampled_from([5.0, 60.0]))
-    def renew(self, claim: Claimed, seconds: float) -> None:
+    @rule(data=st.data(), seconds=st.sampled_from([60.0, 5.0]))
+    @precondition(lambda self: self.live())
+    def renew(self, data: st.DataObject, seconds: float) -> None:
+        self.renew_held(data.draw(st.sampled_from(self.live())), seconds)
+
+    def renew_held(self, claim: Claimed, seconds: float) -> None:
         (verdict,) = self.run(self.kit.renew(claim.lease, seconds=seconds))
-        job = self.held(claim)
-        if job is None or job.deadline <= self.model.now:
-            assert verdict in (Verdict.LOST, Verdict.CANCELLED), f"I2: renewed a lease that is lost: {verdict}"
+        job = self.model.tail(claim.lease.chain_id)
+        if job.deadline <= self.model.now:
+            assert verdict is Verdict.LOST, f"renewed past the deadline: {verdict}"
             return
-        assert verdict is Verdict.DONE
+        assert verdict is Verdict.DONE, verdict
         job.leased_until = min(self.model.now + seconds, job.deadline)
 
-    @rule(
-        claim=claims,
-        outcome=st.one_of(
-            st.builds(Completes, st.sampled_from(["1", "null"])),
-            st.builds(Retries, st.sampled_from([0.0, 5.0]), st.just(FAILURE)),
-            st.builds(Snoozes, st.sampled_from([0.0, 5.0])),
-            st.builds(Fails, st.just(FAILURE)),
-            st.builds(Releases),
-            st.builds(_continues, st.sampled_from([0.0, 5.0])),
-        ),
-        twice=st.booleans(),
-    )
-    def settle(self, claim: Claimed, outcome: Outcome, twice: bool) -> None:
-        job = self.held(claim)
+    @rule(times=st.integers(1, 3))
+    @precondition(lambda self: self.model.due())
+    def claim_in_vain(self, times: int) -> None:
+        """Spend attempts on one job after the other."""
+        for _ in range(times):
+            for claim in self.claim_some(1, lease=20.0, timeout=30.0, suspect=True):
+                self.claims.append(claim)
+                self.settle_held(claim, Retries(0.0, FAILURE), twice=False)
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.live())
+    def hold_too_long(self, data: st.DataObject) -> None:
+        """Renew a lease up to its deadline, and then once more."""
+        claim = data.draw(st.sampled_from(self.live()))
+        job = self.model.tail(claim.lease.chain_id)
+        self.renew_held(claim, 60.0)
+        self.pass_time(max(0.0, job.deadline - self.model.now))
+        self.renew_held(claim, 60.0)
+
+    @rule(data=st.data(), outcome=OUTCOMES, twice=st.booleans())
+    @precondition(lambda self: self.live())
+    def settle(self, data: st.DataObject, outcome: Outcome, twice: bool) -> None:
+        self.settle_held(data.draw(st.sampled_from(self.live())), outcome, twice=twice)
+
+    @rule(data=st.data(), outcome=OUTCOMES)
+    @precondition(lambda self: self.stale())
+    def settle_too_late(self, data: st.DataObject, outcome: Outcome) -> None:
+        claim = data.draw(st.sampled_from(self.stale()))
+        self.was_lost(claim, self.run(self.kit.settle(claim, outcome)))
+        (verdict,) = self.run(self.kit.renew(claim.lease))
+        assert verdict in (Verdict.LOST, Verdict.CANCELLED), f"I2: renewed a lease that is lost: {verdict}"
+
+    @rule(outcomes=st.lists(OUTCOMES, min_size=1, max_size=3), twice=st.booleans())
+    @precondition(lambda self: self.model.due())
+    def work(self, outcomes: list[Outcome], twice: bool) -> None:
+        """Claim and settle at once, a few times over."""
+        for outcome in outcomes:
+            for claim in self.claim_some(1, lease=20.0, timeout=30.0, suspect=True):
+                self.claims.append(claim)
+                self.settle_held(claim, outcome, twice=twice)
+
+    def settle_held(self, claim: Claimed, outcome: Outcome, *, twice: bool) -> None:
         settled = self.run(self.kit.settle(claim, outcome))
-        if job is None:
-            if settled.verdicts == (Verdict.DONE,):
-                assert claim.lease in self.settled, "I2: settled under a lost lease"
-                return
-            assert not settled.transitions, "a lost settlement made transitions"
-            return
         assert settled.verdicts == (Verdict.DONE,), settled.verdicts
-        self.apply(job, outcome)
+        self.apply(self.model.tail(claim.lease.chain_id), outcome)
         self.settled.add(claim.lease)
         self.expect(settled.transitions)
         if twice:
             again = self.run(self.kit.settle(claim, outcome))
             assert (again.verdicts, again.transitions) == (settled.verdicts, settled.transitions), "a repeat differs"
 
-    @rule(target=claims, claim=claims)
-    def settle_and_keep(self, claim: Claimed) -> MultipleResults[Claimed]:
-        job = self.held(claim)
-        if job is None:
-            return multiple(*list[Claimed]())
+    def live(self) -> list[Claimed]:
+        """The claims that hold their job."""
+        return [claim for claim in self.claims if self.held(claim)]
+
+    def stale(self) -> list[Claimed]:
+        """The claims whose job moved on without them."""
+        return [claim for claim in self.claims if not self.held(claim)]
+
+    def was_lost(self, claim: Claimed, settled: Settled) -> None:
+        """A lease that is not held settles nothing; one settled before may be told so."""
+        if settled.verdicts == (Verdict.DONE,):
+            assert claim.lease in self.settled, "I2: settled under a lost lease"
+        else:
+            assert not settled.transitions, "a lost settlement made transitions"
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.live())
+    def settle_and_keep(self, data: st.DataObject) -> None:
+        claim = data.draw(st.sampled_from(self.live()))
         keep = Keep(token=self.kit.token(), lease=5.0, timeout=30.0)
         settled = self.run(self.kit.settle(claim, Continues(Successor(type="work", input="1"), keep)))
-        following = self.model.go_on(job, "continue", 0)
+        following = self.model.go_on(self.model.tail(claim.lease.chain_id), "continue", 0)
         self.settled.add(claim.lease)
         first = self.model.due()[0] is following
         assert not settled.kept or first, "kept a successor before others that were ready"
         for kept in settled.kept.values():
             self._never_before(kept)
             self.model.lease(following, keep.token, seconds=5.0, timeout=30.0)
+            self.claims.append(kept)
         self.expect(settled.transitions)
-        return multiple(*settled.kept.values())
+
+    @rule(delay=st.sampled_from([0.0, 5.0]), spare=st.booleans())
+    @precondition(lambda self: self.live())
+    def crash(self, delay: float, spare: bool) -> None:
+        """Let the last lease run out, then reap."""
+        self.pass_time(max(0.0, *(job.leased_until - self.model.now for job in self._running())) + 1)
+        self.reap(delay, spare)
+
+    def _running(self) -> list[Job]:
+        return [job for job in self.model.tails() if job.token is not None]
 
     @rule(delay=st.sampled_from([0.0, 5.0]), spare=st.booleans())
     def reap(self, delay: float, spare: bool) -> None:
-        spared = (
-            {min((job.token for job in self.model.tails() if job.token is not None), default=0)}
-            if spare
-            else set[int]()
-        )
-        call = self.kit.reap(max_attempts=MAX_ATTEMPTS, max_crashes=MAX_CRASHES, delay=delay, spare=spared)
-        made = self.run(call)
-        for job in self.model.tails():
-            if job.token is not None and job.token not in spared and job.leased_until <= self.model.now:
-                self.crash(job, delay)
+        tokens = [job.token for job in self._running() if job.token is not None]
+        spared = tokens[:1] if spare else []
+        made = self.run(self.kit.reap(max_attempts=MAX_ATTEMPTS, max_crashes=MAX_CRASHES, delay=delay, spare=spared))
+        for job in self._running():
+            if job.token not in spared and job.leased_until <= self.model.now:
+                self.lose(job, delay)
         self.expect(made)
 
-    def crash(self, job: Job, delay: float) -> None:
+    def lose(self, job: Job, delay: float) -> None:
         """What the reaper makes of a job whose lease ran out."""
         if job.attempt >= MAX_ATTEMPTS or job.crashes + 1 >= MAX_CRASHES:
             self.model.close(job, "reap", "failed")
@@ -274,7 +338,7 @@ class LifeMachine(_Machine):
 
     @rule(data=st.data(), further=st.booleans())
     @precondition(lambda self: self.model.chains)
-    def finish(self, data: st.DataObject, further: bool) -> None:
+    def request_finish(self, data: st.DataObject, further: bool) -> None:
         chain = data.draw(st.sampled_from(sorted(self.model.chains)))
         job = self.model.tail(chain)
         outcome = Continues(Successor(type="work", input="1")) if further else Completes("1")
@@ -290,7 +354,7 @@ class LifeMachine(_Machine):
 
     @rule(data=st.data())
     @precondition(lambda self: self.model.chains)
-    def cancel(self, data: st.DataObject) -> None:
+    def request_cancel(self, data: st.DataObject) -> None:
         chain = data.draw(st.sampled_from(sorted(self.model.chains)))
         job = self.model.tail(chain)
         if job.closed:
@@ -302,7 +366,7 @@ class LifeMachine(_Machine):
 
     @rule(data=st.data())
     @precondition(lambda self: self.model.chains)
-    def trigger(self, data: st.DataObject) -> None:
+    def request_trigger(self, data: st.DataObject) -> None:
         chain = data.draw(st.sampled_from(sorted(self.model.chains)))
         job = self.model.tail(chain)
         match job.status(self.model.now):
@@ -316,10 +380,6 @@ class LifeMachine(_Machine):
             case _:
                 return self.refuses(JobAlreadyClosed, self.kit.trigger(chain))
         return self.expect(self.run(self.kit.trigger(chain)))
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.settled: set[Any] = set()
 
     def held(self, claim: Claimed) -> Job | None:
         """The job if the claim's lease is its current one."""
@@ -352,15 +412,28 @@ class LifeMachine(_Machine):
 class ChainMachine(_Machine):
     """Chains that wait for each other and share dedup keys, closed one by one and in batches."""
 
-    @rule(data=st.data(), key=st.sampled_from([None, None, "a", "b"]), delay=st.sampled_from([0.0, 0.0, 8.0]))
-    @precondition(lambda self: len(self.model.chains) < 12)
-    def start(self, data: st.DataObject, key: str | None, delay: float) -> None:
-        blockers = (
-            tuple(data.draw(st.lists(st.sampled_from(sorted(self.model.chains)), unique=True, max_size=4)))
-            if self.model.chains
-            else ()
-        )
-        job = self.kit.job(blockers=blockers, dedup=key and Dedup(key), delay=delay)
+    @initialize(number=st.integers(1, 4))
+    def begin(self, number: int) -> None:
+        self.open()
+        for _ in range(number):
+            self.create()
+
+    @rule(data=st.data(), key=st.sampled_from([None, "a", "a", "b"]), delay=st.sampled_from([0.0, 0.0, 8.0]))
+    @precondition(lambda self: len(self.model.chains) < 25)
+    def create_any(self, data: st.DataObject, key: str | None, delay: float) -> None:
+        """Start a chain that may wait for others, open or closed."""
+        others = st.sampled_from(sorted(self.model.chains)) if self.model.chains else st.nothing()
+        self.create(tuple(data.draw(st.lists(others, unique=True, max_size=3))), key, delay)
+
+    @rule(data=st.data())
+    @precondition(lambda self: 2 <= len(self.open_chains()) < 12)
+    def create_dependent(self, data: st.DataObject) -> None:
+        """Start a chain that waits for several open ones."""
+        others = st.sampled_from(self.open_chains())
+        self.create(tuple(data.draw(st.lists(others, unique=True, min_size=2, max_size=4))))
+
+    def create(self, blockers: tuple[str, ...] = (), key: str | None = None, delay: float = 0.0) -> None:
+        job = self.kit.job(blockers=blockers, dedup=Dedup(key) if key else None, delay=delay)
         (created,), made = self.run(self.kit.create(job))
         holder = self.model.keys.get(key) if key else None
         assert created.deduplicated == (holder is not None), "I9: a key with two holders, or none"
@@ -371,7 +444,21 @@ class ChainMachine(_Machine):
             self.model.start(job.chain_id, run_at=self.model.now + delay, blockers=blockers)
         self.expect(made)
 
-    @rule(limit=st.integers(1, 4), outcome=st.sampled_from(["complete", "complete", "fail", "continue"]))
+    @rule(limit=st.integers(1, 4))
+    @precondition(lambda self: self.model.due())
+    def complete_some(self, limit: int) -> None:
+        self.work(limit, "complete")
+
+    @rule(limit=st.integers(1, 2))
+    @precondition(lambda self: self.model.due())
+    def continue_some(self, limit: int) -> None:
+        self.work(limit, "continue")
+
+    @rule(limit=st.integers(1, 2))
+    @precondition(lambda self: self.model.due())
+    def fail_some(self, limit: int) -> None:
+        self.work(limit, "fail")
+
     def work(self, limit: int, outcome: str) -> None:
         """Claim a few and settle them in one batch."""
         claimed = self.claim_some(limit, lease=30, timeout=60, suspect=True)
@@ -386,24 +473,24 @@ class ChainMachine(_Machine):
         self.expect(settled.transitions)
 
     @rule(data=st.data())
-    @precondition(lambda self: any(not job.closed for job in self.model.tails()))
-    def finish(self, data: st.DataObject) -> None:
+    @precondition(lambda self: self.open_chains())
+    def request_finish(self, data: st.DataObject) -> None:
         job = self.any_open(data)
         made = self.run(self.kit.finish(job.chain))
         self.model.close(job, "complete_externally", "completed")
         self.expect(made)
 
     @rule(data=st.data())
-    @precondition(lambda self: any(not job.closed for job in self.model.tails()))
-    def cancel(self, data: st.DataObject) -> None:
+    @precondition(lambda self: self.open_chains())
+    def request_cancel(self, data: st.DataObject) -> None:
         job = self.any_open(data)
         made = self.run(self.kit.cancel(job.chain))
         self.model.close(job, "cancel", "cancelled")
         self.expect(made)
 
     @rule(data=st.data())
-    @precondition(lambda self: self.model.chains)
-    def delete(self, data: st.DataObject) -> None:
+    @precondition(lambda self: len(self.model.chains) > 3)
+    def request_delete(self, data: st.DataObject) -> None:
         chosen = data.draw(st.lists(st.sampled_from(sorted(self.model.chains)), unique=True, min_size=1, max_size=3))
         if any(set(blockers) & set(chosen) for chain, blockers in self.model.blockers.items() if chain not in chosen):
             self.refuses(StillReferenced, self.kit.delete(*chosen))
@@ -417,13 +504,12 @@ class ChainMachine(_Machine):
         self.expect(made)
 
     @rule()
-    def mop_up(self) -> None:
+    def sweep(self) -> None:
         """With so few dependents nothing is ever left behind."""
         self.expect(self.run(self.kit.mop_up()))
 
     def any_open(self, data: st.DataObject) -> Job:
-        chain = data.draw(st.sampled_from(sorted(job.chain for job in self.model.tails() if not job.closed)))
-        return self.model.tail(chain)
+        return self.model.tail(data.draw(st.sampled_from(self.open_chains())))
 
     @invariant()
     def blockers_stand_as_they_do(self) -> None:
@@ -450,6 +536,10 @@ _OUTCOMES: dict[str, Outcome] = {
     "fail": Fails(FAILURE),
     "continue": Continues(Successor(type="work", input="1")),
 }
+
+
+def _by_chain(moves: list[Move]) -> list[Move]:
+    return sorted(moves, key=lambda move: move[1])
 
 
 def _word(status: object) -> str | None:
