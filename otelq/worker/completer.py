@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import random
 import time
 from collections.abc import Callable, Sequence
 
 from ..errors import Refused, Unavailable
 from ..loop import Loop
-from ..model import Claimed, Settlement, Verdict
+from ..model import CancelReason, Claimed, Settlement, Verdict
 from .attempt import Run, reason_of
 from .crew import Crew
 from .verdicts import refused
+
+logger = logging.getLogger("otelq.worker")
 
 LARGEST_BATCH = 1_000
 IDLE = 3600.0
@@ -68,12 +71,14 @@ class Completer(Loop):
         if self._apart:
             await asyncio.wait(self._apart)
 
-    async def _store(self, batch: Sequence[Item]) -> None:
+    async def _store(self, batch: Sequence[Item], *, refused_before: bool = False) -> None:
         engine = self._crew.engine
         started = time.time_ns()
         try:
             settled = await engine.state.settle([settlement for _, settlement in batch])
         except Refused as error:
+            if refused_before:
+                return self._give_up(batch, error)
             return await self._halve(batch, error)
         engine.telemetry.settled(
             "settle",
@@ -94,7 +99,13 @@ class Completer(Loop):
             return await self._store(batch[middle:])
         [(run, _)] = batch
         outcome = refused(error, definition=run.definition, attempt=run.job.attempt, spread=random.random())
-        await self._store([(run, run.failed_to_store(outcome, error))])
+        await self._store([(run, run.failed_to_store(outcome, error))], refused_before=True)
+
+    def _give_up(self, batch: Sequence[Item], error: Refused) -> None:
+        """Not even the failure can be stored: free the slot, and let the lease run out."""
+        for run, _ in batch:
+            logger.error("%s: its failure cannot be stored either: %s", run, error)
+            run.lost(CancelReason.LEASE_LOST)
 
     def _tell(self, run: Run, settlement: Settlement, verdict: Verdict, kept: Claimed | None) -> None:
         match verdict:
@@ -124,6 +135,8 @@ class Completer(Loop):
                     settled = await engine.state.settle([settlement])
                 except Unavailable:
                     continue
+                except Refused as error:
+                    return await self._halve([(run, settlement)], error)
                 [verdict] = settled.verdicts
                 if verdict is not Verdict.BUSY:
                     engine.effects.follow(settled.transitions)

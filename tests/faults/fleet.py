@@ -64,10 +64,10 @@ class Fleet:
     """The worker processes of one test: a context manager that leaves none behind."""
 
     def __init__(self, url: str, folder: Path, *, serve: str, options: Sequence[str] = ()) -> None:
+        self.folder = folder
         self.notes = folder / "notes"
         self.processes: list[Process] = []
         self._url = url
-        self._folder = folder
         self._serve = serve
         self._options = options
         self._started = 0
@@ -87,7 +87,7 @@ class Fleet:
         """Start a process under a name that was not used before."""
         self._started += 1
         name = f"w{self._started}"
-        process = Process(self._url, name, folder=self._folder, serve=self._serve, options=(*self._options, *options))
+        process = Process(self._url, name, folder=self.folder, serve=self._serve, options=(*self._options, *options))
         self.processes.append(process)
         return process
 
@@ -108,14 +108,15 @@ class Fleet:
         """Wait until all processes have connected and serve."""
         wait_for(lambda: {process.name for process in self.processes} <= set(self.noted("up")), "all are up")
 
-    def end(self) -> None:
-        """Stop all gracefully; those that have just been started are let come up before."""
+    def end(self, *processes: Process) -> None:
+        """Stop these, or all, gracefully; those that have just been started are let come up before."""
         self.wait_until_up()
-        for process in self.processes:
+        leaving = processes or tuple(self.processes)
+        for process in leaving:
             process.signal(signal.SIGTERM)
-        while self.processes:
-            assert self.processes[-1].wait() == 0, self.logs()
-            self.processes.pop()
+        for process in leaving:
+            assert process.wait() == 0, self.logs()
+            self.processes.remove(process)
 
     def noted(self, word: str) -> list[str]:
         """The notes that begin with a word, without it."""
@@ -126,7 +127,7 @@ class Fleet:
 
     def logs(self) -> str:
         """The ends of the processes' logs, for a test that fails."""
-        return "\n".join(f"== {log.stem}\n{log.read_text()[-4000:]}" for log in sorted(self._folder.glob("*.log")))
+        return "\n".join(f"== {log.stem}\n{log.read_text()[-4000:]}" for log in sorted(self.folder.glob("*.log")))
 
 
 def wait_for(condition: Callable[[], object], what: str, *, patience: float = PATIENCE) -> None:

@@ -111,6 +111,13 @@ class Gathering:
 gathering = Gathering()
 
 
+async def stand_by(notebook: Notebook, verb: str) -> None:
+    """Hold the job, as the worker that took it over, until the stopped one has had its say."""
+    notebook.note("took", verb)
+    while not (notebook.folder / "finish").exists():  # noqa: ASYNC110  # another process decides
+        await asyncio.sleep(0.01)
+
+
 @dataclass(frozen=True)
 class Deed:
     """What the stopped handler does when it goes on, and how many of them go on together."""
@@ -129,6 +136,7 @@ async def deed(attempt: otelq.Attempt[Deed]) -> str | otelq.Continue[str]:
     notebook = attempt.get(Notebook)
     verb = attempt.input.verb
     if attempt.number > 1:
+        await stand_by(notebook, verb)
         return f"{verb} by another"
     if verb == "write":
         await record(attempt, await attempt.completion())
@@ -153,6 +161,7 @@ async def dream(attempt: otelq.Attempt[int]) -> str:
     """The first attempt sleeps until it is cancelled, and writes down why."""
     notebook = attempt.get(Notebook)
     if attempt.number > 1:
+        await stand_by(notebook, "dream")
         return "dreamt by another"
     try:
         await gathering.all_here(attempt.input)

@@ -49,7 +49,7 @@ async def test_a_job_that_kills_its_worker_ends_failed_and_its_neighbours_do_not
 
 def run_to_the_end(url: str, folder: Path) -> int:
     """Let two workers do all jobs, replacing each that dies; returns how many died."""
-    options = ["--concurrency", "50", "--max-crashes", str(MAX_CRASHES)]
+    options = ["--concurrency", "50", "--max-crashes", str(MAX_CRASHES), "--reap-interval", "0.3"]
     observer = Observer(url)
     deaths = 0
 
