@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from otelq.errors import OtelqError
-from otelq.postgres import adapter, dump
+from otelq.postgres import adapter, claiming, dump
 from otelq.postgres.asking import CHAIN_TYPE, OWN_TYPE
 from otelq.postgres.queries import Queries, names
 from otelq.postgres.settling import SKIP, UNTIED, WAIT
@@ -16,7 +16,7 @@ from otelq.postgres.starting import PASS_OVER
 from otelq.postgres.state import PostgresState
 
 from .conftest import Connect
-from .making import job, lease, start
+from .making import job, lease, start, wanted
 
 QUERIES = Queries("otelq")
 VARIANTS: dict[str, list[dict[str, str]]] = {
@@ -136,3 +136,17 @@ async def test_a_second_hot_row_for_a_chain_breaks_a_constraint(state: PostgresS
 
     with pytest.raises(asyncpg.UniqueViolationError):
         await (await connect()).execute("INSERT INTO otelq.open_job SELECT * FROM otelq.open_job")
+
+
+async def test_a_claim_is_planned_a_few_times_and_then_no_more(state: PostgresState) -> None:
+    await state.create([job(delay=60.0) for _ in range(300)])
+    async with state._database.verbs.acquire() as connection:
+        session = state._database.session(connection, None)
+        for token in range(10):
+            await claiming.claim(session, [wanted()], worker="w", token=token, suspect=True)
+
+        planned = await connection.fetchval(
+            "SELECT custom_plans FROM pg_prepared_statements WHERE statement = $1", QUERIES("claim").text
+        )
+
+    assert planned == 5

@@ -13,7 +13,9 @@ wanted AS MATERIALIZED (
         w.*,
         least({now} + w.lease * interval '1 second', {now} + w.timeout * interval '1 second') AS leased_until,
         {now} + w.timeout * interval '1 second' AS deadline
-    FROM quick, unnest($2::text[], $3::integer[], $4::float8[], $5::float8[]) AS w (type, most, lease, timeout)
+    FROM quick, unnest(
+        (SELECT $2::text[]), (SELECT $3::integer[]), (SELECT $4::float8[]), (SELECT $5::float8[])
+    ) AS w (type, most, lease, timeout)
 ),
 lane AS MATERIALIZED (
     SELECT w.type, l.priority
@@ -58,7 +60,7 @@ suspect AS MATERIALIZED (
         WHERE o.chain_id = s.chain_id AND o.token IS NULL AND o.run_at <= {now}
         FOR UPDATE SKIP LOCKED
     ) AS held
-    WHERE $8::boolean AND w.most > (
+    WHERE (SELECT $8::boolean) AND w.most > (
         SELECT count(*)
         FROM lane
         CROSS JOIN LATERAL (
