@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
@@ -43,6 +44,18 @@ async def closed_in_one_batch_count_one_by_one(kit: Kit) -> None:
     settled = await kit.settle_all(*batch)
     equal(chains(settled.transitions, Verb.UNBLOCK), [chain], "the chains let go")
     await kit.lease()
+
+
+@blockers.case
+async def closed_at_the_same_time_strand_nobody(kit: Kit) -> None:
+    """Blockers that close in calls at the same time let their dependents go, each once, by ``mop_up`` at the latest."""
+    given = await _starts(kit, 6)
+    jobs = [kit.job(blockers=order) for order in (given, given[::-1], given[3:] + given[:3])]
+    await asyncio.gather(*(kit.create(job) for job in jobs))
+    claimed = await kit.claim("blocker", 6)
+    answers = [*await asyncio.gather(*(kit.done(job) for job in claimed)), await kit.mop_up()]
+    let_go = [chain for made in answers for chain in chains(made, Verb.UNBLOCK)]
+    equal(sorted(let_go), sorted(job.chain_id for job in jobs), "the chains let go")
 
 
 @blockers.case

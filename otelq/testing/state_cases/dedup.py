@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from ...model import Completes, Continues, Created, Dedup, Fails, Retries, Successor, Verb
@@ -38,6 +39,16 @@ async def holds_within_a_batch(kit: Kit) -> None:
     created, made = await kit.create(first, second, other)
     equal(created[1], Created(chain_id=first.chain_id, deduplicated=True), "what the second start is told")
     equal(chains(made, Verb.CREATE), [first.chain_id, other.chain_id], "the chains created")
+
+
+@dedup.case
+async def holds_among_starts_at_the_same_time(kit: Kit) -> None:
+    """Of many starts with one key at the same time one creates its chain, and all are given that."""
+    answers = await asyncio.gather(*(kit.create(kit.job(dedup=KEY)) for _ in range(12)))
+    created = [created[0] for created, _ in answers]
+    equal(len({one.chain_id for one in created}), 1, "the chains given")
+    equal(sum(one.deduplicated for one in created), 11, "the starts that were told of another's chain")
+    equal(sum(len(made) for _, made in answers), 1, "the transitions of all together")
 
 
 @dedup.case
