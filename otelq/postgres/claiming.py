@@ -7,9 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from ..model import Claimed, ReapRule, Renewal, Status, Transition, Verb, Verdict, Wanted
 from . import rows
 from .closing import close
-from .database import Session
+from .database import SKIP, Session
 from .rows import Held
-from .settling import SKIP
 
 
 async def claim(

@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 from ..errors import InvalidArgument, JobAlreadyClosed, JobTypeMismatch, NotFound, StillReferenced
 from ..model import Closure, Completes, Continues, Status, Transition, Verb
 from . import rows
-from .database import Session
+from .database import WAIT, Session
 from .rows import Held
-from .settling import WAIT, successor_columns
+from .settling import successor_columns
 from .unblocking import let_go
 
 

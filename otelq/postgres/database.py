@@ -30,19 +30,23 @@ TRIES: Final = 5
 CLOSING: Final = 5.0
 """Seconds that connections get to end in good order."""
 
+SKIP: Final = "FOR UPDATE SKIP LOCKED"
+WAIT: Final = "FOR UPDATE"
+
 READ_COMMITTED: Final = "read_committed"
 
 
 class Session:
     """One connection for the time of one verb, with the statements and the verb's clock."""
 
-    __slots__ = ("connection", "now", "queries", "timeout")
+    __slots__ = ("connection", "left_pending", "now", "queries", "timeout")
 
     def __init__(self, connection: Any, queries: Queries, *, now: datetime | None, timeout: float) -> None:
         self.connection = connection
         self.queries = queries
         self.now = now
         self.timeout = timeout
+        self.left_pending = False
 
     async def rows(self, name: str, *args: object, **tokens: str) -> list[Any]:
         """The rows of a statement."""

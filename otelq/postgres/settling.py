@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from ..errors import Unavailable
 from ..model import (
     Claimed,
     Completes,
@@ -26,12 +25,9 @@ from ..model import (
 )
 from ..ports.state import Transaction
 from . import rows
-from .database import Database, Session
+from .database import SKIP, WAIT, Database, Session
 from .judging import Item, judge
-from .unblocking import MOST_DEPENDENTS, let_go, mop_up
-
-SKIP: Final = "FOR UPDATE SKIP LOCKED"
-WAIT: Final = "FOR UPDATE"
+from .unblocking import let_go, look_again
 
 UNTIED: Final = "AND NOT o.waited_on AND NOT o.keyed"
 """Closing such a row touches nothing else, so that one statement does."""
@@ -81,7 +77,7 @@ async def settle(
             verdicts |= dict.fromkeys(more.made, Verdict.DONE)
             written.add(more)
     if written.passed_over:
-        written.aside += await _look_again(database, now)
+        written.aside += await look_again(database, now)
     return _settled(items, verdicts, written)
 
 
@@ -92,18 +88,6 @@ async def _settle_inside(session: Session, items: Sequence[Item]) -> Settled:
         judged, _ = await judge(session, rest, written.made, written.kept)
         verdicts |= judged
     return _settled(items, verdicts, written)
-
-
-async def _look_again(database: Database, now: datetime | None) -> list[Transition]:
-    """
-    Try once more to let go the dependents that somebody had locked; often it was another of their blockers.
-
-    What does not succeed is left to ``mop_up``: the batch itself is committed.
-    """
-    try:
-        return await database.run(lambda session: mop_up(session, limit=MOST_DEPENDENTS), now=now, atomic=True)
-    except Unavailable:
-        return []
 
 
 def _settled(items: Sequence[Item], verdicts: dict[int, Verdict], written: Written) -> Settled:

@@ -104,7 +104,7 @@ class PostgresState(StateAdapter):
     async def finish(
         self, closures: Sequence[Closure], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._write(lambda session: closing.finish(session, closures), tx, now, savepoint=True)
+        return await self._close(lambda session: closing.finish(session, closures), tx, now)
 
     async def trigger(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
@@ -114,7 +114,7 @@ class PostgresState(StateAdapter):
     async def cancel(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._write(lambda session: closing.cancel(session, chain_ids), tx, now)
+        return await self._close(lambda session: closing.cancel(session, chain_ids), tx, now)
 
     async def delete(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
@@ -156,9 +156,7 @@ class PostgresState(StateAdapter):
         limit: int = 1000,
         now: datetime | None = None,
     ) -> Sequence[Transition]:
-        return await self._database.run(
-            lambda session: claiming.reap(session, rules, spare=spare, limit=limit), now=now, atomic=True
-        )
+        return await self._close(lambda session: claiming.reap(session, rules, spare=spare, limit=limit), None, now)
 
     async def mop_up(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
         return await self._database.run(lambda session: unblocking.mop_up(session, limit=limit), now=now, atomic=True)
@@ -201,6 +199,21 @@ class PostgresState(StateAdapter):
         if tx is None:
             return await self._database.run(work, now=now, atomic=True, again=again)
         return await self._database.run_in(tx.handle, work, now=now, savepoint=savepoint)
+
+    async def _close(
+        self, work: Callable[[Session], Awaitable[list[Transition]]], tx: Transaction | None, now: datetime | None
+    ) -> list[Transition]:
+        """As ``_write``; dependents that were locked get a second look after the commit."""
+        sessions: list[Session] = []
+
+        async def noted(session: Session) -> list[Transition]:
+            sessions.append(session)
+            return await work(session)
+
+        made = await self._write(noted, tx, now, savepoint=True)
+        if tx is None and sessions[-1].left_pending:
+            made += await unblocking.look_again(self._database, now)
+        return made
 
     async def _ask(self, work: Callable[[Session], Awaitable[T]], tx: Transaction | None) -> T:
         if tx is None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
+from ..errors import Unavailable
 from ..model import Transition
 from . import rows
-from .database import Session
+from .database import SKIP, WAIT, Database, Session
 
 MOST_DEPENDENTS: Final = 1000
 """How many waiting chains one commit lets go or fails; the others are left to ``mop_up``."""
 
+PATIENCE: Final = "100ms"
+"""How long a second look waits for those who hold dependents."""
+
 
 async def let_go(
-    session: Session, closed: Sequence[str], *, budget: int = MOST_DEPENDENTS
+    session: Session, closed: Sequence[str], *, budget: int = MOST_DEPENDENTS, lock: str = SKIP
 ) -> tuple[list[Transition], list[str]]:
     """
     Let go or fail the chains that wait for closed ones, and those that wait for these in turn.
@@ -26,7 +31,7 @@ async def let_go(
     passed_over: list[str] = []
     frontier = list(closed)
     while frontier:
-        changes, further, is_done = await _release(session, frontier, budget)
+        changes, further, is_done = await _release(session, frontier, budget, lock)
         if not is_done:
             passed_over += frontier
         made += changes
@@ -34,14 +39,17 @@ async def let_go(
         frontier = further
     if passed_over:
         await session.rows("leave_pending", sorted(passed_over))
+        session.left_pending = True
     return made, passed_over
 
 
-async def _release(session: Session, closed: Sequence[str], budget: int) -> tuple[list[Transition], list[str], bool]:
+async def _release(
+    session: Session, closed: Sequence[str], budget: int, lock: str
+) -> tuple[list[Transition], list[str], bool]:
     """One ring of dependents: what was made, which of them are waited for in turn, and whether none is left."""
     if budget <= 0:
         return [], [], False
-    found = await session.row("hold_dependents", closed, budget)
+    found = await session.row("hold_dependents", closed, budget, lock=lock)
     is_done = found["waiting"] == len(found["held"]) < budget
     if not found["held"]:
         return [], [], is_done
@@ -52,8 +60,25 @@ async def _release(session: Session, closed: Sequence[str], budget: int) -> tupl
     return [rows.let_go(row) for row in released], [row["chain_id"] for row in failed if row["waited_on"]], is_done
 
 
-async def mop_up(session: Session, *, limit: int) -> list[Transition]:
+async def mop_up(session: Session, *, limit: int, lock: str = SKIP) -> list[Transition]:
     """Work off some of what is left pending."""
     pending = [row["blocker_id"] for row in await session.rows("take_pending", limit)]
-    made, _ = await let_go(session, pending, budget=limit)
+    made, _ = await let_go(session, pending, budget=limit, lock=lock)
     return made
+
+
+async def look_again(database: Database, now: datetime | None) -> list[Transition]:
+    """
+    Let go the dependents that somebody had locked: most often another of their blockers, which is done in a moment.
+
+    What does not succeed is left to the next ``mop_up``: what was closed is committed.
+    """
+
+    async def wait_and_mop_up(session: Session) -> list[Transition]:
+        await session.rows("lock_patience", PATIENCE)
+        return await mop_up(session, limit=MOST_DEPENDENTS, lock=WAIT)
+
+    try:
+        return await database.run(wait_and_mop_up, now=now, atomic=True)
+    except Unavailable:
+        return []

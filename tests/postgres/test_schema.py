@@ -10,8 +10,9 @@ import pytest
 from otelq.errors import OtelqError
 from otelq.postgres import adapter, claiming, dump
 from otelq.postgres.asking import CHAIN_TYPE, OWN_TYPE
+from otelq.postgres.database import SKIP, WAIT
 from otelq.postgres.queries import Queries, names
-from otelq.postgres.settling import SKIP, UNTIED, WAIT
+from otelq.postgres.settling import UNTIED
 from otelq.postgres.starting import PASS_OVER
 from otelq.postgres.state import PostgresState
 
@@ -25,6 +26,7 @@ VARIANTS: dict[str, list[dict[str, str]]] = {
     "continue": [{"lock": SKIP}, {"lock": WAIT}],
     "put_back": [{"lock": SKIP}, {"lock": WAIT}],
     "hold": [{"lock": WAIT}],
+    "hold_dependents": [{"lock": SKIP}, {"lock": WAIT}],
     **{
         f"list_{family}": [{"type": QUERIES.fill(types[family]), "which": ""} for types in (OWN_TYPE, CHAIN_TYPE)]
         for family in OWN_TYPE
