@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ class LossyProxy:
         self._losses: list[Callable[[Said], bool]] = []
         self._cuts: list[Callable[[Said], bool]] = []
         self._server: asyncio.Server
+        self._links: set[asyncio.Task[None]] = set()
         self.lost: list[str] = []
         """The statements whose replies were lost, or that were never sent."""
 
@@ -37,6 +39,9 @@ class LossyProxy:
     ) -> None:
         self._server.close()
         await self._server.wait_closed()
+        for link in self._links:
+            link.cancel()
+        await asyncio.gather(*self._links, return_exceptions=True)
 
     @property
     def url(self) -> str:
@@ -54,9 +59,15 @@ class LossyProxy:
         self._cuts.append(which)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        server = await asyncio.open_connection(self._target.hostname, self._target.port)
-        link = _Link(self, client=(reader, writer), server=server)
-        await link.forward()
+        task = asyncio.current_task()
+        assert task is not None
+        self._links.add(task)
+        task.add_done_callback(self._links.discard)
+        try:
+            server = await asyncio.open_connection(self._target.hostname, self._target.port)
+            await _Link(self, client=(reader, writer), server=server).forward()
+        finally:
+            await _close(writer)
 
     def is_to_be_lost(self, said: Said) -> bool:
         return self._take(self._losses, said)
@@ -89,12 +100,13 @@ class _Link:
 
     async def forward(self) -> None:
         tasks = [asyncio.create_task(self._to_server()), asyncio.create_task(self._to_client())]
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for _, writer in (self._client, self._server):
-            writer.transport.abort()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await _close(self._server[1])
 
     async def _to_server(self) -> None:
         reader, writer = self._client[0], self._server[1]
@@ -139,6 +151,13 @@ class _Link:
                 return self._texts[body.split(b"\0", 2)[1]]
             case _:
                 return None
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Cut a connection, whatever is still to be sent."""
+    writer.transport.abort()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 async def _message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
