@@ -189,9 +189,7 @@ class MemoryState(StateAdapter):
 
     # Questions
 
-    async def outcomes(
-        self, chain_ids: Sequence[str], *, tx: Transaction | None = None
-    ) -> Mapping[str, ChainOutcome]:
+    async def outcomes(self, chain_ids: Sequence[str], *, tx: Transaction | None = None) -> Mapping[str, ChainOutcome]:
         reader = self._reader(tx)
         found = ((chain_id, reader.outcome(chain_id)) for chain_id in chain_ids)
         return {chain_id: outcome for chain_id, outcome in found if outcome}
@@ -249,9 +247,7 @@ class MemoryState(StateAdapter):
     @asynccontextmanager
     async def _alone(self) -> AsyncGenerator[None]:
         if any(tx.active and tx.belongs_to(self._store) for tx in _begun.get()):
-            raise InvalidArgument(
-                "tx", "is missing inside an open transaction, which would wait for itself; pass it"
-            )
+            raise InvalidArgument("tx", "is missing inside an open transaction, which would wait for itself; pass it")
         if self._writer is None:
             raise Unavailable("the memory store is not open")
         async with self._writer:

@@ -155,9 +155,7 @@ class Statement:
             deadline=deadline,
         )
         self._store.open.put(row.chain_id, leased)
-        self._note(
-            Verb.CLAIM, leased, source=Status.READY, target=Status.RUNNING, due_at=row.run_at, worker=worker
-        )
+        self._note(Verb.CLAIM, leased, source=Status.READY, target=Status.RUNNING, due_at=row.run_at, worker=worker)
         return self._claimed(leased, token)
 
     def _claimed(self, row: OpenJob, token: int) -> Claimed:
@@ -266,9 +264,7 @@ class Statement:
             worker=item.worker,
         )
 
-    def _continue(
-        self, verb: Verb, row: OpenJob, successor: Successor, *, worker: str | None = None
-    ) -> OpenJob:
+    def _continue(self, verb: Verb, row: OpenJob, successor: Successor, *, worker: str | None = None) -> OpenJob:
         self._store.outcomes.put((row.chain_id, row.position), self._outcome(row, Status.CONTINUED))
         self._note(verb, row, source=row.status(self._now), target=Status.CONTINUED, worker=worker)
         priority = row.priority if successor.priority is None else successor.priority
@@ -373,9 +369,7 @@ class Statement:
     def _unblock(self, row: OpenJob) -> None:
         free = replace(row, awaits=0, run_at=max(row.run_at, self._now))
         self._store.open.put(row.chain_id, free)
-        self._note(
-            Verb.UNBLOCK, free, source=Status.BLOCKED, target=free.status(self._now), due_at=free.run_at
-        )
+        self._note(Verb.UNBLOCK, free, source=Status.BLOCKED, target=free.status(self._now), due_at=free.run_at)
 
     def _fail_by(self, blocker: str, row: OpenJob) -> None:
         status = self._last_outcome(blocker).status
@@ -394,10 +388,7 @@ class Statement:
         expired = [
             row
             for row in self._running()
-            if row.type in by_type
-            and row.token not in spare
-            and row.leased_until
-            and row.leased_until <= self._now
+            if row.type in by_type and row.token not in spare and row.leased_until and row.leased_until <= self._now
         ]
         expired.sort(key=lambda row: (row.leased_until, row.chain_id))
         for row in expired[:limit]:
@@ -467,9 +458,7 @@ class Statement:
                 self._store.open.put(chain_id, replace(row, run_at=self._now))
                 self._note(Verb.TRIGGER, row, source=Status.SCHEDULED, target=Status.READY)
             case Status.BLOCKED | Status.RUNNING as status:
-                raise InvalidArgument(
-                    "chain", f"{chain_id} is {status}; only a scheduled job can be triggered"
-                )
+                raise InvalidArgument("chain", f"{chain_id} is {status}; only a scheduled job can be triggered")
             case _:
                 pass
 
@@ -490,9 +479,7 @@ class Statement:
             raise NotFound(f"there is no chain {chain_id}")
         for dependent in self._store.dependents(chain_id):
             if dependent not in chain_ids:
-                raise StillReferenced(
-                    f"chain {dependent} has {chain_id} as a blocker; delete it too, or first"
-                )
+                raise StillReferenced(f"chain {dependent} has {chain_id} as a blocker; delete it too, or first")
 
     def _delete(self, chain_id: str) -> None:
         for position in range(self._store.lengths[chain_id]):

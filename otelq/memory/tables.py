@@ -43,9 +43,7 @@ class Table(Generic[K, V]):
 
     __slots__ = ("_before", "_journal", "_rows", "_written")
 
-    def __init__(
-        self, journal: Journal, written: Callable[[K, V | None, V | None], None] | None = None
-    ) -> None:
+    def __init__(self, journal: Journal, written: Callable[[K, V | None, V | None], None] | None = None) -> None:
         self._journal = journal
         self._written = written
         self._rows: dict[K, V] = {}
