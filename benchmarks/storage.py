@@ -40,7 +40,7 @@ class Shape(ABC):
     async def start(self, count: int) -> None: ...
     @abstractmethod
     async def fill(self, count: int, *, kind: str) -> None:
-        """Put rows there fast: ``waiting`` in ten types, ``scheduled`` at a better priority, or ``closed``."""
+        """Put rows there fast: ``waiting`` in ten types, ``rare`` in one, ``scheduled`` before all, or ``closed``."""
 
     @abstractmethod
     async def claim(self, types: list[str], limit: int) -> Any: ...
@@ -76,7 +76,7 @@ class Otelq(Shape):
             f"""
             WITH new AS (
                 INSERT INTO otelq.job (chain_id, position, priority, created_at, run_at, type, queue, input)
-                SELECT gen_random_uuid(), 0, {_priority(kind)}, now(), {_run_at(kind)}, 'type' || n % 10, 'default',
+                SELECT gen_random_uuid(), 0, {_priority(kind)}, now(), {_run_at(kind)}, {_type(kind)}, 'default',
                     '{PAYLOAD}'
                 FROM generate_series(1, {count}) AS n
                 RETURNING *
@@ -137,7 +137,7 @@ class Wide(Shape):
         await self.connection.execute(
             f"""
             INSERT INTO wide (id, type, queue, status, priority, run_at, input, created_at)
-            SELECT gen_random_uuid(), 'type' || n % 10, 'default', '{status}', {_priority(kind)}, {_run_at(kind)},
+            SELECT gen_random_uuid(), {_type(kind)}, 'default', '{status}', {_priority(kind)}, {_run_at(kind)},
                 '{PAYLOAD}', now()
             FROM generate_series(1, {count}) AS n
             """,
@@ -185,6 +185,10 @@ class Wide(Shape):
         await self.connection.execute("VACUUM (ANALYZE) wide", timeout=600)
 
 
+def _type(kind: str) -> str:
+    return "'rare'" if kind == "rare" else "'type' || n % 10"
+
+
 def _priority(kind: str) -> int:
     return -1 if kind == "scheduled" else 0
 
@@ -213,12 +217,12 @@ async def drain(shape: Shape, count: int) -> dict[str, float]:
     }
 
 
-async def claim_cost(shape: Shape) -> float:
-    """Milliseconds to claim ten jobs over ten types: the best of many, as neighbours share the machine."""
+async def claim_cost(shape: Shape, types: list[str]) -> float:
+    """Milliseconds to claim ten jobs of these types: the best of many, as neighbours share the machine."""
     found: list[float] = []
     for _ in range(CLAIMS):
         began = time.perf_counter()
-        claimed = await shape.claim(TYPES, 10)
+        claimed = await shape.claim(types, 10)
         found.append((time.perf_counter() - began) * 1000)
         assert len(claimed) == 10
         await shape.give_back(claimed)
@@ -253,7 +257,7 @@ async def measure(shape: Shape, *, drained: int, many: int) -> dict[str, float]:
         figures |= await bulk(shape, drained)
     await shape.fill(1000, kind="waiting")
     await shape.vacuum()
-    figures["claim ms, 1,000 waiting"] = await claim_cost(shape)
+    figures["claim ms, 1,000 waiting"] = await claim_cost(shape, TYPES)
     for label, count, kind in (
         ("200k waiting", many // 5, "waiting"),
         ("1M scheduled at a better priority", many, "scheduled"),
@@ -261,14 +265,17 @@ async def measure(shape: Shape, *, drained: int, many: int) -> dict[str, float]:
     ):
         await shape.fill(count, kind=kind)
         await shape.vacuum()
-        figures[f"claim ms, and {label}"] = await claim_cost(shape)
+        figures[f"claim ms, and {label}"] = await claim_cost(shape, TYPES)
+        if kind == "waiting":
+            await shape.fill(100, kind="rare")
+            figures["claim ms, a rare type behind them"] = await claim_cost(shape, ["rare"])
     return figures
 
 
-async def run(*, drained: int, many: int) -> dict[str, dict[str, float]]:
+async def run(version: int, *, drained: int, many: int) -> dict[str, dict[str, float]]:
     """The figures by shape."""
     figures: dict[str, dict[str, float]] = {}
-    with postgres(18, durable=True, settings=SETTINGS) as server:
+    with postgres(version, durable=True, settings=SETTINGS) as server:
         url = server.create_database()
         connection = await asyncpg.connect(url)
         state = adapter(url)
@@ -286,9 +293,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--drained", type=int, default=20_000, help="jobs for WAL and rates")
     parser.add_argument("--many", type=int, default=1_000_000, help="rows that a claim must not notice")
+    parser.add_argument("--postgres", type=int, default=18, help="major version")
     arguments = parser.parse_args()
-    figures = asyncio.run(run(drained=arguments.drained, many=arguments.many))
-    print("PostgreSQL 18, fsync and synchronous_commit on,", ", ".join(f"{k}={v}" for k, v in SETTINGS.items()))
+    figures = asyncio.run(run(arguments.postgres, drained=arguments.drained, many=arguments.many))
+    print(
+        f"PostgreSQL {arguments.postgres}, fsync and synchronous_commit on,",
+        ", ".join(f"{k}={v}" for k, v in SETTINGS.items()),
+    )
     for name in figures["otelq"]:
         values = "  ".join(f"{shape} {found[name]:>12,.2f}" for shape, found in figures.items() if name in found)
         print(f"{name:50} {values}")
