@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.conftest import POSTGRES, StartServer
 
 from . import handlers
 from .conftest import SHARED, FreshDatabase
+from .fleet import ROOT
 from .observer import Observer
 
 TABLES = ("job", "open_job", "outcome", "attempt", "blocker", "dedup_key", "pending_unblock")
@@ -194,6 +196,12 @@ async def test_what_was_planted_is_found(sound: Sound, relaxed: Observer, check:
 
 def test_for_each_check_something_is_planted() -> None:
     assert set(PLANTED) == set(checks())
+
+
+def test_the_reference_lists_each_check_with_its_promise() -> None:
+    page = (ROOT / "docs" / "reference" / "verification.md").read_text()
+    listed = dict(re.findall(r"^\| `(i\d+_\w+)` \| (.+) \|$", page, re.MULTILINE))
+    assert listed == {name: text.splitlines()[0].removeprefix("-- ") for name, text in checks().items()}
 
 
 async def test_a_violation_names_the_job_and_what_is_wrong(sound: Sound, relaxed: Observer) -> None:

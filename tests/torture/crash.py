@@ -91,6 +91,7 @@ class CrashRun:
         self._fleet = Fleet(url, folder, serve="walks", options=["--concurrency", str(CONCURRENCY)])
         self._summary = Summary(seed=plan.seed, workers=plan.workers)
         self._ids: list[str] = []
+        self._is_fed = False
 
     async def run(self) -> Summary:
         """Feed and kill for the planned time, let the rest finish, and look at what is left."""
@@ -100,12 +101,10 @@ class CrashRun:
                 self._observer.make_ledger()
                 for _ in range(self._plan.workers):
                     self._fleet.start()
-                feeding = asyncio.create_task(self._feed(client))
-                try:
+                async with asyncio.TaskGroup() as feeding:
+                    feeding.create_task(self._feed(client))
                     await self._kill_for(self._plan.seconds)
-                finally:
-                    feeding.cancel()
-                    await asyncio.wait([feeding])
+                    self._is_fed = True
                 ended = time.monotonic()
                 await self._drain()
                 self._summary.drain_seconds = round(time.monotonic() - ended, 1)
@@ -116,7 +115,7 @@ class CrashRun:
 
     async def _feed(self, client: otelq.Client) -> None:
         most = int(self._plan.workers * CONCURRENCY * BACKLOG)
-        while True:
+        while not self._is_fed:
             missing = most - self._observer.open_chains()
             if missing > 0:
                 chains = await client.start_many(handlers.first_step, [self._walk() for _ in range(missing)])
