@@ -63,7 +63,7 @@ class Payload:
         except Exception as error:
             raise InvalidArgument(argument, f"cannot be written as JSON: {error}") from error
         check_json(data, argument=argument, limit=limit)
-        if b"null" in data:
+        if value is not None and b"null" in data:
             _refuse_non_finite(value, argument)
         try:
             self._decode(data)

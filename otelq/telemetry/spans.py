@@ -159,6 +159,11 @@ class AttemptSpan:
         return set_span_in_context(self._span, self._base)
 
     @property
+    def exemplar(self) -> Context | None:
+        """The context for a measurement that this span could be an example of; None if nobody records it."""
+        return self.context if self._span.is_recording() else None
+
+    @property
     def note(self) -> str | None:
         """
         The text to store with the attempt; read it once the handler has returned.

@@ -190,7 +190,7 @@ class Run:
         if self.job.blockers:
             await self._read_blockers()
         lease = self.job.lease
-        attempt = Attempt[Any](
+        attempt: Attempt[Any] = Attempt(
             input,
             number=self.job.attempt,
             chain_id=lease.chain_id,
@@ -330,7 +330,7 @@ class Run:
         self._outcome_name = outcome_name(outcome)
         failure = outcome.failure.type if isinstance(outcome, _FAILING) else None
         self._crew.engine.telemetry.processed(
-            self.job.type, self._seconds, self._outcome_name, failure, context=self._span.context
+            self.job.type, self._seconds, self._outcome_name, failure, context=self._span.exemplar
         )
 
     # Ends that nobody wished for
