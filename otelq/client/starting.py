@@ -214,6 +214,7 @@ class Coalescer:
 
         A caller that is cancelled before its statement is sent starts nothing; afterwards the chain may exist.
         """
+        self._engine.state.refuse_inside()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Created] = loop.create_future()
         self._waiting.append((job, future))

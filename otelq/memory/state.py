@@ -68,6 +68,10 @@ class MemoryState(StateAdapter):
             raise InvalidArgument("kind", f"is {kind}; this store has MemoryTransaction only")
         return self._begin()
 
+    def refuse_inside(self) -> None:
+        if any(tx.active and tx.belongs_to(self._store) for tx in _begun.get()):
+            raise InvalidArgument("tx", "is missing inside an open transaction, which would wait for itself; pass it")
+
     def join(self, tx: object) -> Transaction:
         if not isinstance(tx, MemoryTransaction):
             raise InvalidArgument("tx", f"is {type(tx).__name__}; give a transaction that this store began")
@@ -246,8 +250,7 @@ class MemoryState(StateAdapter):
 
     @asynccontextmanager
     async def _alone(self) -> AsyncGenerator[None]:
-        if any(tx.active and tx.belongs_to(self._store) for tx in _begun.get()):
-            raise InvalidArgument("tx", "is missing inside an open transaction, which would wait for itself; pass it")
+        self.refuse_inside()
         if self._writer is None:
             raise Unavailable("the memory store is not open")
         async with self._writer:

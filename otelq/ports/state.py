@@ -128,6 +128,16 @@ class StateAdapter(ABC):
             Unavailable: the commit failed, or its result is not known.
         """
 
+    def refuse_inside(self) -> None:  # noqa: B027  # most databases have nothing to refuse
+        """
+        Raise where a verb without ``tx`` would wait for a transaction that this very task began and holds open.
+
+        Such verbs do so by themselves; this is for who sends one from another task on this one's behalf.
+
+        Raises:
+            InvalidArgument: name ``tx``. Never where transactions do not exclude each other.
+        """
+
     @abstractmethod
     def join(self, tx: object) -> Transaction:
         """

@@ -37,6 +37,7 @@ from .database import Database
 from .errors import Locked
 from .lane import Settings
 from .queries import Queries
+from .transactions import OwnTransaction
 
 
 class SqliteState(StateAdapter):
@@ -92,6 +93,9 @@ class SqliteState(StateAdapter):
         if kind not in (None, aiosqlite.Connection):
             raise InvalidArgument("kind", f"is {kind}; SQLite has aiosqlite.Connection only")
         return self._database.transactions.begin()
+
+    def refuse_inside(self) -> None:
+        self._database.transactions.refuse_inside()
 
     def join(self, tx: object) -> Transaction:
         return self._database.transactions.join(tx)
@@ -153,6 +157,8 @@ class SqliteState(StateAdapter):
     async def settle(
         self, settlements: Sequence[Settlement], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Settled:
+        if isinstance(tx, OwnTransaction):
+            tx.take_back()
         try:
             return await self._database.write(tx, partial(settling.settle, settlements=settlements), now)
         except Locked:

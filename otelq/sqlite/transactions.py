@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -120,6 +121,40 @@ class Handle:
             self.doubts += 1
 
 
+class Lent(aiosqlite.Connection):
+    """
+    A connection on loan for one transaction.
+
+    Connections are used again, so whoever keeps one for longer would write into somebody else's transaction.
+    """
+
+    def __init__(self, lender: aiosqlite.Connection) -> None:
+        self._lender: Any = lender  # the driver leaves its own parts untyped
+        self._connection = None  # read by the driver's finaliser
+        self._iter_chunk_size = lender._iter_chunk_size
+        self.at_work = 0
+
+    def end(self) -> None:
+        """Take it back: from now on every use raises."""
+        self._lender = None
+
+    @property
+    def _conn(self) -> sqlite3.Connection:
+        if self._lender is None:
+            raise ValueError("the transaction of this connection has ended")
+        conn: sqlite3.Connection = self._lender._conn
+        return conn
+
+    async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if self._lender is None:
+            raise ValueError("the transaction of this connection has ended")
+        self.at_work += 1
+        try:
+            return await self._lender._execute(fn, *args, **kwargs)
+        finally:
+            self.at_work -= 1
+
+
 class OwnTransaction(Joined):
     """A transaction that the adapter began and will end; it holds the write lock of the file."""
 
@@ -128,8 +163,13 @@ class OwnTransaction(Joined):
         turn.is_ours = True
         super().__init__(handle.connection, turn, settings, queries)
         self._doubtful = handle
+        self._lent = Lent(handle.connection)
         self._ended = False
         self._watchers: list[tuple[Callable[[Ending], None], int]] = []
+
+    @property
+    def handle(self) -> aiosqlite.Connection:
+        return self._lent
 
     @property
     def active(self) -> bool:
@@ -139,6 +179,17 @@ class OwnTransaction(Joined):
         self._watchers.append((ended, self._doubtful.doubts))
         return True
 
+    def take_back(self) -> None:
+        """
+        Let nobody else write from now on.
+
+        Raises:
+            InvalidArgument: a task is still at work on the connection; half of what it wants to write would be in.
+        """
+        self._lent.end()
+        if self._lent.at_work:
+            raise InvalidArgument("tx", "is still used by a task at the end of its transaction; await the task")
+
     async def end(self, *, commit: bool) -> None:
         """
         Commit or roll back, and tell the watchers.
@@ -147,6 +198,7 @@ class OwnTransaction(Joined):
         before is in doubt: the ids must be looked up.
         """
         self._ended = True
+        self._lent.end()
         doubts = self._doubtful.doubts
         ending = Ending.UNKNOWN
         try:

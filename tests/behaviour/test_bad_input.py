@@ -223,8 +223,8 @@ NO_CHAINS = [("no id", "seven"), ("empty", ""), ("no text", 7), ("NUL", NUL), ("
 
 @pytest.mark.parametrize("verb", ["trigger", "cancel", "delete", "chain"])
 @pytest.mark.parametrize("value", [value for _, value in NO_CHAINS], ids=[name for name, _ in NO_CHAINS])
-async def test_what_is_no_chain_is_refused(client: otelq.Client, verb: str, value: Any) -> None:
-    await refused(client, "chain", lambda: getattr(client, verb)(value))
+async def test_what_is_no_chain_is_refused(memory: otelq.Client, verb: str, value: Any) -> None:
+    await refused(memory, "chain", lambda: getattr(memory, verb)(value))
 
 
 @pytest.mark.parametrize("verb", ["trigger", "cancel", "delete", "chain"])
@@ -236,9 +236,9 @@ async def test_a_chain_that_does_not_exist_is_not_found(client: otelq.Client, ve
 
 
 @pytest.mark.parametrize("verb", ["trigger", "cancel", "delete"])
-async def test_a_transaction_that_is_none_is_refused(client: otelq.Client, verb: str) -> None:
-    chain = await client.start(mail, Mail("a"), delay=3600)
-    await refused(client, "tx", lambda: getattr(client, verb)(chain, tx="BEGIN"))
+async def test_a_transaction_that_is_none_is_refused(memory: otelq.Client, verb: str) -> None:
+    chain = await memory.start(mail, Mail("a"), delay=3600)
+    await refused(memory, "tx", lambda: getattr(memory, verb)(chain, tx="BEGIN"))
 
 
 @pytest.mark.parametrize("timeout", [-1, math.nan, "5", True])
@@ -252,9 +252,9 @@ async def test_result_refuses_an_id_which_does_not_tell_the_type(memory: otelq.C
 
 
 @pytest.mark.parametrize("id", ["seven", MISSING, f"{MISSING}.", f"{MISSING}.x", f"{MISSING}.99999999999", "x.0", 7])
-async def test_the_id_of_a_job_that_is_none_is_refused(client: otelq.Client, id: Any) -> None:
-    await refused(client, "job_id", lambda: client.job(id))
-    await refused(client, "job_id", lambda: client.attempts(id))
+async def test_the_id_of_a_job_that_is_none_is_refused(memory: otelq.Client, id: Any) -> None:
+    await refused(memory, "job_id", lambda: memory.job(id))
+    await refused(memory, "job_id", lambda: memory.attempts(id))
 
 
 async def test_a_job_that_does_not_exist_is_not_found(client: otelq.Client) -> None:
@@ -285,8 +285,8 @@ async def test_a_job_that_does_not_exist_is_not_found(client: otelq.Client) -> N
         row("after", "number", after=5),
     ],
 )
-async def test_a_question_refuses(client: otelq.Client, ask: str, given: Any, options: Given, argument: str) -> None:
-    await refused(client, argument, lambda: getattr(client, ask)(**options))
+async def test_a_question_refuses(memory: otelq.Client, ask: str, given: Any, options: Given, argument: str) -> None:
+    await refused(memory, argument, lambda: getattr(memory, ask)(**options))
 
 
 @pytest.mark.parametrize(
