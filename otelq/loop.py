@@ -39,9 +39,14 @@ class Loop(ABC):
     async def tick(self) -> float:
         """Do one round; return how many seconds the next may wait."""
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it ticks: it was started, and neither stopped nor gave up."""
+        return self._task is not None and not self._task.done()
+
     def start(self) -> None:
         """Begin ticking, in an empty context so that nothing of the caller's leaks in; again after giving up."""
-        if self._task is None or self._task.done():
+        if not self.is_running:
             self._stopping = False
             self._errors = 0
             self._task = asyncio.get_running_loop().create_task(

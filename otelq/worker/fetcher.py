@@ -29,7 +29,8 @@ class Fetcher(Loop):
         self._crew = crew
         self._slots = slots
         self._completer = completer
-        self._turn = 0
+        self._order = list(crew.definitions)
+        """Who is asked first where there are fewer slots than types."""
         self._orphans: list[int] = []
         self._wake_at = 0.0
         self._sated = False
@@ -81,15 +82,14 @@ class Fetcher(Loop):
         return False
 
     def _shares(self, free: int, dry: set[str]) -> Sequence[Wanted]:
-        """An even share for every type that may have more, the remainder going round."""
-        room = {type: self._room(type) for type in self._crew.definitions if type not in dry}
+        """An even share for every type that may have more; the remainder goes round, most to whoever had least."""
+        room = {type: self._room(type) for type in self._order if type not in dry}
         types = [type for type, places in room.items() if places > 0]
         if not types:
             return ()
-        self._turn += 1
-        turn = self._turn % len(types)
         share, extra = divmod(free, len(types))
-        limits = {type: share + (place < extra) for place, type in enumerate(types[turn:] + types[:turn])}
+        limits = {type: share + (place < extra) for place, type in enumerate(types)}
+        self._order.sort(key=lambda type: limits.get(type, 0))
         return [self._arm(type, min(limit, room[type])) for type, limit in limits.items() if limit]
 
     def _room(self, type: str) -> int:

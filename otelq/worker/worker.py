@@ -25,6 +25,7 @@ from .fetcher import Fetcher
 from .keeper import Keeper
 from .reaper import Reaper
 from .slots import Slots
+from .tasks import to_the_end
 
 logger = logging.getLogger("otelq.worker")
 
@@ -113,14 +114,14 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         owner, self._owner = self._owner, None
+        if owner is not None and self._fatal is not None:
+            owner.uncancel()  # it was this worker that cancelled the block
         if self._shift is not None:
             try:
                 await self._shift.stop()
             finally:
                 self._shift = None
         if self._fatal is not None:
-            if owner is not None and kind is asyncio.CancelledError:
-                owner.uncancel()
             raise OtelqError(f"the worker could not go on: {self._fatal}") from self._fatal
 
     async def run(self) -> None:
@@ -143,9 +144,9 @@ class Worker:
                 await asked.wait()
 
     def _give_up(self, error: Exception) -> None:
-        self._fatal = error
-        if self._owner is not None:
+        if self._fatal is None and self._owner is not None:
             self._owner.cancel()
+        self._fatal = self._fatal or error
 
 
 class _Shift:
@@ -177,11 +178,28 @@ class _Shift:
             self._unsubscribe()
         self.crew.stopping.set()
         logger.info("worker %s stops; %d attempts are running", self.crew.name, len(self.slots.runs()))
-        await self.fetcher.stop()
-        if not await self.slots.drained(timeout=self.crew.grace):
+        try:
+            await self.fetcher.stop()
+            await self._drain()
+        finally:
+            await to_the_end(self._leave())
+
+    async def _drain(self) -> None:
+        """Let attempts finish within their grace, then cancel them, at once if whoever waits here is cancelled."""
+        patience = self.crew.grace if self.completer.is_running else 0.0  # else no outcome can be stored any more
+        try:
+            if await self.slots.drained(timeout=patience):
+                return
+        except asyncio.CancelledError:
             self.hurry()
-            # Abandoned ones still have their outcome stored; what the database will not take is left to the leases.
-            await self.slots.drained(timeout=self.crew.grace + LAST_WRITES)
+            await self.slots.drained(timeout=LAST_WRITES)
+            raise
+        self.hurry()
+        # Abandoned ones still have their outcome stored; what the database will not take is left to the leases.
+        await self.slots.drained(timeout=patience + LAST_WRITES)
+
+    async def _leave(self) -> None:
+        self.hurry()
         await self.reaper.stop()
         await self.keeper.stop()
         await self.completer.stop()
