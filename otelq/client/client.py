@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast, overload
@@ -89,16 +89,16 @@ class Client:
             return
         self._check_home()
         self._home = None
-        with self._engine.telemetry.silence():
-            if self._watcher is not None:
-                await self._watcher.stop()
+        engine = self._engine
+        async with AsyncExitStack() as rooms:  # left from the last to the first, whatever one of them raises
+            rooms.callback(engine.telemetry.close)
+            rooms.enter_context(engine.telemetry.silence())
+            for close in (engine.state.close, engine.notify.close, engine.effects.close, self._coalescer.close):
+                rooms.push_async_callback(close)
             if self._waiter is not None:
-                await self._waiter.close()
-            await self._coalescer.close()
-            await self._engine.effects.close()
-            await self._engine.notify.close()
-            await self._engine.state.close()
-        self._engine.telemetry.close()
+                rooms.push_async_callback(self._waiter.close)
+            if self._watcher is not None:
+                rooms.push_async_callback(self._watcher.stop)
 
     async def __aenter__(self) -> Self:
         return await self.open()

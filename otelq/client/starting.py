@@ -291,6 +291,14 @@ def _fail(batch: list[tuple[NewJob, asyncio.Future[Created]]], error: Exception)
     """Each caller gets an error of its own, so that their tracebacks do not grow into one another."""
     for _, future in batch:
         if not future.done():
-            mine = copy(error)
-            mine.__cause__ = error.__cause__
-            future.set_exception(mine)
+            future.set_exception(_own(error))
+
+
+def _own(error: Exception) -> Exception:
+    """A copy of the error, or the error itself where it cannot be copied."""
+    try:
+        mine = copy(error)
+    except Exception:
+        return error
+    mine.__cause__ = error.__cause__
+    return mine

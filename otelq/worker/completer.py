@@ -38,7 +38,7 @@ class Completer(Loop):
         super().__init__("completer", on_fatal=on_fatal)
         self._crew = crew
         self._items: list[Item] = []
-        self._apart: set[asyncio.Task[None]] = set()
+        self._apart: dict[Run, asyncio.Task[None]] = {}
 
     def add(self, run: Run, settlement: Settlement) -> None:
         """Take over a settlement."""
@@ -59,17 +59,18 @@ class Completer(Loop):
                 with self._crew.engine.telemetry.silence():
                     await self._store(batch)
             except Exception:
-                self._items[:0] = [item for item in batch if not item[0].done]
+                self._items[:0] = [item for item in batch if not item[0].done and item[0] not in self._apart]
                 raise
         return 0.0 if self._items else IDLE
 
     async def stop(self) -> None:
         """End; what hangs apart on locked rows is left to the leases."""
         await super().stop()
-        for task in self._apart:
+        apart = list(self._apart.values())
+        for task in apart:
             task.cancel()
-        if self._apart:
-            await asyncio.wait(self._apart)
+        if apart:
+            await asyncio.wait(apart)
 
     async def _store(self, batch: Sequence[Item], *, refused_before: bool = False) -> None:
         engine = self._crew.engine
@@ -121,8 +122,8 @@ class Completer(Loop):
         task = asyncio.get_running_loop().create_task(
             self._until_free(run, settlement), name="otelq completer, apart", context=contextvars.Context()
         )
-        self._apart.add(task)
-        task.add_done_callback(self._apart.discard)
+        self._apart[run] = task
+        task.add_done_callback(lambda _: self._apart.pop(run, None))
 
     async def _until_free(self, run: Run, settlement: Settlement) -> None:
         engine = self._crew.engine
@@ -135,8 +136,8 @@ class Completer(Loop):
                     settled = await engine.state.settle([settlement])
                 except Unavailable:
                     continue
-                except Refused as error:
-                    return await self._halve([(run, settlement)], error)
+                except Exception:  # the next batch meets it again, and knows what to do
+                    return self.add(run, settlement)
                 [verdict] = settled.verdicts
                 if verdict is not Verdict.BUSY:
                     engine.effects.follow(settled.transitions)
