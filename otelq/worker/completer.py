@@ -18,7 +18,8 @@ from .verdicts import refused
 
 logger = logging.getLogger("otelq.worker")
 
-LARGEST_BATCH = 1_000
+SHARES = (128, 1_000)
+"""Batches are cut to a quarter of the slots, within these: so claims, handlers and settlements overlap under load."""
 IDLE = 3600.0
 BUSY_PAUSES = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 """Seconds between the tries for a row that somebody else's transaction holds."""
@@ -37,6 +38,7 @@ class Completer(Loop):
     def __init__(self, crew: Crew, *, on_fatal: Callable[[Exception], None]) -> None:
         super().__init__("completer", on_fatal=on_fatal)
         self._crew = crew
+        self._share = sorted((*SHARES, crew.concurrency // 4))[1]
         self._items: list[Item] = []
         self._apart: dict[Run, asyncio.Task[None]] = {}
 
@@ -53,7 +55,7 @@ class Completer(Loop):
     async def tick(self) -> float:
         """Store one batch."""
         await asyncio.sleep(0)  # those that finish in this turn of the event loop come along
-        batch, self._items = self._items[:LARGEST_BATCH], self._items[LARGEST_BATCH:]
+        batch, self._items = self._items[: self._share], self._items[self._share :]
         if batch:
             try:
                 with self._crew.engine.telemetry.silence():
