@@ -96,15 +96,23 @@ class Effects:
 
     async def resolve(self, held: _Held) -> None:
         """Settle what is held by what a connection of our own can see."""
+        is_over = not held.tx.active  # asked first: a commit meanwhile must not be taken for a rollback
+        seen = await self._is_present(held)
+        if seen is None and is_over:
+            self._telemetry.count_unknown(max(1, len(held.transitions)))
+        if seen or is_over:
+            self.release(held, committed=seen is True)
+
+    async def _is_present(self, held: _Held) -> bool | None:
+        """Whether the transitions are committed; None if that cannot be known, as where there are none to look for."""
+        if not held.transitions:
+            return None
         try:
             with self._telemetry.silence():
-                seen = all(await self._state.present(held.transitions))
+                return all(await self._state.present(held.transitions))
         except OtelqError as error:
             logger.warning("whether %d transitions were committed is not known: %s", len(held.transitions), error)
-            self._telemetry.count_unknown(len(held.transitions))
-            seen = False
-        if seen or not held.tx.active:
-            self.release(held, committed=seen)
+            return None
 
     async def close(self) -> None:
         """Settle what can be settled; what hangs in a transaction that is still open is given up as unknown."""

@@ -35,6 +35,8 @@ WAIT: Final = "FOR UPDATE"
 
 READ_COMMITTED: Final = "read_committed"
 
+SAVEPOINT: Final = "otelq_verb"
+
 
 class Session:
     """One connection for the time of one verb, with the statements and the verb's clock."""
@@ -190,7 +192,7 @@ class Database:
         try:
             if not savepoint:
                 return await work(self.session(connection, now))
-            async with connection.transaction():
+            async with _savepoint(connection):
                 return await work(self.session(connection, now))
         except Exception as error:
             raise_translated(error)
@@ -223,6 +225,20 @@ class Database:
             return f"{url.hostname or 'localhost'}:{url.port or 5432}, database {url.path.strip('/') or '(default)'}"
         except ValueError:
             return "the given URL"
+
+
+@asynccontextmanager
+async def _savepoint(connection: Any) -> AsyncGenerator[None]:
+    """A savepoint, also in a transaction that was begun by hand, where the driver's own would refuse to nest."""
+    await connection.execute(f"SAVEPOINT {SAVEPOINT}")
+    try:
+        yield
+    except BaseException:
+        if not connection.is_closed():
+            await connection.execute(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
+            await connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
+        raise
+    await connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
 
 
 def raise_translated(error: Exception) -> NoReturn:
