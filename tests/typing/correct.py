@@ -1,0 +1,139 @@
+"""What the type checkers must infer; checked, never run."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import assert_type
+
+import otelq
+import otelq.testing
+
+
+@dataclass(frozen=True)
+class Order:
+    number: str
+
+
+@dataclass(frozen=True)
+class Shipped:
+    number: str
+
+
+jobs = otelq.Jobs()
+
+
+# Linear: a handler that only continues has the output of what it continues into.
+@jobs.job("check")
+async def check(attempt: otelq.Attempt[Order]) -> otelq.Continue[Shipped]:
+    assert_type(attempt.input, Order)
+    following = attempt.continue_with(ship, attempt.input.number, delay=5)
+    assert_type(following, otelq.Continue[Shipped])
+    return following
+
+
+@jobs.job("ship", retry=otelq.RetryPolicy(max_attempts=5), timeout=None)
+async def ship(attempt: otelq.Attempt[str]) -> Shipped:
+    return Shipped(attempt.input)
+
+
+# Branch: an output here, a continuation there.
+@jobs.job("decide")
+async def decide(attempt: otelq.Attempt[Order]) -> Shipped | otelq.Continue[Shipped]:
+    if attempt.number > 1:
+        return Shipped(attempt.input.number)
+    return otelq.Continue(check, attempt.input, at=datetime.now(UTC), priority=-1)
+
+
+# Loop: a job that continues into itself.
+@jobs.job("count-down")
+async def count_down(attempt: otelq.Attempt[int]) -> str | otelq.Continue[str]:
+    return "lift-off" if attempt.input == 0 else attempt.continue_with(count_down, attempt.input - 1)
+
+
+# Mutual recursion.
+@jobs.job("ping")
+async def ping(attempt: otelq.Attempt[int]) -> bool | otelq.Continue[bool]:
+    return attempt.input == 0 or attempt.continue_with(pong, attempt.input - 1)
+
+
+@jobs.job("pong")
+async def pong(attempt: otelq.Attempt[int]) -> otelq.Continue[bool]:
+    return attempt.continue_with(ping, attempt.input)
+
+
+# An output that is a subtype will do where the chain yields the wider type.
+@jobs.job("wide")
+async def wide(attempt: otelq.Attempt[None]) -> object | otelq.Continue[object]:
+    return attempt.continue_with(ship, "wide")
+
+
+# Declared apart; the general form; nothing in, nothing out.
+declared = otelq.JobType("declared", input=Order, output=Shipped)
+general = otelq.JobType[Order, str | None]("general")
+only_later = otelq.JobType("only-later", input=int, output=Shipped, entry=False)
+nothing = otelq.JobType[None, None]("nothing")
+
+
+@jobs.handles(declared, concurrency=3)
+async def handle_declared(attempt: otelq.Attempt[Order]) -> Shipped | otelq.Continue[Shipped]:
+    return attempt.continue_with(only_later, 1)
+
+
+@jobs.handles(general)
+async def handle_general(attempt: otelq.Attempt[Order]) -> str | None:
+    return None
+
+
+# Fan-in.
+@jobs.job("gather")
+async def gather(attempt: otelq.Attempt[None]) -> int:
+    assert_type(attempt.blockers(ship), list[Shipped])
+    assert_type(attempt.blockers(count_down), list[str])
+    assert_type(attempt.get(Order), Order)
+    assert_type(attempt.cancel_reason, otelq.CancelReason | None)
+    assert_type(attempt.stopping, asyncio.Event)
+    async with attempt.transaction(Order) as order:
+        assert_type(order, Order)
+    assert_type(await attempt.completion(Order), Order)
+    return 1
+
+
+assert_type(check, otelq.JobType[Order, Shipped])
+assert_type(ship, otelq.JobType[str, Shipped])
+assert_type(decide, otelq.JobType[Order, Shipped])
+assert_type(count_down, otelq.JobType[int, str])
+assert_type(ping, otelq.JobType[int, bool])
+assert_type(pong, otelq.JobType[int, bool])
+assert_type(declared, otelq.JobType[Order, Shipped])
+assert_type(handle_declared, otelq.JobType[Order, Shipped])
+assert_type(handle_general, otelq.JobType[Order, str | None])
+
+
+async def uses(client: otelq.Client) -> None:
+    chain = await client.start(check, Order("A-1"), delay=1)
+    assert_type(chain, otelq.Chain[Shipped])
+    assert_type(await client.result(chain, timeout=5), Shipped)
+    assert_type(await client.start(count_down, 5), otelq.Chain[str])
+    assert_type(await client.start(nothing, None), otelq.Chain[None])
+    assert_type(await client.result(await client.start(general, Order("A-1"))), str | None)
+    assert_type(await client.start_many(ship, ["a", "b"]), list[otelq.Chain[Shipped]])
+    assert_type(
+        await client.start_many([otelq.Start(check, Order("A-1")), otelq.Start(ship, "A-2", delay=3)]),
+        list[otelq.Chain[Shipped]],
+    )
+    await client.start_many([otelq.Start(ship, "A-1"), otelq.Start(count_down, 1)])  # of different outputs
+    await client.start(gather, None, blockers=[chain, await client.start(count_down, 1)])
+    await client.complete(chain, Shipped("A-1"), step=check)
+    await client.complete(chain, otelq.Continue(ship, "A-1"), step=check)
+    assert_type(otelq.Chain("0198c0de-0000-7000-8000-000000000000", ship), otelq.Chain[Shipped])
+    anything: otelq.Chain[object] = chain  # a chain of a subtype is a chain of the wider type
+    await client.cancel(anything, chain.id)
+    assert_type(await client.jobs(type=[ship, "check"], status="open"), otelq.Page[otelq.JobRecord])
+    assert_type(await client.chain(chain), otelq.ChainRecord)
+    assert_type(await client.attempts(f"{chain.id}.0"), list[otelq.AttemptRecord])
+
+
+async def tests_a_handler() -> None:
+    assert_type(await ship(otelq.testing.attempt("A-1")), Shipped | otelq.Continue[Shipped])
