@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, S
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from math import inf, isfinite
 from types import UnionType
 from typing import (
@@ -521,14 +521,14 @@ def merge(collections: Sequence[Jobs]) -> Mapping[str, Definition]:
 
 
 def _annotated(handler: Handler, name: str) -> tuple[Any, Any]:
-    function = inspect.unwrap(cast(Any, handler))
+    function: Any = inspect.unwrap(cast(Any, handler))
+    while isinstance(function, partial):
+        function = function.func
     function = function if inspect.isroutine(function) else getattr(function, "__call__")  # noqa: B004, B009
     try:
         hints = get_type_hints(function)
-    except NameError as error:
-        raise InvalidArgument(
-            "handler", f"of {name!r}: its annotations name {error.name!r}, which is not there"
-        ) from error
+    except Exception as error:  # whatever evaluating somebody's annotations may raise
+        raise InvalidArgument("handler", f"of {name!r}: its annotations cannot be read: {error}") from error
     returned = hints.pop("return", None)
     attempted: Any = next((hint for hint in hints.values() if get_origin(hint) is Attempt), None)
     if attempted is None or returned is None:

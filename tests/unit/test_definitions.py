@@ -1,0 +1,211 @@
+"""Job types, handlers and collections: how they are declared, and what is said of wrong declarations."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any, TypedDict, cast
+
+import pytest
+
+import otelq
+from otelq.definitions import merge
+from otelq.testing import attempt as make_attempt
+
+
+@dataclass(frozen=True)
+class Mail:
+    to: str
+
+
+class Sent(TypedDict):
+    id: int
+
+
+def types_of(job_type: otelq.JobType[Any, Any]) -> tuple[Any, Any]:
+    return job_type.signature.input.type, job_type.signature.output.type
+
+
+def test_types_come_from_the_declaration_the_subscript_or_the_annotations() -> None:
+    jobs = otelq.Jobs()
+
+    @jobs.job("annotated")
+    async def annotated(attempt: otelq.Attempt[Mail]) -> Sent:
+        return {"id": 1}
+
+    assert types_of(otelq.JobType("declared", input=Mail, output=Sent)) == (Mail, Sent)
+    assert types_of(otelq.JobType[Mail, Sent | None]("subscripted")) == (Mail, Sent | None)
+    assert types_of(annotated) == (Mail, Sent)
+
+
+def test_continuations_in_the_annotation_stand_for_what_the_chain_yields() -> None:
+    jobs = otelq.Jobs()
+
+    @jobs.job("only-continues")
+    async def continues(attempt: otelq.Attempt[None]) -> otelq.Continue[Sent]:
+        raise NotImplementedError
+
+    @jobs.job("both")
+    async def both(attempt: otelq.Attempt[int | None]) -> Sent | otelq.Continue[Sent] | None:
+        raise NotImplementedError
+
+    assert types_of(continues) == (type(None), Sent)
+    assert types_of(both) == (int | None, Sent | None)
+
+
+def test_annotations_are_resolved_when_they_are_first_needed() -> None:
+    assert types_of(early) == (Late, Late)
+
+
+early_jobs = otelq.Jobs()
+
+
+@early_jobs.job("early")
+async def early(attempt: otelq.Attempt[Late]) -> Late:
+    return attempt.input
+
+
+@dataclass
+class Late:
+    """Defined after the handler that names it."""
+
+
+def test_a_type_declared_apart_keeps_its_options_with_its_handler() -> None:
+    declared = otelq.JobType("apart", input=Mail, output=Sent, queue="mail", trace="link", entry=False)
+    jobs = otelq.Jobs()
+
+    @jobs.handles(declared)
+    async def handler(attempt: otelq.Attempt[Mail]) -> Sent:
+        return {"id": 1}
+
+    assert (handler.name, handler.queue, handler.trace, handler.entry) == ("apart", "mail", "link", False)
+    assert types_of(handler) == (Mail, Sent)
+
+
+def test_a_subscripted_type_keeps_its_types_with_its_handler() -> None:
+    declared = otelq.JobType[Mail, Sent | None]("apart")
+
+    @otelq.Jobs().handles(declared)
+    async def handler(attempt: otelq.Attempt[Mail]) -> Sent | None:
+        return None
+
+    assert types_of(handler) == (Mail, Sent | None)
+
+
+async def test_a_decorated_handler_can_be_called_as_the_function_it_is() -> None:
+    @otelq.Jobs().job("callable")
+    async def handler(attempt: otelq.Attempt[Mail]) -> str:
+        return f"{attempt.input.to}, attempt {attempt.number}, {attempt.tags['tenant']}"
+
+    given = make_attempt(Mail("ada"), number=2, tags={"tenant": "acme"})
+    assert await handler(given) == "ada, attempt 2, acme"
+
+
+async def test_a_type_without_a_handler_cannot_be_called() -> None:
+    with pytest.raises(TypeError, match="declared without a handler"):
+        await otelq.JobType("declared", input=Mail, output=Sent)(make_attempt(Mail("ada")))
+
+
+async def test_an_attempt_for_a_test_gives_what_it_was_given() -> None:
+    declared = otelq.JobType("fetch", input=int, output=int)
+    given = make_attempt(None, blockers=[(declared, 1), (declared, 2)], provide=[Mail("ada")], tx="a connection")
+    assert given.blockers(declared) == [1, 2]
+    assert given.get(Mail) == Mail("ada")
+    assert await given.completion() == "a connection"
+    async with given.transaction() as tx:
+        assert tx == "a connection"
+
+
+def test_an_attempt_for_a_test_says_what_it_was_not_given() -> None:
+    given = make_attempt(None)
+    with pytest.raises(otelq.InvalidArgument, match="client"):
+        _ = given.client
+    with pytest.raises(otelq.InvalidArgument, match="nothing of Mail provided"):
+        given.get(Mail)
+
+
+async def plain(attempt: otelq.Attempt[Mail], greeting: str = "") -> str:
+    return greeting + attempt.input.to
+
+
+class Handler:
+    """A handler that is an object."""
+
+    async def __call__(self, attempt: otelq.Attempt[Mail]) -> str:
+        return attempt.input.to
+
+
+def wrapped(handler: Any) -> Any:
+    @functools.wraps(handler)
+    async def wrapper(*given: Any, **options: Any) -> Any:
+        return await handler(*given, **options)
+
+    return wrapper
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [plain, Handler(), Handler().__call__, wrapped(plain), functools.partial(plain, greeting="hello ")],
+    ids=["function", "object", "method", "decorated", "partial"],
+)
+async def test_whatever_is_a_coroutine_function_can_be_a_handler(handler: Any) -> None:
+    job_type = otelq.Jobs().job("any")(handler)
+    assert types_of(job_type) == (Mail, str)
+    assert "ada" in str(await job_type(make_attempt(Mail("ada"))))
+
+
+def no_coroutine(attempt: otelq.Attempt[Mail]) -> str:
+    return attempt.input.to
+
+
+async def bare(attempt):  # type: ignore[no-untyped-def]  # pyright: ignore[reportMissingParameterType]  # on purpose
+    pass
+
+
+async def unfinished(attempt: otelq.Attempt[Mail]):  # type: ignore[no-untyped-def]  # on purpose
+    pass
+
+
+async def unknown_name(attempt: otelq.Attempt[Nowhere]) -> str:  # type: ignore[name-defined]  # pyright: ignore[reportUndefinedVariable]  # noqa: F821  # on purpose
+    return ""
+
+
+async def unknown_attribute(attempt: otelq.Attempt[otelq.Nowhere]) -> str:  # type: ignore[name-defined]  # pyright: ignore[reportAttributeAccessIssue]  # on purpose
+    return ""
+
+
+@pytest.mark.parametrize("handler", [bare, unfinished, unknown_name, unknown_attribute])
+async def test_a_worker_says_at_once_which_annotations_cannot_be_used(handler: Any) -> None:
+    jobs = otelq.Jobs()
+    jobs.job("misdeclared")(handler)
+    with pytest.raises(otelq.InvalidArgument):
+        otelq.Worker(otelq.connect("memory://"), jobs)
+
+
+def test_a_function_that_is_no_coroutine_function_is_refused() -> None:
+    with pytest.raises(otelq.InvalidArgument, match="async def"):
+        otelq.Jobs().job("blocking")(cast(Any, no_coroutine))
+
+
+def test_a_name_is_declared_once_in_a_collection_and_in_all_that_a_worker_serves() -> None:
+    first, second = otelq.Jobs(), otelq.Jobs()
+    first.job("mail")(plain)
+    second.job("mail")(plain)
+    with pytest.raises(otelq.InvalidArgument, match="declared twice"):
+        first.job("mail")(plain)
+    with pytest.raises(otelq.InvalidArgument, match="two collections"):
+        merge([first, second])
+
+
+def test_a_collection_knows_its_definitions_and_their_options() -> None:
+    jobs = otelq.Jobs()
+    jobs.job("one", lease=5, timeout=None, concurrency=2)(plain)
+    jobs.job("two")(plain)
+    one, two = jobs
+    assert (len(jobs), one.name, one.lease, one.timeout, one.concurrency) == (2, "one", 5.0, None, 2)
+    assert (two.lease, two.timeout, two.concurrency, two.retry) == (30.0, 3600.0, None, otelq.RetryPolicy())
+
+
+def test_fail_keeps_its_reason_and_delays_are_seconds() -> None:
+    assert otelq.Fail("because").reason == "because"
+    assert (otelq.RetryAfter(5).delay, otelq.Snooze(0.5).delay) == (5.0, 0.5)

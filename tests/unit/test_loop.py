@@ -1,0 +1,128 @@
+"""The shape that all background loops share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
+
+import pytest
+
+from otelq.errors import Unavailable
+from otelq.loop import STRIKES, Loop
+
+inherited: ContextVar[str | None] = ContextVar("inherited", default=None)
+
+
+class Ticking(Loop):
+    """Counts its ticks, and does in each what the test says."""
+
+    def __init__(self) -> None:
+        super().__init__("ticking", on_fatal=self._note)
+        self.ticks = 0
+        self.pause = 3600.0
+        self.raises: Callable[[], Exception | None] = lambda: None
+        self.fatal: Exception | None = None
+        self.seen: str | None = None
+        self.ticked = asyncio.Event()
+        self.gave_up = asyncio.Event()
+
+    async def tick(self) -> float:
+        self.ticks += 1
+        self.seen = inherited.get()
+        self.ticked.set()
+        if (error := self.raises()) is not None:
+            raise error
+        return self.pause
+
+    async def next(self) -> None:
+        self.ticked.clear()
+        await self.ticked.wait()
+
+    def _note(self, error: Exception) -> None:
+        self.fatal = error
+        self.gave_up.set()
+
+
+@pytest.fixture
+async def loop(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ticking]:
+    monkeypatch.setattr("otelq.loop.LONGEST_BACK_OFF", 0.001)
+    loop = Ticking()
+    yield loop
+    await loop.stop()
+
+
+async def test_it_ticks_at_once_and_again_when_woken(loop: Ticking) -> None:
+    loop.start()
+    await loop.next()
+    loop.wake()
+    await loop.next()
+    assert loop.ticks == 2
+
+
+async def test_a_wake_during_a_tick_is_not_lost(loop: Ticking) -> None:
+    def wake_once() -> None:
+        if loop.ticks == 1:
+            loop.wake()
+
+    loop.raises = wake_once
+    loop.start()
+    while loop.ticks < 2:
+        await loop.next()
+
+
+async def test_it_ticks_again_after_its_pause(loop: Ticking) -> None:
+    loop.pause = 0.001
+    loop.start()
+    for _ in range(3):
+        await loop.next()
+
+
+async def test_nothing_of_the_starters_context_is_in_it(loop: Ticking) -> None:
+    inherited.set("the starter")
+    loop.start()
+    await loop.next()
+    assert loop.seen is None
+
+
+async def test_it_goes_on_for_ever_while_the_database_is_away(loop: Ticking) -> None:
+    loop.raises = lambda: Unavailable("away")
+    loop.start()
+    while loop.ticks <= 3 * STRIKES:
+        await loop.next()
+    assert loop.fatal is None
+
+
+async def test_it_gives_up_after_ten_unexpected_errors_in_a_row(loop: Ticking) -> None:
+    loop.raises = lambda: KeyError("a bug")
+    loop.start()
+    await loop.gave_up.wait()
+    assert isinstance(loop.fatal, KeyError)
+    assert loop.ticks == STRIKES
+
+
+async def test_a_good_tick_forgives_those_before(loop: Ticking) -> None:
+    loop.pause = 0
+    loop.raises = lambda: KeyError("a bug") if loop.ticks % 3 else None
+    loop.start()
+    while loop.ticks <= 3 * STRIKES:
+        await loop.next()
+    assert loop.fatal is None
+
+
+async def test_it_can_be_started_again_after_it_gave_up(loop: Ticking) -> None:
+    loop.raises = lambda: KeyError("a bug")
+    loop.start()
+    await loop.gave_up.wait()
+    loop.raises = lambda: None
+    loop.start()
+    await loop.next()
+    assert loop.is_running
+
+
+async def test_stopping_finishes_the_tick_at_hand_and_twice_is_fine(loop: Ticking) -> None:
+    loop.start()
+    await loop.next()
+    await loop.stop()
+    await loop.stop()
+    assert not loop.is_running
