@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from contextvars import ContextVar
+from functools import lru_cache
 from types import TracebackType
 from typing import Final
 
@@ -152,6 +153,7 @@ def _tracestate(span: SpanContext) -> str | None:
     return text if 0 < len(text) <= STATE_LIMIT else None
 
 
+@lru_cache(maxsize=512)  # jobs of one batch, and all attempts of a chain, share one
 def _span_context(parent: str | None, state: str | None) -> SpanContext | None:
     if parent is None:
         return None

@@ -35,6 +35,7 @@ from ..model import (
 )
 from ..telemetry import AttemptSpan, Count, Enqueue
 from .crew import Crew
+from .deadlines import Key
 from .scope import WorkScope
 from .slots import Slots
 from .tasks import stack_of, to_the_end
@@ -62,8 +63,8 @@ class Run:
     """
 
     __slots__ = (
-        "_abandoned", "_committing", "_completer", "_crew", "_ended_ns", "_enqueue", "_grace", "_outcome_name",
-        "_seconds", "_slots", "_span", "_started", "_task", "_timer", "_undoing", "definition", "done",
+        "_abandoned", "_committing", "_completer", "_crew", "_deadline", "_ended_ns", "_enqueue", "_grace",
+        "_outcome_name", "_seconds", "_slots", "_span", "_started", "_task", "_undoing", "definition", "done",
         "held_since", "hops", "job", "scope", "settling",
     )  # fmt: skip
 
@@ -89,7 +90,7 @@ class Run:
         self._started: float | None = None
         self._ended_ns = 0
         self._seconds = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._deadline: Key | None = None
         self._grace: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None]
         self._undoing: asyncio.Task[None] | None = None
@@ -101,7 +102,7 @@ class Run:
         loop = asyncio.get_running_loop()
         self._task = loop.create_task(self._run(), context=contextvars.Context())
         if self.definition.timeout is not None:
-            self._timer = loop.call_later(self.definition.timeout, self.cancel, CancelReason.TIMEOUT)
+            self._deadline = self._slots.deadlines.add(self, self.definition.timeout)
 
     def cancel(self, reason: CancelReason) -> None:
         """
@@ -372,9 +373,10 @@ class Run:
             enqueue.drop()
 
     def _stop_timers(self) -> None:
-        for timer in (self._timer, self._grace):
-            if timer is not None:
-                timer.cancel()
+        if self._deadline is not None:
+            self._slots.deadlines.remove(self, self._deadline)
+        if self._grace is not None:
+            self._grace.cancel()
 
     def _labels(self) -> dict[str, object]:
         lease = self.job.lease

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .deadlines import Deadlines
+
 if TYPE_CHECKING:
     from .attempt import Run
 
@@ -22,6 +24,7 @@ class Slots:
         self.capacity = capacity
         self.leaked = 0
         self.suspects = 0
+        self.deadlines = Deadlines()
         self.by_type: Counter[str] = Counter()
         self.on_free: Callable[[], None] = _nothing
         self._runs: set[Run] = set()

@@ -1,0 +1,45 @@
+"""Ends attempts that take too long, without a timer for each."""
+
+from __future__ import annotations
+
+import asyncio
+from math import ceil
+from typing import TYPE_CHECKING
+
+from ..model import CancelReason
+
+if TYPE_CHECKING:
+    from .attempt import Run
+
+PRECISION = 1 / 1000
+"""How much later than asked an attempt may be ended, as a share of its timeout."""
+
+Key = tuple[float, int]
+
+
+class Deadlines:
+    """Attempts of one timeout that end at about the same time share a timer; almost none of them lives to see it."""
+
+    def __init__(self) -> None:
+        self._due: dict[Key, set[Run]] = {}
+
+    def add(self, run: Run, seconds: float) -> Key:
+        """Cancel the attempt after ``seconds``, or up to a thousandth of that later; what it returns ends that."""
+        loop = asyncio.get_running_loop()
+        step = seconds * PRECISION
+        key = (seconds, ceil((loop.time() + seconds) / step))
+        runs = self._due.get(key)
+        if runs is None:
+            runs = self._due[key] = set()
+            loop.call_at(key[1] * step, self._expire, key)
+        runs.add(run)
+        return key
+
+    def remove(self, run: Run, key: Key) -> None:
+        """The attempt ended in time. Removing twice is fine."""
+        if (runs := self._due.get(key)) is not None:
+            runs.discard(run)
+
+    def _expire(self, key: Key) -> None:
+        for run in self._due.pop(key):
+            run.cancel(CancelReason.TIMEOUT)
