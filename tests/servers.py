@@ -103,9 +103,7 @@ class PostgresServer:
 
     def _own_cluster(self) -> Cluster:
         if self.cluster is None:
-            raise RuntimeError(
-                f"PostgreSQL {self.version} was given by its DSN; only its owner can stop or start it"
-            )
+            raise RuntimeError(f"PostgreSQL {self.version} was given by its DSN; only its owner can stop or start it")
         return self.cluster
 
 
@@ -157,9 +155,7 @@ class Cluster:
             raise RuntimeError("the server already runs")
         options = [f"-c{name}={value}" for name, value in self.settings.items()]
         with self._log() as log:
-            self.process = self._spawn(
-                "postgres", "-D", str(self.data), f"-cport={self.port}", *options, log=log
-            )
+            self.process = self._spawn("postgres", "-D", str(self.data), f"-cport={self.port}", *options, log=log)
         self.watchdog = subprocess.Popen(
             ["sh", "-c", WATCHDOG, "watchdog", str(self.process.pid), self.directory],
             stdin=subprocess.PIPE,
@@ -266,8 +262,7 @@ def _find_binaries(version: int) -> Path:
     if installed.is_dir():
         return installed
     raise ServerMissing(
-        f"no PostgreSQL {version} here: run `make setup`, install it, "
-        f"or give a DSN in OTELQ_TEST_POSTGRES_{version}"
+        f"no PostgreSQL {version} here: run `make setup`, install it, or give a DSN in OTELQ_TEST_POSTGRES_{version}"
     )
 
 
@@ -276,9 +271,7 @@ def _unprivileged_account() -> pwd.struct_passwd:
     for name in ("postgres", "nobody"):
         if name in accounts:
             return accounts[name]
-    raise ServerMissing(
-        "PostgreSQL refuses to run as root, and there is no user `postgres` or `nobody` to lend it"
-    )
+    raise ServerMissing("PostgreSQL refuses to run as root, and there is no user `postgres` or `nobody` to lend it")
 
 
 def _within_reach(binaries: Path, directory: Path, account: pwd.struct_passwd) -> Path:

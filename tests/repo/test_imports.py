@@ -23,9 +23,7 @@ UNWANTED = (
 
 def modules_loaded_by(statement: str) -> set[str]:
     program = f"{statement}; import json, sys; print(json.dumps(list(sys.modules)))"
-    finished = subprocess.run(
-        [sys.executable, "-I", "-c", program], capture_output=True, check=True, text=True
-    )
+    finished = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, check=True, text=True)
     return set(json.loads(finished.stdout))
 
 

@@ -20,11 +20,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 
 def sources(pattern: str) -> set[str]:
-    return {
-        path.relative_to(ROOT).as_posix()
-        for package in PACKAGES
-        for path in Path(ROOT, package).rglob(pattern)
-    }
+    return {path.relative_to(ROOT).as_posix() for package in PACKAGES for path in Path(ROOT, package).rglob(pattern)}
 
 
 @pytest.mark.parametrize("pattern", ["*.py", "*.sql", "py.typed"])
