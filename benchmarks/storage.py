@@ -34,7 +34,7 @@ class Shape(ABC):
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
-        self.token = 0
+        self.token: int = 0
 
     @abstractmethod
     async def start(self, count: int) -> None: ...
