@@ -133,9 +133,9 @@ async def bare_loop(url: str, count: int, batch: int) -> float:
     return rate
 
 
-def drain(url: str, count: int, concurrency: int) -> float:
+def drain(url: str, count: int, concurrency: int, *options: str) -> float:
     """Jobs a second of one worker process, from its first handler until all jobs are durably closed."""
-    command = [sys.executable, "-m", "benchmarks.workload", url, str(count), str(concurrency)]
+    command = [sys.executable, "-m", "benchmarks.workload", url, str(count), str(concurrency), *options]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return count / float(json.loads(done.stdout)["seconds"])
 
@@ -155,6 +155,11 @@ async def measure(backend: Backend, figures: Figures, *, count: int, concurrency
         if before is not None and filled is not None and drained is not None:
             figures.add("WAL to start a job, bytes", (filled - before) / count)
             figures.add("WAL to claim and close a job, bytes", (drained - filled) / count)
+        await bulk(client, count)
+        figures.add(
+            "the same without an OpenTelemetry SDK, jobs/s",
+            await asyncio.to_thread(drain, url, count, concurrency, "--unobserved"),
+        )
         for callers in (1, 64):
             figures.add(f"single starts, {callers} callers, jobs/s", await singles(client, callers))
     url = backend.fresh()
