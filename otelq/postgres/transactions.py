@@ -106,6 +106,8 @@ class Watcher:
         self._connection = connection
         self._forget = forget
         self._listens = False
+        self._is_doubtful = False
+        """One transaction may have ended unheard and another begun: whose end comes next is not known."""
         self._frames: list[tuple[str | None, list[Ended]]] = [(None, [])]
 
     def add(self, ended: Ended) -> None:
@@ -124,7 +126,7 @@ class Watcher:
             return
         self.is_over = True
         self._stop()
-        self._tell(ending, since=0)
+        self._tell(Ending.UNKNOWN if self._is_doubtful else ending, since=0)
         self._forget()
 
     def end_by_commit(self) -> Ending:
@@ -154,7 +156,7 @@ class Watcher:
         if control := _CONTROL.match(text):
             self._control(control.lastgroup or "", (control[control.lastgroup or 0]).lower(), record.exception)
         elif ";" in text and _MAY_CONTROL.search(text):
-            self.end(Ending.UNKNOWN)
+            self._may_have_ended(record.exception)
         elif record.exception is not None:
             self._broke(record.exception)
 
@@ -181,6 +183,14 @@ class Watcher:
             self.end(Ending.ROLLED_BACK)
         else:
             self.end(Ending.ROLLED_BACK if kind == "rollback" else Ending.UNKNOWN)
+
+    def _may_have_ended(self, error: BaseException | None) -> None:
+        """Several statements, or a block such as DO: while a transaction is open, ask at its end, not before."""
+        if not is_open(self._connection):
+            return self.end(Ending.UNKNOWN)
+        self._is_doubtful = True
+        if error is not None:
+            self._broke(error)
 
     def _broke(self, error: BaseException) -> None:
         if isinstance(error, asyncpg.PostgresError):

@@ -145,6 +145,50 @@ async def test_the_commit_of_an_aborted_transaction_is_a_rollback(state: Postgre
     assert ends == [Ending.ROLLED_BACK]
 
 
+@pytest.mark.parametrize("text", ["DO $$ BEGIN PERFORM 1; END $$", "SELECT 1; SELECT CASE WHEN true THEN 1 END"])
+async def test_statements_that_may_end_a_transaction_leave_its_end_to_be_asked_when_it_comes(
+    state: PostgresState, connect: Connect, text: str
+) -> None:
+    connection, ends = await connect(), list[Ending]()
+
+    async with connection.transaction():
+        await watched_start(state, connection, ends)
+        await connection.execute(text)
+        await heard()
+        assert ends == []
+    await heard()
+
+    assert ends == [Ending.UNKNOWN]
+
+
+@pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
+async def test_a_transaction_that_ends_unheard_and_is_followed_by_another_is_asked_for(
+    state: PostgresState, connect: Connect, end: str
+) -> None:
+    connection, ends = await connect(), list[Ending]()
+    await connection.execute("BEGIN")
+    await watched_start(state, connection, ends)
+
+    await connection.execute("COMMIT; BEGIN")
+    await connection.execute(end)
+    await heard()
+
+    assert ends == [Ending.UNKNOWN]
+
+
+async def test_a_transaction_that_ends_among_other_statements_is_asked_for_at_once(
+    state: PostgresState, connect: Connect
+) -> None:
+    connection, ends = await connect(), list[Ending]()
+    await connection.execute("BEGIN")
+    await watched_start(state, connection, ends)
+
+    await connection.execute("SELECT 1; COMMIT")
+    await heard()
+
+    assert ends == [Ending.UNKNOWN]
+
+
 async def test_a_connection_that_dies_before_its_commit_leaves_the_end_unknown(
     state: PostgresState, connect: Connect
 ) -> None:
@@ -187,7 +231,8 @@ async def test_the_adapters_own_transaction_tells_its_end_before_it_is_left(stat
     assert await status(state, chain_id) == "ready"
 
 
-async def test_leaving_an_aborted_transaction_cleanly_is_an_error(state: PostgresState) -> None:
+@pytest.mark.parametrize("text", ["SELECT 1 / 0", "DO $$ BEGIN PERFORM 1 / 0; END $$"])
+async def test_leaving_an_aborted_transaction_cleanly_is_an_error(state: PostgresState, text: str) -> None:
     ends = list[Ending]()
 
     async def swallow_an_error() -> None:
@@ -195,12 +240,12 @@ async def test_leaving_an_aborted_transaction_cleanly_is_an_error(state: Postgre
             await start(state, tx=tx)
             tx.watch(ends.append)
             with pytest.raises(asyncpg.DivisionByZeroError):
-                await tx.handle.execute("SELECT 1 / 0")
+                await tx.handle.execute(text)
 
     with pytest.raises(Unavailable, match="rolled back"):
         await swallow_an_error()
 
-    assert ends == [Ending.ROLLED_BACK]
+    assert ends == [Ending.UNKNOWN if "DO" in text else Ending.ROLLED_BACK]
 
 
 async def test_a_connection_without_a_transaction_cannot_be_joined(state: PostgresState, connect: Connect) -> None:
