@@ -40,7 +40,7 @@ USAGE = [
     ("worker cli_raising:jobs --url {sqlite}", "ZeroDivisionError: division by zero ({folder}/cli_raising.py, line 2)"),
     ("worker cli_unreadable:jobs --url {sqlite}", "SyntaxError: '(' was never closed"),
     ("worker cli_shop:jobs --url {sqlite}", "jobs: is empty; give collections with handlers"),
-    ("worker cli_shop:jobs --url {sqlite} --concurrency 0", "--concurrency: is 0; give 1 or more"),
+    ("worker cli_shop:jobs --url {sqlite} --concurrency 0", "--concurrency: is 0; give a whole number, 1 or more"),
     ("worker cli_shop:jobs --url {sqlite} --concurrency few", "'few' is not a valid integer"),
     ("worker cli_shop:full --url {sqlite} --poll-interval -1", "--poll-interval: is -1.0; give seconds from"),
     ("worker cli_shop:jobs --url {sqlite} --log-level loud", "'loud' is not one of 'debug', 'info'"),

@@ -14,7 +14,7 @@ from ..conformance.faults import FAULTS
 BY_NAME = {fault.name: fault for fault in FAULTS}
 # Enough to find each of these; nothing is shrunk, for the way there does not matter.
 ENOUGH = settings(
-    max_examples=60,
+    max_examples=400,
     stateful_step_count=40,
     deadline=None,
     database=None,
