@@ -18,6 +18,9 @@ from .completer import Completer
 from .crew import Crew
 from .slots import Slots
 
+LONGEST_DENIAL = 1.0
+"""Seconds between two looks at most, while all that is due is locked by somebody else."""
+
 
 class Fetcher(Loop):
     """Shares the free slots out among the job types, so that no type waits more than one rotation."""
@@ -33,6 +36,8 @@ class Fetcher(Loop):
         """Who is asked first where there are fewer slots than types."""
         self._orphans: list[int] = []
         self._wake_at = 0.0
+        self._denied = 0
+        """How often in a row something was due and nothing could be claimed."""
         self._sated = False
         """Every type has said that nothing more is due: a freed slot alone is no reason to ask again."""
         slots.on_free = self._freed
@@ -61,8 +66,16 @@ class Fetcher(Loop):
             if self._sated:
                 due = await self._crew.engine.state.next_due(self._crew.types)
                 if due is not None:
-                    self._wake_at = min(self._wake_at, loop.time() + due)
+                    self._wake_at = min(self._wake_at, loop.time() + self._patience(due))
         return max(0.001, self._wake_at - loop.time())
+
+    def _patience(self, due: float) -> float:
+        """Seconds until something is due; what is due and locked is looked at less and less often."""
+        if due > 0:
+            self._denied = 0
+            return due
+        self._denied += 1
+        return min(LONGEST_DENIAL, 0.001 * 2.0 ** min(self._denied, 10))
 
     async def _fill(self) -> bool:
         """Claim for all free slots; whether every type was asked and none has more."""
@@ -114,6 +127,7 @@ class Fetcher(Loop):
         if not claimed:
             engine.telemetry.count(Count.CLAIM_EMPTY)
         else:
+            self._denied = 0
             engine.telemetry.claimed(claimed, started_ns=started, worker=self._crew.name)
             engine.effects.follow(transitions)
         return claimed

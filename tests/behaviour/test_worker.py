@@ -345,6 +345,24 @@ async def test_a_row_that_somebody_holds_delays_its_own_job_only(caplog: pytest.
     assert not caplog.records
 
 
+async def test_a_due_job_that_somebody_holds_is_looked_at_less_and_less_often() -> None:
+    state, looks, held = Away(), list[float](), True
+    claim = state.claim
+
+    async def passes_it_over(wanted: Any, **call: Any) -> Any:
+        looks.append(time.monotonic())
+        return ((), ()) if held else await claim(wanted, **call)
+
+    state.claim = passes_it_over  # type: ignore[method-assign]
+    async with otelq.connect(state) as client:
+        chain = await client.start(echo, 1)
+        async with otelq.Worker(client, jobs, poll_interval=60):
+            await until(lambda: len(looks) == 8)
+            held = False
+            assert await client.result(chain, timeout=10) == 1
+    assert looks[7] - looks[6] > 0.1
+
+
 async def test_a_job_that_is_unblocked_by_another_process_is_found_by_polling() -> None:
     async with otelq.connect("memory://", notify=Deaf()) as client:
         first = await client.start(echo, 1, delay=3600)
