@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, Final, NoReturn, TypeVar
@@ -177,7 +177,7 @@ class Database:
             session = self.session(connection, now)
             if not atomic:
                 return await work(session)
-            async with connection.transaction(isolation=READ_COMMITTED):
+            async with _transaction(connection, self.command_timeout):
                 return await work(session)
 
     async def run_in(
@@ -214,7 +214,7 @@ class Database:
             try:
                 yield connection
             finally:
-                await _take_back(self._handlers, connection)
+                await _take_back(self._handlers, connection, self.command_timeout)
 
     @property
     def _place(self) -> str:
@@ -225,6 +225,35 @@ class Database:
             return f"{url.hostname or 'localhost'}:{url.port or 5432}, database {url.path.strip('/') or '(default)'}"
         except ValueError:
             return "the given URL"
+
+
+async def in_time(connection: Any, work: Coroutine[Any, Any, None], *, timeout: float) -> None:
+    """
+    Begin or end a transaction; a connection that gives no answer is cut, so that nobody waits for it again.
+
+    Raises:
+        TimeoutError: there was no answer within ``timeout`` seconds.
+    """
+    try:
+        async with asyncio.timeout(timeout):
+            await work
+    except TimeoutError:
+        connection.terminate()
+        raise
+
+
+@asynccontextmanager
+async def _transaction(connection: Any, timeout: float) -> AsyncGenerator[None]:
+    """The transaction of one verb, of which the driver's own would wait for ever for its begin and its end."""
+    block = connection.transaction(isolation=READ_COMMITTED)
+    await in_time(connection, block.start(), timeout=timeout)
+    try:
+        yield
+    except BaseException:
+        with suppress(*DRIVER_ERRORS, TimeoutError):
+            await in_time(connection, block.rollback(), timeout=timeout)
+        raise
+    await in_time(connection, block.commit(), timeout=timeout)
 
 
 @asynccontextmanager
@@ -254,13 +283,13 @@ async def _loan(pool: asyncpg.Pool[Any], timeout: float) -> AsyncGenerator[Any]:
     try:
         yield connection
     finally:
-        await _take_back(pool, connection)
+        await _take_back(pool, connection, timeout)
 
 
-async def _take_back(pool: asyncpg.Pool[Any], connection: Any) -> None:
+async def _take_back(pool: asyncpg.Pool[Any], connection: Any, timeout: float) -> None:
     """A connection that dies while it is tidied up is the pool's to replace; what was committed stands."""
-    with suppress(*DRIVER_ERRORS):
-        await pool.release(connection)
+    with suppress(*DRIVER_ERRORS, TimeoutError):
+        await pool.release(connection, timeout=timeout)
 
 
 async def _keep_as_it_is(connection: object) -> None:

@@ -31,7 +31,7 @@ from ..model import (
 )
 from ..ports.state import StateAdapter, Transaction
 from . import asking, claiming, closing, migrate, settling, starting, unblocking
-from .database import READ_COMMITTED, Database, Session, raise_translated
+from .database import READ_COMMITTED, Database, Session, in_time, raise_translated
 from .transactions import Watchers
 
 T = TypeVar("T")
@@ -222,19 +222,20 @@ class PostgresState(StateAdapter):
 
     @asynccontextmanager
     async def _begin(self) -> AsyncGenerator[Transaction]:
+        timeout = self._database.command_timeout
         async with self._database.handler_connection() as connection:
             block = connection.transaction(isolation=READ_COMMITTED)
             try:
-                await block.start()
+                await in_time(connection, block.start(), timeout=timeout)
             except Exception as error:
                 raise_translated(error)
             transaction = self._watchers.follow(connection)
             try:
                 yield transaction
             except BaseException:
-                await transaction.roll_back(block)
+                await transaction.roll_back(block, timeout=timeout)
                 raise
-            await transaction.commit(block)
+            await transaction.commit(block, timeout=timeout)
 
 
 async def _prepare_schema(session: Session) -> None:

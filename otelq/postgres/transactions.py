@@ -14,6 +14,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from ..errors import InvalidArgument, Unavailable
 from ..ports.state import Ending, Transaction
+from .database import in_time
 from .errors import DRIVER_ERRORS, is_lost
 
 Ended = Callable[[Ending], None]
@@ -56,14 +57,14 @@ class PostgresTransaction(Transaction):
         self._watcher.add(ended)
         return True
 
-    async def commit(self, block: Any) -> None:
+    async def commit(self, block: Any, *, timeout: float) -> None:
         """
-        Commit what the adapter began; once it is sent, a cancellation waits for it.
+        Commit what the adapter began; once it is sent, a cancellation waits for it, ``timeout`` seconds at most.
 
         Raises:
             Unavailable: it failed, or its result is not known.
         """
-        sent = asyncio.ensure_future(block.commit())
+        sent = asyncio.ensure_future(in_time(self.connection, block.commit(), timeout=timeout))
         try:
             await asyncio.shield(sent)
         except asyncio.CancelledError:
@@ -74,10 +75,10 @@ class PostgresTransaction(Transaction):
             pass
         self._end(sent)
 
-    async def roll_back(self, block: Any) -> None:
+    async def roll_back(self, block: Any, *, timeout: float) -> None:
         """Roll back what the adapter began; if the connection is gone, the server does."""
-        with suppress(*DRIVER_ERRORS):
-            await block.rollback()
+        with suppress(*DRIVER_ERRORS, TimeoutError):
+            await in_time(self.connection, block.rollback(), timeout=timeout)
         self._watcher.end(Ending.ROLLED_BACK)
 
     def _end(self, sent: asyncio.Future[None]) -> None:

@@ -25,6 +25,7 @@ class LossyProxy:
         self._target = urlsplit(url)
         self._losses: list[Callable[[Said], bool]] = []
         self._cuts: list[Callable[[Said], bool]] = []
+        self._stalls: list[Callable[[Said], bool]] = []
         self._server: asyncio.Server
         self._links: set[asyncio.Task[None]] = set()
         self.lost: list[str] = []
@@ -58,6 +59,10 @@ class LossyProxy:
         """Cut the connection instead of sending the next statement of which ``which`` is true."""
         self._cuts.append(which)
 
+    def stall_at(self, which: Callable[[Said], bool]) -> None:
+        """Neither send nor answer the next statement of which ``which`` is true, nor anything after it."""
+        self._stalls.append(which)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -74,6 +79,9 @@ class LossyProxy:
 
     def is_to_be_cut(self, said: Said) -> bool:
         return self._take(self._cuts, said)
+
+    def is_to_be_stalled(self, said: Said) -> bool:
+        return self._take(self._stalls, said)
 
     def _take(self, wishes: list[Callable[[Said], bool]], said: Said) -> bool:
         for wish in wishes:
@@ -97,6 +105,7 @@ class _Link:
         self._texts: dict[bytes, str] = {}
         self._said: list[str] = []
         self._losing = False
+        self._stalled = False
 
     async def forward(self) -> None:
         tasks = [asyncio.create_task(self._to_server()), asyncio.create_task(self._to_client())]
@@ -116,6 +125,9 @@ class _Link:
             kind, body = await _message(reader)
             if (text := self._text(kind, body)) and self._is_cut_by(text):
                 return
+            if self._stalled:
+                await reader.read()  # until the client hangs up
+                return
             writer.write(kind + (len(body) + 4).to_bytes(4) + body)
             await writer.drain()
 
@@ -133,6 +145,7 @@ class _Link:
         self._said.append(text)
         if self._proxy.is_to_be_cut(self._said):
             return True
+        self._stalled = self._proxy.is_to_be_stalled(self._said)
         self._losing = self._losing or self._proxy.is_to_be_lost(self._said)
         if text.startswith(("COMMIT", "ROLLBACK")):
             self._said.clear()

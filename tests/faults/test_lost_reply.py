@@ -117,6 +117,42 @@ async def test_a_completion_whose_commit_never_arrived_is_undone_and_runs_again(
     assert scene.transitions() == {"create": 1, "claim": 2, "retry": 1, "complete": 1}
 
 
+@pytest.mark.parametrize("word", ["BEGIN", "COMMIT", "ROLLBACK"])
+async def test_a_completion_whose_connection_falls_silent_is_given_up_and_runs_again(
+    postgres_url: str, word: str
+) -> None:
+    async with LossyProxy(postgres_url) as proxy, otelq.connect(proxy.url, command_timeout=0.5) as client:
+        jobs, calls = otelq.Jobs(), list[int]()
+
+        @jobs.job("completes", retry=otelq.RetryPolicy(initial=0))
+        async def completes(attempt: otelq.Attempt[None]) -> int:
+            calls.append(attempt.number)
+            if attempt.number == 1:
+                proxy.stall_at(lambda said: said[-1].startswith(word))
+            await attempt.completion()
+            if attempt.number == 1 and word == "ROLLBACK":
+                raise OSError
+            return attempt.number
+
+        async with otelq.Worker(client, jobs, grace=1):
+            chain = await client.start(completes, None)
+            assert await client.result(chain, timeout=20) == 2
+    assert calls == [1, 2]
+
+
+@pytest.mark.parametrize("word", ["BEGIN", "COMMIT"])
+async def test_a_verb_whose_connection_falls_silent_raises_within_the_command_timeout(
+    postgres_url: str, word: str
+) -> None:
+    async with LossyProxy(postgres_url) as proxy, otelq.connect(proxy.url, command_timeout=0.5) as client:
+        chain = await client.start(otelq.JobType("never", input=int, output=int), 1)
+        proxy.stall_at(lambda said: said[-1].startswith(word))
+        with pytest.raises(otelq.Unavailable):
+            await client.cancel(chain)
+        await client.cancel(chain)
+        assert (await client.chain(chain)).tail.status == "cancelled"
+
+
 async def test_a_plain_completion_whose_reply_is_lost_stands_once(scene: Scene) -> None:
     jobs = otelq.Jobs()
 
