@@ -46,15 +46,18 @@ class Waiter(Loop):
         """
         if timeout == 0:
             return await self._ask(chain_id)
-        async with asyncio.timeout(timeout):
-            return await self._wait_for(chain_id)
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._wait_for(chain_id)
+        except TimeoutError:
+            raise _still_open(chain_id, timeout or 0.0) from None
 
     async def _ask(self, chain_id: str) -> ChainOutcome:
         outcome = (await self._outcomes([chain_id])).get(chain_id)
         if outcome is None:
             raise NotFound(f"chain {chain_id} does not exist")
         if outcome.status not in ENDED:
-            raise TimeoutError
+            raise _still_open(chain_id, 0.0)
         return outcome
 
     async def _wait_for(self, chain_id: str) -> ChainOutcome:
@@ -139,3 +142,7 @@ class Waiter(Loop):
             for future in watch.futures:
                 if not future.done():
                     future.set_exception(error)
+
+
+def _still_open(chain_id: str, seconds: float) -> TimeoutError:
+    return TimeoutError(f"chain {chain_id} is still open after {seconds:g} seconds; is there a worker for its job?")

@@ -32,7 +32,7 @@ async def waiting(client: otelq.Client, chain: otelq.Chain[int]) -> asyncio.Task
 
 async def test_an_open_chain_makes_the_wait_time_out_and_goes_on(client: otelq.Client) -> None:
     chain = await client.start(answer, 1)
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError, match=rf"{chain.id} is still open after 0\.05 seconds"):
         await client.result(chain, timeout=0.05)
     async with otelq.Worker(client, jobs):
         assert await client.result(chain, timeout=10) == 1
@@ -43,7 +43,7 @@ async def test_a_closed_chain_yields_its_output_even_without_time_to_wait(client
         chain = await client.start(answer, 2)
         await client.result(chain, timeout=10)
     assert await client.result(chain, timeout=0) == 2
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError, match="is there a worker"):
         await client.result(await client.start(answer, 3), timeout=0)
 
 
