@@ -362,6 +362,8 @@ class Jobs:
         trace: TraceMode = "auto",
     ) -> _Decorator:
         """Declare a job type from the annotations of its handler."""
+        if callable(name):
+            raise InvalidArgument("name", f'is missing; write @jobs.job("name") over {name!r}')
 
         def declare(handler: Handler) -> JobType[Any, Any]:
             declared: JobType[Any, Any] = JobType(name, entry=entry, queue=queue, trace=trace)

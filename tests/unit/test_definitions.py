@@ -187,6 +187,13 @@ def test_a_function_that_is_no_coroutine_function_is_refused() -> None:
         otelq.Jobs().job("blocking")(cast(Any, no_coroutine))
 
 
+def test_a_decorator_without_its_name_is_refused_at_once() -> None:
+    async def handler(attempt: otelq.Attempt[int]) -> None: ...
+
+    with pytest.raises(otelq.InvalidArgument, match=r'name: is missing; write @jobs\.job\("name"\) over .*handler'):
+        otelq.Jobs().job(handler)  # type: ignore[arg-type]
+
+
 def test_a_name_is_declared_once_in_a_collection_and_in_all_that_a_worker_serves() -> None:
     first, second = otelq.Jobs(), otelq.Jobs()
     first.job("mail")(plain)
