@@ -278,7 +278,7 @@ class Run:
                 raise
 
     async def _was_committed(self) -> bool:
-        """Look our token up: the connection died around the commit."""
+        """Look our token up: the connection died around the commit. A worker that has stopped asks no more."""
         lease = self.job.lease
         state = self._crew.engine.state
         while True:
@@ -286,6 +286,8 @@ class Run:
                 with self._crew.engine.telemetry.silence():
                     attempts = await state.attempts(lease.chain_id, lease.position)
             except Unavailable:
+                if self._crew.gone.is_set():
+                    raise
                 await asyncio.sleep(LOOK_UP_PAUSE)
             else:
                 return any(attempt.token == lease.token for attempt in attempts)

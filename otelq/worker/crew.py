@@ -60,6 +60,8 @@ class Crew:
     reap_interval: float
     max_crashes: int
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the worker has stopped: nothing is stored any more, nor is it of use to ask what was."""
 
     def time_for(self, definition: Definition) -> float | None:
         """

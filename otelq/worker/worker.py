@@ -199,6 +199,7 @@ class _Shift:
         await self.slots.drained(timeout=patience + LAST_WRITES)
 
     async def _leave(self) -> None:
+        self.crew.gone.set()
         self.hurry()
         await self.reaper.stop()
         await self.keeper.stop()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiosqlite
@@ -13,7 +15,7 @@ import pytest
 import otelq
 from otelq.memory.transaction import MemoryTransaction
 
-from .support import AT_ONCE, ONCE, RollBack, ended, for_ever, until
+from .support import AT_ONCE, ONCE, Away, RollBack, ended, for_ever, until
 
 ON_SQL = pytest.mark.parametrize("client", ["sqlite", "postgres18", "postgres16"], indirect=True)
 DEAD = (otelq.OtelqError, asyncpg.InterfaceError, sqlite3.Error, ValueError)
@@ -363,3 +365,27 @@ async def test_what_was_not_provided_is_said_by_its_name(memory: otelq.Client) -
     async with otelq.Worker(memory, jobs):
         with pytest.raises(otelq.ChainFailed, match="nothing of Mailer provided"):
             await memory.result(await memory.start(misses, None), timeout=10)
+
+
+async def test_a_commit_in_doubt_is_not_asked_for_once_the_worker_has_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("otelq.worker.worker.LAST_WRITES", 0.05)
+    jobs, state = otelq.Jobs(), Away()
+    begin = state.begin
+
+    @asynccontextmanager
+    async def loses_the_reply(kind: type | None = None) -> AsyncGenerator[Any]:
+        async with begin(kind) as transaction:
+            yield transaction
+        state.away |= {"attempts", "settle"}
+        raise otelq.Unavailable("the reply was lost")
+
+    @jobs.job("writes")
+    async def writes(attempt: otelq.Attempt[None]) -> None:
+        await attempt.completion()
+
+    state.begin = loses_the_reply  # type: ignore[method-assign]
+    before = asyncio.all_tasks()
+    async with otelq.connect(state) as client, otelq.Worker(client, jobs, grace=0.05):
+        await client.start(writes, None)
+        await until(lambda: state.asked.get("attempts"))
+    await until(lambda: asyncio.all_tasks() == before)
