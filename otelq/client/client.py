@@ -53,6 +53,7 @@ class Client:
         self._engine = engine
         self._migrate = migrate
         self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
+        self._opening: asyncio.Lock | None = None
         self._coalescer = Coalescer(engine)
         self._waiter: Waiter | None = None
         self._watcher: Watcher | None = None
@@ -65,9 +66,14 @@ class Client:
             Unavailable: the database was not reached within the connect timeout.
             WrongLoop: it is open already, elsewhere.
         """
-        if self._home is not None:
-            self._check_home()
-            return self
+        self._opening = self._opening or asyncio.Lock()
+        async with self._opening:  # whoever opens it meanwhile would connect a second time
+            if self._home is None:
+                await self._open()
+        self._check_home()
+        return self
+
+    async def _open(self) -> None:
         with self._engine.telemetry.silence():
             await self._engine.state.open(migrate=self._migrate)
             try:
@@ -81,14 +87,13 @@ class Client:
         if self._engine.state.watch_interval is not None:
             self._watcher = Watcher(self._engine, interval=self._engine.state.watch_interval)
             self._watcher.start()
-        return self
 
     async def aclose(self) -> None:
         """Let go of all connections that the client made. Closing twice is fine; what the caller made stays open."""
         if self._home is None:
             return
         self._check_home()
-        self._home = None
+        self._home = self._opening = None
         engine = self._engine
         async with AsyncExitStack() as rooms:  # left from the last to the first, whatever one of them raises
             rooms.callback(engine.telemetry.close)

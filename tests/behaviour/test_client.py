@@ -89,6 +89,22 @@ async def test_closing_twice_and_opening_twice_is_fine(client: otelq.Client) -> 
     await client.aclose()
 
 
+async def test_a_client_that_is_opened_twice_at_once_connects_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    state, opened = Away(), list[bool]()
+    open_state = state.open
+
+    async def opens_slowly(*, migrate: bool = True) -> None:
+        opened.append(migrate)
+        await asyncio.sleep(0)
+        await open_state(migrate=migrate)
+
+    monkeypatch.setattr(state, "open", opens_slowly)
+    client = otelq.connect(state)
+    await asyncio.gather(client.open(), client.open())
+    await client.aclose()
+    assert opened == [True]
+
+
 async def test_a_client_can_be_opened_used_closed_and_opened_again(client: otelq.Client) -> None:
     chain = await client.start(echo, 5)
     await client.aclose()
