@@ -119,10 +119,18 @@ async def test_a_completion_whose_commit_never_arrived_is_undone_and_runs_again(
 
 @pytest.mark.parametrize("word", ["BEGIN", "COMMIT", "ROLLBACK"])
 async def test_a_completion_whose_connection_falls_silent_is_given_up_and_runs_again(
-    postgres_url: str, word: str
+    postgres_url: str, word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with LossyProxy(postgres_url) as proxy, otelq.connect(proxy.url, command_timeout=0.5) as client:
         jobs, calls = otelq.Jobs(), list[int]()
+        mop_up, mopped = client.engine.state.mop_up, asyncio.Event()
+
+        async def mop_up_and_tell() -> object:
+            made = await mop_up()
+            mopped.set()
+            return made
+
+        monkeypatch.setattr(client.engine.state, "mop_up", mop_up_and_tell)
 
         @jobs.job("completes", retry=otelq.RetryPolicy(initial=0))
         async def completes(attempt: otelq.Attempt[None]) -> int:
@@ -134,7 +142,8 @@ async def test_a_completion_whose_connection_falls_silent_is_given_up_and_runs_a
                 raise OSError
             return attempt.number
 
-        async with otelq.Worker(client, jobs, grace=1):
+        async with otelq.Worker(client, jobs, grace=1, reap_interval=3600):
+            await mopped.wait()  # from here on nobody but the attempt begins or commits
             chain = await client.start(completes, None)
             assert await client.result(chain, timeout=20) == 2
     assert calls == [1, 2]
