@@ -1,0 +1,175 @@
+"""
+Job types, and the continuations between them.
+
+The types need no plug-in: ``Out`` is what the whole chain finally yields, so continuing into a ``JobType[X, Out]``
+keeps the chain's output type, and linear chains, branches, loops and jumps follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeGuard, TypeVar, cast, get_args
+
+from ..codec import Payload, check_text
+from ..errors import InvalidArgument
+from .checks import LONGEST_NAME, check_priority, check_when
+
+if TYPE_CHECKING:
+    from .attempt import Attempt, Handler
+
+In_contra = TypeVar("In_contra", contravariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
+X = TypeVar("X")
+
+TraceMode = Literal["auto", "parent", "link"]
+"""How an attempt's span hangs together with what created its job; see the telemetry reference."""
+
+
+Reader = Callable[["Handler", str], tuple[Any, Any]]
+"""Gives the input and the output type of a handler; the text is the job type's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The two payloads of a job type."""
+
+    input: Payload
+    output: Payload
+
+
+class JobType(Generic[In_contra, Out_co]):
+    """
+    A named type of job, ``JobType("send-mail", input=Mail, output=Sent)``.
+
+    ``JobType[A, B | None]("name")`` is the general form, for what is not a class. A decorated handler is a
+    ``JobType`` too, and stays callable so that it can be tested as a function.
+
+    Args:
+        name: 1 to 200 characters, unique in an application; it is stored with every job.
+        input: the type of the job's input.
+        output: what the whole chain yields that begins with, or continues into, this job.
+        entry: False for a type that may only be continued into.
+        queue: the queue that its jobs belong to.
+        trace: how its spans hang together.
+
+    Raises:
+        InvalidArgument: an illegal name or queue, or (at first use) types that cannot be read from JSON.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        input: type[In_contra] | None = None,
+        output: type[Out_co] | None = None,
+        entry: bool = True,
+        queue: str = "default",
+        trace: TraceMode = "auto",
+    ) -> None:
+        self.name = check_text(name, argument="name", longest=LONGEST_NAME)
+        self.queue = check_text(queue, argument="queue", longest=LONGEST_NAME)
+        self.entry = entry
+        if trace not in get_args(TraceMode):
+            raise InvalidArgument("trace", f"is {trace!r}; give one of {', '.join(get_args(TraceMode))}")
+        self.trace: TraceMode = trace
+        self._declared: tuple[Any, Any] = (input, output)
+        self._handler: Handler | None = None
+        self._read: Reader | None = None
+
+    def __repr__(self) -> str:
+        return f"JobType({self.name!r})"
+
+    async def __call__(self, attempt: Attempt[Any], /) -> Out_co | Continue[Out_co]:
+        """Call the handler as the function it is; a test's way in."""
+        if self._handler is None:
+            raise TypeError(f"{self!r} was declared without a handler; call the function decorated with handles()")
+        return cast(Out_co, await self._handler(attempt))
+
+    @cached_property
+    def signature(self) -> Signature:
+        """The payloads of the type, found when first needed so that annotations may name what comes later."""
+        declared = self._arguments() or self._annotations() or self._declared
+        for kind, argument in zip(declared, ("input", "output"), strict=True):
+            if kind is None:
+                raise InvalidArgument(
+                    argument, f"job type {self.name!r} has none; declare it, or use JobType[A, B](...)"
+                )
+        return Signature(Payload(declared[0]), Payload(declared[1]))
+
+    def with_handler(self, handler: Handler, *, read: Reader) -> JobType[In_contra, Out_co]:
+        """The same type, callable; ``read`` gives the types of the handler where none were declared."""
+        bound: JobType[In_contra, Out_co] = JobType(self.name, entry=self.entry, queue=self.queue, trace=self.trace)
+        bound._declared = self._arguments() or self._declared
+        bound._handler, bound._read = handler, read
+        return bound
+
+    def _arguments(self) -> tuple[Any, Any] | None:
+        alias = self.__dict__.get("__orig_class__")
+        arguments = get_args(alias)
+        if len(arguments) != 2 or any(isinstance(argument, TypeVar) for argument in arguments):
+            return None
+        return arguments[0], arguments[1]
+
+    def _annotations(self) -> tuple[Any, Any] | None:
+        if self._handler is None or self._read is None or self._declared != (None, None):
+            return None
+        return self._read(self._handler, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Continue(Generic[Out_co]):
+    """
+    A job that takes the chain over from the one that returns this.
+
+    Args:
+        job_type: a type whose chain yields the same output.
+        input: its input.
+        delay: seconds until it is due; or ``at``, a time with a zone.
+        priority: lower runs first; None keeps the priority of the job before.
+    """
+
+    job_type: JobType[Any, Out_co]
+    input: Any
+    delay: float | None
+    at: datetime | None
+    priority: int | None
+
+    def __init__(
+        self,
+        job_type: JobType[X, Out_co],
+        input: X,
+        *,
+        delay: float | None = None,
+        at: datetime | None = None,
+        priority: int | None = None,
+    ) -> None:
+        check_job_type("job_type", job_type)
+        check_when(delay, at)
+        fields = {
+            "job_type": job_type,
+            "input": input,
+            "delay": delay,
+            "at": at,
+            "priority": check_priority(priority),
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+
+def is_continue(value: object) -> TypeGuard[Continue[Any]]:
+    """Whether a handler returned a continuation."""
+    return isinstance(value, Continue)
+
+
+def is_job_type(value: object) -> TypeGuard[JobType[Any, Any]]:
+    """Whether this is a job type; a decorated handler is one."""
+    return isinstance(value, JobType)
+
+
+def check_job_type(argument: str, job_type: object) -> None:
+    """Refuse what is no ``JobType``: a name alone does not say what its payloads are."""
+    if not isinstance(job_type, JobType):
+        raise InvalidArgument(argument, f"is {job_type!r}; give a JobType or a decorated handler")
