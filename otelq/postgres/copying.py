@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from io import BytesIO
 from typing import Final
 
 from ..model import NewJob, Status, Transition
@@ -63,12 +62,4 @@ def _text(value: str | None) -> str:
 
 
 async def _copy(session: Session, table: str, columns: Sequence[str], lines: Iterator[str]) -> None:
-    await session.connection.copy_to_table(
-        table,
-        source=BytesIO("".join(lines).encode()),
-        columns=columns,
-        schema_name=session.queries.schema,
-        format="text",
-        encoding="utf-8",
-        timeout=session.timeout,
-    )
+    await session.copy(table, columns, "".join(lines).encode())

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from io import BytesIO
 from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from ..errors import InvalidArgument, OtelqError, Unavailable
+from ..ports.state import Transaction
 from .errors import DRIVER_ERRORS, is_conflict, is_lost, translate
 from .queries import Queries
 
@@ -61,6 +63,23 @@ class Session:
         """The one row of a statement that always has one."""
         (row,) = await self.rows(name, *args, **tokens)
         return row
+
+    @property
+    def can_copy(self) -> bool:
+        """Whether ``copy`` is to be had; without it, rows are inserted."""
+        return True
+
+    async def copy(self, table: str, columns: Sequence[str], rows: bytes) -> None:
+        """Append rows, in COPY's text format, to a table of the schema."""
+        await self.connection.copy_to_table(
+            table,
+            source=BytesIO(rows),
+            columns=columns,
+            schema_name=self.queries.schema,
+            format="text",
+            encoding="utf-8",
+            timeout=self.timeout,
+        )
 
 
 class Database:
@@ -182,13 +201,14 @@ class Database:
 
     async def run_in(
         self,
-        connection: Any,
+        tx: Transaction,
         work: Callable[[Session], Awaitable[T]],
         *,
         now: datetime | None = None,
         savepoint: bool = False,
     ) -> T:
         """Do one verb's work in an open transaction; with ``savepoint``, an error leaves that one as it was."""
+        connection = tx.handle
         try:
             if not savepoint:
                 return await work(self.session(connection, now))

@@ -36,6 +36,11 @@ def is_conflict(error: BaseException) -> bool:
     return isinstance(error, asyncpg.PostgresError) and error.sqlstate in CONFLICTS
 
 
+def is_taken(error: BaseException) -> bool:
+    """Whether a row was not written because its key is another's."""
+    return isinstance(error, asyncpg.UniqueViolationError)
+
+
 def is_lost(error: BaseException) -> bool:
     """Whether the connection is gone, so that nobody knows what the last statement did."""
     if isinstance(error, asyncpg.PostgresError):

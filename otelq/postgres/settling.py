@@ -60,7 +60,7 @@ async def settle(
     """Write a batch: alone, with rows that others have locked left for later, or in the caller's transaction."""
     items = list(enumerate(settlements))
     if tx is not None:
-        return await database.run_in(tx.handle, lambda session: _settle_inside(session, items), now=now)
+        return await database.run_in(tx, lambda session: _settle_inside(session, items), now=now)
     is_atomic = len({_writer(item) for item in settlements}) > 1
     which = "" if is_atomic else UNTIED
     written = await database.run(

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 
-import asyncpg
 from msgspec import Struct
 
 from ..errors import NotFound, Unavailable
@@ -15,6 +14,7 @@ from ..model import Created, NewJob, Status, Transition
 from . import rows
 from .copying import copy_in
 from .database import Session
+from .errors import is_taken
 
 Made = tuple[list[Created], list[Transition]]
 
@@ -50,19 +50,26 @@ async def create_fresh(session: Session, jobs: Sequence[NewJob]) -> Made:
         SomeExist: some are not.
     """
     try:
-        made = await (copy_in(session, jobs) if is_large(jobs) else _insert_plain(session, jobs))
-    except asyncpg.UniqueViolationError as error:
-        raise SomeExist from error
+        made = await (copy_in(session, jobs) if is_large(jobs) and session.can_copy else _insert_plain(session, jobs))
+    except Exception as error:
+        if is_taken(error):
+            raise SomeExist from error
+        raise
     return [Created(chain_id=job.chain_id) for job in jobs], made
 
 
 def is_large(jobs: Sequence[NewJob]) -> bool:
-    """Whether the batch is worth a COPY, in a transaction of several statements."""
+    """Whether the batch is worth a COPY where the driver has one, in a transaction of several statements."""
     return len(jobs) >= LARGE
 
 
 async def _insert_plain(session: Session, jobs: Sequence[NewJob]) -> list[Transition]:
-    return _started(jobs, await session.row("create", *_columns(jobs), if_taken=""))
+    chunks = [jobs[start : start + CHUNK] for start in range(0, len(jobs), CHUNK)]
+    return [
+        change
+        for chunk in chunks
+        for change in _started(chunk, await session.row("create", *_columns(chunk), if_taken=""))
+    ]
 
 
 async def create_plain(session: Session, jobs: Sequence[NewJob], *, again: bool) -> Made:
@@ -105,8 +112,10 @@ async def _patience(session: Session) -> AsyncGenerator[None]:
     before = (await session.row("lock_patience", PATIENCE))["before"]
     try:
         yield
-    except asyncpg.UniqueViolationError as error:
-        raise Unavailable("a chain with the same id is being started by somebody else") from error
+    except Exception as error:
+        if is_taken(error):
+            raise Unavailable("a chain with the same id is being started by somebody else") from error
+        raise
     await session.row("lock_patience", before)
 
 

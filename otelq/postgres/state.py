@@ -198,7 +198,7 @@ class PostgresState(StateAdapter):
         """All or nothing: a transaction of its own, or statements in the caller's."""
         if tx is None:
             return await self._database.run(work, now=now, atomic=True, again=again)
-        return await self._database.run_in(tx.handle, work, now=now, savepoint=savepoint)
+        return await self._database.run_in(tx, work, now=now, savepoint=savepoint)
 
     async def _close(
         self, work: Callable[[Session], Awaitable[list[Transition]]], tx: Transaction | None, now: datetime | None
@@ -218,7 +218,7 @@ class PostgresState(StateAdapter):
     async def _ask(self, work: Callable[[Session], Awaitable[T]], tx: Transaction | None) -> T:
         if tx is None:
             return await self._database.run(work, again=True)
-        return await self._database.run_in(tx.handle, work)
+        return await self._database.run_in(tx, work)
 
     @asynccontextmanager
     async def _begin(self) -> AsyncGenerator[Transaction]:
