@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import Struct
+from msgspec.json import Decoder
 
 T = TypeVar("T")
 
@@ -107,15 +108,63 @@ class Transition(Struct, frozen=True, kw_only=True, gc=False):
     """The stored trace context of the attempt before, if there was one."""
 
 
+class Meta(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    What is known of a chain beside its payloads; every job of the chain inherits it.
+
+    ``tags`` can be searched, ``headers`` are for handlers and other systems, ``tenant`` and ``request_id`` say on
+    whose behalf and on account of which request the chain was started.
+    """
+
+    tags: Mapping[str, str] = {}  # a struct gives every value its own
+    headers: Mapping[str, str] = {}  # likewise
+    tenant: str | None = None
+    request_id: str | None = None
+
+
 class Dedup(Struct, frozen=True):
     """
-    At most one open chain of a type holds a dedup key.
+    At most one chain of a type holds a dedup key.
 
-    A start whose key is held returns the chain that holds it. The key is free again when that chain closes. ``key``
-    is text of 1 to 512 characters, scoped to the job type of the start.
+    A start whose key is held by a chain that matches returns that chain, and everything else about the start is
+    ignored. The holder is the chain that took the key last; it matches unless it is in ``exclude``, was created more
+    than ``window`` seconds ago, or is closed and the scope is ``open``. A holder that does not match loses the key to
+    the new chain. Of starts with one key in one batch, the first counts for all.
+
+    A chain started with scope ``open`` gives its key back when it closes; with ``any`` it keeps the key until it is
+    deleted or loses it. ``key`` is text of 1 to 512 characters, scoped to the job type of the start.
     """
 
     key: str
+    scope: Literal["open", "any"] = "open"
+    window: float | None = None
+    exclude: tuple[str, ...] = ()
+    """Ids of chains that do not count, as that of a chain which starts its own next one."""
+
+
+class Until(StrEnum):
+    """How many of its blockers a job waits for."""
+
+    ALL = "all"
+    ANY = "any"
+
+
+class OnFailure(StrEnum):
+    """
+    What it means to a job that a blocker of it failed or was cancelled.
+
+    ``fail``: that blocker is lost; the job fails as soon as its condition cannot be met any more (of all: at once; of
+    any: when every blocker is lost). ``ignore``: closed is closed, it counts like a completed one. ``wait``: it counts
+    like an open one, until it is redriven and completes.
+    """
+
+    FAIL = "fail"
+    IGNORE = "ignore"
+    WAIT = "wait"
+
+
+JobKey: TypeAlias = tuple[str, int]
+"""A job: its chain's id and its position."""
 
 
 class NewJob(Struct, frozen=True, kw_only=True):
@@ -135,9 +184,14 @@ class NewJob(Struct, frozen=True, kw_only=True):
     priority: int = 0
     dedup: Dedup | None = None
     blockers: tuple[str, ...] = ()
+    """Ids of chains to wait for, each once, as ``until`` and ``on_failure`` say."""
+    until: Until = Until.ALL
+    on_failure: OnFailure = OnFailure.FAIL
+    expires: float | None = None
+    """Seconds from the start after which the job, if it was never claimed, is closed as cancelled."""
     trace: str | None = None
-    tags: str | None = None
-    """A JSON object of text to text."""
+    meta: str | None = None
+    """A ``Meta`` as JSON text."""
 
 
 class Created(Struct, frozen=True, kw_only=True):
@@ -192,10 +246,10 @@ class Claimed(Struct, frozen=True, kw_only=True, gc=False):
     claimed_at: datetime
     leased_until: datetime
     blockers: int = 0
-    """How many blocker chains fed this job; their outputs are read with ``blocker_outputs``."""
+    """How many blocker chains this job was given, at its creation or since; ``blocker_outputs`` tells of them."""
     trace: str | None = None
     last_trace: str | None = None
-    tags: str | None = None
+    meta: str | None = None
 
 
 class Failure(Struct, frozen=True, gc=False):
@@ -206,7 +260,12 @@ class Failure(Struct, frozen=True, gc=False):
 
 
 class Successor(Struct, frozen=True, kw_only=True):
-    """The job that continues a chain; fields as in ``NewJob``. Priority None keeps the predecessor's."""
+    """
+    The job that continues a chain; fields as in ``NewJob``. Priority None keeps the predecessor's.
+
+    A successor with blockers is created blocked, due or failed as the first job of a chain would be. A blocker that
+    waits, itself or through others, for this very chain is refused.
+    """
 
     type: str
     input: str
@@ -214,15 +273,18 @@ class Successor(Struct, frozen=True, kw_only=True):
     delay: float | None = None
     at: datetime | None = None
     priority: int | None = None
+    blockers: tuple[str, ...] = ()
+    until: Until = Until.ALL
+    on_failure: OnFailure = OnFailure.FAIL
     trace: str | None = None
-    tags: str | None = None
+    meta: str | None = None
 
 
 class Keep(Struct, frozen=True, kw_only=True):
     """
     A wish to receive the successor already leased, under the same worker and the given fresh token.
 
-    Granted only if the successor is due at once and no job of its type was ready before it.
+    Granted only if the successor is due at once, has no blockers, and no job of its type was ready before it.
     """
 
     token: int
@@ -256,6 +318,19 @@ class Snoozes(Struct, frozen=True, gc=False):
     delay: float
 
 
+class Blocks(Struct, frozen=True, gc=False):
+    """
+    The job waits for these chains as well, then runs again; the attempt is given back.
+
+    Where the condition is met already the job is unblocked in the same commit, or fails there, each as a transition
+    of its own after ``block``. A chain that it waited for before may be named again. A cycle is refused.
+    """
+
+    blockers: tuple[str, ...]
+    until: Until = Until.ALL
+    on_failure: OnFailure = OnFailure.FAIL
+
+
 class Fails(Struct, frozen=True, gc=False):
     """The job, and with it the chain, ends failed."""
 
@@ -266,7 +341,7 @@ class Releases(Struct, frozen=True, gc=False):
     """The worker cannot go on; the job is ready at once and the attempt is given back."""
 
 
-Outcome = Completes | Continues | Retries | Snoozes | Fails | Releases
+Outcome = Completes | Continues | Retries | Snoozes | Blocks | Fails | Releases
 
 
 class Settlement(Struct, frozen=True, gc=False):
@@ -319,6 +394,22 @@ class Closure(Struct, frozen=True, kw_only=True):
     outcome: Completes | Continues
 
 
+class Amendment(Struct, frozen=True, kw_only=True):
+    """
+    A change to the open job of a chain that does not run; None leaves a field as it is.
+
+    ``delay`` and ``at`` as in ``NewJob``. ``input`` takes the place of the job's input from now on; the input that it
+    was created with stays on record. With ``step`` the open job must be of that type.
+    """
+
+    chain_id: str
+    step: str | None = None
+    priority: int | None = None
+    delay: float | None = None
+    at: datetime | None = None
+    input: str | None = None
+
+
 class ReapRule(Struct, frozen=True, kw_only=True):
     """What happens to jobs of a type whose lease ran out."""
 
@@ -341,7 +432,7 @@ class ChainOutcome(Struct, frozen=True, kw_only=True):
 
 
 class JobRecord(Struct, frozen=True, kw_only=True):
-    """One job as it is stored, for people; payloads are JSON text."""
+    """One job as it is stored, for people; payloads are JSON text, as the client's codec left them."""
 
     chain_id: str
     position: int
@@ -361,8 +452,36 @@ class JobRecord(Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
     blocked_by: int = 0
     """How many blocker chains are still awaited."""
+    amended_input: str | None = None
+    """What replaced ``input``, if it was amended."""
+    expires_at: datetime | None = None
     trace: str | None = None
-    tags: str | None = None
+    meta: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The job's id, as ``Client.job`` takes it."""
+        return job_id(self.chain_id, self.position)
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The chain's tags."""
+        return read_meta(self.meta).tags
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The chain's headers."""
+        return read_meta(self.meta).headers
+
+    @property
+    def tenant(self) -> str | None:
+        """On whose behalf the chain was started."""
+        return read_meta(self.meta).tenant
+
+    @property
+    def request_id(self) -> str | None:
+        """On account of which request the chain was started."""
+        return read_meta(self.meta).request_id
 
 
 class ChainRecord(Struct, frozen=True, kw_only=True):
@@ -375,36 +494,85 @@ class ChainRecord(Struct, frozen=True, kw_only=True):
 
 
 class AttemptRecord(Struct, frozen=True, kw_only=True):
-    """One finished attempt. ``ended`` says how: a verb of ``Verb``."""
+    """
+    One finished attempt. ``verb`` says how it ended.
+
+    ``generation`` is 0 for attempts since the job was redriven last, or ever; 1 for those before its first redrive.
+    A closed job that is redriven leaves an attempt on record even if nothing ran, without token and worker.
+    """
 
     chain_id: str
     position: int
     number: int
-    token: int
+    token: int | None
     verb: Verb
     worker: str | None
     started_at: datetime | None
     ended_at: datetime
     failure: Failure | None = None
     trace: str | None = None
+    generation: int = 0
+
+
+class Match(Struct, frozen=True, kw_only=True):
+    """A demand on a payload: what stands at ``path`` (keys and indexes) equals ``value``, a JSON text."""
+
+    part: Literal["input", "output"]
+    path: tuple[str | int, ...]
+    value: str
+
+
+LONGEST_LOOK = 5_000
+"""How many jobs or chains a page looks at, at most, in search of those that pass its filters."""
 
 
 class JobQuery(Struct, frozen=True, kw_only=True):
     """
-    Which jobs (or chains, by their tail) to list, newest chain first.
+    Which jobs (or chains, by their tail) to list, newest chain first, within a chain first to last.
 
-    ``statuses`` empty means any. ``after`` is the ``next`` of the page before.
+    All given filters must hold; empty ones hold always. ``after`` is the ``next`` of the page before. A page looks at
+    ``look`` rows at most: one that finds less than ``limit`` in them ends there, and ``next`` says where to go on.
     """
 
     types: tuple[str, ...] = ()
+    """Of the job itself, or of a chain's first job."""
+    chain_types: tuple[str, ...] = ()
+    """For jobs: of the first job of the chain."""
     statuses: frozenset[Status] = frozenset()
-    chain_id: str | None = None
+    chain_ids: tuple[str, ...] = ()
+    """Up to 1,000."""
+    blocked_by: str | None = None
+    """Jobs that wait, or ever waited, for this chain; for chains: any job of which did."""
+    tags: tuple[tuple[str, str], ...] = ()
+    tenant: str | None = None
+    since: datetime | None = None
+    """Chains whose id was made then or later; an id carries its time, in milliseconds."""
+    until: datetime | None = None
+    """Chains whose id was made then or earlier."""
+    roots: bool = False
+    """Chains that are nobody's blocker."""
+    matches: tuple[Match, ...] = ()
+    """Of chains: the input of the first job, the output of the tail."""
+    text: str | None = None
+    """Text that occurs in the JSON of the input or the output, letter for letter."""
     limit: int = 50
     after: str | None = None
+    look: int = LONGEST_LOOK
+
+
+class Count(Struct, frozen=True):
+    """How many; not ``exact`` where counting stopped at a bound and there may be more."""
+
+    number: int
+    exact: bool
 
 
 class Page(Struct, Generic[T], frozen=True):
-    """Some items, and the key to ask for more with ``after=``; None on the last page."""
+    """
+    Some items, and the key to ask for more with ``after=``; None on the last page.
+
+    A page can hold fewer items than the limit, even none, and still not be the last: then the search was bounded.
+    """
 
     items: list[T]
     next: str | None = None
@@ -413,3 +581,12 @@ class Page(Struct, Generic[T], frozen=True):
 def job_id(chain_id: str, position: int) -> str:
     """The id of a job: its chain's id and its position, as in ``0198c0de-….3``."""
     return f"{chain_id}.{position}"
+
+
+def read_meta(text: str | None) -> Meta:
+    """What was stored about a chain."""
+    return _META.decode(text) if text else _NO_META
+
+
+_META = Decoder(Meta)
+_NO_META = Meta()

@@ -42,13 +42,13 @@ MOVES: Mapping[Verb, frozenset[Move]] = {
     Verb.FAIL_BY_BLOCKER: _moves({S.BLOCKED}, S.FAILED),
     Verb.RELEASE: _moves(_RUNNING, S.READY),
     Verb.REAP: _moves(_RUNNING, S.READY, S.SCHEDULED, S.FAILED),
-    Verb.TAKE_OVER: _moves(_RUNNING, S.READY, S.SCHEDULED, S.FAILED),
+    Verb.TAKE_OVER: _moves(_RUNNING, S.READY),
     Verb.CANCEL: _moves(_OPEN, S.CANCELLED),
     Verb.EXPIRE: _moves(_WAITING, S.CANCELLED),
     Verb.COMPLETE_EXTERNALLY: _moves(_OPEN, S.COMPLETED, S.CONTINUED),
     Verb.TRIGGER: _moves({S.SCHEDULED}, S.READY),
     Verb.AMEND: _stays(S.BLOCKED, S.SCHEDULED, S.READY) | {(S.SCHEDULED, S.READY), (S.READY, S.SCHEDULED)},
-    Verb.REDRIVE: _moves({S.FAILED, S.CANCELLED}, S.READY),
+    Verb.REDRIVE: _moves({S.FAILED, S.CANCELLED}, S.READY, S.BLOCKED),
     Verb.DELETE: _moves(_ANY, None),
 }
 """Each verb with the moves (from, to) that it may make."""

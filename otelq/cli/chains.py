@@ -28,11 +28,11 @@ class Line:
 
 
 async def read_chain(client: Client, chain_id: str) -> Line:
-    """What the database holds about a chain, and about the chains that fed its first job."""
+    """What the database holds about a chain, and about the chains that fed its jobs."""
     jobs = (await client.jobs(chain=chain_id, limit=1000)).items
     steps = [await _read_job(client, job) for job in jobs]
-    blockers = await client.engine.state.blocker_outputs([chain_id])
-    feeders = [await read_chain(client, blocker.chain_id) for blocker in blockers.get(chain_id, ())]
+    blockers = await client.engine.state.blocker_outputs([(chain_id, job.position) for job in jobs])
+    feeders = [await read_chain(client, blocker.chain_id) for fed in blockers.values() for blocker in fed]
     waited = [Line("waited for", note=f"{len(feeders)} chains", below=feeders)] if feeders else []
     head, tail = jobs[0], jobs[-1]
     took = f"{(tail.closed_at - head.created_at).total_seconds():.2f} s" if tail.closed_at else "open"

@@ -452,7 +452,7 @@ class Client:
             continuation.input, argument="outcome", limit=self._engine.max_payload
         )
         with self._engine.telemetry.silence():
-            page = await self._engine.state.chains(JobQuery(chain_id=id, limit=1), tx=transaction)
+            page = await self._engine.state.chains(JobQuery(chain_ids=(id,), limit=1), tx=transaction)
         if not page.items:
             raise NotFound(f"chain {id} does not exist")
         head, tail = page.items[0].head, page.items[0].tail
@@ -463,7 +463,7 @@ class Client:
             delay=continuation.delay,
             parent=self._engine.telemetry.note(head.trace),
         )
-        return Continues(successor(continuation, payload=payload, trace=enqueue.note, tags=head.tags)), enqueue
+        return Continues(successor(continuation, payload=payload, trace=enqueue.note, meta=head.meta)), enqueue
 
     def _count_deduplicated(self, starts: Sequence[Start[Any]], created: Sequence[Created]) -> None:
         for start, result in zip(starts, created, strict=True):

@@ -28,7 +28,7 @@ def query(
     return JobQuery(
         types=_types(type),
         statuses=_statuses(status),
-        chain_id=None if chain is None else chain_id(chain),
+        chain_ids=() if chain is None else (chain_id(chain),),
         limit=limit,
         after=after,
     )

@@ -18,7 +18,7 @@ from uuid_utils import uuid7
 from ..codec import check_text
 from ..definitions import Continue, JobType, check_job_type, check_priority, check_when, is_job_type
 from ..errors import AlreadyExists, InvalidArgument, Refused, Unavailable
-from ..model import Created, Dedup, NewJob, Successor
+from ..model import Created, Dedup, Meta, NewJob, Successor
 from .chain import Chain
 from .engine import Engine
 
@@ -56,8 +56,8 @@ class Start(Generic[Out_co]):
         "input",
         "is_named",
         "job_type",
+        "meta",
         "priority",
-        "tags",
     )
 
     def __init__(
@@ -86,7 +86,7 @@ class Start(Generic[Out_co]):
         self.priority = check_priority(priority) or 0
         self.dedup = check_dedup(dedup)
         self.blockers = check_blockers(blockers, of=self.id)
-        self.tags = check_tags(tags)
+        self.meta = check_tags(tags)
 
     def request(self, *, payload: str, trace: str | None) -> NewJob:
         """What the state adapter is asked to write; ``payload`` is the encoded input."""
@@ -101,7 +101,7 @@ class Start(Generic[Out_co]):
             dedup=self.dedup,
             blockers=self.blockers,
             trace=trace,
-            tags=self.tags,
+            meta=self.meta,
         )
 
     @property
@@ -133,7 +133,7 @@ def _many(argument: str, values: object) -> Iterable[Any]:
     return values  # pyright: ignore[reportUnknownVariableType]  # whatever it yields is checked one by one
 
 
-def successor(continuation: Continue[Any], *, payload: str, trace: str | None, tags: str | None = None) -> Successor:
+def successor(continuation: Continue[Any], *, payload: str, trace: str | None, meta: str | None = None) -> Successor:
     """What the state adapter is asked to write for a continuation; ``payload`` is the encoded input."""
     return Successor(
         type=continuation.job_type.name,
@@ -143,7 +143,7 @@ def successor(continuation: Continue[Any], *, payload: str, trace: str | None, t
         at=continuation.at,
         priority=continuation.priority,
         trace=trace,
-        tags=tags,
+        meta=meta,
     )
 
 
@@ -187,7 +187,7 @@ def check_blockers(blockers: Sequence[Chain[Any]], *, of: str) -> tuple[str, ...
 
 
 def check_tags(tags: Mapping[str, str] | None) -> str | None:
-    """Tags as a JSON object; refuse what is no text, or too many of them."""
+    """Tags as they are stored; refuse what is no text, or too many of them."""
     if not tags:
         return None
     if not isinstance(tags, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
@@ -197,7 +197,7 @@ def check_tags(tags: Mapping[str, str] | None) -> str | None:
     for key, value in tags.items():
         check_text(key, argument="tags", longest=LONGEST_KEY)
         check_text(value, argument=f"tags[{key!r}]", longest=LONGEST_KEY)
-    return msgspec.json.encode(dict(tags)).decode()
+    return msgspec.json.encode(Meta(tags=dict(tags))).decode()
 
 
 class Coalescer:

@@ -86,16 +86,16 @@ class Reader:
 
     def _jobs_after(self, query: JobQuery) -> Iterator[JobRecord]:
         after, position = _split(query.after) if query.after else (None, -1)
-        if after is not None and query.chain_id in (None, after):
+        if after is not None and (not query.chain_ids or after in query.chain_ids):
             yield from self._jobs_of(after, position + 1)
         for chain_id in self._ids(query, after=after):
             yield from self._jobs_of(chain_id, 0)
 
     def _ids(self, query: JobQuery, *, after: str | None) -> Iterator[str]:
         """The ids of the chains to look at, newest first, those after the key only."""
-        ids = self._store.ids if query.chain_id is None else [query.chain_id]
+        ids = sorted(query.chain_ids) if query.chain_ids else self._store.ids
         if not self._inside and (touched := self._store.chains.touched()):
-            ids = sorted({*ids, *(id for id in touched if query.chain_id in (None, id))})
+            ids = sorted({*ids, *(id for id in touched if not query.chain_ids or id in query.chain_ids)})
         end = len(ids) if after is None else bisect_left(ids, after)
         return (ids[index] for index in range(end - 1, -1, -1) if self._get(self._store.chains, ids[index]))
 
@@ -158,7 +158,7 @@ def _open(request: Request, row: OpenJob, now: datetime) -> JobRecord:
         leased_until=row.leased_until,
         blocked_by=row.awaits,
         trace=request.trace,
-        tags=request.tags,
+        meta=request.meta,
     )
 
 
@@ -179,5 +179,5 @@ def _closed(request: Request, outcome: Outcome) -> JobRecord:
         output=outcome.output,
         failure=outcome.failure,
         trace=request.trace,
-        tags=request.tags,
+        meta=request.meta,
     )

@@ -18,6 +18,7 @@ from ..model import (
     Claimed,
     Closure,
     Created,
+    JobKey,
     JobQuery,
     JobRecord,
     NewJob,
@@ -127,7 +128,12 @@ class MemoryState(StateAdapter):
         return statement.made
 
     async def delete(
-        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+        self,
+        chain_ids: Sequence[str],
+        *,
+        cascade: bool = False,
+        tx: Transaction | None = None,
+        now: datetime | None = None,
     ) -> Sequence[Transition]:
         async with self._statement(tx, now) as statement:
             statement.delete(dict.fromkeys(chain_ids).keys())
@@ -198,9 +204,9 @@ class MemoryState(StateAdapter):
         found = ((chain_id, reader.outcome(chain_id)) for chain_id in chain_ids)
         return {chain_id: outcome for chain_id, outcome in found if outcome}
 
-    async def blocker_outputs(self, chain_ids: Sequence[str]) -> Mapping[str, Sequence[ChainOutcome]]:
+    async def blocker_outputs(self, jobs: Sequence[JobKey]) -> Mapping[JobKey, Sequence[ChainOutcome]]:
         reader = self._reader(None)
-        return {chain_id: reader.blocker_outputs(chain_id) for chain_id in chain_ids}
+        return {key: reader.blocker_outputs(key[0]) for key in jobs}
 
     async def jobs(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[JobRecord]:
         return self._reader(tx).jobs(query)

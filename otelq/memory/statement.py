@@ -107,7 +107,7 @@ class Statement:
             input=job.input,
             created_at=self._now,
             trace=job.trace,
-            tags=job.tags,
+            meta=job.meta,
         )
         row = OpenJob(
             chain_id=chain_id,
@@ -180,7 +180,7 @@ class Statement:
             blockers=0 if row.position else len(chain.blockers),
             trace=request.trace,
             last_trace=row.last_trace,
-            tags=request.tags,
+            meta=request.meta,
         )
 
     def disown(self, token: int) -> None:

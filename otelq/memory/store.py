@@ -37,7 +37,7 @@ class Request(Struct, frozen=True, kw_only=True):
     input: str
     created_at: datetime
     trace: str | None
-    tags: str | None
+    meta: str | None
 
 
 class OpenJob(Struct, frozen=True, kw_only=True):

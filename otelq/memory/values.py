@@ -21,8 +21,8 @@ def check_job(job: NewJob | Successor) -> None:
         Refused: it holds NUL, a lone surrogate, or what should be JSON is not.
     """
     _json(job.input)
-    if job.tags is not None:
-        _json(job.tags)
+    if job.meta is not None:
+        _json(job.meta)
     for text in (job.type, job.queue, job.trace):
         _text(text or "")
 

@@ -22,15 +22,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 from ..model import (
+    Amendment,
     AttemptRecord,
     ChainOutcome,
     ChainRecord,
     Claimed,
     Closure,
+    Count,
     Created,
+    JobKey,
     JobQuery,
     JobRecord,
     NewJob,
@@ -148,12 +151,12 @@ class StateAdapter(ABC):
         """
 
     @abstractmethod
-    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool]:
+    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
         """
-        Whether each transition is visible, committed, to a connection of the adapter's own.
+        Whether each transition is visible, committed, to a connection of the adapter's own; None: that cannot be told.
 
         Good for the verbs that callers use in their own transactions: create, complete and continue (also
-        externally), trigger, cancel, delete.
+        externally), trigger, cancel, take_over, redrive, delete. An amendment leaves no trace to look for.
         """
 
     # The client's verbs
@@ -165,8 +168,8 @@ class StateAdapter(ABC):
         """
         Start chains, in the order given; a blocker may be a chain that stands earlier in the batch.
 
-        The first job of a chain has position 0. A chain whose blockers have all completed is due at once; one with
-        a failed or cancelled blocker is created and fails in the same commit. ``again`` says that the very same call
+        The first job of a chain has position 0. A chain whose blockers meet its condition is due at once; one whose
+        blockers can never meet it is created and fails in the same commit. ``again`` says that the very same call
         was sent before and its reply was lost: a chain found under its id with the same type and input is then this
         call's own work and is returned with its transitions, not as ``exists``.
 
@@ -216,12 +219,79 @@ class StateAdapter(ABC):
             JobAlreadyClosed: a chain is closed.
         """
 
-    @abstractmethod
-    async def delete(
+    async def redrive(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
         """
+        Open failed or cancelled chains again at the job that ended so. All or nothing.
+
+        The job is due at once with its attempts and crashes at 0; its outcome stays on record as an attempt of an
+        earlier generation. If it has blockers, they are looked at anew: it is blocked while its condition is not met,
+        and waits again for those that are open, the others of this call among them. Dependents that closed already
+        stay closed; those that still wait for it (``OnFailure.WAIT``) are served when it completes.
+
+        Raises:
+            NotFound: no such chain.
+            InvalidArgument: a chain is open or completed, or its blockers can never meet its condition: redrive the
+                blocker that is named first, or together.
+            AlreadyExists: another chain holds its dedup key by now.
+        """
+        raise NotImplementedError
+
+    async def amend(
+        self, amendments: Sequence[Amendment], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        """
+        Change open jobs that do not run. All or nothing.
+
+        A job that is blocked stays so; another is scheduled or ready by its new time.
+
+        Raises:
+            NotFound: no such chain.
+            JobAlreadyClosed: a chain is closed, or its job of type ``step`` is closed and a later one is open.
+            JobTypeMismatch: the open job is of another type than ``step``.
+            InvalidArgument: a job is running.
+        """
+        raise NotImplementedError
+
+    async def take_over(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        """
+        End the leases of running jobs at once. All or nothing.
+
+        They are ready, with the attempt spent and no crash counted.
+
+        Raises:
+            NotFound: no such chain.
+            JobAlreadyClosed: a chain is closed.
+            InvalidArgument: a job is not running.
+        """
+        raise NotImplementedError
+
+    async def lock(self, chain_ids: Sequence[str], *, tx: Transaction) -> Sequence[JobRecord]:
+        """
+        The open jobs of these chains, in the order given, locked until ``tx`` ends: nobody else moves them meanwhile.
+
+        Raises:
+            NotFound: no such chain.
+            JobAlreadyClosed: a chain is closed.
+        """
+        raise NotImplementedError
+
+    @abstractmethod
+    async def delete(
+        self,
+        chain_ids: Sequence[str],
+        *,
+        cascade: bool = False,
+        tx: Transaction | None = None,
+        now: datetime | None = None,
+    ) -> Sequence[Transition]:
+        """
         Remove chains, open or closed, with all their history. All or nothing; one transition for each job.
+
+        With ``cascade`` the set grows by the blockers of every job of its chains, and by theirs in turn.
 
         Raises:
             NotFound: no such chain.
@@ -239,7 +309,7 @@ class StateAdapter(ABC):
 
         ``token`` is a fresh random number of 63 bits. A suspect (``crashes`` over 0) is claimed only if ``suspect``
         is true, at most one a call, and counts towards the limit of its arm. No row is locked that is not claimed,
-        and rows that somebody else has locked are passed over.
+        and rows that somebody else has locked are passed over. A job that has expired is not claimed.
         """
 
     @abstractmethod
@@ -261,13 +331,14 @@ class StateAdapter(ABC):
         """
         Close, move on, or give back leased jobs, each only under its current token.
 
-        Closing a chain frees its dedup key and, in the same commit, unblocks or fails the chains that wait for it
-        (those beyond the first 1,000 of a batch: soon after, by ``mop_up``). Repeating a call whose reply was lost
-        gives ``DONE`` again, with the same transitions. Rows locked by others are ``BUSY``; with ``tx`` the call
-        waits for them instead.
+        Closing a chain frees its dedup key (if its scope is ``open``) and, in the same commit, unblocks or fails the
+        chains that wait for it (those beyond the first 1,000 of a batch: soon after, by ``mop_up``). Repeating a call
+        whose reply was lost gives ``DONE`` again, with the same transitions. Rows locked by others are ``BUSY``; with
+        ``tx`` the call waits for them instead.
 
         Raises:
-            Refused: the database refuses some value of the batch; nothing of the batch is written.
+            Refused: the database refuses some value of the batch, or a blocker that an outcome names does not exist
+                or waits for the job's own chain; nothing of the batch is written.
         """
 
     @abstractmethod
@@ -286,6 +357,14 @@ class StateAdapter(ABC):
         in ``spare`` are left alone. Locked rows are passed over.
         """
 
+    async def expire(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
+        """
+        Close as cancelled the jobs whose time to start has passed; dependents fare as with ``cancel``.
+
+        Only jobs that were never claimed, or whose every claim was given back. Locked rows are passed over.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     async def mop_up(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
         """Work off a bounded part of what closing chains left behind: waiting dependents beyond the first 1,000."""
@@ -301,20 +380,28 @@ class StateAdapter(ABC):
         """How chains stand; a chain that does not exist is left out."""
 
     @abstractmethod
-    async def blocker_outputs(self, chain_ids: Sequence[str]) -> Mapping[str, Sequence[ChainOutcome]]:
-        """For each chain, how its blockers stand, in the order given at the start."""
+    async def blocker_outputs(self, jobs: Sequence[JobKey]) -> Mapping[JobKey, Sequence[ChainOutcome]]:
+        """For each job, how its blockers stand, in the order in which they were given; none: left out."""
 
     @abstractmethod
     async def jobs(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[JobRecord]:
-        """Jobs, newest chain first, within a chain first to last."""
+        """
+        Jobs, newest chain first, within a chain first to last.
+
+        Whatever the filters and however much is stored, a page costs no more than looking at ``query.look`` rows.
+        """
 
     @abstractmethod
     async def chains(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[ChainRecord]:
         """Chains by type (of their first job) and status (of their tail), newest first."""
 
+    async def count(self, query: JobQuery, *, of: Literal["jobs", "chains"]) -> Count:
+        """How many jobs or chains pass the filters: up to ``query.limit``, in at most ``query.look`` rows."""
+        raise NotImplementedError
+
     @abstractmethod
     async def attempts(self, chain_id: str, position: int) -> Sequence[AttemptRecord]:
-        """The finished attempts of one job, first to last."""
+        """The finished attempts of one job, first to last, those of earlier generations first."""
 
     @abstractmethod
     async def truncate_all(self) -> None:

@@ -137,7 +137,7 @@ async def _list(
         read = await session.rows(
             f"list_{family}",
             *after,
-            query.chain_id,
+            query.chain_ids[0] if query.chain_ids else None,
             query.types,
             sorted(wanted),
             query.limit + 1,

@@ -15,7 +15,7 @@ _NULL: Final = "\\N"
 _SPECIAL: Final = re.compile(r"[\\\t\n\r]")
 _ESCAPED: Final = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _JOB: Final = (
-    "chain_id", "position", "priority", "created_at", "run_at", "type", "queue", "input", "trace", "tags",
+    "chain_id", "position", "priority", "created_at", "run_at", "type", "queue", "input", "trace", "meta",
 )  # fmt: skip
 _OPEN_JOB: Final = ("chain_id", "position", "priority", "run_at", "type")
 
@@ -46,7 +46,7 @@ def _due(job: NewJob, at: datetime) -> datetime:
 
 def _requests(jobs: Sequence[NewJob], times: Sequence[str], stamp: str) -> Iterator[str]:
     for job, run_at in zip(jobs, times, strict=True):
-        fields = (job.type, job.queue, job.input, job.trace, job.tags)
+        fields = (job.type, job.queue, job.input, job.trace, job.meta)
         yield f"{_text(job.chain_id)}\t0\t{job.priority}\t{stamp}\t{run_at}\t" + "\t".join(map(_text, fields)) + "\n"
 
 

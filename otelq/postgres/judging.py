@@ -59,6 +59,6 @@ async def _continued_before(session: Session, item: Settlement, kept: dict[str, 
     lease = item.job.lease
     row = await session.row("read_successor", lease.chain_id, lease.position + 1, keep and keep.token)
     successor = Successor(
-        type=row["type"], queue=row["queue"], input=row["input"], trace=row["trace"], tags=row["tags"]
+        type=row["type"], queue=row["queue"], input=row["input"], trace=row["trace"], meta=row["meta"]
     )
     return rows.continued(item, successor, keep, row=row, kept=kept)

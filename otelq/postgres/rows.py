@@ -51,7 +51,7 @@ def claimed(row: Sequence[Any], token: int) -> Claimed:
         input_,
         created_at,
         trace,
-        tags,
+        meta,
         blockers,
         chain_type,
         chain_created_at,
@@ -74,7 +74,7 @@ def claimed(row: Sequence[Any], token: int) -> Claimed:
         blockers=blockers or 0,
         trace=trace,
         last_trace=last_trace,
-        tags=tags,
+        meta=meta,
     )
 
 
@@ -249,7 +249,7 @@ def _kept(item: Settlement, successor: Successor, keep: Keep, *, row: Any) -> Cl
         claimed_at=at,
         leased_until=row["leased_until"],
         trace=successor.trace,
-        tags=successor.tags,
+        meta=successor.meta,
     )
 
 
@@ -348,5 +348,5 @@ def record(row: Row) -> JobRecord:
         failure=failure(row["error_type"], row["error_text"]),
         blocked_by=row["blocked_by"],
         trace=row["trace"],
-        tags=row["tags"],
+        meta=row["meta"],
     )

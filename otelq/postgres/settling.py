@@ -221,7 +221,7 @@ def successor_columns(outcomes: Sequence[Continues]) -> tuple[list[Any] | None, 
         rows.column([successor.at for successor in successors]),
         rows.column([successor.delay for successor in successors]),
         rows.column([successor.trace for successor in successors]),
-        rows.column([successor.tags for successor in successors]),
+        rows.column([successor.meta for successor in successors]),
     )
 
 

@@ -293,7 +293,7 @@ def _columns(jobs: Sequence[NewJob]) -> tuple[list[Any] | None, ...]:
         rows.column([job.at for job in jobs]),
         rows.column([job.delay for job in jobs]),
         rows.column([job.trace for job in jobs]),
-        rows.column([job.tags for job in jobs]),
+        rows.column([job.meta for job in jobs]),
     )
 
 

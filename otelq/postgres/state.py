@@ -17,6 +17,7 @@ from ..model import (
     Claimed,
     Closure,
     Created,
+    JobKey,
     JobQuery,
     JobRecord,
     NewJob,
@@ -117,7 +118,12 @@ class PostgresState(StateAdapter):
         return await self._close(lambda session: closing.cancel(session, chain_ids), tx, now)
 
     async def delete(
-        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+        self,
+        chain_ids: Sequence[str],
+        *,
+        cascade: bool = False,
+        tx: Transaction | None = None,
+        now: datetime | None = None,
     ) -> Sequence[Transition]:
         ids = list(dict.fromkeys(chain_ids))
         return await self._write(lambda session: closing.delete(session, ids), tx, now)
@@ -169,8 +175,9 @@ class PostgresState(StateAdapter):
     async def outcomes(self, chain_ids: Sequence[str], *, tx: Transaction | None = None) -> Mapping[str, ChainOutcome]:
         return await self._ask(lambda session: asking.outcomes(session, chain_ids), tx)
 
-    async def blocker_outputs(self, chain_ids: Sequence[str]) -> Mapping[str, Sequence[ChainOutcome]]:
-        return await self._ask(lambda session: asking.blocker_outputs(session, chain_ids), None)
+    async def blocker_outputs(self, jobs: Sequence[JobKey]) -> Mapping[JobKey, Sequence[ChainOutcome]]:
+        found = await self._ask(lambda session: asking.blocker_outputs(session, [id for id, _ in jobs]), None)
+        return {(id, 0): outcomes for id, outcomes in found.items()}
 
     async def jobs(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[JobRecord]:
         return await self._ask(lambda session: asking.jobs(session, query), tx)

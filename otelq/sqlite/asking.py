@@ -52,7 +52,7 @@ class JobRow(Struct, frozen=True, array_like=True):
     error_text: str | None
     blocked_by: int
     trace: str | None
-    tags: str | None
+    meta: str | None
     chain_type: str
 
 
@@ -209,12 +209,13 @@ async def _page(
 def _bounds(query: JobQuery, after: tuple[str, int] | None) -> dict[str, Value] | None:
     """Between which keys to look; None if nothing can be there."""
     chain_id, position = after or (_HIGHEST, -1)
-    if query.chain_id is None:
+    chain = query.chain_ids[0] if query.chain_ids else None
+    if chain is None:
         return {"low": "", "high": chain_id, "position": position}
-    if query.chain_id > chain_id:
+    if chain > chain_id:
         return None
-    position = position if query.chain_id == chain_id else -1
-    return {"low": query.chain_id, "high": query.chain_id, "position": position}
+    position = position if chain == chain_id else -1
+    return {"low": chain, "high": chain, "position": position}
 
 
 def _split(after: str | None) -> tuple[str, int] | None:
@@ -266,5 +267,5 @@ def _job(row: JobRow) -> JobRecord:
         failure=_failure(row),
         blocked_by=row.blocked_by,
         trace=row.trace,
-        tags=row.tags,
+        meta=row.meta,
     )

@@ -94,7 +94,7 @@ class Pick(Struct, frozen=True, array_like=True, gc=False):
     blockers: int
     trace: str | None
     last_trace: str | None
-    tags: str | None
+    meta: str | None
 
     @property
     def order(self) -> tuple[int, int, str]:
@@ -126,7 +126,7 @@ def claimed(pick: Pick, *, token: int, at: int, leased_until: int) -> Claimed:
         blockers=pick.blockers,
         trace=pick.trace,
         last_trace=pick.last_trace,
-        tags=pick.tags,
+        meta=pick.meta,
     )
 
 

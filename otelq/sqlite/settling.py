@@ -289,7 +289,7 @@ def kept_successor(item: Settlement, successor: Successor, keep: Keep, at: int) 
         claimed_at=when(at),
         leased_until=when(until),
         trace=successor.trace,
-        tags=successor.tags,
+        meta=successor.meta,
     )
 
 

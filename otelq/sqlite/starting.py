@@ -147,7 +147,7 @@ class _Start:
 
 def request(job: NewJob | Successor, chain_id: str, position: int) -> tuple[object, ...]:
     """The immutable row of a job."""
-    return chain_id, position, job.type, job.queue, job.input, job.trace, job.tags
+    return chain_id, position, job.type, job.queue, job.input, job.trace, job.meta
 
 
 def due_at(job: NewJob | Successor, at: int) -> int:

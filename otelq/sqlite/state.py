@@ -19,6 +19,7 @@ from ..model import (
     Claimed,
     Closure,
     Created,
+    JobKey,
     JobQuery,
     JobRecord,
     NewJob,
@@ -126,7 +127,12 @@ class SqliteState(StateAdapter):
         return await self._database.write(tx, partial(closing.cancel, chain_ids=chain_ids), now)
 
     async def delete(
-        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+        self,
+        chain_ids: Sequence[str],
+        *,
+        cascade: bool = False,
+        tx: Transaction | None = None,
+        now: datetime | None = None,
     ) -> Sequence[Transition]:
         return await self._database.write(tx, partial(closing.delete, chain_ids=chain_ids), now)
 
@@ -192,8 +198,9 @@ class SqliteState(StateAdapter):
     async def outcomes(self, chain_ids: Sequence[str], *, tx: Transaction | None = None) -> Mapping[str, ChainOutcome]:
         return await self._database.read(tx, partial(asking.outcomes, chain_ids=chain_ids))
 
-    async def blocker_outputs(self, chain_ids: Sequence[str]) -> Mapping[str, Sequence[ChainOutcome]]:
-        return await self._database.read(None, partial(asking.blocker_outputs, chain_ids=chain_ids))
+    async def blocker_outputs(self, jobs: Sequence[JobKey]) -> Mapping[JobKey, Sequence[ChainOutcome]]:
+        found = await self._database.read(None, partial(asking.blocker_outputs, chain_ids=[id for id, _ in jobs]))
+        return {(id, 0): outcomes for id, outcomes in found.items()}
 
     async def jobs(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[JobRecord]:
         return await self._database.read(tx, partial(asking.jobs, query=query))

@@ -20,8 +20,8 @@ def check_job(job: NewJob | Successor) -> None:
         Refused: JSON with an escaped NUL or half a surrogate pair.
     """
     check_json(job.input)
-    if job.tags is not None:
-        check_json(job.tags)
+    if job.meta is not None:
+        check_json(job.meta)
 
 
 def check_outcome(outcome: Outcome) -> None:

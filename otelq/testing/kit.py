@@ -227,7 +227,7 @@ class Kit:
 
     async def records(self, chain_id: str) -> list[JobRecord]:
         """All jobs of one chain, as stored."""
-        return (await self.adapter.jobs(JobQuery(chain_id=chain_id, limit=1000))).items
+        return (await self.adapter.jobs(JobQuery(chain_ids=(chain_id,), limit=1000))).items
 
     async def tail(self, chain_id: str) -> JobRecord:
         """The last job of a chain that must exist."""

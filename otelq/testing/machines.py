@@ -516,9 +516,9 @@ class ChainMachine(_Machine):
         """Outputs come in the order given, with the statuses of the blockers."""
         if not self.model.chains:
             return
-        answer = self.run(self.adapter.blocker_outputs(sorted(self.model.chains)))
+        answer = self.run(self.adapter.blocker_outputs([(chain, 0) for chain in sorted(self.model.chains)]))
         for chain, blockers in self.model.blockers.items():
-            found = [(one.chain_id, _stored(one.status.value)) for one in answer.get(chain, [])]
+            found = [(one.chain_id, _stored(one.status.value)) for one in answer.get((chain, 0), [])]
             expected = [(one, _stored(self.model.tail(one).status(self.model.now))) for one in blockers]
             assert found == expected, f"blockers of {chain}: {found}, expected {expected}"
 

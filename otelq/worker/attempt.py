@@ -11,8 +11,6 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import msgspec
-
 from ..client.starting import successor
 from ..definitions import Attempt, Continue, Definition, Snooze, is_continue
 from ..errors import LeaseLost, OtelqError, Unavailable, UndecodablePayload
@@ -32,6 +30,7 @@ from ..model import (
     Verb,
     Verdict,
     job_id,
+    read_meta,
 )
 from ..telemetry import AttemptSpan, Count, Enqueue
 from .crew import Crew
@@ -197,7 +196,7 @@ class Run:
             chain_id=lease.chain_id,
             job_id=job_id(lease.chain_id, lease.position),
             token=lease.token,
-            tags=_tags(self.job.tags),
+            tags=read_meta(self.job.meta).tags,
             scope=self.scope,
         )
         result = await self.definition.handler(attempt)
@@ -210,13 +209,13 @@ class Run:
         return outcome
 
     async def _read_blockers(self) -> None:
-        chain_id = self.job.lease.chain_id
+        key = self.job.lease.chain_id, self.job.lease.position
         try:
             with self._crew.engine.telemetry.silence():
-                outputs = await self._crew.engine.state.blocker_outputs([chain_id])
+                outputs = await self._crew.engine.state.blocker_outputs([key])
         except Unavailable as error:
             raise Snooze(LOOK_UP_PAUSE) from error  # the handler has not begun, so no attempt is spent
-        self.scope.fed_by = outputs.get(chain_id, ())
+        self.scope.fed_by = outputs.get(key, ())
 
     def _outcome_of(self, result: object) -> Outcome:
         limit = self._crew.engine.max_payload
@@ -229,7 +228,7 @@ class Run:
         self._enqueue = self._span.successor(
             type=target.name, position=self.job.lease.position + 1, delay=continuation.delay
         )
-        following = successor(continuation, payload=payload, trace=self._enqueue.note, tags=self.job.tags)
+        following = successor(continuation, payload=payload, trace=self._enqueue.note, meta=self.job.meta)
         return Continues(following, self._keep(continuation))
 
     def _keep(self, continuation: Continue[Any]) -> Keep | None:
@@ -412,7 +411,3 @@ def outcome_name(outcome: Outcome) -> str:
 def reason_of(verdict: Verdict) -> CancelReason:
     """Why an attempt whose settlement or renewal got this verdict has to end."""
     return CancelReason.CANCELLED if verdict is Verdict.CANCELLED else CancelReason.LEASE_LOST
-
-
-def _tags(text: str | None) -> Mapping[str, str]:
-    return msgspec.json.decode(text, type=dict[str, str]) if text else {}

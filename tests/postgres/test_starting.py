@@ -17,12 +17,12 @@ ODD = 'tab\t newline\n return\r backslash\\ \\N quote" and \u2028'
 
 
 async def stored(state: PostgresState, new: NewJob) -> tuple[object, ...]:
-    (found,) = (await state.jobs(JobQuery(chain_id=new.chain_id))).items
-    return found.type, found.queue, found.input, found.priority, found.status, found.trace, found.tags
+    (found,) = (await state.jobs(JobQuery(chain_ids=(new.chain_id,)))).items
+    return found.type, found.queue, found.input, found.priority, found.status, found.trace, found.meta
 
 
 async def test_a_large_batch_is_stored_as_the_same_jobs_one_by_one(state: PostgresState) -> None:
-    fields = {"queue": ODD, "trace": ODD, "tags": '{"a": "\\t\\\\N"}', "priority": -3}
+    fields = {"queue": ODD, "trace": ODD, "meta": '{"a": "\\t\\\\N"}', "priority": -3}
     few = [job(ODD, input='{"text": "\\n \\\\N \\u00e9"}', **fields), job(input="[1.50, null]", delay=60.0)]
     many = [job(each.type, **{name: getattr(each, name) for name in (*fields, "input", "delay")}) for each in few]
 

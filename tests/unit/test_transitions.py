@@ -27,14 +27,14 @@ fail                 running > failed
 fail_by_blocker      blocked > failed
 release              running > ready
 reap                 running > scheduled ready failed
-take_over            running > scheduled ready failed
+take_over            running > ready
 cancel               blocked scheduled ready running > cancelled
 expire               blocked scheduled ready > cancelled
 complete_externally  blocked scheduled ready running > completed continued
 trigger              scheduled > ready
 amend                blocked > blocked
 amend                scheduled ready > scheduled ready
-redrive              failed cancelled > ready
+redrive              failed cancelled > ready blocked
 delete               blocked scheduled ready running completed continued failed cancelled > -
 """
 

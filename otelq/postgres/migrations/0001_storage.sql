@@ -11,7 +11,7 @@ CREATE TABLE {schema}.job (
     queue            text        NOT NULL,
     input            jsonb       NOT NULL,
     trace            text,
-    tags             jsonb,
+    meta             jsonb,
     -- Of the chain's first job, repeated on those that continue it and nowhere else.
     chain_type       text        COLLATE "C",
     chain_created_at timestamptz,
@@ -161,7 +161,7 @@ SELECT
     o.leased_by, o.leased_until, o.blocked_by,
     j.created_at, c.closed_at,
     j.input, c.output, c.error_type, c.error_text,
-    j.tags, j.dedup_key
+    j.meta, j.dedup_key
 FROM {schema}.job AS j
 LEFT JOIN {schema}.open_job AS o ON o.chain_id = j.chain_id AND o.position = j.position
 LEFT JOIN {schema}.outcome AS c ON c.chain_id = j.chain_id AND c.position = j.position AND o.chain_id IS NULL;

@@ -108,7 +108,7 @@ leased AS (
 )
 SELECT
     o.chain_id::text, o.position, o.type, o.priority, o.run_at, o.attempt, o.crashes, o.leased_until, o.last_trace,
-    j.queue, j.input::text, j.created_at, j.trace, j.tags::text, j.blockers, j.chain_type, j.chain_created_at,
+    j.queue, j.input::text, j.created_at, j.trace, j.meta::text, j.blockers, j.chain_type, j.chain_created_at,
     {now} AS claimed_at
 FROM leased AS o
 CROSS JOIN LATERAL (

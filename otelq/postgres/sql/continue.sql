@@ -13,7 +13,7 @@ WITH item AS MATERIALIZED (
     ) WITH ORDINALITY AS i (
         chain_id, position, token, trace,
         next_type, next_queue, next_input, next_priority, at, delay, next_trace,
-        next_tags, chain_type, chain_created_at, keep_token, keep_lease, keep_timeout, n
+        next_meta, chain_type, chain_created_at, keep_token, keep_lease, keep_timeout, n
     )
 ),
 held AS MATERIALIZED (
@@ -96,11 +96,11 @@ closed AS (
 ),
 asked AS (
     INSERT INTO {schema}.job
-        (chain_id, position, type, queue, input, priority, created_at, run_at, trace, tags, chain_type,
+        (chain_id, position, type, queue, input, priority, created_at, run_at, trace, meta, chain_type,
          chain_created_at)
     SELECT
         chain_id, position + 1, next_type, next_queue, next_input::jsonb, priority, {now}, run_at, next_trace,
-        next_tags::jsonb, chain_type, chain_created_at
+        next_meta::jsonb, chain_type, chain_created_at
     FROM held
 ),
 moved AS (

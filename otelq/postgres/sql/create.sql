@@ -7,11 +7,11 @@ WITH item AS MATERIALIZED (
     FROM unnest(
         $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[], $8::float8[], $9::text[],
         $10::text[]
-    ) WITH ORDINALITY AS i (chain_id, type, queue, input, priority, at, delay, trace, tags, n)
+    ) WITH ORDINALITY AS i (chain_id, type, queue, input, priority, at, delay, trace, meta, n)
 ),
 made AS (
-    INSERT INTO {schema}.job (chain_id, position, type, queue, input, priority, created_at, run_at, trace, tags)
-    SELECT chain_id, 0, type, queue, input::jsonb, priority, {now}, run_at, trace, tags::jsonb
+    INSERT INTO {schema}.job (chain_id, position, type, queue, input, priority, created_at, run_at, trace, meta)
+    SELECT chain_id, 0, type, queue, input::jsonb, priority, {now}, run_at, trace, meta::jsonb
     FROM item
     {if_taken}
     RETURNING chain_id, type, priority, run_at

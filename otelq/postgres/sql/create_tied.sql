@@ -9,14 +9,14 @@ WITH item AS MATERIALIZED (
         $10::text[], $11::text[], $12::integer[], $13::integer[], $14::boolean[], $15::text[], $16::text[]
     ) WITH ORDINALITY AS i (
         chain_id, type, queue, input, priority, at, delay, trace,
-        tags, dedup_key, blockers, blocked_by, waited_on, error_type, error_text, n
+        meta, dedup_key, blockers, blocked_by, waited_on, error_type, error_text, n
     )
 ),
 made AS (
     INSERT INTO {schema}.job
-        (chain_id, position, type, queue, input, priority, created_at, run_at, trace, tags, dedup_key, blockers)
+        (chain_id, position, type, queue, input, priority, created_at, run_at, trace, meta, dedup_key, blockers)
     SELECT
-        chain_id, 0, type, queue, input::jsonb, priority, {now}, run_at, trace, tags::jsonb, dedup_key, blockers
+        chain_id, 0, type, queue, input::jsonb, priority, {now}, run_at, trace, meta::jsonb, dedup_key, blockers
     FROM item
 ),
 hot AS (

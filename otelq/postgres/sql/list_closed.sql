@@ -2,7 +2,7 @@
 SELECT
     c.chain_id::text, c.position, c.type, j.queue, c.status, j.input::text, j.created_at, c.priority, c.attempt,
     c.crashes, c.run_at, NULL AS leased_by, NULL AS leased_until, c.closed_at, c.output::text, c.error_type,
-    c.error_text, 0 AS blocked_by, j.trace, j.tags::text, coalesce(j.chain_type, j.type) AS chain_type
+    c.error_text, 0 AS blocked_by, j.trace, j.meta::text, coalesce(j.chain_type, j.type) AS chain_type
 FROM {schema}.outcome AS c
 CROSS JOIN LATERAL (
     SELECT * FROM {schema}.job AS j WHERE j.chain_id = c.chain_id AND j.position = c.position OFFSET 0

@@ -8,7 +8,7 @@ SELECT
         ELSE 'ready'
     END AS status,
     j.input::text, j.created_at, o.priority, o.attempt, o.crashes, o.run_at, o.leased_by, o.leased_until,
-    NULL AS closed_at, NULL AS output, NULL AS error_type, NULL AS error_text, o.blocked_by, j.trace, j.tags::text,
+    NULL AS closed_at, NULL AS output, NULL AS error_type, NULL AS error_text, o.blocked_by, j.trace, j.meta::text,
     coalesce(j.chain_type, j.type) AS chain_type
 FROM {schema}.open_job AS o
 CROSS JOIN LATERAL (

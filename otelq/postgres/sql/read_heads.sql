@@ -2,7 +2,7 @@
 SELECT
     c.chain_id::text, c.position, c.type, j.queue, c.status, j.input::text, j.created_at, c.priority, c.attempt,
     c.crashes, c.run_at, NULL AS leased_by, NULL AS leased_until, c.closed_at, c.output::text, c.error_type,
-    c.error_text, 0 AS blocked_by, j.trace, j.tags::text, j.type AS chain_type
+    c.error_text, 0 AS blocked_by, j.trace, j.meta::text, j.type AS chain_type
 FROM unnest($1::uuid[]) AS i (chain_id)
 CROSS JOIN LATERAL (
     SELECT *

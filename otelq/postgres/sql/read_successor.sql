@@ -1,6 +1,6 @@
 -- The job that continued a chain, as it was created; and whether a worker that asked for it still holds it.
 SELECT
-    j.created_at AS at, j.type, j.queue, j.input::text, j.priority, j.run_at, j.trace, j.tags::text,
+    j.created_at AS at, j.type, j.queue, j.input::text, j.priority, j.run_at, j.trace, j.meta::text,
     coalesce(o.token = $3, false) AS kept, o.leased_until
 FROM {schema}.job AS j
 LEFT JOIN {schema}.open_job AS o ON o.chain_id = j.chain_id AND o.position = j.position

@@ -7,7 +7,7 @@ CREATE TABLE "{schema}_job" (
     input      TEXT NOT NULL CHECK (json_valid(input)),
     created_at INTEGER NOT NULL,
     trace      TEXT,
-    tags       TEXT CHECK (tags IS NULL OR json_valid(tags)),
+    meta       TEXT CHECK (meta IS NULL OR json_valid(meta)),
     PRIMARY KEY (chain_id, position)
 ) STRICT;
 

@@ -37,7 +37,7 @@ SELECT json_group_array(json_array(
            open.crashes, open.priority, open.run_at, job.created_at, head.created_at,
            (SELECT count(*) FROM "{schema}_blocker" AS blocker
              WHERE open.position = 0 AND blocker.chain_id = open.chain_id),
-           job.trace, open.last_trace, job.tags))
+           job.trace, open.last_trace, job.meta))
   FROM candidate
   CROSS JOIN "{schema}_open_job" AS open ON open.chain_id = candidate.chain_id
   CROSS JOIN "{schema}_job" AS job ON job.chain_id = open.chain_id AND job.position = open.position

@@ -29,10 +29,10 @@ candidate AS (
 )
 SELECT json_group_array(json_array(
            nr, chain_id, position, type, queue, chain_type, input, attempt, crashes, priority, run_at, created_at,
-           chain_created_at, blockers, trace, last_trace, tags))
+           chain_created_at, blockers, trace, last_trace, meta))
   FROM (
     SELECT candidate.nr, open.*, head.type AS chain_type, job.input, job.created_at,
-           head.created_at AS chain_created_at, job.trace, job.tags,
+           head.created_at AS chain_created_at, job.trace, job.meta,
            (SELECT count(*) FROM "{schema}_blocker" AS blocker
              WHERE open.position = 0 AND blocker.chain_id = open.chain_id) AS blockers
       FROM candidate

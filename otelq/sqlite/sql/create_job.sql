@@ -1,3 +1,3 @@
-INSERT INTO "{schema}_job" (chain_id, position, type, queue, input, created_at, trace, tags)
+INSERT INTO "{schema}_job" (chain_id, position, type, queue, input, created_at, trace, meta)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, :now, value ->> 5, value ->> 6
   FROM json_each(:jobs);

@@ -110,7 +110,7 @@ async def give_their_outputs_in_order(kit: Kit) -> None:
         await kit.finish(blocker, Completes(f'"{blocker}"'), step="blocker")
     job = await kit.lease()
     equal(job.blockers, 3, "the number of blockers that the claimed job names")
-    found = (await kit.adapter.blocker_outputs([chain]))[chain]
+    found = (await kit.adapter.blocker_outputs([(chain, 0)]))[chain, 0]
     equal([one.chain_id for one in found], [third, first, second], "the order of the blockers")
     equal([one.output for one in found], [f'"{one}"' for one in (third, first, second)], "their outputs")
     equal({one.type for one in found}, {"blocker"}, "their types")

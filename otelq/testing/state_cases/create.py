@@ -14,7 +14,7 @@ DAY = 86400.0
 @create.case
 async def tells_what_it_made(kit: Kit) -> None:
     """A start returns the chain and one ``create`` transition with all its fields."""
-    job = kit.job(queue="mail", trace="00-trace", tags='{"tenant":"a"}')
+    job = kit.job(queue="mail", trace="00-trace", meta='{"tenant":"a"}')
     created, made = await kit.create(job)
     equal(list(created), [Created(chain_id=job.chain_id)], "what create says")
     equal(moves(made), [(Verb.CREATE, None, Status.READY)], "the transitions")
@@ -28,7 +28,7 @@ async def tells_what_it_made(kit: Kit) -> None:
 @create.case
 async def keeps_every_field(kit: Kit) -> None:
     """What a start was given comes back with the claim and in the record."""
-    chain = await kit.start("work", '{"n":1}', queue="mail", priority=7, trace="00-trace", tags='{"tenant":"a"}')
+    chain = await kit.start("work", '{"n":1}', queue="mail", priority=7, trace="00-trace", meta='{"tenant":"a"}')
     record = await kit.tail(chain)
     equal((record.type, record.queue, record.priority), ("work", "mail", 7), "type, queue and priority stored")
     equal(record.created_at, kit.now, "the stored time of creation")

@@ -101,11 +101,11 @@ async def blocker_outputs_tell_what_stands(kit: Kit) -> None:
     failed, open_ = await kit.start("blocker"), await kit.start("blocker")
     chain, other = await kit.start(blockers=(open_, failed)), await kit.start()
     await kit.close("blocker", Fails(FAILURE))
-    answer = await kit.adapter.blocker_outputs([chain, other])
-    statuses = [(one.chain_id, one.status) for one in answer[chain]]
+    answer = await kit.adapter.blocker_outputs([(chain, 0), (other, 0)])
+    statuses = [(one.chain_id, one.status) for one in answer[chain, 0]]
     equal(statuses, [(open_, Status.READY), (failed, Status.FAILED)], "the blockers and their statuses")
-    equal(answer[chain][1].failure, FAILURE, "the failure told")
-    equal(list(answer.get(other, [])), [], "the blockers of a chain that has none")
+    equal(answer[chain, 0][1].failure, FAILURE, "the failure told")
+    equal(list(answer.get((other, 0), [])), [], "the blockers of a chain that has none")
 
 
 @queries.case
@@ -121,9 +121,9 @@ async def jobs_of_a_chain(kit: Kit) -> None:
     """A query for one chain lists its jobs alone; an unknown chain has none."""
     chain, _ = await kit.start(), await kit.start()
     await kit.finish(chain, Continues(NEXT))
-    equal(await _jobs(kit, chain_id=chain), [(chain, 0), (chain, 1)], "the jobs of the chain")
-    equal(await _jobs(kit, chain_id=chain, page=1), [(chain, 0), (chain, 1)], "the same, page by page")
-    equal(await _jobs(kit, chain_id=kit.id()), [], "the jobs of an unknown chain")
+    equal(await _jobs(kit, chain_ids=(chain,)), [(chain, 0), (chain, 1)], "the jobs of the chain")
+    equal(await _jobs(kit, chain_ids=(chain,), page=1), [(chain, 0), (chain, 1)], "the same, page by page")
+    equal(await _jobs(kit, chain_ids=(kit.id(),)), [], "the jobs of an unknown chain")
 
 
 @queries.case
@@ -199,7 +199,7 @@ async def pages_stand_still_while_the_store_grows(kit: Kit) -> None:
 @queries.case
 async def records_tell_what_is_stored(kit: Kit) -> None:
     """A record has the fields of its status, and no others."""
-    chain = await kit.start(input='"in"', trace="00-trace", tags='{"a":"b"}')
+    chain = await kit.start(input='"in"', trace="00-trace", meta='{"a":"b"}')
     due = kit.after(FAR)
     await kit.finish(chain, Continues(Successor(type="next", input='"two"', at=due)))
     first, second = await kit.records(chain)
@@ -227,7 +227,7 @@ async def chains_by_type_and_status(kit: Kit) -> None:
     expected = _newest_first((made[Status.READY], moved))
     equal(await _chains(kit, types=("work",), statuses=ready), expected, "chains whose tail is ready")
     equal(await _chains(kit, statuses=frozenset({Status.CONTINUED})), [], "chains whose tail is continued")
-    equal(await _chains(kit, chain_id=moved), [moved], "one chain by its id")
+    equal(await _chains(kit, chain_ids=(moved,)), [moved], "one chain by its id")
 
 
 @queries.case

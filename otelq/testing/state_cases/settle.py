@@ -63,7 +63,7 @@ async def continues(kit: Kit) -> None:
     job = await kit.lease()
     kit.wait(5)
     made = await kit.done(
-        job, Continues(Successor(type="next", input='"two"', queue="mail", trace="00-second", tags='{"a":"b"}'))
+        job, Continues(Successor(type="next", input='"two"', queue="mail", trace="00-second", meta='{"a":"b"}'))
     )
     equal(
         moves(made),

@@ -83,7 +83,7 @@ async def gives_up_when_sent_again(self: Any, jobs: Sequence[NewJob], *, again: 
 
 @instead_of(Statement, "_append")
 def forgets_what_it_was_given(self: Any, job: Any, *args: Any, **fields: Any) -> Any:
-    bare = replace(job, queue="default", trace=None, tags=None)
+    bare = replace(job, queue="default", trace=None, meta=None)
     return real("Statement._append", self, bare, *args, **{**fields, "priority": 0})
 
 
