@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import isfinite
+from types import MappingProxyType
+from typing import TypeGuard
 
 from .errors import InvalidArgument
 
+logger = logging.getLogger("otelq.schedule")
+
 LONGEST = 10 * 365 * 86400.0
 """No delay is longer than ten years of seconds; what is asked beyond that is a mistake."""
+
+Lineage = Sequence[type | str]
+"""The classes of an exception, the nearest first; by their qualified names where the classes are not at hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +26,8 @@ class RetryPolicy:
     How often and how late a failed attempt is repeated.
 
     The delay before attempt ``n + 1`` is ``initial * factor ** (n - 1)`` seconds, at most ``max``, then spread evenly
-    over plus or minus ``jitter`` of itself so that jobs that failed together do not return together.
+    over plus or minus ``jitter`` of itself so that jobs that failed together do not return together. With
+    ``factor=1`` it is always the same.
 
     Args:
         max_attempts: how many attempts a job has, the first one included; None for no limit.
@@ -25,6 +35,14 @@ class RetryPolicy:
         factor: by what each further delay grows, 1 or more.
         max: the longest delay in seconds.
         jitter: the share of the delay that is random, 0 to 1.
+        backoff: seconds after an attempt, by its number (1 first), instead of ``initial``, ``factor`` and ``max``;
+            ``jitter`` applies. Where it raises, or gives no number of seconds from 0 to ten years, that is logged and
+            the others count.
+        fail_on: exceptions that end the job at once, whatever attempts are left.
+        rules: other policies for certain exceptions. The class nearest to the exception's own wins, also over
+            ``fail_on``; the ``max_attempts`` of a rule counts all attempts of the job, whatever ended them.
+
+    An exception group that holds a single exception is judged as that exception.
 
     Raises:
         InvalidArgument: a value is out of its range.
@@ -35,8 +53,63 @@ class RetryPolicy:
     factor: float = 2.0
     max: float = 600.0
     jitter: float = 0.25
+    backoff: Callable[[int], float] | None = None
+    fail_on: tuple[type[BaseException], ...] = ()
+    rules: Mapping[type[BaseException], RetryPolicy] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
     def __post_init__(self) -> None:
+        self._check_numbers()
+        if self.backoff is not None and not callable(self.backoff):
+            raise InvalidArgument("backoff", f"is {self.backoff!r}; give a function of an attempt's number to seconds")
+        object.__setattr__(self, "fail_on", _exceptions("fail_on", self.fail_on))
+        object.__setattr__(self, "rules", _rules(self.rules))
+        for kind in self.fail_on:
+            if kind in self.rules:
+                raise InvalidArgument(
+                    "rules", f"holds {kind.__qualname__}, and so does fail_on; give it to one of them"
+                )
+
+    def delay(self, attempt: int, *, spread: float) -> float:
+        """Seconds between the failure of ``attempt`` (1 first) and the next; ``spread`` is random in 0..1."""
+        chosen = None if self.backoff is None else self._chosen(self.backoff, attempt)
+        if chosen is None:
+            chosen = self._exponential(attempt)
+        return chosen * (1 + self.jitter * (2 * spread - 1))
+
+    def is_spent(self, attempt: int) -> bool:
+        """Whether ``attempt`` was the last one."""
+        return self.max_attempts is not None and attempt >= self.max_attempts
+
+    def after(self, lineage: Lineage) -> RetryPolicy | None:
+        """The policy that counts after an exception of these classes; None if it ends the job at once."""
+        if not (self.fail_on or self.rules):
+            return self
+        for kin in lineage:
+            if any(_is(kind, kin) for kind in self.fail_on):
+                return None
+            for kind, policy in self.rules.items():
+                if _is(kind, kin):
+                    return policy
+        return self
+
+    def _exponential(self, attempt: int) -> float:
+        return 0.0 if self.initial == 0 else min(self.initial * _power(self.factor, attempt - 1), self.max)
+
+    def _chosen(self, backoff: Callable[[int], float], attempt: int) -> float | None:
+        try:
+            chosen = backoff(attempt)
+        except Exception:
+            logger.exception("backoff(%d) of a retry policy failed; the exponential delay is taken", attempt)
+            return None
+        if _is_within(chosen, 0, LONGEST):
+            return float(chosen)
+        logger.error(
+            "backoff(%d) of a retry policy gave %r; give seconds from 0 to %g; the exponential delay is taken",
+            attempt, chosen, LONGEST,
+        )  # fmt: skip
+        return None
+
+    def _check_numbers(self) -> None:
         if self.max_attempts is not None and not (_is_number(self.max_attempts, int) and self.max_attempts >= 1):
             raise InvalidArgument("max_attempts", f"is {self.max_attempts!r}; give 1 or more, or None for no limit")
         for name, lowest, highest in (
@@ -46,22 +119,55 @@ class RetryPolicy:
             ("jitter", 0, 1),
         ):
             value = getattr(self, name)
-            if not (_is_number(value, (int, float)) and isfinite(value) and lowest <= value <= highest):
+            if not _is_within(value, lowest, highest):
                 raise InvalidArgument(name, f"is {value!r}; give a number from {lowest} to {highest:g}")
 
-    def delay(self, attempt: int, *, spread: float) -> float:
-        """Seconds between the failure of ``attempt`` (1 first) and the next; ``spread`` is random in 0..1."""
-        if self.initial == 0:
-            return 0.0
-        grown = min(self.initial * _power(self.factor, attempt - 1), self.max)
-        return grown * (1 + self.jitter * (2 * spread - 1))
 
-    def is_spent(self, attempt: int) -> bool:
-        """Whether ``attempt`` was the last one."""
-        return self.max_attempts is not None and attempt >= self.max_attempts
+def lineage_of(error: BaseException) -> Lineage:
+    """The classes that rules are looked up by."""
+    return type(error).__mro__
 
 
-def _is_number(value: object, kind: type | tuple[type, ...]) -> bool:
+def qualified(kind: type) -> str:
+    """A class by the name under which errors are stored."""
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _is(kind: type, kin: type | str) -> bool:
+    return kind is kin or (isinstance(kin, str) and qualified(kind) == kin)
+
+
+def _exceptions(argument: str, kinds: Iterable[object]) -> tuple[type[BaseException], ...]:
+    if isinstance(kinds, str) or not isinstance(kinds, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+        raise InvalidArgument(argument, f"is {kinds!r}; give exception classes in a tuple")
+    return tuple(_exception(argument, kind) for kind in kinds)
+
+
+def _exception(argument: str, kind: object) -> type[BaseException]:
+    if isinstance(kind, type) and issubclass(kind, BaseException):
+        return kind
+    raise InvalidArgument(argument, f"holds {kind!r}; give exception classes")
+
+
+def _rules(rules: Mapping[type[BaseException], RetryPolicy]) -> Mapping[type[BaseException], RetryPolicy]:
+    if not isinstance(rules, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+        raise InvalidArgument("rules", f"is {rules!r}; give a mapping of exception classes to retry policies")
+    return MappingProxyType({_exception("rules", kind): _rule(kind, policy) for kind, policy in rules.items()})
+
+
+def _rule(kind: object, policy: object) -> RetryPolicy:
+    if not isinstance(policy, RetryPolicy):
+        raise InvalidArgument("rules", f"gives {policy!r} for {kind!r}; give a RetryPolicy")
+    if policy.rules or policy.fail_on:
+        raise InvalidArgument("rules", f"gives {kind!r} a policy that has rules itself; put them side by side")
+    return policy
+
+
+def _is_within(value: object, lowest: float, highest: float) -> bool:
+    return _is_number(value, (int, float)) and isfinite(value) and lowest <= value <= highest
+
+
+def _is_number(value: object, kind: type | tuple[type, ...]) -> TypeGuard[float]:
     return isinstance(value, kind) and not isinstance(value, bool)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otelq.errors import InvalidArgument
-from otelq.schedule import LONGEST, RetryPolicy
+from otelq.schedule import LONGEST, RetryPolicy, lineage_of
 
 spreads = st.floats(0, 1)
 attempts = st.integers(1, 10_000)
@@ -90,3 +91,114 @@ def test_a_value_out_of_range_is_refused_by_name(name: str, value: Any) -> None:
         RetryPolicy(**{name: value})
 
     assert caught.value.argument == name
+
+
+# A back-off of one's own
+
+
+def test_a_fixed_delay_is_a_factor_of_one() -> None:
+    policy = RetryPolicy(initial=30, factor=1, jitter=0)
+
+    assert {policy.delay(attempt, spread=0.7) for attempt in range(1, 200)} == {30}
+
+
+def test_a_back_off_of_ones_own_gives_the_delay_by_the_attempt_and_jitter_applies() -> None:
+    policy = RetryPolicy(backoff=lambda attempt: 1000.0 * attempt, max=1, jitter=0.5)
+
+    assert [policy.delay(attempt, spread=spread) for attempt, spread in ((1, 0.5), (3, 0.5), (2, 0))] == [
+        1000,
+        3000,
+        1000,
+    ]
+
+
+def breaks(attempt: int) -> float:
+    raise ZeroDivisionError
+
+
+def gives(value: Any) -> Callable[[int], Any]:
+    return lambda _: value
+
+
+@pytest.mark.parametrize(
+    "backoff", [breaks, *map(gives, [-1, LONGEST + 1, float("nan"), float("inf"), None, "5", True])]
+)
+def test_a_back_off_that_gives_no_delay_is_logged_and_the_exponential_one_counts(
+    backoff: Callable[[int], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    policy = RetryPolicy(backoff=backoff, initial=2, jitter=0)
+
+    assert policy.delay(3, spread=0.5) == 8
+    assert ["backoff(3)" in record.getMessage() for record in caplog.records] == [True]
+
+
+# Rules for certain exceptions
+
+SOON, LATE = RetryPolicy(initial=1), RetryPolicy(initial=100)
+
+
+@pytest.mark.parametrize(
+    "error, expected",
+    [
+        (KeyError(), SOON),
+        (IndexError(), LATE),
+        (LookupError(), LATE),
+        (UnicodeDecodeError("utf-8", b"", 0, 1, ""), None),
+        (ValueError(), None),
+        (TypeError(), "itself"),
+    ],
+)
+def test_the_class_nearest_to_the_exceptions_own_wins(error: Exception, expected: Any) -> None:
+    policy = RetryPolicy(fail_on=(ValueError,), rules={LookupError: LATE, KeyError: SOON})
+
+    assert policy.after(lineage_of(error)) == (policy if expected == "itself" else expected)
+
+
+def test_the_nearest_class_wins_over_one_that_ends_the_job_and_the_reverse() -> None:
+    policy = RetryPolicy(fail_on=(LookupError, UnicodeError), rules={KeyError: SOON, ValueError: LATE})
+
+    assert policy.after(lineage_of(KeyError())) is SOON
+    assert policy.after(lineage_of(IndexError())) is None
+    assert policy.after(lineage_of(UnicodeError())) is None
+
+
+def test_classes_that_are_not_at_hand_are_known_by_their_names() -> None:
+    policy = RetryPolicy(fail_on=(InvalidArgument,), rules={KeyError: SOON})
+
+    assert policy.after(["KeyError", "LookupError"]) is SOON
+    assert policy.after(["otelq.errors.InvalidArgument", "KeyError"]) is None
+    assert policy.after(["elsewhere.KeyError"]) is policy
+
+
+def test_a_policy_with_rules_is_equal_to_its_like_and_can_be_hashed() -> None:
+    one, two = RetryPolicy(rules={KeyError: SOON}), RetryPolicy(rules={KeyError: SOON})
+
+    assert (one, hash(one)) == (two, hash(two))
+    assert one != RetryPolicy(rules={KeyError: LATE})
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("backoff", 5),
+        ("fail_on", ValueError),
+        ("fail_on", "ValueError"),
+        ("fail_on", ("ValueError",)),
+        ("fail_on", (int,)),
+        ("rules", [KeyError]),
+        ("rules", {"KeyError": SOON}),
+        ("rules", {KeyError: 5}),
+        ("rules", {KeyError: RetryPolicy(fail_on=(ValueError,))}),
+        ("rules", {KeyError: RetryPolicy(rules={ValueError: SOON})}),
+    ],
+)
+def test_a_rule_that_cannot_be_followed_is_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        RetryPolicy(**{name: value})
+
+    assert caught.value.argument == name
+
+
+def test_an_exception_cannot_both_end_the_job_and_have_a_policy() -> None:
+    with pytest.raises(InvalidArgument, match="so does fail_on"):
+        RetryPolicy(fail_on=(KeyError,), rules={KeyError: SOON})
