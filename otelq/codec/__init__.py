@@ -1,0 +1,30 @@
+"""
+Typed payloads to JSON text and back, and the checks at the border.
+
+What is encoded can be decoded again as the same type, and every supported database can hold it: the check is made
+before anything is written, so that one bad value never reaches a batch. Types are what msgspec understands
+(dataclasses, TypedDict, attrs, Struct, NamedTuple, unions, plain JSON), strictly, and pydantic's, by pydantic's rules.
+Between that JSON and the database may stand a codec, which encrypts or compresses.
+"""
+
+from .checks import MAX_DEPTH, MAX_ERROR_TEXT, MAX_PAYLOAD, check_json, check_text, storable
+from .encryption import Encryption
+from .payload import Payload
+from .protocol import PayloadCodec, PayloadPlace, input_of, output_of
+from .storing import Payloads
+
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_ERROR_TEXT",
+    "MAX_PAYLOAD",
+    "Encryption",
+    "Payload",
+    "PayloadCodec",
+    "PayloadPlace",
+    "Payloads",
+    "check_json",
+    "check_text",
+    "input_of",
+    "output_of",
+    "storable",
+]

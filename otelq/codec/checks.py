@@ -1,0 +1,100 @@
+"""The checks at the border: what every supported database can hold, made before anything is written."""
+
+from __future__ import annotations
+
+import re
+from math import isfinite
+
+from ..errors import InvalidArgument
+
+MAX_PAYLOAD = 1 << 20
+"""The default limit of a payload as it is stored, in bytes."""
+MAX_DEPTH = 256
+"""How deep arrays and objects may nest: the least that all supported databases take is 1,000."""
+MAX_ERROR_TEXT = 8_000
+"""How many characters of an error's text are kept."""
+
+SURROGATE = "holds a lone surrogate, which is no text; decode the bytes it came from with an error handler"
+
+_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|[0-9]{309}|[eE]\+?[0-9]{3}")
+_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NUMBER = re.compile(rb"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+
+def check_json(data: bytes, *, argument: str, limit: int | None = MAX_PAYLOAD) -> None:
+    """
+    Refuse JSON that some supported database could not hold; ``limit`` is in bytes, None for none.
+
+    Raises:
+        InvalidArgument: too large, nested too deep, NUL or a lone surrogate in text, or a number out of range.
+    """
+    if limit is not None and len(data) > limit:
+        raise InvalidArgument(
+            argument,
+            f"is {len(data):,} bytes as JSON, over the limit of {limit:,}; store it elsewhere and pass a key",
+        )
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
+        raise InvalidArgument(argument, f"nests deeper than {MAX_DEPTH} levels; flatten it")
+    if _SUSPECT.search(data):
+        _check_escapes(data, argument)
+        _check_numbers(data, argument)
+
+
+def check_text(text: str, *, argument: str, longest: int) -> str:
+    """
+    Refuse text that cannot be stored as a name or key.
+
+    Raises:
+        InvalidArgument: not text, empty, too long, or holding NUL or a lone surrogate.
+    """
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+        raise InvalidArgument(argument, f"is {type(text).__name__}; give text")
+    if not 1 <= len(text) <= longest:
+        raise InvalidArgument(argument, f"has {len(text)} characters; give 1 to {longest}")
+    if "\0" in text:
+        raise InvalidArgument(argument, "holds a NUL character; leave it out")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidArgument(argument, SURROGATE)
+    return text
+
+
+def storable(text: str, *, longest: int = MAX_ERROR_TEXT) -> str:
+    """Text from anywhere, made fit to be stored: bounded, with NUL and lone surrogates replaced."""
+    cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return cut.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+def _check_escapes(data: bytes, argument: str) -> None:
+    high = False
+    end = -1
+    for escape in _ESCAPE.finditer(data):
+        if high and escape.start() != end:
+            raise InvalidArgument(argument, SURROGATE)
+        unit = int(escape[1], 16) if escape[1] else -1
+        low = 0xDC00 <= unit <= 0xDFFF
+        if low != high:
+            raise InvalidArgument(argument, SURROGATE)
+        high = 0xD800 <= unit <= 0xDBFF
+        end = escape.end()
+        if unit == 0:
+            raise InvalidArgument(argument, "holds a NUL character, which databases refuse in text; leave it out")
+    if high:
+        raise InvalidArgument(argument, SURROGATE)
+
+
+def _check_numbers(data: bytes, argument: str) -> None:
+    for number in _NUMBER.findall(_STRING.sub(b"", data)):
+        if not isfinite(float(number)):
+            raise InvalidArgument(argument, f"holds the number {number[:20].decode()}…, too large to store; send text")
+
+
+def _depth(data: bytes) -> int:
+    deepest = depth = 0
+    for character in _STRING.sub(b"", data):
+        if character in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in b"]}":
+            depth -= 1
+    return deepest

@@ -1,0 +1,157 @@
+"""Payloads encrypted with AES-GCM, under keys that can be rotated."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, cast
+
+import msgspec
+from msgspec import Meta, Struct
+
+from ..errors import InvalidArgument, UndecodablePayload
+from .checks import check_text, storable
+from .protocol import PayloadPlace
+
+MARK = "otelq:enc"
+"""The key by which a stored payload is known to be encrypted."""
+LONGEST_KEY_ID = 64
+KEY_SIZES = (16, 24, 32)
+NONCE = 12
+"""Bytes; what AES-GCM is specified for (NIST SP 800-38D)."""
+
+
+class Sealed(Struct, frozen=True, forbid_unknown_fields=True):
+    """The stored form of an encrypted payload; ``data`` is nonce and ciphertext in base64."""
+
+    version: Annotated[Literal[1], Meta()] = msgspec.field(name=MARK)
+    key: str
+    data: str
+
+
+_decoder = msgspec.json.Decoder(Sealed)
+
+
+def sealed(text: str) -> Sealed | None:
+    """The stored text as an encrypted payload, if it is one."""
+    if MARK not in text:
+        return None
+    try:
+        return _decoder.decode(text)
+    except msgspec.DecodeError:
+        return None
+
+
+class Encryption:
+    """
+    Encrypts the inputs and outputs of all jobs with AES-GCM; needs ``otelq[encryption]``.
+
+    ``otelq.connect(url, codec=otelq.Encryption({"2026-11": new, "2026-01": old}, use="2026-11"))``. A payload is
+    stored as ``{"otelq:enc": 1, "key": "2026-11", "data": "…"}``, and shown so by ``jobs`` and ``chains`` and by the
+    database's own tools; a search by payload finds nothing. Names, tags, dedup keys and the texts of errors are not
+    encrypted. The chain, the kind (input or output) and, for an input, the job type are authenticated with it: a
+    ciphertext that somebody moves to another chain or to a job of another type is refused. Two inputs for the same
+    type in one chain could still be exchanged by somebody who can write to the tables.
+
+    To rotate: give the new key to every process, then make it the one in ``use``, and take the old one away when
+    nothing that it encrypted is left. Nothing is encrypted anew: a closed chain keeps its key until it is deleted. A
+    key encrypts up to 2**32 payloads safely, since nonces are random.
+
+    Args:
+        keys: by id, of 1 to 64 characters, which is stored with each payload; 16, 24 or 32 random bytes each.
+        use: the id of the key that encrypts; may be left out where there is one.
+        require: refuse payloads that are not encrypted. Without it those stored before there was a codec can be
+            read, and so can those that somebody else writes into the tables.
+
+    Raises:
+        InvalidArgument: a key of another length, an unknown ``use``, or cryptography is not installed.
+    """
+
+    def __init__(self, keys: Mapping[str, bytes], *, use: str | None = None, require: bool = False) -> None:
+        check_keys(keys)
+        if use is None and len(keys) > 1:
+            raise InvalidArgument("use", f"is missing; name the key that encrypts: {', '.join(keys)}")
+        self._use = next(iter(keys)) if use is None else use
+        if self._use not in keys:
+            raise InvalidArgument("use", f"is {use!r}; give one of {', '.join(keys)}")
+        self._ciphers = {id: _cipher(key) for id, key in keys.items()}
+        self._require = require
+
+    def __repr__(self) -> str:
+        return f"Encryption(keys={list(self._ciphers)}, use={self._use!r}, require={self._require})"
+
+    def encode(self, text: str, place: PayloadPlace, /) -> str:
+        """The text encrypted with the key in use, under a nonce of its own."""
+        nonce = os.urandom(NONCE)  # the one piece of chance on this floor: nobody may ever choose it
+        data = nonce + self._ciphers[self._use].encrypt(nonce, text.encode(), _bound(place, self._use))
+        return msgspec.json.encode(Sealed(1, self._use, b64encode(data).decode())).decode()
+
+    def decode(self, text: str, place: PayloadPlace, /) -> str:
+        """
+        The text that was encrypted, or the given one if it is not and need not be.
+
+        Raises:
+            UndecodablePayload: no such key, another chain or type, or a changed text; names the key's id only.
+        """
+        envelope = sealed(text)
+        if envelope is None:
+            if self._require:
+                raise UndecodablePayload("is not encrypted, and Encryption(require=True) reads nothing else")
+            return text
+        cipher = self._ciphers.get(envelope.key)
+        if cipher is None:
+            raise UndecodablePayload(f"is encrypted with key {_shown(envelope)}, which Encryption was not given")
+        try:
+            data = b64decode(envelope.data, validate=True)
+            opened: bytes = cipher.decrypt(data[:NONCE], data[NONCE:], _bound(place, envelope.key))
+        except Exception:  # whatever is wrong with it, more than this is not for an attacker to learn
+            raise UndecodablePayload(
+                f"cannot be decrypted with key {_shown(envelope)}: it is another key under that name, or the payload"
+                " was changed, or belongs to another chain or job type"
+            ) from None
+        return opened.decode()
+
+
+def refuse_sealed(text: str, *, argument: str) -> None:
+    """Refuse a payload in plain that would be taken for an encrypted one when it is read."""
+    if sealed(text) is not None:
+        raise InvalidArgument(argument, f"has the form of an encrypted payload; rename its key {MARK!r}")
+
+
+def refuse_unopened(text: str) -> None:
+    """Raise for an encrypted payload where there is no codec to read it."""
+    envelope = sealed(text)
+    if envelope is not None:
+        raise UndecodablePayload(
+            f"is encrypted with key {_shown(envelope)}; connect with codec=otelq.Encryption(...) that has it"
+        )
+
+
+def check_keys(keys: object) -> None:
+    """Refuse keys that are not bytes of the right length by id."""
+    if not isinstance(keys, Mapping) or not keys:
+        raise InvalidArgument("keys", "has no keys; give bytes by id, as in {'2026-11': os.urandom(32)}")
+    for id, key in cast(Mapping[str, object], keys).items():
+        check_text(id, argument="keys", longest=LONGEST_KEY_ID)
+        if not isinstance(key, bytes) or len(key) not in KEY_SIZES:
+            raise InvalidArgument(
+                "keys", f"has no key of 16, 24 or 32 bytes under {id!r}; make one with os.urandom(32)"
+            )
+
+
+def _cipher(key: bytes) -> Any:
+    try:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    except ModuleNotFoundError as error:
+        raise InvalidArgument("codec", "needs cryptography; pip install 'otelq[encryption]'") from error
+    return AESGCM(key)
+
+
+def _bound(place: PayloadPlace, key: str) -> bytes:
+    """What is authenticated beside the payload; as JSON, so that no two places look alike."""
+    return msgspec.json.encode([MARK, 1, key, place.kind, place.chain_id, place.job_type])
+
+
+def _shown(envelope: Sealed) -> str:
+    return repr(storable(envelope.key, longest=LONGEST_KEY_ID))
