@@ -5,9 +5,9 @@ A job starts inside the application's own transaction, jobs continue into jobs a
 can be seen through OpenTelemetry. Begin with ``connect``, ``Jobs`` and ``Worker``.
 """
 
-from .client import Chain, Client, Start, new_id
+from .client import Client, Start, new_id
 from .connect import connect
-from .definitions import Attempt, Continue, Fail, Jobs, JobType, RetryAfter, Snooze
+from .definitions import AllOf, AnyOf, Attempt, Chain, Continue, Fail, Jobs, JobType, RetryAfter, Snooze
 from .effects import after_commit
 from .errors import (
     AlreadyExists,
@@ -30,7 +30,9 @@ from .schedule import RetryPolicy
 from .worker import Worker
 
 __all__ = [
+    "AllOf",
     "AlreadyExists",
+    "AnyOf",
     "Attempt",
     "AttemptRecord",
     "CancelReason",

@@ -1,6 +1,6 @@
 """What an application holds: the client, the chains it started, and what it can ask."""
 
-from .chain import Chain
+from ..definitions import Chain
 from .client import Client
 from .engine import Engine
 from .starting import Start, new_id

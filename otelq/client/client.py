@@ -10,7 +10,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast, overload
 
-from ..definitions import Continue, JobType, check_job_type, check_seconds, is_continue
+from ..definitions import Blockers, Chain, Continue, JobType, check_chain_id, check_job_type, check_seconds, is_continue
 from ..effects import Told
 from ..errors import AlreadyExists, ChainCancelled, ChainFailed, InvalidArgument, NotFound, WrongLoop
 from ..model import (
@@ -30,7 +30,6 @@ from ..model import (
 )
 from ..ports.state import Transaction
 from ..telemetry import Count, Enqueue
-from .chain import Chain, check_chain_id
 from .engine import Engine
 from .queries import StatusFilter, TypeFilter, chain_id, job_key, query
 from .starting import Coalescer, Start, create, read_starts, refuse_existing, successor
@@ -132,7 +131,7 @@ class Client:
         at: datetime | None = None,
         priority: int = 0,
         dedup: Dedup | None = None,
-        blockers: Sequence[Chain[Any]] = (),
+        blockers: Blockers = (),
         tags: Mapping[str, str] | None = None,
     ) -> Chain[Out]:
         """

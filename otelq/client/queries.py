@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from ..codec import check_text
-from ..definitions import LONGEST_NAME, JobType, check_count
+from ..definitions import LONGEST_NAME, Chain, JobType, check_chain_id, check_count
 from ..errors import InvalidArgument
 from ..model import OPEN, JobQuery, Status
-from .chain import Chain, check_chain_id
 
 X = TypeVar("X")
 

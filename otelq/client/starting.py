@@ -16,10 +16,19 @@ import msgspec
 from uuid_utils import uuid7
 
 from ..codec import check_text
-from ..definitions import Continue, JobType, check_job_type, check_priority, check_when, is_job_type
+from ..definitions import (
+    Blockers,
+    Chain,
+    Continue,
+    JobType,
+    check_job_type,
+    check_priority,
+    check_when,
+    is_job_type,
+    read_blockers,
+)
 from ..errors import AlreadyExists, InvalidArgument, Refused, Unavailable
 from ..model import Created, Dedup, Meta, NewJob, Successor
-from .chain import Chain
 from .engine import Engine
 
 In = TypeVar("In")
@@ -70,7 +79,7 @@ class Start(Generic[Out_co]):
         at: datetime | None = None,
         priority: int = 0,
         dedup: Dedup | None = None,
-        blockers: Sequence[Chain[Any]] = (),
+        blockers: Blockers = (),
         tags: Mapping[str, str] | None = None,
     ) -> None:
         check_job_type("job_type", job_type)
@@ -85,7 +94,7 @@ class Start(Generic[Out_co]):
         self.at = at
         self.priority = check_priority(priority) or 0
         self.dedup = check_dedup(dedup)
-        self.blockers = check_blockers(blockers, of=self.id)
+        self.blockers = read_blockers(blockers, of=self.id)
         self.meta = check_tags(tags)
 
     def request(self, *, payload: str, trace: str | None) -> NewJob:
@@ -99,7 +108,9 @@ class Start(Generic[Out_co]):
             at=self.at,
             priority=self.priority,
             dedup=self.dedup,
-            blockers=self.blockers,
+            blockers=self.blockers.ids,
+            until=self.blockers.until,
+            on_failure=self.blockers.on_failure,
             trace=trace,
             meta=self.meta,
         )
@@ -107,7 +118,7 @@ class Start(Generic[Out_co]):
     @property
     def is_plain(self) -> bool:
         """Whether it can share a statement with other callers' starts: no waiting for locks of others."""
-        return self.dedup is None and not self.blockers
+        return self.dedup is None and not self.blockers.ids
 
     def chain(self, created: Created) -> Chain[Out_co]:
         """The handle of what was created, or of the chain that holds the dedup key."""
@@ -168,22 +179,6 @@ def check_dedup(dedup: Dedup | None) -> Dedup | None:
         raise InvalidArgument("dedup", f"is {dedup!r}; give otelq.Dedup(key)")
     check_text(dedup.key, argument="dedup.key", longest=LONGEST_KEY)
     return dedup
-
-
-def check_blockers(blockers: Sequence[Chain[Any]], *, of: str) -> tuple[str, ...]:
-    """Refuse blockers that are no chains, are named twice, or are the chain itself."""
-    if not isinstance(blockers, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
-        raise InvalidArgument("blockers", f"is {blockers!r}; give several, as in a list")
-    for blocker in blockers:
-        if not isinstance(blocker, Chain):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
-            raise InvalidArgument("blockers", f"holds {blocker!r}; give chains")
-    ids = tuple(blocker.id for blocker in blockers)
-    if len(set(ids)) < len(ids):
-        twice = next(id for id in ids if ids.count(id) > 1)
-        raise InvalidArgument("blockers", f"names chain {twice} twice; name each once")
-    if of in ids:
-        raise InvalidArgument("blockers", f"names chain {of} itself; it would wait for ever")
-    return ids
 
 
 def check_tags(tags: Mapping[str, str] | None) -> str | None:

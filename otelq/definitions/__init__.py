@@ -1,6 +1,8 @@
 """What a user declares: job types, handlers and the collections that hold them, and what a handler works with."""
 
 from .attempt import Attempt, Handler, Scope
+from .blockers import NOTHING, AllOf, AnyOf, Awaited, Blockers, read_blockers
+from .chain import Chain, check_chain_id
 from .checks import LONGEST_NAME, check_count, check_priority, check_seconds, check_when
 from .collection import Definition, Jobs, is_async, merge
 from .deciding import Fail, RetryAfter, Snooze
@@ -8,7 +10,13 @@ from .types import Continue, JobType, Signature, TraceMode, check_job_type, is_c
 
 __all__ = [
     "LONGEST_NAME",
+    "NOTHING",
+    "AllOf",
+    "AnyOf",
     "Attempt",
+    "Awaited",
+    "Blockers",
+    "Chain",
     "Continue",
     "Definition",
     "Fail",
@@ -20,6 +28,7 @@ __all__ = [
     "Signature",
     "Snooze",
     "TraceMode",
+    "check_chain_id",
     "check_count",
     "check_job_type",
     "check_priority",
@@ -29,4 +38,5 @@ __all__ = [
     "is_continue",
     "is_job_type",
     "merge",
+    "read_blockers",
 ]

@@ -7,8 +7,8 @@ from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
 from ..codec import check_text
-from ..definitions import JobType, check_job_type
 from ..errors import InvalidArgument
+from .types import JobType, check_job_type
 
 Out_co = TypeVar("Out_co", covariant=True)
 

@@ -1,0 +1,125 @@
+"""What a job waits for before it runs: other chains, all of them or any one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
+
+from ..errors import InvalidArgument
+from ..model import OnFailure, Until
+from .chain import Chain
+
+Chains: TypeAlias = Chain[Any] | Sequence[Chain[Any]]
+IfFailed: TypeAlias = Literal["fail", "ignore", "wait"]
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class AllOf:
+    """
+    Every one of these chains: the job runs when all of them have closed as it wishes.
+
+    Args:
+        chains: handles, each chain once, or one sequence of handles; any number of them.
+        on_failure: what a chain that failed or was cancelled means. ``fail``: the job fails at once, and its chain
+            with it. ``ignore``: closed is closed. ``wait``: the job waits until that chain is redriven and completes.
+
+    Raises:
+        InvalidArgument: one of them is no ``Chain``, is named twice, or begins with a type that no chain begins with.
+    """
+
+    chains: tuple[Chain[Any], ...]
+    on_failure: OnFailure
+
+    def __init__(self, *chains: Chains, on_failure: IfFailed = "fail") -> None:
+        object.__setattr__(self, "chains", _listed(chains))
+        object.__setattr__(self, "on_failure", _policy(on_failure))
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class AnyOf:
+    """
+    One of these chains: the job runs as soon as the first of them has closed as it wishes; the others go on.
+
+    Args:
+        chains: as of ``AllOf``, at least one.
+        on_failure: what a chain that failed or was cancelled means. ``fail``: it is out; when all are out the job
+            fails. ``ignore``: closed is closed. ``wait``: it may still be redriven; the job never fails for it.
+
+    Raises:
+        InvalidArgument: as of ``AllOf``, or there is none.
+    """
+
+    chains: tuple[Chain[Any], ...]
+    on_failure: OnFailure
+
+    def __init__(self, *chains: Chains, on_failure: IfFailed = "fail") -> None:
+        listed = _listed(chains)
+        if not listed:
+            raise InvalidArgument("chains", "is empty; any of none could never be met")
+        object.__setattr__(self, "chains", listed)
+        object.__setattr__(self, "on_failure", _policy(on_failure))
+
+
+Blockers: TypeAlias = Sequence[Chain[Any]] | AllOf | AnyOf
+"""What can be given as blockers; a plain sequence means ``AllOf``."""
+
+
+class Awaited(NamedTuple):
+    """Blockers as the state port takes them."""
+
+    ids: tuple[str, ...]
+    until: Until = Until.ALL
+    on_failure: OnFailure = OnFailure.FAIL
+
+
+NOTHING = Awaited(())
+
+
+def read_blockers(blockers: Blockers, *, of: str | None = None, argument: str = "blockers") -> Awaited:
+    """The checked blockers of the chain ``of``, where its id is known; what they name must not be that chain."""
+    if isinstance(blockers, AllOf | AnyOf):
+        chains, on_failure = blockers.chains, blockers.on_failure
+    else:
+        chains, on_failure = check_chains(blockers, argument=argument), OnFailure.FAIL
+    if not chains:
+        return NOTHING
+    ids = tuple(chain.id for chain in chains)
+    if of in ids:
+        raise InvalidArgument(argument, f"names chain {of} itself; it would wait for ever")
+    return Awaited(ids, Until.ANY if isinstance(blockers, AnyOf) else Until.ALL, on_failure)
+
+
+def check_chains(chains: object, *, argument: str = "chains") -> tuple[Chain[Any], ...]:
+    """Refuse what is no sequence of chains that can be waited for, each named once."""
+    if isinstance(chains, str) or not isinstance(chains, Sequence):
+        raise InvalidArgument(argument, f"is {chains!r}; give several, as in a list")
+    listed = tuple(_check_chain(argument, chain) for chain in cast(Sequence[object], chains))
+    seen: set[str] = set()
+    for chain in listed:
+        if chain.id in seen:
+            raise InvalidArgument(argument, f"names chain {chain.id} twice; name each once")
+        seen.add(chain.id)
+    return listed
+
+
+def _check_chain(argument: str, chain: object) -> Chain[Any]:
+    if not isinstance(chain, Chain):
+        raise InvalidArgument(argument, f"holds {chain!r}; give chains, or make them with Chain(id, job_type)")
+    found: Chain[Any] = chain  # pyright: ignore[reportUnknownVariableType]  # of whatever output
+    if not found.job_type.entry:
+        problem = f"names a chain of {found.job_type.name!r}, which is only continued into; give the type it began with"
+        raise InvalidArgument(argument, problem)
+    return found
+
+
+def _listed(chains: tuple[Chains, ...]) -> tuple[Chain[Any], ...]:
+    """Chains given one by one, or as the one sequence that is given."""
+    return check_chains(chains[0] if len(chains) == 1 and not isinstance(chains[0], Chain) else chains)
+
+
+def _policy(on_failure: str) -> OnFailure:
+    try:
+        return OnFailure(on_failure)
+    except ValueError:
+        raise InvalidArgument("on_failure", f"is {on_failure!r}; give one of {', '.join(OnFailure)}") from None
