@@ -6,6 +6,7 @@ can be seen through OpenTelemetry. Begin with ``connect``, ``Jobs`` and ``Worker
 """
 
 from .client import Client, Start, new_id
+from .codec import Encryption, PayloadCodec, PayloadPlace
 from .connect import connect
 from .definitions import AllOf, AnyOf, Attempt, Chain, Continue, Fail, Jobs, JobType, RetryAfter, Snooze
 from .effects import after_commit
@@ -43,6 +44,7 @@ __all__ = [
     "Client",
     "Continue",
     "Dedup",
+    "Encryption",
     "Fail",
     "InvalidArgument",
     "JobAlreadyClosed",
@@ -54,6 +56,8 @@ __all__ = [
     "NotFound",
     "OtelqError",
     "Page",
+    "PayloadCodec",
+    "PayloadPlace",
     "Refused",
     "RetryAfter",
     "RetryPolicy",

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from .client import Client, Engine
-from .codec import MAX_PAYLOAD, check_text
+from .codec import MAX_PAYLOAD, PayloadCodec, Payloads, check_text
 from .definitions import check_count
 from .effects import Effects
 from .errors import InvalidArgument
@@ -29,6 +29,7 @@ def connect(
     schema: str = "otelq",
     migrate: bool = True,
     max_payload: int = MAX_PAYLOAD,
+    codec: PayloadCodec | None = None,
     tracer_provider: TracerProvider | None = None,
     meter_provider: MeterProvider | None = None,
     baggage: Sequence[str] = (),
@@ -44,7 +45,9 @@ def connect(
         notify: where hints go to make things quicker: a URL or an adapter; None is this process only.
         schema: the schema (on SQLite: the prefix of the tables) that holds otelq's tables.
         migrate: whether to bring the schema up to date when opened.
-        max_payload: the largest encoded payload in bytes.
+        max_payload: the largest payload in bytes, as it is stored.
+        codec: the form in which payloads are stored, such as ``otelq.Encryption(...)``; None is plain JSON. All
+            clients and workers of a database need one that reads what the others write.
         tracer_provider, meter_provider: instead of OpenTelemetry's global ones.
         baggage: the names of the baggage entries that travel with a job.
         trace_internal_sql: show otelq's own statements in traces of an instrumented driver.
@@ -56,6 +59,8 @@ def connect(
     _check_schema(schema)
     if check_count("max_payload", max_payload) < 1024:
         raise InvalidArgument("max_payload", f"is {max_payload}; give 1024 bytes or more")
+    if codec is not None and not isinstance(codec, PayloadCodec):  # pyright: ignore[reportUnnecessaryIsInstance]  # as below
+        raise InvalidArgument("codec", f"is {type(codec).__qualname__}; give otelq.Encryption(...) or a PayloadCodec")
     if isinstance(baggage, str) or not all(isinstance(name, str) for name in baggage):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
         raise InvalidArgument("baggage", f"is {baggage!r}; give names, as in a list")
     state = target if isinstance(target, StateAdapter) else _state(target, schema=schema, options=options)
@@ -68,7 +73,8 @@ def connect(
         baggage=baggage,
     )
     effects = Effects(state=state, notify=notifier, telemetry=telemetry)
-    engine = Engine(state=state, notify=notifier, effects=effects, telemetry=telemetry, max_payload=max_payload)
+    payloads = Payloads(codec, max_payload)
+    engine = Engine(state=state, notify=notifier, effects=effects, telemetry=telemetry, payloads=payloads)
     return Client(engine, migrate=migrate)
 
 

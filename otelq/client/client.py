@@ -239,8 +239,7 @@ class Client:
         if is_continue(outcome):
             ends, enqueue = await self._continuation(id, outcome, transaction)
         else:
-            output = step.signature.output.encode(outcome, argument="outcome", limit=self._engine.max_payload)
-            ends = Completes(output)
+            ends = Completes(self._engine.encode_output(outcome, step, chain_id=id, argument="outcome"))
         try:
             with self._engine.telemetry.silence():
                 transitions = await self._engine.state.finish(
@@ -304,7 +303,7 @@ class Client:
         assert self._waiter is not None
         outcome = await self._waiter.wait(chain.id, timeout=timeout)
         if outcome.status is Status.COMPLETED and outcome.output is not None:
-            return cast(Out, chain.job_type.signature.output.decode(outcome.output))
+            return cast(Out, self._engine.decode_output(outcome.output, chain.job_type, chain_id=chain.id))
         if outcome.status is Status.CANCELLED:
             raise ChainCancelled(f"chain {chain.id} was cancelled")
         raise ChainFailed(chain.id, outcome.failure.text if outcome.failure else "no reason was stored")
@@ -447,9 +446,7 @@ class Client:
     async def _continuation(
         self, id: str, continuation: Continue[Any], transaction: Transaction | None
     ) -> tuple[Continues, Enqueue]:
-        payload = continuation.job_type.signature.input.encode(
-            continuation.input, argument="outcome", limit=self._engine.max_payload
-        )
+        payload = self._engine.encode_input(continuation.input, continuation.job_type, chain_id=id, argument="outcome")
         with self._engine.telemetry.silence():
             page = await self._engine.state.chains(JobQuery(chain_ids=(id,), limit=1), tx=transaction)
         if not page.items:
@@ -470,7 +467,7 @@ class Client:
                 self._engine.telemetry.count(Count.DEDUPLICATED, type=start.job_type.name)
 
     def _encode(self, start: Start[Any], argument: str) -> str:
-        return start.job_type.signature.input.encode(start.input, argument=argument, limit=self._engine.max_payload)
+        return self._engine.encode_input(start.input, start.job_type, chain_id=start.id, argument=argument)
 
     def _enqueue(self, starts: Sequence[Start[Any]]) -> Enqueue:
         first = starts[0]

@@ -6,7 +6,10 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
+from ..codec import PayloadPlace, Payloads
+from ..definitions import JobType
 from ..effects import Effects
 from ..ports.notify import NotifyAdapter
 from ..ports.state import StateAdapter, Transaction
@@ -15,13 +18,33 @@ from ..telemetry import Telemetry
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The adapters of a client, its telemetry and what follows its commits. ``max_payload`` is in bytes."""
+    """The adapters of a client, its telemetry, what follows its commits, and the form of its payloads."""
 
     state: StateAdapter
     notify: NotifyAdapter
     effects: Effects
     telemetry: Telemetry
-    max_payload: int
+    payloads: Payloads
+
+    def encode_input(self, value: object, job_type: JobType[Any, Any], *, chain_id: str, argument: str) -> str:
+        """What is stored for a job's input; ``InvalidArgument`` names ``argument``."""
+        place = PayloadPlace("input", chain_id, job_type.name)
+        return self.payloads.encode(value, payload=job_type.signature.input, place=place, argument=argument)
+
+    def decode_input(self, text: str, job_type: JobType[Any, Any], *, chain_id: str) -> Any:
+        """The input of a job of this type, from what is stored; else ``UndecodablePayload``."""
+        place = PayloadPlace("input", chain_id, job_type.name)
+        return self.payloads.decode(text, payload=job_type.signature.input, place=place)
+
+    def encode_output(self, value: object, job_type: JobType[Any, Any], *, chain_id: str, argument: str) -> str:
+        """What is stored for a chain's output; ``InvalidArgument`` names ``argument``."""
+        place = PayloadPlace("output", chain_id)
+        return self.payloads.encode(value, payload=job_type.signature.output, place=place, argument=argument)
+
+    def decode_output(self, text: str, job_type: JobType[Any, Any], *, chain_id: str) -> Any:
+        """The output of a chain of this type, from what is stored; else ``UndecodablePayload``."""
+        place = PayloadPlace("output", chain_id)
+        return self.payloads.decode(text, payload=job_type.signature.output, place=place)
 
     @asynccontextmanager
     async def transaction(self, kind: type | None = None) -> AsyncGenerator[Transaction]:

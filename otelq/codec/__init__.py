@@ -10,7 +10,7 @@ Between that JSON and the database may stand a codec, which encrypts or compress
 from .checks import MAX_DEPTH, MAX_ERROR_TEXT, MAX_PAYLOAD, check_json, check_text, storable
 from .encryption import Encryption
 from .payload import Payload
-from .protocol import PayloadCodec, PayloadPlace, input_of, output_of
+from .protocol import PayloadCodec, PayloadPlace
 from .storing import Payloads
 
 __all__ = [
@@ -24,7 +24,5 @@ __all__ = [
     "Payloads",
     "check_json",
     "check_text",
-    "input_of",
-    "output_of",
     "storable",
 ]

@@ -47,13 +47,3 @@ class PayloadCodec(Protocol):
             UndecodablePayload, or any other: the text cannot be read; the job or the call that needs it fails.
         """
         ...
-
-
-def input_of(chain_id: str, job_type: str) -> PayloadPlace:
-    """The place of a job's input."""
-    return PayloadPlace("input", chain_id, job_type)
-
-
-def output_of(chain_id: str) -> PayloadPlace:
-    """The place of a chain's output."""
-    return PayloadPlace("output", chain_id)

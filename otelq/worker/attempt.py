@@ -183,7 +183,9 @@ class Run:
         if self.scope.cancel_reason is not None:
             raise asyncio.CancelledError
         try:
-            input = self.definition.job_type.signature.input.decode(self.job.input)
+            input = self._crew.engine.decode_input(
+                self.job.input, self.definition.job_type, chain_id=self.job.lease.chain_id
+            )
         except UndecodablePayload as error:
             self._span.failed(error, "UndecodablePayload")
             return Fails(failure_of(error))
@@ -218,13 +220,13 @@ class Run:
         self.scope.fed_by = outputs.get(key, ())
 
     def _outcome_of(self, result: object) -> Outcome:
-        limit = self._crew.engine.max_payload
+        engine, chain_id = self._crew.engine, self.job.lease.chain_id
         if not is_continue(result):
-            output = self.definition.job_type.signature.output
-            return Completes(output.encode(result, argument="return value", limit=limit))
+            job_type = self.definition.job_type
+            return Completes(engine.encode_output(result, job_type, chain_id=chain_id, argument="return value"))
         continuation = result
         target = continuation.job_type
-        payload = target.signature.input.encode(continuation.input, argument="continuation", limit=limit)
+        payload = engine.encode_input(continuation.input, target, chain_id=chain_id, argument="continuation")
         self._enqueue = self._span.successor(
             type=target.name, position=self.job.lease.position + 1, delay=continuation.delay
         )

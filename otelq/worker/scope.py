@@ -50,9 +50,9 @@ class WorkScope:
     def blockers(self, job_type: JobType[Any, Out], /) -> list[Out]:
         """The outputs of the blockers of one type, in order."""
         check_job_type("job_type", job_type)
-        decode = job_type.signature.output.decode
+        decode = self._crew.engine.decode_output
         mine = [chain for chain in self.fed_by if chain.type == job_type.name]
-        return [decode(chain.output) for chain in mine if chain.output is not None]
+        return [decode(chain.output, job_type, chain_id=chain.chain_id) for chain in mine if chain.output is not None]
 
     @asynccontextmanager
     async def transaction(self, kind: type | None, /) -> AsyncGenerator[Any]:
