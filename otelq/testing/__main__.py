@@ -10,7 +10,7 @@ import click
 from ..errors import OtelqError
 from ..model import JobQuery
 from ..ports.state import StateAdapter
-from .kit import Factory, Report, run_cases
+from .cases import Factory, Report, run_cases
 from .state_cases import CASES
 
 SCHEMA = "otelq_conformance"

@@ -1,28 +1,28 @@
 """
-The conformance kit: promises of a port as cases, run against any adapter.
+What a conformance case works with: an adapter with short forms of its verbs, a clock to move, and demands.
 
-A case is data: a name, one sentence, and a coroutine function that takes a ``Kit`` and raises ``Broken`` where the
-adapter breaks the promise. No test framework is needed; ``run_cases`` gives a report for people.
+The cases themselves are in ``state_cases``; ``cases`` runs them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from contextvars import Context
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from ..model import (
+    Amendment,
     ChainOutcome,
     Claimed,
     Closure,
     Completes,
     Continues,
+    Count,
     Created,
     Failure,
     JobQuery,
@@ -44,10 +44,6 @@ from ..ports.state import StateAdapter, Transaction
 from ..transitions import is_legal
 
 T = TypeVar("T")
-Factory = Callable[[], StateAdapter]
-"""Makes an unopened adapter; the kit opens it and empties its store before every case."""
-CASE_TIMEOUT = 30.0
-"""Seconds after which a case counts as failed: some lock was never released."""
 
 
 class Broken(AssertionError):
@@ -180,6 +176,11 @@ class Kit:
         true(len(made) <= limit, f"mop_up(limit={limit}) made {len(made)} transitions")
         return made
 
+    async def expire(self, limit: int = 1000) -> Sequence[Transition]:
+        made = self._checked(await self.adapter.expire(limit=limit, now=self.now))
+        true(len(chains(made, Verb.EXPIRE)) <= limit, f"expire(limit={limit}) expired more")
+        return made
+
     async def next_due(self, *types: str) -> float | None:
         return await self.adapter.next_due(types or ("work",), now=self.now)
 
@@ -208,8 +209,23 @@ class Kit:
     async def cancel(self, *chain_ids: str, tx: Transaction | None = None) -> Sequence[Transition]:
         return self._checked(await self.adapter.cancel(chain_ids, tx=tx, now=self.now))
 
-    async def delete(self, *chain_ids: str, tx: Transaction | None = None) -> Sequence[Transition]:
-        return self._checked(await self.adapter.delete(chain_ids, tx=tx, now=self.now))
+    async def delete(
+        self, *chain_ids: str, cascade: bool = False, tx: Transaction | None = None
+    ) -> Sequence[Transition]:
+        return self._checked(await self.adapter.delete(chain_ids, cascade=cascade, tx=tx, now=self.now))
+
+    async def redrive(self, *chain_ids: str, tx: Transaction | None = None) -> Sequence[Transition]:
+        return self._checked(await self.adapter.redrive(chain_ids, tx=tx, now=self.now))
+
+    async def take_over(self, *chain_ids: str, tx: Transaction | None = None) -> Sequence[Transition]:
+        return self._checked(await self.adapter.take_over(chain_ids, tx=tx, now=self.now))
+
+    async def amend(self, chain_id: str, *, tx: Transaction | None = None, **fields: Any) -> Sequence[Transition]:
+        """Change one chain's open job."""
+        return await self.amend_all(Amendment(chain_id=chain_id, **fields), tx=tx)
+
+    async def amend_all(self, *amendments: Amendment, tx: Transaction | None = None) -> Sequence[Transition]:
+        return self._checked(await self.adapter.amend(amendments, tx=tx, now=self.now))
 
     # Asking
 
@@ -228,6 +244,15 @@ class Kit:
     async def records(self, chain_id: str) -> list[JobRecord]:
         """All jobs of one chain, as stored."""
         return (await self.adapter.jobs(JobQuery(chain_ids=(chain_id,), limit=1000))).items
+
+    async def count(self, of: Literal["jobs", "chains"], **query: Any) -> Count:
+        """How many pass the filters."""
+        return await self.adapter.count(JobQuery(**query), of=of)
+
+    async def blockers(self, chain_id: str, position: int = 0) -> list[str]:
+        """The blockers of one job, in the order in which they were given."""
+        answer = await self.adapter.blocker_outputs([(chain_id, position)])
+        return [one.chain_id for one in answer.get((chain_id, position), ())]
 
     async def tail(self, chain_id: str) -> JobRecord:
         """The last job of a chain that must exist."""
@@ -317,117 +342,22 @@ async def before_the_end(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     return task
 
 
+class Abandoned(Exception):
+    """Ends a transaction on purpose."""
+
+
+@asynccontextmanager
+async def abandoned(kit: Kit) -> AsyncGenerator[Transaction]:
+    """A transaction that is rolled back."""
+    with raises(Abandoned, "leaving the transaction"):
+        async with kit.adapter.begin() as tx:
+            yield tx
+            raise Abandoned
+
+
 FAILURE = Failure("builtins.ValueError", "the text of the error")
 """A failure to settle with."""
 
 
 def _keys(made: Sequence[Transition], verb: Verb) -> list[tuple[str, int]]:
     return [(transition.chain_id, transition.position) for transition in made if transition.verb is verb]
-
-
-# Cases and their report
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One promise: ``check`` raises where it is broken."""
-
-    name: str
-    promise: str
-    check: Callable[[Kit], Awaitable[None]]
-
-
-class Theme:
-    """Collects the cases of one file; the theme's name stands before theirs."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.cases: list[Case] = []
-
-    def case(self, check: Callable[[Kit], Awaitable[None]]) -> Callable[[Kit], Awaitable[None]]:
-        """Add a function as a case: its name is the case's, its docstring the promise."""
-        self.add(check.__name__, inspect.getdoc(check) or "", check)
-        return check
-
-    def add(self, name: str, promise: str, check: Callable[[Kit], Awaitable[None]]) -> None:
-        """Add a case."""
-        self.cases.append(Case(f"{self.name}.{name}", promise, check))
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one case; ``error`` is None if the promise was kept."""
-
-    case: Case
-    error: BaseException | None
-
-    @property
-    def passed(self) -> bool:
-        return self.error is None
-
-    @property
-    def message(self) -> str:
-        """One line on why it failed; empty if it did not."""
-        match self.error:
-            case None:
-                return ""
-            case Broken() as broken:
-                return str(broken)
-            case TimeoutError():
-                return f"did not end within {CASE_TIMEOUT:g} seconds"
-            case error:
-                return f"{type(error).__name__}: {error}"
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All results of a run; its text is a table for people."""
-
-    adapter: str
-    results: Sequence[Result]
-
-    @property
-    def failed(self) -> list[Result]:
-        return [result for result in self.results if not result.passed]
-
-    @property
-    def passed(self) -> bool:
-        return not self.failed
-
-    def __str__(self) -> str:
-        return "\n".join([*self._table(), "", self._sum(), *self._broken()])
-
-    def _table(self) -> list[str]:
-        return [f"{'ok  ' if result.passed else 'FAIL'}  {result.case.name}" for result in self.results]
-
-    def _broken(self) -> list[str]:
-        lines: list[str] = []
-        for result in self.failed:
-            lines += ["", result.case.name, f"  promised: {result.case.promise}", f"  but: {result.message}"]
-        return lines
-
-    def _sum(self) -> str:
-        kept, all_ = len(self.results) - len(self.failed), len(self.results)
-        return f"{self.adapter}: {kept} of {all_} promises kept"
-
-
-async def run_case(factory: Factory, case: Case) -> Result:
-    """Run one case on an emptied store."""
-    adapter = factory()
-    try:
-        await adapter.open()
-        try:
-            await adapter.truncate_all()
-            async with asyncio.timeout(CASE_TIMEOUT):
-                await case.check(Kit(adapter))
-        finally:
-            await adapter.close()
-    except Exception as error:
-        return Result(case, error)
-    return Result(case, None)
-
-
-async def run_cases(factory: Factory, cases: Sequence[Case]) -> Report:
-    """Run cases one after the other, each on an emptied store."""
-    results = [await run_case(factory, case) for case in cases]
-    return Report(factory().name, results)

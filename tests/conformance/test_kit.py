@@ -10,7 +10,8 @@ import pytest
 
 from otelq.memory import adapter
 from otelq.ports.state import StateAdapter
-from otelq.testing.kit import Broken, Case, Kit, Report, Result, run_case, run_cases
+from otelq.testing.cases import Case, Report, Result, run_case, run_cases
+from otelq.testing.kit import Broken, Kit
 from otelq.testing.state_cases import CASES
 
 from .faults import FAULTS, Fault
@@ -89,7 +90,7 @@ def test_a_report_without_failures_ends_with_the_count() -> None:
 
 
 async def test_a_case_that_does_not_end_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("otelq.testing.kit.CASE_TIMEOUT", 0.01)
+    monkeypatch.setattr("otelq.testing.cases.CASE_TIMEOUT", 0.01)
 
     async def waits(kit: Kit) -> None:
         await asyncio.Event().wait()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from otelq.ports.state import StateAdapter
-from otelq.testing.kit import Case, Factory, run_case
+from otelq.testing.cases import Case, Factory, run_case
 from otelq.testing.state_cases import CASES, THEMES
 
 from ..conftest import BACKENDS, POSTGRES, StartServer

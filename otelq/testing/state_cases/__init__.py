@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..kit import Case
+from ..cases import Case
 from .blockers import blockers
 from .claim import claim
 from .create import create

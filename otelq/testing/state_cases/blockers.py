@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from ...errors import NotFound
 from ...model import Completes, Continues, Fails, Outcome, Settlement, Status, Successor, Transition, Verb
-from ..kit import FAILURE, Kit, Theme, chains, equal, moves, raises, true
+from ..cases import Theme
+from ..kit import FAILURE, Kit, chains, equal, moves, raises, true
 
 blockers = Theme("blockers")
 MANY = 1100

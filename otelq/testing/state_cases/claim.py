@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from ...model import Continues, Keep, Status, Successor, Verb, Wanted
-from ..kit import Kit, Theme, before_the_end, equal, ids, moves, true
+from ..cases import Theme
+from ..kit import Kit, before_the_end, equal, ids, moves, true
 
 claim = Theme("claim")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from ...model import Completes, Created, Status, Verb
-from ..kit import Kit, Theme, chains, equal, moves, true
+from ..cases import Theme
+from ..kit import Kit, chains, equal, moves, true
 
 create = Theme("create")
 DAY = 86400.0

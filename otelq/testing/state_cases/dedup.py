@@ -6,14 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from ...model import Completes, Continues, Created, Dedup, Fails, Retries, Successor, Verb
-from ..kit import FAILURE, Kit, Theme, chains, equal, raises
+from ..cases import Theme
+from ..kit import FAILURE, Kit, abandoned, chains, equal
 
 dedup = Theme("dedup")
 KEY = Dedup("customer-7")
-
-
-class _Abandoned(Exception):
-    """Ends a transaction on purpose."""
 
 
 async def _holder(kit: Kit) -> str:
@@ -95,10 +92,8 @@ async def is_not_freed_by_an_older_holder(kit: Kit) -> None:
 @dedup.case
 async def is_not_taken_by_a_rollback(kit: Kit) -> None:
     """A key taken in a transaction that rolls back is free."""
-    with raises(_Abandoned, "leaving the transaction"):
-        async with kit.adapter.begin() as tx:
-            await kit.start(dedup=KEY, tx=tx)
-            raise _Abandoned
+    async with abandoned(kit) as tx:
+        await kit.start(dedup=KEY, tx=tx)
     await kit.start(dedup=KEY)
 
 

@@ -18,7 +18,8 @@ from ...model import (
     Verb,
     Verdict,
 )
-from ..kit import FAILURE, Kit, Theme, before_the_end, chains, equal, ids, true
+from ..cases import Theme
+from ..kit import FAILURE, Kit, before_the_end, chains, equal, ids, true
 
 fence = Theme("fence")
 

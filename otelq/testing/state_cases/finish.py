@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from ...errors import JobAlreadyClosed, JobTypeMismatch, NotFound, OtelqError
 from ...model import Completes, Continues, Fails, Status, Successor, Verb
-from ..kit import FAILURE, Kit, Theme, chains, equal, ids, moves, raises, true
+from ..cases import Theme
+from ..kit import FAILURE, Kit, chains, equal, ids, moves, raises, true
 
 finish = Theme("finish")
 NEXT = Successor(type="next", input='"two"')

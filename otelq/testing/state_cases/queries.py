@@ -16,7 +16,8 @@ from ...model import (
     Status,
     Successor,
 )
-from ..kit import FAILURE, Kit, Theme, equal, true
+from ..cases import Theme
+from ..kit import FAILURE, Kit, equal, true
 
 queries = Theme("queries")
 FAR = 30 * 86400.0

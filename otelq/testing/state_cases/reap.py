@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ...model import Completes, Fails, Retries, Snoozes, Status, Verb, Verdict
-from ..kit import FAILURE, Kit, Theme, chains, equal, moves, true
+from ..cases import Theme
+from ..kit import FAILURE, Kit, chains, equal, moves, true
 
 reap = Theme("reap")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...errors import InvalidArgument, JobAlreadyClosed, NotFound, OtelqError, StillReferenced
 from ...model import Completes, Continues, Dedup, JobQuery, Retries, Status, Successor, Verb
-from ..kit import FAILURE, Kit, Theme, chains, equal, ids, moves, raises, true
+from ..cases import Theme
+from ..kit import FAILURE, Kit, chains, equal, ids, moves, raises, true
 from .finish import MAKE_OPEN
 
 requests = Theme("requests")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ...model import Completes, Failure, Retries, Snoozes, Status, Verb
-from ..kit import FAILURE, Kit, Theme, equal, moves, true
+from ..cases import Theme
+from ..kit import FAILURE, Kit, equal, moves, true
 
 retry = Theme("retry")
 

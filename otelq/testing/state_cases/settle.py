@@ -16,7 +16,8 @@ from ...model import (
     Verb,
     Verdict,
 )
-from ..kit import FAILURE, Kit, Theme, before_the_end, chains, equal, ids, moves, true
+from ..cases import Theme
+from ..kit import FAILURE, Kit, before_the_end, chains, equal, ids, moves, true
 from .fence import OUTCOMES
 
 settle = Theme("settle")

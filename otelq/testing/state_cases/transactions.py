@@ -9,22 +9,10 @@ from typing import Any
 from ...errors import InvalidArgument, NotFound
 from ...model import Completes, Continues, JobQuery, Settlement, Status, Successor, Transition, Verb, Verdict
 from ...ports.state import Ending, Transaction
-from ..kit import Kit, Theme, chains, equal, moves, raises, true
+from ..cases import Theme
+from ..kit import Abandoned, Kit, abandoned, chains, equal, moves, raises, true
 
 transactions = Theme("transactions")
-
-
-class _Abandoned(Exception):
-    """Ends a transaction on purpose."""
-
-
-@asynccontextmanager
-async def _abandoned(kit: Kit) -> AsyncGenerator[Transaction]:
-    """A transaction that is rolled back."""
-    with raises(_Abandoned, "leaving the transaction"):
-        async with kit.adapter.begin() as tx:
-            yield tx
-            raise _Abandoned
 
 
 def has_savepoints(handle: Any) -> bool:
@@ -105,7 +93,7 @@ async def _all(kit: Kit) -> Sequence[object]:
 def _rolls_back(name: str, write: Write) -> None:
     async def check(kit: Kit) -> None:
         before = await _prepare(kit)
-        async with _abandoned(kit) as tx:
+        async with abandoned(kit) as tx:
             made = await write(kit, tx)
             true(bool(made), "the verb made no transitions")
             equal(await _all(kit), before, "what others see while the transaction is open")
@@ -140,7 +128,7 @@ async def settles_with_what_the_handler_wrote(kit: Kit) -> None:
     chain = await kit.start()
     dependent = await kit.start("other", blockers=(chain,))
     settlement = Settlement(await kit.lease(), Completes("1"), "worker")
-    async with _abandoned(kit) as tx:
+    async with abandoned(kit) as tx:
         equal((await kit.settle_all(settlement, tx=tx)).verdicts, (Verdict.DONE,), "the verdict")
     equal(await kit.status(chain), Status.RUNNING, "the status after the rollback")
     async with kit.adapter.begin() as tx:
@@ -199,11 +187,11 @@ async def takes_back_a_savepoint(kit: Kit) -> None:
             return
         before = await kit.start(tx=tx)
         inside = kit.id()
-        with raises(_Abandoned, "leaving the savepoint"):
+        with raises(Abandoned, "leaving the savepoint"):
             async with savepoint(tx.handle):
                 await kit.start(chain_id=inside, tx=tx)
                 await kit.cancel(before, tx=tx)
-                raise _Abandoned
+                raise Abandoned
         after = await kit.start(tx=tx)
     found = [await kit.exists(chain) for chain in (before, inside, after)]
     equal(found, [True, False, True], "whether the three chains exist")
@@ -230,7 +218,7 @@ async def tells_its_watchers_of_a_commit(kit: Kit) -> None:
 @transactions.case
 async def tells_its_watchers_of_a_rollback(kit: Kit) -> None:
     """A watcher is told once, after the rollback."""
-    async with _abandoned(kit) as tx:
+    async with abandoned(kit) as tx:
         await kit.start(tx=tx)
         told = _watch(tx)
     true(told in ([Ending.ROLLED_BACK], None), f"a watcher was told {told}")
@@ -244,11 +232,11 @@ async def tells_its_watchers_of_a_savepoint(kit: Kit) -> None:
             return
         await kit.start(tx=tx)
         outer, inner = _watch(tx), None
-        with raises(_Abandoned, "leaving the savepoint"):
+        with raises(Abandoned, "leaving the savepoint"):
             async with savepoint(tx.handle):
                 await kit.start(tx=tx)
                 inner = _watch(tx)
-                raise _Abandoned
+                raise Abandoned
     unknown = ([Ending.UNKNOWN], None)
     true(outer in ([Ending.COMMITTED], *unknown), f"the watcher outside the savepoint was told {outer}")
     true(inner in ([Ending.ROLLED_BACK], *unknown), f"the watcher inside the savepoint was told {inner}")
@@ -291,7 +279,7 @@ async def has_the_kinds_of_its_store(kit: Kit) -> None:
 async def present_tells_for_each(kit: Kit) -> None:
     """``present`` answers for each transition, in order: what is there, and what is not."""
     _, committed = await kit.create(kit.job())
-    async with _abandoned(kit) as tx:
+    async with abandoned(kit) as tx:
         _, undone = await kit.create(kit.job(), tx=tx)
     found = await kit.adapter.present([*undone, *committed, *undone])
     equal(list(found), [False, True, False], "whether the transitions are present")

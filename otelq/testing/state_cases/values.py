@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from ...errors import OtelqError, Refused
 from ...model import Completes, Fails, Failure, Outcome, Settlement, Status, Verdict
-from ..kit import Kit, Theme, equal, ids, true
+from ..cases import Theme
+from ..kit import Kit, equal, ids, true
 
 values = Theme("values")
 
