@@ -53,7 +53,7 @@ class ModelFormat:
         self._kind = kind
         try:
             adapter: TypeAdapter[Any] = TypeAdapter(kind)
-            stuck = _unreadable(adapter.core_schema)
+            stuck = _unreadable(dict(adapter.core_schema))  # which fails where a name is not defined yet
         except (PydanticUserError, NameError) as error:
             reason = str(error).split("\n", 1)[0]
             raise InvalidArgument("type", f"{name_of(kind)} cannot be read from JSON: {reason}") from error

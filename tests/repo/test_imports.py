@@ -18,6 +18,8 @@ UNWANTED = (
     "opentelemetry.sdk",
     "click",
     "rich",
+    "pydantic",
+    "cryptography",
 )
 
 
