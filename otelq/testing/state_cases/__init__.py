@@ -15,12 +15,16 @@ from .queries import queries
 from .reap import reap
 from .requests import requests
 from .retry import retry
+from .rules import rules
+from .scopes import scopes
 from .settle import settle
 from .transactions import transactions
 from .values import values
+from .waiting import waiting
 
 THEMES = (
-    create, dedup, blockers, claim, fence, settle, retry, reap, finish, requests, queries, transactions, values,
+    create, dedup, scopes, blockers, rules, waiting, claim, fence, settle, retry, reap, finish, requests, queries,
+    transactions, values,
 )  # fmt: skip
 
 CASES: Sequence[Case] = tuple(case for theme in THEMES for case in theme.cases)
