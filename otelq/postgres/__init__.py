@@ -1,15 +1,14 @@
-"""Jobs kept in PostgreSQL, reached with asyncpg."""
+"""Jobs kept in PostgreSQL, reached with asyncpg, psycopg, or SQLAlchemy over either."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
-
-import asyncpg
 
 from ..errors import InvalidArgument
 from ..ports.state import StateAdapter
 from .database import Database
+from .drivers import Source, driver_of, load
 from .migrate import dump
 from .queries import Queries
 from .state import PostgresState
@@ -20,6 +19,7 @@ __all__ = ["adapter", "dump"]
 def adapter(
     target: object,
     *,
+    session: object = None,
     schema: str = "otelq",
     keeper: str | None = None,
     connect_timeout: float = 10.0,
@@ -31,31 +31,41 @@ def adapter(
     Jobs in a schema of a PostgreSQL database.
 
     Parameters:
-        target: a URL (``postgresql://`` or ``postgres://``), or an ``asyncpg.Pool``, which is used and never closed.
-        keeper: with a pool, a URL for the same database, by which another event loop can reach it.
+        target: a URL (``postgresql://`` or ``postgres://``, reached with asyncpg), an ``asyncpg.Pool``, a
+            ``psycopg_pool.AsyncConnectionPool``, or an ``AsyncEngine`` of SQLAlchemy over asyncpg or psycopg. What is
+            given is used and never closed.
+        session: with an engine, the ``async_sessionmaker`` whose sessions handlers' transactions get; without one,
+            they get an ``AsyncConnection`` unless they ask for an ``AsyncSession``.
+        keeper: with a pool or an engine, a URL for the same database, by which another event loop can reach it with
+            asyncpg. Without one it is reached as the pool or engine reaches it, where that can be repeated: not where
+            an ``asyncpg.Pool`` was given, an engine with its own ``creator``, or a pool whose parameters are computed.
         connect_timeout: seconds that opening may take.
         command_timeout: seconds that one statement of otelq's own may take.
-        max_size: connections for transactions of handlers and clients; a few more serve otelq itself.
-        options: anything else goes to ``asyncpg.create_pool``, as ``statement_cache_size=0`` behind some poolers.
+        max_size: connections for transactions of handlers and clients; a few more serve otelq itself. A pool or an
+            engine has a size of its own, of which otelq leaves two connections to its own statements.
+        options: with a URL, anything else goes to ``asyncpg.create_pool``, as ``statement_cache_size=0`` behind some
+            poolers.
 
     Raises:
-        InvalidArgument: the target is neither, or the schema's name cannot be used.
+        InvalidArgument: the target is none of these, or the schema's name cannot be used.
     """
     limits: dict[str, Any] = {"connect_timeout": connect_timeout, "command_timeout": command_timeout}
 
-    def state(place: str | asyncpg.Pool[Any], sibling: Callable[[], StateAdapter] | None) -> StateAdapter:
-        database = Database(place, Queries(schema), **limits, max_size=max_size, options=options)
-        return PostgresState(database, sibling=sibling)
+    def state(source: Source, size: int) -> StateAdapter:
+        return PostgresState(Database(source, Queries(schema), **limits, max_size=size), sibling=sibling)
 
-    def sibling() -> StateAdapter:
-        return adapter(keeper or target, schema=schema, **limits, max_size=1, **options)
+    def sibling() -> StateAdapter | None:
+        again = _source(keeper, session=None, options=options | own) if keeper else source.sibling()
+        return state(again, 1) if again else None
 
-    match target:
-        case str():
-            return state(target, sibling)
-        case asyncpg.Pool():
-            if options:
-                raise InvalidArgument(next(iter(options)), "cannot be given with a pool; give it to the pool")
-            return state(target, sibling if keeper else None)
-        case _:
-            raise InvalidArgument("target", f"is {type(target).__name__}; give a URL or an asyncpg.Pool")
+    own = {"connect_timeout": connect_timeout, "max_size": max_size}
+    source = _source(target, session=session, options=options | own)
+    return state(source, max_size)
+
+
+def _source(target: object, *, session: object, options: Mapping[str, Any]) -> Source:
+    driver = "asyncpg" if isinstance(target, str) else driver_of(target)
+    if driver is None:
+        raise InvalidArgument("target", f"is {type(target).__name__}; give a URL, a pool or an AsyncEngine")
+    source: Source = load(driver).source(target, session=session, **options)
+    return source

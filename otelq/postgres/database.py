@@ -1,52 +1,37 @@
-"""Connections, deadlines and second tries: how a verb reaches the database."""
+"""Deadlines and second tries: how a verb reaches the database."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
-from io import BytesIO
 from typing import Any, Final, NoReturn, TypeVar
-from urllib.parse import urlsplit
-
-import asyncpg
+from weakref import WeakSet
 
 from ..errors import InvalidArgument, OtelqError, Unavailable
 from ..ports.state import Transaction
-from .errors import DRIVER_ERRORS, is_conflict, is_lost, translate
+from .drivers import Joiners, Link, Linked, Source
+from .errors import cause, is_conflict, is_lost, translate
 from .queries import Queries
 
 T = TypeVar("T")
 
-VERBS: Final = 4
-"""Connections of a URL's own that verbs use; handlers' transactions have others and never delay a verb."""
-
-RESERVED: Final = 2
-"""Connections of a caller's pool that handlers' transactions leave free for the verbs."""
-
 TRIES: Final = 5
 """How often a verb that lost against another transaction is tried."""
 
-CLOSING: Final = 5.0
-"""Seconds that connections get to end in good order."""
-
 SKIP: Final = "FOR UPDATE SKIP LOCKED"
 WAIT: Final = "FOR UPDATE"
-
-READ_COMMITTED: Final = "read_committed"
-
-SAVEPOINT: Final = "otelq_verb"
 
 
 class Session:
     """One connection for the time of one verb, with the statements and the verb's clock."""
 
-    __slots__ = ("connection", "left_pending", "now", "queries", "timeout")
+    __slots__ = ("left_pending", "link", "now", "queries", "timeout")
 
-    def __init__(self, connection: Any, queries: Queries, *, now: datetime | None, timeout: float) -> None:
-        self.connection = connection
+    def __init__(self, link: Link, queries: Queries, *, now: datetime | None, timeout: float) -> None:
+        self.link = link
         self.queries = queries
         self.now = now
         self.timeout = timeout
@@ -56,8 +41,7 @@ class Session:
         """The rows of a statement."""
         statement = self.queries(name, **tokens)
         given = (self.now, *args) if statement.is_timed else args
-        found: list[Any] = await self.connection.fetch(statement.text, *given, timeout=self.timeout)
-        return found
+        return await self.link.fetch(statement.text, given, timeout=self.timeout)
 
     async def row(self, name: str, *args: object, **tokens: str) -> Any:
         """The one row of a statement that always has one."""
@@ -67,43 +51,29 @@ class Session:
     @property
     def can_copy(self) -> bool:
         """Whether ``copy`` is to be had; without it, rows are inserted."""
-        return True
+        return self.link.can_copy
 
     async def copy(self, table: str, columns: Sequence[str], rows: bytes) -> None:
         """Append rows, in COPY's text format, to a table of the schema."""
-        await self.connection.copy_to_table(
-            table,
-            source=BytesIO(rows),
-            columns=columns,
-            schema_name=self.queries.schema,
-            format="text",
-            encoding="utf-8",
-            timeout=self.timeout,
-        )
+        await self.link.copy(table, rows, schema=self.queries.schema, columns=columns, timeout=self.timeout)
 
 
 class Database:
-    """A database that is reached through a URL, or through a pool that the caller made."""
+    """A database, reached by the connections of one source, and by those that callers bring along."""
 
     def __init__(
-        self,
-        target: str | asyncpg.Pool[Any],
-        queries: Queries,
-        *,
-        connect_timeout: float,
-        command_timeout: float,
-        max_size: int,
-        options: Mapping[str, Any],
+        self, source: Source, queries: Queries, *, connect_timeout: float, command_timeout: float, max_size: int
     ) -> None:
+        self.source = source
         self.queries = queries
         self.command_timeout = command_timeout
-        self._target = target
         self._connect_timeout = connect_timeout
         self._max_size = max_size
-        self._options = options
-        self._verbs: asyncpg.Pool[Any] | None = None
-        self._handlers: asyncpg.Pool[Any] | None = None
+        self._joiners = Joiners(source)
         self._room: asyncio.Semaphore | None = None
+        self._home: tuple[object, ...] = ()
+        self._seen: WeakSet[Any] = WeakSet()
+        """Connections of callers that were found to lead to this database."""
 
     # Life
 
@@ -117,53 +87,22 @@ class Database:
         """
         try:
             async with asyncio.timeout(self._connect_timeout):
-                await self._connect()
+                self._room = asyncio.Semaphore(await self.source.open() or self._max_size)
+                async with self.source.loan(atomic=False, timeout=self._connect_timeout) as link:
+                    await link.fetch("SELECT 1 AS one", (), timeout=self._connect_timeout)
         except OtelqError:
+            await self.close()
             raise
-        except ValueError:
-            # The driver's own text may hold a part of the password.
-            raise InvalidArgument("url", f"cannot be used to reach {self._place}; is it percent-encoded?") from None
         except Exception as error:
-            why = str(error) or type(error).__name__
-            raise Unavailable(f"cannot connect to PostgreSQL at {self._place}: {why}") from error
-
-    async def _connect(self) -> None:
-        if isinstance(self._target, str):
-            await self._open_own(self._target)
-        else:
-            self._open_given(self._target)
-        async with self.verbs.acquire() as connection:
-            await connection.fetchval("SELECT 1")
-
-    async def _open_own(self, url: str) -> None:
-        usual: dict[str, Any] = {"min_size": 0, "timeout": self._connect_timeout, **self._options}
-        self._verbs = await asyncpg.create_pool(url, **usual, max_size=VERBS, reset=_keep_as_it_is)
-        self._handlers = await asyncpg.create_pool(url, **usual, max_size=self._max_size)
-        self._room = asyncio.Semaphore(self._max_size)
-
-    def _open_given(self, pool: asyncpg.Pool[Any]) -> None:
-        size = pool.get_max_size()
-        if size <= RESERVED:
-            raise InvalidArgument(
-                "pool", f"has max_size={size}; give it at least {RESERVED + 1}, as {RESERVED} are kept for verbs"
-            )
-        self._verbs = self._handlers = pool
-        self._room = asyncio.Semaphore(size - RESERVED)
+            await self.close()
+            reason = cause(error)
+            why = str(reason) or type(reason).__name__
+            raise Unavailable(f"cannot connect to PostgreSQL at {self.source.place}: {why}") from reason
 
     async def close(self) -> None:
         """Let go of what was opened here; a pool that the caller made stays open."""
-        verbs, handlers = self._verbs, self._handlers
-        self._verbs = self._handlers = None
-        for pool in {verbs, handlers} - {None, self._target}:
-            assert pool is not None
-            await _close(pool)
-
-    @property
-    def verbs(self) -> asyncpg.Pool[Any]:
-        """Connections for verbs."""
-        if self._verbs is None:
-            raise Unavailable("the PostgreSQL adapter is not open")
-        return self._verbs
+        self._room = None
+        await self.source.close()
 
     # Work
 
@@ -183,21 +122,14 @@ class Database:
         """
         for left in reversed(range(TRIES)):
             try:
-                return await self._once(work, now=now, atomic=atomic)
+                async with self.source.loan(atomic=atomic, timeout=self.command_timeout) as link:
+                    return await work(self.session(link, now))
             except Exception as error:
                 if not left or not (is_conflict(error) or (again and is_lost(error))):
                     raise_translated(error)
                 again = again and not is_lost(error)
             await asyncio.sleep(random.uniform(0.001, 0.01) * (TRIES - left))
         raise AssertionError("the last try returns or raises")
-
-    async def _once(self, work: Callable[[Session], Awaitable[T]], *, now: datetime | None, atomic: bool) -> T:
-        async with _loan(self.verbs, self.command_timeout) as connection:
-            session = self.session(connection, now)
-            if not atomic:
-                return await work(session)
-            async with _transaction(connection, self.command_timeout):
-                return await work(session)
 
     async def run_in(
         self,
@@ -208,117 +140,58 @@ class Database:
         savepoint: bool = False,
     ) -> T:
         """Do one verb's work in an open transaction; with ``savepoint``, an error leaves that one as it was."""
-        connection = tx.handle
+        assert isinstance(tx, Linked)
         try:
+            link = await tx.link()
+            if not tx.is_own and tx.connection not in self._seen:
+                await self._recognise(tx, link)
             if not savepoint:
-                return await work(self.session(connection, now))
-            async with _savepoint(connection):
-                return await work(self.session(connection, now))
+                return await work(self.session(link, now))
+            async with link.savepoint():
+                return await work(self.session(link, now))
         except Exception as error:
             raise_translated(error)
 
-    def session(self, connection: Any, now: datetime | None) -> Session:
+    def session(self, link: Link, now: datetime | None) -> Session:
         """The means of a verb on a connection."""
-        return Session(connection, self.queries, now=now, timeout=self.command_timeout)
+        return Session(link, self.queries, now=now, timeout=self.command_timeout)
+
+    # Transactions
+
+    def join(self, tx: object) -> Linked:
+        """The caller's open transaction, on a connection of any driver that is known."""
+        return self._joiners.join(tx)
 
     @asynccontextmanager
-    async def handler_connection(self) -> AsyncGenerator[Any]:
-        """A connection for a transaction of a handler or a client, which may keep it for long."""
-        if self._handlers is None or self._room is None:
+    async def begin(self, kind: type | None) -> AsyncGenerator[Linked]:
+        """A transaction of a handler or a client, which may keep its connection for long."""
+        self.source.check(kind)
+        if self._room is None:
             raise Unavailable("the PostgreSQL adapter is not open")
-        async with self._room:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._room)
             try:
-                connection = await self._handlers.acquire()
+                transaction = await stack.enter_async_context(self.source.begin(kind, timeout=self.command_timeout))
             except Exception as error:
                 raise_translated(error)
-            try:
-                yield connection
-            finally:
-                await _take_back(self._handlers, connection, self.command_timeout)
+            yield transaction
 
-    @property
-    def _place(self) -> str:
-        if not isinstance(self._target, str):
-            return "the given pool"
-        try:
-            url = urlsplit(self._target)
-            return f"{url.hostname or 'localhost'}:{url.port or 5432}, database {url.path.strip('/') or '(default)'}"
-        except ValueError:
-            return "the given URL"
+    async def _recognise(self, tx: Linked, link: Link) -> None:
+        """See that a caller's connection leads here, and not to another server, database, or set of tables."""
+        theirs = await self._home_of(link)
+        if theirs != self._home:
+            async with self.source.loan(atomic=False, timeout=self.command_timeout) as own:
+                self._home = await self._home_of(own)  # the server may have been started anew
+        if theirs != self._home:
+            raise InvalidArgument("tx", "belongs to another database than the client; give a connection to the same")
+        self._seen.add(tx.connection)
 
-
-async def in_time(connection: Any, work: Coroutine[Any, Any, None], *, timeout: float) -> None:
-    """
-    Begin or end a transaction; a connection that gives no answer is cut, so that nobody waits for it again.
-
-    Raises:
-        TimeoutError: there was no answer within ``timeout`` seconds.
-    """
-    try:
-        async with asyncio.timeout(timeout):
-            await work
-    except TimeoutError:
-        connection.terminate()
-        raise
-
-
-@asynccontextmanager
-async def _transaction(connection: Any, timeout: float) -> AsyncGenerator[None]:
-    """The transaction of one verb, of which the driver's own would wait for ever for its begin and its end."""
-    block = connection.transaction(isolation=READ_COMMITTED)
-    await in_time(connection, block.start(), timeout=timeout)
-    try:
-        yield
-    except BaseException:
-        with suppress(*DRIVER_ERRORS, TimeoutError):
-            await in_time(connection, block.rollback(), timeout=timeout)
-        raise
-    await in_time(connection, block.commit(), timeout=timeout)
-
-
-@asynccontextmanager
-async def _savepoint(connection: Any) -> AsyncGenerator[None]:
-    """A savepoint, also in a transaction that was begun by hand, where the driver's own would refuse to nest."""
-    await connection.execute(f"SAVEPOINT {SAVEPOINT}")
-    try:
-        yield
-    except BaseException:
-        if not connection.is_closed():
-            await connection.execute(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
-            await connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
-        raise
-    await connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
+    async def _home_of(self, link: Link) -> tuple[object, ...]:
+        return tuple(await self.session(link, None).row("home", self.queries.fill("{schema}.open_job")))
 
 
 def raise_translated(error: Exception) -> NoReturn:
     """Raise a driver's error in the house's words, or any other as it is."""
     if ours := translate(error):
-        raise ours from error
+        raise ours from cause(error)
     raise error
-
-
-@asynccontextmanager
-async def _loan(pool: asyncpg.Pool[Any], timeout: float) -> AsyncGenerator[Any]:
-    connection = await pool.acquire(timeout=timeout)
-    try:
-        yield connection
-    finally:
-        await _take_back(pool, connection, timeout)
-
-
-async def _take_back(pool: asyncpg.Pool[Any], connection: Any, timeout: float) -> None:
-    """A connection that dies while it is tidied up is the pool's to replace; what was committed stands."""
-    with suppress(*DRIVER_ERRORS, TimeoutError):
-        await pool.release(connection, timeout=timeout)
-
-
-async def _keep_as_it_is(connection: object) -> None:
-    """Verbs leave nothing behind on a connection, so that no statement need tidy up."""
-
-
-async def _close(pool: asyncpg.Pool[Any]) -> None:
-    try:
-        async with asyncio.timeout(CLOSING):
-            await pool.close()
-    except (TimeoutError, *DRIVER_ERRORS):
-        pool.terminate()

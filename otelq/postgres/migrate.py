@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Final
 
 from ..errors import OtelqError
+from .database import Database, Session
 from .queries import Queries, names, read
 
 LATEST = len(names("migrations"))
@@ -24,44 +26,61 @@ CREATE TABLE IF NOT EXISTS {schema}.migration (
     applied_at timestamptz NOT NULL DEFAULT statement_timestamp()
 );
 """
+_PARTS: Final = re.compile(r"--[^\n]*|/\*.*?\*/|'[^']*'|\"[^\"]*\"|\$(\w*)\$.*?\$\1\$|;", re.DOTALL)
 _RECORD = "INSERT INTO {schema}.migration (version, name) VALUES ({version}, '{name}');\n"
 
 
-async def migrate(connection: Any, queries: Queries) -> None:
+async def migrate(database: Database) -> None:
     """Apply what is missing. Several processes may do so at once; one works, the others wait and find it done."""
-    if await version(connection, queries) >= LATEST:
-        return
-    async with connection.transaction(isolation="read_committed"):
-        await connection.execute(queries.fill(_LOCK))
-        await connection.execute(queries.fill(_LEDGER))
-        applied = await version(connection, queries)
-        for number, name in _steps():
-            if number > applied:
-                await connection.execute(_step(queries, number, name))
+    if await database.run(version, again=True) < LATEST:
+        await database.run(_apply, atomic=True)
 
 
-async def version(connection: Any, queries: Queries) -> int:
+async def _apply(session: Session) -> None:
+    await _run(session, _LOCK + _LEDGER)
+    applied = await version(session)
+    for number, name in _steps():
+        if number > applied:
+            await _run(session, _step(session.queries, number, name))
+
+
+async def version(session: Session) -> int:
     """The version of the schema in the database; 0 if there is none."""
-    if await connection.fetchval("SELECT to_regclass($1)::text", queries.fill("{schema}.migration")) is None:
+    fill, link = session.queries.fill, session.link
+    [(ledger,)] = await link.fetch("SELECT to_regclass($1)::text AS l", (fill("{schema}.migration"),), timeout=None)
+    if ledger is None:
         return 0
-    applied: int = await connection.fetchval(queries.fill("SELECT coalesce(max(version), 0) FROM {schema}.migration"))
-    return applied
+    text = fill("SELECT coalesce(max(version), 0) AS applied FROM {schema}.migration")
+    [(applied,)] = await link.fetch(text, (), timeout=None)
+    return int(applied)
 
 
-async def check(connection: Any, queries: Queries) -> None:
+async def check(database: Database) -> None:
     """
     See that the schema can be used as it is.
 
     Raises:
         OtelqError: it is missing or too old.
     """
-    found = await version(connection, queries)
+    schema, found = database.queries.schema, await database.run(version, again=True)
     if found == 0:
-        raise OtelqError(f"there is no otelq schema {queries.schema!r} in this database; run `otelq migrate`")
+        raise OtelqError(f"there is no otelq schema {schema!r} in this database; run `otelq migrate`")
     if found < OLDEST:
         raise OtelqError(
-            f"the otelq schema {queries.schema!r} has version {found}, this code needs {OLDEST}; run `otelq migrate`"
+            f"the otelq schema {schema!r} has version {found}, this code needs {OLDEST}; run `otelq migrate`"
         )
+
+
+async def _run(session: Session, script: str) -> None:
+    """Statement by statement, as not every driver takes several at once; a migration may take its time."""
+    for statement in split(session.queries.fill(script)):
+        await session.link.fetch(statement, (), timeout=None)
+
+
+def split(script: str) -> list[str]:
+    """The statements of a script, where a semicolon within quotes or a comment ends none."""
+    ends = [part.end() for part in _PARTS.finditer(script) if part[0] == ";"]
+    return [script[start : end - 1].strip() for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def dump(schema: str = "otelq", *, after: int = 0) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import TypeVar
 
-import asyncpg
-
-from ..errors import InvalidArgument
 from ..model import (
     AttemptRecord,
     ChainOutcome,
@@ -31,9 +28,9 @@ from ..model import (
     Wanted,
 )
 from ..ports.state import StateAdapter, Transaction
-from . import asking, claiming, closing, migrate, settling, starting, unblocking
-from .database import READ_COMMITTED, Database, Session, in_time, raise_translated
-from .transactions import Watchers
+from . import asking, claiming, closing, settling, starting, unblocking
+from . import migrate as schema
+from .database import Database, Session
 
 T = TypeVar("T")
 
@@ -43,17 +40,16 @@ class PostgresState(StateAdapter):
 
     name = "postgresql"
 
-    def __init__(self, database: Database, *, sibling: Callable[[], StateAdapter] | None = None) -> None:
+    def __init__(self, database: Database, *, sibling: Callable[[], StateAdapter | None]) -> None:
         self._database = database
         self._sibling = sibling
-        self._watchers = Watchers()
 
     # Life
 
     async def open(self, *, migrate: bool = True) -> None:
         await self._database.open()
         try:
-            await self._database.run(_prepare_schema if migrate else _check_schema)
+            await (schema.migrate if migrate else schema.check)(self._database)
         except BaseException:
             await self._database.close()
             raise
@@ -62,17 +58,15 @@ class PostgresState(StateAdapter):
         await self._database.close()
 
     def sibling(self) -> StateAdapter | None:
-        return self._sibling() if self._sibling else None
+        return self._sibling()
 
     # Transactions
 
     def begin(self, kind: type | None = None) -> AbstractAsyncContextManager[Transaction]:
-        if kind not in (None, asyncpg.Connection):
-            raise InvalidArgument("kind", f"is {kind}; this adapter hands out asyncpg.Connection")
-        return self._begin()
+        return self._database.begin(kind)
 
     def join(self, tx: object) -> Transaction:
-        return self._watchers.join(tx)
+        return self._database.join(tx)
 
     async def present(self, transitions: Sequence[Transition]) -> Sequence[bool]:
         return await self._ask(lambda session: asking.present(session, transitions), None)
@@ -226,31 +220,6 @@ class PostgresState(StateAdapter):
         if tx is None:
             return await self._database.run(work, again=True)
         return await self._database.run_in(tx, work)
-
-    @asynccontextmanager
-    async def _begin(self) -> AsyncGenerator[Transaction]:
-        timeout = self._database.command_timeout
-        async with self._database.handler_connection() as connection:
-            block = connection.transaction(isolation=READ_COMMITTED)
-            try:
-                await in_time(connection, block.start(), timeout=timeout)
-            except Exception as error:
-                raise_translated(error)
-            transaction = self._watchers.follow(connection)
-            try:
-                yield transaction
-            except BaseException:
-                await transaction.roll_back(block, timeout=timeout)
-                raise
-            await transaction.commit(block, timeout=timeout)
-
-
-async def _prepare_schema(session: Session) -> None:
-    await migrate.migrate(session.connection, session.queries)
-
-
-async def _check_schema(session: Session) -> None:
-    await migrate.check(session.connection, session.queries)
 
 
 def _are_distinct(jobs: Sequence[NewJob]) -> bool:

@@ -1,21 +1,13 @@
-"""Transactions to write in, the adapter's own and the caller's, and how one learns of their end."""
+"""What is known of a transaction that somebody else may end, savepoints and all."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, Final
-from weakref import WeakKeyDictionary
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, NamedTuple
 
-import asyncpg
-from asyncpg.pool import PoolConnectionProxy
-
-from ..errors import InvalidArgument, Unavailable
-from ..ports.state import Ending, Transaction
-from .database import in_time
-from .errors import DRIVER_ERRORS, is_lost
+from ..ports.state import Ending
 
 Ended = Callable[[Ending], None]
 
@@ -32,172 +24,61 @@ _MAY_CONTROL: Final = re.compile(r"(?i)\b(commit|end|rollback|abort|savepoint|re
 _COMMENTS: Final = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
-class PostgresTransaction(Transaction):
-    """A transaction on an asyncpg connection."""
+class Control(NamedTuple):
+    """A statement that ends a transaction or moves between savepoints; ``maybe`` if it may be one among others."""
 
-    def __init__(self, connection: Any, watcher: Watcher) -> None:
-        self.connection = connection
-        self._watcher = watcher
-
-    @property
-    def handle(self) -> Any:
-        return self.connection
-
-    @property
-    def active(self) -> bool:
-        return not self._watcher.is_over and is_open(self.connection)
-
-    def watch(self, ended: Callable[[Ending], None]) -> bool:
-        """
-        Tell how it ends, learnt from the statements that pass on the connection.
-
-        An error that aborted the transaction is seen in statements of the connection itself; after one in a cursor,
-        a ``COPY`` or a prepared statement that the caller swallowed, a COMMIT counts as one.
-        """
-        self._watcher.add(ended)
-        return True
-
-    async def commit(self, block: Any, *, timeout: float) -> None:
-        """
-        Commit what the adapter began; once it is sent, a cancellation waits for it, ``timeout`` seconds at most.
-
-        Raises:
-            Unavailable: it failed, or its result is not known.
-        """
-        sent = asyncio.ensure_future(in_time(self.connection, block.commit(), timeout=timeout))
-        try:
-            await asyncio.shield(sent)
-        except asyncio.CancelledError:
-            await asyncio.wait([sent])
-            self._end(sent)
-            raise
-        except Exception:
-            pass
-        self._end(sent)
-
-    async def roll_back(self, block: Any, *, timeout: float) -> None:
-        """Roll back what the adapter began; if the connection is gone, the server does."""
-        with suppress(*DRIVER_ERRORS, TimeoutError):
-            await in_time(self.connection, block.rollback(), timeout=timeout)
-        self._watcher.end(Ending.ROLLED_BACK)
-
-    def _end(self, sent: asyncio.Future[None]) -> None:
-        error = sent.exception()
-        if error is None:
-            if self._watcher.end_by_commit() is not Ending.COMMITTED:
-                raise Unavailable("the transaction was rolled back, because a statement in it had failed")
-            return
-        is_refused = isinstance(error, asyncpg.PostgresError) and not is_lost(error)
-        self._watcher.end(Ending.ROLLED_BACK if is_refused else Ending.UNKNOWN)
-        raise Unavailable(f"the commit failed, or its result is not known: {error}") from error
+    kind: str
+    name: str = ""
 
 
-class Watcher:
+def control(query: str) -> Control | None:
+    """What a statement does to the transaction that it is in; None if nothing."""
+    text = _COMMENTS.sub(" ", query).strip().rstrip(";")
+    if found := _CONTROL.match(text):
+        return Control(found.lastgroup or "", found[found.lastgroup or 0].lower())
+    return Control("maybe") if ";" in text and _MAY_CONTROL.search(text) else None
+
+
+class Account:
     """
-    Follows one transaction on one connection, savepoints and all.
+    Who waits for the end of what was written in one transaction, and what is known about that end.
 
-    It hears of a statement after its end. What was written belongs to the innermost savepoint of that moment;
-    rolling back to a savepoint that the watcher never saw takes all it knows with it.
+    What was written belongs to the innermost savepoint of that moment; rolling back to a savepoint that nobody told
+    us of takes all with it.
     """
 
-    def __init__(self, connection: Any, forget: Callable[[], object]) -> None:
+    def __init__(self) -> None:
         self.is_over = False
         self.is_aborted: bool | None = False
         """None: a statement broke off in a way that leaves this open."""
-        self._connection = connection
-        self._forget = forget
-        self._listens = False
-        self._is_doubtful = False
+        self.is_doubtful = False
         """One transaction may have ended unheard and another begun: whose end comes next is not known."""
         self._frames: list[tuple[str | None, list[Ended]]] = [(None, [])]
 
     def add(self, ended: Ended) -> None:
-        self.listen()
+        """Somebody waits for the end of what was written last."""
         self._frames[-1][1].append(ended)
-
-    def listen(self) -> None:
-        if not self._listens:
-            self._listens = True
-            self._connection.add_query_logger(self._heard)
-            self._connection.add_termination_listener(self._died)
 
     def end(self, ending: Ending) -> None:
         """The transaction is over; whoever comes later changes nothing."""
-        if self.is_over:
-            return
-        self.is_over = True
-        self._stop()
-        self._tell(Ending.UNKNOWN if self._is_doubtful else ending, since=0)
-        self._forget()
+        if not self.is_over:
+            self.is_over = True
+            self._tell(Ending.UNKNOWN if self.is_doubtful else ending, since=0)
 
+    @property
     def end_by_commit(self) -> Ending:
-        """The server said yes to a COMMIT; of an aborted transaction, it then made a rollback."""
-        ending = {False: Ending.COMMITTED, True: Ending.ROLLED_BACK, None: Ending.UNKNOWN}[self.is_aborted]
-        self.end(ending)
-        return ending
+        """How it ends when the server says yes to a COMMIT; of an aborted transaction, it then made a rollback."""
+        return {False: Ending.COMMITTED, True: Ending.ROLLED_BACK, None: Ending.UNKNOWN}[self.is_aborted]
 
-    def _stop(self) -> None:
-        if self._listens:
-            self._connection.remove_query_logger(self._heard)
-            self._connection.remove_termination_listener(self._died)
-
-    def _tell(self, ending: Ending, *, since: int) -> None:
-        told = [ended for _, frame in self._frames[since:] for ended in frame]
-        self._frames[since:] = []
-        for ended in told:
-            ended(ending)
-
-    def _died(self, connection: object) -> None:
-        self.end(Ending.UNKNOWN)
-
-    def _heard(self, record: Any) -> None:
-        if self.is_over:
-            return
-        text = _COMMENTS.sub(" ", record.query).strip().rstrip(";")
-        if control := _CONTROL.match(text):
-            self._control(control.lastgroup or "", (control[control.lastgroup or 0]).lower(), record.exception)
-        elif ";" in text and _MAY_CONTROL.search(text):
-            self._may_have_ended(record.exception)
-        elif record.exception is not None:
-            self._broke(record.exception)
-
-    def _control(self, kind: str, name: str, error: BaseException | None) -> None:
-        if error is not None:
-            self._control_failed(kind, error)
-            return
-        match kind:
-            case "commit":
-                self.end_by_commit()
-            case "rollback":
-                self.end(Ending.ROLLED_BACK)
+    def move(self, step: Control) -> None:
+        """A savepoint was set, released, or gone back to."""
+        match step.kind:
             case "savepoint":
-                self._frames.append((name, []))
+                self._frames.append((step.name, []))
             case "release":
-                self._release(name)
+                self._release(step.name)
             case _:
-                self._back_to(name)
-
-    def _control_failed(self, kind: str, error: BaseException) -> None:
-        if kind not in ("commit", "rollback"):
-            self._broke(error)
-        elif isinstance(error, asyncpg.PostgresError) and not is_lost(error):
-            self.end(Ending.ROLLED_BACK)
-        else:
-            self.end(Ending.ROLLED_BACK if kind == "rollback" else Ending.UNKNOWN)
-
-    def _may_have_ended(self, error: BaseException | None) -> None:
-        """Several statements, or a block such as DO: while a transaction is open, ask at its end, not before."""
-        if not is_open(self._connection):
-            return self.end(Ending.UNKNOWN)
-        self._is_doubtful = True
-        if error is not None:
-            self._broke(error)
-
-    def _broke(self, error: BaseException) -> None:
-        if isinstance(error, asyncpg.PostgresError):
-            self.is_aborted = True
-        elif not self.is_aborted and not isinstance(error, asyncpg.InterfaceError):
-            self.is_aborted = None
+                self._back_to(step.name)
 
     def _release(self, name: str) -> None:
         start = self._find(name)
@@ -211,6 +92,12 @@ class Watcher:
         self._tell(Ending.ROLLED_BACK, since=start)
         self._frames.append((name, []) if start else (None, []))
 
+    def _tell(self, ending: Ending, *, since: int) -> None:
+        told = [ended for _, frame in self._frames[since:] for ended in frame]
+        self._frames[since:] = []
+        for ended in told:
+            ended(ending)
+
     def _base(self) -> list[Ended]:
         if not self._frames:
             self._frames.append((None, []))
@@ -221,43 +108,20 @@ class Watcher:
         return next((i for i in range(len(self._frames) - 1, 0, -1) if self._frames[i][0] == name), 0)
 
 
-class Watchers:
-    """The transactions that are followed, one on a connection."""
+async def to_its_end(work: Coroutine[Any, Any, object], *, finished: Callable[[BaseException | None], None]) -> None:
+    """
+    Send a commit; once it is sent, a cancellation waits for it.
 
-    def __init__(self) -> None:
-        self._by_connection: WeakKeyDictionary[Any, PostgresTransaction] = WeakKeyDictionary()
-
-    def join(self, tx: object) -> PostgresTransaction:
-        """
-        The transaction that is open on a connection.
-
-        Raises:
-            InvalidArgument: it is not a connection of asyncpg, or no transaction is open.
-        """
-        if not isinstance(tx, (asyncpg.Connection, PoolConnectionProxy)):
-            raise InvalidArgument("tx", f"is {type(tx).__name__}; give the asyncpg connection of your transaction")
-        if not is_open(tx):
-            raise InvalidArgument("tx", "has no open transaction; open one with `async with connection.transaction():`")
-        raw = _raw(tx)
-        known = self._by_connection.get(raw)
-        return known if known and known.active else self.follow(tx)
-
-    def follow(self, connection: Any) -> PostgresTransaction:
-        """Begin to follow the transaction that is open on ``connection``."""
-        raw = _raw(connection)
-        watcher = Watcher(raw, lambda: self._by_connection.pop(raw, None))
-        transaction = self._by_connection[raw] = PostgresTransaction(connection, watcher)
-        return transaction
-
-
-def is_open(connection: Any) -> bool:
-    """Whether a transaction is open on the connection."""
+    ``finished`` is told the error, if there was one, and may raise.
+    """
+    sent = asyncio.ensure_future(work)
     try:
-        return not connection.is_closed() and connection.is_in_transaction()
-    except asyncpg.InterfaceError:
-        return False
-
-
-def _raw(connection: Any) -> Any:
-    """The connection itself, not the loan of it that a pool hands out."""
-    return getattr(connection, "_con", connection)
+        await asyncio.shield(sent)
+    except asyncio.CancelledError:
+        await asyncio.wait([sent])
+        finished(sent.exception())
+        raise
+    except Exception as error:
+        finished(error)
+    else:
+        finished(None)

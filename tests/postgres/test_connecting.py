@@ -10,7 +10,7 @@ import pytest
 
 from otelq.errors import InvalidArgument, Unavailable
 from otelq.postgres import adapter
-from otelq.postgres.database import RESERVED
+from otelq.postgres.drivers.port import RESERVED
 
 from .. import servers
 from .making import lease, settle, start

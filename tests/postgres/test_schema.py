@@ -142,13 +142,13 @@ async def test_a_second_hot_row_for_a_chain_breaks_a_constraint(state: PostgresS
 
 async def test_a_claim_is_planned_a_few_times_and_then_no_more(state: PostgresState) -> None:
     await state.create([job(delay=60.0) for _ in range(300)])
-    async with state._database.verbs.acquire() as connection:
-        session = state._database.session(connection, None)
+    async with state._database.source.loan(atomic=False, timeout=10) as link:
+        session = state._database.session(link, None)
         for token in range(10):
             await claiming.claim(session, [wanted()], worker="w", token=token, suspect=True)
 
-        planned = await connection.fetchval(
-            "SELECT custom_plans FROM pg_prepared_statements WHERE statement = $1", QUERIES("claim").text
+        [(planned,)] = await link.fetch(
+            "SELECT custom_plans FROM pg_prepared_statements WHERE statement = $1", (QUERIES("claim").text,), timeout=10
         )
 
     assert planned == 5
