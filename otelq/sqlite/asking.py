@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from ..model import (
     ChainOutcome,
     ChainRecord,
     Failure,
+    JobKey,
     JobQuery,
     JobRecord,
     Page,
@@ -71,7 +73,7 @@ class AttemptRow(Struct, frozen=True, array_like=True):
     """A finished attempt."""
 
     number: int
-    token: int
+    token: int | None
     verb: Verb
     worker: str | None
     claimed_at: int | None
@@ -79,6 +81,7 @@ class AttemptRow(Struct, frozen=True, array_like=True):
     error_type: str | None
     error_text: str | None
     trace: str | None
+    generation: int
 
 
 class Seen(Struct, frozen=True, array_like=True):
@@ -95,7 +98,7 @@ _JOBS = Decoder(list[JobRow])
 _STANDINGS = Decoder(list[Standing])
 _ATTEMPTS = Decoder(list[AttemptRow])
 _SEEN = Decoder(list[Seen])
-_EDGES = Decoder(list[tuple[str, str]])
+_EDGES = Decoder(list[tuple[int, str]])
 
 
 async def outcomes(db: Session, at: int, *, chain_ids: Sequence[str]) -> dict[str, ChainOutcome]:
@@ -104,15 +107,15 @@ async def outcomes(db: Session, at: int, *, chain_ids: Sequence[str]) -> dict[st
     return {row.chain_id: _outcome(row) for row in rows}
 
 
-async def blocker_outputs(db: Session, at: int, *, chain_ids: Sequence[str]) -> dict[str, list[ChainOutcome]]:
-    """How the blockers of chains stand."""
-    edges = await db.read("blockers_of", _EDGES, chains=batch(chain_ids))
+async def blocker_outputs(db: Session, at: int, *, jobs: Sequence[JobKey]) -> dict[JobKey, list[ChainOutcome]]:
+    """How the blockers of jobs stand, in the order in which they were given; a job without any is left out."""
+    edges = await db.read("blockers_of", _EDGES, jobs=batch(jobs))
     standing = await outcomes(db, at, chain_ids=list({blocker for _, blocker in edges}))
-    found: dict[str, list[ChainOutcome]] = {chain_id: [] for chain_id in chain_ids}
-    for chain_id, blocker in edges:
+    found: defaultdict[JobKey, list[ChainOutcome]] = defaultdict(list)
+    for nr, blocker in edges:
         if blocker in standing:
-            found[chain_id].append(standing[blocker])
-    return found
+            found[jobs[nr]].append(standing[blocker])
+    return dict(found)
 
 
 async def attempts(db: Session, at: int, *, chain_id: str, position: int) -> list[AttemptRecord]:
@@ -130,6 +133,7 @@ async def attempts(db: Session, at: int, *, chain_id: str, position: int) -> lis
             ended_at=when(row.ended_at),
             failure=_failure(row),
             trace=row.trace,
+            generation=row.generation,
         )
         for row in rows
     ]
@@ -156,7 +160,7 @@ async def chains(db: Session, at: int, *, query: JobQuery) -> Page[ChainRecord]:
 
 async def next_due(db: Session, at: int, *, types: Sequence[str]) -> float | None:
     """Seconds until the earliest job of the types is due."""
-    for run_at in await db.read("next_due", NUMBERS, types=batch(types)):
+    for run_at in await db.read("next_due", NUMBERS, types=batch(types), now=at):
         return max(run_at - at, 0) / 1_000_000
     return None
 

@@ -9,10 +9,13 @@ from msgspec.json import Decoder
 
 from ..errors import InvalidArgument, JobAlreadyClosed, JobTypeMismatch, NotFound, StillReferenced
 from ..model import Closure, Completes, Continues, Status, Successor, Transition, Verb
+from .blocking import Answer, block
 from .ending import Close, close
+from .reporting import lost
 from .rows import NUMBERS, OPEN_JOBS, OpenJob, moved, when
+from .rules import Condition
 from .session import Session, batch
-from .settling import advance
+from .settling import advance, successor_wish
 from .starting import continued_transition, request
 from .unblocking import follow
 from .values import check_outcome
@@ -67,17 +70,28 @@ async def _continue(db: Session, at: int, job: OpenJob, successor: Successor) ->
     await db.write("close_outcome", closed=batch([ended]), now=at)
     await db.write("create_job", jobs=batch([request(successor, job.chain_id, job.position + 1)]), now=at)
     await db.write("advance_open", advanced=batch([advance(successor, job.chain_id, at)]))
-    return [
-        moved(job, Verb.COMPLETE_EXTERNALLY, Status.CONTINUED, at=at),
-        continued_transition(
-            successor,
-            at,
-            chain_id=job.chain_id,
-            position=job.position + 1,
-            chain_type=job.chain_type,
-            chain_created_at=when(job.chain_created_at),
-        ),
-    ]
+    answer = await _wait(db, at, job, successor)
+    created = continued_transition(
+        successor,
+        at,
+        chain_id=job.chain_id,
+        position=job.position + 1,
+        chain_type=job.chain_type,
+        chain_created_at=when(job.chain_created_at),
+        blocked=answer.condition is not Condition.MET,
+    )
+    made = [moved(job, Verb.COMPLETE_EXTERNALLY, Status.CONTINUED, at=at), created]
+    if answer.failure:
+        made += [lost(created, answer.failure.type), *await follow(db, at, [job.chain_id])]
+    return made
+
+
+async def _wait(db: Session, at: int, job: OpenJob, successor: Successor) -> Answer:
+    """Let the successor wait for its blockers, if it has any."""
+    if not successor.blockers:
+        return Answer(Condition.MET)
+    (answer,) = await block(db, at, [successor_wish(successor, job.chain_id, job.position + 1)])
+    return answer
 
 
 async def _not_the_step(db: Session, job: OpenJob, step: str) -> JobAlreadyClosed | JobTypeMismatch:
@@ -119,9 +133,8 @@ async def delete(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Tran
     for dependent, blocker in await db.read("delete_referenced", _PAIRS, chains=chains):
         raise StillReferenced(f"chain {dependent} has {blocker} as a blocker; delete it too, or first")
     jobs = await db.read("delete_look", _ANY_JOBS, chains=chains, now=at)
-    for table in ("open", "dedup"):
-        await db.write(f"close_{table}", chains=chains)
-    for table in ("job", "outcome", "attempt", "blocker", "pending"):
+    await db.write("close_open", chains=chains)
+    for table in ("dedup", "job", "outcome", "attempt", "blocker", "pending"):
         await db.write(f"delete_{table}", chains=chains)
     return [_deleted(job, at) for job in sorted(jobs, key=lambda job: (job.nr, job.position))]
 

@@ -9,6 +9,7 @@ from importlib.resources import files
 from ..errors import InvalidArgument
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,47}")
+_PART = re.compile(r"\{(?!schema\})([a-z_]+)\}")
 
 
 class Queries:
@@ -22,8 +23,11 @@ class Queries:
 
 
 def named(template: str, schema: str) -> str:
-    """The template for one schema; the template itself quotes the names."""
-    return template.replace("{schema}", schema)
+    """The template for one schema, with the parts that it names put in; the template itself quotes the names."""
+    filled = template
+    while found := _PART.search(filled):
+        filled = filled.replace(found[0], templates("sql/parts")[found[1]].rstrip("\n"))
+    return filled.replace("{schema}", schema)
 
 
 @cache

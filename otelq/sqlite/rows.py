@@ -12,11 +12,15 @@ from msgspec.json import Decoder
 from ..model import (
     Claimed,
     Failure,
+    JobKey,
     Lease,
+    OnFailure,
     Status,
     Transition,
+    Until,
     Verb,
 )
+from .rules import Rule, stored_rule
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -57,6 +61,8 @@ class OpenJob(Struct, frozen=True, array_like=True, gc=False):
     crashes: int
     blocked_by_count: int
     waited_on: int
+    until: Until | None
+    on_failure: OnFailure | None
     token: int | None
     leased_by: str | None
     last_trace: str | None
@@ -65,6 +71,15 @@ class OpenJob(Struct, frozen=True, array_like=True, gc=False):
     chain_type: str
     chain_created_at: int
     has_dedup: int
+
+    @property
+    def key(self) -> JobKey:
+        return self.chain_id, self.position
+
+    @property
+    def rule(self) -> Rule:
+        """What its blockers mean to it."""
+        return stored_rule(self.until, self.on_failure)
 
     def status(self, at: int) -> Status:
         """Where the job stands: a scheduled one becomes ready by the clock, with no write."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.json import Decoder
 
+from ..errors import InvalidArgument, NotFound, Refused
 from ..model import (
+    Blocks,
     Claimed,
     Completes,
     Continues,
@@ -18,7 +19,6 @@ from ..model import (
     Failure,
     Keep,
     Lease,
-    Outcome,
     Releases,
     Retries,
     Settled,
@@ -30,10 +30,13 @@ from ..model import (
     Verb,
     Verdict,
 )
+from .blocking import Wish, block
 from .ending import Close
-from .rows import claim, leased, micros, span, when
+from .reporting import Wait, blockers_of, kept_successor, priority, transitions, verb
+from .rows import micros, span
+from .rules import Condition, Rule
 from .session import Session, batch
-from .starting import continued_transition, due_at, request
+from .starting import due_at, request
 from .unblocking import follow, followed
 from .values import check_outcome
 
@@ -56,7 +59,16 @@ class Before(Struct, frozen=True, array_like=True, gc=False):
     is_cancelled: int | None
 
 
+class WaitedBefore(Struct, frozen=True, array_like=True):
+    """What became at once of a job that was given blockers: how many it waited for, and why it was lost."""
+
+    nr: int
+    held: int
+    error_type: str | None
+
+
 _HELD = Decoder(list[Held])
+_WAITED = Decoder(list[WaitedBefore])
 _BEFORE = Decoder(list[Before])
 Place: TypeAlias = tuple[int, int, str]
 _LINE = Decoder(list[tuple[str, int, int, str]])
@@ -71,18 +83,49 @@ async def settle(db: Session, at: int, *, settlements: Sequence[Settlement]) -> 
     plan = Plan(at, await _line(db, at, settlements))
     lost = [nr for nr in range(len(leases)) if nr not in held]
     before = await _before(db, leases, lost) if lost else {}
+    waited = await _waited_before(db, settlements, before)
     verdicts: dict[Lease, Verdict] = {}
     for nr, item in enumerate(settlements):
         # A lease that stands twice in the batch is settled by the first.
         if item.job.lease not in verdicts:
-            verdict = plan.settle(item, held[nr]) if nr in held else plan.repeat(item, before[nr])
+            verdict = plan.settle(item, held[nr]) if nr in held else plan.repeat(item, before[nr], waited.get(nr))
             verdicts[item.job.lease] = verdict
     await plan.write(db)
+    plan.made += await _wait(db, at, plan)
     plan.made += await follow(db, at, plan.waited_on)
     for then, chains in plan.repeated.items():
         plan.made += await followed(db, then, chains)
     in_order = tuple(verdicts[item.job.lease] for item in settlements)
     return Settled(verdicts=in_order, transitions=tuple(plan.made), kept=plan.kept)
+
+
+async def _wait(db: Session, at: int, plan: Plan) -> list[Transition]:
+    """Let those wait that were given blockers; what else the batch closes is closed by now."""
+    if not plan.waiting:
+        return []
+    wishes = [wish(item) for item in plan.waiting]
+    try:
+        answers = await block(db, at, wishes)
+    except (NotFound, InvalidArgument) as error:
+        raise Refused(str(error)) from error
+    plan.waited_on += [asked.chain_id for asked, answer in zip(wishes, answers, strict=True) if answer.failure]
+    waits = [Wait(answer.condition, answer.failure.type if answer.failure else None) for answer in answers]
+    return [made for item, wait in zip(plan.waiting, waits, strict=True) for made in transitions(item, at, wait=wait)]
+
+
+def wish(item: Settlement) -> Wish:
+    """What the outcome asks to wait for."""
+    lease = item.job.lease
+    if isinstance(item.outcome, Continues):
+        return successor_wish(item.outcome.successor, lease.chain_id, lease.position + 1)
+    rule = Rule(item.outcome.until, item.outcome.on_failure) if isinstance(item.outcome, Blocks) else Rule()
+    return Wish(lease.chain_id, lease.position, tuple(dict.fromkeys(blockers_of(item.outcome))), rule)
+
+
+def successor_wish(successor: Successor, chain_id: str, position: int) -> Wish:
+    """What a successor is to wait for."""
+    blockers = tuple(dict.fromkeys(successor.blockers))
+    return Wish(chain_id, position, blockers, Rule(successor.until, successor.on_failure))
 
 
 def _lease(item: Settlement) -> tuple[str, int, int, int | None]:
@@ -102,8 +145,8 @@ async def _line(db: Session, at: int, settlements: Sequence[Settlement]) -> dict
     if not types:
         return {}
     heads: dict[str, Place] = {}
-    for type, priority, run_at, chain_id in await db.read("keep_first", _LINE, types=batch(list(types)), now=at):
-        place = priority, run_at, chain_id
+    for type, rank, run_at, chain_id in await db.read("keep_first", _LINE, types=batch(list(types)), now=at):
+        place = rank, run_at, chain_id
         heads[type] = min(heads.get(type, place), place)
     return heads
 
@@ -115,6 +158,26 @@ async def _before(
     return {lost[row.nr]: row for row in rows}
 
 
+async def _waited_before(db: Session, settlements: Sequence[Settlement], before: dict[int, Before]) -> dict[int, Wait]:
+    """How jobs that were given blockers fared in the commit that settled them."""
+    asked = [nr for nr in before if _waits(settlements[nr]) and before[nr].at is not None]
+    if not asked:
+        return {}
+    keys = [(*wish(settlements[nr]).key, before[nr].at) for nr in asked]
+    rows = await db.read("blocker_before", _WAITED, jobs=batch(keys))
+    return {asked[row.nr]: _fared(row) for row in rows}
+
+
+def _fared(row: WaitedBefore) -> Wait:
+    if row.error_type:
+        return Wait(Condition.LOST, row.error_type)
+    return Wait(Condition.OPEN if row.held else Condition.MET)
+
+
+def _waits(item: Settlement) -> bool:
+    return isinstance(item.outcome, Blocks) or bool(blockers_of(item.outcome))
+
+
 class Plan:
     """What a batch of settlements writes, and says that it did."""
 
@@ -122,6 +185,7 @@ class Plan:
         self.made: list[Transition] = []
         self.kept: dict[str, Claimed] = {}
         self.waited_on: list[str] = []
+        self.waiting: list[Settlement] = []
         self.repeated: defaultdict[int, list[str]] = defaultdict(list)
         self._at = at
         self._line = line
@@ -148,19 +212,22 @@ class Plan:
                 self._put_back(item, delay, failure=failure)
             case Snoozes(delay):
                 self._put_back(item, delay, given_back=1)
-            case Releases():
+            case Releases() | Blocks():
                 self._put_back(item, 0, given_back=1)
-        self.made += transitions(item, self._at, kept)
+        if _waits(item):
+            self.waiting.append(item)
+        else:
+            self.made += transitions(item, self._at, kept)
         return Verdict.DONE
 
-    def repeat(self, item: Settlement, before: Before) -> Verdict:
+    def repeat(self, item: Settlement, before: Before, wait: Wait | None) -> Verdict:
         """Answer for a lease that is not current: its own holder ended it before, or it is lost."""
         if before.verb is verb(item) and before.at is not None:
             kept = None
             if before.has_kept and isinstance(item.outcome, Continues) and item.outcome.keep:
                 kept = kept_successor(item, item.outcome.successor, item.outcome.keep, before.at)
                 self.kept[kept.lease.chain_id] = kept
-            self.made += transitions(item, before.at, kept)
+            self.made += transitions(item, before.at, kept, wait)
             self.repeated[before.at].append(item.job.lease.chain_id)
             return Verdict.DONE
         return Verdict.CANCELLED if before.is_cancelled else Verdict.LOST
@@ -214,7 +281,7 @@ class Plan:
         """The successor under lease, if it is due and first in its line."""
         place = self._place(item, successor)
         head = self._line.get(successor.type, place)
-        if place[1] > self._at or head < place:
+        if place[1] > self._at or head < place or successor.blockers:
             return None
         kept = kept_successor(item, successor, keep, self._at)
         self.kept[kept.lease.chain_id] = kept
@@ -238,26 +305,6 @@ class Plan:
         self._queue_up(item.job.type, (item.job.priority, due, chain_id))
 
 
-_VERBS: Mapping[type[Outcome], Verb] = {
-    Completes: Verb.COMPLETE,
-    Continues: Verb.CONTINUE,
-    Retries: Verb.RETRY,
-    Snoozes: Verb.SNOOZE,
-    Fails: Verb.FAIL,
-    Releases: Verb.RELEASE,
-}
-
-
-def verb(item: Settlement) -> Verb:
-    """What a worker does with such an outcome."""
-    return _VERBS[type(item.outcome)]
-
-
-def priority(item: Settlement, successor: Successor) -> int:
-    """The successor's priority: its own, or that of the job before it."""
-    return item.job.priority if successor.priority is None else successor.priority
-
-
 def advance(
     successor: Successor, chain_id: str, at: int, kept: Claimed | None = None, item: Settlement | None = None
 ) -> tuple[object, ...]:
@@ -268,73 +315,3 @@ def advance(
     keep = item.outcome.keep if isinstance(item.outcome, Continues) else None
     deadline = at + span(keep.timeout) if keep and keep.timeout is not None else None
     return *row, kept.lease.token, item.worker, at, micros(kept.leased_until), deadline
-
-
-def kept_successor(item: Settlement, successor: Successor, keep: Keep, at: int) -> Claimed:
-    """The successor as its worker gets it at ``at``."""
-    lease = item.job.lease
-    until = at + span(keep.lease if keep.timeout is None else min(keep.lease, keep.timeout))
-    return Claimed(
-        lease=Lease(lease.chain_id, lease.position + 1, keep.token),
-        type=successor.type,
-        queue=successor.queue,
-        chain_type=item.job.chain_type,
-        input=successor.input,
-        attempt=1,
-        crashes=0,
-        priority=priority(item, successor),
-        due_at=when(at),
-        created_at=when(at),
-        chain_created_at=item.job.chain_created_at,
-        claimed_at=when(at),
-        leased_until=when(until),
-        trace=successor.trace,
-        meta=successor.meta,
-    )
-
-
-def transitions(item: Settlement, at: int, kept: Claimed | None) -> Iterator[Transition]:
-    """The transitions of one settlement made at ``at``, those of other chains apart."""
-    moment = when(at)
-    match item.outcome:
-        case Completes():
-            yield _ended(item, Status.COMPLETED, moment)
-        case Fails(failure):
-            yield _ended(item, Status.FAILED, moment, failure=failure)
-        case Continues(successor):
-            yield _ended(item, Status.CONTINUED, moment)
-            yield continued_transition(
-                successor,
-                at,
-                chain_id=item.job.lease.chain_id,
-                position=item.job.lease.position + 1,
-                chain_type=item.job.chain_type,
-                chain_created_at=item.job.chain_created_at,
-            )
-            if kept:
-                yield claim(kept, worker=item.worker)
-        case Retries(delay, failure):
-            yield _put_back(item, delay, at, failure=failure)
-        case Snoozes(delay):
-            yield _put_back(item, delay, at)
-        case Releases():
-            yield _put_back(item, 0, at)
-
-
-def _ended(item: Settlement, target: Status, moment: datetime, *, failure: Failure | None = None) -> Transition:
-    return leased(item.job, verb(item), Status.RUNNING, target, at=moment, worker=item.worker, failure=failure)
-
-
-def _put_back(item: Settlement, delay: float, at: int, *, failure: Failure | None = None) -> Transition:
-    due = at + span(max(delay, 0.0))
-    target, due_then = (Status.SCHEDULED, when(due)) if due > at else (Status.READY, None)
-    return leased(
-        item.job,
-        verb(item),
-        Status.RUNNING,
-        target,
-        at=when(at),
-        worker=item.worker,
-        due_at=due_then,
-        failure=failure,
-    )

@@ -9,12 +9,12 @@ from functools import partial
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from ..errors import NotFound
-from ..model import Created, NewJob, Status, Successor, Transition, Verb
+from ..model import Created, Dedup, NewJob, Status, Successor, Transition, Verb
+from .blocking import known, look_up
 from .ending import Close, close
 from .rows import micros, span, when
+from .rules import Condition, Judgement, Rule, Standing, blocker_failure, judge
 from .session import Session, batch
-from .unblocking import blocker_failure
 from .values import check_job
 
 
@@ -29,10 +29,24 @@ class Before(Struct, frozen=True, array_like=True):
     failed_by: str | None
 
 
+class Holder(Struct, frozen=True, array_like=True):
+    """The chain that holds a dedup key."""
+
+    type: str
+    key: str
+    chain_id: str
+    taken_at: int
+    is_open: int
+
+    def matches(self, dedup: Dedup, at: int) -> bool:
+        """Whether a start at that time gets this chain instead of a new one."""
+        is_old = dedup.window is not None and at - self.taken_at > span(dedup.window)
+        is_over = dedup.scope == "open" and not self.is_open
+        return not (is_old or is_over or self.chain_id in dedup.exclude)
+
+
 _BEFORE = Decoder(list[Before])
-_HOLDERS = Decoder(list[tuple[str, str, str]])
-_STANDING = Decoder(list[tuple[str, Status | None]])
-_BAD_ENDS = frozenset({Status.FAILED, Status.CANCELLED})
+_HOLDERS = Decoder(list[Holder])
 
 
 async def create(
@@ -57,13 +71,14 @@ class _Start:
         self.at = at
         self.made: list[Transition] = []
         self.found: dict[str, Before] = {}
-        self._fresh: set[str] = set()
-        self._holders: dict[tuple[str, str], str] = {}
-        self._standing: dict[str, Status | None] = {}
-        self._jobs: list[NewJob] = []
-        self._open: list[tuple[str, str, str, int, int, int]] = []
-        self._edges: list[tuple[str, int, str, bool]] = []
-        self._keys: list[tuple[str, str, str]] = []
+        self._holders: dict[tuple[str, str], Holder] = {}
+        self._settled: dict[tuple[str, str], str] = {}
+        """Keys that a start of this batch asked for, with the chain that it got: it counts for all later ones."""
+        self._standing: dict[str, Standing] = {}
+        self._jobs: dict[str, NewJob] = {}
+        self._open: list[tuple[object, ...]] = []
+        self._edges: list[tuple[str, int, int, str, bool, bool]] = []
+        self._keys: list[tuple[str, str, str, int, bool]] = []
         self._failed: list[Close] = []
 
     async def look_up(self, db: Session, jobs: Sequence[NewJob]) -> None:
@@ -71,17 +86,17 @@ class _Start:
         keys = {(job.type, job.dedup.key) for job in jobs if job.dedup}
         if keys:
             holders = await db.read("dedup_look", _HOLDERS, keys=batch(list(keys)))
-            self._holders = {(type, key): chain_id for type, key, chain_id in holders}
+            self._holders = {(holder.type, holder.key): holder for holder in holders}
         blockers = {blocker for job in jobs for blocker in job.blockers}
         if blockers:
-            self._standing = dict(await db.read("blocker_look", _STANDING, chains=batch(list(blockers))))
+            self._standing = await look_up(db, blockers)
 
     def add(self, job: NewJob, *, again: bool) -> Created:
         if before := self.found.get(job.chain_id):
             return self._found(before, job, again=again)
-        if job.chain_id in self._fresh:
+        if job.chain_id in self._jobs:
             return Created(chain_id=job.chain_id, exists=True)
-        if job.dedup and (holder := self._holders.get((job.type, job.dedup.key))):
+        if job.dedup and (holder := self._holder(job.type, job.dedup)):
             return Created(chain_id=holder, deduplicated=True)
         self._insert(job)
         return Created(chain_id=job.chain_id)
@@ -95,36 +110,35 @@ class _Start:
             self.made.append(_failed_transition(job, before.created_at, before.failed_by))
         return Created(chain_id=job.chain_id)
 
+    def _holder(self, type: str, dedup: Dedup) -> str | None:
+        """The chain that the start gets instead of a new one."""
+        key = type, dedup.key
+        holder = self._holders.get(key)
+        if key not in self._settled and holder and holder.matches(dedup, self.at):
+            self._settled[key] = holder.chain_id
+        return self._settled.get(key)
+
     def _insert(self, job: NewJob) -> None:
-        awaited = self._awaited(job) if job.blockers else []
+        blockers, rule = tuple(dict.fromkeys(job.blockers)), Rule(job.until, job.on_failure)
+        judgement = judge(rule, [known(self._standing, blocker) for blocker in blockers])
+        self._jobs[job.chain_id] = job
         if job.dedup:
-            self._holders[job.type, job.dedup.key] = job.chain_id
-            self._keys.append((job.type, job.dedup.key, job.chain_id))
-        self._jobs.append(job)
-        due = due_at(job, self.at)
-        self._open.append((job.chain_id, job.type, job.queue, job.priority, due, len(awaited)))
-        self._fresh.add(job.chain_id)
-        self._standing[job.chain_id] = None
-        self.made.append(created_transition(job, self.at, blocked=bool(awaited)))
-        for blocker in awaited:
-            if self._standing[blocker] in _BAD_ENDS:
-                self._fail(job, blocker)
-                break
-
-    def _awaited(self, job: NewJob) -> list[str]:
-        """Note what blocks the job, and tell which of it has not completed."""
-        blockers = dict.fromkeys(job.blockers)
-        awaited = [blocker for blocker in blockers if not self._is_completed(blocker)]
+            self._settled[job.type, job.dedup.key] = job.chain_id
+            self._keys.append((job.type, job.dedup.key, job.chain_id, self.at, job.dedup.scope == "any"))
+        expires_at = None if job.expires is None else self.at + span(max(job.expires, 0.0))
+        due, held = due_at(job, self.at), set(judgement.held)
+        self._open.append((job.chain_id, job.type, job.queue, job.priority, due, len(held), *rule.stored, expires_at))
         for ordinal, blocker in enumerate(blockers):
-            self._edges.append((job.chain_id, ordinal, blocker, self._standing[blocker] is None))
-        return awaited
+            self._edges.append((job.chain_id, 0, ordinal, blocker, rule.waits, ordinal in held))
+        self._standing[job.chain_id] = None
+        self.made.append(created_transition(job, self.at, blocked=judgement.condition is not Condition.MET))
+        self._fail(job, blockers, judgement)
 
-    def _is_completed(self, blocker: str) -> bool:
-        if blocker not in self._standing:
-            raise NotFound(f"the blocker {blocker} does not exist")
-        return self._standing[blocker] is Status.COMPLETED
-
-    def _fail(self, job: NewJob, blocker: str) -> None:
+    def _fail(self, job: NewJob, blockers: Sequence[str], judgement: Judgement) -> None:
+        """Close the job if it is lost from the beginning."""
+        if judgement.condition is not Condition.LOST or judgement.lost_by is None:
+            return
+        blocker = blockers[judgement.lost_by]
         failure = blocker_failure(blocker, self._standing[blocker])
         ended = Close(job.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, failure.type, failure.text)
         self._failed.append(ended)
@@ -134,12 +148,14 @@ class _Start:
     async def write(self, db: Session) -> None:
         if not self._jobs:
             return
-        await db.write("create_job", jobs=batch([request(job, job.chain_id, 0) for job in self._jobs]), now=self.at)
+        rows = [request(job, chain_id, 0) for chain_id, job in self._jobs.items()]
+        await db.write("create_job", jobs=batch(rows), now=self.at)
         await db.write("create_open", jobs=batch(self._open))
         if self._keys:
             await db.write("dedup_take", keys=batch(self._keys))
         if self._edges:
-            await db.write("blocker_wait", chains=batch([blocker for _, _, blocker, is_open in self._edges if is_open]))
+            held = [blocker for _, _, _, blocker, _, is_held in self._edges if is_held]
+            await db.write("blocker_wait", chains=batch(held))
             await db.write("blocker_add", edges=batch(self._edges), now=self.at)
         if self._failed:
             await close(db, self.at, self._failed, with_dedup=bool(self._keys))
@@ -147,7 +163,9 @@ class _Start:
 
 def request(job: NewJob | Successor, chain_id: str, position: int) -> tuple[object, ...]:
     """The immutable row of a job."""
-    return chain_id, position, job.type, job.queue, job.input, job.trace, job.meta
+    dedup = job.dedup if isinstance(job, NewJob) else None
+    key = (dedup.key, dedup.scope == "any") if dedup else (None, None)
+    return chain_id, position, job.type, job.queue, job.input, job.trace, job.meta, *key
 
 
 def due_at(job: NewJob | Successor, at: int) -> int:
@@ -160,16 +178,24 @@ def due_at(job: NewJob | Successor, at: int) -> int:
 def created_transition(job: NewJob, at: int, *, blocked: bool) -> Transition:
     """The transition of a start at ``at``."""
     due = due_at(job, at)
-    target = Status.BLOCKED if blocked else Status.SCHEDULED if due > at else Status.READY
+    target = _first_status(due, at, blocked=blocked)
     due_then = when(due) if target is Status.SCHEDULED else None
     return _transition(job, at)(verb=Verb.CREATE, source=None, target=target, due_at=due_then)
 
 
 def continued_transition(
-    job: Successor, at: int, *, chain_id: str, position: int, chain_type: str, chain_created_at: datetime
+    job: Successor,
+    at: int,
+    *,
+    chain_id: str,
+    position: int,
+    chain_type: str,
+    chain_created_at: datetime,
+    blocked: bool = False,
 ) -> Transition:
     """The transition that made the successor of a job at ``at``."""
     due = due_at(job, at)
+    target = _first_status(due, at, blocked=blocked)
     return Transition(
         verb=Verb.CREATE,
         chain_id=chain_id,
@@ -178,14 +204,18 @@ def continued_transition(
         queue=job.queue,
         chain_type=chain_type,
         source=None,
-        target=Status.SCHEDULED if due > at else Status.READY,
+        target=target,
         at=when(at),
         attempt=0,
         created_at=when(at),
         chain_created_at=chain_created_at,
-        due_at=when(due) if due > at else None,
+        due_at=when(due) if target is Status.SCHEDULED else None,
         trace=job.trace,
     )
+
+
+def _first_status(due: int, at: int, *, blocked: bool) -> Status:
+    return Status.BLOCKED if blocked else Status.SCHEDULED if due > at else Status.READY
 
 
 def _failed_transition(job: NewJob, at: int, error_type: str) -> Transition:

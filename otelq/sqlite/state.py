@@ -199,8 +199,7 @@ class SqliteState(StateAdapter):
         return await self._database.read(tx, partial(asking.outcomes, chain_ids=chain_ids))
 
     async def blocker_outputs(self, jobs: Sequence[JobKey]) -> Mapping[JobKey, Sequence[ChainOutcome]]:
-        found = await self._database.read(None, partial(asking.blocker_outputs, chain_ids=[id for id, _ in jobs]))
-        return {(id, 0): outcomes for id, outcomes in found.items()}
+        return await self._database.read(None, partial(asking.blocker_outputs, jobs=jobs))
 
     async def jobs(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[JobRecord]:
         return await self._database.read(tx, partial(asking.jobs, query=query))

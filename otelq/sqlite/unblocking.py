@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from ..model import Failure, Status, Transition, Verb
+from ..model import JobKey, Status, Transition, Until, Verb
 from .ending import Close, close
 from .rows import OPEN_JOBS, TEXTS, OpenJob, moved
+from .rules import blocker_failure
 from .session import Session, batch
 
 MOST_DEPENDENTS = 1000
-"""How many waiting chains one commit tells; the others are left to ``mop_up``."""
+"""How many edges one commit tells; the others are left to ``mop_up``."""
 
 
 class Edge(Struct, frozen=True, array_like=True):
     """A dependent that was not told yet how its blocker ended."""
 
     chain_id: str
+    position: int
     ordinal: int
     blocker_id: str
     status: Status
@@ -28,6 +31,7 @@ class Edge(Struct, frozen=True, array_like=True):
 
 _EDGES = Decoder(list[Edge])
 _TOLD = Decoder(list[tuple[OpenJob, str | None]])
+_Ends: TypeAlias = Mapping[JobKey, Sequence[Edge]]
 
 
 async def follow(db: Session, at: int, closed: Iterable[str], *, budget: int = MOST_DEPENDENTS) -> list[Transition]:
@@ -56,7 +60,7 @@ async def followed(db: Session, at: int, closed: Sequence[str]) -> list[Transiti
     blockers = list(closed)
     while blockers:
         told = await db.read("follow_before", _TOLD, blockers=batch(blockers), at=at)
-        made += [_free(job, at) for job, error_type in told if error_type is None]
+        made += [free(job, at) for job, error_type in told if error_type is None]
         made += [_failed(job, at, error_type) for job, error_type in told if error_type is not None]
         blockers = [job.chain_id for job, error_type in told if error_type is not None and job.waited_on]
     return made
@@ -81,30 +85,52 @@ async def _tell(db: Session, at: int, edges: Sequence[Edge]) -> tuple[list[Trans
     """Tell dependents how their blockers ended; returns what was done, and the jobs that failed by it."""
     if not edges:
         return [], []
-    await db.write("follow_resolve", edges=batch([(edge.chain_id, edge.ordinal) for edge in edges]), now=at)
+    released = [(edge.chain_id, edge.position, edge.ordinal) for edge in edges]
+    await db.write("follow_release", edges=batch(released), now=at)
+    ends: defaultdict[JobKey, list[Edge]] = defaultdict(list)
+    for edge in edges:
+        ends[edge.chain_id, edge.position].append(edge)
     chains = list(dict.fromkeys(edge.chain_id for edge in edges))
-    waiting = [job for job in await db.read("open_look", OPEN_JOBS, chains=batch(chains)) if job.blocked_by_count]
-    bad = {edge.chain_id: edge for edge in reversed(edges) if edge.status is not Status.COMPLETED}
-    failed = [job for job in waiting if job.chain_id in bad]
-    freed = Counter(edge.chain_id for edge in edges)
-    told = await _unblock(db, at, [job for job in waiting if job.chain_id not in bad], freed)
-    return told + await _fail(db, at, failed, bad), failed
+    waiting = [
+        job
+        for job in await db.read("open_look", OPEN_JOBS, chains=batch(chains))
+        if job.blocked_by_count and job.key in ends
+    ]
+    lost = {job.chain_id: by for job in waiting if (by := _loses(job, ends[job.key]))}
+    failed = [job for job in waiting if job.chain_id in lost]
+    told = await _count_down(db, at, [job for job in waiting if job.chain_id not in lost], ends)
+    return told + await _fail(db, at, failed, lost), failed
 
 
-async def _unblock(db: Session, at: int, jobs: Sequence[OpenJob], freed: Mapping[str, int]) -> list[Transition]:
+def _loses(job: OpenJob, ends: Sequence[Edge]) -> Edge | None:
+    """The blocker whose end means that the condition can never be met, if there is one."""
+    lost = next((edge for edge in ends if job.rule.loses(edge.status)), None)
+    if lost is None or job.rule.until is Until.ALL:
+        return lost
+    is_last = len(ends) == job.blocked_by_count and not _is_freed(job, ends)
+    return lost if is_last else None
+
+
+def _is_freed(job: OpenJob, ends: Sequence[Edge]) -> bool:
+    return job.rule.until is Until.ANY and any(job.rule.frees(edge.status) for edge in ends)
+
+
+async def _count_down(db: Session, at: int, jobs: Sequence[OpenJob], ends: _Ends) -> list[Transition]:
+    """Note how many blockers are left; returns who is free."""
     if not jobs:
         return []
-    dependents = [(job.chain_id, freed[job.chain_id]) for job in jobs]
-    await db.write("follow_unblock", dependents=batch(dependents), now=at)
-    return [_free(job, at) for job in jobs if job.blocked_by_count == freed[job.chain_id]]
+    left = {job.key: 0 if _is_freed(job, ends[job.key]) else job.blocked_by_count - len(ends[job.key]) for job in jobs}
+    await db.write("follow_unblock", dependents=batch([(job.chain_id, left[job.key]) for job in jobs]), now=at)
+    early = [job.key for job in jobs if not left[job.key] and job.blocked_by_count > len(ends[job.key])]
+    if early:
+        await db.write("follow_rest", jobs=batch(early), now=at)
+    return [free(job, at) for job in jobs if not left[job.key]]
 
 
-async def _fail(db: Session, at: int, jobs: Sequence[OpenJob], edges: Mapping[str, Edge]) -> list[Transition]:
+async def _fail(db: Session, at: int, jobs: Sequence[OpenJob], lost: Mapping[str, Edge]) -> list[Transition]:
     if not jobs:
         return []
-    failures = {
-        job.chain_id: blocker_failure(edges[job.chain_id].blocker_id, edges[job.chain_id].status) for job in jobs
-    }
+    failures = {job.chain_id: blocker_failure(lost[job.chain_id].blocker_id, lost[job.chain_id].status) for job in jobs}
     ended = [
         Close(chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, failure.type, failure.text)
         for chain_id, failure in failures.items()
@@ -113,7 +139,8 @@ async def _fail(db: Session, at: int, jobs: Sequence[OpenJob], edges: Mapping[st
     return [_failed(job, at, failures[job.chain_id].type) for job in jobs]
 
 
-def _free(job: OpenJob, at: int) -> Transition:
+def free(job: OpenJob, at: int) -> Transition:
+    """The transition of a blocked job that waits for nobody any more."""
     if job.run_at > at:
         return moved(job, Verb.UNBLOCK, Status.SCHEDULED, at=at, due_at=job.run_at)
     return moved(job, Verb.UNBLOCK, Status.READY, at=at)
@@ -121,9 +148,3 @@ def _free(job: OpenJob, at: int) -> Transition:
 
 def _failed(job: OpenJob, at: int, error_type: str) -> Transition:
     return moved(job, Verb.FAIL_BY_BLOCKER, Status.FAILED, at=at, error_type=error_type)
-
-
-def blocker_failure(blocker: str, status: Status | None) -> Failure:
-    """Why a chain fails whose blocker ended badly."""
-    word = "cancelled" if status is Status.CANCELLED else "failed"
-    return Failure(f"otelq.Chain{word.capitalize()}", f"the blocker {blocker} ended {word}")

@@ -1,17 +1,22 @@
--- The request of a job; written once, never changed.
+-- The request of a job; written once. Only an amended input may come to stand beside it later, and counts from then on.
+-- A chain's dedup key stands at its first job, because a redriven chain takes it back.
 CREATE TABLE "{schema}_job" (
-    chain_id   TEXT NOT NULL,
-    position   INTEGER NOT NULL CHECK (position >= 0),
-    type       TEXT NOT NULL,
-    queue      TEXT NOT NULL,
-    input      TEXT NOT NULL CHECK (json_valid(input)),
-    created_at INTEGER NOT NULL,
-    trace      TEXT,
-    meta       TEXT CHECK (meta IS NULL OR json_valid(meta)),
+    chain_id      TEXT NOT NULL,
+    position      INTEGER NOT NULL CHECK (position >= 0),
+    type          TEXT NOT NULL,
+    queue         TEXT NOT NULL,
+    input         TEXT NOT NULL CHECK (json_valid(input)),
+    created_at    INTEGER NOT NULL,
+    trace         TEXT,
+    meta          TEXT CHECK (meta IS NULL OR json_valid(meta)),
+    amended_input TEXT CHECK (amended_input IS NULL OR json_valid(amended_input)),
+    dedup_key     TEXT,
+    dedup_lasting INTEGER,
     PRIMARY KEY (chain_id, position)
 ) STRICT;
 
 -- The one hot row of an open chain: its tail. Claimed, leased and moved on in place; deleted when the chain closes.
+-- `until` and `on_failure` are NULL for the usual rule: all blockers, and the job fails with the first that does.
 CREATE TABLE "{schema}_open_job" (
     chain_id         TEXT PRIMARY KEY,
     position         INTEGER NOT NULL,
@@ -21,9 +26,11 @@ CREATE TABLE "{schema}_open_job" (
     run_at           INTEGER NOT NULL,
     attempt          INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     crashes          INTEGER NOT NULL DEFAULT 0,
-    generation       INTEGER NOT NULL DEFAULT 0,
     blocked_by_count INTEGER NOT NULL DEFAULT 0 CHECK (blocked_by_count >= 0),
     waited_on        INTEGER NOT NULL DEFAULT 0,
+    until            TEXT CHECK (until IS NULL OR until = 'any'),
+    on_failure       TEXT CHECK (on_failure IS NULL OR on_failure IN ('ignore', 'wait')),
+    expires_at       INTEGER,
     token            INTEGER,
     leased_by        TEXT,
     claimed_at       INTEGER,
@@ -34,7 +41,8 @@ CREATE TABLE "{schema}_open_job" (
     CHECK (token IS NULL OR blocked_by_count = 0)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX "{schema}_claimable" ON "{schema}_open_job" (type, priority, run_at, chain_id)
+-- The last two columns are there so that a claim passes over expired jobs without looking at their rows.
+CREATE INDEX "{schema}_claimable" ON "{schema}_open_job" (type, priority, run_at, chain_id, expires_at, attempt)
     WHERE token IS NULL AND blocked_by_count = 0 AND crashes = 0;
 
 CREATE INDEX "{schema}_suspect" ON "{schema}_open_job" (type, priority, run_at, chain_id)
@@ -43,7 +51,13 @@ CREATE INDEX "{schema}_suspect" ON "{schema}_open_job" (type, priority, run_at, 
 CREATE INDEX "{schema}_leased" ON "{schema}_open_job" (leased_until)
     WHERE token IS NOT NULL;
 
+-- Jobs that were never started, by when they give up.
+CREATE INDEX "{schema}_expiring" ON "{schema}_open_job" (expires_at)
+    WHERE expires_at IS NOT NULL AND token IS NULL AND attempt = 0 AND crashes = 0;
+
 -- How a job ended, with the attempt that closed it, if one did: then token, worker, claimed_at and trace are its own.
+-- Generation 0 is how it stands now; 1, 2 and so on are the ends from before its first, second, ... redrive.
+-- The rule for blockers is kept for a redrive.
 CREATE TABLE "{schema}_outcome" (
     chain_id   TEXT NOT NULL,
     position   INTEGER NOT NULL,
@@ -63,18 +77,21 @@ CREATE TABLE "{schema}_outcome" (
     worker     TEXT,
     claimed_at INTEGER,
     trace      TEXT,
+    until      TEXT,
+    on_failure TEXT,
     PRIMARY KEY (chain_id, position, generation)
 ) STRICT;
 
 -- For lists of what went wrong, newest first, by job or by chain; lists of all else go by the key.
 CREATE INDEX "{schema}_ended_badly" ON "{schema}_outcome" (status, chain_id, position)
-    WHERE status IN ('failed', 'cancelled');
+    WHERE status IN ('failed', 'cancelled') AND generation = 0;
 
--- Attempts that did not close their job.
+-- Attempts that did not close their job; generations as in the outcome.
 CREATE TABLE "{schema}_attempt" (
     chain_id   TEXT NOT NULL,
     position   INTEGER NOT NULL,
     token      INTEGER NOT NULL,
+    generation INTEGER NOT NULL DEFAULT 0,
     number     INTEGER NOT NULL,
     verb       TEXT NOT NULL,
     worker     TEXT,
@@ -86,26 +103,37 @@ CREATE TABLE "{schema}_attempt" (
     PRIMARY KEY (chain_id, position, token)
 ) STRICT;
 
--- Which chains the first job of a chain waits for; resolved_at is when the dependent was told of the blocker's end.
+-- Which chains a job waits for, or waited for; released_at is when the job was told of the blocker's end.
+-- `waits`: an end other than completion does not release it. `awaited_at` is since when the blocker was awaited; NULL
+-- where it was closed already.
 CREATE TABLE "{schema}_blocker" (
     chain_id    TEXT NOT NULL,
+    position    INTEGER NOT NULL,
     ordinal     INTEGER NOT NULL,
     blocker_id  TEXT NOT NULL,
-    resolved_at INTEGER,
-    PRIMARY KEY (chain_id, ordinal)
+    waits       INTEGER NOT NULL DEFAULT 0,
+    awaited_at  INTEGER,
+    released_at INTEGER,
+    PRIMARY KEY (chain_id, position, ordinal)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX "{schema}_blocks" ON "{schema}_blocker" (blocker_id, resolved_at, chain_id);
+CREATE UNIQUE INDEX "{schema}_blocks" ON "{schema}_blocker" (blocker_id, chain_id, position);
+
+CREATE INDEX "{schema}_awaited" ON "{schema}_blocker" (blocker_id, waits, chain_id, position)
+    WHERE released_at IS NULL;
 
 -- Closed chains with dependents that were not told in the same commit.
 CREATE TABLE "{schema}_pending_unblock" (
     chain_id TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
+-- Which chain holds a key, since when, and whether it keeps it when it closes.
 CREATE TABLE "{schema}_dedup_key" (
     type     TEXT NOT NULL,
     key      TEXT NOT NULL,
     chain_id TEXT NOT NULL UNIQUE,
+    taken_at INTEGER NOT NULL,
+    lasting  INTEGER NOT NULL,
     PRIMARY KEY (type, key)
 ) STRICT, WITHOUT ROWID;
 
@@ -117,8 +145,7 @@ SELECT job.chain_id,
        job.queue,
        coalesce(
            (SELECT status FROM "{schema}_outcome" AS outcome
-             WHERE outcome.chain_id = job.chain_id AND outcome.position = job.position
-             ORDER BY generation DESC LIMIT 1),
+             WHERE outcome.chain_id = job.chain_id AND outcome.position = job.position AND outcome.generation = 0),
            CASE
                WHEN open.blocked_by_count > 0 THEN 'blocked'
                WHEN open.token IS NOT NULL THEN 'running'
@@ -131,7 +158,7 @@ SELECT job.chain_id,
        open.attempt,
        open.leased_by,
        datetime(open.leased_until / 1000000, 'unixepoch') AS leased_until,
-       job.input
+       coalesce(job.amended_input, job.input) AS input
   FROM "{schema}_job" AS job
   LEFT JOIN "{schema}_open_job" AS open
     ON open.chain_id = job.chain_id AND open.position = job.position;

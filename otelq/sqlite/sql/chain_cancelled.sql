@@ -2,6 +2,6 @@
 SELECT json_group_array(item.key)
   FROM json_each(:chains) AS item
  WHERE (SELECT status FROM "{schema}_outcome" AS outcome
-         WHERE outcome.chain_id = item.value
-         ORDER BY position DESC, generation DESC
+         WHERE outcome.chain_id = item.value AND outcome.generation = 0
+         ORDER BY position DESC
          LIMIT 1) = 'cancelled';

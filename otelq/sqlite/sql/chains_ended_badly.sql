@@ -10,7 +10,7 @@ SELECT json_group_array(json_array(
       FROM "{schema}_outcome" AS outcome INDEXED BY "{schema}_ended_badly"
      CROSS JOIN "{schema}_job" AS job ON job.chain_id = outcome.chain_id AND job.position = outcome.position
      CROSS JOIN "{schema}_job" AS head ON head.chain_id = outcome.chain_id AND head.position = 0
-     WHERE outcome.status = :status AND outcome.status IN ('failed', 'cancelled')
+     WHERE outcome.generation = 0 AND outcome.status = :status AND outcome.status IN ('failed', 'cancelled')
        AND outcome.chain_id BETWEEN :low AND :high
        AND NOT (outcome.chain_id = :high AND outcome.position <= :position)
        AND (:types IS NULL OR head.type IN (SELECT value FROM json_each(:types)))

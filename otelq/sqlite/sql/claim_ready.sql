@@ -27,16 +27,17 @@ candidate AS (
                  FROM (SELECT chain_id FROM "{schema}_open_job" AS open
                         WHERE open.type = level.type AND open.priority = level.priority AND open.run_at <= :now
                           AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0
+                          AND (open.expires_at IS NULL OR open.expires_at > :now OR open.attempt > 0)
                         ORDER BY open.run_at, open.chain_id
                         LIMIT :most)
            )) AS probe
      WHERE level.priority IS NOT NULL
 )
 SELECT json_group_array(json_array(
-           candidate.nr, open.chain_id, open.position, open.type, open.queue, head.type, job.input, open.attempt,
-           open.crashes, open.priority, open.run_at, job.created_at, head.created_at,
-           (SELECT count(*) FROM "{schema}_blocker" AS blocker
-             WHERE open.position = 0 AND blocker.chain_id = open.chain_id),
+           candidate.nr, open.chain_id, open.position, open.type, open.queue, head.type, coalesce(job.amended_input, job.input), 
+           open.attempt, open.crashes, open.priority, open.run_at, job.created_at, head.created_at,
+           (SELECT coalesce(max(edge.ordinal) + 1, 0) FROM "{schema}_blocker" AS edge
+             WHERE edge.chain_id = open.chain_id AND edge.position = open.position),
            job.trace, open.last_trace, job.meta))
   FROM candidate
   CROSS JOIN "{schema}_open_job" AS open ON open.chain_id = candidate.chain_id

@@ -31,10 +31,10 @@ SELECT json_group_array(json_array(
            nr, chain_id, position, type, queue, chain_type, input, attempt, crashes, priority, run_at, created_at,
            chain_created_at, blockers, trace, last_trace, meta))
   FROM (
-    SELECT candidate.nr, open.*, head.type AS chain_type, job.input, job.created_at,
+    SELECT candidate.nr, open.*, head.type AS chain_type, coalesce(job.amended_input, job.input) AS input, job.created_at,
            head.created_at AS chain_created_at, job.trace, job.meta,
-           (SELECT count(*) FROM "{schema}_blocker" AS blocker
-             WHERE open.position = 0 AND blocker.chain_id = open.chain_id) AS blockers
+           (SELECT coalesce(max(edge.ordinal) + 1, 0) FROM "{schema}_blocker" AS edge
+             WHERE edge.chain_id = open.chain_id AND edge.position = open.position) AS blockers
       FROM candidate
       CROSS JOIN "{schema}_open_job" AS open ON open.chain_id = candidate.chain_id
       CROSS JOIN "{schema}_job" AS job ON job.chain_id = open.chain_id AND job.position = open.position

@@ -2,10 +2,10 @@
 SELECT json_group_array(json_array(
            item.key, job.type, job.input, job.created_at,
            (SELECT count(*) FROM "{schema}_blocker" AS edge
-             WHERE edge.chain_id = job.chain_id
-               AND (edge.resolved_at IS NULL OR edge.resolved_at > job.created_at)),
+             WHERE edge.chain_id = job.chain_id AND edge.position = 0
+               AND edge.awaited_at = job.created_at),
            (SELECT outcome.error_type FROM "{schema}_outcome" AS outcome
-             WHERE outcome.chain_id = job.chain_id AND outcome.position = 0 AND outcome.generation = 0
+             WHERE outcome.chain_id = job.chain_id AND outcome.position = 0
                AND outcome.verb = 'fail_by_blocker' AND outcome.closed_at = job.created_at)))
   FROM json_each(:chains) AS item
  CROSS JOIN "{schema}_job" AS job ON job.chain_id = item.value AND job.position = 0;

@@ -2,13 +2,7 @@
 SELECT json_group_array(json_array(
            item.key, job.chain_id, job.position, job.type, job.queue, head.type,
            coalesce(open.attempt, outcome.attempt, 0),
-           CASE
-               WHEN open.chain_id IS NULL THEN outcome.status
-               WHEN open.blocked_by_count > 0 THEN 'blocked'
-               WHEN open.token IS NOT NULL THEN 'running'
-               WHEN open.run_at > :now THEN 'scheduled'
-               ELSE 'ready'
-           END,
+           iif(open.chain_id IS NULL, outcome.status, {open_status}),
            job.created_at, head.created_at, job.trace))
   FROM json_each(:chains) AS item
  CROSS JOIN "{schema}_job" AS job ON job.chain_id = item.value
@@ -16,5 +10,4 @@ SELECT json_group_array(json_array(
   LEFT JOIN "{schema}_open_job" AS open ON open.chain_id = job.chain_id AND open.position = job.position
   LEFT JOIN "{schema}_outcome" AS outcome
     ON outcome.chain_id = job.chain_id AND outcome.position = job.position
-   AND outcome.generation = (SELECT max(newest.generation) FROM "{schema}_outcome" AS newest
-                              WHERE newest.chain_id = job.chain_id AND newest.position = job.position);
+   AND outcome.generation = 0;

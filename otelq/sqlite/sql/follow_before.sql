@@ -1,21 +1,22 @@
 -- What was told to the dependents of chains when those closed: who was free or failed by it at that very time.
 -- A dependent that ran since may have forgotten for when it was planned; then it counts as due at once.
 SELECT json_group_array(json_array(json_array(
-           0, dependent.chain_id, 0, dependent.type, dependent.queue, 0,
-           iif(open.position = 0 AND open.attempt = 0, open.run_at, :at), 0, 0, 1, told.waited_on, NULL, NULL, NULL,
-           dependent.created_at, dependent.trace, dependent.type, dependent.created_at, 0), failed.error_type))
+           0, dependent.chain_id, dependent.position, dependent.type, dependent.queue, 0,
+           iif(open.attempt = 0, open.run_at, :at), 0, 0, 1, told.waited_on, NULL, NULL, NULL, NULL, NULL,
+           dependent.created_at, dependent.trace, head.type, head.created_at, 0), failed.error_type))
   FROM (
-    SELECT DISTINCT edge.chain_id,
+    SELECT DISTINCT edge.chain_id, edge.position,
            EXISTS (SELECT 1 FROM "{schema}_blocker" AS next WHERE next.blocker_id = edge.chain_id) AS waited_on,
            NOT EXISTS (SELECT 1 FROM "{schema}_blocker" AS other
-                        WHERE other.chain_id = edge.chain_id
-                          AND (other.resolved_at IS NULL OR other.resolved_at > :at)) AS is_free
+                        WHERE other.chain_id = edge.chain_id AND other.position = edge.position
+                          AND (other.released_at IS NULL OR other.released_at > :at)) AS is_free
       FROM json_each(:blockers) AS item
-     CROSS JOIN "{schema}_blocker" AS edge ON edge.blocker_id = item.value AND edge.resolved_at = :at
+     CROSS JOIN "{schema}_blocker" AS edge ON edge.blocker_id = item.value AND edge.released_at = :at
   ) AS told
- CROSS JOIN "{schema}_job" AS dependent ON dependent.chain_id = told.chain_id AND dependent.position = 0
-  LEFT JOIN "{schema}_open_job" AS open ON open.chain_id = told.chain_id
+ CROSS JOIN "{schema}_job" AS dependent ON dependent.chain_id = told.chain_id AND dependent.position = told.position
+ CROSS JOIN "{schema}_job" AS head ON head.chain_id = told.chain_id AND head.position = 0
+  LEFT JOIN "{schema}_open_job" AS open ON open.chain_id = told.chain_id AND open.position = told.position
   LEFT JOIN "{schema}_outcome" AS failed
-    ON failed.chain_id = told.chain_id AND failed.position = 0 AND failed.generation = 0
+    ON failed.chain_id = told.chain_id AND failed.position = told.position
    AND failed.verb = 'fail_by_blocker' AND failed.closed_at = :at
  WHERE told.is_free OR failed.chain_id IS NOT NULL;

@@ -10,7 +10,7 @@ SELECT json_group_array(json_array(
       FROM "{schema}_outcome" AS outcome
      CROSS JOIN "{schema}_job" AS job ON job.chain_id = outcome.chain_id AND job.position = outcome.position
      CROSS JOIN "{schema}_job" AS head ON head.chain_id = outcome.chain_id AND head.position = 0
-     WHERE outcome.chain_id BETWEEN :low AND :high
+     WHERE outcome.generation = 0 AND outcome.chain_id BETWEEN :low AND :high
        AND NOT (outcome.chain_id = :high AND outcome.position <= :position)
        AND (:types IS NULL OR outcome.type IN (SELECT value FROM json_each(:types)))
        AND outcome.status IN (SELECT value FROM json_each(:statuses))

@@ -6,6 +6,7 @@ SELECT json_group_array(json_array(item.value, open.priority, open.run_at, open.
                SELECT chain_id FROM "{schema}_open_job" AS ready
                 WHERE ready.type = item.value AND ready.run_at <= :now
                   AND ready.token IS NULL AND ready.blocked_by_count = 0 AND ready.crashes = 0
+                  AND (ready.expires_at IS NULL OR ready.expires_at > :now OR ready.attempt > 0)
                 ORDER BY priority, run_at, chain_id LIMIT 1)
            UNION ALL
            SELECT chain_id FROM (

@@ -31,7 +31,8 @@ suspect (type, priority) AS (
 due (run_at) AS (
     SELECT (SELECT min(open.run_at) FROM "{schema}_open_job" AS open
              WHERE open.type = ready.type AND open.priority = ready.priority
-               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0)
+               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0
+               AND (open.expires_at IS NULL OR open.expires_at > :now OR open.attempt > 0))
       FROM ready
      WHERE priority IS NOT NULL
     UNION ALL

@@ -1,9 +1,6 @@
 -- The open jobs of the chains, by their place in the batch.
 SELECT json_group_array(json_array(
-           item.key, open.chain_id, open.position, open.type, open.queue, open.priority, open.run_at, open.attempt,
-           open.crashes, open.blocked_by_count, open.waited_on, open.token, open.leased_by, open.last_trace,
-           job.created_at, job.trace, head.type, head.created_at,
-           EXISTS (SELECT 1 FROM "{schema}_dedup_key" AS dedup WHERE dedup.chain_id = open.chain_id)))
+           item.key, {open_job}))
   FROM json_each(:chains) AS item
  CROSS JOIN "{schema}_open_job" AS open ON open.chain_id = item.value
  CROSS JOIN "{schema}_job" AS job ON job.chain_id = open.chain_id AND job.position = open.position

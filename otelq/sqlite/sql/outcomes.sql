@@ -1,13 +1,7 @@
 -- How chains stand: their tail, open or last closed.
 SELECT json_group_array(json_array(
            item.value, head.type,
-           CASE
-               WHEN open.chain_id IS NULL THEN outcome.status
-               WHEN open.blocked_by_count > 0 THEN 'blocked'
-               WHEN open.token IS NOT NULL THEN 'running'
-               WHEN open.run_at > :now THEN 'scheduled'
-               ELSE 'ready'
-           END,
+           iif(open.chain_id IS NULL, outcome.status, {open_status}),
            outcome.output, outcome.error_type, outcome.error_text))
   FROM json_each(:chains) AS item
  CROSS JOIN "{schema}_job" AS head ON head.chain_id = item.value AND head.position = 0
@@ -15,6 +9,6 @@ SELECT json_group_array(json_array(
   LEFT JOIN "{schema}_outcome" AS outcome
     ON open.chain_id IS NULL
    AND outcome.rowid = (SELECT last.rowid FROM "{schema}_outcome" AS last
-                         WHERE last.chain_id = item.value
-                         ORDER BY last.position DESC, last.generation DESC
+                         WHERE last.chain_id = item.value AND last.generation = 0
+                         ORDER BY last.position DESC
                          LIMIT 1);

@@ -1,9 +1,6 @@
 -- Jobs of known types whose lease ran out, the longest dead first, those of spared tokens left out.
 SELECT json_group_array(json_array(
-           0, open.chain_id, open.position, open.type, open.queue, open.priority, open.run_at, open.attempt,
-           open.crashes, open.blocked_by_count, open.waited_on, open.token, open.leased_by, open.last_trace,
-           job.created_at, job.trace, head.type, head.created_at,
-           EXISTS (SELECT 1 FROM "{schema}_dedup_key" AS dedup WHERE dedup.chain_id = open.chain_id)))
+           0, {open_job}))
   FROM (
     SELECT * FROM "{schema}_open_job" INDEXED BY "{schema}_leased"
      WHERE token IS NOT NULL AND leased_until <= :now

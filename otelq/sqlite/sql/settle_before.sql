@@ -5,8 +5,8 @@ SELECT json_group_array(json_array(
            EXISTS (SELECT 1 FROM "{schema}_open_job" AS open
                     WHERE open.chain_id = item.value ->> 0 AND open.token = item.value ->> 3),
            (SELECT status = 'cancelled' FROM "{schema}_outcome" AS last
-             WHERE last.chain_id = item.value ->> 0
-             ORDER BY last.position DESC, last.generation DESC
+             WHERE last.chain_id = item.value ->> 0 AND last.generation = 0
+             ORDER BY last.position DESC
              LIMIT 1)))
   FROM json_each(:leases) AS item
   LEFT JOIN "{schema}_outcome" AS outcome

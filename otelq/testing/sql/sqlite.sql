@@ -4,7 +4,7 @@ WITH job AS (
 ),
 open_job AS (
     SELECT
-        chain_id, position, type, attempt, crashes, generation, blocked_by_count AS blocked_by, run_at, token,
+        chain_id, position, type, attempt, crashes, 0 AS generation, blocked_by_count AS blocked_by, run_at, token,
         leased_by, claimed_at
     FROM "{schema}_open_job"
 ),
@@ -17,7 +17,7 @@ attempt AS (
     SELECT chain_id, position, token, number, verb, worker, claimed_at, ended_at FROM "{schema}_attempt"
 ),
 blocker AS (
-    SELECT chain_id, 0 AS position, blocker_id, resolved_at AS released_at FROM "{schema}_blocker"
+    SELECT chain_id, position, blocker_id, released_at FROM "{schema}_blocker"
 ),
 dedup_key AS (
     SELECT type, key, chain_id FROM "{schema}_dedup_key"

@@ -1,0 +1,134 @@
+"""Open jobs that are to wait for other chains: continuations with blockers, ``Blocks``, and what is redriven."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.json import Decoder
+
+from ..errors import InvalidArgument, NotFound
+from ..model import Failure, JobKey, Status, Verb
+from .ending import Close, close
+from .rows import NUMBERS
+from .rules import Condition, Judgement, Rule, Standing, blocker_failure, judge
+from .session import Session, batch
+
+STANDINGS = Decoder(list[tuple[str, Standing]])
+_KNOWN = Decoder(list[tuple[int, int]])
+_CYCLES = Decoder(list[tuple[str, str]])
+_EdgeRow: TypeAlias = tuple[str, int, int, str, bool, bool]
+
+
+class Wish(Struct, frozen=True):
+    """An open job that is to wait for chains, each named once."""
+
+    chain_id: str
+    position: int
+    blockers: Sequence[str]
+    rule: Rule
+
+    @property
+    def key(self) -> JobKey:
+        return self.chain_id, self.position
+
+
+class Answer(Struct, frozen=True):
+    """What became of it; ``failure`` tells why the job is lost."""
+
+    condition: Condition
+    failure: Failure | None = None
+
+
+async def block(db: Session, at: int, wishes: Sequence[Wish]) -> list[Answer]:
+    """
+    Let open jobs wait, in the order given: each sees how those before it fare. Those that are lost are closed.
+
+    Raises:
+        NotFound: a blocker does not exist.
+        InvalidArgument: a job would wait for its own chain.
+    """
+    standing = await look_up(db, (blocker for wish in wishes for blocker in wish.blockers))
+    judged: list[Judgement] = []
+    answers: list[Answer] = []
+    for wish in wishes:
+        judgement = judge(wish.rule, [known(standing, blocker) for blocker in wish.blockers])
+        answer = _answer(wish, judgement, standing)
+        if answer.failure:
+            standing[wish.chain_id] = Status.FAILED
+        judged.append(judgement)
+        answers.append(answer)
+    await _write(db, at, wishes, judged)
+    await check_cycles(db, [wish.chain_id for wish in wishes])
+    await _fail(db, at, wishes, answers)
+    return answers
+
+
+async def look_up(db: Session, chains: Iterable[str]) -> dict[str, Standing]:
+    """How chains stand; one that does not exist is left out."""
+    return dict(await db.read("blocker_look", STANDINGS, chains=batch(list(dict.fromkeys(chains)))))
+
+
+def known(standing: dict[str, Standing], blocker: str) -> Standing:
+    """How a blocker stands, which must exist."""
+    if blocker not in standing:
+        raise NotFound(f"the blocker {blocker} does not exist")
+    return standing[blocker]
+
+
+async def check_cycles(db: Session, chains: Sequence[str]) -> None:
+    """Refuse what was written if one of the chains waits for itself now."""
+    for chain_id, last in await db.read("blocker_cycle", _CYCLES, chains=batch(chains)):
+        through = "itself" if last == chain_id else f"{last}, which waits for it"
+        raise InvalidArgument("blockers", f"chain {chain_id} would wait for {through}")
+
+
+def _answer(wish: Wish, judgement: Judgement, standing: dict[str, Standing]) -> Answer:
+    if judgement.lost_by is None or judgement.condition is not Condition.LOST:
+        return Answer(judgement.condition)
+    blocker = wish.blockers[judgement.lost_by]
+    return Answer(judgement.condition, blocker_failure(blocker, standing[blocker]))
+
+
+async def _write(db: Session, at: int, wishes: Sequence[Wish], judged: Sequence[Judgement]) -> None:
+    rows = [
+        (wish.chain_id, len(judgement.held), *wish.rule.stored) for wish, judgement in zip(wishes, judged, strict=True)
+    ]
+    await db.write("open_block", jobs=batch(rows))
+    edges = list(_edges(wishes, judged, await _ordinals(db, wishes)))
+    await db.write("blocker_put", edges=batch(edges), now=at)
+    await db.write("blocker_wait", chains=batch([blocker for _, _, _, blocker, _, is_held in edges if is_held]))
+
+
+async def _ordinals(db: Session, wishes: Sequence[Wish]) -> Iterator[int]:
+    """The ordinal of each edge: that which it has already, or the next free one of its job."""
+    keys = [(*wish.key, blocker) for wish in wishes for blocker in wish.blockers]
+    have = dict(await db.read("blocker_known", _KNOWN, edges=batch(keys)))
+    counts = await db.read("blocker_count", NUMBERS, jobs=batch([wish.key for wish in wishes]))
+    following = dict(zip((wish.key for wish in wishes), counts, strict=True))
+
+    def ordinals() -> Iterator[int]:
+        for nr, (chain_id, position, _) in enumerate(keys):
+            if nr not in have:
+                following[chain_id, position] += 1
+            yield have.get(nr, following[chain_id, position] - 1)
+
+    return ordinals()
+
+
+def _edges(wishes: Sequence[Wish], judged: Sequence[Judgement], ordinals: Iterator[int]) -> Iterator[_EdgeRow]:
+    for wish, judgement in zip(wishes, judged, strict=True):
+        held = set(judgement.held)
+        for nr, blocker in enumerate(wish.blockers):
+            yield *wish.key, next(ordinals), blocker, wish.rule.waits, nr in held
+
+
+async def _fail(db: Session, at: int, wishes: Sequence[Wish], answers: Sequence[Answer]) -> None:
+    ended = [
+        Close(wish.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, answer.failure.type, answer.failure.text)
+        for wish, answer in zip(wishes, answers, strict=True)
+        if answer.failure
+    ]
+    if ended:
+        await close(db, at, ended, with_dedup=True)
