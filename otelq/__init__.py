@@ -5,10 +5,23 @@ A job starts inside the application's own transaction, jobs continue into jobs a
 can be seen through OpenTelemetry. Begin with ``connect``, ``Jobs`` and ``Worker``.
 """
 
-from .client import Client, Start, new_id
+from .client import ChainFilters, Client, Explanation, JobFilters, Reason, Start, Why, new_id
 from .codec import Encryption, PayloadCodec, PayloadPlace
 from .connect import connect
-from .definitions import AllOf, AnyOf, Attempt, Chain, Continue, Fail, Jobs, JobType, RetryAfter, Snooze
+from .definitions import (
+    AllOf,
+    AnyOf,
+    Attempt,
+    Chain,
+    Continue,
+    Fail,
+    Jobs,
+    JobType,
+    Middleware,
+    RetryAfter,
+    Snooze,
+    WaitFor,
+)
 from .effects import after_commit
 from .errors import (
     AlreadyExists,
@@ -20,13 +33,15 @@ from .errors import (
     LeaseLost,
     NotFound,
     OtelqError,
+    ProcessDied,
+    ProcessFailed,
     Refused,
     StillReferenced,
     Unavailable,
     UndecodablePayload,
     WrongLoop,
 )
-from .model import AttemptRecord, CancelReason, ChainRecord, Dedup, JobRecord, Page, Status
+from .model import AttemptRecord, CancelReason, ChainOutcome, ChainRecord, Count, Dedup, JobRecord, Page, Status
 from .schedule import RetryPolicy
 from .worker import Worker
 
@@ -40,24 +55,33 @@ __all__ = [
     "Chain",
     "ChainCancelled",
     "ChainFailed",
+    "ChainFilters",
+    "ChainOutcome",
     "ChainRecord",
     "Client",
     "Continue",
+    "Count",
     "Dedup",
     "Encryption",
+    "Explanation",
     "Fail",
     "InvalidArgument",
     "JobAlreadyClosed",
+    "JobFilters",
     "JobRecord",
     "JobType",
     "JobTypeMismatch",
     "Jobs",
     "LeaseLost",
+    "Middleware",
     "NotFound",
     "OtelqError",
     "Page",
     "PayloadCodec",
     "PayloadPlace",
+    "ProcessDied",
+    "ProcessFailed",
+    "Reason",
     "Refused",
     "RetryAfter",
     "RetryPolicy",
@@ -67,6 +91,8 @@ __all__ = [
     "StillReferenced",
     "Unavailable",
     "UndecodablePayload",
+    "WaitFor",
+    "Why",
     "Worker",
     "WrongLoop",
     "after_commit",

@@ -13,6 +13,8 @@ Every error that otelq raises, in one tree.
     ├── LeaseLost              another worker holds the job, or it was closed meanwhile
     ├── ChainFailed            the awaited chain ended failed
     ├── ChainCancelled         the awaited chain was cancelled
+    ├── ProcessFailed          a handler in a process of its own raised; told as text
+    ├── ProcessDied            the process of a handler ended before the handler did
     ├── UndecodablePayload     a stored payload does not fit the type that should read it
     ├── WrongLoop              a client used outside the process and event loop that opened it
     ├── Refused                the database refused the values themselves; trying again is pointless
@@ -87,6 +89,28 @@ class ChainFailed(OtelqError):
 
 class ChainCancelled(OtelqError):
     """The awaited chain ended ``cancelled``."""
+
+
+class ProcessFailed(OtelqError):
+    """
+    The handler of a job with ``executor="process"`` raised.
+
+    ``type`` is the qualified name of its exception, ``lineage`` those of its classes, the nearest first, ``text`` its
+    message and traceback. It is stored, and retried, as that exception would be.
+    """
+
+    def __init__(self, type: str, text: str, lineage: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{type}: {text}")
+        self.type = type
+        self.text = text
+        self.lineage = lineage or (type,)
+
+    def __reduce__(self) -> tuple[type[ProcessFailed], tuple[str, str, tuple[str, ...]]]:
+        return type(self), (self.type, self.text, self.lineage)
+
+
+class ProcessDied(OtelqError):
+    """The process of a job with ``executor="process"`` ended, by itself or by a signal, while its handler ran."""
 
 
 class UndecodablePayload(OtelqError):

@@ -1,17 +1,20 @@
 """What a user declares: job types, handlers and the collections that hold them, and what a handler works with."""
 
-from .attempt import Attempt, Handler, Scope
+from .attempt import Attempt, Handler, Scope, meta_of, scope_of
 from .blockers import NOTHING, AllOf, AnyOf, Awaited, Blockers, read_blockers
 from .chain import Chain, check_chain_id
 from .checks import LONGEST_NAME, check_count, check_priority, check_seconds, check_when
-from .collection import Definition, Jobs, is_async, merge
-from .deciding import Fail, RetryAfter, Snooze
-from .types import Continue, JobType, Signature, TraceMode, check_job_type, is_continue, is_job_type
+from .collection import Definition, Executor, Jobs, is_async, merge
+from .continuing import Continue, is_continue
+from .deciding import Fail, RetryAfter, Snooze, WaitFor
+from .middleware import Middleware, check_middleware, overrides
+from .types import AnyHandler, JobType, Signature, TraceMode, check_job_type, is_job_type
 
 __all__ = [
     "LONGEST_NAME",
     "NOTHING",
     "AllOf",
+    "AnyHandler",
     "AnyOf",
     "Attempt",
     "Awaited",
@@ -19,18 +22,22 @@ __all__ = [
     "Chain",
     "Continue",
     "Definition",
+    "Executor",
     "Fail",
     "Handler",
     "JobType",
     "Jobs",
+    "Middleware",
     "RetryAfter",
     "Scope",
     "Signature",
     "Snooze",
     "TraceMode",
+    "WaitFor",
     "check_chain_id",
     "check_count",
     "check_job_type",
+    "check_middleware",
     "check_priority",
     "check_seconds",
     "check_when",
@@ -38,5 +45,8 @@ __all__ = [
     "is_continue",
     "is_job_type",
     "merge",
+    "meta_of",
+    "overrides",
     "read_blockers",
+    "scope_of",
 ]

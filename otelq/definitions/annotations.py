@@ -8,11 +8,12 @@ from types import UnionType
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 from ..errors import InvalidArgument
-from .attempt import Attempt, Handler
-from .types import Continue
+from .attempt import Attempt
+from .continuing import Continue
+from .types import AnyHandler
 
 
-def annotated(handler: Handler, name: str) -> tuple[Any, Any]:
+def annotated(handler: AnyHandler, name: str) -> tuple[Any, Any]:
     """The input and the output type of a handler, as its annotations say."""
     function: Any = inspect.unwrap(cast(Any, handler))
     while isinstance(function, partial):

@@ -5,17 +5,22 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, cast, overload
+from typing import Any, Literal, Protocol, TypeVar, cast, overload
 
 from ..errors import InvalidArgument
 from ..schedule import RetryPolicy
 from .annotations import annotated
-from .attempt import Attempt, Handler
+from .attempt import Attempt
 from .checks import check_count, check_seconds
-from .types import Continue, JobType, TraceMode, check_job_type
+from .continuing import Continue
+from .middleware import Middleware, check_middleware
+from .types import AnyHandler, JobType, TraceMode, check_job_type
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+Executor = Literal["loop", "thread", "process"]
+"""Where a handler runs: ``async def`` in the event loop, ``def`` in a thread, or in a process where that is asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +28,14 @@ class Definition:
     """A job type with its handler and the options under which a worker runs it; times in seconds."""
 
     job_type: JobType[Any, Any]
-    handler: Handler
+    handler: AnyHandler
     retry: RetryPolicy
     lease: float
     timeout: float | None
+    soft_timeout: float | None
     concurrency: int | None
+    executor: Executor
+    middleware: tuple[Middleware, ...]
 
     @property
     def name(self) -> str:
@@ -45,20 +53,35 @@ class Jobs:
     - ``lease``: seconds (1 or more) for which a worker holds a job between renewals; a dead worker's job is taken
       up by another after this time.
     - ``timeout``: the longest an attempt may take, in seconds; None, which must be written, for no limit.
+    - ``soft_timeout``: seconds, fewer than ``timeout``, after which ``attempt.stopping`` is set.
     - ``concurrency``: how many of these jobs one worker runs at once; None for no limit of its own.
+    - ``executor``: ``"process"`` runs a ``def`` handler in another process, for work that keeps a processor busy. It
+      is ended with its attempt. It must stand at the top level of a module that can be imported by name.
+
+    An ``async def`` handler runs in the worker's event loop, a ``def`` handler in a thread, and has no
+    ``attempt.transaction()`` and ``attempt.completion()``.
+
+    Args:
+        middleware: what stands round the attempts of this slice, the outermost first.
 
     Raises:
-        InvalidArgument: a name declared twice, a handler that is no ``async def``, an option out of range.
+        InvalidArgument: a name declared twice, a handler that cannot be called so, an option out of range.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, middleware: Sequence[Middleware] = ()) -> None:
         self._definitions: dict[str, Definition] = {}
+        self._middleware = check_middleware("middleware", middleware)
 
     def __iter__(self) -> Iterator[Definition]:
         return iter(self._definitions.values())
 
     def __len__(self) -> int:
         return len(self._definitions)
+
+    @property
+    def middleware(self) -> tuple[Middleware, ...]:
+        """What stands round the attempts of this slice, the outermost first."""
+        return self._middleware
 
     def job(
         self,
@@ -67,7 +90,9 @@ class Jobs:
         retry: RetryPolicy | None = None,
         lease: float = 30.0,
         timeout: float | None = 3600.0,
+        soft_timeout: float | None = None,
         concurrency: int | None = None,
+        executor: Literal["process"] | None = None,
         entry: bool = True,
         queue: str = "default",
         trace: TraceMode = "auto",
@@ -76,10 +101,11 @@ class Jobs:
         if callable(name):
             raise InvalidArgument("name", f'is missing; write @jobs.job("name") over {name!r}')
 
-        def declare(handler: Handler) -> JobType[Any, Any]:
+        def declare(handler: AnyHandler) -> JobType[Any, Any]:
             declared: JobType[Any, Any] = JobType(name, entry=entry, queue=queue, trace=trace)
             bound = declared.with_handler(handler, read=annotated)
-            self._add(bound, handler, retry=retry, lease=lease, timeout=timeout, concurrency=concurrency)
+            options = _Options(retry, lease, timeout, soft_timeout, concurrency, executor)
+            self._add(bound, handler, options=options)
             return bound
 
         return cast(_Decorator, declare)
@@ -91,46 +117,60 @@ class Jobs:
         retry: RetryPolicy | None = None,
         lease: float = 30.0,
         timeout: float | None = 3600.0,
+        soft_timeout: float | None = None,
         concurrency: int | None = None,
+        executor: Literal["process"] | None = None,
     ) -> _Handles[In, Out]:
         """Attach a handler to a job type that was declared elsewhere, so that producers never import the handler."""
         check_job_type("job_type", job_type)
 
-        def attach(handler: Handler) -> JobType[In, Out]:
+        def attach(handler: AnyHandler) -> JobType[In, Out]:
             bound = job_type.with_handler(handler, read=annotated)
-            self._add(job_type, handler, retry=retry, lease=lease, timeout=timeout, concurrency=concurrency)
+            options = _Options(retry, lease, timeout, soft_timeout, concurrency, executor)
+            self._add(job_type, handler, options=options)
             return bound
 
         return cast(_Handles[In, Out], attach)
 
-    def _add(
-        self,
-        job_type: JobType[Any, Any],
-        handler: Handler,
-        *,
-        retry: RetryPolicy | None,
-        lease: float,
-        timeout: float | None,
-        concurrency: int | None,
-    ) -> None:
+    def _add(self, job_type: JobType[Any, Any], handler: AnyHandler, *, options: _Options) -> None:
         if job_type.name in self._definitions:
             raise InvalidArgument("name", f"{job_type.name!r} is declared twice in this collection; rename one")
-        if not is_async(handler):
-            raise InvalidArgument("handler", f"{handler!r} is no coroutine function; declare it with async def")
-        if timeout is not None:
-            check_seconds("timeout", timeout, lowest=0.001)
-        if concurrency is not None:
-            check_count("concurrency", concurrency)
-        if not isinstance(retry, RetryPolicy | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # as elsewhere
-            raise InvalidArgument("retry", f"is {retry!r}; give a RetryPolicy")
         self._definitions[job_type.name] = Definition(
             job_type=job_type,
             handler=handler,
-            retry=RetryPolicy() if retry is None else retry,
-            lease=check_seconds("lease", lease, lowest=1),
-            timeout=timeout,
-            concurrency=concurrency,
+            retry=RetryPolicy() if options.retry is None else options.retry,
+            lease=options.lease,
+            timeout=options.timeout,
+            soft_timeout=options.soft_timeout,
+            concurrency=options.concurrency,
+            executor=_place(handler, options.executor),
+            middleware=self._middleware,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    retry: RetryPolicy | None
+    lease: float
+    timeout: float | None
+    soft_timeout: float | None
+    concurrency: int | None
+    executor: Literal["process"] | None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.retry, RetryPolicy | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # as elsewhere
+            raise InvalidArgument("retry", f"is {self.retry!r}; give a RetryPolicy")
+        check_seconds("lease", self.lease, lowest=1)
+        if self.timeout is not None:
+            check_seconds("timeout", self.timeout, lowest=0.001)
+        if self.soft_timeout is not None:
+            check_seconds("soft_timeout", self.soft_timeout, lowest=0.001)
+            if self.timeout is not None and self.soft_timeout >= self.timeout:
+                raise InvalidArgument("soft_timeout", f"is {self.soft_timeout!r}; give less than the timeout")
+        if self.concurrency is not None:
+            check_count("concurrency", self.concurrency)
+        if self.executor not in (None, "process"):
+            raise InvalidArgument("executor", f'is {self.executor!r}; give "process", or leave it out')
 
 
 class _Decorator(Protocol):
@@ -140,19 +180,43 @@ class _Decorator(Protocol):
     def __call__(
         self, handler: Callable[[Attempt[In]], Coroutine[Any, Any, Out | Continue[Out]]], /
     ) -> JobType[In, Out]: ...
+    @overload
+    def __call__(self, handler: Callable[[Attempt[In]], Continue[Out]], /) -> JobType[In, Out]: ...
+    @overload
+    def __call__(self, handler: Callable[[Attempt[In]], Out | Continue[Out]], /) -> JobType[In, Out]: ...
 
 
 class _Handles(Protocol[In, Out]):
+    @overload
     def __call__(
         self, handler: Callable[[Attempt[In]], Coroutine[Any, Any, Out | Continue[Out]]], /
     ) -> JobType[In, Out]: ...
+    @overload
+    def __call__(self, handler: Callable[[Attempt[In]], Out | Continue[Out]], /) -> JobType[In, Out]: ...
 
 
 def is_async(handler: object) -> bool:
     """Whether calling the handler gives a coroutine: an ``async def``, or an object whose ``__call__`` is one."""
-    return inspect.iscoroutinefunction(inspect.unwrap(cast(Any, handler))) or inspect.iscoroutinefunction(
-        getattr(handler, "__call__", None)  # noqa: B004  # asked of the bound method, not for callability
-    )
+    return _answers(handler, inspect.iscoroutinefunction)
+
+
+def _place(handler: Any, asked: Literal["process"] | None) -> Executor:
+    if not callable(handler):
+        raise InvalidArgument("handler", f"{handler!r} cannot be called; give a function")
+    if _answers(handler, inspect.isgeneratorfunction) or _answers(handler, inspect.isasyncgenfunction):
+        raise InvalidArgument("handler", f"{handler!r} yields; return the output, or a continuation")
+    if asked is None:
+        return "loop" if is_async(handler) else "thread"
+    if is_async(handler):
+        raise InvalidArgument("executor", f"{handler!r} runs in the event loop; declare it with def to use a process")
+    if not inspect.isfunction(handler) or "<" in handler.__qualname__:
+        raise InvalidArgument("executor", f"{handler!r} cannot be imported by name; use a function of a module")
+    return asked
+
+
+def _answers(handler: object, question: Callable[[Any], bool]) -> bool:
+    called = getattr(handler, "__call__", None)  # noqa: B004  # asked of the bound method, not for callability
+    return question(inspect.unwrap(cast(Any, handler))) or question(called)
 
 
 def merge(collections: Sequence[Jobs]) -> Mapping[str, Definition]:

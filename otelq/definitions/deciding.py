@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..errors import InvalidArgument
+from .blockers import AllOf, AnyOf, read_blockers
+from .chain import Chain
 from .checks import check_seconds
 
 
@@ -30,3 +34,25 @@ class Fail(Exception):
         if not isinstance(reason, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             raise InvalidArgument("reason", f"is {reason!r}; give text")
         self.reason = reason
+
+
+class WaitFor(Exception):
+    """
+    Raised by a handler: run the job again when these chains have closed; no attempt is spent.
+
+    ``attempt.blockers`` then gives their outputs as well. The attempt fails if a chain does not exist, or waits itself,
+    directly or through others, for this one.
+
+    Args:
+        chains: handles, or one ``AllOf(...)`` or ``AnyOf(...)``.
+    """
+
+    def __init__(self, *chains: Chain[Any] | AllOf | AnyOf) -> None:
+        super().__init__(*chains)
+        first = chains[0] if len(chains) == 1 else None
+        blockers = first if isinstance(first, AllOf | AnyOf) else [one for one in chains if isinstance(one, Chain)]
+        if not isinstance(blockers, AllOf | AnyOf) and len(blockers) < len(chains):
+            raise InvalidArgument("chains", f"are {chains!r}; give chains, or one AllOf(...) or AnyOf(...)")
+        self.awaited = read_blockers(blockers, argument="chains")
+        if not self.awaited.ids:
+            raise InvalidArgument("chains", "is empty; raise Snooze(0) to run again at once")

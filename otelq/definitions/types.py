@@ -1,7 +1,7 @@
 """
-Job types, and the continuations between them.
+Job types.
 
-The types need no plug-in: ``Out`` is what the whole chain finally yields, so continuing into a ``JobType[X, Out]``
+They need no plug-in: ``Out`` is what the whole chain finally yields, so continuing into a ``JobType[X, Out]``
 keeps the chain's output type, and linear chains, branches, loops and jumps follow.
 """
 
@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeGuard, TypeVar, cast, get_args
 
 from ..codec import Payload, check_text
 from ..errors import InvalidArgument
-from .checks import LONGEST_NAME, check_priority, check_when
+from .checks import LONGEST_NAME
 
 if TYPE_CHECKING:
-    from .attempt import Attempt, Handler
+    from .attempt import Attempt
+    from .continuing import Continue
 
 In_contra = TypeVar("In_contra", contravariant=True)
 Out_co = TypeVar("Out_co", covariant=True)
@@ -28,7 +29,10 @@ TraceMode = Literal["auto", "parent", "link"]
 """How an attempt's span hangs together with what created its job; see the telemetry reference."""
 
 
-Reader = Callable[["Handler", str], tuple[Any, Any]]
+AnyHandler = Callable[["Attempt[Any]"], Any]
+"""A handler as it was declared: an ``async def`` or a ``def``."""
+
+Reader = Callable[["AnyHandler", str], tuple[Any, Any]]
 """Gives the input and the output type of a handler; the text is the job type's name."""
 
 
@@ -76,7 +80,7 @@ class JobType(Generic[In_contra, Out_co]):
             raise InvalidArgument("trace", f"is {trace!r}; give one of {', '.join(get_args(TraceMode))}")
         self.trace: TraceMode = trace
         self._declared: tuple[Any, Any] = (input, output)
-        self._handler: Handler | None = None
+        self._handler: AnyHandler | None = None
         self._read: Reader | None = None
 
     def __repr__(self) -> str:
@@ -86,7 +90,13 @@ class JobType(Generic[In_contra, Out_co]):
         """Call the handler as the function it is; a test's way in."""
         if self._handler is None:
             raise TypeError(f"{self!r} was declared without a handler; call the function decorated with handles()")
-        return cast(Out_co, await self._handler(attempt))
+        returned: Any = self._handler(attempt)
+        return cast(Out_co, await returned if isawaitable(returned) else returned)
+
+    @property
+    def handler(self) -> AnyHandler | None:
+        """The function behind a decorated name; None for a type that was declared apart."""
+        return self._handler
 
     @cached_property
     def signature(self) -> Signature:
@@ -99,7 +109,7 @@ class JobType(Generic[In_contra, Out_co]):
                 )
         return Signature(Payload(declared[0]), Payload(declared[1]))
 
-    def with_handler(self, handler: Handler, *, read: Reader) -> JobType[In_contra, Out_co]:
+    def with_handler(self, handler: AnyHandler, *, read: Reader) -> JobType[In_contra, Out_co]:
         """The same type, callable; ``read`` gives the types of the handler where none were declared."""
         bound: JobType[In_contra, Out_co] = JobType(self.name, entry=self.entry, queue=self.queue, trace=self.trace)
         bound._declared = self._arguments() or self._declared
@@ -117,51 +127,6 @@ class JobType(Generic[In_contra, Out_co]):
         if self._handler is None or self._read is None or self._declared != (None, None):
             return None
         return self._read(self._handler, self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Continue(Generic[Out_co]):
-    """
-    A job that takes the chain over from the one that returns this.
-
-    Args:
-        job_type: a type whose chain yields the same output.
-        input: its input.
-        delay: seconds until it is due; or ``at``, a time with a zone.
-        priority: lower runs first; None keeps the priority of the job before.
-    """
-
-    job_type: JobType[Any, Out_co]
-    input: Any
-    delay: float | None
-    at: datetime | None
-    priority: int | None
-
-    def __init__(
-        self,
-        job_type: JobType[X, Out_co],
-        input: X,
-        *,
-        delay: float | None = None,
-        at: datetime | None = None,
-        priority: int | None = None,
-    ) -> None:
-        check_job_type("job_type", job_type)
-        check_when(delay, at)
-        fields = {
-            "job_type": job_type,
-            "input": input,
-            "delay": delay,
-            "at": at,
-            "priority": check_priority(priority),
-        }
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
-
-
-def is_continue(value: object) -> TypeGuard[Continue[Any]]:
-    """Whether a handler returned a continuation."""
-    return isinstance(value, Continue)
 
 
 def is_job_type(value: object) -> TypeGuard[JobType[Any, Any]]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from ..client import Client, new_id
 from ..definitions import Attempt, JobType
 from ..errors import InvalidArgument
-from ..model import CancelReason, job_id
+from ..model import CancelReason, Meta, job_id
 from ..worker.crew import Provided
 
 In = TypeVar("In")
@@ -26,6 +26,10 @@ def attempt(
     provide: Sequence[object] = (),
     blockers: Sequence[tuple[JobType[Any, Any], object]] = (),
     tags: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    tenant: str | None = None,
+    request_id: str | None = None,
+    time_left: float | None = None,
     client: Client | None = None,
     tx: object | None = None,
 ) -> Attempt[In]:
@@ -37,19 +41,20 @@ def attempt(
         number: which attempt it is, 1 for the first.
         provide: what ``attempt.get`` finds, by type.
         blockers: what ``attempt.blockers`` finds: job types with their outputs, in order.
-        tags: the chain's tags.
+        tags, headers, tenant, request_id: what is known of the chain.
+        time_left: seconds until the timeout; what ``attempt.time_left`` always says.
         client: what ``attempt.client`` is; asking without one is an error.
         tx: what ``transaction`` and ``completion`` yield; asking without one is an error.
     """
     chain = new_id()
-    scope = _Scope(provide=provide, blockers=blockers, client=client, tx=tx)
+    scope = _Scope(provide=provide, blockers=blockers, time_left=time_left, client=client, tx=tx)
     return Attempt(
         input,
         number=number,
         chain_id=chain,
         job_id=job_id(chain, 0),
         token=secrets.randbits(63),
-        tags=dict(tags or {}),
+        meta=Meta(tags=dict(tags or {}), headers=dict(headers or {}), tenant=tenant, request_id=request_id),
         scope=scope,
     )
 
@@ -60,11 +65,14 @@ class _Scope:
         *,
         provide: Sequence[object],
         blockers: Sequence[tuple[JobType[Any, Any], object]],
+        time_left: float | None,
         client: Client | None,
         tx: object | None,
     ) -> None:
         self.cancel_reason: CancelReason | None = None
         self.stopping = asyncio.Event()
+        self.stop_reason: CancelReason | None = None
+        self.time_left = time_left
         self._provided = Provided(provide)
         self._blockers = blockers
         self._client = client
@@ -79,15 +87,18 @@ class _Scope:
     def provided(self, kind: type[X], /) -> X:
         return self._provided.get(kind)
 
+    def provide(self, kind: type, thing: object, /) -> None:
+        self._provided.put(kind, thing)
+
     def blockers(self, job_type: JobType[Any, Out], /) -> list[Out]:
         found: list[Any] = [output for type, output in self._blockers if type.name == job_type.name]
         return found
 
     @asynccontextmanager
-    async def transaction(self, kind: type | None, /) -> AsyncGenerator[Any]:
-        yield await self.completion(kind)
+    async def transaction(self, kind: type | None, /, *, attempt: Attempt[Any]) -> AsyncGenerator[Any]:
+        yield await self.completion(kind, attempt=attempt)
 
-    async def completion(self, kind: type | None, /) -> Any:
+    async def completion(self, kind: type | None, /, *, attempt: Attempt[Any]) -> Any:
         if self._tx is None:
             raise InvalidArgument("tx", "was not given to this attempt; pass attempt(..., tx=connection)")
         return self._tx

@@ -8,12 +8,11 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ..client.starting import successor
 from ..definitions import Attempt, Continue, Definition, Snooze, is_continue
-from ..errors import LeaseLost, OtelqError, Unavailable, UndecodablePayload
+from ..errors import LeaseLost, Unavailable, UndecodablePayload
 from ..model import (
     CancelReason,
     Claimed,
@@ -22,11 +21,9 @@ from ..model import (
     Fails,
     Keep,
     Outcome,
-    Releases,
     Retries,
     Settled,
     Settlement,
-    Snoozes,
     Verb,
     Verdict,
     job_id,
@@ -37,8 +34,8 @@ from .crew import Crew
 from .deadlines import Key
 from .scope import WorkScope
 from .slots import Slots
-from .tasks import stack_of, to_the_end
-from .verdicts import TIMED_OUT, failure_of, of_exception, undescribed
+from .tasks import stack_of, stack_of_thread, to_the_end
+from .verdicts import TIMED_OUT, failure_of, of_exception, outcome_name, reason_of, undescribed
 
 logger = logging.getLogger("otelq.worker")
 
@@ -63,19 +60,19 @@ class Run:
 
     __slots__ = (
         "_abandoned", "_committing", "_completer", "_crew", "_deadline", "_ended_ns", "_enqueue", "_grace",
-        "_outcome_name", "_seconds", "_slots", "_span", "_started", "_task", "_undoing", "definition", "done",
-        "held_since", "hops", "job", "scope", "settling",
+        "_outcome_name", "_seconds", "_slots", "_soft_deadline", "_span", "_started", "_task", "_undoing", "definition",
+        "done", "held_since", "hops", "job", "scope", "settling",
     )  # fmt: skip
 
     def __init__(self, job: Claimed, *, crew: Crew, slots: Slots, completer: Acknowledger, hops: int = 0) -> None:
         self.job = job
         self.definition: Definition = crew.definitions[job.type]
         self.hops = hops
-        self.scope = WorkScope(crew)
         self.settling = False
         """The outcome is in the completer's hands, or already written: a lease not found then is not a lost one."""
         self.held_since = time.monotonic()
         """When the lease was last known to be ours; written by the keeper."""
+        self.scope = WorkScope(crew, self.definition, since=self.held_since)
         self.done = False
         """Nothing more is to be stored for this attempt."""
         self._crew = crew
@@ -90,6 +87,7 @@ class Run:
         self._ended_ns = 0
         self._seconds = 0.0
         self._deadline: Key | None = None
+        self._soft_deadline: Key | None = None
         self._grace: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None]
         self._undoing: asyncio.Task[None] | None = None
@@ -102,6 +100,8 @@ class Run:
         self._task = loop.create_task(self._run(), context=contextvars.Context())
         if self.definition.timeout is not None:
             self._deadline = self._slots.deadlines.add(self, self.definition.timeout)
+        if self.definition.soft_timeout is not None:
+            self._soft_deadline = self._slots.soft_deadlines.add(self, self.definition.soft_timeout)
 
     def cancel(self, reason: CancelReason) -> None:
         """
@@ -198,7 +198,7 @@ class Run:
             chain_id=lease.chain_id,
             job_id=job_id(lease.chain_id, lease.position),
             token=lease.token,
-            tags=read_meta(self.job.meta).tags,
+            meta=read_meta(self.job.meta),
             scope=self.scope,
         )
         result = await self.definition.handler(attempt)
@@ -207,6 +207,7 @@ class Run:
         self.scope.end()
         outcome = self._outcome_of(result)
         if self.scope.completing is not None:
+            await self.scope.leave_completion()
             await to_the_end(self._complete(outcome))
         return outcome
 
@@ -236,7 +237,7 @@ class Run:
     def _keep(self, continuation: Continue[Any]) -> Keep | None:
         """Ask for the successor when this worker could run it at once and others have had their turn."""
         definition = self._crew.definitions.get(continuation.job_type.name)
-        prompt = continuation.delay in (None, 0) and continuation.at is None
+        prompt = continuation.delay in (None, 0) and continuation.at is None and not continuation.awaited.ids
         if definition is None or not prompt or self.hops >= MOST_HOPS or self._crew.stopping.is_set():
             return None
         if definition.concurrency is not None:
@@ -343,16 +344,20 @@ class Run:
         """The handler ignored its cancel for the grace period: let it be, fenced off, and say so."""
         if self._task.done() or self.settling or self._committing:
             return
-        self._abandoned = True
+        self._abandoned = self.scope.abandoned = True
         self._slots.leaked += 1
         self._slots.touch()
         self._crew.engine.telemetry.count(Count.SLOT_LEAKED, type=self.job.type)
-        logger.error("%s ignores its cancel; abandoned\n%s", self, stack_of(self._task), extra=self._labels())
+        logger.error("%s ignores its cancel; abandoned\n%s", self, self._stack(), extra=self._labels())
         self._task.add_done_callback(self._returned)
         cancelled = asyncio.CancelledError()
         self._undoing = asyncio.get_running_loop().create_task(self._roll_back(cancelled))
         self._settle(self._judge(cancelled))
         self.settling = True
+
+    def _stack(self) -> str:
+        thread = self.scope.errand.thread if self.scope.errand is not None else None
+        return stack_of(self._task) + (stack_of_thread(thread) if thread is not None else "")
 
     def _returned(self, _: asyncio.Task[None]) -> None:
         self._slots.leaked -= 1
@@ -367,7 +372,7 @@ class Run:
         self.scope.end()
         try:
             await to_the_end(self.scope.roll_back(error))
-        except OtelqError as trouble:
+        except Exception as trouble:
             logger.warning("%s: rolling back failed: %s", self, trouble, extra=self._labels())
 
     def _drop_successor(self) -> None:
@@ -378,6 +383,8 @@ class Run:
     def _stop_timers(self) -> None:
         if self._deadline is not None:
             self._slots.deadlines.remove(self, self._deadline)
+        if self._soft_deadline is not None:
+            self._slots.soft_deadlines.remove(self, self._soft_deadline)
         if self._grace is not None:
             self._grace.cancel()
 
@@ -395,21 +402,3 @@ class Run:
 
 
 _FAILING = (Retries, Fails)
-_NAMES: Mapping[type[Outcome], str] = {
-    Completes: "completed",
-    Continues: "continued",
-    Retries: "retry",
-    Snoozes: "snoozed",
-    Fails: "failed",
-    Releases: "released",
-}
-
-
-def outcome_name(outcome: Outcome) -> str:
-    """The outcome as telemetry names it."""
-    return _NAMES[type(outcome)]
-
-
-def reason_of(verdict: Verdict) -> CancelReason:
-    """Why an attempt whose settlement or renewal got this verdict has to end."""
-    return CancelReason.CANCELLED if verdict is Verdict.CANCELLED else CancelReason.LEASE_LOST

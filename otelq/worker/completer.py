@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from ..errors import Refused, Unavailable
 from ..loop import Loop
 from ..model import CancelReason, Claimed, Settlement, Verdict
-from .attempt import Run, reason_of
+from .attempt import Run
 from .crew import Crew
-from .verdicts import refused
+from .verdicts import reason_of, refused
 
 logger = logging.getLogger("otelq.worker")
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from ..client import Client, Engine
-from ..definitions import Definition
+from ..definitions import Definition, Middleware
 from ..errors import InvalidArgument
+from .processes import Children
+from .threads import Threads
 
 X = TypeVar("X")
 
@@ -17,8 +19,9 @@ X = TypeVar("X")
 class Provided:
     """What handlers ask for by type: settings, HTTP clients, mailers."""
 
-    def __init__(self, things: Sequence[object]) -> None:
+    def __init__(self, things: Sequence[object], *, beyond: Provided | None = None) -> None:
         self._by_type: dict[type, object] = {}
+        self._beyond = beyond
         if isinstance(things, str) or not isinstance(things, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             raise InvalidArgument("provide", f"is {things!r}; give several, as in a list")
         for thing in things:
@@ -28,9 +31,13 @@ class Provided:
                 )
             self._by_type[type(thing)] = thing
 
+    def put(self, kind: type, thing: object) -> None:
+        """Let ``get`` find the thing under this type, whatever it found before."""
+        self._by_type[kind] = thing
+
     def get(self, kind: type[X]) -> X:
         """
-        The thing of this type, or the only one of a type derived from it.
+        The thing of this type, or the only one of a type derived from it; if there is none, what is there beyond.
 
         Raises:
             InvalidArgument: there is none, or more than one.
@@ -38,6 +45,8 @@ class Provided:
         found = self._by_type.get(kind)
         if found is None:
             candidates = [thing for thing in self._by_type.values() if isinstance(thing, kind)]
+            if not candidates and self._beyond is not None:
+                return self._beyond.get(kind)
             if len(candidates) != 1:
                 problem = "nothing" if not candidates else f"{len(candidates)} things"
                 raise InvalidArgument("kind", f"{problem} of {kind.__qualname__} provided; see Worker(provide=[...])")
@@ -52,6 +61,7 @@ class Crew:
     client: Client
     engine: Engine
     definitions: Mapping[str, Definition]
+    middleware: Sequence[Middleware]
     provided: Provided
     name: str
     concurrency: int
@@ -59,6 +69,8 @@ class Crew:
     poll_interval: float
     reap_interval: float
     max_crashes: int
+    threads: Threads = field(default_factory=Threads)
+    children: Children = field(default_factory=Children)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the worker has stopped: nothing is stored any more, nor is it of use to ask what was."""

@@ -1,18 +1,17 @@
-"""Ends attempts that take too long, without a timer for each."""
+"""Does something about attempts that take too long, without a timer for each."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from math import ceil
 from typing import TYPE_CHECKING
-
-from ..model import CancelReason
 
 if TYPE_CHECKING:
     from .attempt import Run
 
 PRECISION = 1 / 1000
-"""How much later than asked an attempt may be ended, as a share of its timeout."""
+"""How much later than asked something is done, as a share of the time that was given."""
 
 Key = tuple[float, int]
 
@@ -20,11 +19,12 @@ Key = tuple[float, int]
 class Deadlines:
     """Attempts of one timeout that end at about the same time share a timer; almost none of them lives to see it."""
 
-    def __init__(self) -> None:
+    def __init__(self, act: Callable[[Run], None]) -> None:
+        self._act = act
         self._due: dict[Key, set[Run]] = {}
 
     def add(self, run: Run, seconds: float) -> Key:
-        """Cancel the attempt after ``seconds``, or up to a thousandth of that later; what it returns ends that."""
+        """Act on the attempt after ``seconds``, or up to a thousandth of that later; what it returns ends that."""
         loop = asyncio.get_running_loop()
         step = seconds * PRECISION
         key = (seconds, ceil((loop.time() + seconds) / step))
@@ -42,4 +42,4 @@ class Deadlines:
 
     def _expire(self, key: Key) -> None:
         for run in self._due.pop(key):
-            run.cancel(CancelReason.TIMEOUT)
+            self._act(run)

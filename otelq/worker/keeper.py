@@ -21,9 +21,10 @@ from ..loop import Loop
 from ..model import Renewal, Verdict
 from ..ports.notify import Hint, HintKind
 from ..ports.state import StateAdapter
-from .attempt import Run, reason_of
+from .attempt import Run
 from .crew import Crew
 from .slots import Slots
+from .verdicts import reason_of
 
 logger = logging.getLogger("otelq.worker")
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..model import CancelReason
 from .deadlines import Deadlines
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Slots:
         self.capacity = capacity
         self.leaked = 0
         self.suspects = 0
-        self.deadlines = Deadlines()
+        self.deadlines = Deadlines(_time_out)
+        self.soft_deadlines = Deadlines(_soften)
         self.by_type: Counter[str] = Counter()
         self.on_free: Callable[[], None] = _nothing
         self._runs: set[Run] = set()
@@ -73,3 +75,11 @@ class Slots:
 
 def _nothing() -> None:
     pass
+
+
+def _time_out(run: Run) -> None:
+    run.cancel(CancelReason.TIMEOUT)
+
+
+def _soften(run: Run) -> None:
+    run.scope.soften()

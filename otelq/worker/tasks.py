@@ -1,8 +1,9 @@
-"""What asyncio lacks about tasks: the whole stack of one that waits, and work that no cancel stops half-way."""
+"""What is missing about tasks and threads: the stack of one that waits, and work that no cancel stops half-way."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 import traceback
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -32,6 +33,12 @@ def stack_of(task: asyncio.Task[Any]) -> str:
         frames.append((frame, frame.f_lineno))
         awaited = _first(awaited, _AWAITED)
     return "".join(traceback.StackSummary.extract(iter(frames)).format())
+
+
+def stack_of_thread(ident: int) -> str:
+    """The stack of the thread with this ident as text; empty when it has ended."""
+    frame = sys._current_frames().get(ident)  # pyright: ignore[reportPrivateUsage]  # documented, and has no other name
+    return "" if frame is None else "".join(traceback.format_stack(frame))
 
 
 def _first(thing: object, names: tuple[str, ...]) -> Any:

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from collections.abc import Mapping
+from typing import cast
 
 from ..codec import storable
-from ..definitions import Definition, Fail, RetryAfter, Snooze
-from ..errors import Refused
-from ..model import CancelReason, Fails, Failure, Outcome, Releases, Retries, Snoozes
+from ..definitions import Definition, Fail, RetryAfter, Snooze, WaitFor
+from ..errors import ProcessFailed, Refused
+from ..model import (
+    Blocks,
+    CancelReason,
+    Completes,
+    Continues,
+    Fails,
+    Failure,
+    Outcome,
+    Releases,
+    Retries,
+    Snoozes,
+    Verdict,
+)
+from ..schedule import Lineage, lineage_of, qualified
 
 TIMED_OUT = "TimeoutError"
 
@@ -26,34 +41,49 @@ def of_exception(
             return None
         case CancelReason.TIMEOUT:
             failure = Failure(TIMED_OUT, f"the attempt took longer than {definition.timeout:g} seconds")
-            return after_failure(failure, definition=definition, attempt=attempt, spread=spread)
+            lineage = TimeoutError.__mro__
+            return after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)
         case CancelReason.SHUTDOWN if isinstance(error, asyncio.CancelledError):
             return Releases()
         case _:
             return _of_handler(error, definition=definition, attempt=attempt, spread=spread)
 
 
-def after_failure(failure: Failure, *, definition: Definition, attempt: int, spread: float) -> Outcome:
-    """Another attempt by the job type's retry policy, or the end."""
-    policy = definition.retry
-    if policy.is_spent(attempt):
+def after_failure(
+    failure: Failure, *, lineage: Lineage, definition: Definition, attempt: int, spread: float
+) -> Outcome:
+    """Another attempt by the policy that the job type has for exceptions of these classes, or the end."""
+    policy = definition.retry.after(lineage)
+    if policy is None or policy.is_spent(attempt):
         return Fails(failure)
     return Retries(policy.delay(attempt, spread=spread), failure)
 
 
+def alone(error: BaseException) -> BaseException:
+    """What a group holds that holds one exception only, as a task group's does when one of its tasks raised."""
+    while isinstance(error, BaseExceptionGroup):
+        held = cast("BaseExceptionGroup[BaseException]", error).exceptions
+        if len(held) != 1:
+            break
+        error = held[0]
+    return error
+
+
 def failure_of(error: BaseException) -> Failure:
     """The stored form of an exception: its qualified name, its message, then its traceback, bounded."""
+    if isinstance(error, ProcessFailed):
+        return Failure(storable(error.type, longest=200), storable(error.text))
     kind = type(error)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     message = _message(error) or kind.__qualname__
     lines = "".join(traceback.format_exception(error, limit=-8))
-    return Failure(storable(name, longest=200), storable(f"{message}\n{lines}"))
+    return Failure(storable(qualified(kind), longest=200), storable(f"{message}\n{lines}"))
 
 
 def undescribed(error: BaseException, *, definition: Definition, attempt: int, spread: float) -> Outcome:
     """The outcome of an attempt whose exception fails those who ask it what it is."""
     failure = Failure("otelq.undescribed", f"an exception of type {type(error).__qualname__} that cannot be described")
-    return after_failure(failure, definition=definition, attempt=attempt, spread=spread)
+    lineage = lineage_of(error)
+    return after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)
 
 
 def _message(error: BaseException) -> str:
@@ -64,23 +94,45 @@ def _message(error: BaseException) -> str:
 
 
 def _of_handler(error: BaseException, *, definition: Definition, attempt: int, spread: float) -> Outcome:
-    match error:
+    match error := alone(error):
         case Snooze():
             return Snoozes(error.delay)
+        case WaitFor():
+            return Blocks(*error.awaited)
         case Fail():
             return Fails(Failure("otelq.Fail", storable(error.reason)))
         case RetryAfter():
             failure = failure_of(error.__cause__ or error)
             return Fails(failure) if definition.retry.is_spent(attempt) else Retries(error.delay, failure)
         case _:
-            return after_failure(failure_of(error), definition=definition, attempt=attempt, spread=spread)
+            lineage = error.lineage if isinstance(error, ProcessFailed) else lineage_of(error)
+            failure = failure_of(error)
+            return after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)
 
 
 def refused(error: Refused, *, definition: Definition, attempt: int, spread: float) -> Outcome:
     """The outcome of an attempt whose own outcome the database refused to store."""
-    return after_failure(
-        Failure("otelq.errors.Refused", storable(str(error))),
-        definition=definition,
-        attempt=attempt,
-        spread=spread,
-    )
+    failure = Failure("otelq.errors.Refused", storable(str(error)))
+    lineage = lineage_of(error)
+    return after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)
+
+
+_NAMES: Mapping[type[Outcome], str] = {
+    Completes: "completed",
+    Continues: "continued",
+    Retries: "retry",
+    Snoozes: "snoozed",
+    Blocks: "blocked",
+    Fails: "failed",
+    Releases: "released",
+}
+
+
+def outcome_name(outcome: Outcome) -> str:
+    """The outcome as telemetry names it."""
+    return _NAMES[type(outcome)]
+
+
+def reason_of(verdict: Verdict) -> CancelReason:
+    """Why an attempt whose settlement or renewal got this verdict has to end."""
+    return CancelReason.CANCELLED if verdict is Verdict.CANCELLED else CancelReason.LEASE_LOST

@@ -6,30 +6,30 @@ import asyncio
 import logging
 import os
 import secrets
-import signal
 import socket
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
 from ..client import Client
 from ..codec import check_text
-from ..definitions import Jobs, check_count, check_seconds, merge
+from ..definitions import Definition, Jobs, Middleware, check_count, check_middleware, check_seconds, merge
 from ..errors import InvalidArgument, OtelqError
 from ..model import CancelReason
 from ..ports.notify import Hint
+from .calling import check_required, equipped
 from .completer import Completer
 from .crew import Crew, Provided
 from .fetcher import Fetcher
 from .keeper import Keeper
+from .processes import check_importable
 from .reaper import Reaper
+from .signals import signals
 from .slots import Slots
 from .tasks import to_the_end
 
 logger = logging.getLogger("otelq.worker")
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LAST_WRITES = 5.0
 """Seconds that a stopping worker spends on storing its last outcomes."""
 
@@ -49,9 +49,12 @@ class Worker:
         name: what this worker is called where leases are shown; unique by default.
         reap_interval: the longest time in seconds between two looks for leases that ran out.
         max_crashes: a job fails when so many leases of it ran out after it was started.
+        middleware: what stands round the attempts of all collections, outside their own; the outermost first.
+        require_middleware: instances that every collection must have, in this order, among its own middleware.
 
     Raises:
-        InvalidArgument: an option out of range, a job type declared twice or with types that cannot be stored.
+        InvalidArgument: an option out of range, a job type declared twice or with types that cannot be stored, a
+            collection without the required middleware, a handler for a process that cannot be imported there.
     """
 
     def __init__(
@@ -65,6 +68,8 @@ class Worker:
         name: str | None = None,
         reap_interval: float = 5.0,
         max_crashes: int = 5,
+        middleware: Sequence[Middleware] = (),
+        require_middleware: Sequence[Middleware] = (),
     ) -> None:
         if not isinstance(client, Client):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             raise InvalidArgument("client", f"is {client!r}; give an open client, made with otelq.connect(...)")
@@ -74,7 +79,9 @@ class Worker:
         if not definitions:
             raise InvalidArgument("jobs", "is empty; give collections with handlers")
         for definition in definitions.values():
-            _ = definition.job_type.signature  # says what is wrong with the annotations now, not at the first job
+            _check(definition)
+        outer = check_middleware("middleware", middleware)
+        check_required(check_middleware("require_middleware", require_middleware), jobs)
         check_seconds("grace", grace)
         check_seconds("poll_interval", poll_interval, lowest=0.01)
         check_seconds("reap_interval", reap_interval, lowest=0.01)
@@ -84,6 +91,7 @@ class Worker:
             client=client,
             engine=client.engine,
             definitions=definitions,
+            middleware=outer,
             provided=provided,
             name=named,
             concurrency=concurrency,
@@ -131,7 +139,6 @@ class Worker:
         Raises:
             OtelqError: a loop could not recover.
         """
-        loop = asyncio.get_running_loop()
         asked = asyncio.Event()
 
         def stop() -> None:
@@ -139,7 +146,7 @@ class Worker:
                 self._shift.hurry()
             asked.set()
 
-        with _signals(loop, stop):  # before the first claim, and until the last outcome is stored
+        with signals(stop):  # before the first claim, and until the last outcome is stored
             async with self:
                 await asked.wait()
 
@@ -153,7 +160,7 @@ class _Shift:
     """One start and stop of a worker: its five loops and its slots."""
 
     def __init__(self, crew: Crew, *, on_fatal: Callable[[Exception], None]) -> None:
-        self.crew = crew
+        self.crew = crew = equipped(crew)
         self.slots = Slots(crew.concurrency)
         self.completer = Completer(crew, on_fatal=on_fatal)
         self.fetcher = Fetcher(crew, self.slots, self.completer, on_fatal=on_fatal)
@@ -177,6 +184,8 @@ class _Shift:
         if self._unsubscribe is not None:
             self._unsubscribe()
         self.crew.stopping.set()
+        for run in self.slots.runs():
+            run.scope.wind_up()
         logger.info("worker %s stops; %d attempts are running", self.crew.name, len(self.slots.runs()))
         try:
             await self.fetcher.stop()
@@ -201,6 +210,8 @@ class _Shift:
     async def _leave(self) -> None:
         self.crew.gone.set()
         self.hurry()
+        self.crew.threads.stop()
+        await self.crew.children.stop()
         await self.reaper.stop()
         await self.keeper.stop()
         await self.completer.stop()
@@ -216,19 +227,11 @@ class _Shift:
         self.keeper.hinted(hint)
 
 
-@contextmanager
-def _signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> Generator[None]:
-    """Call ``stop`` on SIGINT and SIGTERM for as long as the block lasts."""
-    for number in STOP_SIGNALS:
-        try:
-            loop.add_signal_handler(number, stop)
-        except NotImplementedError:  # Windows has no signals in its event loop; Ctrl-C raises there
-            return (yield)
-    try:
-        yield
-    finally:
-        for number in STOP_SIGNALS:
-            loop.remove_signal_handler(number)
+def _check(definition: Definition) -> None:
+    """Say what is wrong with a declaration now, not at its first job."""
+    _ = definition.job_type.signature
+    if definition.executor == "process":
+        check_importable(definition)
 
 
 def default_name() -> str:

@@ -100,6 +100,33 @@ async def gather(attempt: otelq.Attempt[None]) -> int:
     return 1
 
 
+# Handlers that are plain functions, in threads and in processes.
+@jobs.job("pack", soft_timeout=5)
+def pack(attempt: otelq.Attempt[Order]) -> Shipped | otelq.Continue[Shipped]:
+    assert_type(attempt.stop_reason, otelq.CancelReason | None)
+    assert_type(attempt.time_left, float | None)
+    return attempt.continue_with(ship, attempt.input.number)
+
+
+@jobs.job("render", executor="process")
+def render(attempt: otelq.Attempt[Order]) -> str:
+    return attempt.input.number
+
+
+@jobs.job("hand-over")
+def hand_over(attempt: otelq.Attempt[Order]) -> otelq.Continue[str]:
+    return attempt.continue_with(render, attempt.input)
+
+
+@jobs.handles(otelq.JobType("declared-too", input=Order, output=Shipped))
+def handle_in_a_thread(attempt: otelq.Attempt[Order]) -> Shipped:
+    return Shipped(attempt.input.number)
+
+
+assert_type(pack, otelq.JobType[Order, Shipped])
+assert_type(render, otelq.JobType[Order, str])
+assert_type(hand_over, otelq.JobType[Order, str])
+assert_type(handle_in_a_thread, otelq.JobType[Order, Shipped])
 assert_type(check, otelq.JobType[Order, Shipped])
 assert_type(ship, otelq.JobType[str, Shipped])
 assert_type(decide, otelq.JobType[Order, Shipped])

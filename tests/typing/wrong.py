@@ -52,8 +52,18 @@ async def wrong_output(attempt: otelq.Attempt[Order]) -> int:
     return 1
 
 
-@jobs.job("no-coroutine")  # wrong
-def no_coroutine(attempt: otelq.Attempt[int]) -> int:
+@jobs.handles(job_type)  # wrong
+def wrong_output_of_a_thread(attempt: otelq.Attempt[Order]) -> int:
+    return 1
+
+
+@jobs.job("threaded")
+def threaded(attempt: otelq.Attempt[Order]) -> otelq.Continue[int]:
+    return attempt.continue_with(ship, Order("A-1"))  # wrong
+
+
+@jobs.job("no-such-executor", executor="thread")  # wrong
+def no_such_executor(attempt: otelq.Attempt[int]) -> int:
     return 1
 
 

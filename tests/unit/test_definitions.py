@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict
 
 import pytest
 
@@ -154,8 +154,23 @@ async def test_whatever_is_a_coroutine_function_can_be_a_handler(handler: Any) -
     assert "ada" in str(await job_type(make_attempt(Mail("ada"))))
 
 
-def no_coroutine(attempt: otelq.Attempt[Mail]) -> str:
+def blocking(attempt: otelq.Attempt[Mail]) -> str:
     return attempt.input.to
+
+
+class Blocking:
+    """A handler that is an object and blocks."""
+
+    def __call__(self, attempt: otelq.Attempt[Mail]) -> str:
+        return attempt.input.to
+
+
+async def yields(attempt: otelq.Attempt[Mail]) -> Any:
+    yield attempt.input.to
+
+
+def yields_too(attempt: otelq.Attempt[Mail]) -> Any:
+    yield attempt.input.to
 
 
 async def bare(attempt):  # type: ignore[no-untyped-def]  # pyright: ignore[reportMissingParameterType]  # on purpose
@@ -182,9 +197,63 @@ async def test_a_worker_says_at_once_which_annotations_cannot_be_used(handler: A
         otelq.Worker(otelq.connect("memory://"), jobs)
 
 
-def test_a_function_that_is_no_coroutine_function_is_refused() -> None:
-    with pytest.raises(otelq.InvalidArgument, match="async def"):
-        otelq.Jobs().job("blocking")(cast(Any, no_coroutine))
+@pytest.mark.parametrize("handler", [blocking, Blocking()], ids=["function", "object"])
+async def test_a_function_that_is_no_coroutine_function_runs_in_a_thread_and_can_be_called(handler: Any) -> None:
+    jobs = otelq.Jobs()
+    job_type = jobs.job("blocking")(handler)
+    [definition] = jobs
+    assert definition.executor == "thread"
+    assert types_of(job_type) == (Mail, str)
+    assert await job_type(make_attempt(Mail("ada"))) == "ada"
+
+
+@pytest.mark.parametrize("handler", [yields, yields_too, "no function"])
+def test_what_gives_no_single_output_is_no_handler(handler: Any) -> None:
+    with pytest.raises(otelq.InvalidArgument, match="handler"):
+        otelq.Jobs().job("yields")(handler)
+
+
+def test_a_function_of_a_module_may_run_in_a_process() -> None:
+    jobs = otelq.Jobs()
+    jobs.job("apart", executor="process")(blocking)
+    assert [definition.executor for definition in jobs] == ["process"]
+
+
+def test_what_a_process_could_not_import_by_name_is_refused_at_once() -> None:
+    def nested(attempt: otelq.Attempt[Mail]) -> str:
+        return ""
+
+    unfit: list[Any] = [nested, lambda attempt: "", Blocking(), functools.partial(blocking)]
+    for handler in unfit:
+        with pytest.raises(otelq.InvalidArgument, match=r"executor: .* cannot be imported by name"):
+            otelq.Jobs().job("apart", executor="process")(handler)
+    with pytest.raises(otelq.InvalidArgument, match=r"executor: .* event loop; declare it with def"):
+        otelq.Jobs().job("apart", executor="process")(plain)
+
+
+@pytest.mark.parametrize(
+    "options, argument",
+    [
+        ({"executor": "thread"}, "executor"),
+        ({"soft_timeout": 0}, "soft_timeout"),
+        ({"soft_timeout": 3600}, "soft_timeout"),
+        ({"soft_timeout": 5, "timeout": 5}, "soft_timeout"),
+        ({"timeout": 0}, "timeout"),
+        ({"lease": 0.5}, "lease"),
+        ({"concurrency": 0}, "concurrency"),
+        ({"retry": 5}, "retry"),
+    ],
+)
+def test_an_option_out_of_range_is_refused_by_name(options: dict[str, Any], argument: str) -> None:
+    with pytest.raises(otelq.InvalidArgument) as caught:
+        otelq.Jobs().job("any", **options)(plain)
+    assert caught.value.argument == argument
+
+
+@pytest.mark.parametrize("chains", [(), ("0198c0de",), (otelq.AllOf(), otelq.AllOf())])
+def test_a_job_can_only_wait_for_chains(chains: Any) -> None:
+    with pytest.raises(otelq.InvalidArgument, match="chains"):
+        otelq.WaitFor(*chains)
 
 
 def test_a_decorator_without_its_name_is_refused_at_once() -> None:

@@ -1,0 +1,63 @@
+"""Continuations: the job that takes a chain over from the one before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeGuard, TypeVar
+
+from .blockers import NOTHING, Awaited, Blockers, read_blockers
+from .checks import check_priority, check_when
+from .types import JobType, check_job_type
+
+Out_co = TypeVar("Out_co", covariant=True)
+X = TypeVar("X")
+
+
+@dataclass(frozen=True, slots=True)
+class Continue(Generic[Out_co]):
+    """
+    A job that takes the chain over from the one that returns this.
+
+    Args:
+        job_type: a type whose chain yields the same output.
+        input: its input.
+        delay: seconds until it is due; or ``at``, a time with a zone.
+        priority: lower runs first; None keeps the priority of the job before.
+        blockers: chains that it waits for: handles, or ``AllOf(...)`` or ``AnyOf(...)``.
+    """
+
+    job_type: JobType[Any, Out_co]
+    input: Any
+    delay: float | None
+    at: datetime | None
+    priority: int | None
+    awaited: Awaited
+
+    def __init__(
+        self,
+        job_type: JobType[X, Out_co],
+        input: X,
+        *,
+        delay: float | None = None,
+        at: datetime | None = None,
+        priority: int | None = None,
+        blockers: Blockers = (),
+    ) -> None:
+        check_job_type("job_type", job_type)
+        check_when(delay, at)
+        fields = {
+            "job_type": job_type,
+            "input": input,
+            "delay": delay,
+            "at": at,
+            "priority": check_priority(priority),
+            "awaited": read_blockers(blockers) if blockers else NOTHING,
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+
+def is_continue(value: object) -> TypeGuard[Continue[Any]]:
+    """Whether a handler returned a continuation."""
+    return isinstance(value, Continue)

@@ -1,0 +1,255 @@
+"""
+The process of handlers with ``executor="process"``: runs one attempt after the other for its worker.
+
+A thread listens to the worker beside the handler. When the worker is gone, killed perhaps, the process ends at once
+with all that the handler started, so that no two workers ever run one job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from importlib import import_module
+from queue import SimpleQueue
+from typing import Any, BinaryIO, NoReturn, TypeVar
+
+from ..client import Client
+from ..definitions import (
+    Attempt,
+    Continue,
+    Fail,
+    JobType,
+    RetryAfter,
+    Snooze,
+    WaitFor,
+    check_job_type,
+    is_continue,
+    is_job_type,
+)
+from ..errors import InvalidArgument
+from ..model import CancelReason
+from ..schedule import qualified
+from ..telemetry.carrying import carried
+from .verdicts import alone, failure_of
+from .wire import (
+    PREFIX,
+    Continued,
+    Ended,
+    Order,
+    Postponed,
+    Raised,
+    Reply,
+    Returned,
+    Snoozed,
+    Waiting,
+    framed,
+    read_order,
+)
+
+Out = TypeVar("Out")
+X = TypeVar("X")
+
+
+class ChildScope:
+    """What a handler reaches in a process of its own: what was sent along, and nothing of the worker's."""
+
+    def __init__(self, order: Order) -> None:
+        self.cancel_reason: CancelReason | None = None
+        """Always None: an attempt that is cancelled ends with its process."""
+        self.stopping = asyncio.Event()
+        self.stop_reason: CancelReason | None = None
+        self._order = order
+        self._ends_at = None if order.time_left is None else time.monotonic() + order.time_left
+        if order.stop_reason is not None:
+            self.stop(order.stop_reason)
+
+    def stop(self, reason: CancelReason | None) -> None:
+        """Ask for a good end; called from the thread that listens, while nobody awaits the event."""
+        self.stop_reason = reason
+        self.stopping.set()
+
+    @property
+    def time_left(self) -> float | None:
+        """Seconds until the worker ends this process."""
+        return None if self._ends_at is None else max(0.0, self._ends_at - time.monotonic())
+
+    @property
+    def client(self) -> Client:
+        """Not here."""
+        _not_here("client")
+
+    def provided(self, kind: type[X], /) -> X:
+        """Not here."""
+        _not_here("get()")
+
+    def provide(self, kind: type, thing: object, /) -> None:
+        """Not here."""
+        _not_here("provide()")
+
+    def blockers(self, job_type: JobType[Any, Out], /) -> list[Out]:
+        """The outputs of the blockers of one type, in order."""
+        check_job_type("job_type", job_type)
+        decode = job_type.signature.output.decode
+        return [decode(output) for type, output in self._order.blockers if type == job_type.name]
+
+    def transaction(self, kind: type | None, /, *, attempt: Attempt[Any]) -> AbstractAsyncContextManager[Any]:
+        """Not here."""
+        _not_here("transaction()")
+
+    def completion(self, kind: type | None, /, *, attempt: Attempt[Any]) -> Coroutine[Any, Any, Any]:
+        """Not here."""
+        _not_here("completion()")
+
+
+def _not_here(what: str) -> NoReturn:
+    raise InvalidArgument(
+        "attempt", f'has no {what} in a handler with executor="process"; it belongs to the worker: use an async def'
+    )
+
+
+def find_handler(module: str, name: str) -> JobType[Any, Any] | None:
+    """The decorated handler that is found by this name; None if there is none."""
+    found: object = import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found if is_job_type(found) and found.handler is not None else None
+
+
+def attend(order: Order, scope: ChildScope) -> Reply:
+    """Run the handler; what came of it."""
+    try:
+        with carried(order.carrier):
+            return _result_of(order, scope)
+    except BaseException as error:
+        try:
+            return _decision(error)
+        except Exception:
+            return _decision(RuntimeError(f"an exception of type {type(error).__qualname__} that cannot be described"))
+
+
+def _result_of(order: Order, scope: ChildScope) -> Reply:
+    job_type = find_handler(order.module, order.name)
+    if job_type is None or job_type.handler is None:
+        raise InvalidArgument("handler", f"{order.name!r} is no decorated handler in module {order.module!r}")
+    attempt: Attempt[Any] = Attempt(
+        job_type.signature.input.decode(order.input),
+        number=order.number,
+        chain_id=order.chain_id,
+        job_id=order.job_id,
+        token=order.token,
+        meta=order.meta,
+        scope=scope,
+    )
+    result = job_type.handler(attempt)
+    if is_continue(result):
+        return _continued(result)
+    return Returned(job_type.signature.output.encode(result, argument="return value", limit=None))
+
+
+def _continued(continuation: Continue[Any]) -> Continued:
+    target = continuation.job_type
+    return Continued(
+        type=target.name,
+        queue=target.queue,
+        input=target.signature.input.encode(continuation.input, argument="continuation", limit=None),
+        delay=continuation.delay,
+        at=continuation.at,
+        priority=continuation.priority,
+        awaited=continuation.awaited,
+    )
+
+
+def _decision(error: BaseException) -> Reply:
+    match error := alone(error):
+        case Snooze():
+            return Snoozed(error.delay)
+        case WaitFor():
+            return Waiting(error.awaited)
+        case Fail():
+            return Ended(error.reason)
+        case RetryAfter():
+            cause = error.__cause__
+            return Postponed(error.delay, None if cause is None else failure_of(cause))
+        case _:
+            return Raised(failure_of(error), tuple(qualified(kind) for kind in type(error).__mro__))
+
+
+# The process
+
+
+class _Listener:
+    """Reads what the worker says, beside the handler."""
+
+    def __init__(self, pipe: BinaryIO) -> None:
+        self.orders: SimpleQueue[tuple[Order, ChildScope] | None] = SimpleQueue()
+        self.busy = False
+        self._pipe = pipe
+        self._scope: ChildScope | None = None
+
+    def listen(self) -> None:
+        """Until the worker hangs up: then end, in peace if there is nothing to do."""
+        while (message := self._read()) is not None:
+            if isinstance(message, Order):
+                self.busy = True
+                self._scope = ChildScope(message)
+                self.orders.put((message, self._scope))
+            elif self._scope is not None:
+                self._scope.stop(message.reason)
+        if self.busy:
+            _end_with_all()
+        self.orders.put(None)
+
+    def _read(self) -> Any:
+        prefix = self._pipe.read(PREFIX)
+        return read_order(self._pipe.read(int.from_bytes(prefix))) if len(prefix) == PREFIX else None
+
+
+def _end_with_all() -> NoReturn:
+    if os.name == "posix" and os.getpgid(0) == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
+def _ignore(*_: object) -> None:
+    """The worker decides when to end; a signal to everybody in the terminal or the unit is none of ours."""
+
+
+def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Take the pipes to the worker, so that a handler that reads or prints does not get in between."""
+    source, sink = os.dup(0), os.dup(1)
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    return os.fdopen(source, "rb"), os.fdopen(sink, "wb")
+
+
+def main() -> None:
+    """Serve until the worker hangs up."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _ignore)
+    source, sink = _own_pipes()
+    listener = _Listener(source)
+    threading.Thread(target=listener.listen, name="otelq listener", daemon=True).start()
+    serve(listener.orders.get, lambda reply: _send(sink, reply, listener))
+
+
+def serve(next_order: Callable[[], tuple[Order, ChildScope] | None], send: Callable[[Reply], None]) -> None:
+    """Attend to one order after the other."""
+    while (given := next_order()) is not None:
+        send(attend(*given))
+        sys.stdout.flush()
+
+
+def _send(sink: BinaryIO, reply: Reply, listener: _Listener) -> None:
+    listener.busy = False
+    try:
+        sink.write(framed(reply))
+        sink.flush()
+    except BrokenPipeError:
+        _end_with_all()

@@ -1,0 +1,157 @@
+"""
+The worker's side of handlers in processes: starts them, gives them attempts, ends them.
+
+Not a pool of ``concurrent.futures`` or anyio: those pickle, cannot end one call alone or leave idle processes to the
+event loop, and a child of theirs works on when its parent was killed, beside the worker that took its job over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
+
+from ..definitions import Definition, Scope
+from ..errors import InvalidArgument, ProcessDied
+from .child import find_handler
+from .tasks import to_the_end
+from .wire import PREFIX, Order, Reply, Stop, framed, read_reply
+
+LAST_CHANCE = 5.0
+"""Seconds that an idle process has to end by itself when its worker stops."""
+_PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from otelq.worker.child import main; main()"
+
+
+class Children:
+    """Processes for handlers: one for each attempt at a time, kept for the next one, ended with the worker."""
+
+    def __init__(self) -> None:
+        self._idle: list[Child] = []
+        self._closed = False
+
+    async def attend(self, order: Order, *, scope: Scope) -> Reply:
+        """
+        Have an attempt run, and pass on when its scope wants it to stop. If this is cancelled the process is ended.
+
+        Raises:
+            ProcessDied: the process ended before it replied.
+        """
+        child = self._take() or await Child.start()
+        try:
+            reply = await child.ask(order, scope=scope)
+        except BaseException:
+            await to_the_end(child.kill())
+            raise
+        if self._closed:
+            await to_the_end(child.end())
+        else:
+            self._idle.append(child)
+        return reply
+
+    async def stop(self) -> None:
+        """End those that are idle now, and each of the others when its attempt ends."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*(child.end() for child in idle))
+
+    def _take(self) -> Child | None:
+        while self._idle:
+            child = self._idle.pop()
+            if child.is_alive:
+                return child
+        return None
+
+
+class Child:
+    """One process."""
+
+    def __init__(self, process: Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process = process
+        self._input = process.stdin
+        self._output = process.stdout
+
+    @classmethod
+    async def start(cls) -> Child:
+        """A process with the import path of this one, in a group of its own so that all it starts can be ended."""
+        command = [sys.executable, "-c", _PROGRAM, *sys.path]
+        return cls(await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, start_new_session=True))
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended, as far as is known."""
+        return self._process.returncode is None
+
+    async def ask(self, order: Order, *, scope: Scope) -> Reply:
+        """The reply to an order."""
+        loop = asyncio.get_running_loop()
+        reply = loop.create_task(self._talk(order))
+        stop = loop.create_task(scope.stopping.wait())
+        try:
+            await asyncio.wait({reply, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not reply.done():
+                self._input.write(framed(Stop(scope.stop_reason)))
+            return await reply
+        finally:
+            reply.cancel()
+            stop.cancel()
+
+    async def kill(self) -> None:
+        """End it at once, with all that it started."""
+        with suppress(ProcessLookupError):
+            if os.name == "posix":
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+        await self._gone()
+
+    async def end(self) -> None:
+        """Hang up, so that it ends by itself."""
+        self._input.close()
+        try:
+            await asyncio.wait_for(self._process.wait(), LAST_CHANCE)
+        except TimeoutError:
+            await self.kill()
+        else:
+            await self._gone()
+
+    async def _talk(self, order: Order) -> Reply:
+        try:
+            self._input.write(framed(order))
+            await self._input.drain()
+            length = int.from_bytes(await self._output.readexactly(PREFIX))
+            return read_reply.decode(await self._output.readexactly(length))
+        except (ConnectionError, asyncio.IncompleteReadError):
+            await self.kill()  # what it started may live on
+            raise ProcessDied(f"the process of {order.module}.{order.name} {self._end()}") from None
+
+    async def _gone(self) -> None:
+        self._input.close()
+        await self._process.wait()
+
+    def _end(self) -> str:
+        code = self._process.returncode or 0
+        if code >= 0:
+            return f"exited with code {code} while the handler ran"
+        return f"was ended by {signal.Signals(-code).name}"
+
+
+def check_importable(definition: Definition) -> None:
+    """
+    Refuse a handler that another process could not import.
+
+    Raises:
+        InvalidArgument: it is in the program's main module, or its name leads to something else.
+    """
+    module, name = definition.handler.__module__, definition.handler.__qualname__
+    if module == "__main__":
+        problem = "stands in the program itself; move it to a module that another process can import"
+        raise InvalidArgument("executor", f"of {definition.name!r}: its handler {name} {problem}")
+    found = find_handler(module, name)
+    if found is None or found.handler is not definition.handler:
+        problem = f"{module}.{name} is not its handler, decorated; another process could not find it"
+        raise InvalidArgument("executor", f"of {definition.name!r}: {problem}")

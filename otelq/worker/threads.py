@@ -1,0 +1,86 @@
+"""Threads for handlers that are plain functions: as many as the worker has slots, and none that keeps it alive."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any
+
+
+class Errand:
+    """One call in a thread. ``thread`` is the ident of the thread that it is in, None before and after."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.thread: int | None = None
+        self.done = asyncio.Event()
+        self._work = work
+        self._context = contextvars.copy_context()
+        self._loop = asyncio.get_running_loop()
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Do it, in the thread that calls this and in the context of whoever asked."""
+        self.thread = threading.get_ident()
+        try:
+            self._value = self._context.run(self._work)
+        except BaseException as error:  # whatever it is, it belongs to whoever asked
+            self._error = error
+        self.thread = None
+        with suppress(RuntimeError):  # the event loop was closed meanwhile: nobody waits any more
+            self._loop.call_soon_threadsafe(self.done.set)
+
+    def result(self) -> Any:
+        """What the call gave or raised."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+        return self._value
+
+
+class Threads:
+    """
+    A pool that starts a thread when none is idle.
+
+    Its threads are daemons: one that never returns does not keep the process from ending. The worker's slots bound
+    how many there are, as a handler that was abandoned keeps its slot.
+    """
+
+    def __init__(self) -> None:
+        self._errands: SimpleQueue[Errand | None] = SimpleQueue()
+        self._idle = 0
+        self._threads: set[threading.Thread] = set()
+        self._lock = threading.Lock()
+
+    def begin(self, work: Callable[[], Any]) -> Errand:
+        """Have ``work`` done in a thread."""
+        errand = Errand(work)
+        with self._lock:
+            if self._idle > 0:
+                self._idle -= 1
+            else:
+                self._hire()
+        self._errands.put(errand)
+        return errand
+
+    def stop(self) -> None:
+        """Let every thread end when it has nothing to do."""
+        for _ in tuple(self._threads):
+            self._errands.put(None)
+
+    def _hire(self) -> None:
+        thread = threading.Thread(target=self._live, name=f"otelq handler {len(self._threads) + 1}", daemon=True)
+        self._threads.add(thread)
+        thread.start()
+
+    def _live(self) -> None:
+        while (errand := self._errands.get()) is not None:
+            errand.run()
+            del errand  # or its value would live on until the next one
+            with self._lock:
+                self._idle += 1
+        self._threads.discard(threading.current_thread())

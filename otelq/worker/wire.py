@@ -1,0 +1,116 @@
+"""What a worker and the process of a handler say to each other: JSON, never pickle, each message after its length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from msgspec import Struct
+from msgspec.json import Decoder, Encoder
+
+from ..definitions import AllOf, AnyOf, Awaited, Blockers, Chain, JobType
+from ..model import CancelReason, Failure, Meta, Until
+
+PREFIX = 4
+"""Bytes before each message, which say how long it is."""
+
+
+class Order(Struct, frozen=True, tag_field="is", tag=True, kw_only=True):
+    """Run this attempt; ``module`` and ``name`` say where the handler is, payloads are JSON text."""
+
+    module: str
+    name: str
+    input: str
+    number: int
+    chain_id: str
+    job_id: str
+    token: int
+    meta: Meta
+    blockers: list[tuple[str, str]]
+    """Types of blocker chains, with their outputs, in order."""
+    time_left: float | None
+    stop_reason: CancelReason | None
+    carrier: Mapping[str, str]
+
+
+class Stop(Struct, frozen=True, tag_field="is", tag=True):
+    """The attempt should come to a good end."""
+
+    reason: CancelReason | None
+
+
+class Returned(Struct, frozen=True, tag_field="is", tag=True):
+    """The handler returned an output."""
+
+    output: str
+
+
+class Continued(Struct, frozen=True, tag_field="is", tag=True, kw_only=True):
+    """The handler returned a continuation."""
+
+    type: str
+    queue: str
+    input: str
+    delay: float | None
+    at: datetime | None
+    priority: int | None
+    awaited: Awaited
+
+
+class Snoozed(Struct, frozen=True, tag_field="is", tag=True):
+    """The handler raised ``Snooze``."""
+
+    delay: float
+
+
+class Waiting(Struct, frozen=True, tag_field="is", tag=True):
+    """The handler raised ``WaitFor``."""
+
+    awaited: Awaited
+
+
+class Ended(Struct, frozen=True, tag_field="is", tag=True):
+    """The handler raised ``Fail``."""
+
+    reason: str
+
+
+class Postponed(Struct, frozen=True, tag_field="is", tag=True):
+    """The handler raised ``RetryAfter``, from an exception or on its own."""
+
+    delay: float
+    cause: Failure | None
+
+
+class Raised(Struct, frozen=True, tag_field="is", tag=True):
+    """The handler raised something else; ``lineage`` holds the names of its classes, the nearest first."""
+
+    failure: Failure
+    lineage: tuple[str, ...]
+
+
+Reply: TypeAlias = Returned | Continued | Snoozed | Waiting | Ended | Postponed | Raised
+
+_encoder = Encoder()
+read_order = Decoder(Order | Stop).decode
+read_reply: Decoder[Reply] = Decoder(Reply)
+
+
+def framed(message: Order | Stop | Reply) -> bytes:
+    """The message as it goes over the pipe."""
+    text = _encoder.encode(message)
+    return len(text).to_bytes(PREFIX) + text
+
+
+def unknown(type: str, queue: str = "default") -> JobType[Any, Any]:
+    """A type that is known by name only: its payloads are whatever JSON holds."""
+    return JobType[Any, Any](type, queue=queue)
+
+
+def blockers_of(awaited: Awaited) -> Blockers:
+    """The blockers that were read as these."""
+    chains = [Chain[Any](id, unknown("unknown")) for id in awaited.ids]
+    if awaited.until is Until.ANY:
+        return AnyOf(chains, on_failure=awaited.on_failure.value)
+    return AllOf(chains, on_failure=awaited.on_failure.value)
