@@ -9,7 +9,7 @@ from typing import Any
 
 from .client import Client, Engine
 from .codec import MAX_PAYLOAD, PayloadCodec, Payloads, check_text
-from .definitions import check_count
+from .definitions import Middleware, check_count, check_middleware
 from .effects import Effects
 from .errors import InvalidArgument
 from .ports.notify import NotifyAdapter
@@ -34,6 +34,7 @@ def connect(
     meter_provider: MeterProvider | None = None,
     baggage: Sequence[str] = (),
     trace_internal_sql: bool = False,
+    middleware: Sequence[Middleware] = (),
     **options: object,
 ) -> Client:
     """
@@ -51,6 +52,7 @@ def connect(
         tracer_provider, meter_provider: instead of OpenTelemetry's global ones.
         baggage: the names of the baggage entries that travel with a job.
         trace_internal_sql: show otelq's own statements in traces of an instrumented driver.
+        middleware: what stands round every start of this client, the outermost first.
         options: passed to the adapter, and what it does not know to the driver.
 
     Raises:
@@ -75,7 +77,7 @@ def connect(
     effects = Effects(state=state, notify=notifier, telemetry=telemetry)
     payloads = Payloads(codec, max_payload)
     engine = Engine(state=state, notify=notifier, effects=effects, telemetry=telemetry, payloads=payloads)
-    return Client(engine, migrate=migrate)
+    return Client(engine, migrate=migrate, middleware=check_middleware("middleware", middleware))
 
 
 def _state(target: object, *, schema: str, options: dict[str, object]) -> StateAdapter:

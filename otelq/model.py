@@ -7,10 +7,10 @@ made about ten times faster than a frozen dataclass (see ``docs/decisions``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.json import Decoder
@@ -122,6 +122,13 @@ class Meta(Struct, frozen=True, kw_only=True, omit_defaults=True):
     request_id: str | None = None
 
 
+class Identified(Protocol):
+    """What has an id, as the handle of a chain has."""
+
+    @property
+    def id(self) -> str: ...
+
+
 class Dedup(Struct, frozen=True):
     """
     At most one chain of a type holds a dedup key.
@@ -138,8 +145,8 @@ class Dedup(Struct, frozen=True):
     key: str
     scope: Literal["open", "any"] = "open"
     window: float | None = None
-    exclude: tuple[str, ...] = ()
-    """Ids of chains that do not count, as that of a chain which starts its own next one."""
+    exclude: Sequence[str | Identified] = ()
+    """Chains, or their ids, that do not count, as that which starts its own next one; the state port is given ids."""
 
 
 class Until(StrEnum):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..codec import PayloadPlace, Payloads
@@ -25,6 +26,8 @@ class Engine:
     effects: Effects
     telemetry: Telemetry
     payloads: Payloads
+    served: Counter[str] = field(default_factory=Counter[str])
+    """How many workers of this process run a job type, for who asks why a job does not run."""
 
     def encode_input(self, value: object, job_type: JobType[Any, Any], *, chain_id: str, argument: str) -> str:
         """What is stored for a job's input; ``InvalidArgument`` names ``argument``."""

@@ -3,44 +3,130 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, cast
 
-from ..codec import check_text
+from ..codec import Payload, check_text
 from ..definitions import LONGEST_NAME, Chain, JobType, check_chain_id, check_count
 from ..errors import InvalidArgument
-from ..model import OPEN, JobQuery, Status
+from ..model import OPEN, JobKey, JobQuery, Match, Status
+from .metadata import LONGEST_ID, LONGEST_TEXT, MOST_PAIRS
 
 X = TypeVar("X")
 
 LARGEST_PAGE = 1_000
+LARGEST_COUNT = 100_000
+MOST_CHAINS = 1_000
+MOST_JOBS = 100
+MOST_MATCHES = 16
+DEEPEST_PATH = 32
 
-TypeFilter = JobType[Any, Any] | str | Sequence[JobType[Any, Any] | str] | None
-StatusFilter = str | Sequence[str] | None
+AnyChain: TypeAlias = Chain[Any] | str
+TypeFilter: TypeAlias = JobType[Any, Any] | str | Sequence[JobType[Any, Any] | str] | None
+StatusFilter: TypeAlias = str | Sequence[str] | None
+Path: TypeAlias = str | tuple[str | int, ...]
 
 
-def query(
-    *, type: TypeFilter, status: StatusFilter, chain: Chain[Any] | str | None, limit: int, after: str | None
-) -> JobQuery:
-    """The checked query; ``status="open"`` is any open status."""
-    check_count("limit", limit, highest=LARGEST_PAGE)
-    return JobQuery(
-        types=_types(type),
-        statuses=_statuses(status),
-        chain_ids=() if chain is None else (chain_id(chain),),
+class Filters(TypedDict, total=False):
+    """
+    What jobs and chains can be asked for; all that is given must hold, and None is as good as not given.
+
+    A path into a payload is text of keys joined by dots, where a number is the index of a list: ``"lines.0.sku"``; or
+    a tuple of keys and indexes, for keys that hold dots or are numbers: ``("a.b", "0")``.
+    """
+
+    type: TypeFilter
+    """One or several job types, or their names: of the job; of a chain, that of its first job."""
+    chain: AnyChain | None
+    """One chain."""
+    status: StatusFilter
+    """One or several statuses, ``"open"`` for any open one: of the job; of a chain, that of its last job."""
+    tags: Mapping[str, str] | None
+    """Tags that the chain has, among others."""
+    tenant: str | None
+    since: datetime | None
+    """Chains whose id was made then or later, a time with a zone."""
+    until: datetime | None
+    """Chains whose id was made then or earlier."""
+    input: Mapping[Path, object] | None
+    """Values that stand at paths of the input, as JSON: ``{"customer.id": 42}``; of chains, of the first job's."""
+    output: Mapping[Path, object] | None
+    """Likewise, of the output; of chains, of the last job's."""
+    text: str | None
+    """Text that occurs in the input or the output as JSON is written, letter for letter."""
+    blocked_by: AnyChain | None
+    """A chain that the job waits for, or ever waited for; of a chain, one of its jobs."""
+
+
+class JobFilters(Filters, total=False):
+    """What jobs can be asked for."""
+
+    ids: Iterable[str] | None
+    """Up to 100 ids of jobs."""
+    chain_type: TypeFilter
+    """One or several types, of the chain's first job."""
+
+
+class ChainFilters(Filters, total=False):
+    """What chains can be asked for."""
+
+    ids: Iterable[AnyChain] | None
+    """Up to 1,000 chains or their ids."""
+    roots: bool
+    """Only chains that are nobody's blocker."""
+
+
+def job_query(filters: JobFilters, *, limit: int, after: str | None = None) -> JobQuery:
+    """The checked query for jobs; their ``ids`` are not in it, as a store is asked for each by itself."""
+    _refuse_unknown(filters, JobFilters)
+    if after is not None:
+        job_key(after, argument="after")
+    return _query(
+        cast(Filters, filters),
+        chain_types=_types("chain_type", filters.get("chain_type")),
+        chain_ids=_one_chain(filters),
         limit=limit,
         after=after,
     )
 
 
-def chain_id(chain: Chain[Any] | str) -> str:
+def chain_query(filters: ChainFilters, *, limit: int, after: str | None = None) -> JobQuery:
+    """The checked query for chains."""
+    _refuse_unknown(filters, ChainFilters)
+    if after is not None:
+        check_chain_id("after", after)
+    return _query(
+        cast(Filters, filters),
+        chain_ids=_one_chain(filters) or _chain_ids(filters.get("ids")),
+        roots=check_truth("roots", filters.get("roots", False)),
+        limit=limit,
+        after=after,
+    )
+
+
+def job_keys(filters: JobFilters) -> list[JobKey] | None:
+    """The jobs asked for by their ids, those of the newest chains first; None if none are."""
+    given = filters.get("ids")
+    if given is None:
+        return None
+    if filters.get("chain") is not None:
+        raise InvalidArgument("ids", "is given together with chain; give one of them")
+    keys = {job_key(id, argument="ids") for id in _several("ids", given)}
+    if len(keys) > MOST_JOBS:
+        raise InvalidArgument("ids", f"has {len(keys)} jobs; give {MOST_JOBS} at most")
+    by_position = sorted(keys, key=lambda key: key[1])
+    return sorted(by_position, key=lambda key: key[0], reverse=True)
+
+
+def chain_id(chain: AnyChain, *, argument: str = "chain") -> str:
     """The id of a chain given as a handle or by its id."""
     if isinstance(chain, Chain):
         return chain.id
-    return check_chain_id("chain", chain)
+    return check_chain_id(argument, chain)
 
 
-def job_key(job_id: object, *, argument: str = "job_id") -> tuple[str, int]:
+def job_key(job_id: object, *, argument: str = "job_id") -> JobKey:
     """The chain id and position that a job id is made of."""
     found = _JOB_ID(job_id) if isinstance(job_id, str) else None
     if found is None:
@@ -51,15 +137,72 @@ def job_key(job_id: object, *, argument: str = "job_id") -> tuple[str, int]:
 _JOB_ID = re.compile(r"([^.]+)\.([0-9]{1,9})").fullmatch
 
 
-def _types(type: TypeFilter) -> tuple[str, ...]:
-    given = (type,) if isinstance(type, (JobType, str)) else _several("type", type)
+def check_truth(argument: str, value: object) -> bool:
+    """Refuse what is not True or False."""
+    if not isinstance(value, bool):
+        raise InvalidArgument(argument, f"is {value!r}; give True or False")
+    return value
+
+
+def _query(filters: Filters, *, limit: int, **more: Any) -> JobQuery:
+    blocked_by = filters.get("blocked_by")
+    since, until = _time("since", filters.get("since")), _time("until", filters.get("until"))
+    if since is not None and until is not None and since > until:
+        raise InvalidArgument("since", "is later than until; nothing lies between")
+    return JobQuery(
+        types=_types("type", filters.get("type")),
+        statuses=_statuses(filters.get("status")),
+        blocked_by=None if blocked_by is None else chain_id(blocked_by, argument="blocked_by"),
+        tags=_tags(filters.get("tags")),
+        tenant=_text("tenant", filters.get("tenant"), longest=LONGEST_ID),
+        since=since,
+        until=until,
+        matches=_matches(filters),
+        text=_text("text", filters.get("text"), longest=LONGEST_TEXT),
+        limit=check_count("limit", limit, highest=LARGEST_COUNT),
+        **more,
+    )
+
+
+def check_page(limit: object) -> None:
+    """Refuse a page that is larger than one can be."""
+    check_count("limit", limit, highest=LARGEST_PAGE)
+
+
+def _refuse_unknown(given: Mapping[str, object], known: type) -> None:
+    names = known.__annotations__
+    for name in given:
+        if name not in names:
+            raise InvalidArgument(name, f"is no filter; known are {', '.join(sorted(names))}")
+
+
+def _one_chain(filters: JobFilters | ChainFilters) -> tuple[str, ...]:
+    chain = filters.get("chain")
+    if chain is None:
+        return ()
+    if filters.get("ids") is not None:
+        raise InvalidArgument("ids", "is given together with chain; give one of them")
+    return (chain_id(chain),)
+
+
+def _chain_ids(given: Iterable[AnyChain] | None) -> tuple[str, ...]:
+    ids = tuple(dict.fromkeys(chain_id(one, argument="ids") for one in _several("ids", given)))
+    if len(ids) > MOST_CHAINS:
+        raise InvalidArgument("ids", f"has {len(ids)} chains; give {MOST_CHAINS:,} at most")
+    return ids
+
+
+def _types(argument: str, type: TypeFilter) -> tuple[str, ...]:
+    given = (type,) if isinstance(type, (JobType, str)) else _several(argument, type)
     return tuple(
-        item.name if isinstance(item, JobType) else check_text(item, argument="type", longest=LONGEST_NAME)
+        item.name if isinstance(item, JobType) else check_text(item, argument=argument, longest=LONGEST_NAME)
         for item in given
     )
 
 
 def _several(argument: str, given: Iterable[X] | None) -> tuple[X, ...]:
+    if isinstance(given, str):
+        raise InvalidArgument(argument, f"is {given!r}; give several, as in a list")
     try:
         return () if given is None else tuple(given)
     except TypeError:
@@ -77,3 +220,72 @@ def _statuses(status: StatusFilter) -> frozenset[Status]:
         else:
             raise InvalidArgument("status", f"{item!r} is none; give open or one of {', '.join(Status)}")
     return frozenset(found)
+
+
+def _text(argument: str, text: str | None, *, longest: int) -> str | None:
+    return None if text is None else check_text(text, argument=argument, longest=longest)
+
+
+def _time(argument: str, time: datetime | None) -> datetime | None:
+    if time is None:
+        return None
+    given = cast(object, time)  # callers may be untyped
+    if not isinstance(given, datetime) or given.utcoffset() is None:
+        raise InvalidArgument(argument, f"is {time!r}; give a datetime with a time zone, as datetime.now(UTC)")
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise InvalidArgument(argument, f"is {time!r}, which is no time in UTC") from None
+
+
+def _tags(tags: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (
+            check_text(key, argument="tags", longest=LONGEST_TEXT),
+            check_text(value, argument=f"tags[{key!r}]", longest=LONGEST_TEXT),
+        )
+        for key, value in _pairs("tags", tags, most=MOST_PAIRS)
+    )
+
+
+def _matches(filters: Filters) -> tuple[Match, ...]:
+    parts: tuple[Literal["input", "output"], ...] = ("input", "output")
+    return tuple(
+        Match(part=part, path=_path(part, path), value=_JSON.encode(value, argument=f"{part}[{path!r}]"))
+        for part in parts
+        for path, value in _pairs(part, filters.get(part), most=MOST_MATCHES)
+    )
+
+
+_JSON = Payload(Any)
+_INDEX = re.compile(r"[0-9]{1,9}").fullmatch
+
+
+def _path(part: str, path: object) -> tuple[str | int, ...]:
+    keys: object = tuple(_dotted(path)) if isinstance(path, str) else path
+    listed = cast(tuple[object, ...], keys) if isinstance(keys, tuple) else ()
+    if not 1 <= len(listed) <= DEEPEST_PATH:
+        raise InvalidArgument(part, f"names the path {path!r}; give dotted keys, or a tuple of 1 to {DEEPEST_PATH}")
+    return tuple(_key(part, key) for key in listed)
+
+
+def _dotted(path: str) -> Iterator[str | int]:
+    return (int(key) if _INDEX(key) else key for key in path.split("."))
+
+
+def _key(part: str, key: object) -> str | int:
+    if isinstance(key, int) and not isinstance(key, bool) and 0 <= key < 1_000_000_000:
+        return key
+    if isinstance(key, str):
+        return check_text(key, argument=part, longest=LONGEST_TEXT)
+    raise InvalidArgument(part, f"names the key {key!r} in a path; give text, or the index of a list from 0")
+
+
+def _pairs(argument: str, given: Mapping[Any, Any] | None, *, most: int) -> Sequence[tuple[Any, Any]]:
+    if given is None:
+        return ()
+    if not isinstance(given, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+        raise InvalidArgument(argument, f"is {given!r}; give a dict")
+    if len(given) > most:
+        raise InvalidArgument(argument, f"has {len(given)} entries; give {most} at most")
+    return tuple(given.items())

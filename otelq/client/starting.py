@@ -1,15 +1,10 @@
-"""Starts: what is asked, the checks before it is written, and the statement that concurrent starts share."""
+"""Starts: what is asked, and the checks before anything is written."""
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import copy
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from itertools import count
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar, cast
 from uuid import UUID
 
 import msgspec
@@ -21,26 +16,27 @@ from ..definitions import (
     Chain,
     Continue,
     JobType,
+    check_chain_id,
     check_job_type,
     check_priority,
+    check_seconds,
     check_when,
     is_job_type,
     read_blockers,
 )
-from ..errors import AlreadyExists, InvalidArgument, Refused, Unavailable
-from ..model import Created, Dedup, Meta, NewJob, Successor
-from .engine import Engine
+from ..errors import AlreadyExists, InvalidArgument
+from ..model import Created, Dedup, NewJob, Successor
+from .metadata import added, check_meta, written
 
 In = TypeVar("In")
 Out_co = TypeVar("Out_co", covariant=True)
 X = TypeVar("X")
 
 LONGEST_KEY = 512
-MOST_TAGS = 32
-LARGEST_BATCH = 1_000
-"""How many concurrent starts share one statement at most."""
-RETRY_PAUSES = (0.02, 0.1, 0.5)
-"""Seconds between the tries of a statement whose reply was lost or that lost a conflict."""
+MOST_EXCLUDED = 1_000
+
+Naming = Callable[[int], str]
+"""How errors name the input of the start at this index."""
 
 
 def new_id() -> str:
@@ -61,12 +57,14 @@ class Start(Generic[Out_co]):
         "blockers",
         "dedup",
         "delay",
+        "expires",
         "id",
         "input",
         "is_named",
         "job_type",
         "meta",
         "priority",
+        "queue",
     )
 
     def __init__(
@@ -80,7 +78,11 @@ class Start(Generic[Out_co]):
         priority: int = 0,
         dedup: Dedup | None = None,
         blockers: Blockers = (),
+        expires: float | None = None,
         tags: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        tenant: str | None = None,
+        request_id: str | None = None,
     ) -> None:
         check_job_type("job_type", job_type)
         if not job_type.entry:
@@ -88,6 +90,7 @@ class Start(Generic[Out_co]):
         check_when(delay, at)
         self.job_type: JobType[Any, Out_co] = job_type
         self.input: Any = input
+        self.queue = job_type.queue
         self.id = new_id() if id is None else check_id(id)
         self.is_named = id is not None
         self.delay = delay
@@ -95,7 +98,30 @@ class Start(Generic[Out_co]):
         self.priority = check_priority(priority) or 0
         self.dedup = check_dedup(dedup)
         self.blockers = read_blockers(blockers, of=self.id)
-        self.meta = check_tags(tags)
+        self.expires = None if expires is None else check_expires(expires, delay=delay)
+        self.meta = check_meta(tags=tags, headers=headers, tenant=tenant, request_id=request_id)
+
+    def with_meta(
+        self,
+        *,
+        tags: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        tenant: str | None = None,
+        request_id: str | None = None,
+    ) -> Self:
+        """The same start with these tags and headers added, and this tenant and request id in place of its own."""
+        more = check_meta(tags=tags, headers=headers, tenant=tenant, request_id=request_id)
+        return self._replace(meta=added(self.meta, more))
+
+    def in_queue(self, queue: str) -> Self:
+        """The same start into another queue than that of its type."""
+        return self._replace(queue=queue)
+
+    def _replace(self, **changes: object) -> Self:
+        other = object.__new__(type(self))
+        for name in self.__slots__:
+            setattr(other, name, changes.get(name, getattr(self, name)))
+        return other
 
     def request(self, *, payload: str, trace: str | None) -> NewJob:
         """What the state adapter is asked to write; ``payload`` is the encoded input."""
@@ -103,7 +129,7 @@ class Start(Generic[Out_co]):
             chain_id=self.id,
             type=self.job_type.name,
             input=payload,
-            queue=self.job_type.queue,
+            queue=self.queue,
             delay=self.delay,
             at=self.at,
             priority=self.priority,
@@ -111,8 +137,9 @@ class Start(Generic[Out_co]):
             blockers=self.blockers.ids,
             until=self.blockers.until,
             on_failure=self.blockers.on_failure,
+            expires=self.expires,
             trace=trace,
-            meta=self.meta,
+            meta=written(self.meta),
         )
 
     @property
@@ -125,17 +152,30 @@ class Start(Generic[Out_co]):
         return Chain(created.chain_id, self.job_type, deduplicated=created.deduplicated)
 
 
-def read_starts(what: object, inputs: object) -> tuple[list[Start[Any]], Iterator[str]]:
+def read_starts(what: object, inputs: object) -> tuple[list[Start[Any]], Naming]:
     """What ``start_many`` is asked in either of its forms, and how errors name the input of each start."""
     if is_job_type(what):
-        return [Start(what, input) for input in _many("inputs", inputs)], (f"inputs[{n}]" for n in count())
+        return [Start(what, input) for input in _many("inputs", inputs)], lambda n: f"inputs[{n}]"
     if inputs is not None:
         raise InvalidArgument("job_type", f"is {what!r}; give a JobType or a decorated handler")
-    starts = list(_many("starts", what))
+    return check_starts(_many("starts", what)), lambda n: f"starts[{n}].input"
+
+
+def check_starts(starts: Iterable[object]) -> list[Start[Any]]:
+    """Refuse what is no ``Start``."""
+    listed: list[Start[Any]] = []
     for start in starts:
         if not isinstance(start, Start):
             raise InvalidArgument("starts", f"holds {start!r}; give a job type and inputs, or Start values")
-    return starts, (f"starts[{n}].input" for n in count())
+        listed.append(start)  # pyright: ignore[reportUnknownArgumentType]  # of whatever output
+    return listed
+
+
+def refuse_existing(created: Iterable[Created]) -> None:
+    """Raise for a start whose id was taken."""
+    for result in created:
+        if result.exists:
+            raise AlreadyExists(f"chain {result.chain_id} exists; nothing was written for this start")
 
 
 def _many(argument: str, values: object) -> Iterable[Any]:
@@ -153,6 +193,9 @@ def successor(continuation: Continue[Any], *, payload: str, trace: str | None, m
         delay=continuation.delay,
         at=continuation.at,
         priority=continuation.priority,
+        blockers=continuation.awaited.ids,
+        until=continuation.awaited.until,
+        on_failure=continuation.awaited.on_failure,
         trace=trace,
         meta=meta,
     )
@@ -171,129 +214,34 @@ def check_id(id: str) -> str:
     return str(parsed)
 
 
+def check_expires(expires: float, *, delay: float | None) -> float:
+    """Refuse a time to start that is none, or that ends before the job is due."""
+    seconds = check_seconds("expires", expires, lowest=0.001)
+    if delay is not None and seconds <= delay:
+        raise InvalidArgument("expires", f"is {expires!r}, before the job is due; give more than its delay, {delay:g}")
+    return seconds
+
+
 def check_dedup(dedup: Dedup | None) -> Dedup | None:
-    """Refuse a dedup that is no ``Dedup``, or whose key cannot be stored."""
+    """The dedup as it is stored, with the ids of what it excludes; refuse what is none."""
     if dedup is None:
         return None
     if not isinstance(dedup, Dedup):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
         raise InvalidArgument("dedup", f"is {dedup!r}; give otelq.Dedup(key)")
     check_text(dedup.key, argument="dedup.key", longest=LONGEST_KEY)
-    return dedup
+    if dedup.scope not in ("open", "any"):
+        raise InvalidArgument("dedup.scope", f"is {dedup.scope!r}; give open or any")
+    window = dedup.window if dedup.window is None else check_seconds("dedup.window", dedup.window, lowest=0.001)
+    if dedup.exclude == () and window is dedup.window:
+        return dedup
+    return msgspec.structs.replace(dedup, window=window, exclude=_excluded(dedup.exclude))
 
 
-def check_tags(tags: Mapping[str, str] | None) -> str | None:
-    """Tags as they are stored; refuse what is no text, or too many of them."""
-    if not tags:
-        return None
-    if not isinstance(tags, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
-        raise InvalidArgument("tags", f"is {tags!r}; give a dict of text to text")
-    if len(tags) > MOST_TAGS:
-        raise InvalidArgument("tags", f"has {len(tags)} entries; give {MOST_TAGS} at most")
-    for key, value in tags.items():
-        check_text(key, argument="tags", longest=LONGEST_KEY)
-        check_text(value, argument=f"tags[{key!r}]", longest=LONGEST_KEY)
-    return msgspec.json.encode(Meta(tags=dict(tags))).decode()
-
-
-class Coalescer:
-    """Lets concurrent plain starts share one statement; each caller gets its own result or its own error."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._waiting: list[tuple[NewJob, asyncio.Future[Created]]] = []
-        self._flight: asyncio.Task[None] | None = None
-
-    async def create(self, job: NewJob) -> Created:
-        """
-        Create one chain together with whoever else starts one just now.
-
-        A caller that is cancelled before its statement is sent starts nothing; afterwards the chain may exist.
-        """
-        self._engine.state.refuse_inside()
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Created] = loop.create_future()
-        self._waiting.append((job, future))
-        if self._flight is None:
-            self._flight = loop.create_task(self._fly(), name="otelq starts", context=contextvars.Context())
-        return await future
-
-    async def close(self) -> None:
-        """Wait for the starts that are under way."""
-        if self._flight is not None:
-            await asyncio.wait([self._flight])
-
-    async def _fly(self) -> None:
-        try:
-            with self._engine.telemetry.silence():
-                while self._waiting:
-                    batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
-                    await self._send([item for item in batch if not item[1].done()])
-        finally:
-            self._flight = None
-
-    async def _send(self, batch: list[tuple[NewJob, asyncio.Future[Created]]]) -> None:
-        if not batch:
-            return
-        try:
-            created = await create(self._engine, [job for job, _ in batch])
-        except Refused as error:
-            if len(batch) == 1:
-                return _fail(batch, error)
-            middle = len(batch) // 2
-            await self._send(batch[:middle])
-            await self._send(batch[middle:])
-        except Exception as error:
-            _fail(batch, error)
-        else:
-            for (_, future), result in zip(batch, created, strict=True):
-                if not future.done():
-                    future.set_result(result)
-
-
-async def create(engine: Engine, jobs: Sequence[NewJob]) -> Sequence[Created]:
-    """
-    Create chains in a transaction of otelq's own and tell what follows; safe to repeat when a reply is lost.
-
-    Raises:
-        Unavailable: the database stayed away through several tries; the chains may or may not exist.
-    """
-    again = False
-    began = time.perf_counter()
-    for pause in (*RETRY_PAUSES, None):
-        try:
-            created, transitions = await engine.state.create(jobs, again=again)
-        except Unavailable as error:
-            if pause is None:
-                engine.telemetry.operation("enqueue", time.perf_counter() - began, type(error).__qualname__)
-                raise
-            again = True
-            await asyncio.sleep(pause)
-        else:
-            engine.telemetry.operation("enqueue", time.perf_counter() - began)
-            engine.effects.follow(transitions)
-            return created
-    raise AssertionError("the last try returns or raises")
-
-
-def refuse_existing(created: Sequence[Created]) -> None:
-    """Raise for a start whose id was taken."""
-    for result in created:
-        if result.exists:
-            raise AlreadyExists(f"chain {result.chain_id} exists; nothing was written for this start")
-
-
-def _fail(batch: list[tuple[NewJob, asyncio.Future[Created]]], error: Exception) -> None:
-    """Each caller gets an error of its own, so that their tracebacks do not grow into one another."""
-    for _, future in batch:
-        if not future.done():
-            future.set_exception(_own(error))
-
-
-def _own(error: Exception) -> Exception:
-    """A copy of the error, or the error itself where it cannot be copied."""
-    try:
-        mine = copy(error)
-    except Exception:
-        return error
-    mine.__cause__ = error.__cause__
-    return mine
+def _excluded(exclude: object) -> tuple[str, ...]:
+    if isinstance(exclude, str | Chain) or not isinstance(exclude, Iterable):
+        raise InvalidArgument("dedup.exclude", f"is {exclude!r}; give several chains or ids, as in a list")
+    given = cast(Iterable[object], exclude)
+    ids = tuple(one.id if isinstance(one, Chain) else check_chain_id("dedup.exclude", one) for one in given)
+    if len(ids) > MOST_EXCLUDED:
+        raise InvalidArgument("dedup.exclude", f"has {len(ids)} chains; give {MOST_EXCLUDED:,} at most")
+    return ids

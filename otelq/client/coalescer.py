@@ -1,0 +1,115 @@
+"""The statement that creates chains, and how concurrent starts share it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+from collections.abc import Sequence
+from copy import copy
+
+from ..errors import Refused, Unavailable
+from ..model import Created, NewJob
+from .engine import Engine
+
+LARGEST_BATCH = 1_000
+"""How many concurrent starts share one statement at most."""
+RETRY_PAUSES = (0.02, 0.1, 0.5)
+"""Seconds between the tries of a statement whose reply was lost or that lost a conflict."""
+
+
+class Coalescer:
+    """Lets concurrent plain starts share one statement; each caller gets its own result or its own error."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._waiting: list[tuple[NewJob, asyncio.Future[Created]]] = []
+        self._flight: asyncio.Task[None] | None = None
+
+    async def create(self, job: NewJob) -> Created:
+        """
+        Create one chain together with whoever else starts one just now.
+
+        A caller that is cancelled before its statement is sent starts nothing; afterwards the chain may exist.
+        """
+        self._engine.state.refuse_inside()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Created] = loop.create_future()
+        self._waiting.append((job, future))
+        if self._flight is None:
+            self._flight = loop.create_task(self._fly(), name="otelq starts", context=contextvars.Context())
+        return await future
+
+    async def close(self) -> None:
+        """Wait for the starts that are under way."""
+        if self._flight is not None:
+            await asyncio.wait([self._flight])
+
+    async def _fly(self) -> None:
+        try:
+            with self._engine.telemetry.silence():
+                while self._waiting:
+                    batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+                    await self._send([item for item in batch if not item[1].done()])
+        finally:
+            self._flight = None
+
+    async def _send(self, batch: list[tuple[NewJob, asyncio.Future[Created]]]) -> None:
+        if not batch:
+            return
+        try:
+            created = await create(self._engine, [job for job, _ in batch])
+        except Refused as error:
+            if len(batch) == 1:
+                return _fail(batch, error)
+            middle = len(batch) // 2
+            await self._send(batch[:middle])
+            await self._send(batch[middle:])
+        except Exception as error:
+            _fail(batch, error)
+        else:
+            for (_, future), result in zip(batch, created, strict=True):
+                if not future.done():
+                    future.set_result(result)
+
+
+async def create(engine: Engine, jobs: Sequence[NewJob]) -> Sequence[Created]:
+    """
+    Create chains in a transaction of otelq's own and tell what follows; safe to repeat when a reply is lost.
+
+    Raises:
+        Unavailable: the database stayed away through several tries; the chains may or may not exist.
+    """
+    again = False
+    began = time.perf_counter()
+    for pause in (*RETRY_PAUSES, None):
+        try:
+            created, transitions = await engine.state.create(jobs, again=again)
+        except Unavailable as error:
+            if pause is None:
+                engine.telemetry.operation("enqueue", time.perf_counter() - began, type(error).__qualname__)
+                raise
+            again = True
+            await asyncio.sleep(pause)
+        else:
+            engine.telemetry.operation("enqueue", time.perf_counter() - began)
+            engine.effects.follow(transitions)
+            return created
+    raise AssertionError("the last try returns or raises")
+
+
+def _fail(batch: list[tuple[NewJob, asyncio.Future[Created]]], error: Exception) -> None:
+    """Each caller gets an error of its own, so that their tracebacks do not grow into one another."""
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(_own(error))
+
+
+def _own(error: Exception) -> Exception:
+    """A copy of the error, or the error itself where it cannot be copied."""
+    try:
+        mine = copy(error)
+    except Exception:
+        return error
+    mine.__cause__ = error.__cause__
+    return mine

@@ -1,0 +1,199 @@
+"""Why a job does not run: from what is stored about it to sentences. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from ..model import AttemptRecord, ChainOutcome, JobRecord, Status, Verb, job_id
+
+MOST_BLOCKERS = 10
+"""How many blockers are told of one by one."""
+
+
+class Why(StrEnum):
+    """What keeps a job from running, or how it stands."""
+
+    BLOCKER_OPEN = "blocker_open"
+    BLOCKER_LOST = "blocker_lost"
+    DELAYED = "delayed"
+    RETRIED = "retried"
+    SNOOZED = "snoozed"
+    TAKEN_BACK = "taken_back"
+    RUNNING = "running"
+    DUE = "due"
+    NOT_SERVED = "not_served"
+    SUSPECT = "suspect"
+    EXPIRES = "expires"
+    COMPLETED = "completed"
+    CONTINUED = "continued"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason: a code for programs, a sentence for people, and the time or the chain that it speaks of."""
+
+    why: Why
+    text: str
+    at: datetime | None = None
+    chain_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A job and why it does not run, or that it does; as text, a line for the job and one for each reason."""
+
+    job: JobRecord
+    reasons: tuple[Reason, ...]
+
+    @property
+    def status(self) -> Status:
+        """The job's status."""
+        return self.job.status
+
+    def __str__(self) -> str:
+        lines = [f"job {self.job.id} ({self.job.type}) is {self.status}"]
+        return "\n".join(lines + [f"- {reason.text}" for reason in self.reasons])
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """
+    What else is known: the job's finished attempts, its blockers if it is blocked, and the open jobs of those.
+
+    ``served`` are the types that workers in this process run.
+    """
+
+    attempts: Sequence[AttemptRecord]
+    blockers: Sequence[ChainOutcome]
+    waited_for: Mapping[str, JobRecord]
+    served: frozenset[str]
+
+
+def explanation(job: JobRecord, known: Known) -> Explanation:
+    """All reasons, the nearest first."""
+    return Explanation(job, tuple(_REASONS[job.status](job, known)))
+
+
+def _blocked(job: JobRecord, known: Known) -> Iterator[Reason]:
+    waiting = [one for one in known.blockers if one.status is not Status.COMPLETED]
+    for blocker in waiting[:MOST_BLOCKERS]:
+        yield _blocker(blocker, known.waited_for.get(blocker.chain_id))
+    if len(waiting) > MOST_BLOCKERS:
+        text = f"{len(waiting) - MOST_BLOCKERS:,} more blockers have not completed"
+        yield Reason(Why.BLOCKER_OPEN, text)
+    yield from _expiry(job)
+
+
+def _blocker(chain: ChainOutcome, tail: JobRecord | None) -> Reason:
+    named = f"chain {chain.chain_id} ({chain.type})"
+    if not chain.status.is_open:
+        text = f"it does not count that {named} ended {chain.status}; it may be redriven"
+        return Reason(Why.BLOCKER_LOST, text, chain_id=chain.chain_id)
+    return Reason(Why.BLOCKER_OPEN, f"it waits for {named}, {_state(chain, tail)}", chain_id=chain.chain_id)
+
+
+def _state(chain: ChainOutcome, tail: JobRecord | None) -> str:
+    if tail is None or tail.status is not chain.status:  # it moved on while it was asked about
+        return f"which is {chain.status}"
+    match tail.status:
+        case Status.BLOCKED:
+            return f"which waits itself for {tail.blocked_by} others"
+        case Status.SCHEDULED:
+            return f"whose job {tail.type!r} is due at {_time(tail.run_at)}"
+        case Status.RUNNING:
+            return f"whose job {tail.type!r} runs in worker {tail.leased_by}"
+        case _:
+            return f"whose job {tail.type!r} is {tail.status}"
+
+
+def _scheduled(job: JobRecord, known: Known) -> Iterator[Reason]:
+    last = known.attempts[-1] if known.attempts else None
+    due = f"it is due at {_time(job.run_at)}"
+    match last.verb if last else None:
+        case Verb.RETRY if last:
+            yield Reason(Why.RETRIED, f"attempt {last.number} failed with {_error(last)}; {due}", at=job.run_at)
+        case Verb.SNOOZE:
+            yield Reason(Why.SNOOZED, f"its handler put it off; {due}", at=job.run_at)
+        case Verb.REAP if last:
+            text = f"attempt {last.number} lost its lease in worker {last.worker}; {due}"
+            yield Reason(Why.TAKEN_BACK, text, at=job.run_at)
+        case _:
+            yield Reason(Why.DELAYED, due, at=job.run_at)
+    yield from _service(job, known)
+    yield from _expiry(job)
+
+
+def _running(job: JobRecord, known: Known) -> Iterator[Reason]:
+    held = f"attempt {job.attempt} runs in worker {job.leased_by}"
+    text = f"{held}; if that does not renew its lease by {_time(job.leased_until)}, another may take the job back"
+    yield Reason(Why.RUNNING, text, at=job.leased_until)
+
+
+def _ready(job: JobRecord, known: Known) -> Iterator[Reason]:
+    text = f"it is due since {_time(job.run_at)}, with priority {job.priority}, and no worker has claimed it yet"
+    yield Reason(Why.DUE, text, at=job.run_at)
+    if job.crashes:
+        text = f"workers were lost {job.crashes} times while it ran; such jobs are claimed one at a time"
+        yield Reason(Why.SUSPECT, text)
+    yield from _service(job, known)
+    yield from _expiry(job)
+
+
+def _service(job: JobRecord, known: Known) -> Iterator[Reason]:
+    if job.type not in known.served:
+        yield Reason(Why.NOT_SERVED, f"no worker in this process runs {job.type!r}; one elsewhere may")
+
+
+def _expiry(job: JobRecord) -> Iterator[Reason]:
+    if job.expires_at is not None and not (job.attempt or job.crashes):
+        yield Reason(Why.EXPIRES, f"if not started by {_time(job.expires_at)}, it is cancelled", at=job.expires_at)
+
+
+def _completed(job: JobRecord, known: Known) -> Iterator[Reason]:
+    yield Reason(Why.COMPLETED, f"it completed at {_time(job.closed_at)}", at=job.closed_at)
+
+
+def _continued(job: JobRecord, known: Known) -> Iterator[Reason]:
+    text = f"it handed over at {_time(job.closed_at)} to job {job_id(job.chain_id, job.position + 1)}"
+    yield Reason(Why.CONTINUED, text, at=job.closed_at)
+
+
+def _failed(job: JobRecord, known: Known) -> Iterator[Reason]:
+    told = f" with {_first_line(job.failure.type, job.failure.text)}" if job.failure else ""
+    yield Reason(Why.FAILED, f"it failed at {_time(job.closed_at)}{told}; redrive opens it again", at=job.closed_at)
+
+
+def _cancelled(job: JobRecord, known: Known) -> Iterator[Reason]:
+    expired = job.expires_at is not None and job.closed_at is not None and job.closed_at >= job.expires_at
+    cause = "as it was not started in time" if expired else "by a caller"
+    yield Reason(Why.CANCELLED, f"it was cancelled at {_time(job.closed_at)} {cause}", at=job.closed_at)
+
+
+_REASONS: Mapping[Status, Callable[[JobRecord, Known], Iterator[Reason]]] = {
+    Status.BLOCKED: _blocked,
+    Status.SCHEDULED: _scheduled,
+    Status.READY: _ready,
+    Status.RUNNING: _running,
+    Status.COMPLETED: _completed,
+    Status.CONTINUED: _continued,
+    Status.FAILED: _failed,
+    Status.CANCELLED: _cancelled,
+}
+
+
+def _error(attempt: AttemptRecord) -> str:
+    return _first_line(attempt.failure.type, attempt.failure.text) if attempt.failure else "an error"
+
+
+def _first_line(type: str, text: str) -> str:
+    line = text.partition("\n")[0]
+    return f"{type}: {line[:200]}" if line else type
+
+
+def _time(time: datetime | None) -> str:
+    return "an unknown time" if time is None else time.isoformat(sep=" ", timespec="seconds")

@@ -1,0 +1,59 @@
+"""What a start says of its chain beside the input: tags, headers, tenant and request id, checked and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from ..codec import check_text
+from ..errors import InvalidArgument
+from ..model import Meta
+
+MOST_PAIRS = 32
+LONGEST_TEXT = 512
+LONGEST_ID = 200
+
+Pairs = Mapping[str, str] | None
+
+
+def check_meta(*, tags: Pairs, headers: Pairs, tenant: str | None, request_id: str | None) -> Meta | None:
+    """The checked values; None if nothing was said."""
+    if not (tags or headers) and tenant is None and request_id is None:
+        return None
+    return Meta(
+        tags=_pairs("tags", tags),
+        headers=_pairs("headers", headers),
+        tenant=None if tenant is None else check_text(tenant, argument="tenant", longest=LONGEST_ID),
+        request_id=None if request_id is None else check_text(request_id, argument="request_id", longest=LONGEST_ID),
+    )
+
+
+def added(known: Meta | None, more: Meta | None) -> Meta | None:
+    """Both together; where both say something, ``more`` counts."""
+    if known is None or more is None:
+        return known or more
+    return check_meta(
+        tags={**known.tags, **more.tags},
+        headers={**known.headers, **more.headers},
+        tenant=known.tenant if more.tenant is None else more.tenant,
+        request_id=known.request_id if more.request_id is None else more.request_id,
+    )
+
+
+def written(meta: Meta | None) -> str | None:
+    """What is stored of it, as JSON text."""
+    return None if meta is None else msgspec.json.encode(meta).decode()
+
+
+def _pairs(argument: str, given: Pairs) -> dict[str, str]:
+    if not given:
+        return {}
+    if not isinstance(given, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+        raise InvalidArgument(argument, f"is {given!r}; give a dict of text to text")
+    if len(given) > MOST_PAIRS:
+        raise InvalidArgument(argument, f"has {len(given)} entries; give {MOST_PAIRS} at most")
+    for key, value in given.items():
+        check_text(key, argument=argument, longest=LONGEST_TEXT)
+        check_text(value, argument=f"{argument}[{key!r}]", longest=LONGEST_TEXT)
+    return dict(given)
