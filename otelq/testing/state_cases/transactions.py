@@ -17,13 +17,13 @@ transactions = Theme("transactions")
 
 def has_savepoints(handle: Any) -> bool:
     """Whether ``savepoint`` knows this kind of handle."""
-    return any(hasattr(handle, name) for name in ("savepoint", "transaction", "execute"))
+    return any(hasattr(handle, name) for name in ("begin_nested", "savepoint", "transaction", "execute"))
 
 
 @asynccontextmanager
 async def savepoint(handle: Any) -> AsyncGenerator[None]:
     """Take back what is written inside, if the block raises: by the means of the driver."""
-    for name in ("savepoint", "transaction"):
+    for name in ("begin_nested", "savepoint", "transaction"):
         if hasattr(handle, name):
             async with getattr(handle, name)():
                 yield

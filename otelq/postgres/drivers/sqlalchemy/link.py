@@ -1,0 +1,49 @@
+"""One connection of SQLAlchemy."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..rows import Row, plain, rows
+
+_PARAMETER: Final = re.compile(r"\$(\d+)")
+
+
+class SqlalchemyLink:
+    """A connection of SQLAlchemy. All goes through it and nothing past it, so that it knows of its transaction."""
+
+    __slots__ = ("_connection",)
+
+    can_copy = False
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def fetch(self, text: str, args: Sequence[object], /, *, timeout: float | None) -> list[Row]:
+        given: Any = tuple(args)
+        if self._connection.dialect.paramstyle != "numeric_dollar":
+            text, given = by_name(text), {f"p{n}": plain(value) for n, value in enumerate(args, 1)}
+        async with asyncio.timeout(timeout):
+            result = await self._connection.exec_driver_sql(text, given)
+        return rows(list(result.keys()), result.fetchall()) if result.returns_rows else []
+
+    async def copy(self, table: str, rows: bytes, *, schema: str, columns: Sequence[str], timeout: float) -> None:
+        raise NotImplementedError("SQLAlchemy has no COPY")
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncGenerator[None]:
+        async with self._connection.begin_nested():
+            yield
+
+
+@lru_cache(maxsize=1024)
+def by_name(text: str) -> str:
+    """A statement with ``%(pn)s`` in the place of ``$n``."""
+    return _PARAMETER.sub(r"%(p\1)s", text.replace("%", "%%"))

@@ -1,0 +1,148 @@
+"""The caller's engine, as the place where connections come from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, cast
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import AssertionPool, Pool, QueuePool, SingletonThreadPool, StaticPool
+
+from ....errors import InvalidArgument, Unavailable
+from ..port import room
+from .link import SqlalchemyLink
+from .transactions import ERRORS, OwnTransaction, SqlalchemyJoiner, in_time
+
+_LONELY: Final = (StaticPool, SingletonThreadPool, AssertionPool)
+"""Pools that have one connection for all."""
+
+_READ_COMMITTED: Final = "READ COMMITTED"
+_AUTOCOMMIT: Final = "AUTOCOMMIT"
+
+
+class SqlalchemySource:
+    """An engine that the caller made, or one made after its likeness for another event loop."""
+
+    driver = "sqlalchemy"
+
+    def __init__(
+        self, engine: AsyncEngine, *, sessions: async_sessionmaker[AsyncSession] | None, is_own: bool = False
+    ) -> None:
+        self.joiner = SqlalchemyJoiner()
+        self._engine = engine
+        self._sessions = sessions
+        self._is_own = is_own
+        self._is_open = False
+        self._plain = engine.execution_options(isolation_level=_AUTOCOMMIT)
+        self._atomic = engine.execution_options(isolation_level=_READ_COMMITTED)
+
+    @property
+    def place(self) -> str:
+        return f"{self._engine.url.host or 'localhost'}, database {self._engine.url.database or '(default)'}"
+
+    async def open(self) -> int | None:
+        self._is_open = True
+        return None if self._is_own else _room_of(self._engine.sync_engine.pool)
+
+    async def close(self) -> None:
+        self._is_open = False
+        if self._is_own:
+            await self._engine.dispose()
+
+    def sibling(self) -> SqlalchemySource | None:
+        engine = self._engine.sync_engine
+        if not _connects_plainly(engine.pool) or engine.dialect.dispatch.do_connect:
+            return None  # what connects may belong to this event loop
+        alike = create_async_engine(engine.url, pool=engine.pool.recreate())
+        return SqlalchemySource(alike, sessions=None, is_own=True)
+
+    @asynccontextmanager
+    async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[SqlalchemyLink]:
+        async with self._connected(self._atomic if atomic else self._plain, timeout) as connection:
+            if not atomic:
+                yield SqlalchemyLink(connection)
+                return
+            transaction = await connection.begin()
+            try:
+                yield SqlalchemyLink(connection)
+            except BaseException:
+                with suppress(*ERRORS):
+                    await in_time(transaction.rollback(), timeout=timeout)
+                raise
+            await in_time(transaction.commit(), timeout=timeout)
+
+    def check(self, kind: type | None) -> None:
+        session = self._sessions.class_ if self._sessions else AsyncSession
+        if kind is not None and kind is not AsyncConnection and not issubclass(session, kind):
+            raise InvalidArgument("kind", f"is {kind}; this adapter hands out {session.__name__} and AsyncConnection")
+
+    @asynccontextmanager
+    async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[OwnTransaction]:
+        wants_session = self._sessions is not None if kind is None else kind is not AsyncConnection
+        async with (self._session if wants_session else self._connection)(timeout) as transaction:
+            try:
+                yield transaction
+                await transaction.commit(timeout=timeout)
+            except BaseException:
+                await transaction.roll_back(timeout=timeout)
+                raise
+
+    @asynccontextmanager
+    async def _session(self, timeout: float) -> AsyncGenerator[OwnTransaction]:
+        self._check_open()
+        make = self._sessions or async_sessionmaker(expire_on_commit=False)
+        # Once closed, it is of no use to those who kept it.
+        session = make(bind=make.kw.get("bind") or self._engine, close_resets_only=False)
+        try:
+            async with asyncio.timeout(timeout):
+                connection = await session.connection(execution_options={"isolation_level": _READ_COMMITTED})
+            yield self.joiner.begun(session, connection)
+        finally:
+            await _closed(session)
+
+    @asynccontextmanager
+    async def _connection(self, timeout: float) -> AsyncGenerator[OwnTransaction]:
+        async with self._connected(self._atomic, timeout) as connection:
+            _ = await connection.begin()
+            yield self.joiner.begun(connection, connection)
+
+    @asynccontextmanager
+    async def _connected(self, engine: AsyncEngine, timeout: float) -> AsyncGenerator[AsyncConnection]:
+        self._check_open()
+        connection = engine.connect()
+        async with asyncio.timeout(timeout):
+            _ = await connection.start()
+        try:
+            yield connection
+        finally:
+            await _closed(connection)
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise Unavailable("the PostgreSQL adapter is not open")
+
+
+async def _closed(loan: AsyncSession | AsyncConnection) -> None:
+    """Give a connection back, also when cancelled; one that dies meanwhile is the engine's to replace."""
+    with suppress(*ERRORS):
+        await asyncio.shield(asyncio.ensure_future(loan.close()))
+
+
+def _room_of(pool: Pool) -> int | None:
+    if isinstance(pool, _LONELY):
+        raise InvalidArgument(
+            "engine", f"has a {type(pool).__name__}; give one that can have three connections or more"
+        )
+    if not isinstance(pool, QueuePool):
+        return None
+    overflow: int = pool._max_overflow  # pyright: ignore[reportPrivateUsage]  # it has no public name
+    if pool.size() == 0 or overflow < 0:
+        return None
+    return room("engine", pool.size() + overflow, called="pool_size + max_overflow")
+
+
+def _connects_plainly(pool: Pool) -> bool:
+    """Whether SQLAlchemy itself opens the connections, by the URL and its arguments."""
+    return bool(cast(Any, pool)._creator.__module__ == "sqlalchemy.engine.create")
