@@ -12,7 +12,7 @@ SOURCES := otelq otelq_redis otelq_nats tests scripts $(wildcard examples benchm
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format bench pins clean
+.PHONY: help setup demo test mutants check format bench pins clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1 - /p' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ demo: $(STAMP) ## run an order workflow on SQLite and show its trace
 
 test: $(STAMP) ## run the tests
 	@$(BIN)/pytest
+
+mutants: $(STAMP) ## break each rule in a copy and see its test fail; a few minutes
+	@$(BIN)/python -m tests.mutants
 
 check: $(STAMP) ## format, lint, types and layers
 	$(BIN)/ruff format --check $(SOURCES)
