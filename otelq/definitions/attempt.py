@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
 from ..errors import InvalidArgument
-from ..model import CancelReason, Meta
+from ..model import CancelReason, ChainOutcome, Meta
 from .blockers import Blockers
 from .continuing import Continue
 from .types import JobType
@@ -39,6 +39,7 @@ class Scope(Protocol):
     def provided(self, kind: type[X], /) -> X: ...
     def provide(self, kind: type, thing: object, /) -> None: ...
     def blockers(self, job_type: JobType[Any, Out], /) -> list[Out]: ...
+    def blocker_outcomes(self) -> list[ChainOutcome]: ...
     def transaction(self, kind: type | None, /, *, attempt: Attempt[Any]) -> AbstractAsyncContextManager[Any]: ...
     def completion(self, kind: type | None, /, *, attempt: Attempt[Any]) -> Coroutine[Any, Any, Any]: ...
 
@@ -150,8 +151,17 @@ class Attempt(Generic[In]):
         self._scope.provide(kind, thing)
 
     def blockers(self, job_type: JobType[Any, Out], /) -> list[Out]:
-        """The outputs of the blocker chains of this type, in the order given at the start."""
+        """The outputs of the blocker chains of this type that completed, in the order in which they were given."""
         return self._scope.blockers(job_type)
+
+    def blocker_outcomes(self) -> list[ChainOutcome]:
+        """
+        How all blocker chains of the job stood when this attempt began, in the order in which they were given.
+
+        Of a chain that did not complete it has the status and the failure: after ``on_failure="ignore"``, or beside
+        the first of ``AnyOf``. An ``output`` is JSON text.
+        """
+        return self._scope.blocker_outcomes()
 
     def continue_with(
         self,

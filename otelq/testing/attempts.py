@@ -6,17 +6,19 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from ..client import Client, new_id
 from ..definitions import Attempt, JobType
 from ..errors import InvalidArgument
-from ..model import CancelReason, Meta, job_id
+from ..model import CancelReason, ChainOutcome, Meta, Status, job_id
 from ..worker.crew import Provided
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 X = TypeVar("X")
+
+Blocker: TypeAlias = tuple[JobType[Any, Any], object] | ChainOutcome
 
 
 def attempt(
@@ -24,7 +26,7 @@ def attempt(
     *,
     number: int = 1,
     provide: Sequence[object] = (),
-    blockers: Sequence[tuple[JobType[Any, Any], object]] = (),
+    blockers: Sequence[Blocker] = (),
     tags: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     tenant: str | None = None,
@@ -40,7 +42,8 @@ def attempt(
         input: the job's input, handed over as it is.
         number: which attempt it is, 1 for the first.
         provide: what ``attempt.get`` finds, by type.
-        blockers: what ``attempt.blockers`` finds: job types with their outputs, in order.
+        blockers: what ``attempt.blockers`` and ``attempt.blocker_outcomes`` find, in order: job types with the
+            outputs of chains that completed, or ``ChainOutcome`` values.
         tags, headers, tenant, request_id: what is known of the chain.
         time_left: seconds until the timeout; what ``attempt.time_left`` always says.
         client: what ``attempt.client`` is; asking without one is an error.
@@ -64,7 +67,7 @@ class _Scope:
         self,
         *,
         provide: Sequence[object],
-        blockers: Sequence[tuple[JobType[Any, Any], object]],
+        blockers: Sequence[Blocker],
         time_left: float | None,
         client: Client | None,
         tx: object | None,
@@ -74,7 +77,7 @@ class _Scope:
         self.stop_reason: CancelReason | None = None
         self.time_left = time_left
         self._provided = Provided(provide)
-        self._blockers = blockers
+        self._blockers = [one if isinstance(one, ChainOutcome) else _completed(*one) for one in blockers]
         self._client = client
         self._tx = tx
 
@@ -91,8 +94,12 @@ class _Scope:
         self._provided.put(kind, thing)
 
     def blockers(self, job_type: JobType[Any, Out], /) -> list[Out]:
-        found: list[Any] = [output for type, output in self._blockers if type.name == job_type.name]
-        return found
+        decode = job_type.signature.output.decode
+        mine = [chain.output for chain in self._blockers if chain.type == job_type.name]
+        return [decode(output) for output in mine if output is not None]
+
+    def blocker_outcomes(self) -> list[ChainOutcome]:
+        return list(self._blockers)
 
     @asynccontextmanager
     async def transaction(self, kind: type | None, /, *, attempt: Attempt[Any]) -> AsyncGenerator[Any]:
@@ -102,3 +109,8 @@ class _Scope:
         if self._tx is None:
             raise InvalidArgument("tx", "was not given to this attempt; pass attempt(..., tx=connection)")
         return self._tx
+
+
+def _completed(job_type: JobType[Any, Any], output: object) -> ChainOutcome:
+    text = job_type.signature.output.encode(output, argument="blockers")
+    return ChainOutcome(chain_id=new_id(), type=job_type.name, status=Status.COMPLETED, output=text)

@@ -150,7 +150,7 @@ class ProcessCall:
             job_id=attempt.job_id,
             token=attempt.token,
             meta=meta_of(attempt),
-            blockers=scope.plain_blockers(),
+            blockers=scope.blocker_outcomes(),
             time_left=scope.time_left,
             stop_reason=scope.stop_reason,
             carrier=carry(),

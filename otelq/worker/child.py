@@ -33,7 +33,7 @@ from ..definitions import (
     is_job_type,
 )
 from ..errors import InvalidArgument
-from ..model import CancelReason
+from ..model import CancelReason, ChainOutcome
 from ..schedule import qualified
 from ..telemetry.carrying import carried
 from .verdicts import alone, failure_of
@@ -96,7 +96,12 @@ class ChildScope:
         """The outputs of the blockers of one type, in order."""
         check_job_type("job_type", job_type)
         decode = job_type.signature.output.decode
-        return [decode(output) for type, output in self._order.blockers if type == job_type.name]
+        mine = [chain.output for chain in self._order.blockers if chain.type == job_type.name]
+        return [decode(output) for output in mine if output is not None]
+
+    def blocker_outcomes(self) -> list[ChainOutcome]:
+        """How all blockers stood, in order."""
+        return list(self._order.blockers)
 
     def transaction(self, kind: type | None, /, *, attempt: Attempt[Any]) -> AbstractAsyncContextManager[Any]:
         """Not here."""

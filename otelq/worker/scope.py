@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, NoReturn, TypeVar
 
+from msgspec.structs import replace
+
 from ..client import Client
 from ..definitions import Attempt, Definition, JobType, Middleware, check_job_type, overrides
 from ..errors import InvalidArgument
@@ -104,14 +106,13 @@ class WorkScope:
         mine = [chain for chain in self.fed_by if chain.type == job_type.name]
         return [decode(chain.output, job_type, chain_id=chain.chain_id) for chain in mine if chain.output is not None]
 
-    def plain_blockers(self) -> list[tuple[str, str]]:
-        """The outputs of all blockers as plain JSON, with their types, in order."""
-        decode, output = self._crew.engine.decode_output, PLAIN.signature.output
-        return [
-            (chain.type, output.encode(decode(chain.output, PLAIN, chain_id=chain.chain_id), limit=None))
-            for chain in self.fed_by
-            if chain.output is not None
-        ]
+    def blocker_outcomes(self) -> list[ChainOutcome]:
+        """How all blockers stood, in order, with their outputs as plain JSON."""
+        return [chain if chain.output is None else self._plain(chain, chain.output) for chain in self.fed_by]
+
+    def _plain(self, chain: ChainOutcome, stored: str) -> ChainOutcome:
+        output = self._crew.engine.decode_output(stored, PLAIN, chain_id=chain.chain_id)
+        return replace(chain, output=PLAIN.signature.output.encode(output, limit=None))
 
     @asynccontextmanager
     async def transaction(self, kind: type | None, /, *, attempt: Attempt[Any]) -> AsyncGenerator[Any]:
@@ -184,6 +185,7 @@ class ThreadScope:
         self.provided = scope.provided
         self.provide = scope.provide
         self.blockers = scope.blockers
+        self.blocker_outcomes = scope.blocker_outcomes
 
     @property
     def client(self) -> Client:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
 from ..definitions import AllOf, AnyOf, Awaited, Blockers, Chain, JobType
-from ..model import CancelReason, Failure, Meta, Until
+from ..model import CancelReason, ChainOutcome, Failure, Meta, Until
 
 PREFIX = 4
 """Bytes before each message, which say how long it is."""
@@ -27,8 +27,8 @@ class Order(Struct, frozen=True, tag_field="is", tag=True, kw_only=True):
     job_id: str
     token: int
     meta: Meta
-    blockers: list[tuple[str, str]]
-    """Types of blocker chains, with their outputs, in order."""
+    blockers: list[ChainOutcome]
+    """How the blocker chains stood, in order."""
     time_left: float | None
     stop_reason: CancelReason | None
     carrier: Mapping[str, str]

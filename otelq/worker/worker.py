@@ -172,6 +172,7 @@ class _Shift:
     def start(self) -> None:
         self._unsubscribe = self.crew.engine.notify.subscribe(self._hinted)
         self.crew.engine.telemetry.capacity(self.crew.concurrency)
+        self.crew.engine.served.update(self.crew.types)
         for room in (self.completer, self.keeper, self.reaper, self.fetcher):
             room.start()
         logger.info("worker %s serves %s", self.crew.name, ", ".join(self.crew.types))
@@ -209,6 +210,7 @@ class _Shift:
 
     async def _leave(self) -> None:
         self.crew.gone.set()
+        self.crew.engine.served.subtract(self.crew.types)
         self.hurry()
         self.crew.threads.stop()
         await self.crew.children.stop()

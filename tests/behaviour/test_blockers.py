@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 import otelq
 
-from .support import ONCE, becomes, ended, status
+from .support import ONCE, becomes, count, ended, rolled_back, status, statuses
 
 jobs = otelq.Jobs()
 
@@ -148,3 +149,146 @@ async def test_an_output_that_the_blockers_type_does_not_fit_fails_the_attempt(c
         chain = await client.start(reads_as_text, None, blockers=[await client.start(part, 1)])
         with pytest.raises(otelq.ChainFailed, match="does not fit str"):
             await client.result(chain, timeout=10)
+
+
+# Rules: any instead of all, and what a failed blocker means
+
+
+@jobs.job("tell", retry=ONCE)
+async def tell(attempt: otelq.Attempt[None]) -> list[str]:
+    return [f"{one.type}: {one.output or one.status}" for one in attempt.blocker_outcomes()]
+
+
+async def waiting(client: otelq.Client, *inputs: int) -> list[otelq.Chain[int]]:
+    """Chains that do not run before they are triggered."""
+    return [await client.start(part, number, delay=3600) for number in inputs]
+
+
+async def test_any_of_several_is_enough_and_the_others_go_on(client: otelq.Client) -> None:
+    slow, quick = await waiting(client, 1, 2)
+    chain = await client.start(total, None, blockers=otelq.AnyOf(slow, quick))
+    assert await status(client, chain) == "blocked"
+    async with otelq.Worker(client, jobs):
+        await client.trigger(quick)
+        assert await client.result(chain, timeout=10) == [20]
+        await client.trigger(slow)
+        assert await client.result(slow, timeout=10) == 10
+
+
+async def test_any_of_several_fails_when_all_of_them_failed(client: otelq.Client) -> None:
+    chains = await waiting(client, 1, 2)
+    chain = await client.start(total, None, blockers=otelq.AnyOf(chains))
+    await client.cancel(chains[0])
+    assert await status(client, chain) == "blocked"
+    await client.cancel(chains[1])
+    assert await status(client, chain) == "failed"
+
+
+async def test_a_failure_that_is_ignored_counts_like_the_end_that_it_is(client: otelq.Client) -> None:
+    broken, good = await client.start(breaks, None), await client.start(part, 4)
+    every = await client.start(tell, None, blockers=otelq.AllOf(broken, good, on_failure="ignore"))
+    first = await client.start(tell, None, blockers=otelq.AnyOf(broken, *await waiting(client, 9), on_failure="ignore"))
+    async with otelq.Worker(client, jobs):
+        assert await client.result(every, timeout=10) == ["breaks: failed", "part: 40"]
+        assert await client.result(first, timeout=10) == ["breaks: failed", "part: scheduled"]
+
+
+async def test_a_failure_that_is_waited_for_keeps_the_job_blocked(client: otelq.Client) -> None:
+    broken, good = await waiting(client, 1, 2)
+    every = await client.start(total, None, blockers=otelq.AllOf([broken, good], on_failure="wait"))
+    one = await client.start(total, None, blockers=otelq.AnyOf([broken, good], on_failure="wait"))
+    await client.cancel(broken)
+    assert (await status(client, every), await status(client, one)) == ("blocked", "blocked")
+    async with otelq.Worker(client, jobs):
+        await client.trigger(good)
+        assert await client.result(one, timeout=10) == [20]
+        assert await status(client, every) == "blocked"
+        await client.redrive(broken)
+        assert await client.result(every, timeout=10) == [10, 20]
+
+
+async def test_the_reason_of_a_failed_blocker_is_told_to_who_ignores_it(client: otelq.Client) -> None:
+    seen, mixed = list[otelq.ChainOutcome](), otelq.Jobs()
+
+    @mixed.job("look")
+    async def look(attempt: otelq.Attempt[None]) -> None:
+        seen.extend(attempt.blocker_outcomes())
+
+    broken = await client.start(breaks, None)
+    async with otelq.Worker(client, jobs, mixed):
+        chain = await client.start(look, None, blockers=otelq.AllOf(broken, on_failure="ignore"))
+        await client.result(chain, timeout=10)
+    [outcome] = seen
+    assert (outcome.chain_id, outcome.status, outcome.output) == (broken.id, "failed", None)
+    assert outcome.failure is not None
+    assert "broken part" in outcome.failure.text
+
+
+async def test_blockers_that_closed_before_the_start_count_by_the_same_rules(client: otelq.Client) -> None:
+    lost, late = await waiting(client, 1, 2)
+    await client.cancel(lost)
+    rules: dict[Any, str] = {
+        otelq.AllOf(lost): "failed",
+        otelq.AnyOf(lost): "failed",
+        otelq.AnyOf(lost, late): "blocked",
+        otelq.AllOf(lost, on_failure="ignore"): "ready",
+        otelq.AnyOf(lost, late, on_failure="ignore"): "ready",
+        otelq.AllOf(lost, on_failure="wait"): "blocked",
+    }
+    stand = [await status(client, await client.start(total, None, blockers=rule)) for rule in rules]
+    assert stand == list(rules.values())
+
+
+async def test_no_blockers_are_no_reason_to_wait(client: otelq.Client) -> None:
+    nothing: list[Any] = [(), [], otelq.AllOf(), otelq.AllOf([])]
+    for none in nothing:
+        assert await status(client, await client.start(total, None, blockers=none)) == "ready"
+
+
+# Later blockers: of continuations, and named by a handler
+
+
+async def test_a_continuation_waits_for_blockers_of_its_own(client: otelq.Client) -> None:
+    mixed = otelq.Jobs()
+
+    @mixed.job("fans-out")
+    async def fans_out(attempt: otelq.Attempt[int]) -> otelq.Continue[list[int]]:
+        parts = [await attempt.client.start(part, number) for number in range(attempt.input)]
+        return attempt.continue_with(total, None, blockers=parts)
+
+    async with otelq.Worker(client, jobs, mixed):
+        chain = await client.start(fans_out, 5)
+        assert await client.result(chain, timeout=10) == [0, 10, 20, 30, 40]
+    assert await statuses(client, chain) == ["continued", "completed"]
+
+
+async def test_a_completion_from_outside_may_continue_into_a_job_with_blockers(client: otelq.Client) -> None:
+    first, second = await waiting(client, 1, 2)
+    chain = await client.start(total, None, delay=3600)
+    await client.complete(chain, otelq.Continue(total, None, blockers=otelq.AnyOf(first, second)), step=total)
+    assert await statuses(client, chain) == ["continued", "blocked"]
+    async with otelq.Worker(client, jobs):
+        await client.trigger(second)
+        assert await client.result(chain, timeout=10) == [20]
+
+
+async def test_a_chain_that_would_wait_for_itself_is_refused_when_completed_from_outside(
+    client: otelq.Client,
+) -> None:
+    chain = await client.start(total, None, delay=3600)
+    through = await client.start(total, None, blockers=[chain])
+    for blocker in (chain, through):
+        with pytest.raises(otelq.InvalidArgument, match=chain.id):
+            await client.complete(chain, otelq.Continue(total, None, blockers=[blocker]), step=total)
+    missing = otelq.Chain(otelq.new_id(), part)
+    with pytest.raises(otelq.NotFound, match=missing.id):
+        await client.complete(chain, otelq.Continue(total, None, blockers=[missing]), step=total)
+    assert await statuses(client, chain) == ["scheduled"]
+
+
+async def test_blockers_of_a_start_that_rolls_back_are_free_of_it(client: otelq.Client) -> None:
+    [blocker] = await waiting(client, 1)
+    async with rolled_back(client) as tx:
+        await client.start(total, None, blockers=[blocker], tx=tx)
+    await client.delete(blocker)
+    assert await count(client) == 0
