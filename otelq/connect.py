@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, cast
 
 from .client import Client, Engine
 from .codec import MAX_PAYLOAD, PayloadCodec, Payloads, check_text
@@ -16,15 +17,29 @@ from .ports.notify import NotifyAdapter
 from .ports.state import StateAdapter
 from .telemetry import MeterProvider, Telemetry, TracerProvider
 
-SCHEMES_OF_DRIVERS = {"asyncpg": "postgresql", "aiosqlite": "sqlite"}
-"""Which adapter takes an object of a driver, by the top package of the object's type."""
-EXTRAS_OF_DRIVERS = {"asyncpg": "postgres", "redis": "redis", "nats": "nats"}
+SCHEMES_OF_DRIVERS = {
+    "asyncpg": "postgresql",
+    "psycopg": "postgresql",
+    "psycopg_pool": "postgresql",
+    "aiosqlite": "sqlite",
+}
+"""Which adapter takes an object of a driver, by the top package of the object's type or of its bases."""
+EXTRAS_OF_DRIVERS = {
+    "asyncpg": "postgres",
+    "psycopg": "psycopg",
+    "psycopg_pool": "psycopg",
+    "sqlalchemy": "sqlalchemy",
+    "greenlet": "sqlalchemy",
+    "redis": "redis",
+    "nats": "nats",
+}
 """What to install for a driver that is not there."""
 
 
 def connect(
     target: object,
     *,
+    session: object = None,
     notify: str | NotifyAdapter | None = None,
     schema: str = "otelq",
     migrate: bool = True,
@@ -41,8 +56,12 @@ def connect(
     A client for a database; use it as an async context manager, or call ``open`` and ``aclose``.
 
     Args:
-        target: a URL (``postgresql://…``, ``sqlite:///file.db``, ``memory://``), an ``asyncpg.Pool``, or a state
-            adapter. A pool that the caller made is never closed.
+        target: a URL (``postgresql://…``, ``sqlite:///file.db``, ``memory://``), an ``asyncpg.Pool``, a
+            ``psycopg_pool.AsyncConnectionPool``, SQLAlchemy's ``AsyncEngine``, a ``Provider`` of one's own (see
+            ``otelq.postgres``), or a state adapter. A pool or an engine that the caller made is never closed; it needs
+            three connections or more.
+        session: with an ``AsyncEngine``, the ``async_sessionmaker`` whose sessions handlers get from
+            ``attempt.completion()``, and everybody from ``client.transaction()``.
         notify: where hints go to make things quicker: a URL or an adapter; None is this process only.
         schema: the schema (on SQLite: the prefix of the tables) that holds otelq's tables.
         migrate: whether to bring the schema up to date when opened.
@@ -65,6 +84,8 @@ def connect(
         raise InvalidArgument("codec", f"is {type(codec).__qualname__}; give otelq.Encryption(...) or a PayloadCodec")
     if isinstance(baggage, str) or not all(isinstance(name, str) for name in baggage):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
         raise InvalidArgument("baggage", f"is {baggage!r}; give names, as in a list")
+    if session is not None:
+        options["session"] = session
     state = target if isinstance(target, StateAdapter) else _state(target, schema=schema, options=options)
     notifier = notify if isinstance(notify, NotifyAdapter) else _notifier(notify)
     telemetry = Telemetry(
@@ -81,8 +102,11 @@ def connect(
 
 
 def _state(target: object, *, schema: str, options: dict[str, object]) -> StateAdapter:
-    scheme = _scheme("target", target) if isinstance(target, str) else _scheme_of_driver(target)
-    adapter: StateAdapter = _load("target", "otelq.state", scheme)(target, schema=schema, **options)
+    scheme = _scheme("target", target) if isinstance(target, str) else _scheme_of_object(target)
+    if "session" in options and not hasattr(target, "dialect"):
+        raise InvalidArgument("session", "goes with an AsyncEngine of SQLAlchemy; give that as the target")
+    with _extras("target", scheme):
+        adapter: StateAdapter = _load("target", "otelq.state", scheme)(target, schema=schema, **options)
     return adapter
 
 
@@ -93,7 +117,8 @@ def _check_schema(schema: str) -> None:
 
 def _notifier(notify: str | None) -> NotifyAdapter:
     scheme = "memory" if notify is None else _scheme("notify", notify)
-    notifier: NotifyAdapter = _load("notify", "otelq.notify", scheme)(notify)
+    with _extras("notify", scheme):
+        notifier: NotifyAdapter = _load("notify", "otelq.notify", scheme)(notify)
     return notifier
 
 
@@ -104,21 +129,32 @@ def _scheme(argument: str, url: str) -> str:
     return scheme.lower()
 
 
-def _scheme_of_driver(target: object) -> str:
-    package = type(target).__module__.partition(".")[0]
-    try:
-        return SCHEMES_OF_DRIVERS[package]
-    except KeyError:
-        raise InvalidArgument("target", f"is {type(target).__qualname__}; give a URL or a pool") from None
+def _scheme_of_object(target: object) -> str:
+    packages = [base.__module__.partition(".")[0] for base in type(target).__mro__]
+    if "sqlalchemy" in packages and hasattr(target, "dialect"):
+        return str(cast(Any, target).dialect.name)
+    if scheme := next((SCHEMES_OF_DRIVERS[package] for package in packages if package in SCHEMES_OF_DRIVERS), None):
+        return scheme
+    if all(callable(getattr(target, name, None)) for name in ("execute", "transaction")):
+        return "postgresql"
+    raise InvalidArgument("target", f"is {type(target).__qualname__}; give a URL, a pool or an AsyncEngine")
 
 
 def _load(argument: str, group: str, scheme: str) -> Any:
     found: EntryPoint | None = next(iter(entry_points(group=group, name=scheme)), None)
+    if found is None and "+" in scheme:
+        raise InvalidArgument(argument, f"is a URL of SQLAlchemy ({scheme}:); give `create_async_engine(url)` instead")
     if found is None:
         known = ", ".join(sorted({entry.name for entry in entry_points(group=group)}))
         raise InvalidArgument(argument, f"no adapter for {scheme}: is installed; known are {known}")
+    return found.load()
+
+
+@contextmanager
+def _extras(argument: str, scheme: str) -> Generator[None]:
+    """A driver that is not there is named with what to install."""
     try:
-        return found.load()
+        yield
     except ModuleNotFoundError as error:
         extra = EXTRAS_OF_DRIVERS.get(error.name or "")
         if extra is None:

@@ -18,9 +18,9 @@ EVERYWHERE = ("approval", "fan_in", "handler_test", "quickstart", "traced")
 MOST_LEVELS = 5
 
 
-def run(program: str, url: str, folder: Path) -> dict[str, Any]:
+def run(program: str, url: str, folder: Path, **variables: str) -> dict[str, Any]:
     """The last line that the program prints, when run from an empty folder."""
-    environment = os.environ | {"OTELQ_URL": url}
+    environment = os.environ | {"OTELQ_URL": url, **variables}
     done = subprocess.run(
         [sys.executable, str(PROGRAMS / f"{program}.py")],
         cwd=folder,
@@ -55,6 +55,20 @@ def test_a_golden_program_prints_what_it_promises(program: str, backend: str, tm
 
 def test_the_transactional_program_prints_what_it_promises(postgres_url: str, tmp_path: Path) -> None:
     assert run("transactional", postgres_url, tmp_path) == promised("transactional")
+
+
+@pytest.mark.parametrize("dialect", ["asyncpg", "psycopg"])
+@pytest.mark.parametrize("program", ["sqlalchemy_outbox", "web_app"])
+def test_a_golden_program_on_sqlalchemy_prints_what_it_promises(
+    program: str, dialect: str, postgres_url: str, tmp_path: Path
+) -> None:
+    url = postgres_url.replace("postgresql://", f"postgresql+{dialect}://", 1)
+
+    # A FastAPI that traces by itself believes the headers of a request alone, where W3C's propagator reads them; this
+    # program sends none, and goes by the caller's context.
+    said = run(program, postgres_url, tmp_path, OTELQ_SQLALCHEMY_URL=url, OTEL_PROPAGATORS="baggage")
+
+    assert said == promised(program)
 
 
 def test_the_quickstart_needs_no_setting_at_all(tmp_path: Path) -> None:
