@@ -7,16 +7,19 @@ from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from msgspec.structs import replace
 
-from ..errors import InvalidArgument, Unavailable
+from ..errors import InvalidArgument, NotFound, Refused, Unavailable
 from ..model import (
+    Amendment,
     AttemptRecord,
     ChainOutcome,
     ChainRecord,
     Claimed,
     Closure,
+    Count,
     Created,
     JobKey,
     JobQuery,
@@ -32,11 +35,12 @@ from ..model import (
     Wanted,
 )
 from ..ports.state import Ending, StateAdapter, Transaction
-from .queries import Reader
+from . import claiming, closing, moving, redriving, settling, starting, sweeping, unblocking
+from .asking import Reader
 from .statement import Statement
 from .store import Store
 from .transaction import Joined, MemoryTransaction
-from .values import check_job, check_outcome
+from .values import check_amendment, check_job, check_outcome
 
 _begun: ContextVar[tuple[MemoryTransaction, ...]] = ContextVar("otelq.memory.begun", default=())
 """The transactions that this task, or one that started it, has begun; some may have ended since."""
@@ -78,7 +82,7 @@ class MemoryState(StateAdapter):
             raise InvalidArgument("tx", f"is {type(tx).__name__}; give a transaction that this store began")
         return Joined(self._own(tx))
 
-    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool]:
+    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
         reader = self._reader(None)
         return [reader.holds(made) for made in transitions]
 
@@ -95,8 +99,7 @@ class MemoryState(StateAdapter):
         for job in jobs:
             check_job(job)
         async with self._statement(tx, now) as statement:
-            created = [statement.create(job, again=again) for job in jobs]
-            statement.follow()
+            created = [starting.create(statement, job, again=again) for job in jobs]
         return created, statement.made
 
     async def finish(
@@ -106,8 +109,8 @@ class MemoryState(StateAdapter):
             check_outcome(closure.outcome)
         async with self._statement(tx, now) as statement:
             for closure in closures:
-                statement.finish(closure)
-            statement.follow()
+                closing.finish(statement, closure)
+            unblocking.follow(statement)
         return statement.made
 
     async def trigger(
@@ -115,7 +118,7 @@ class MemoryState(StateAdapter):
     ) -> Sequence[Transition]:
         async with self._statement(tx, now) as statement:
             for chain_id in chain_ids:
-                statement.trigger(chain_id)
+                moving.trigger(statement, chain_id)
         return statement.made
 
     async def cancel(
@@ -123,9 +126,38 @@ class MemoryState(StateAdapter):
     ) -> Sequence[Transition]:
         async with self._statement(tx, now) as statement:
             for chain_id in dict.fromkeys(chain_ids):
-                statement.cancel(chain_id)
-            statement.follow()
+                closing.cancel(statement, chain_id)
+            unblocking.follow(statement)
         return statement.made
+
+    async def redrive(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        async with self._statement(tx, now) as statement:
+            redriving.redrive(statement, dict.fromkeys(chain_ids).keys())
+        return statement.made
+
+    async def amend(
+        self, amendments: Sequence[Amendment], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        for amendment in amendments:
+            check_amendment(amendment)
+        async with self._statement(tx, now) as statement:
+            for amendment in amendments:
+                moving.amend(statement, amendment)
+        return statement.made
+
+    async def take_over(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        async with self._statement(tx, now) as statement:
+            for chain_id in dict.fromkeys(chain_ids):
+                moving.take_over(statement, chain_id)
+        return statement.made
+
+    async def lock(self, chain_ids: Sequence[str], *, tx: Transaction) -> Sequence[JobRecord]:
+        reader = self._reader(tx)  # nobody else writes while a transaction is open
+        return [reader.open_job(chain_id) for chain_id in chain_ids]
 
     async def delete(
         self,
@@ -136,7 +168,8 @@ class MemoryState(StateAdapter):
         now: datetime | None = None,
     ) -> Sequence[Transition]:
         async with self._statement(tx, now) as statement:
-            statement.delete(dict.fromkeys(chain_ids).keys())
+            known = dict.fromkeys(chain_ids).keys()
+            closing.delete(statement, closing.with_blockers(statement, known) if cascade else known)
         return statement.made
 
     # The worker's verbs
@@ -154,12 +187,12 @@ class MemoryState(StateAdapter):
         async with self._statement(None, now) as statement:
             for arm in wanted:
                 suspects = suspect and not any(job.crashes for job in claimed)
-                claimed += statement.claim(arm, worker=worker, token=token, suspects=suspects)
+                claimed += claiming.claim(statement, arm, worker=worker, token=token, suspects=suspects)
         return claimed, statement.made
 
     async def disown(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
         async with self._statement(None, now) as statement:
-            statement.disown(token)
+            claiming.disown(statement, token=token)
         return statement.made
 
     async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[Verdict]:
@@ -173,7 +206,7 @@ class MemoryState(StateAdapter):
             check_outcome(settlement.outcome)
         kept: dict[str, Claimed] = {}
         async with self._statement(tx, now) as statement:
-            verdicts = tuple(statement.settle(settlement, kept) for settlement in settlements)
+            verdicts = _settle(statement, settlements, kept)
         return Settled(verdicts=verdicts, transitions=tuple(statement.made), kept=kept)
 
     async def reap(
@@ -185,17 +218,23 @@ class MemoryState(StateAdapter):
         now: datetime | None = None,
     ) -> Sequence[Transition]:
         async with self._statement(None, now) as statement:
-            statement.reap(rules, spare=spare, limit=limit)
+            sweeping.reap(statement, rules, spare=spare, limit=limit)
+        return statement.made
+
+    async def expire(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
+        async with self._statement(None, now) as statement:
+            sweeping.expire(statement, limit=limit)
         return statement.made
 
     async def mop_up(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
         async with self._statement(None, now) as statement:
-            statement.mop_up(limit=limit)
+            unblocking.mop_up(statement, limit=limit)
         return statement.made
 
     async def next_due(self, types: Sequence[str], *, now: datetime | None = None) -> float | None:
-        due = [earliest for type in types if (earliest := self._store.earliest(type))]
-        return max((min(due) - _clock(now)).total_seconds(), 0.0) if due else None
+        at = _clock(now)
+        due = [earliest for type in types if (earliest := self._store.earliest(type, now=at))]
+        return max((min(due) - at).total_seconds(), 0.0) if due else None
 
     # Questions
 
@@ -206,13 +245,16 @@ class MemoryState(StateAdapter):
 
     async def blocker_outputs(self, jobs: Sequence[JobKey]) -> Mapping[JobKey, Sequence[ChainOutcome]]:
         reader = self._reader(None)
-        return {key: reader.blocker_outputs(key[0]) for key in jobs}
+        return {job: outcomes for job in jobs if (outcomes := reader.blocker_outputs(job))}
 
     async def jobs(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[JobRecord]:
         return self._reader(tx).jobs(query)
 
     async def chains(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[ChainRecord]:
         return self._reader(tx).chains(query)
+
+    async def count(self, query: JobQuery, *, of: Literal["jobs", "chains"]) -> Count:
+        return self._reader(None).count(query, of=of)
 
     async def attempts(self, chain_id: str, position: int) -> Sequence[AttemptRecord]:
         return self._reader(None).attempts(chain_id, position)
@@ -281,13 +323,21 @@ class MemoryState(StateAdapter):
             return Verdict.BUSY
         row = self._store.open.get(lease.chain_id)
         if row is None or (row.position, row.token) != (lease.position, lease.token):
-            return Statement(self._store, now).lost(lease)
+            return settling.lost(Statement(self._store, now), lease)
         if row.deadline is not None and row.deadline <= now:
             return Verdict.LOST
         until = now + timedelta(seconds=renewal.seconds)
         extended = replace(row, leased_until=until if row.deadline is None else min(until, row.deadline))
         self._store.open.put_past(lease.chain_id, extended)
         return Verdict.DONE
+
+
+def _settle(statement: Statement, settlements: Sequence[Settlement], kept: dict[str, Claimed]) -> tuple[Verdict, ...]:
+    """Settle a batch, and refuse it whole where one of its outcomes names blockers that it cannot have."""
+    try:
+        return tuple(settling.settle(statement, settlement, kept=kept) for settlement in settlements)
+    except (NotFound, InvalidArgument) as error:
+        raise Refused(str(error)) from error
 
 
 def _clock(now: datetime | None) -> datetime:

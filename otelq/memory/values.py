@@ -7,7 +7,7 @@ import re
 import msgspec
 
 from ..errors import Refused
-from ..model import Completes, Continues, Fails, Failure, NewJob, Outcome, Retries, Successor
+from ..model import Amendment, Completes, Continues, Fails, Failure, NewJob, Outcome, Retries, Successor
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _syntax = msgspec.json.Decoder(msgspec.Raw)
@@ -43,6 +43,17 @@ def check_outcome(outcome: Outcome) -> None:
             _failure(failure)
         case _:
             pass
+
+
+def check_amendment(amendment: Amendment) -> None:
+    """
+    Refuse an amendment whose input cannot be stored.
+
+    Raises:
+        Refused: it holds NUL, a lone surrogate, or what should be JSON is not.
+    """
+    if amendment.input is not None:
+        _json(amendment.input)
 
 
 def _failure(failure: Failure) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from otelq.memory import claiming, starting
 from otelq.memory.state import MemoryState
 from otelq.memory.statement import Statement
 from otelq.memory.store import Line, OpenJob, Store
 from otelq.model import (
     Claimed,
     NewJob,
-    Verb,
     Wanted,
 )
 
@@ -34,58 +34,58 @@ def claims_by_id_alone(self: Any, rows: Any, *, now: datetime, suspects: bool) -
 
 @instead_of(Line, "first")
 def looks_at_the_best_priority_alone(self: Any, rows: Any, *, now: datetime, suspects: bool) -> Any:
-    row = min(self._tops(rows, suspects=suspects), key=lambda row: row.order, default=None)
+    row = min(self._tops(rows, now=now, suspects=suspects), key=lambda row: row.order, default=None)
     return row if row and row.run_at <= now else None
 
 
-@instead_of(Statement, "_insert")
-def claims_what_is_blocked(self: Any, job: NewJob) -> None:
-    real("Statement._insert", self, job)
-    row = self._store.open.get(job.chain_id)
+@instead_of(starting, "insert")
+def claims_what_is_blocked(db: Any, job: NewJob) -> None:
+    real("starting.insert", db, job)
+    row = db.store.open.get(job.chain_id)
     if row and row.awaits:
-        self._store.open.put(job.chain_id, replace(row, awaits=0))
+        db.store.open.put(job.chain_id, replace(row, awaits=0))
 
 
-@instead_of(Statement, "_lease")
-def leases_without_writing(self: Any, row: OpenJob, wanted: Any, *, worker: str, token: int) -> Claimed:
-    claimed: Claimed = real("Statement._lease", self, row, wanted, worker=worker, token=token)
-    now = self._now
-    self._store.open.put(row.chain_id, replace(row, run_at=now + timedelta(microseconds=1)))
+@instead_of(claiming, "lease")
+def leases_without_writing(db: Any, row: OpenJob, **call: Any) -> Claimed:
+    claimed: Claimed = real("claiming.lease", db, row, **call)
+    now = db.now
+    db.store.open.put(row.chain_id, replace(row, run_at=now + timedelta(microseconds=1)))
     return claimed
 
 
-@instead_of(Statement, "_lease")
-def leases_without_a_deadline(self: Any, row: OpenJob, wanted: Any, *, worker: str, token: int) -> Claimed:
-    claimed: Claimed = real("Statement._lease", self, row, replace(wanted, timeout=None), worker=worker, token=token)
+@instead_of(claiming, "lease")
+def leases_without_a_deadline(db: Any, row: OpenJob, *, wanted: Any, **call: Any) -> Claimed:
+    claimed: Claimed = real("claiming.lease", db, row, wanted=replace(wanted, timeout=None), **call)
     return claimed
 
 
-@instead_of(Statement, "claim")
-def claims_without_a_limit(self: Any, wanted: Wanted, **call: Any) -> Any:
-    return real("Statement.claim", self, replace(wanted, limit=10**6), **call)
+@instead_of(claiming, "claim")
+def claims_without_a_limit(db: Any, wanted: Wanted, **call: Any) -> Any:
+    return real("claiming.claim", db, replace(wanted, limit=10**6), **call)
 
 
-@instead_of(Statement, "claim")
-def claims_one_at_most(self: Any, wanted: Wanted, **call: Any) -> Any:
-    return real("Statement.claim", self, replace(wanted, limit=min(wanted.limit, 1)), **call)
+@instead_of(claiming, "claim")
+def claims_one_at_most(db: Any, wanted: Wanted, **call: Any) -> Any:
+    return real("claiming.claim", db, replace(wanted, limit=min(wanted.limit, 1)), **call)
 
 
-@instead_of(Statement, "claim")
-def claims_every_suspect(self: Any, wanted: Wanted, *, suspects: bool, **call: Any) -> Any:
+@instead_of(claiming, "claim")
+def claims_every_suspect(db: Any, wanted: Wanted, *, suspects: bool, **call: Any) -> Any:
     claimed: list[Claimed] = []
     while len(claimed) < wanted.limit:
-        more = real("Statement.claim", self, replace(wanted, limit=1), suspects=True, **call)
+        more = real("claiming.claim", db, replace(wanted, limit=1), suspects=True, **call)
         if not more:
             break
         claimed += more
     return claimed
 
 
-@instead_of(Statement, "claim")
-def claims_a_suspect_beyond_the_limit(self: Any, wanted: Wanted, *, suspects: bool, **call: Any) -> Any:
-    claimed = real("Statement.claim", self, wanted, suspects=False, **call)
+@instead_of(claiming, "claim")
+def claims_a_suspect_beyond_the_limit(db: Any, wanted: Wanted, *, suspects: bool, **call: Any) -> Any:
+    claimed = real("claiming.claim", db, wanted, suspects=False, **call)
     if suspects:
-        claimed += real("Statement.claim", self, replace(wanted, limit=1), suspects=True, **call)
+        claimed += real("claiming.claim", db, replace(wanted, limit=1), suspects=True, **call)
     return claimed
 
 
@@ -102,7 +102,7 @@ async def claims_beside_open_transactions(self: Any, wanted: Sequence[Wanted], *
     for table in self._store.tables():
         table._rows |= {key: row for key, row in table._before.items() if row is not None}
     statement = Statement(self._store, now)
-    claimed = [job for arm in wanted for job in statement.claim(arm, suspects=suspect, **call)]
+    claimed = [job for arm in wanted for job in claiming.claim(statement, arm, suspects=suspect, **call)]
     assert before is not None
     return claimed, statement.made
 
@@ -113,40 +113,40 @@ async def tells_more_than_it_claimed(self: Any, wanted: Sequence[Wanted], **call
     return claimed, [*made, *made]
 
 
-@instead_of(Statement, "_claimed")
-def forgets_what_a_job_was_given(self: Any, row: OpenJob, token: int) -> Claimed:
-    claimed: Claimed = real("Statement._claimed", self, row, token)
+@instead_of(claiming, "claimed_job")
+def forgets_what_a_job_was_given(db: Any, row: OpenJob, *, token: int) -> Claimed:
+    claimed: Claimed = real("claiming.claimed_job", db, row, token=token)
     return replace(claimed, trace=None, last_trace=None, queue="default", blockers=0, chain_type=claimed.type)
 
 
-@instead_of(Statement, "_claimed")
-def counts_time_from_creation(self: Any, row: OpenJob, token: int) -> Claimed:
-    claimed: Claimed = real("Statement._claimed", self, row, token)
+@instead_of(claiming, "claimed_job")
+def counts_time_from_creation(db: Any, row: OpenJob, *, token: int) -> Claimed:
+    claimed: Claimed = real("claiming.claimed_job", db, row, token=token)
     return replace(claimed, due_at=claimed.created_at)
 
 
-@instead_of(Statement, "disown")
-def disowns_nothing(self: Any, token: int) -> None:
+@instead_of(claiming, "disown")
+def disowns_nothing(db: Any, *, token: int) -> None:
     return None
 
 
-@instead_of(Statement, "disown")
-def disowns_everything(self: Any, token: int) -> None:
-    for row in self._running():
-        self._give_back(row, Verb.RELEASE, worker=row.leased_by)
+@instead_of(claiming, "disown")
+def disowns_everything(db: Any, *, token: int) -> None:
+    for row in claiming.running(db):
+        claiming.give_back(db, row)
 
 
-@instead_of(Statement, "_give_back")
-def keeps_the_attempt_of_a_disowned_job(self: Any, row: OpenJob, verb: Verb, *, worker: str) -> None:
-    real("Statement._give_back", self, replace(row, attempt=row.attempt + 1), verb, worker=worker)
+@instead_of(claiming, "give_back")
+def keeps_the_attempt_of_a_disowned_job(db: Any, row: OpenJob) -> None:
+    real("claiming.give_back", db, replace(row, attempt=row.attempt + 1))
 
 
 @instead_of(Store, "earliest")
-def foresees_nothing(self: Any, type: str) -> None:
+def foresees_nothing(self: Any, type: str, *, now: datetime) -> None:
     return None
 
 
 @instead_of(Store, "earliest")
-def foresees_what_does_not_wait(self: Any, type: str) -> datetime | None:
+def foresees_what_does_not_wait(self: Any, type: str, *, now: datetime) -> datetime | None:
     rows = (self.open[chain_id] for chain_id in self.open)
     return min((row.run_at for row in rows if row.type == type), default=None)

@@ -9,84 +9,83 @@ from typing import Any
 from msgspec.structs import replace
 
 from otelq.errors import InvalidArgument, NotFound
+from otelq.memory import claiming, settling
 from otelq.memory.state import MemoryState
-from otelq.memory.statement import Statement
 from otelq.model import (
     Claimed,
     Completes,
     Lease,
     Renewal,
     Settlement,
-    Verb,
     Verdict,
 )
 
 from .planting import instead_of, real
 
 
-@instead_of(Statement, "_held")
-def checks_no_token(self: Any, lease: Lease) -> Any:
-    return self._store.open.get(lease.chain_id)
+@instead_of(settling, "held")
+def checks_no_token(db: Any, lease: Lease) -> Any:
+    return db.store.open.get(lease.chain_id)
 
 
-@instead_of(Statement, "_held")
-def checks_no_position(self: Any, lease: Lease) -> Any:
-    row = self._store.open.get(lease.chain_id)
+@instead_of(settling, "held")
+def checks_no_position(db: Any, lease: Lease) -> Any:
+    row = db.store.open.get(lease.chain_id)
     return row if row and row.token == lease.token else None
 
 
-@instead_of(Statement, "lost")
-def calls_every_lost_lease_done(self: Any, lease: Lease) -> Any:
+@instead_of(settling, "lost")
+def calls_every_lost_lease_done(db: Any, lease: Lease) -> Any:
     return Verdict.DONE
 
 
-@instead_of(Statement, "lost")
-def tells_nobody_of_a_cancel(self: Any, lease: Lease) -> Any:
+@instead_of(settling, "lost")
+def tells_nobody_of_a_cancel(db: Any, lease: Lease) -> Any:
     return Verdict.LOST
 
 
-@instead_of(Statement, "lost")
-def calls_a_lost_batch_unavailable(self: Any, lease: Lease) -> Any:
+@instead_of(settling, "lost")
+def calls_a_lost_batch_unavailable(db: Any, lease: Lease) -> Any:
     raise NotFound("no such lease")
 
 
-@instead_of(Statement, "_repeat")
-def knows_no_lost_reply(self: Any, lease: Lease, kept: object) -> Any:
-    return self.lost(lease)
+@instead_of(settling, "repeat")
+def knows_no_lost_reply(db: Any, lease: Lease, *, kept: object) -> Any:
+    return settling.lost(db, lease)
 
 
-@instead_of(Statement, "_repeat")
-def repeats_without_transitions(self: Any, lease: Lease, kept: object) -> Any:
-    mark = len(self.made)
-    verdict = real("Statement._repeat", self, lease, {})
-    del self.made[mark:]
+@instead_of(settling, "repeat")
+def repeats_without_transitions(db: Any, lease: Lease, *, kept: object) -> Any:
+    mark = len(db.made)
+    verdict = real("settling.repeat", db, lease, kept={})
+    del db.made[mark:]
     return verdict
 
 
-@instead_of(Statement, "_repeat")
-def repeats_its_own_transition_alone(self: Any, lease: Lease, kept: dict[str, Claimed]) -> Any:
-    mark = len(self.made)
-    verdict = real("Statement._repeat", self, lease, kept)
-    del self.made[mark + 1 :]
+@instead_of(settling, "repeat")
+def repeats_its_own_transition_alone(db: Any, lease: Lease, *, kept: dict[str, Claimed]) -> Any:
+    mark = len(db.made)
+    verdict = real("settling.repeat", db, lease, kept=kept)
+    del db.made[mark + 1 :]
     return verdict
 
 
-@instead_of(Statement, "_repeat")
-def settles_a_repeat_once_more(self: Any, lease: Lease, kept: dict[str, Claimed]) -> Any:
-    verdict = real("Statement._repeat", self, lease, kept)
-    row = self._store.open.get(lease.chain_id)
+@instead_of(settling, "repeat")
+def settles_a_repeat_once_more(db: Any, lease: Lease, *, kept: dict[str, Claimed]) -> Any:
+    verdict = real("settling.repeat", db, lease, kept=kept)
+    row = db.store.open.get(lease.chain_id)
     if verdict is Verdict.DONE and row and row.token is not None:
-        self._give_back(row, Verb.RELEASE, worker=None)
+        claiming.give_back(db, row)
     return verdict
 
 
-@instead_of(Statement, "settle")
-def writes_the_last_outcome_under_a_token(self: Any, item: Settlement, kept: dict[str, Claimed]) -> Any:
+@instead_of(settling, "settle")
+def writes_the_last_outcome_under_a_token(db: Any, item: Settlement, *, kept: dict[str, Claimed]) -> Any:
     key = item.job.lease.chain_id, item.job.lease.position
-    old = self._store.outcomes.get(key)
+    old = db.store.outcomes.get(key)
     if old and isinstance(item.outcome, Completes):
-        self._store.outcomes.put(key, replace(old, output=item.outcome.output))
-    return real("Statement.settle", self, item, kept)
+        db.store.outcomes.put(key, replace(old, output=item.outcome.output))
+    return real("settling.settle", db, item, kept=kept)
 
 
 @instead_of(MemoryState, "_renew")

@@ -1,25 +1,42 @@
-"""How a fault gets into the memory adapter: one method is replaced while the fault lasts."""
+"""How a fault gets into the memory adapter: one function or method is replaced while the fault lasts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import msgspec
 
-from otelq.memory.queries import Reader
+from otelq.memory import (
+    asking,
+    claiming,
+    closing,
+    ending,
+    filters,
+    keys,
+    moving,
+    redriving,
+    settling,
+    starting,
+    sweeping,
+    unblocking,
+)
+from otelq.memory.asking import Reader
 from otelq.memory.state import MemoryState
 from otelq.memory.statement import Statement
 from otelq.memory.store import Line, Store
 from otelq.memory.tables import Journal, Table
 from otelq.memory.transaction import MemoryTransaction
 
+Owner = type | ModuleType
+
 
 class Fault(msgspec.Struct, frozen=True):
-    """One method of the memory adapter, and what stands in its place."""
+    """One function or method of the memory adapter, and what stands in its place."""
 
-    owner: type
+    owner: Owner
     method: str
     replacement: Any
 
@@ -41,7 +58,7 @@ class Fault(msgspec.Struct, frozen=True):
 FAULTS: list[Fault] = []
 
 
-def instead_of(owner: type, method: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def instead_of(owner: Owner, method: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def plant(replacement: Callable[..., Any]) -> Callable[..., Any]:
         FAULTS.append(Fault(owner, method, replacement))
         return replacement
@@ -49,14 +66,18 @@ def instead_of(owner: type, method: str) -> Callable[[Callable[..., Any]], Calla
     return plant
 
 
+ROOMS = (
+    asking, claiming, closing, ending, filters, keys, moving, redriving, settling, starting, sweeping, unblocking,
+)  # fmt: skip
+CLASSES = (Statement, MemoryState, Reader, Store, Line, Journal, Table, MemoryTransaction)
 _real: dict[str, Callable[..., Any]] = {
-    f"{owner.__name__}.{name}": getattr(owner, name)
-    for owner in (Statement, MemoryState, Reader, Store, Line, Journal, Table, MemoryTransaction)
+    f"{owner.__name__.rpartition('.')[2]}.{name}": getattr(owner, name)
+    for owner in (*CLASSES, *ROOMS)
     for name in vars(owner)
     if callable(getattr(owner, name)) and not name.startswith("__")
 }
 
 
 def real(name: str, *args: Any, **kwargs: Any) -> Any:
-    """The method as it was, by class and name."""
+    """The function or method as it was, by its file or class and name."""
     return _real[name](*args, **kwargs)

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from otelq.memory.queries import Reader
+from otelq.memory.asking import Reader
 from otelq.model import (
     AttemptRecord,
     ChainOutcome,
@@ -68,7 +68,7 @@ def filters_no_type(self: Any, query: JobQuery) -> Any:
 
 @instead_of(Reader, "jobs")
 def filters_no_chain(self: Any, query: JobQuery) -> Any:
-    return real("Reader.jobs", self, replace(query, chain_id=None))
+    return real("Reader.jobs", self, replace(query, chain_ids=()))
 
 
 @instead_of(Reader, "chains")

@@ -9,8 +9,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from otelq.errors import Refused
+from otelq.memory import claiming, ending, settling
 from otelq.memory.state import MemoryState
-from otelq.memory.statement import Statement
 from otelq.memory.store import OpenJob
 from otelq.model import (
     Claimed,
@@ -28,99 +28,101 @@ from otelq.model import (
 from .planting import instead_of, real
 
 
-@instead_of(Statement, "_put_back")
-def forgets_to_give_an_attempt_back(self: Any, verb: Verb, row: OpenJob, **call: Any) -> None:
+@instead_of(settling, "put_back")
+def forgets_to_give_an_attempt_back(db: Any, row: OpenJob, *, verb: Verb, **call: Any) -> None:
     given = row.attempt + (verb is not Verb.RETRY)
-    real("Statement._put_back", self, verb, replace(row, attempt=given), **call)
+    real("settling.put_back", db, replace(row, attempt=given), verb=verb, **call)
 
 
-@instead_of(Statement, "_put_back")
-def gives_every_attempt_back(self: Any, verb: Verb, row: OpenJob, **call: Any) -> None:
+@instead_of(settling, "put_back")
+def gives_every_attempt_back(db: Any, row: OpenJob, *, verb: Verb, **call: Any) -> None:
     given = row.attempt - (verb is Verb.RETRY)
-    real("Statement._put_back", self, verb, replace(row, attempt=given), **call)
+    real("settling.put_back", db, replace(row, attempt=given), verb=verb, **call)
 
 
-@instead_of(Statement, "_put_back")
-def knows_no_delay(self: Any, verb: Verb, row: OpenJob, *, delay: float, **call: Any) -> None:
-    real("Statement._put_back", self, verb, row, delay=0, **call)
+@instead_of(settling, "put_back")
+def knows_no_delay(db: Any, row: OpenJob, *, delay: float, **call: Any) -> None:
+    real("settling.put_back", db, row, delay=0, **call)
 
 
-@instead_of(Statement, "_put_back")
-def releases_later(self: Any, verb: Verb, row: OpenJob, *, delay: float, **call: Any) -> None:
-    real("Statement._put_back", self, verb, row, delay=delay or 1, **call)
+@instead_of(settling, "put_back")
+def releases_later(db: Any, row: OpenJob, *, delay: float, **call: Any) -> None:
+    real("settling.put_back", db, row, delay=delay or 1, **call)
 
 
-@instead_of(Statement, "_put_back")
-def counts_a_retry_for_a_crash(self: Any, verb: Verb, row: OpenJob, **call: Any) -> None:
-    real("Statement._put_back", self, verb, replace(row, crashes=row.crashes + 1), **call)
+@instead_of(settling, "put_back")
+def counts_a_retry_for_a_crash(db: Any, row: OpenJob, **call: Any) -> None:
+    real("settling.put_back", db, replace(row, crashes=row.crashes + 1), **call)
 
 
-@instead_of(Statement, "_outcome")
-def counts_nothing_in_the_record(self: Any, row: OpenJob, status: Status) -> Any:
-    return replace(real("Statement._outcome", self, row, status), attempt=0, closed_at=self._now - timedelta(days=1))
-
-
-@instead_of(Statement, "_close")
-def closes_without_writing_the_outcome(self: Any, *args: Any, **call: Any) -> None:
-    real("Statement._close", self, *args, **{**call, "output": None, "failure": None})
-
-
-@instead_of(Statement, "_close")
-def calls_every_end_completed(self: Any, verb: Verb, row: OpenJob, status: Status, **call: Any) -> None:
-    real("Statement._close", self, verb, row, status, **call)
+@instead_of(ending, "put_outcome")
+def counts_nothing_in_the_record(db: Any, row: OpenJob, **call: Any) -> None:
+    real("ending.put_outcome", db, replace(row, attempt=0), **call)
     key = row.chain_id, row.position
-    self._store.outcomes.put(key, replace(self._store.outcomes[key], status=Status.COMPLETED))
+    db.store.outcomes.put(key, replace(db.store.outcomes[key], closed_at=db.now - timedelta(days=1)))
 
 
-@instead_of(Statement, "_close")
-def reports_a_close_twice(self: Any, *args: Any, **call: Any) -> None:
-    real("Statement._close", self, *args, **call)
-    self.made.append(self.made[-1])
+@instead_of(ending, "close")
+def closes_without_writing_the_outcome(db: Any, *args: Any, **call: Any) -> None:
+    real("ending.close", db, *args, **{**call, "output": None, "failure": None})
 
 
-@instead_of(Statement, "_continue")
-def hands_no_priority_on(self: Any, verb: Verb, row: OpenJob, successor: Successor, **call: Any) -> Any:
-    return real("Statement._continue", self, verb, row, replace(successor, priority=0), **call)
+@instead_of(ending, "close")
+def calls_every_end_completed(db: Any, row: OpenJob, **call: Any) -> None:
+    real("ending.close", db, row, **call)
+    key = row.chain_id, row.position
+    db.store.outcomes.put(key, replace(db.store.outcomes[key], status=Status.COMPLETED))
 
 
-@instead_of(Statement, "_continue")
-def hands_crashes_on(self: Any, verb: Verb, row: OpenJob, *args: Any, **call: Any) -> Any:
-    following = real("Statement._continue", self, verb, row, *args, **call)
-    self._store.open.put(row.chain_id, replace(following, crashes=row.crashes, attempt=row.attempt))
+@instead_of(ending, "close")
+def reports_a_close_twice(db: Any, *args: Any, **call: Any) -> None:
+    real("ending.close", db, *args, **call)
+    db.made.append(db.made[-1])
+
+
+@instead_of(settling, "go_on")
+def hands_no_priority_on(db: Any, row: OpenJob, *, successor: Successor, **call: Any) -> Any:
+    return real("settling.go_on", db, row, successor=replace(successor, priority=0), **call)
+
+
+@instead_of(settling, "go_on")
+def hands_crashes_on(db: Any, row: OpenJob, **call: Any) -> Any:
+    following = real("settling.go_on", db, row, **call)
+    db.store.open.put(row.chain_id, replace(following, crashes=row.crashes, attempt=row.attempt))
     return following
 
 
-@instead_of(Statement, "_continue")
-def creates_a_successor_silently(self: Any, verb: Verb, row: OpenJob, *args: Any, **call: Any) -> Any:
-    following = real("Statement._continue", self, verb, row, *args, **call)
-    self.made.pop()
+@instead_of(settling, "go_on")
+def creates_a_successor_silently(db: Any, row: OpenJob, **call: Any) -> Any:
+    following = real("settling.go_on", db, row, **call)
+    db.made.pop()
     return following
 
 
-@instead_of(Statement, "_keep")
-def keeps_nothing(self: Any, row: OpenJob, keep: object, *, worker: str) -> None:
+@instead_of(claiming, "keep")
+def keeps_nothing(db: Any, row: OpenJob, *, wanted: object, worker: str) -> None:
     return None
 
 
-@instead_of(Statement, "_keep")
-def keeps_everything(self: Any, row: OpenJob, keep: Any, *, worker: str) -> Claimed:
-    claimed: Claimed = self._lease(row, keep, worker=worker, token=keep.token)
+@instead_of(claiming, "keep")
+def keeps_everything(db: Any, row: OpenJob, *, wanted: Any, worker: str) -> Claimed:
+    claimed: Claimed = claiming.lease(db, row, wanted=wanted, worker=worker, token=wanted.token)
     return claimed
 
 
-@instead_of(Statement, "_keep")
-def keeps_under_the_old_token(self: Any, row: OpenJob, keep: Any, *, worker: str) -> Any:
-    return real("Statement._keep", self, row, replace(keep, token=1, timeout=None), worker=worker)
+@instead_of(claiming, "keep")
+def keeps_under_the_old_token(db: Any, row: OpenJob, *, wanted: Any, worker: str) -> Any:
+    return real("claiming.keep", db, row, wanted=replace(wanted, token=1, timeout=None), worker=worker)
 
 
-@instead_of(Statement, "_end_attempt")
-def records_no_attempt(self: Any, *args: Any, **call: Any) -> None:
+@instead_of(ending, "end_attempt")
+def records_no_attempt(db: Any, *args: Any, **call: Any) -> None:
     return None
 
 
-@instead_of(Statement, "_end_attempt")
-def records_attempts_without_their_failure(self: Any, *args: Any, **call: Any) -> None:
-    real("Statement._end_attempt", self, *args, **{**call, "failure": None, "trace": None})
+@instead_of(ending, "end_attempt")
+def records_attempts_without_their_failure(db: Any, *args: Any, **call: Any) -> None:
+    real("ending.end_attempt", db, *args, **{**call, "failure": None, "trace": None})
 
 
 @instead_of(MemoryState, "settle")

@@ -8,48 +8,48 @@ from typing import Any
 from msgspec.structs import replace
 
 from otelq.errors import InvalidArgument, NotFound
+from otelq.memory import closing, starting
 from otelq.memory.state import MemoryState
-from otelq.memory.statement import Statement
 from otelq.memory.store import Chain
 from otelq.model import (
     Created,
+    JobKey,
     NewJob,
-    Successor,
 )
 
 from .planting import instead_of, real
 
 
-@instead_of(Statement, "_due")
-def runs_everything_now(self: Any, job: NewJob | Successor) -> Any:
-    return self._now
+@instead_of(starting, "due")
+def runs_everything_now(db: Any, job: object) -> Any:
+    return db.now
 
 
-@instead_of(Statement, "_due")
-def takes_the_past_for_the_past(self: Any, job: NewJob | Successor) -> Any:
-    return job.at or real("Statement._due", self, job)
+@instead_of(starting, "due")
+def takes_the_past_for_the_past(db: Any, job: Any) -> Any:
+    return job.at or real("starting.due", db, job)
 
 
-@instead_of(Statement, "_found")
-def starts_a_taken_id_afresh(self: Any, chain: Chain, job: NewJob, *, again: bool) -> Any:
-    self._delete(chain.chain_id)
-    self._insert(job)
+@instead_of(starting, "found")
+def starts_a_taken_id_afresh(db: Any, job: NewJob, *, chain: Chain, again: bool) -> Any:
+    closing.remove(db, chain.chain_id)
+    starting.insert(db, job)
     return Created(chain_id=job.chain_id)
 
 
-@instead_of(Statement, "_found")
-def refuses_a_batch_for_a_taken_id(self: Any, chain: Chain, job: NewJob, *, again: bool) -> Any:
+@instead_of(starting, "found")
+def refuses_a_batch_for_a_taken_id(db: Any, job: NewJob, *, chain: Chain, again: bool) -> Any:
     raise NotFound("taken")
 
 
-@instead_of(Statement, "_found")
-def knows_no_call_sent_again(self: Any, chain: Chain, job: NewJob, *, again: bool) -> Any:
+@instead_of(starting, "found")
+def knows_no_call_sent_again(db: Any, job: NewJob, *, chain: Chain, again: bool) -> Any:
     return Created(chain_id=job.chain_id, exists=True)
 
 
-@instead_of(Statement, "_found")
-def takes_any_chain_for_its_own(self: Any, chain: Chain, job: NewJob, *, again: bool) -> Any:
-    self.made += chain.made
+@instead_of(starting, "found")
+def takes_any_chain_for_its_own(db: Any, job: NewJob, *, chain: Chain, again: bool) -> Any:
+    db.made += chain.made
     return Created(chain_id=job.chain_id)
 
 
@@ -81,12 +81,12 @@ async def gives_up_when_sent_again(self: Any, jobs: Sequence[NewJob], *, again: 
     return await real("MemoryState.create", self, jobs, **call)
 
 
-@instead_of(Statement, "_append")
-def forgets_what_it_was_given(self: Any, job: Any, *args: Any, **fields: Any) -> Any:
+@instead_of(starting, "append")
+def forgets_what_it_was_given(db: Any, job: Any, **fields: Any) -> Any:
     bare = replace(job, queue="default", trace=None, meta=None)
-    return real("Statement._append", self, bare, *args, **{**fields, "priority": 0})
+    return real("starting.append", db, bare, **{**fields, "priority": 0})
 
 
-@instead_of(Statement, "_append")
-def gives_every_job_the_first_position(self: Any, job: Any, chain_id: str, position: int, **fields: Any) -> Any:
-    return real("Statement._append", self, job, chain_id, position + (position > 0), **fields)
+@instead_of(starting, "append")
+def gives_every_job_the_first_position(db: Any, job: Any, *, key: JobKey, **fields: Any) -> Any:
+    return real("starting.append", db, job, key=(key[0], key[1] + (key[1] > 0)), **fields)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from otelq.errors import NotFound
-from otelq.memory.queries import Reader
+from otelq.memory.asking import Reader
 from otelq.memory.state import MemoryState
 from otelq.memory.tables import Journal, Table
 from otelq.memory.transaction import Joined, MemoryTransaction

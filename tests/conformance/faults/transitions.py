@@ -12,26 +12,26 @@ from otelq.memory.statement import Statement
 from .planting import instead_of, real
 
 
-@instead_of(Statement, "_transition")
+@instead_of(Statement, "transition")
 def tells_too_little(self: Any, *args: Any, **fields: Any) -> None:
     told = {**fields, "worker": None, "error_type": None, "due_at": None}
-    real("Statement._transition", self, *args, **told)
+    real("Statement.transition", self, *args, **told)
 
 
-@instead_of(Statement, "_transition")
+@instead_of(Statement, "transition")
 def tells_the_wrong_times(self: Any, *args: Any, **fields: Any) -> None:
-    real("Statement._transition", self, *args, **fields)
+    real("Statement.transition", self, *args, **fields)
     made = self.made[-1]
     self.made[-1] = replace(made, at=made.at - timedelta(seconds=1), chain_created_at=made.created_at)
 
 
-@instead_of(Statement, "_transition")
+@instead_of(Statement, "transition")
 def tells_times_without_a_zone(self: Any, *args: Any, **fields: Any) -> None:
-    real("Statement._transition", self, *args, **fields)
+    real("Statement.transition", self, *args, **fields)
     self.made[-1] = replace(self.made[-1], at=self.made[-1].at.replace(tzinfo=None))
 
 
-@instead_of(Statement, "_transition")
+@instead_of(Statement, "transition")
 def makes_illegal_moves(self: Any, *args: Any, **fields: Any) -> None:
-    real("Statement._transition", self, *args, **fields)
+    real("Statement.transition", self, *args, **fields)
     self.made[-1] = replace(self.made[-1], source=self.made[-1].target)
