@@ -107,7 +107,7 @@ class JobType(Generic[In_contra, Out_co]):
                 raise InvalidArgument(
                     argument, f"job type {self.name!r} has none; declare it, or use JobType[A, B](...)"
                 )
-        return Signature(Payload(declared[0]), Payload(declared[1]))
+        return Signature(self._payload("input", declared[0]), self._payload("output", declared[1]))
 
     def with_handler(self, handler: AnyHandler, *, read: Reader) -> JobType[In_contra, Out_co]:
         """The same type, callable; ``read`` gives the types of the handler where none were declared."""
@@ -115,6 +115,12 @@ class JobType(Generic[In_contra, Out_co]):
         bound._declared = self._arguments() or self._declared
         bound._handler, bound._read = handler, read
         return bound
+
+    def _payload(self, argument: str, kind: Any) -> Payload:
+        try:
+            return Payload(kind)
+        except InvalidArgument as error:
+            raise InvalidArgument(argument, f"of job type {self.name!r}: {error.problem}") from error
 
     def _arguments(self) -> tuple[Any, Any] | None:
         alias = self.__dict__.get("__orig_class__")

@@ -13,7 +13,7 @@ import pytest
 import otelq
 from otelq.memory.state import MemoryState
 
-from .support import ONCE, ended, until
+from .support import ONCE, ended
 
 OLD, NEW = b"o" * 16, b"n" * 32
 SECRET = "4111-1111-1111-1111"
@@ -254,7 +254,7 @@ async def test_a_worker_refuses_a_type_that_can_never_be_read(memory: otelq.Clie
         return None
 
     handlers.handles(otelq.JobType("bare", input=Bare, output=int))(handler)
-    with pytest.raises(otelq.InvalidArgument, match="Bare cannot be read from JSON"):
+    with pytest.raises(otelq.InvalidArgument, match=r"input: of job type 'bare': .*Bare cannot be read"):
         otelq.Worker(memory, handlers)
 
 
@@ -276,6 +276,5 @@ async def test_no_key_and_no_payload_reaches_the_log(connect: Connect, caplog: p
     caplog.set_level(logging.DEBUG)
     async with connect(otelq.Encryption({"k": NEW})) as client, otelq.Worker(client, jobs):
         await client.result(await client.start(echo, SECRET), timeout=10)
-        await until(lambda: caplog.records)
     assert SECRET not in caplog.text
     assert "nnnn" not in caplog.text

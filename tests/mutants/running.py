@@ -120,7 +120,8 @@ def _outcome(case: ElementTree.Element) -> str:
 def _apply(mutant: Mutant, tree: Path, *options: str) -> str | None:
     if not mutant.patch.exists():
         return "there is no such file"
-    command = ["git", "apply", *options, str(mutant.patch)]
+    # One line round a change is enough to know the place; the others may have changed meanwhile.
+    command = ["git", "apply", "-C1", *options, str(mutant.patch)]
     # The copy is no repository, nor part of one that happens to stand above it.
     surroundings = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tree.parent)}
     finished = subprocess.run(command, cwd=tree, env=surroundings, capture_output=True, text=True, check=False)
