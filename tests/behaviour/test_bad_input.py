@@ -48,6 +48,8 @@ async def anything(attempt: otelq.Attempt[Any]) -> Any:
 
 later = otelq.JobType("only-later", input=int, output=str, entry=False)
 
+CHAIN = otelq.Chain(MISSING, mail)
+
 Given = dict[str, Any]
 
 
@@ -100,10 +102,41 @@ BAD_OPTIONS = [
     row("dedup.key", "lone surrogate", mail, Mail("a"), dedup=otelq.Dedup(SURROGATE)),
     row("dedup.key", "too long", mail, Mail("a"), dedup=otelq.Dedup("x" * 513)),
     row("dedup.key", "number", mail, Mail("a"), dedup=otelq.Dedup(cast(Any, 5))),
+    row("dedup.scope", "unknown", mail, Mail("a"), dedup=otelq.Dedup("k", scope=cast(Any, "all"))),
+    row("dedup.window", "nothing", mail, Mail("a"), dedup=otelq.Dedup("k", window=0)),
+    row("dedup.window", "text", mail, Mail("a"), dedup=otelq.Dedup("k", window=cast(Any, "1h"))),
+    row("dedup.window", "NaN", mail, Mail("a"), dedup=otelq.Dedup("k", window=math.nan)),
+    row("dedup.exclude", "no id", mail, Mail("a"), dedup=otelq.Dedup("k", exclude=["seven"])),
+    row("dedup.exclude", "an id alone", mail, Mail("a"), dedup=otelq.Dedup("k", exclude=MISSING)),
+    row("dedup.exclude", "a chain alone", mail, Mail("a"), dedup=otelq.Dedup("k", exclude=cast(Any, CHAIN))),
+    row("dedup.exclude", "a number", mail, Mail("a"), dedup=otelq.Dedup("k", exclude=cast(Any, 5))),
+    row("dedup.exclude", "too many", mail, Mail("a"), dedup=otelq.Dedup("k", exclude=[MISSING] * 1_001)),
     row("blockers", "twice", mail, Mail("a"), blockers=[otelq.Chain(MISSING, mail)] * 2),
     row("blockers", "ids", mail, Mail("a"), blockers=[MISSING]),
     row("blockers", "itself", mail, Mail("a"), id=MISSING, blockers=[otelq.Chain(MISSING, mail)]),
     row("blockers", "a chain alone", mail, Mail("a"), blockers=otelq.Chain(MISSING, mail)),
+    row("blockers", "itself, of all", mail, Mail("a"), id=MISSING, blockers=otelq.AllOf(CHAIN)),
+    row("blockers", "itself, of any", mail, Mail("a"), id=MISSING, blockers=otelq.AnyOf(CHAIN)),
+    row("blockers", "of a type that is only continued into", mail, Mail("a"), blockers=[otelq.Chain(MISSING, later)]),
+    row("blockers", "text", mail, Mail("a"), blockers="blockers"),
+    row("blockers", "nothing", mail, Mail("a"), blockers=None),
+    row("expires", "zero", mail, Mail("a"), expires=0),
+    row("expires", "text", mail, Mail("a"), expires="1h"),
+    row("expires", "NaN", mail, Mail("a"), expires=math.nan),
+    row("expires", "before it is due", mail, Mail("a"), delay=60, expires=60),
+    row("headers", "too many", mail, Mail("a"), headers={str(n): "x" for n in range(33)}),
+    row("headers", "NUL", mail, Mail("a"), headers={NUL: "x"}),
+    row("headers", "an empty name", mail, Mail("a"), headers={"": "x"}),
+    row("headers['k']", "lone surrogate", mail, Mail("a"), headers={"k": SURROGATE}),
+    row("headers['k']", "too long", mail, Mail("a"), headers={"k": "x" * 513}),
+    row("headers", "list", mail, Mail("a"), headers=["k"]),
+    row("tenant", "empty", mail, Mail("a"), tenant=""),
+    row("tenant", "too long", mail, Mail("a"), tenant="x" * 201),
+    row("tenant", "NUL", mail, Mail("a"), tenant=NUL),
+    row("tenant", "number", mail, Mail("a"), tenant=5),
+    row("request_id", "empty", mail, Mail("a"), request_id=""),
+    row("request_id", "too long", mail, Mail("a"), request_id="x" * 201),
+    row("request_id", "number", mail, Mail("a"), request_id=5),
     row("tags", "too many", mail, Mail("a"), tags={str(n): "x" for n in range(33)}),
     row("tags", "NUL", mail, Mail("a"), tags={NUL: "x"}),
     row("tags['k']", "number", mail, Mail("a"), tags={"k": 5}),
@@ -180,12 +213,43 @@ async def test_a_blocker_that_does_not_exist_is_not_found(client: otelq.Client) 
     assert await count(client) == 0
 
 
+@pytest.mark.parametrize("rule", [otelq.AllOf, otelq.AnyOf])
+@pytest.mark.parametrize(
+    "given, options, argument",
+    [
+        row("chains", "an id", MISSING),
+        row("chains", "a number", 5),
+        row("chains", "twice", CHAIN, CHAIN),
+        row("chains", "twice in a list", [CHAIN, CHAIN]),
+        row("chains", "two lists", [CHAIN], [CHAIN]),
+        row("chains", "an id in a list", [MISSING]),
+        row("chains", "nothing", None),
+        row("chains", "of a type that is only continued into", otelq.Chain(MISSING, later)),
+        row("on_failure", "unknown", CHAIN, on_failure="hope"),
+        row("on_failure", "truth", CHAIN, on_failure=True),
+    ],
+)
+def test_what_is_waited_for_is_refused(rule: Any, given: Any, options: Given, argument: str) -> None:
+    with pytest.raises(otelq.InvalidArgument) as error:
+        rule(*given, **options)
+    assert error.value.argument == argument
+
+
+@pytest.mark.parametrize("given", [(), ([],)], ids=["nothing", "an empty list"])
+def test_any_of_none_is_refused(given: Any) -> None:
+    with pytest.raises(otelq.InvalidArgument, match="never be met"):
+        otelq.AnyOf(*given)
+
+
 BAD_CONTINUATIONS = [
     row("job_type", "a name", "mail", Mail("a")),
     row("delay", "negative", mail, Mail("a"), delay=-1),
     row("at", "naive", mail, Mail("a"), at=NAIVE),
     row("at", "beside delay", mail, Mail("a"), at=datetime.now(UTC), delay=1),
     row("priority", "too large", mail, Mail("a"), priority=40_000),
+    row("blockers", "ids", mail, Mail("a"), blockers=[MISSING]),
+    row("blockers", "twice", mail, Mail("a"), blockers=[CHAIN, CHAIN]),
+    row("blockers", "of a type that is only continued into", mail, Mail("a"), blockers=[otelq.Chain(MISSING, later)]),
 ]
 
 
@@ -221,13 +285,16 @@ async def test_complete_refuses(memory: otelq.Client, given: Any, options: Given
 NO_CHAINS = [("no id", "seven"), ("empty", ""), ("no text", 7), ("NUL", NUL), ("nothing", None)]
 
 
-@pytest.mark.parametrize("verb", ["trigger", "cancel", "delete", "chain"])
+VERBS = ["trigger", "cancel", "redrive", "take_over", "delete"]
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "chain", "chain_jobs"])
 @pytest.mark.parametrize("value", [value for _, value in NO_CHAINS], ids=[name for name, _ in NO_CHAINS])
 async def test_what_is_no_chain_is_refused(memory: otelq.Client, verb: str, value: Any) -> None:
     await refused(memory, "chain", lambda: getattr(memory, verb)(value))
 
 
-@pytest.mark.parametrize("verb", ["trigger", "cancel", "delete", "chain"])
+@pytest.mark.parametrize("verb", [*VERBS, "chain", "chain_jobs", "explain"])
 async def test_a_chain_that_does_not_exist_is_not_found(client: otelq.Client, verb: str) -> None:
     chain = await client.start(mail, Mail("a"), delay=3600)
     with pytest.raises(otelq.NotFound, match=MISSING):
@@ -235,7 +302,7 @@ async def test_a_chain_that_does_not_exist_is_not_found(client: otelq.Client, ve
     assert (await client.chain(chain)).tail.status == "scheduled"
 
 
-@pytest.mark.parametrize("verb", ["trigger", "cancel", "delete"])
+@pytest.mark.parametrize("verb", VERBS)
 async def test_a_transaction_that_is_none_is_refused(memory: otelq.Client, verb: str) -> None:
     chain = await memory.start(mail, Mail("a"), delay=3600)
     await refused(memory, "tx", lambda: getattr(memory, verb)(chain, tx="BEGIN"))
@@ -255,6 +322,8 @@ async def test_result_refuses_an_id_which_does_not_tell_the_type(memory: otelq.C
 async def test_the_id_of_a_job_that_is_none_is_refused(memory: otelq.Client, id: Any) -> None:
     await refused(memory, "job_id", lambda: memory.job(id))
     await refused(memory, "job_id", lambda: memory.attempts(id))
+    await refused(memory, "job_id", lambda: memory.blockers(id))
+    await refused(memory, "ids", lambda: memory.jobs(ids=[id]))
 
 
 async def test_a_job_that_does_not_exist_is_not_found(client: otelq.Client) -> None:
@@ -264,12 +333,67 @@ async def test_a_job_that_does_not_exist_is_not_found(client: otelq.Client) -> N
             await client.job(id)
 
 
+async def test_copy_refuses_an_id_which_does_not_tell_the_type(memory: otelq.Client) -> None:
+    await refused(memory, "chain", lambda: memory.copy(cast(Any, MISSING)))
+
+
+@pytest.mark.parametrize(
+    "given, options, argument",
+    [
+        row("id", "no UUID", id="seven"),
+        row("delay", "negative", delay=-1),
+        row("at", "naive", at=NAIVE),
+        row("priority", "too large", priority=40_000),
+        row("dedup.key", "empty", dedup=otelq.Dedup("")),
+        row("tx", "no transaction", tx="BEGIN"),
+    ],
+)
+async def test_copy_refuses(memory: otelq.Client, given: Any, options: Given, argument: str) -> None:
+    chain = await memory.start(mail, Mail("a"))
+    await refused(memory, argument, lambda: memory.copy(chain, **options))
+
+
 @pytest.mark.parametrize("ask", ["jobs", "chains"])
 @pytest.mark.parametrize(
     "given, options, argument",
     [
+        row("limit", "more than a page", limit=1_001),
+        row("after", "no key", after="seven"),
+        row("after", "NUL", after=NUL),
+        row("after", "number", after=5),
+    ],
+)
+async def test_a_page_refuses(memory: otelq.Client, ask: str, given: Any, options: Given, argument: str) -> None:
+    await refused(memory, argument, lambda: getattr(memory, ask)(**options))
+
+
+@pytest.mark.parametrize(
+    "ask, options, argument",
+    [
+        ("jobs", {"ids": [f"{MISSING}.0"], "after": f"{MISSING}.0"}, "after"),
+        ("jobs", {"roots": True}, "roots"),
+        ("jobs", {"chain_type": 5}, "chain_type"),
+        ("chains", {"chain_type": "mail"}, "chain_type"),
+        ("chains", {"roots": "yes"}, "roots"),
+        ("chains", {"ids": [otelq.new_id() for _ in range(1_001)]}, "ids"),
+        ("count", {"of": "attempts"}, "of"),
+        ("count", {"ids": [f"{MISSING}.0"]}, "ids"),
+        ("count", {"of": "chains", "chain_type": "mail"}, "chain_type"),
+        ("count", {"after": MISSING}, "after"),
+    ],
+)
+async def test_a_question_refuses_what_is_not_for_it(
+    memory: otelq.Client, ask: str, options: Given, argument: str
+) -> None:
+    await refused(memory, argument, lambda: getattr(memory, ask)(**options))
+
+
+@pytest.mark.parametrize("ask", ["jobs", "chains", "count"])
+@pytest.mark.parametrize(
+    "given, options, argument",
+    [
         row("limit", "zero", limit=0),
-        row("limit", "too many", limit=1001),
+        row("limit", "too many", limit=100_001),
         row("limit", "text", limit="5"),
         row("limit", "fraction", limit=1.5),
         row("status", "unknown", status="asleep"),
@@ -280,9 +404,42 @@ async def test_a_job_that_does_not_exist_is_not_found(client: otelq.Client) -> N
         row("type", "NUL", type=NUL),
         row("type", "lone surrogate", type=SURROGATE),
         row("chain", "no id", chain="seven"),
-        row("after", "no key", after="seven"),
-        row("after", "NUL", after=NUL),
-        row("after", "number", after=5),
+        row("type", "no list", type=[[mail]]),
+        row("tags", "list", tags=["k"]),
+        row("tags['k']", "NUL", tags={"k": NUL}),
+        row("tags", "too many", tags={str(n): "x" for n in range(33)}),
+        row("tenant", "empty", tenant=""),
+        row("tenant", "number", tenant=5),
+        row("since", "naive", since=NAIVE),
+        row("since", "text", since="yesterday"),
+        row("until", "naive", until=NAIVE),
+        row("until", "before the end of time", until=datetime.max.replace(tzinfo=timezone(timedelta(hours=-5)))),
+        row("since", "later than until", since=datetime.now(UTC), until=datetime.now(UTC) - timedelta(days=1)),
+        row("input", "no dict", input="customer"),
+        row("input", "an empty path", input={"": 1}),
+        row("input", "an empty key in a path", input={"customer..id": 1}),
+        row("input", "an empty tuple", input={(): 1}),
+        row("input", "a path too deep", input={("k",) * 33: 1}),
+        row("input", "a number as path", input={5: 1}),
+        row("input", "a fraction in a path", input={("k", 1.5): 1}),
+        row("input", "a negative index", input={("k", -1): 1}),
+        row("input", "truth in a path", input={("k", True): 1}),
+        row("input", "NUL in a path", input={NUL: 1}),
+        row("input", "too many paths", input={str(n): 1 for n in range(17)}),
+        row("input['k']", "NaN", input={"k": math.nan}),
+        row("output['k']", "no JSON", output={"k": object()}),
+        row("output", "no dict", output=[1]),
+        row("text", "empty", text=""),
+        row("text", "NUL", text=NUL),
+        row("text", "number", text=5),
+        row("text", "too long", text="x" * 513),
+        row("blocked_by", "no id", blocked_by="seven"),
+        row("ids", "text", ids=MISSING),
+        row("ids", "number", ids=5),
+        row("ids", "no id", ids=["seven"]),
+        row("ids", "too many", ids=[f"{otelq.new_id()}.0" for _ in range(1_001)]),
+        row("ids", "beside chain", ids=[f"{MISSING}.0"], chain=MISSING),
+        row("colour", "no filter", colour="red"),
     ],
 )
 async def test_a_question_refuses(memory: otelq.Client, ask: str, given: Any, options: Given, argument: str) -> None:
