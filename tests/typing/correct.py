@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_type
@@ -86,10 +87,43 @@ async def handle_general(attempt: otelq.Attempt[Order]) -> str | None:
     return None
 
 
+# Go-to: a job that continues into an earlier one.
+@jobs.job("begin")
+async def begin(attempt: otelq.Attempt[int]) -> otelq.Continue[str]:
+    return attempt.continue_with(middle, attempt.input)
+
+
+@jobs.job("middle")
+async def middle(attempt: otelq.Attempt[int]) -> str | otelq.Continue[str]:
+    return "done" if attempt.input else attempt.continue_with(begin, attempt.input + 1)
+
+
+# Into a type that may only be continued into, with blockers of its own.
+@jobs.job("waits")
+async def waits(attempt: otelq.Attempt[otelq.Chain[Shipped] | None]) -> otelq.Continue[Shipped]:
+    parts = [otelq.Chain(attempt.chain_id, ship), otelq.Chain(attempt.chain_id, count_down)]
+    following = attempt.continue_with(only_later, 1, blockers=otelq.AnyOf(*parts, on_failure="wait"))
+    assert_type(following, otelq.Continue[Shipped])
+    return following
+
+
+# A slice beside another.
+others = otelq.Jobs()
+
+
+@others.job("other")
+async def other(attempt: otelq.Attempt[str]) -> Shipped | otelq.Continue[Shipped]:
+    return attempt.continue_with(declared, Order(attempt.input))
+
+
 # Fan-in.
 @jobs.job("gather")
 async def gather(attempt: otelq.Attempt[None]) -> int:
     assert_type(attempt.blockers(ship), list[Shipped])
+    assert_type(attempt.blockers(general), list[str | None])
+    assert_type(attempt.blocker_outcomes(), list[otelq.ChainOutcome])
+    assert_type(attempt.headers, Mapping[str, str])
+    assert_type(attempt.tenant, str | None)
     assert_type(attempt.blockers(count_down), list[str])
     assert_type(attempt.get(Order), Order)
     assert_type(attempt.cancel_reason, otelq.CancelReason | None)
@@ -133,6 +167,11 @@ assert_type(decide, otelq.JobType[Order, Shipped])
 assert_type(count_down, otelq.JobType[int, str])
 assert_type(ping, otelq.JobType[int, bool])
 assert_type(pong, otelq.JobType[int, bool])
+assert_type(begin, otelq.JobType[int, str])
+assert_type(middle, otelq.JobType[int, str])
+assert_type(waits, otelq.JobType[otelq.Chain[Shipped] | None, Shipped])
+assert_type(other, otelq.JobType[str, Shipped])
+assert_type(wide, otelq.JobType[None, object])
 assert_type(declared, otelq.JobType[Order, Shipped])
 assert_type(handle_declared, otelq.JobType[Order, Shipped])
 assert_type(handle_general, otelq.JobType[Order, str | None])
@@ -160,6 +199,58 @@ async def uses(client: otelq.Client) -> None:
     assert_type(await client.jobs(type=[ship, "check"], status="open"), otelq.Page[otelq.JobRecord])
     assert_type(await client.chain(chain), otelq.ChainRecord)
     assert_type(await client.attempts(f"{chain.id}.0"), list[otelq.AttemptRecord])
+
+
+async def starts(client: otelq.Client) -> None:
+    shipped, counted = await client.start(ship, "A-1"), await client.start(count_down, 1)
+    await client.start(gather, None, blockers=otelq.AllOf(shipped, counted, on_failure="ignore"))
+    await client.start(gather, None, blockers=otelq.AnyOf([shipped, counted]))
+    await client.start(ship, "A-1", dedup=otelq.Dedup("k", scope="any", window=60, exclude=[shipped, counted.id]))
+    await client.start(ship, "A-1", expires=60, headers={"h": "i"}, tenant="acme", request_id="r-1")
+    assert_type(await client.copy(shipped, delay=1), otelq.Chain[Shipped])
+    assert_type(await client.copy(counted, dedup=otelq.Dedup("k")), otelq.Chain[str])
+    assert_type(otelq.Start(check, Order("A-1"), tenant="acme").with_meta(request_id="r"), otelq.Start[Shipped])
+    listed = [otelq.Start(check, Order("A-1")), otelq.Start(ship, "A-2")]
+    assert_type(await client.start_many(listed, tx=object()), list[otelq.Chain[Shipped]])
+    assert_type(await client.start_many(general, (Order(n) for n in "ab")), list[otelq.Chain[str | None]])
+
+
+async def closes(client: otelq.Client, chain: otelq.Chain[Shipped]) -> None:
+    await client.complete(chain, Shipped("A-1"), step=ship)
+    await client.complete(chain, otelq.Continue(only_later, 1, blockers=[chain]), step=check)
+    await client.amend(chain, step=check, input=Order("A-2"), delay=5)
+    await client.amend(chain, step=nothing, input=None)
+    await client.amend(chain.id, priority=5)
+    await client.redrive(chain, chain.id)
+    await client.take_over(chain, tx=object())
+    await client.delete(chain, cascade=True)
+    assert_type(await client.lock(chain, tx=object()), otelq.JobRecord)
+
+
+async def asks(client: otelq.Client, chain: otelq.Chain[Shipped]) -> None:
+    filters: otelq.JobFilters = {
+        "type": [ship, "check"],
+        "status": "open",
+        "input": {"customer.id": 42, ("a.b", 0): None},
+    }
+    assert_type(await client.jobs(**filters, limit=5), otelq.Page[otelq.JobRecord])
+    assert_type(await client.jobs(ids=["a.0"], chain_type=check, tags={"a": "b"}), otelq.Page[otelq.JobRecord])
+    assert_type(
+        await client.chains(ids=[chain, chain.id], roots=True, since=datetime.now(UTC), text="A-1", blocked_by=chain),
+        otelq.Page[otelq.ChainRecord],
+    )
+    assert_type(await client.chain_jobs(chain, limit=5), otelq.Page[otelq.JobRecord])
+    assert_type(await client.blockers("a.0"), list[otelq.ChainOutcome])
+    assert_type(await client.count(status="failed"), otelq.Count)
+    assert_type(await client.count(of="chains", roots=True), otelq.Count)
+    assert_type((await client.explain(chain)).reasons, tuple[otelq.Reason, ...])
+    assert_type([job async for job in client.iterate_jobs(**filters)], list[otelq.JobRecord])
+    assert_type([each async for each in client.iterate_chains(roots=True)], list[otelq.ChainRecord])
+
+
+async def serves(client: otelq.Client) -> None:
+    async with otelq.Worker(client, jobs, others) as worker:
+        assert_type(worker, otelq.Worker)
 
 
 async def tests_a_handler() -> None:

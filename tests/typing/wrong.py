@@ -42,6 +42,27 @@ async def continues(attempt: otelq.Attempt[None]) -> otelq.Continue[int]:
     return attempt.continue_with(ship, Order("A-1"))  # wrong
 
 
+@jobs.job("loops")
+async def loops(attempt: otelq.Attempt[int]) -> str | otelq.Continue[str]:
+    if attempt.number == 1:
+        return otelq.Continue(loops, attempt.input, delay="soon")  # wrong
+    if attempt.number == 2:
+        return attempt.continue_with(loops, attempt.input, blockers=["0198c0de"])  # wrong
+    if attempt.number == 3:
+        return attempt.continue_with("loops", 1)  # wrong
+    return attempt.continue_with(count, attempt.input)  # wrong
+
+
+@jobs.job("ping")
+async def ping(attempt: otelq.Attempt[int]) -> otelq.Continue[bool]:
+    return attempt.continue_with(pong, str(attempt.input))  # wrong
+
+
+@jobs.job("pong")
+async def pong(attempt: otelq.Attempt[int]) -> bool | otelq.Continue[bool]:
+    return attempt.continue_with(loops, attempt.input)  # wrong
+
+
 @jobs.handles(job_type)  # wrong
 async def wrong_input(attempt: otelq.Attempt[int]) -> Shipped:
     return Shipped(str(attempt.input))
@@ -84,6 +105,42 @@ async def uses(client: otelq.Client) -> None:
     await client.complete(chain, Shipped("A-1"))  # wrong
     otelq.Worker(client, ship)  # wrong
     _narrow: otelq.Chain[int] = chain  # wrong
+
+
+async def starts(client: otelq.Client) -> None:
+    chain = await client.start(ship, Order("A-1"))
+    await client.start(ship, Order("A-1"), blockers=chain)  # wrong
+    await client.start(ship, Order("A-1"), blockers=otelq.AnyOf("0198c0de"))  # wrong
+    await client.start(ship, Order("A-1"), blockers=otelq.AllOf(chain, on_failure="hope"))  # wrong
+    await client.start(ship, Order("A-1"), dedup=otelq.Dedup("key", scope="all"))  # wrong
+    await client.start(ship, Order("A-1"), dedup=otelq.Dedup("key", exclude=[5]))  # wrong
+    await client.start(ship, Order("A-1"), expires="1h")  # wrong
+    await client.start(ship, Order("A-1"), tags=["vip"])  # wrong
+    await client.start(ship, Order("A-1"), tenant=5)  # wrong
+    await client.start_many(count, ["one"])  # wrong
+    await client.start_many([otelq.Start(ship, Order("A-1")), chain])  # wrong
+    _text: otelq.Chain[str] = await client.copy(chain)  # wrong
+    await client.copy(chain.id)  # wrong
+
+
+async def closes(client: otelq.Client, chain: otelq.Chain[Shipped]) -> None:
+    await client.complete(chain, otelq.Continue(count, "one"), step=ship)  # wrong
+    await client.complete("0198c0de", Shipped("A-1"), step=ship)  # wrong
+    await client.complete(chain, Shipped("A-1"), step="ship")  # wrong
+    await client.amend(chain, input=Order("A-1"))  # wrong
+    await client.amend(chain, step=ship, input="A-1")  # wrong
+    await client.lock(chain)  # wrong
+    await client.redrive(ship)  # wrong
+    await client.delete(chain, cascade="yes")  # wrong
+
+
+async def finds(client: otelq.Client) -> None:
+    await client.jobs(roots=True)  # wrong
+    await client.chains(chain_type=ship)  # wrong
+    await client.jobs(input=["customer"])  # wrong
+    await client.jobs(since="yesterday")  # wrong
+    await client.count(of="attempts")  # wrong
+    await client.jobs(colour="red")  # wrong
 
 
 async def asks(attempt: otelq.Attempt[None]) -> None:
