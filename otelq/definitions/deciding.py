@@ -1,4 +1,9 @@
-"""What a handler raises to decide what becomes of its job, rather than to report an error."""
+"""
+What a handler raises to decide what becomes of its job, rather than to report an error.
+
+A decision that is alone in an exception group, as when one task of an ``asyncio.TaskGroup`` raised it, counts as if it
+had been raised by itself. A group that holds several decisions, or a decision beside an error, is an ordinary failure.
+"""
 
 from __future__ import annotations
 

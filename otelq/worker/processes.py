@@ -22,7 +22,7 @@ from .wire import PREFIX, Order, Reply, Stop, framed, read_reply
 
 LAST_CHANCE = 5.0
 """Seconds that an idle process has to end by itself when its worker stops."""
-_PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from otelq.worker.child import main; main()"
+_PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; del sys.argv[1:]; from otelq.worker.child import main; main()"
 
 
 class Children:
