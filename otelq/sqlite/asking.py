@@ -8,54 +8,24 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from ..errors import InvalidArgument
 from ..model import (
     CLOSED,
-    ENDED,
-    OPEN,
     AttemptRecord,
     ChainOutcome,
-    ChainRecord,
     Failure,
     JobKey,
-    JobQuery,
     JobRecord,
-    Page,
     Status,
     Transition,
     Verb,
 )
-from .rows import NUMBERS, when
-from .session import Session, Value, batch
+from .chains import open_jobs
+from .listing import JOBS, record
+from .rows import NUMBERS, micros, when
+from .session import Session, batch
 
 _BAD_ENDS = frozenset({Status.FAILED, Status.CANCELLED})
 _HIGHEST = "\U0010ffff"
-
-
-class JobRow(Struct, frozen=True, array_like=True):
-    """A job as the lists select it."""
-
-    chain_id: str
-    position: int
-    type: str
-    queue: str
-    status: Status
-    input: str
-    created_at: int
-    priority: int
-    attempt: int
-    crashes: int
-    run_at: int | None
-    leased_by: str | None
-    leased_until: int | None
-    closed_at: int | None
-    output: str | None
-    error_type: str | None
-    error_text: str | None
-    blocked_by: int
-    trace: str | None
-    meta: str | None
-    chain_type: str
 
 
 class Standing(Struct, frozen=True, array_like=True):
@@ -85,16 +55,17 @@ class AttemptRow(Struct, frozen=True, array_like=True):
 
 
 class Seen(Struct, frozen=True, array_like=True):
-    """What is to be seen of the job of a transition."""
+    """What is to be seen of the job of a transition, and of its time."""
 
     nr: int
-    exists: int
+    created_at: int | None
     closed: Status | None
+    taken_over: int
+    closed_at: int | None
     run_at: int | None
     attempt: int | None
 
 
-_JOBS = Decoder(list[JobRow])
 _STANDINGS = Decoder(list[Standing])
 _ATTEMPTS = Decoder(list[AttemptRow])
 _SEEN = Decoder(list[Seen])
@@ -139,23 +110,11 @@ async def attempts(db: Session, at: int, *, chain_id: str, position: int) -> lis
     ]
 
 
-async def jobs(db: Session, at: int, *, query: JobQuery) -> Page[JobRecord]:
-    """A page of jobs."""
-    rows = await _page(db, at, "jobs", query, query.statuses or frozenset(Status), _split(query.after))
-    more = f"{rows[query.limit - 1].chain_id}.{rows[query.limit - 1].position}" if len(rows) > query.limit else None
-    return Page([_job(row) for row in rows[: query.limit]], more)
-
-
-async def chains(db: Session, at: int, *, query: JobQuery) -> Page[ChainRecord]:
-    """A page of chains."""
-    # A chain is listed by its tail, so a position beyond any other passes the whole chain of the key over.
-    after = None if query.after is None else (query.after, 1 << 62)
-    tails = await _page(db, at, "chains", query, (query.statuses or frozenset(Status)) & (OPEN | ENDED), after)
-    more = tails[query.limit - 1].chain_id if len(tails) > query.limit else None
-    tails = tails[: query.limit]
-    longer = [tail.chain_id for tail in tails if tail.position]
-    heads = {row.chain_id: row for row in await db.read("heads", _JOBS, chains=batch(longer))} if longer else {}
-    return Page([_chain(heads.get(tail.chain_id, tail), tail) for tail in tails], more)
+async def lock(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[JobRecord]:
+    """The open jobs of chains, in the order given; the transaction that asks holds the write lock."""
+    await open_jobs(db, chain_ids)
+    rows = {row.chain_id: row for row in await db.read("lock_look", JOBS, chains=batch(chain_ids), now=at)}
+    return [record(rows[chain_id]) for chain_id in chain_ids]
 
 
 async def next_due(db: Session, at: int, *, types: Sequence[str]) -> float | None:
@@ -165,70 +124,32 @@ async def next_due(db: Session, at: int, *, types: Sequence[str]) -> float | Non
     return None
 
 
-async def present(db: Session, at: int, *, transitions: Sequence[Transition]) -> list[bool]:
-    """Whether what transitions did is there to be seen."""
-    keys = batch([(made.chain_id, made.position) for made in transitions])
+async def present(db: Session, at: int, *, transitions: Sequence[Transition]) -> list[bool | None]:
+    """Whether what transitions did is there to be seen; None where it leaves no trace of its own."""
+    keys = batch([(made.chain_id, made.position, micros(made.at)) for made in transitions])
     seen = {row.nr: row for row in await db.read("present", _SEEN, jobs=keys)}
     return [_is_present(made, seen[nr]) for nr, made in enumerate(transitions)]
 
 
-def _is_present(made: Transition, seen: Seen) -> bool:
-    if made.target is None or not seen.exists:
-        return made.target is None and not seen.exists
+def _is_present(made: Transition, seen: Seen) -> bool | None:
+    if made.target is None or seen.created_at is None:
+        return (made.target is None) == (seen.created_at is None)
     if made.target in CLOSED:
         return seen.closed is made.target
-    if made.verb is Verb.TRIGGER and seen.run_at is not None and seen.attempt == made.attempt:
-        return when(seen.run_at) <= made.at
-    return True
-
-
-async def _page(
-    db: Session,
-    at: int,
-    unit: str,
-    query: JobQuery,
-    statuses: frozenset[Status],
-    after: tuple[str, int] | None,
-) -> list[JobRow]:
-    """One item more than asked for, merged from the open and the closed ones."""
-    bounds = _bounds(query, after)
-    if bounds is None:
-        return []
-    bounds["types"] = batch(query.types) if query.types else None
-    bounds["most"] = query.limit + 1
-    rows: list[JobRow] = []
-    if statuses & OPEN:
-        rows += await db.read(f"{unit}_open", _JOBS, statuses=batch(list(statuses & OPEN)), now=at, **bounds)
-    closed = statuses & CLOSED
-    if closed and closed <= _BAD_ENDS:
-        for status in closed:
-            rows += await db.read(f"{unit}_ended_badly", _JOBS, status=status, **bounds)
-    elif closed:
-        rows += await db.read(f"{unit}_closed", _JOBS, statuses=batch(list(closed)), **bounds)
-    rows.sort(key=lambda row: row.position)
-    rows.sort(key=lambda row: row.chain_id, reverse=True)
-    return rows[: query.limit + 1]
-
-
-def _bounds(query: JobQuery, after: tuple[str, int] | None) -> dict[str, Value] | None:
-    """Between which keys to look; None if nothing can be there."""
-    chain_id, position = after or (_HIGHEST, -1)
-    chain = query.chain_ids[0] if query.chain_ids else None
-    if chain is None:
-        return {"low": "", "high": chain_id, "position": position}
-    if chain > chain_id:
-        return None
-    position = position if chain == chain_id else -1
-    return {"low": chain, "high": chain, "position": position}
-
-
-def _split(after: str | None) -> tuple[str, int] | None:
-    if after is None:
-        return None
-    chain_id, dot, position = after.rpartition(".")
-    if not (dot and position.isdecimal()):
-        raise InvalidArgument("after", f"is {after!r}; give the `next` of the page before")
-    return chain_id, int(position)
+    match made.verb:
+        case Verb.CREATE:
+            return seen.created_at == micros(made.at)
+        case Verb.TRIGGER:
+            # A job that has moved on since was triggered, or could not have been claimed before its time.
+            has_moved = seen.run_at is None or seen.attempt != made.attempt
+            return has_moved or when(seen.run_at or 0) <= made.at
+        case Verb.TAKE_OVER:
+            return bool(seen.taken_over)
+        case Verb.REDRIVE:
+            # The end that it undid is the last no more.
+            return seen.closed_at is None or seen.closed_at > micros(made.at)
+        case _:
+            return None
 
 
 def _outcome(row: Standing) -> ChainOutcome:
@@ -237,39 +158,5 @@ def _outcome(row: Standing) -> ChainOutcome:
     )
 
 
-def _failure(row: Standing | AttemptRow | JobRow) -> Failure | None:
+def _failure(row: Standing | AttemptRow) -> Failure | None:
     return None if row.error_type is None else Failure(row.error_type, row.error_text or "")
-
-
-def _chain(head: JobRow, tail: JobRow) -> ChainRecord:
-    record = _job(tail)
-    return ChainRecord(
-        chain_id=tail.chain_id,
-        type=tail.chain_type,
-        head=record if head is tail else _job(head),
-        tail=record,
-    )
-
-
-def _job(row: JobRow) -> JobRecord:
-    return JobRecord(
-        chain_id=row.chain_id,
-        position=row.position,
-        type=row.type,
-        queue=row.queue,
-        status=row.status,
-        input=row.input,
-        created_at=when(row.created_at),
-        priority=row.priority,
-        attempt=row.attempt,
-        crashes=row.crashes,
-        run_at=None if row.run_at is None else when(row.run_at),
-        leased_by=row.leased_by,
-        leased_until=None if row.leased_until is None else when(row.leased_until),
-        closed_at=None if row.closed_at is None else when(row.closed_at),
-        output=row.output,
-        failure=_failure(row),
-        blocked_by=row.blocked_by,
-        trace=row.trace,
-        meta=row.meta,
-    )

@@ -1,4 +1,4 @@
-"""Chains that are moved, closed or removed by request, whatever worker may hold them."""
+"""Chains that are closed or removed by request, or by their time, whatever worker may hold them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from ..errors import InvalidArgument, JobAlreadyClosed, JobTypeMismatch, NotFound, StillReferenced
+from ..errors import StillReferenced
 from ..model import Closure, Completes, Continues, Status, Successor, Transition, Verb
 from .blocking import Answer, block
-from .ending import Close, close
+from .chains import check_known, open_jobs, open_step
+from .ending import Close, close, end_attempts
 from .reporting import lost
-from .rows import NUMBERS, OPEN_JOBS, OpenJob, moved, when
+from .rows import NUMBERS, OPEN_JOBS, TEXTS, OpenJob, moved, when
 from .rules import Condition
 from .session import Session, batch
 from .settling import advance, successor_wish
@@ -51,10 +52,8 @@ async def finish(db: Session, at: int, *, closures: Sequence[Closure]) -> list[T
 
 
 async def _finish(db: Session, at: int, closure: Closure) -> list[Transition]:
-    (job,) = await _open_jobs(db, [closure.chain_id])
-    if job.type != closure.step:
-        raise await _not_the_step(db, job, closure.step)
-    await _end_attempts(db, at, [job], Verb.COMPLETE_EXTERNALLY)
+    job = await open_step(db, closure.chain_id, closure.step)
+    await end_attempts(db, at, [job], Verb.COMPLETE_EXTERNALLY)
     match closure.outcome:
         case Completes(output):
             ended = Close(job.chain_id, Status.COMPLETED, Verb.COMPLETE_EXTERNALLY, output)
@@ -94,42 +93,38 @@ async def _wait(db: Session, at: int, job: OpenJob, successor: Successor) -> Ans
     return answer
 
 
-async def _not_the_step(db: Session, job: OpenJob, step: str) -> JobAlreadyClosed | JobTypeMismatch:
-    if await db.read("step_closed", NUMBERS, chain=job.chain_id, step=step, position=job.position):
-        return JobAlreadyClosed(f"the job {step} of chain {job.chain_id} is closed; {job.type} is open")
-    return JobTypeMismatch(f"the open job of chain {job.chain_id} is {job.type}, not {step}")
-
-
-async def trigger(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
-    """Make scheduled jobs due now."""
-    jobs = await _open_jobs(db, chain_ids)
-    for job in jobs:
-        status = job.status(at)
-        if status in (Status.BLOCKED, Status.RUNNING):
-            raise InvalidArgument("chain", f"{job.chain_id} is {status}; only a scheduled job can be triggered")
-    scheduled = [job for job in jobs if job.status(at) is Status.SCHEDULED]
-    if scheduled:
-        await db.write("trigger", chains=batch([job.chain_id for job in scheduled]), now=at)
-    return [moved(job, Verb.TRIGGER, Status.READY, at=at) for job in scheduled]
-
-
 async def cancel(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
     """Close open chains as cancelled, and fail those that wait for them."""
-    jobs = await _open_jobs(db, chain_ids)
+    return await _cancel(db, at, await open_jobs(db, chain_ids), Verb.CANCEL)
+
+
+async def has_expired(db: Session, at: int) -> bool:
+    """Whether the time of any job has passed; asked first, so that ``expire`` rarely needs the write lock."""
+    return bool(await db.read("expire_any", NUMBERS, now=at))
+
+
+async def expire(db: Session, at: int, *, limit: int) -> list[Transition]:
+    """Close jobs whose time to start has passed."""
+    return await _cancel(db, at, await db.read("expire_look", OPEN_JOBS, now=at, most=limit), Verb.EXPIRE)
+
+
+async def _cancel(db: Session, at: int, jobs: Sequence[OpenJob], verb: Verb) -> list[Transition]:
     if not jobs:
         return []
-    await _end_attempts(db, at, jobs, Verb.CANCEL)
-    ended = [Close(job.chain_id, Status.CANCELLED, Verb.CANCEL) for job in jobs]
+    await end_attempts(db, at, jobs, verb)
+    ended = [Close(job.chain_id, Status.CANCELLED, verb) for job in jobs]
     await close(db, at, ended, with_dedup=any(job.has_dedup for job in jobs))
-    made = [moved(job, Verb.CANCEL, Status.CANCELLED, at=at) for job in jobs]
+    made = [moved(job, verb, Status.CANCELLED, at=at) for job in jobs]
     return made + await follow(db, at, [job.chain_id for job in jobs if job.waited_on])
 
 
-async def delete(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
+async def delete(db: Session, at: int, *, chain_ids: Sequence[str], cascade: bool) -> list[Transition]:
     """Remove chains with their history, unless a chain outside the set names one of them as its blocker."""
     unique = list(dict.fromkeys(chain_ids))
+    await check_known(db, unique)
+    if cascade:
+        unique = await db.read("delete_cascade", TEXTS, chains=batch(unique))
     chains = batch(unique)
-    await _check_known(db, unique)
     for dependent, blocker in await db.read("delete_referenced", _PAIRS, chains=chains):
         raise StillReferenced(f"chain {dependent} has {blocker} as a blocker; delete it too, or first")
     jobs = await db.read("delete_look", _ANY_JOBS, chains=chains, now=at)
@@ -161,34 +156,3 @@ def _deleted(job: AnyJob, at: int) -> Transition:
         chain_created_at=when(job.chain_created_at),
         trace=job.trace,
     )
-
-
-async def _open_jobs(db: Session, chain_ids: Sequence[str]) -> list[OpenJob]:
-    """
-    The open jobs of the chains, each once, in the order given.
-
-    Raises:
-        NotFound: there is no such chain.
-        JobAlreadyClosed: a chain is closed.
-    """
-    unique = list(dict.fromkeys(chain_ids))
-    jobs = await db.read("open_look", OPEN_JOBS, chains=batch(unique))
-    if len(jobs) < len(unique):
-        await _check_known(db, unique)
-        closed = set(unique) - {job.chain_id for job in jobs}
-        raise JobAlreadyClosed(f"closed already: {', '.join(sorted(closed))}")
-    return sorted(jobs, key=lambda job: job.nr)
-
-
-async def _check_known(db: Session, chain_ids: Sequence[str]) -> None:
-    known = set(await db.read("chain_known", NUMBERS, chains=batch(chain_ids)))
-    if len(known) < len(chain_ids):
-        missing = [chain_id for nr, chain_id in enumerate(chain_ids) if nr not in known]
-        raise NotFound(f"there is no chain {', '.join(missing)}")
-
-
-async def _end_attempts(db: Session, at: int, jobs: Sequence[OpenJob], verb: Verb) -> None:
-    """Keep the attempts of those that run, which are fenced off."""
-    running = [(job.chain_id, verb, None, None, None) for job in jobs if job.token is not None]
-    if running:
-        await db.write("attempt_end", ended=batch(running), now=at)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from ..model import Status, Verb
+from .rows import OpenJob
 from .session import Session, batch
 
 
@@ -31,3 +32,10 @@ async def close(db: Session, at: int, closed: Sequence[Close], *, with_dedup: bo
     await db.write("close_open", chains=chains)
     if with_dedup:
         await db.write("close_dedup", chains=chains)
+
+
+async def end_attempts(db: Session, at: int, jobs: Sequence[OpenJob], verb: Verb) -> None:
+    """Keep the attempts of those that run, which are fenced off."""
+    running = [(job.chain_id, verb, None, None, None) for job in jobs if job.token is not None]
+    if running:
+        await db.write("attempt_end", ended=batch(running), now=at)

@@ -9,7 +9,7 @@ from functools import partial
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from ..model import Created, Dedup, NewJob, Status, Successor, Transition, Verb
+from ..model import Amendment, Created, Dedup, NewJob, Status, Successor, Transition, Verb
 from .blocking import known, look_up
 from .ending import Close, close
 from .rows import micros, span, when
@@ -168,7 +168,7 @@ def request(job: NewJob | Successor, chain_id: str, position: int) -> tuple[obje
     return chain_id, position, job.type, job.queue, job.input, job.trace, job.meta, *key
 
 
-def due_at(job: NewJob | Successor, at: int) -> int:
+def due_at(job: NewJob | Successor | Amendment, at: int) -> int:
     """When the job may run first; a time in the past means now."""
     if job.at is not None:
         return max(micros(job.at), at)

@@ -8,16 +8,19 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import aiosqlite
 
 from ..errors import InvalidArgument, Unavailable
 from ..model import (
+    Amendment,
     AttemptRecord,
     ChainOutcome,
     ChainRecord,
     Claimed,
     Closure,
+    Count,
     Created,
     JobKey,
     JobQuery,
@@ -33,7 +36,7 @@ from ..model import (
     Wanted,
 )
 from ..ports.state import StateAdapter, Transaction
-from . import asking, claiming, closing, settling, starting, unblocking
+from . import asking, claiming, closing, listing, moving, redriving, settling, starting, unblocking
 from .database import Database
 from .errors import Locked
 from .lane import Settings
@@ -101,7 +104,7 @@ class SqliteState(StateAdapter):
     def join(self, tx: object) -> Transaction:
         return self._database.transactions.join(tx)
 
-    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool]:
+    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
         return await self._database.read(None, partial(asking.present, transitions=transitions))
 
     # The client's verbs
@@ -119,12 +122,31 @@ class SqliteState(StateAdapter):
     async def trigger(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._database.write(tx, partial(closing.trigger, chain_ids=chain_ids), now)
+        return await self._database.write(tx, partial(moving.trigger, chain_ids=chain_ids), now)
 
     async def cancel(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
         return await self._database.write(tx, partial(closing.cancel, chain_ids=chain_ids), now)
+
+    async def redrive(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        return await self._database.write(tx, partial(redriving.redrive, chain_ids=chain_ids), now)
+
+    async def amend(
+        self, amendments: Sequence[Amendment], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        return await self._database.write(tx, partial(moving.amend, amendments=amendments), now)
+
+    async def take_over(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        return await self._database.write(tx, partial(moving.take_over, chain_ids=chain_ids), now)
+
+    async def lock(self, chain_ids: Sequence[str], *, tx: Transaction) -> Sequence[JobRecord]:
+        # Every verb in a transaction begins with the write lock of the file, which the transaction keeps.
+        return await self._database.write(tx, partial(asking.lock, chain_ids=chain_ids), None)
 
     async def delete(
         self,
@@ -134,7 +156,7 @@ class SqliteState(StateAdapter):
         tx: Transaction | None = None,
         now: datetime | None = None,
     ) -> Sequence[Transition]:
-        return await self._database.write(tx, partial(closing.delete, chain_ids=chain_ids), now)
+        return await self._database.write(tx, partial(closing.delete, chain_ids=chain_ids, cascade=cascade), now)
 
     # The worker's verbs
 
@@ -185,6 +207,14 @@ class SqliteState(StateAdapter):
         except Locked:
             return []
 
+    async def expire(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
+        if not await self._database.read(None, closing.has_expired, now):
+            return []
+        try:
+            return await self._database.write(None, partial(closing.expire, limit=limit), now)
+        except Locked:
+            return []
+
     async def mop_up(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
         if not await self._database.read(None, unblocking.has_pending):
             return []
@@ -202,10 +232,13 @@ class SqliteState(StateAdapter):
         return await self._database.read(None, partial(asking.blocker_outputs, jobs=jobs))
 
     async def jobs(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[JobRecord]:
-        return await self._database.read(tx, partial(asking.jobs, query=query))
+        return await self._database.read(tx, partial(listing.jobs, query=query))
 
     async def chains(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[ChainRecord]:
-        return await self._database.read(tx, partial(asking.chains, query=query))
+        return await self._database.read(tx, partial(listing.chains, query=query))
+
+    async def count(self, query: JobQuery, *, of: Literal["jobs", "chains"]) -> Count:
+        return await self._database.read(None, partial(listing.count, query=query, of=of))
 
     async def attempts(self, chain_id: str, position: int) -> Sequence[AttemptRecord]:
         return await self._database.read(None, partial(asking.attempts, chain_id=chain_id, position=position))

@@ -1,4 +1,5 @@
--- The finished attempts of a job, the one that closed it among them.
+-- The finished attempts of a job, the one that closed it among them. An end from before a redrive counts as one even if
+-- no attempt closed the job.
 SELECT json_group_array(json_array(
            number, token, verb, worker, claimed_at, ended_at, error_type, error_text, trace, generation))
   FROM (
@@ -9,7 +10,13 @@ SELECT json_group_array(json_array(
     UNION ALL
     SELECT attempt, token, verb, worker, claimed_at, closed_at, error_type, error_text, trace, generation,
            iif(generation = 0, 9223372036854775807, generation)
-      FROM "{schema}_outcome"
-     WHERE chain_id = :chain AND position = :position AND (token IS NOT NULL OR generation > 0)
+      FROM "{schema}_outcome" AS outcome
+     WHERE chain_id = :chain AND position = :position
+       AND (token IS NOT NULL
+            OR (generation > 0
+                AND NOT EXISTS (SELECT 1 FROM "{schema}_attempt" AS closing
+                                 WHERE closing.chain_id = :chain AND closing.position = :position
+                                   AND closing.generation = outcome.generation AND closing.verb = outcome.verb
+                                   AND closing.ended_at = outcome.closed_at)))
      ORDER BY era, ended_at, number
   );

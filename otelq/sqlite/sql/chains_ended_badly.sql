@@ -1,19 +1,32 @@
--- Tails of chains that failed, or that were cancelled: the list that has an index of its own, which the literals name.
-SELECT json_group_array(json_array(
-           chain_id, position, type, queue, status, input, created_at, priority, attempt, crashes, run_at, leased_by,
-           leased_until, closed_at, output, error_type, error_text, blocked_by, trace, meta, chain_type))
+-- Tails of chains that failed, or that were cancelled: the list with an index of its own, which the literals name.
+WITH
+{wishes}
+SELECT json_array(json_array(
+           found.number, json(found.rows),
+           iif(found.number < :most, (
+               SELECT json_array(chain_id, position) FROM (
+                SELECT chain_id, position FROM "{schema}_outcome" INDEXED BY "{schema}_ended_badly"
+                 WHERE status = :status AND status IN ('failed', 'cancelled') AND generation = 0 AND {within}
+                 ORDER BY chain_id DESC
+                LIMIT 1 OFFSET :look - 1
+               )), NULL)))
   FROM (
-    SELECT outcome.chain_id, outcome.position, outcome.type, job.queue, outcome.status, job.input, job.created_at,
-           outcome.priority, outcome.attempt, outcome.crashes, outcome.run_at, NULL AS leased_by, NULL AS leased_until,
-           outcome.closed_at, outcome.output, outcome.error_type, outcome.error_text, 0 AS blocked_by, job.trace,
-           job.meta, head.type AS chain_type
-      FROM "{schema}_outcome" AS outcome INDEXED BY "{schema}_ended_badly"
-     CROSS JOIN "{schema}_job" AS job ON job.chain_id = outcome.chain_id AND job.position = outcome.position
-     CROSS JOIN "{schema}_job" AS head ON head.chain_id = outcome.chain_id AND head.position = 0
-     WHERE outcome.generation = 0 AND outcome.status = :status AND outcome.status IN ('failed', 'cancelled')
-       AND outcome.chain_id BETWEEN :low AND :high
-       AND NOT (outcome.chain_id = :high AND outcome.position <= :position)
-       AND (:types IS NULL OR head.type IN (SELECT value FROM json_each(:types)))
-     ORDER BY outcome.chain_id DESC, outcome.position
-     LIMIT :most
-  );
+    SELECT count(*) AS number, json_group_array(json_array(
+           {job_columns})) FILTER (WHERE :shows) AS rows
+      FROM (
+        SELECT {closed_row},
+               {of_chain}
+          FROM (
+                SELECT chain_id, position FROM "{schema}_outcome" INDEXED BY "{schema}_ended_badly"
+                 WHERE status = :status AND status IN ('failed', 'cancelled') AND generation = 0 AND {within}
+                 ORDER BY chain_id DESC
+                LIMIT :look
+          ) AS walk
+         CROSS JOIN "{schema}_outcome" AS outcome
+            ON outcome.chain_id = walk.chain_id AND outcome.position = walk.position AND outcome.generation = 0
+         CROSS JOIN "{schema}_job" AS job ON job.chain_id = walk.chain_id AND job.position = walk.position
+         CROSS JOIN "{schema}_job" AS head ON head.chain_id = walk.chain_id AND head.position = 0
+         WHERE {passes}
+         LIMIT :most
+      )
+  ) AS found;

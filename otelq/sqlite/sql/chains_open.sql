@@ -1,25 +1,31 @@
--- Tails of chains that are open, from a key on.
-SELECT json_group_array(json_array(
-           chain_id, position, type, queue, status, input, created_at, priority, attempt, crashes, run_at, leased_by,
-           leased_until, closed_at, output, error_type, error_text, blocked_by, trace, meta, chain_type))
+-- Tails of chains that are open, newest chain first.
+WITH
+{wishes}
+SELECT json_array(json_array(
+           found.number, json(found.rows),
+           iif(found.number < :most, (
+               SELECT json_array(chain_id, position) FROM (
+                SELECT chain_id, position FROM "{schema}_open_job"
+                 WHERE {within}
+                 ORDER BY chain_id DESC
+                LIMIT 1 OFFSET :look - 1
+               )), NULL)))
   FROM (
-    SELECT open.chain_id, open.position, open.type, open.queue,
-           CASE
-               WHEN open.blocked_by_count > 0 THEN 'blocked'
-               WHEN open.token IS NOT NULL THEN 'running'
-               WHEN open.run_at > :now THEN 'scheduled'
-               ELSE 'ready'
-           END AS status,
-           job.input, job.created_at, open.priority, open.attempt, open.crashes, open.run_at, open.leased_by,
-           open.leased_until, NULL AS closed_at, NULL AS output, NULL AS error_type, NULL AS error_text,
-           open.blocked_by_count AS blocked_by, job.trace, job.meta, head.type AS chain_type
-      FROM "{schema}_open_job" AS open
-     CROSS JOIN "{schema}_job" AS job ON job.chain_id = open.chain_id AND job.position = open.position
-     CROSS JOIN "{schema}_job" AS head ON head.chain_id = open.chain_id AND head.position = 0
-     WHERE open.chain_id BETWEEN :low AND :high
-       AND NOT (open.chain_id = :high AND open.position <= :position)
-       AND (:types IS NULL OR head.type IN (SELECT value FROM json_each(:types)))
-       AND status IN (SELECT value FROM json_each(:statuses))
-     ORDER BY open.chain_id DESC
-     LIMIT :most
-  );
+    SELECT count(*) AS number, json_group_array(json_array(
+           {job_columns})) FILTER (WHERE :shows) AS rows
+      FROM (
+        SELECT {open_row},
+               {of_chain}
+          FROM (
+                SELECT chain_id, position FROM "{schema}_open_job"
+                 WHERE {within}
+                 ORDER BY chain_id DESC
+                LIMIT :look
+          ) AS walk
+         CROSS JOIN "{schema}_open_job" AS open ON open.chain_id = walk.chain_id
+         CROSS JOIN "{schema}_job" AS job ON job.chain_id = walk.chain_id AND job.position = walk.position
+         CROSS JOIN "{schema}_job" AS head ON head.chain_id = walk.chain_id AND head.position = 0
+         WHERE {passes}
+         LIMIT :most
+      )
+  ) AS found;

@@ -1,19 +1,50 @@
--- Jobs that are closed, by the key alone.
-SELECT json_group_array(json_array(
-           chain_id, position, type, queue, status, input, created_at, priority, attempt, crashes, run_at, leased_by,
-           leased_until, closed_at, output, error_type, error_text, blocked_by, trace, meta, chain_type))
+-- Jobs that are closed, newest chain first, by the key alone: from chain to chain, however many jobs each has.
+WITH
+{wishes}
+SELECT json_array(json_array(
+           found.number, json(found.rows),
+           iif(found.number < :most, (
+               SELECT json_array(chain_id, position) FROM (
+                WITH RECURSIVE chain (chain_id) AS (
+                    SELECT max(chain_id) FROM "{schema}_outcome" WHERE chain_id BETWEEN :low AND :high
+                    UNION ALL
+                    SELECT (SELECT max(next.chain_id) FROM "{schema}_outcome" AS next
+                             WHERE next.chain_id >= :low AND next.chain_id < chain.chain_id)
+                      FROM chain
+                     WHERE chain.chain_id IS NOT NULL
+                )
+                SELECT outcome.chain_id, outcome.position
+                  FROM chain
+                 CROSS JOIN "{schema}_outcome" AS outcome ON outcome.chain_id = chain.chain_id AND outcome.generation = 0
+                 WHERE NOT (outcome.chain_id = :high AND outcome.position <= :position)
+                LIMIT 1 OFFSET :look - 1
+               )), NULL)))
   FROM (
-    SELECT outcome.chain_id, outcome.position, outcome.type, job.queue, outcome.status, job.input, job.created_at,
-           outcome.priority, outcome.attempt, outcome.crashes, outcome.run_at, NULL AS leased_by, NULL AS leased_until,
-           outcome.closed_at, outcome.output, outcome.error_type, outcome.error_text, 0 AS blocked_by, job.trace,
-           job.meta, head.type AS chain_type
-      FROM "{schema}_outcome" AS outcome
-     CROSS JOIN "{schema}_job" AS job ON job.chain_id = outcome.chain_id AND job.position = outcome.position
-     CROSS JOIN "{schema}_job" AS head ON head.chain_id = outcome.chain_id AND head.position = 0
-     WHERE outcome.generation = 0 AND outcome.chain_id BETWEEN :low AND :high
-       AND NOT (outcome.chain_id = :high AND outcome.position <= :position)
-       AND (:types IS NULL OR outcome.type IN (SELECT value FROM json_each(:types)))
-       AND outcome.status IN (SELECT value FROM json_each(:statuses))
-     ORDER BY outcome.chain_id DESC, outcome.position
-     LIMIT :most
-  );
+    SELECT count(*) AS number, json_group_array(json_array(
+           {job_columns})) FILTER (WHERE :shows) AS rows
+      FROM (
+        SELECT {closed_row},
+               {of_job}
+          FROM (
+                WITH RECURSIVE chain (chain_id) AS (
+                    SELECT max(chain_id) FROM "{schema}_outcome" WHERE chain_id BETWEEN :low AND :high
+                    UNION ALL
+                    SELECT (SELECT max(next.chain_id) FROM "{schema}_outcome" AS next
+                             WHERE next.chain_id >= :low AND next.chain_id < chain.chain_id)
+                      FROM chain
+                     WHERE chain.chain_id IS NOT NULL
+                )
+                SELECT outcome.chain_id, outcome.position
+                  FROM chain
+                 CROSS JOIN "{schema}_outcome" AS outcome ON outcome.chain_id = chain.chain_id AND outcome.generation = 0
+                 WHERE NOT (outcome.chain_id = :high AND outcome.position <= :position)
+                LIMIT :look
+          ) AS walk
+         CROSS JOIN "{schema}_outcome" AS outcome
+            ON outcome.chain_id = walk.chain_id AND outcome.position = walk.position AND outcome.generation = 0
+         CROSS JOIN "{schema}_job" AS job ON job.chain_id = walk.chain_id AND job.position = walk.position
+         CROSS JOIN "{schema}_job" AS head ON head.chain_id = walk.chain_id AND head.position = 0
+         WHERE {passes}
+         LIMIT :most
+      )
+  ) AS found;

@@ -1,9 +1,17 @@
--- What is to be seen of jobs: whether they exist, how they closed, and where their chain's open job stands.
+-- What is to be seen of jobs and of what was done to them at a time: whether the job exists and was made then, how it
+-- closed then, whether an attempt was taken over then, when it ended badly last and was not opened again since, and
+-- where it stands.
 SELECT json_group_array(json_array(
-           item.key, job.chain_id IS NOT NULL, outcome.status, open.run_at, open.attempt))
+           item.key, job.created_at,
+           (SELECT outcome.status FROM "{schema}_outcome" AS outcome
+             WHERE outcome.chain_id = job.chain_id AND outcome.position = job.position
+               AND outcome.closed_at = item.value ->> 2),
+           EXISTS (SELECT 1 FROM "{schema}_attempt" AS attempt
+                    WHERE attempt.chain_id = job.chain_id AND attempt.position = job.position
+                      AND attempt.verb = 'take_over' AND attempt.ended_at = item.value ->> 2),
+           (SELECT outcome.closed_at FROM "{schema}_outcome" AS outcome
+             WHERE outcome.chain_id = job.chain_id AND outcome.position = job.position AND outcome.generation = 0),
+           open.run_at, open.attempt))
   FROM json_each(:jobs) AS item
   LEFT JOIN "{schema}_job" AS job ON job.chain_id = item.value ->> 0 AND job.position = item.value ->> 1
-  LEFT JOIN "{schema}_open_job" AS open ON open.chain_id = item.value ->> 0 AND open.position = item.value ->> 1
-  LEFT JOIN "{schema}_outcome" AS outcome
-    ON outcome.chain_id = item.value ->> 0 AND outcome.position = item.value ->> 1
-   AND open.chain_id IS NULL;
+  LEFT JOIN "{schema}_open_job" AS open ON open.chain_id = item.value ->> 0 AND open.position = item.value ->> 1;

@@ -1,0 +1,62 @@
+"""Open jobs that are moved by request: made due, changed, or taken from their worker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import InvalidArgument
+from ..model import Amendment, Status, Transition, Verb
+from .chains import open_jobs, open_step
+from .ending import end_attempts
+from .rows import moved
+from .session import Session, batch
+from .starting import due_at
+from .values import check_json
+
+
+async def trigger(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
+    """Make scheduled jobs due now."""
+    jobs = await open_jobs(db, chain_ids)
+    for job in jobs:
+        status = job.status(at)
+        if status in (Status.BLOCKED, Status.RUNNING):
+            raise InvalidArgument("chain", f"{job.chain_id} is {status}; only a scheduled job can be triggered")
+    scheduled = [job for job in jobs if job.status(at) is Status.SCHEDULED]
+    if scheduled:
+        await db.write("trigger", chains=batch([job.chain_id for job in scheduled]), now=at)
+    return [moved(job, Verb.TRIGGER, Status.READY, at=at) for job in scheduled]
+
+
+async def amend(db: Session, at: int, *, amendments: Sequence[Amendment]) -> list[Transition]:
+    """Change jobs that wait, one after the other; a chain may stand twice in the batch."""
+    return [await _amend(db, at, amendment) for amendment in amendments]
+
+
+async def _amend(db: Session, at: int, amendment: Amendment) -> Transition:
+    job = await open_step(db, amendment.chain_id, amendment.step)
+    source = job.status(at)
+    if source is Status.RUNNING:
+        raise InvalidArgument("chain", f"{job.chain_id} is running; only a job that waits can be amended")
+    stays = amendment.at is None and amendment.delay is None
+    run_at = job.run_at if stays else due_at(amendment, at)
+    await db.write("amend_open", chain=job.chain_id, priority=amendment.priority, run_at=run_at)
+    if amendment.input is not None:
+        check_json(amendment.input)
+        await db.write("amend_input", amended=batch([(*job.key, amendment.input)]))
+    if source is Status.BLOCKED:
+        return moved(job, Verb.AMEND, source, at=at)
+    if run_at > at:
+        return moved(job, Verb.AMEND, Status.SCHEDULED, at=at, due_at=run_at)
+    return moved(job, Verb.AMEND, Status.READY, at=at)
+
+
+async def take_over(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
+    """End leases; the attempts are spent."""
+    jobs = await open_jobs(db, chain_ids)
+    for job in jobs:
+        if job.token is None:
+            raise InvalidArgument("chain", f"{job.chain_id} is {job.status(at)}; only a running job can be taken over")
+    await end_attempts(db, at, jobs, Verb.TAKE_OVER)
+    back = [(job.chain_id, at, 0, 0, job.last_trace) for job in jobs]
+    await db.write("open_put_back", back=batch(back))
+    return [moved(job, Verb.TAKE_OVER, Status.READY, at=at) for job in jobs]

@@ -1,0 +1,169 @@
+"""Chains that ended badly, opened again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.json import Decoder
+
+from ..errors import AlreadyExists, InvalidArgument
+from ..model import OnFailure, Status, Transition, Until, Verb
+from .blocking import check_cycles
+from .chains import check_known
+from .rows import when
+from .rules import Condition, Judgement, Rule, Standing, judge, stored_rule
+from .session import Session, batch
+
+
+class Ended(Struct, frozen=True, array_like=True):
+    """How the tail of a chain ended, and what begins anew with it; ``status`` is None while the chain is open."""
+
+    chain_id: str
+    position: int
+    type: str
+    queue: str
+    status: Status | None
+    priority: int | None
+    until: Until | None
+    on_failure: OnFailure | None
+    created_at: int
+    trace: str | None
+    chain_type: str
+    chain_created_at: int
+    dedup_key: str | None
+    dedup_lasting: int | None
+
+    @property
+    def rule(self) -> Rule:
+        return stored_rule(self.until, self.on_failure)
+
+
+class Edge(Struct, frozen=True, array_like=True):
+    """A blocker of a job, as it stands now."""
+
+    chain_id: str
+    position: int
+    ordinal: int
+    blocker_id: str
+    standing: Standing
+
+
+_ENDED = Decoder(list[Ended])
+_EDGES = Decoder(list[Edge])
+_HOLDERS = Decoder(list[tuple[str, str, str, int, int]])
+
+
+async def redrive(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
+    """Open chains again, all before any of them looks at its blockers: each counts as open for the others."""
+    unique = list(dict.fromkeys(chain_ids))
+    await check_known(db, unique)
+    ended = await db.read("redrive_look", _ENDED, chains=batch(unique))
+    for chain in ended:
+        _check_badly_ended(chain)
+    await _reopen(db, at, ended)
+    await _take_keys(db, ended)
+    judged = await _wait_anew(db, at, ended)
+    return [_transition(chain, at, blocked=bool(judged[chain.chain_id].held)) for chain in ended]
+
+
+def _check_badly_ended(chain: Ended) -> None:
+    if chain.status is None:
+        raise InvalidArgument("chain", f"{chain.chain_id} is open; only a failed or cancelled chain can be redriven")
+    if chain.status is Status.COMPLETED:
+        raise InvalidArgument("chain", f"{chain.chain_id} is completed; give one that failed or was cancelled")
+
+
+async def _reopen(db: Session, at: int, ended: Sequence[Ended]) -> None:
+    """Put the ends on record as earlier generations, and the jobs back into their lines."""
+    tails = batch([(chain.chain_id, chain.position) for chain in ended])
+    rows = [
+        (chain.chain_id, chain.position, chain.type, chain.queue, chain.priority, at, *chain.rule.stored)
+        for chain in ended
+    ]
+    await db.write("redrive_attempt", jobs=tails)
+    await db.write("redrive_outcome", jobs=tails)
+    await db.write("redrive_open", jobs=batch(rows))
+
+
+async def _take_keys(db: Session, ended: Sequence[Ended]) -> None:
+    """
+    Let each chain hold its dedup key again.
+
+    Raises:
+        AlreadyExists: another chain holds it, or it stands twice among these.
+    """
+    wanted = [chain for chain in ended if chain.dedup_key is not None]
+    if not wanted:
+        return
+    keys = batch([(chain.chain_type, chain.dedup_key) for chain in wanted])
+    rows = await db.read("dedup_look", _HOLDERS, keys=keys)
+    holders: dict[tuple[str, str | None], str] = {(type, key): chain_id for type, key, chain_id, _, _ in rows}
+    for chain in wanted:
+        holder = holders.setdefault((chain.chain_type, chain.dedup_key), chain.chain_id)
+        if holder != chain.chain_id:
+            raise AlreadyExists(f"the dedup key of chain {chain.chain_id} is held by chain {holder}")
+    taken = [
+        (chain.chain_type, chain.dedup_key, chain.chain_id, chain.chain_created_at, chain.dedup_lasting)
+        for chain in wanted
+    ]
+    await db.write("dedup_take", keys=batch(taken))
+
+
+async def _wait_anew(db: Session, at: int, ended: Sequence[Ended]) -> Mapping[str, Judgement]:
+    """
+    Let jobs wait for their blockers as they stand now.
+
+    Raises:
+        InvalidArgument: what a job waits for cannot come about any more, or is the chain itself.
+    """
+    tails = batch([(chain.chain_id, chain.position) for chain in ended])
+    edges: defaultdict[str, list[Edge]] = defaultdict(list)
+    for edge in await db.read("redrive_edges", _EDGES, jobs=tails):
+        edges[edge.chain_id].append(edge)
+    judged = {chain.chain_id: _judge(chain, edges[chain.chain_id]) for chain in ended}
+    if edges:
+        rows = [(chain.chain_id, len(judged[chain.chain_id].held), *chain.rule.stored) for chain in ended]
+        await db.write("open_block", jobs=batch(rows))
+        await db.write("blocker_put", edges=batch(list(_edges(ended, edges, judged))), now=at)
+        held = [edges[chain_id][nr].blocker_id for chain_id, judgement in judged.items() for nr in judgement.held]
+        await db.write("blocker_wait", chains=batch(held))
+        await check_cycles(db, list(edges))
+    return judged
+
+
+def _judge(chain: Ended, edges: Sequence[Edge]) -> Judgement:
+    judgement = judge(chain.rule, [edge.standing for edge in edges])
+    if judgement.condition is Condition.LOST and judgement.lost_by is not None:
+        blocker = edges[judgement.lost_by].blocker_id
+        problem = f"{chain.chain_id} has the blocker {blocker}, which ended badly; redrive that first, or together"
+        raise InvalidArgument("chain", problem)
+    return judgement
+
+
+def _edges(
+    ended: Sequence[Ended], edges: Mapping[str, Sequence[Edge]], judged: Mapping[str, Judgement]
+) -> Iterator[tuple[object, ...]]:
+    for chain in ended:
+        held = set(judged[chain.chain_id].held)
+        for nr, edge in enumerate(edges[chain.chain_id]):
+            yield edge.chain_id, edge.position, edge.ordinal, edge.blocker_id, chain.rule.waits, nr in held
+
+
+def _transition(chain: Ended, at: int, *, blocked: bool) -> Transition:
+    return Transition(
+        verb=Verb.REDRIVE,
+        chain_id=chain.chain_id,
+        position=chain.position,
+        type=chain.type,
+        queue=chain.queue,
+        chain_type=chain.chain_type,
+        source=chain.status,
+        target=Status.BLOCKED if blocked else Status.READY,
+        at=when(at),
+        attempt=0,
+        created_at=when(chain.created_at),
+        chain_created_at=when(chain.chain_created_at),
+        trace=chain.trace,
+    )
