@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -12,6 +12,8 @@ from msgspec import Struct
 from ..model import ChainRecord, JobQuery, JobRecord, Match, Status, read_meta
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -127,5 +129,5 @@ def bounds(query: JobQuery) -> tuple[str, str]:
 
 def _first_id(moment: datetime, *, milliseconds: int = 0) -> str:
     """What the ids begin with, or come after, that were made in a millisecond, or some milliseconds later."""
-    made = f"{int(moment.timestamp() * 1000) + milliseconds:012x}"
+    made = f"{(moment - _EPOCH) // timedelta(milliseconds=1) + milliseconds:012x}"
     return f"{made[:8]}-{made[8:]}"

@@ -44,6 +44,7 @@ from ..ports.state import StateAdapter, Transaction
 from ..transitions import is_legal
 
 T = TypeVar("T")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Broken(AssertionError):
@@ -76,7 +77,7 @@ class Kit:
     def id(self) -> str:
         """A fresh UUIDv7, greater than those before."""
         self._made += 1
-        milliseconds = int(self.now.timestamp() * 1000)
+        milliseconds = (self.now - _EPOCH) // timedelta(milliseconds=1)
         return str(UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62 | self._made))
 
     def token(self) -> int:

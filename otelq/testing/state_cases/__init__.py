@@ -5,26 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..cases import Case
+from .amend import amend
 from .blockers import blockers
+from .cascade import cascade
+from .circles import circles
 from .claim import claim
 from .create import create
 from .dedup import dedup
+from .expire import expire
 from .fence import fence
+from .filters import filters
 from .finish import finish
+from .lock import lock
+from .pages import pages
 from .queries import queries
 from .reap import reap
+from .redrive import redrive
 from .requests import requests
 from .retry import retry
 from .rules import rules
 from .scopes import scopes
 from .settle import settle
+from .take_over import take_over
 from .transactions import transactions
 from .values import values
 from .waiting import waiting
 
 THEMES = (
-    create, dedup, scopes, blockers, rules, waiting, claim, fence, settle, retry, reap, finish, requests, queries,
-    transactions, values,
+    create, dedup, scopes, blockers, rules, waiting, circles, claim, fence, settle, retry, reap, expire, finish,
+    requests, amend, take_over, redrive, cascade, lock, queries, filters, pages, transactions, values,
 )  # fmt: skip
 
 CASES: Sequence[Case] = tuple(case for theme in THEMES for case in theme.cases)
