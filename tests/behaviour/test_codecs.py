@@ -133,6 +133,17 @@ async def test_the_tables_hold_no_payload_in_plain(connect: Connect) -> None:
         assert SECRET not in await stored(client)
 
 
+@pytest.mark.parametrize("backend", ["memory"], indirect=True)
+async def test_a_search_in_payloads_finds_only_what_is_not_encrypted(connect: Connect) -> None:
+    async with connect() as plain, connect(otelq.Encryption({"k": NEW})) as sealed:
+        card = Card(number=SECRET)
+        found = await plain.start(pay, card, delay=3600)
+        await sealed.start(pay, card, delay=3600)
+        for client in (plain, sealed):
+            for page in (await client.chains(input={"number": SECRET}), await client.chains(text=SECRET)):
+                assert [chain.head.chain_id for chain in page.items] == [found.id]
+
+
 async def test_keys_are_rotated_while_work_goes_on(connect: Connect) -> None:
     rotated = otelq.Encryption({"old": OLD, "new": NEW}, use="new")
     async with connect() as first, connect(otelq.Encryption({"old": OLD})) as second, connect(rotated) as third:

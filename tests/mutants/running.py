@@ -20,6 +20,7 @@ from .listing import Mutant
 
 TEST_LIMIT = 20
 """Seconds for one test. Many tests wait for a condition, and notice by running out of time that it never comes."""
+RED = ("failed", "timed out")
 RUN_LIMIT = 300
 """Seconds for one run of pytest."""
 
@@ -77,13 +78,13 @@ def try_mutant(mutant: Mutant, env: Mapping[str, str]) -> Verdict:
             result = run_tests([test], tree=tree, env={**env, **mutant.env}).get(test, "did not run")
             if result == "passed":
                 return Verdict(mutant, Fate.SURVIVED, f"{test} is green all the same")
-            if result != "failed":
+            if result not in RED:
                 return Verdict(mutant, Fate.UNTESTED, f"{test} {result}")
     return Verdict(mutant, Fate.KILLED)
 
 
 def run_tests(tests: Sequence[str], *, tree: Path, env: Mapping[str, str]) -> dict[str, str]:
-    """Run tests of the tree in a process of its own; what came of each: ``passed``, ``failed``, or why neither."""
+    """Run tests of the tree in a process of its own; what came of each: ``passed``, one of ``RED``, or why neither."""
     report = tree / "report.xml"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
     command += ["-o", f"timeout={TEST_LIMIT}", f"--junitxml={report}", *tests]
@@ -114,7 +115,10 @@ def _outcome(case: ElementTree.Element) -> str:
     for kind in ("error", "skipped"):
         if (found := case.find(kind)) is not None:
             return f"ended as {kind}: {found.get('message')}"
-    return "passed" if case.find("failure") is None else "failed"
+    failure = case.find("failure")
+    if failure is None:
+        return "passed"
+    return "timed out" if "Timeout (>" in str(failure.get("message")) else "failed"
 
 
 def _apply(mutant: Mutant, tree: Path, *options: str) -> str | None:
