@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import assert_type
+from typing import Any, assert_type
 
 import otelq
 import otelq.testing
@@ -255,3 +256,42 @@ async def serves(client: otelq.Client) -> None:
 
 async def tests_a_handler() -> None:
     assert_type(await ship(otelq.testing.attempt("A-1")), Shipped | otelq.Continue[Shipped])
+
+
+# Middleware, and waiting for chains that are found on the way.
+class Timed(otelq.Middleware):
+    async def attempt(self, attempt: otelq.Attempt[Any], call: Callable[[otelq.Attempt[Any]], Awaitable[Any]]) -> Any:
+        attempt.provide(Order("A-1"), as_=Order)
+        return await call(attempt)
+
+    @asynccontextmanager
+    async def transaction(self, attempt: otelq.Attempt[Any], tx: Any) -> AsyncGenerator[None]:
+        yield
+
+    async def start(
+        self,
+        starts: Sequence[otelq.Start[Any]],
+        call: Callable[[Sequence[otelq.Start[Any]]], Awaitable[list[otelq.Chain[Any]]]],
+    ) -> list[otelq.Chain[Any]]:
+        return await call(starts)
+
+
+slice_of_jobs = otelq.Jobs(middleware=[Timed()])
+
+
+@slice_of_jobs.job("finds-out")
+async def finds_out(attempt: otelq.Attempt[None]) -> Shipped | otelq.Continue[Shipped]:
+    chain = await attempt.client.start(ship, "A-1")
+    if attempt.number == 1:
+        raise otelq.WaitFor(chain, await attempt.client.start(count_down, 1))
+    if attempt.number == 2:
+        raise otelq.WaitFor(otelq.AnyOf(chain))
+    return attempt.continue_with(ship, "A-2", blockers=[chain])
+
+
+def serves_with_middleware(client: otelq.Client) -> None:
+    policy = otelq.RetryPolicy(
+        backoff=lambda attempt: 2.0 * attempt, fail_on=(ValueError,), rules={OSError: otelq.RetryPolicy()}
+    )
+    assert_type(policy.max_attempts, int | None)
+    otelq.Worker(client, jobs, slice_of_jobs, middleware=[Timed()], require_middleware=[Timed()])

@@ -146,3 +146,12 @@ async def finds(client: otelq.Client) -> None:
 async def asks(attempt: otelq.Attempt[None]) -> None:
     _numbers: list[int] = attempt.blockers(ship)  # wrong
     _order: int = attempt.get(Order)  # wrong
+
+
+def rules(client: otelq.Client) -> None:
+    otelq.RetryPolicy(backoff=5)  # wrong
+    otelq.RetryPolicy(fail_on=(1,))  # wrong
+    otelq.RetryPolicy(rules={ValueError: 5})  # wrong
+    otelq.WaitFor("0198c0de")  # wrong
+    otelq.Jobs(middleware=[otelq.Middleware])  # wrong
+    otelq.Worker(client, jobs, middleware=[print])  # wrong
