@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from ..errors import InvalidArgument, UndecodablePayload
 from .checks import check_text, storable
@@ -25,7 +25,7 @@ NONCE = 12
 class Sealed(Struct, frozen=True, forbid_unknown_fields=True):
     """The stored form of an encrypted payload; ``data`` is nonce and ciphertext in base64."""
 
-    version: Annotated[Literal[1], Meta()] = msgspec.field(name=MARK)
+    version: Literal[1] = msgspec.field(name=MARK)
     key: str
     data: str
 

@@ -21,6 +21,7 @@ OLD, NEW = b"o" * 16, b"n" * 32
 SECRET = "4111 1111 1111 1111"
 PLACE = PayloadPlace("input", "chain-1", "pay")
 TEXT = Payload(str)
+EMPTY = {"otelq:enc": 1, "key": "k", "data": ""}
 
 
 @dataclass(frozen=True)
@@ -145,17 +146,18 @@ def test_what_was_stored_before_is_read_unless_encryption_is_required() -> None:
 
 
 def test_a_payload_in_plain_that_looks_encrypted_is_refused_before_it_is_stored() -> None:
-    envelope = {"otelq:enc": 1, "key": "k", "data": ""}
     anything = Payload(dict[str, Any])
 
     with pytest.raises(InvalidArgument, match="rename its key"):
-        Payloads().encode(envelope, payload=anything, place=PLACE, argument="input")
+        Payloads().encode(EMPTY, payload=anything, place=PLACE, argument="input")
     sealed = Payloads(Encryption({"k": NEW}))
-    stored = sealed.encode(envelope, payload=anything, place=PLACE, argument="input")
-    assert sealed.decode(stored, payload=anything, place=PLACE) == envelope
+    stored = sealed.encode(EMPTY, payload=anything, place=PLACE, argument="input")
+    assert sealed.decode(stored, payload=anything, place=PLACE) == EMPTY
 
 
-@pytest.mark.parametrize("value", [{"otelq:enc": 2, "key": "k", "data": ""}, {"otelq:enc": 1}, {"a": "otelq:enc"}])
+@pytest.mark.parametrize(
+    "value", [{"otelq:enc": 2, "key": "k", "data": ""}, {"otelq:enc": 1}, {"a": "otelq:enc"}, {**EMPTY, "more": 1}]
+)
 def test_a_payload_that_only_resembles_an_encrypted_one_is_like_any_other(value: Any) -> None:
     anything = Payload(Any)
 

@@ -279,6 +279,7 @@ class Calls(pydantic.BaseModel):
 
 class MayCall(pydantic.BaseModel):
     back: Callable[[int], int] | int = 7
+    hook: Callable[[int], int] | None = None
     type: str = ""
 
 
