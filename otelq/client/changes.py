@@ -7,7 +7,16 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar, overload
 
-from ..definitions import Chain, Continue, JobType, check_job_type, check_priority, check_when, is_continue
+from ..definitions import (
+    Chain,
+    Continue,
+    JobType,
+    check_continuation,
+    check_job_type,
+    check_priority,
+    check_when,
+    is_continue,
+)
 from ..errors import InvalidArgument
 from ..model import Amendment, Closure, Completes, Continues, JobRecord, Transition
 from ..ports.state import Transaction
@@ -52,6 +61,7 @@ class Changing(Starting):
         enqueue: Enqueue | None = None
         ends: Completes | Continues
         if is_continue(outcome):
+            check_continuation(outcome.job_type, of=step, argument="outcome")
             ends, enqueue = await self._continuation(id, outcome, transaction)
         else:
             ends = Completes(self._engine.encode_output(outcome, step, chain_id=id, argument="outcome"))

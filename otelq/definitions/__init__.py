@@ -7,6 +7,7 @@ from .checks import LONGEST_NAME, check_count, check_priority, check_seconds, ch
 from .collection import Definition, Executor, Jobs, is_async, merge
 from .continuing import Continue, is_continue
 from .deciding import Fail, RetryAfter, Snooze, WaitFor
+from .fitting import check_continuation
 from .middleware import Middleware, check_middleware, overrides
 from .types import AnyHandler, JobType, Signature, TraceMode, check_job_type, is_job_type
 
@@ -35,6 +36,7 @@ __all__ = [
     "TraceMode",
     "WaitFor",
     "check_chain_id",
+    "check_continuation",
     "check_count",
     "check_job_type",
     "check_middleware",

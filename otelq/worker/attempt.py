@@ -11,7 +11,7 @@ import time
 from typing import Any, Protocol
 
 from ..client.starting import successor
-from ..definitions import Attempt, Continue, Definition, Snooze, is_continue
+from ..definitions import Attempt, Continue, Definition, Snooze, check_continuation, is_continue
 from ..errors import LeaseLost, Unavailable, UndecodablePayload
 from ..model import (
     CancelReason,
@@ -227,6 +227,7 @@ class Run:
             return Completes(engine.encode_output(result, job_type, chain_id=chain_id, argument="return value"))
         continuation = result
         target = continuation.job_type
+        check_continuation(target, of=self.definition.job_type, argument="continuation")
         payload = engine.encode_input(continuation.input, target, chain_id=chain_id, argument="continuation")
         self._enqueue = self._span.successor(
             type=target.name, position=self.job.lease.position + 1, delay=continuation.delay

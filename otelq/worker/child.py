@@ -28,6 +28,7 @@ from ..definitions import (
     RetryAfter,
     Snooze,
     WaitFor,
+    check_continuation,
     check_job_type,
     is_continue,
     is_job_type,
@@ -153,6 +154,7 @@ def _result_of(order: Order, scope: ChildScope) -> Reply:
     )
     result = job_type.handler(attempt)
     if is_continue(result):
+        check_continuation(result.job_type, of=job_type, argument="continuation")
         return _continued(result)
     return Returned(job_type.signature.output.encode(result, argument="return value", limit=None))
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import otelq
 
-from .support import becomes, statuses
+from .support import ONCE, becomes, ended, statuses
 
 steps = otelq.Jobs()
 
@@ -62,6 +63,51 @@ async def test_a_chain_loops_beyond_the_hops_that_one_slot_runs_in_a_row(client:
         chain = await client.start(count_down, 40)
         assert await client.result(chain, timeout=20) == "lift-off"
     assert len((await client.jobs(chain=chain)).items) == 41
+
+
+async def test_a_continuation_into_a_type_of_another_output_fails_its_attempt(client: otelq.Client) -> None:
+    jobs = otelq.Jobs()
+
+    @jobs.job("strays", retry=ONCE)
+    async def strays(attempt: otelq.Attempt[None]) -> int | otelq.Continue[int]:
+        return cast("otelq.Continue[int]", attempt.continue_with(ship, "astray"))
+
+    async with otelq.Worker(client, jobs, steps):
+        tail = await ended(client, await client.start(strays, None))
+    assert (tail.status, tail.position) == ("failed", 0)
+    assert tail.failure is not None
+    assert "which yields <class 'str'>" in tail.failure.text
+
+
+async def test_a_continuation_whose_input_does_not_fit_fails_its_attempt(client: otelq.Client) -> None:
+    jobs = otelq.Jobs()
+
+    @jobs.job("missends", retry=ONCE)
+    async def missends(attempt: otelq.Attempt[None]) -> otelq.Continue[str]:
+        return attempt.continue_with(ship, cast(Any, 5))
+
+    async with otelq.Worker(client, jobs, steps):
+        tail = await ended(client, await client.start(missends, None))
+    assert (tail.status, tail.position) == ("failed", 0)
+    assert tail.failure is not None
+    assert tail.failure.text.startswith("continuation: ")
+
+
+async def test_chains_cross_from_one_slice_into_another_and_back(client: otelq.Client) -> None:
+    there, back = otelq.Jobs(), otelq.Jobs()
+
+    @there.job("there")
+    async def go(attempt: otelq.Attempt[int]) -> str | otelq.Continue[str]:
+        return "home" if attempt.input == 0 else attempt.continue_with(turn, attempt.input - 1)
+
+    @back.job("back")
+    async def turn(attempt: otelq.Attempt[int]) -> otelq.Continue[str]:
+        return attempt.continue_with(go, attempt.input)
+
+    async with otelq.Worker(client, there), otelq.Worker(client, back):
+        chain = await client.start(go, 3)
+        assert await client.result(chain, timeout=10) == "home"
+    assert [job.type for job in (await client.chain_jobs(chain)).items] == ["there", "back"] * 3 + ["there"]
 
 
 async def test_every_job_of_a_chain_has_attempts_and_an_id_of_its_own(client: otelq.Client) -> None:

@@ -77,6 +77,14 @@ async def test_an_outcome_that_does_not_fit_is_refused(client: otelq.Client) -> 
     assert await status(client, chain) == "scheduled"
 
 
+async def test_a_continuation_into_a_type_of_another_output_is_refused(client: otelq.Client) -> None:
+    numbered = otelq.JobType("numbered", input=str, output=int)
+    chain = await client.start(wait, "r-1", delay=3600)
+    with pytest.raises(otelq.InvalidArgument, match="which yields"):
+        await client.complete(chain, cast(Any, otelq.Continue(numbered, "r-1")), step=wait)
+    assert await statuses(client, chain) == ["scheduled"]
+
+
 async def test_what_happens_in_a_transaction_that_rolls_back_has_not_happened(client: otelq.Client) -> None:
     chain = await client.start(wait, "r-1", delay=3600)
     async with rolled_back(client) as tx:
