@@ -135,7 +135,7 @@ def _scheme_of_object(target: object) -> str:
         return str(cast(Any, target).dialect.name)
     if scheme := next((SCHEMES_OF_DRIVERS[package] for package in packages if package in SCHEMES_OF_DRIVERS), None):
         return scheme
-    if all(callable(getattr(target, name, None)) for name in ("execute", "transaction")):
+    if all(callable(getattr(target, name, None)) for name in ("execute", "transaction")) and hasattr(target, "is_open"):
         return "postgresql"
     raise InvalidArgument("target", f"is {type(target).__qualname__}; give a URL, a pool or an AsyncEngine")
 

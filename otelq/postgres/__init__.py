@@ -9,11 +9,12 @@ from ..errors import InvalidArgument
 from ..ports.state import StateAdapter
 from .database import Database
 from .drivers import Source, driver_of, load
+from .drivers.provider import Provider
 from .migrate import dump
 from .queries import Queries
 from .state import PostgresState
 
-__all__ = ["adapter", "dump"]
+__all__ = ["Provider", "adapter", "dump"]
 
 
 def adapter(
@@ -32,8 +33,8 @@ def adapter(
 
     Parameters:
         target: a URL (``postgresql://`` or ``postgres://``, reached with asyncpg), an ``asyncpg.Pool``, a
-            ``psycopg_pool.AsyncConnectionPool``, or an ``AsyncEngine`` of SQLAlchemy over asyncpg or psycopg. What is
-            given is used and never closed.
+            ``psycopg_pool.AsyncConnectionPool``, an ``AsyncEngine`` of SQLAlchemy over asyncpg or psycopg, or a
+            ``Provider``. What is given is used and never closed.
         session: with an engine, the ``async_sessionmaker`` whose sessions handlers' transactions get; without one,
             they get an ``AsyncConnection`` unless they ask for an ``AsyncSession``.
         keeper: with a pool or an engine, a URL for the same database, by which another event loop can reach it with

@@ -139,13 +139,17 @@ class Database:
         now: datetime | None = None,
         savepoint: bool = False,
     ) -> T:
-        """Do one verb's work in an open transaction; with ``savepoint``, an error leaves that one as it was."""
+        """
+        Do one verb's work in an open transaction.
+
+        With ``savepoint`` an error leaves that one as it was; without, only where the driver's link is guarded.
+        """
         assert isinstance(tx, Linked)
         try:
             link = await tx.link()
             if not tx.is_own and tx.connection not in self._seen:
                 await self._recognise(tx, link)
-            if not savepoint:
+            if not savepoint and (tx.is_own or not link.is_guarded):
                 return await work(self.session(link, now))
             async with link.savepoint():
                 return await work(self.session(link, now))

@@ -16,9 +16,12 @@ _MODULES: Final = {"asyncpg": "asyncpg", "psycopg": "psycopg", "psycopg_pool": "
 
 
 def driver_of(thing: object) -> str | None:
-    """Which driver an object belongs to, by the packages of its class and its bases."""
+    """Which driver an object belongs to, by the packages of its class and its bases; or it may be a ``Provider``."""
     packages = (base.__module__.partition(".")[0] for base in type(thing).__mro__)
-    return next((_MODULES[package] for package in packages if package in _MODULES), None)
+    found = next((_MODULES[package] for package in packages if package in _MODULES), None)
+    if found is None and all(hasattr(thing, name) for name in ("execute", "transaction", "is_open")):
+        return "provider"
+    return found
 
 
 def load(driver: str) -> ModuleType:
@@ -51,8 +54,8 @@ class Joiners:
         if driver is None:
             raise InvalidArgument(
                 "tx",
-                f"is {type(tx).__name__}; give a connection of asyncpg or psycopg, or an AsyncSession or "
-                "AsyncConnection of SQLAlchemy",
+                f"is {type(tx).__name__}; give a connection of asyncpg or psycopg, an AsyncSession or AsyncConnection "
+                "of SQLAlchemy, or a Provider's transaction",
             )
         if driver not in self._by_driver:
             self._by_driver[driver] = load(driver).joiner()

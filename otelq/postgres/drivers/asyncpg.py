@@ -38,6 +38,7 @@ class AsyncpgLink:
     __slots__ = ("_connection",)
 
     can_copy = True
+    is_guarded = False
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection

@@ -22,6 +22,11 @@ class Link(Protocol):
         """Whether ``copy`` is to be had; without it, rows are inserted."""
         ...
 
+    @property
+    def is_guarded(self) -> bool:
+        """Whether every verb in a caller's transaction gets a savepoint, not only those that fail on purpose."""
+        ...
+
     def fetch(self, text: str, args: Sequence[object], /, *, timeout: float | None) -> Awaitable[list[Any]]:
         """
         The rows of a statement with ``$n`` for its parameters: each by name, or in the order of the columns.

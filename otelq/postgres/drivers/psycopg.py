@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from weakref import WeakKeyDictionary, ref
 
 import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor, sql
@@ -35,6 +36,7 @@ class PsycopgLink:
     __slots__ = ("_connection",)
 
     can_copy = True
+    is_guarded = True
 
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
@@ -134,7 +136,7 @@ class PsycopgSource:
             before = connection.isolation_level
             await connection.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
             try:
-                async with _lent(connection, timeout) as transaction:
+                async with _begun(connection, self.joiner.begun(connection), timeout) as transaction:
                     yield transaction
             finally:
                 with suppress(*ERRORS):
@@ -216,6 +218,9 @@ class Ended(AsyncConnection[Any]):
 class PsycopgJoiner:
     """Takes part in transactions of psycopg connections."""
 
+    def __init__(self) -> None:
+        self._own: WeakKeyDictionary[AsyncConnection[Any], ref[OwnTransaction]] = WeakKeyDictionary()
+
     def join(self, tx: Any) -> PsycopgTransaction:
         """
         The transaction that is open on a connection, or that its next statement begins.
@@ -227,9 +232,20 @@ class PsycopgJoiner:
             ended = isinstance(tx, Ended)
             kind = "whose transaction has ended" if ended else type(tx).__name__
             raise InvalidArgument("tx", f"is {kind}; give the psycopg.AsyncConnection of your transaction")
+        own = self._own.get(cast(Any, tx))
+        if own is not None and (transaction := own()) is not None:
+            return transaction
         connection = cast(Any, tx)
         check_open(connection)
         return PsycopgTransaction(connection)
+
+    def begun(self, connection: AsyncConnection[Any]) -> OwnTransaction:
+        """The transaction that the adapter begins, on a double of a connection, which can be taken away."""
+        double = object.__new__(type(connection))
+        double.__dict__ = connection.__dict__
+        transaction = OwnTransaction(double)
+        self._own[double] = ref(transaction)
+        return transaction
 
 
 def check_open(connection: AsyncConnection[Any]) -> None:
@@ -270,11 +286,9 @@ def _status(connection: AsyncConnection[Any]) -> TransactionStatus:
 
 
 @asynccontextmanager
-async def _lent(connection: AsyncConnection[Any], timeout: float) -> AsyncGenerator[OwnTransaction]:
-    """A transaction on a double of a connection, which shares all with it and can be taken away."""
-    double = object.__new__(type(connection))
-    double.__dict__ = connection.__dict__
-    transaction = OwnTransaction(double)
+async def _begun(
+    connection: AsyncConnection[Any], transaction: OwnTransaction, timeout: float
+) -> AsyncGenerator[OwnTransaction]:
     block = connection.transaction()  # the driver refuses a commit by hand within one of its blocks
     await _in_time(connection, block.__aenter__(), timeout=timeout)
     try:

@@ -22,6 +22,7 @@ class SqlalchemyLink:
     __slots__ = ("_connection",)
 
     can_copy = False
+    is_guarded = True
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

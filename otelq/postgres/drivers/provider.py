@@ -1,0 +1,179 @@
+"""A user's own way to PostgreSQL, for a driver that otelq does not know."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, NoReturn, Protocol, runtime_checkable
+
+from ...errors import InvalidArgument, Unavailable
+from ...ports.state import Ending
+from .port import Linked, refuse
+from .rows import Row, plain
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """
+    Two methods and a flag by which otelq reaches PostgreSQL through anything.
+
+    As the target of ``connect`` it stands for the database: it may be used by several tasks at once, and gives each
+    call and each transaction a connection. What its ``transaction`` yields has the same members, stands for that one
+    transaction, and can be given as ``tx=``; its own ``transaction`` is a savepoint. Once its transaction has ended,
+    its ``execute`` raises.
+
+    Errors of the server are told apart by an attribute ``sqlstate`` of the exception, or of the one in its attribute
+    ``orig``. Where there is none, the work is not tried again, and refused values are not told from other failures.
+    """
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this is a transaction that has not ended; False for the database."""
+        ...
+
+    async def execute(self, sql: str, params: Sequence[object], /) -> Sequence[Mapping[str, Any]]:
+        """
+        Run one statement and give all its rows, their columns by name and in the order of the statement.
+
+        ``$1`` to ``$n`` in the text stand for the parameters: None, str, int, float, bool, datetime with a zone, and
+        lists of these. Outside a transaction the statement commits by itself. Cancelling the call must end it.
+        """
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Provider]:
+        """Begin at READ COMMITTED; commit when the block ends well, else roll back and let the error pass."""
+        ...
+
+
+class ProviderLink:
+    """What a provider or its transaction can do."""
+
+    __slots__ = ("_provider",)
+
+    can_copy = False
+    is_guarded = True
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+
+    async def fetch(self, text: str, args: Sequence[object], /, *, timeout: float | None) -> list[Row]:
+        async with asyncio.timeout(timeout):
+            found = await self._provider.execute(text, [plain(value) for value in args])
+        return [Row({name: place for place, name in enumerate(row)}, list(row.values())) for row in found]
+
+    async def copy(self, table: str, rows: bytes, *, schema: str, columns: Sequence[str], timeout: float) -> NoReturn:
+        raise NotImplementedError("a provider has no COPY")
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncGenerator[None]:
+        async with self._provider.transaction():
+            yield
+
+
+class ProviderTransaction(Linked):
+    """A transaction of a provider, which does not tell how it ends."""
+
+    def __init__(self, provider: Provider, *, is_own: bool = False) -> None:
+        self._provider = provider
+        self.is_own = is_own
+
+    @property
+    def handle(self) -> Provider:
+        return self._provider
+
+    @property
+    def connection(self) -> object:
+        return self._provider
+
+    @property
+    def active(self) -> bool:
+        return self._provider.is_open
+
+    async def link(self) -> ProviderLink:
+        if not self.active:
+            raise InvalidArgument("tx", "its transaction has ended")
+        return ProviderLink(self._provider)
+
+    def watch(self, ended: Callable[[Ending], None]) -> bool:
+        return False
+
+
+class ProviderSource:
+    """The database that a provider stands for."""
+
+    driver = "provider"
+    place = "the given provider"
+
+    def __init__(self, provider: Provider) -> None:
+        self.joiner = ProviderJoiner()
+        self._provider = provider
+        self._is_open = False
+
+    async def open(self) -> int | None:
+        self._is_open = True
+        return None
+
+    async def close(self) -> None:
+        self._is_open = False
+
+    def sibling(self) -> None:
+        """It keeps to itself how it connects."""
+
+    @asynccontextmanager
+    async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[ProviderLink]:
+        self._check_open()
+        if not atomic:
+            yield ProviderLink(self._provider)
+            return
+        async with self._provider.transaction() as inside:
+            yield ProviderLink(inside)
+
+    def check(self, kind: type | None) -> None:
+        if kind is not None:
+            raise InvalidArgument("kind", f"is {kind}; a provider hands out what its transaction() yields")
+
+    @asynccontextmanager
+    async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[ProviderTransaction]:
+        self._check_open()
+        async with self._provider.transaction() as inside:
+            yield ProviderTransaction(inside, is_own=True)
+            if not inside.is_open:
+                raise Unavailable("the transaction was ended by its user; it is committed at the end of the block")
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise Unavailable("the PostgreSQL adapter is not open")
+
+
+class ProviderJoiner:
+    """Takes part in transactions of providers."""
+
+    def join(self, tx: Any) -> ProviderTransaction:
+        """
+        The transaction that a provider's ``transaction`` yielded.
+
+        Raises:
+            InvalidArgument: it is none, or it has ended.
+        """
+        if not isinstance(tx, Provider):
+            raise InvalidArgument(
+                "tx", f"is {type(tx).__name__}; give a connection, a session, or a Provider's transaction"
+            )
+        if not tx.is_open:
+            raise InvalidArgument("tx", "has no open transaction; give what `provider.transaction()` yields")
+        return ProviderTransaction(tx)
+
+
+def source(target: Any, *, session: object, connect_timeout: float, max_size: int, **options: Any) -> ProviderSource:
+    """The database of a provider."""
+    if not isinstance(target, Provider) or target.is_open:
+        raise InvalidArgument("target", f"is {type(target).__name__}; give a Provider that stands for the database")
+    refuse({"session": session}, to="a provider; it belongs to an AsyncEngine")
+    refuse(options, to="a provider")
+    return ProviderSource(target)
+
+
+def joiner() -> ProviderJoiner:
+    """Takes part in transactions of providers."""
+    return ProviderJoiner()

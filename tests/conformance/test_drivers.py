@@ -1,0 +1,49 @@
+"""Every promise of the state port, kept by PostgreSQL through each driver; asyncpg is in `test_state.py`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy.ext.asyncio import async_sessionmaker
+
+from otelq.postgres import adapter
+from otelq.testing.cases import Factory, Theme, run_cases
+from otelq.testing.state_cases import THEMES
+
+from ..postgres.drivers import ROOMY, engine_for, own_provider, psycopg_pool
+from ..servers import PostgresServer
+
+WAYS = ("psycopg", "sqlalchemy-asyncpg", "sqlalchemy-psycopg", "sqlalchemy-session", "provider")
+
+
+@asynccontextmanager
+async def way(name: str, url: str) -> AsyncGenerator[Factory]:
+    """Makes adapters that share a pool or an engine."""
+    match name.split("-"):
+        case ["psycopg"]:
+            async with psycopg_pool(url, max_size=ROOMY) as pool:
+                yield lambda: adapter(pool)
+        case ["provider"]:
+            async with own_provider(url) as provider:
+                yield lambda: adapter(provider)
+        case [_, dialect]:
+            engine = engine_for(url, "asyncpg" if dialect == "session" else dialect)
+            sessions = async_sessionmaker(engine) if dialect == "session" else None
+            yield lambda: adapter(engine, session=sessions)
+            await engine.dispose()
+        case _:
+            raise ValueError(name)
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=[theme.name for theme in THEMES])
+@pytest.mark.parametrize("name", WAYS, ids=[f"postgres18-{name}" for name in WAYS])
+async def test_the_driver_keeps_the_promises(name: str, theme: Theme, postgres18: PostgresServer) -> None:
+    url = postgres18.create_database()
+    async with way(name, url) as factory:
+        report = await run_cases(factory, theme.cases)
+    postgres18.drop_database(url)
+
+    if not report.passed:
+        pytest.fail(str(report), pytrace=False)
