@@ -133,7 +133,7 @@ async def test_the_tables_hold_no_payload_in_plain(connect: Connect) -> None:
         assert SECRET not in await stored(client)
 
 
-@pytest.mark.parametrize("backend", ["memory"], indirect=True)
+@pytest.mark.parametrize("backend", ["memory", "sqlite"], indirect=True)
 async def test_a_search_in_payloads_finds_only_what_is_not_encrypted(connect: Connect) -> None:
     async with connect() as plain, connect(otelq.Encryption({"k": NEW})) as sealed:
         card = Card(number=SECRET)
