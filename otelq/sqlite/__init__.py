@@ -11,22 +11,28 @@ from ..ports.state import StateAdapter
 from .migrate import dump
 from .queries import Queries
 from .state import SqliteState
+from .transactions import comes_from
 
 __all__ = ["adapter", "dump"]
 
 _SYNCHRONOUS = ("full", "normal", "extra")
 
 
-def adapter(target: object, *, schema: str = "otelq", **options: object) -> StateAdapter:
+def adapter(target: object, *, schema: str = "otelq", session: object = None, **options: object) -> StateAdapter:
     """
     An unopened adapter for a URL: ``sqlite:///relative.db``, ``sqlite:////absolute/path.db`` or ``sqlite://``.
 
     The last, also written ``sqlite:///:memory:``, is a private database that lives as long as the adapter is open. It
     is a temporary file that is never synced, because readers of a database in memory would see what is not committed.
 
+    With an ``AsyncEngine`` of SQLAlchemy over aiosqlite, handlers' transactions come from the engine, and all else goes
+    to its file past it.
+
     Args:
-        target: the URL.
+        target: the URL, or the engine, which is used and never disposed of.
         schema: what the names of all tables begin with.
+        session: with an engine, the ``async_sessionmaker`` whose sessions handlers' transactions get; without one, they
+            get an ``AsyncConnection`` unless they ask for an ``AsyncSession``.
         synchronous: ``"full"`` (the default: a commit survives a power cut), ``"normal"`` (it survives a killed
             process) or ``"extra"``.
         busy_timeout: seconds to wait for the write lock; 5 by default.
@@ -34,7 +40,14 @@ def adapter(target: object, *, schema: str = "otelq", **options: object) -> Stat
     Raises:
         InvalidArgument: the URL, the schema or an option cannot be used.
     """
-    return SqliteState(_path(target), Queries(schema), **_checked(**options))
+    if not comes_from("sqlalchemy", target):
+        if session is not None:
+            raise InvalidArgument("session", "goes with an AsyncEngine of SQLAlchemy; give that as the target")
+        return SqliteState(_path(target), Queries(schema), **_checked(**options))
+    from . import sqlalchemy  # which need not be installed
+
+    lender = sqlalchemy.lender(target, session)
+    return SqliteState(sqlalchemy.file_of(lender.engine), Queries(schema), **_checked(**options), lender=lender)
 
 
 class _Options(TypedDict):

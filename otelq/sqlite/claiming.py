@@ -28,7 +28,7 @@ async def claim(
     if suspect:
         picks = _with_suspect(picks, await db.read("claim_suspect", PICKS, wanted=wishes, now=at), wanted)
     if not picks:
-        return (), ()
+        return [], []
     taken = [_taken(pick, wanted[pick.arm], at) for pick in picks]
     await db.write("claim_lease", taken=batch(taken), token=token, worker=worker, now=at)
     jobs = [

@@ -10,11 +10,11 @@ from typing import TypeVar
 from ..ports.state import Transaction
 from .errors import translating
 from .lane import Lane, Settings, patiently
-from .migrate import check, migrate
+from .migrate import check, migrate, missing
 from .queries import Queries
 from .rows import clock, micros
 from .session import ThreadSession, Verb, run
-from .transactions import Transactions
+from .transactions import Lender, Transactions
 from .writer import Writer
 
 T = TypeVar("T")
@@ -23,17 +23,19 @@ T = TypeVar("T")
 class Database:
     """The connections of one adapter."""
 
-    def __init__(self, settings: Settings, queries: Queries) -> None:
+    def __init__(self, settings: Settings, queries: Queries, lender: Lender | None) -> None:
         self._settings = settings
         self._queries = queries
         self._lane = Lane(settings)
         self._reading = Lane(settings)
         self._writer = Writer(self._lane, settings, queries)
         self._version: int | None = None
-        self.transactions = Transactions(settings, queries, self._writer.lock)
+        self.transactions = Transactions(settings, queries, self._writer.lock, lender)
 
     async def open(self, *, with_migration: bool) -> None:
         """Connect, and see to the schema."""
+        if not with_migration and not self._settings.path.exists():
+            raise missing(self._settings)  # connecting would make the file
         try:
             await self._lane.open()
             prepare = migrate if with_migration else check

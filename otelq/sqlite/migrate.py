@@ -45,10 +45,15 @@ def check(connection: sqlite3.Connection, settings: Settings, queries: Queries) 
     with translating(f"cannot read {settings.path}"):
         version = _found(connection, settings, queries.schema)
     if version < _newest():
-        found = f"is at version {version}" if version else "is missing"
-        raise OtelqError(f"{settings.path}: the schema {found}, {_newest()} is needed; run `otelq migrate`")
+        raise missing(settings, version)
     if version > _newest() + 1:
         raise OtelqError(f"{settings.path}: the schema is at version {version}, this otelq knows {_newest()}")
+
+
+def missing(settings: Settings, version: int = 0) -> OtelqError:
+    """What to say of a file whose schema is too old, or that has none."""
+    found = f"is at version {version}" if version else "is missing"
+    return OtelqError(f"{settings.path}: the schema {found}, {_newest()} is needed; run `otelq migrate`")
 
 
 def dump(schema: str = "otelq") -> str:

@@ -65,25 +65,39 @@ class ThreadSession(Session):
         return None if row is None else row[0]
 
 
-class DriverSession(Session):
+class JoinedSession(Session):
     """A session on a connection that the application uses too, through its driver."""
+
+    async def main_file(self) -> str:
+        """The file that the connection is open on; empty for one in memory. This opens no read transaction."""
+        files = {name: file for _, name, file in await self._fetch("PRAGMA database_list", {})}
+        return files["main"] or ""
+
+    async def command(self, sql: str) -> None:
+        """Run a statement that is not one of a verb's."""
+        await self._fetch(sql, {})
+
+    async def _run(self, sql: str, values: Mapping[str, Value]) -> str | bytes | None:
+        answer: str | bytes | None = next((row[0] for row in await self._fetch(sql, values)), None)
+        return answer
+
+    @abstractmethod
+    async def _fetch(self, sql: str, values: Mapping[str, Value]) -> list[Sequence[Any]]:
+        """The rows of a statement."""
+
+
+class DriverSession(JoinedSession):
+    """A session on a connection of aiosqlite."""
 
     def __init__(self, queries: Queries, connection: aiosqlite.Connection) -> None:
         super().__init__(queries)
         self._connection = connection
 
-    async def main_file(self) -> str:
-        """The file that the connection is open on; empty for one in memory. This opens no read transaction."""
-        rows: Any = await self._connection.execute_fetchall("PRAGMA database_list")
-        files = {name: file for _, name, file in map(_columns, rows)}
-        return files["main"] or ""
-
-    async def _run(self, sql: str, values: Mapping[str, Value]) -> str | bytes | None:
+    async def _fetch(self, sql: str, values: Mapping[str, Value]) -> list[Sequence[Any]]:
         # The driver's annotation forgets named parameters.
         parameters: Any = values
         rows: Any = await self._connection.execute_fetchall(sql, parameters)
-        answer: str | bytes | None = next((_columns(row)[0] for row in rows), None)
-        return answer
+        return [_columns(row) for row in rows]
 
 
 def _columns(row: Any) -> list[Any]:

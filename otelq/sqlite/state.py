@@ -10,9 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-import aiosqlite
-
-from ..errors import InvalidArgument, Unavailable
+from ..errors import Unavailable
 from ..model import (
     Amendment,
     AttemptRecord,
@@ -40,8 +38,9 @@ from . import asking, claiming, closing, listing, moving, redriving, settling, s
 from .database import Database
 from .errors import Locked
 from .lane import Settings
+from .own import OwnTransaction
 from .queries import Queries
-from .transactions import OwnTransaction
+from .transactions import Lender
 
 
 class SqliteState(StateAdapter):
@@ -50,8 +49,17 @@ class SqliteState(StateAdapter):
     name = "sqlite"
     watch_interval = 0.05
 
-    def __init__(self, path: Path | None, queries: Queries, *, synchronous: str, busy_timeout: float) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        queries: Queries,
+        *,
+        synchronous: str,
+        busy_timeout: float,
+        lender: Lender | None = None,
+    ) -> None:
         self._path = path
+        self._lender = lender
         self._queries = queries
         self._synchronous = synchronous
         self._busy_timeout = busy_timeout
@@ -62,7 +70,7 @@ class SqliteState(StateAdapter):
 
     async def open(self, *, migrate: bool = True) -> None:
         if self._opened is None:
-            database = Database(self._settings(), self._queries)
+            database = Database(self._settings(), self._queries, self._lender)
             await database.open(with_migration=migrate)
             self._opened = database
 
@@ -94,9 +102,8 @@ class SqliteState(StateAdapter):
     # Transactions
 
     def begin(self, kind: type | None = None) -> AbstractAsyncContextManager[Transaction]:
-        if kind not in (None, aiosqlite.Connection):
-            raise InvalidArgument("kind", f"is {kind}; SQLite has aiosqlite.Connection only")
-        return self._database.transactions.begin()
+        self._database.transactions.check(kind)
+        return self._database.transactions.begin(kind)
 
     def refuse_inside(self) -> None:
         self._database.transactions.refuse_inside()
@@ -168,7 +175,7 @@ class SqliteState(StateAdapter):
             return await self._database.write(None, verb, now)
         except Locked:
             # What somebody else has locked is passed over; here that is everything.
-            return (), ()
+            return [], []
 
     async def disown(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
         return await self._database.write(None, partial(claiming.disown, token=token), now)

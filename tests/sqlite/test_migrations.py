@@ -35,9 +35,18 @@ async def test_opening_again_keeps_what_is_stored(sqlite_url: str) -> None:
     await state.close()
 
 
-async def test_without_migration_a_missing_schema_is_an_error(sqlite_url: str) -> None:
+async def test_without_migration_a_missing_schema_is_an_error(sqlite_url: str, file: Path) -> None:
+    sqlite3.connect(file).close()
+
     with pytest.raises(OtelqError, match="otelq migrate"):
         await adapter(sqlite_url).open(migrate=False)
+
+
+async def test_without_migration_a_missing_file_is_an_error_and_is_not_made(sqlite_url: str, file: Path) -> None:
+    with pytest.raises(OtelqError, match="otelq migrate"):
+        await adapter(sqlite_url).open(migrate=False)
+
+    assert not list(file.parent.iterdir())
 
 
 async def test_a_schema_applied_by_hand_is_the_same(sqlite_url: str, file: Path) -> None:
