@@ -40,6 +40,33 @@ def conformance(url: str, only: str) -> None:
     raise SystemExit(0 if report.passed else 1)
 
 
+@main.command()
+@click.argument("url")
+@click.option("--only", default="", metavar="TEXT", help="Run the machines whose name contains TEXT.")
+@click.option("--examples", default=100, show_default=True, type=click.IntRange(1), help="Runs of each machine.")
+@click.option("--steps", default=30, show_default=True, type=click.IntRange(1), help="Steps of a run, at most.")
+def machines(url: str, only: str, examples: int, steps: int) -> None:
+    """
+    Run the state machines on the database at URL.
+
+    Other steps every time: the longer, the better. Works in the schema of the conformance kit, under its rules. Needs
+    Hypothesis, which is in the extra "testing".
+    """
+    from .machines import MACHINES  # Hypothesis is there if asked for: nothing else of this command needs it
+    from .machines.running import run_machines
+
+    factory = _factory(url)
+    asyncio.run(_refuse_what_is_in_use(factory()))
+    passed = True
+    for run in run_machines(
+        [machine for machine in MACHINES if only in machine.__name__], factory, examples=examples, steps=steps
+    ):
+        click.echo(str(run))
+        passed = passed and run.passed
+    asyncio.run(_empty(factory()))
+    raise SystemExit(0 if passed else 1)
+
+
 async def _run(factory: Factory, only: str) -> Report:
     await _refuse_what_is_in_use(factory())
     report = await run_cases(factory, [case for case in CASES if only in case.name])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
@@ -31,6 +31,9 @@ UNTIL = st.sampled_from(Until)
 ON_FAILURE = st.sampled_from(OnFailure)
 MOST = 12
 """How many chains there are at a time: few, so that they meet."""
+AT_ONCE: Mapping[str, Any] = {}
+DELAYED: Mapping[str, Any] = {"delay": 300.0}
+EXPIRING: Mapping[str, Any] = {"expires": 5.0}
 STRANGER = "01900000-0000-7000-8000-000000000000"
 """The id of a chain that was never started."""
 HALF_MADE = {Verb.RENEW, Verb.RETRY, Verb.SNOOZE, Verb.TAKE_OVER, Verb.TRIGGER}
@@ -70,12 +73,14 @@ class ChainMachine(Machine):
         blockers = self.any_of(data, self.chain_ids(), least=0)
         self.create(self.kit.job(blockers=blockers, until=until, on_failure=on_failure, delay=delay))
 
-    @rule(data=st.data(), until=UNTIL, on_failure=ON_FAILURE, expires=st.sampled_from([None, None, 5.0]))
+    @rule(data=st.data(), until=UNTIL, on_failure=ON_FAILURE, times=st.sampled_from([AT_ONCE, DELAYED, EXPIRING]))
     @precondition(lambda self: len(self.open_chains()) >= 2 and len(self.model.chains) < MOST)
-    def create_dependent(self, data: st.DataObject, until: Until, on_failure: OnFailure, expires: float | None) -> None:
+    def create_dependent(
+        self, data: st.DataObject, until: Until, on_failure: OnFailure, times: Mapping[str, Any]
+    ) -> None:
         """Start a chain that waits for several open ones."""
         blockers = self.any_of(data, self.open_chains(), least=2)
-        self.create(self.kit.job(blockers=blockers, until=until, on_failure=on_failure, expires=expires))
+        self.create(self.kit.job(blockers=blockers, until=until, on_failure=on_failure, **times))
 
     @rule(data=st.data(), until=UNTIL)
     @precondition(lambda self: len(self.model.chains) < MOST)

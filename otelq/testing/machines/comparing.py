@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 from msgspec import Struct
@@ -138,5 +139,6 @@ def _kind(failure: Failure | None) -> Failure | None:
     return Failure("otelq.Chain" if failure.type.startswith("otelq.Chain") else failure.type, "")
 
 
+@lru_cache(1000)
 def _json(text: str | None) -> str | None:
     return None if text is None else json.dumps(json.loads(text), sort_keys=True)

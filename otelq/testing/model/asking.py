@@ -87,8 +87,21 @@ def _step(value: object, step: str | int) -> object:
 
 
 def _same(found: object, wanted: object) -> bool:
-    """Equal as JSON: true is not 1."""
-    return found == wanted and isinstance(found, bool) == isinstance(wanted, bool)
+    """Equal as JSON: true is not 1, and 1 is 1.0."""
+    return _told_apart(found) == _told_apart(wanted)
+
+
+def _told_apart(value: object) -> object:
+    """A value in which no boolean can be taken for a number."""
+    match value:
+        case bool():
+            return "true" if value else "false", None
+        case list():
+            return [_told_apart(one) for one in cast("list[object]", value)]
+        case dict():
+            return {name: _told_apart(one) for name, one in cast("dict[str, object]", value).items()}
+        case _:
+            return value
 
 
 def _made_at(chain: str) -> datetime:
