@@ -29,7 +29,7 @@ class Line:
 
 async def read_chain(client: Client, chain_id: str) -> Line:
     """What the database holds about a chain, and about the chains that fed its jobs."""
-    jobs = (await client.jobs(chain=chain_id, limit=1000)).items
+    jobs = [job async for job in client.iterate_jobs(chain=chain_id)]
     steps = [await _read_job(client, job) for job in jobs]
     blockers = await client.engine.state.blocker_outputs([(chain_id, job.position) for job in jobs])
     feeders = [await read_chain(client, blocker.chain_id) for fed in blockers.values() for blocker in fed]

@@ -205,7 +205,7 @@ class Asking(Changing):
         """The job, if it passes the filters: the first of its chain after the one before it."""
         chain, position = key
         before = job_id(chain, position - 1) if position else None
-        page = await self._ask(replace(asked, chain_ids=(chain,), after=before, limit=1))
+        page = await self._ask(replace(asked, chain_ids=(chain,), after=before, limit=1, look=1))
         return next((job for job in page.items if job.position == position), None)
 
     async def _ask(self, asked: JobQuery) -> Page[JobRecord]:

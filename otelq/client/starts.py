@@ -62,7 +62,8 @@ class Starting(Home):
                 options of this start are ignored.
             blockers: chains to wait for: several handles, which all must complete (the job fails if one of them fails
                 or is cancelled), or ``AllOf(...)`` or ``AnyOf(...)``.
-            expires: seconds from now; a job that was not started by then is cancelled, and its chain with it.
+            expires: seconds from now; a job that was not started by then never is, and its chain ends cancelled, at the
+                next look that a worker takes (every ``reap_interval``).
             tags: up to 32 pairs of text of up to 512 characters, inherited by all jobs of the chain, to search for.
             headers: likewise, for handlers and other systems.
             tenant: on whose behalf, 1 to 200 characters; inherited likewise.

@@ -1,4 +1,4 @@
-"""Takes back the jobs of workers that died, and works off what closing chains left behind."""
+"""Takes back the jobs of workers that died, drops those not started in time, works off what closing chains left."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ class Reaper(Loop):
         ]
 
     async def tick(self) -> float:
-        """Reap one batch and mop one batch up; come back at once while there is more."""
+        """Reap, drop and mop up one batch each; come back at once while there is more."""
         engine = self._crew.engine
         own = {run.job.lease.token for run in self._slots.runs()}
         with engine.telemetry.silence():
             reaped = await engine.state.reap(self._rules, spare=own, limit=LARGEST_REAP)
             engine.effects.follow(reaped)
+            expired = await engine.state.expire(limit=LARGEST_REAP)
+            engine.effects.follow(expired)
             mopped = await engine.state.mop_up()
             engine.effects.follow(mopped)
-        if len(reaped) >= LARGEST_REAP or mopped:
+        if max(len(reaped), len(expired)) >= LARGEST_REAP or mopped:
             return 0.0
         return self._crew.reap_interval * random.uniform(0.75, 1.0)
