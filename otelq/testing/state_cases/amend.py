@@ -156,6 +156,23 @@ async def refuses_another_step(kit: Kit) -> None:
 
 
 @amend.case
+async def refuses_an_input_that_cannot_be_stored(kit: Kit) -> None:
+    """An input that is no JSON, or that the store refuses, is an error of otelq; nothing is written."""
+    await _refused_input(kit, "{not json")
+    await _refused_input(kit, '"\ud800"')
+
+
+async def _refused_input(kit: Kit, text: str) -> None:
+    chain = await kit.start()
+    try:
+        await kit.amend(chain, input=text, priority=1)
+    except OtelqError:
+        equal((await kit.tail(chain)).priority, 0, "the priority after an amendment that was refused")
+    else:
+        equal((await kit.tail(chain)).amended_input, text, "the input that was not refused")
+
+
+@amend.case
 async def takes_many_and_none(kit: Kit) -> None:
     """A batch may hold many amendments, several of one chain too, in the order given; or none."""
     first, second = await kit.start(), await kit.start()

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ...errors import InvalidArgument, NotFound
-from ...model import Completes, Continues, JobQuery, Settlement, Status, Successor, Transition, Verb, Verdict
+from ...model import Completes, Continues, Fails, JobQuery, Settlement, Status, Successor, Transition, Verb, Verdict
 from ...ports.state import Ending, Transaction
 from ..cases import Theme
-from ..kit import Abandoned, Kit, abandoned, chains, equal, moves, raises, true
+from ..kit import FAILURE, Abandoned, Kit, abandoned, chains, equal, moves, raises, true
 
 transactions = Theme("transactions")
 
@@ -66,6 +66,14 @@ async def _delete(kit: Kit, tx: Transaction) -> Sequence[Transition]:
     return await kit.delete(await _chain(kit, "ready"), tx=tx)
 
 
+async def _take_over(kit: Kit, tx: Transaction) -> Sequence[Transition]:
+    return await kit.take_over(await _chain(kit, "running"), tx=tx)
+
+
+async def _redrive(kit: Kit, tx: Transaction) -> Sequence[Transition]:
+    return await kit.redrive(await _chain(kit, "failed"), tx=tx)
+
+
 async def _chain(kit: Kit, type: str) -> str:
     return (await kit.adapter.jobs(JobQuery(types=(type,)))).items[0].chain_id
 
@@ -76,13 +84,19 @@ WRITES: dict[str, Write] = {
     "continue": _continue,
     "trigger": _trigger,
     "cancel": _cancel,
+    "take_over": _take_over,
+    "redrive": _redrive,
     "delete": _delete,
 }
-"""Each verb that callers use in their own transactions, on a store with a ready and a planned chain."""
+"""Each verb that callers use in their own transactions, on a store as ``_prepare`` leaves it."""
 
 
 async def _prepare(kit: Kit) -> Sequence[object]:
-    await kit.create(kit.job("ready"), kit.job("planned", delay=30 * 86400))
+    types = ("ready", "running", "failed")
+    await kit.create(kit.job("planned", delay=30 * 86400), *(kit.job(type) for type in types))
+    await kit.lease("running")
+    await kit.close("failed", Fails(FAILURE))
+    kit.wait(1)
     return await _all(kit)
 
 
@@ -295,6 +309,24 @@ async def present_outlives_what_follows(kit: Kit) -> None:
     made = [*created, *triggered]
     await kit.cancel(created[0].chain_id)
     equal(list(await kit.adapter.present(made)), [True, True], f"whether {moves(made)} are present")
+
+
+@transactions.case
+async def present_outlives_a_redrive(kit: Kit) -> None:
+    """What a chain came to stays present when it is redriven, and the redrive when the chain is closed again."""
+    chain = await kit.start()
+    failed = await kit.close(outcome=Fails(FAILURE))
+    kit.wait(1)
+    redriven = await kit.redrive(chain)
+    kit.wait(1)
+    await kit.lease()
+    taken = await kit.take_over(chain)
+    kit.wait(1)
+    made = [*failed, *redriven, *taken, *await kit.cancel(chain)]
+    equal(list(await kit.adapter.present(made)), [True] * 4, f"whether {moves(made)} are present")
+    kit.wait(1)
+    await kit.redrive(chain)
+    equal(list(await kit.adapter.present(made)), [True] * 4, f"whether {moves(made)} are present after one more")
 
 
 @transactions.case
