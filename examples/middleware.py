@@ -1,0 +1,88 @@
+"""
+Put the same thing round every start and every attempt: who asked is known in each job, without an argument for it.
+
+One middleware stands round starts and adds the tenant of the request. Another stands round attempts: it gives handlers
+the tenant's settings by their type, and writes down what came of each attempt. Runs in memory, or where ``OTELQ_URL``
+says. Prints::
+
+    mail.write (acme): Dear Ada,
+    mail.send (acme): TimeoutError, the server is busy
+    mail.send (acme): sent to Ada, signed by Acme Inc.
+    2 jobs for acme
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import otelq
+
+tenant_of_request = ContextVar[str]("tenant_of_request")
+
+
+@dataclass(frozen=True)
+class Settings:
+    signature: str
+
+
+SETTINGS = {"acme": Settings("Acme Inc.")}
+
+
+class StampsTenant(otelq.Middleware):
+    """Round starts: every chain belongs to the tenant of the request that started it."""
+
+    async def start(
+        self,
+        starts: Sequence[otelq.Start[Any]],
+        call: Callable[[Sequence[otelq.Start[Any]]], Awaitable[list[otelq.Chain[Any]]]],
+    ) -> list[otelq.Chain[Any]]:
+        return await call([start.with_meta(tenant=tenant_of_request.get()) for start in starts])
+
+
+class KnowsTenant(otelq.Middleware):
+    """Round attempts: handlers ask for ``Settings``, and what they gave or raised is printed."""
+
+    async def attempt(self, attempt: otelq.Attempt[Any], call: Callable[[otelq.Attempt[Any]], Awaitable[Any]]) -> Any:
+        attempt.provide(SETTINGS[attempt.tenant or ""])
+        job = await attempt.client.job(attempt.job_id)
+        try:
+            result = await call(attempt)
+        except Exception as error:
+            print(f"{job.type} ({job.tenant}): {type(error).__name__}, {error}")
+            raise
+        print(f"{job.type} ({job.tenant}): {result.input if isinstance(result, otelq.Continue) else result}")
+        return result
+
+
+jobs = otelq.Jobs(middleware=[KnowsTenant()])
+
+
+@jobs.job("mail.write")
+async def write(attempt: otelq.Attempt[str]) -> otelq.Continue[str]:
+    return attempt.continue_with(send, f"Dear {attempt.input},")
+
+
+@jobs.job("mail.send", entry=False, retry=otelq.RetryPolicy(initial=0.05))
+async def send(attempt: otelq.Attempt[str]) -> str:
+    if attempt.number == 1:
+        raise TimeoutError("the server is busy")
+    name = attempt.input.removeprefix("Dear ").rstrip(",")
+    return f"sent to {name}, signed by {attempt.get(Settings).signature}"
+
+
+async def main() -> None:
+    url = os.environ.get("OTELQ_URL", "memory://")
+    async with otelq.connect(url, middleware=[StampsTenant()]) as client:
+        tenant_of_request.set("acme")
+        chain = await client.start(write, "Ada")
+        async with otelq.Worker(client, jobs):
+            await client.result(chain, timeout=10)
+        counted = await client.count(tenant="acme")
+        print(f"{counted.number} jobs for acme")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
