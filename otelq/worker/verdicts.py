@@ -61,12 +61,13 @@ def after_failure(
 
 def alone(error: BaseException) -> BaseException:
     """What a group holds that holds one exception only, as a task group's does when one of its tasks raised."""
-    while isinstance(error, BaseExceptionGroup):
-        held = cast("BaseExceptionGroup[BaseException]", error).exceptions
-        if len(held) != 1:
-            break
-        error = held[0]
-    return error
+    inner: BaseException = error
+    while isinstance(inner, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", inner)
+        if len(group.exceptions) != 1:
+            return group
+        inner = group.exceptions[0]
+    return inner
 
 
 def failure_of(error: BaseException) -> Failure:

@@ -129,7 +129,7 @@ def endless(attempt: otelq.Attempt[str]) -> None:
         pass
 
 
-@jobs.job("overdue", executor="process", timeout=0.5, retry=ONCE)
+@jobs.job("overdue", executor="process", timeout=1, retry=ONCE)
 def overdue(attempt: otelq.Attempt[str]) -> None:
     tell_pids(attempt.input)
     while True:

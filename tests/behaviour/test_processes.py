@@ -149,6 +149,7 @@ async def test_a_process_ends_with_all_that_it_started_when_its_chain_is_cancell
 
 async def test_a_process_ends_when_its_attempt_times_out(memory: otelq.Client, tmp_path: Path) -> None:
     async with otelq.Worker(memory, work.jobs):
+        await memory.result(await memory.start(work.process_id, None), timeout=30)  # the process is up
         job = await ended(memory, await memory.start(work.overdue, f"{tmp_path}/pids"))
         pids = await pids_in(tmp_path / "pids")
         assert not any(is_alive(pid) for pid in pids)
@@ -217,3 +218,9 @@ def test_a_handler_that_another_process_would_not_find_is_refused_when_the_worke
     monkeypatch.setattr(runs_in_main, "__module__", "__main__")
     with pytest.raises(otelq.InvalidArgument, match=r"stands in the program itself"):
         otelq.Worker(otelq.connect("memory://"), undecorated)
+
+
+async def test_a_handler_in_a_process_waits_too(memory: otelq.Client) -> None:
+    async with otelq.Worker(memory, work.jobs):
+        awaited = await memory.start(work.sum_up, work.Range(0, 4))
+        assert await memory.result(await memory.start(work.waits, awaited.id), timeout=30) == 6
