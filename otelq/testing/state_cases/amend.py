@@ -99,10 +99,13 @@ async def leaves_what_is_not_named(kit: Kit) -> None:
     """Of several fields each is changed alone, and an earlier change stays."""
     chain = await kit.start(priority=5, delay=600)
     due = kit.after(600)
+    await kit.amend(chain, priority=3)
     await kit.amend(chain, input='"new"')
-    await kit.amend(chain, priority=0)
     record = await kit.tail(chain)
-    equal((record.priority, record.run_at, record.amended_input), (0, due, '"new"'), "priority, time and input")
+    equal((record.priority, record.run_at, record.amended_input), (3, due, '"new"'), "priority, time and input")
+    await kit.amend(chain, delay=0)
+    record = await kit.tail(chain)
+    equal((record.priority, record.run_at, record.amended_input), (3, kit.now, '"new"'), "priority, time and input")
 
 
 @amend.case

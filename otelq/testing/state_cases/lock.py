@@ -17,14 +17,15 @@ lock = Theme("lock")
 async def tells_the_open_jobs_in_order(kit: Kit) -> None:
     """Locking tells the open jobs, whatever their status, in the order of the chains given."""
     order = (Status.RUNNING, Status.READY, Status.SCHEDULED, Status.BLOCKED)
-    given = [await MAKE_OPEN[status](kit) for status in order]
-    await kit.finish(given[1], Continues(Successor(type="next", input='"two"')))
+    made = [await MAKE_OPEN[status](kit) for status in order]
+    given = [made[0], made[2], made[1], made[3]]
+    await kit.finish(made[1], Continues(Successor(type="next", input='"two"')))
     async with kit.adapter.begin() as tx:
         found = await kit.adapter.lock(given, tx=tx)
         equal([record.chain_id for record in found], given, "the chains")
-        equal([record.position for record in found], [0, 1, 0, 0], "the positions")
+        equal([record.position for record in found], [0, 0, 1, 0], "the positions")
         equal((found[0].status, found[0].leased_by), (Status.RUNNING, "worker"), "the running job")
-        equal((found[1].type, found[1].input), ("next", '"two"'), "the job that continues")
+        equal((found[2].type, found[2].input), ("next", '"two"'), "the job that continues")
         equal((found[3].status, found[3].blocked_by), (Status.BLOCKED, 1), "the blocked job")
 
 

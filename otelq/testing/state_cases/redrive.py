@@ -96,6 +96,7 @@ async def opens_the_job_that_ended_so(kit: Kit) -> None:
     equal((made.position, made.type, made.chain_type), (1, "next", "work"), "the job opened")
     found = [(record.status, record.input) for record in await kit.records(chain)]
     equal(found, [(Status.CONTINUED, "1"), (Status.READY, '"two"')], "the jobs")
+    await kit.lease("next")
 
 
 @redrive.case

@@ -1,4 +1,4 @@
-"""Faults that an adapter may have, each planted into the memory adapter by replacing one method.
+"""Faults that an adapter may have, each planted into the memory adapter by replacing one function or method.
 
 The name of the replacement is the name of the fault. `../caught.toml` says which cases catch it.
 """
@@ -10,13 +10,18 @@ from . import (
     claiming,
     dedup,
     fencing,
+    filters,
+    moving,
     questions,
     reaping,
+    redriving,
     requests,
+    rules,
     settling,
     starting,
     transactions,
     transitions,
+    waiting,
 )
 from .planting import FAULTS, Fault
 
@@ -27,11 +32,16 @@ __all__ = [
     "claiming",
     "dedup",
     "fencing",
+    "filters",
+    "moving",
     "questions",
     "reaping",
+    "redriving",
     "requests",
+    "rules",
     "settling",
     "starting",
     "transactions",
     "transitions",
+    "waiting",
 ]

@@ -26,7 +26,7 @@ from otelq.memory import (
 from otelq.memory.asking import Reader
 from otelq.memory.state import MemoryState
 from otelq.memory.statement import Statement
-from otelq.memory.store import Line, Store
+from otelq.memory.store import Line, OpenJob, Store
 from otelq.memory.tables import Journal, Table
 from otelq.memory.transaction import MemoryTransaction
 
@@ -69,7 +69,7 @@ def instead_of(owner: Owner, method: str) -> Callable[[Callable[..., Any]], Call
 ROOMS = (
     asking, claiming, closing, ending, filters, keys, moving, redriving, settling, starting, sweeping, unblocking,
 )  # fmt: skip
-CLASSES = (Statement, MemoryState, Reader, Store, Line, Journal, Table, MemoryTransaction)
+CLASSES = (Statement, MemoryState, Reader, Store, OpenJob, Line, Journal, Table, MemoryTransaction)
 _real: dict[str, Callable[..., Any]] = {
     f"{owner.__name__.rpartition('.')[2]}.{name}": getattr(owner, name)
     for owner in (*CLASSES, *ROOMS)

@@ -8,11 +8,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from otelq.memory import claiming, sweeping
+from otelq.memory import claiming, ending, settling, starting, sweeping
 from otelq.memory.store import OpenJob
-from otelq.model import (
-    ReapRule,
-)
+from otelq.model import ReapRule, Status, Verb
 
 from .planting import instead_of, real
 
@@ -69,3 +67,64 @@ def reaps_on_and_on(db: Any, row: OpenJob, *, rule: ReapRule) -> None:
     real("sweeping.reap_one", db, row, rule=rule)
     if row.chain_id in db.store.open:
         db.store.open.put(row.chain_id, row)
+
+
+@instead_of(sweeping, "expire")
+def expires_nothing(db: Any, *, limit: int) -> None:
+    return None
+
+
+@instead_of(sweeping, "expire")
+def expires_without_a_limit(db: Any, *, limit: int) -> None:
+    real("sweeping.expire", db, limit=10**6)
+
+
+@instead_of(sweeping, "expire")
+def expires_too_early(db: Any, *, limit: int) -> None:
+    db.now += timedelta(milliseconds=2)
+    real("sweeping.expire", db, limit=limit)
+
+
+@instead_of(sweeping, "expire")
+def leaves_the_dependents_of_what_expired(db: Any, *, limit: int) -> None:
+    for row in sweeping.expired(db)[:limit]:
+        ending.close(db, row, verb=Verb.EXPIRE, status=Status.CANCELLED)
+
+
+@instead_of(sweeping, "expired")
+def expires_ready_jobs_alone(db: Any) -> Any:
+    return [row for row in real("sweeping.expired", db) if row.status(db.now) is Status.READY]
+
+
+@instead_of(sweeping, "expired")
+def expires_what_was_tried(db: Any) -> Any:
+    rows = (db.store.open[chain_id] for chain_id in db.store.open)
+    return [row for row in rows if row.expires_at and row.expires_at <= db.now]
+
+
+@instead_of(OpenJob, "has_expired")
+def lets_the_expired_be_claimed(self: Any, now: object) -> bool:
+    return False
+
+
+@instead_of(settling, "put_back")
+def takes_what_was_put_back_for_tried(db: Any, row: OpenJob, **call: Any) -> None:
+    real("settling.put_back", db, row, **call)
+    db.store.open.put(row.chain_id, replace(db.store.open[row.chain_id], expires_at=None))
+
+
+@instead_of(starting, "append")
+def lets_no_time_expire(db: Any, job: Any, **call: Any) -> Any:
+    row = real("starting.append", db, job, **call)
+    waiting = db.store.open.get(row.chain_id)
+    if waiting:
+        db.store.open.put(row.chain_id, replace(waiting, expires_at=None))
+    return row
+
+
+@instead_of(settling, "go_on")
+def hands_the_time_to_expire_on(db: Any, row: OpenJob, **call: Any) -> Any:
+    following = real("settling.go_on", db, row, **call)
+    if following.chain_id in db.store.open:
+        db.store.open.put(row.chain_id, replace(following, expires_at=row.expires_at))
+    return following

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from otelq.errors import InvalidArgument, JobTypeMismatch, NotFound
 from otelq.memory import closing, keys, moving, unblocking
+from otelq.memory.state import MemoryState
 from otelq.memory.store import OpenJob, Store
 from otelq.model import (
     Status,
@@ -146,3 +147,50 @@ def leaves_the_key_of_a_deleted_chain(db: Any, chain_id: str) -> None:
 @instead_of(Store, "rollback")
 def keeps_the_half_of_a_refused_batch(self: Any) -> None:
     self.commit()
+
+
+@instead_of(closing, "with_blockers")
+def cascades_nowhere(db: Any, chain_ids: Collection[str]) -> Any:
+    return chain_ids
+
+
+@instead_of(closing, "with_blockers")
+def cascades_one_step(db: Any, chain_ids: Collection[str]) -> Any:
+    blockers = [blocker for chain_id in chain_ids for blocker in closing.blockers_of(db, chain_id)]
+    return dict.fromkeys([*chain_ids, *blockers]).keys()
+
+
+@instead_of(closing, "with_blockers")
+def cascades_a_hundred_steps(db: Any, chain_ids: Collection[str]) -> Any:
+    found = dict.fromkeys(chain_ids)
+    for _ in range(100):
+        found |= dict.fromkeys(blocker for chain_id in found for blocker in closing.blockers_of(db, chain_id))
+    return found.keys()
+
+
+@instead_of(closing, "blockers_of")
+def cascades_through_first_jobs_alone(db: Any, chain_id: str) -> Any:
+    return db.store.blockers.get((chain_id, 0)) or ()
+
+
+@instead_of(closing, "blockers_of")
+def cascades_through_last_jobs_alone(db: Any, chain_id: str) -> Any:
+    return db.store.blockers.get((chain_id, (db.store.lengths.get(chain_id) or 1) - 1)) or ()
+
+
+@instead_of(closing, "with_blockers")
+def cascades_to_dependents(db: Any, chain_ids: Collection[str]) -> Any:
+    found = dict.fromkeys(real("closing.with_blockers", db, chain_ids))
+    for chain_id in list(found):
+        found |= {dependent: None for dependent, _ in db.store.dependents(chain_id)}
+    return found.keys()
+
+
+@instead_of(closing, "with_blockers")
+def cascades_to_everything(db: Any, chain_ids: Collection[str]) -> Any:
+    return dict.fromkeys([*chain_ids, *db.store.chains]).keys()
+
+
+@instead_of(MemoryState, "delete")
+async def cascades_always(self: Any, chain_ids: Sequence[str], *, cascade: bool = False, **call: Any) -> Any:
+    return await real("MemoryState.delete", self, chain_ids, cascade=True, **call)
