@@ -520,6 +520,12 @@ BAD_DECLARATIONS = [
 ]
 
 
+@pytest.mark.parametrize("unknown", ["mail", print, None])
+def test_a_handler_of_what_is_no_job_type_is_refused(unknown: Any) -> None:
+    with pytest.raises(otelq.InvalidArgument, match="job_type"):
+        otelq.Jobs().handles(unknown)(lambda attempt: None)
+
+
 @pytest.mark.parametrize("given, options, argument", BAD_DECLARATIONS)
 def test_a_declaration_refuses(given: Any, options: Given, argument: str) -> None:
     async def handler(attempt: otelq.Attempt[int]) -> str:

@@ -63,6 +63,11 @@ async def pong(attempt: otelq.Attempt[int]) -> bool | otelq.Continue[bool]:
     return attempt.continue_with(loops, attempt.input)  # wrong
 
 
+@jobs.handles("declared")  # wrong
+async def handles_a_name(attempt: otelq.Attempt[Order]) -> Shipped:
+    return Shipped(attempt.input.number)
+
+
 @jobs.handles(job_type)  # wrong
 async def wrong_input(attempt: otelq.Attempt[int]) -> Shipped:
     return Shipped(str(attempt.input))
