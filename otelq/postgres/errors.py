@@ -83,7 +83,8 @@ def is_refusal(error: BaseException) -> bool:
 
 
 def _of_server(error: BaseException, state: str) -> OtelqError:
-    text = f"{error} (SQLSTATE {state})"
+    # psycopg's own text has a piece of the value too; only its diagnosis is without.
+    text = f"{getattr(getattr(error, 'diag', None), 'message_primary', None) or error} (SQLSTATE {state})"
     if state.startswith(_REFUSED):
         return Refused(f"the database refuses a value: {text}")
     if state.startswith(_UNAVAILABLE):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -20,6 +21,7 @@ from otelq.connect import connect
 from otelq.errors import InvalidArgument, OtelqError, Refused, Unavailable
 from otelq.ports.state import StateAdapter
 from otelq.postgres import Provider, adapter
+from otelq.postgres.database import Session
 from otelq.postgres.errors import is_conflict, is_lost, is_taken, translate
 from otelq.postgres.migrate import split
 from otelq.postgres.queries import names, read
@@ -224,8 +226,7 @@ async def test_errors_through_sqlalchemy_do_not_show_the_values_of_a_statement(u
     with pytest.raises(Refused) as raised:
         await state.create([job(input=f'"{SECRET}\\u0000"', trace="t")])
 
-    assert "parameters" not in str(raised.value)
-    assert raised.value.__suppress_context__
+    assert "[parameters" not in "".join(traceback.format_exception(raised.value))
     await state.close()
     await engine.dispose()
 
@@ -236,8 +237,11 @@ async def test_a_statement_that_takes_too_long_is_given_up(url: str, dialect: st
     state: Any = adapter(engine, command_timeout=0.2)
     await state.open()
 
+    async def sleep(session: Session) -> None:
+        await session.link.fetch("SELECT pg_sleep(30)", (), timeout=0.2)
+
     with pytest.raises(Unavailable):
-        await state._database.run(lambda session: session.link.fetch("SELECT pg_sleep(30)", (), timeout=0.2))
+        await state._database.run(sleep)
 
     await start(state)
     await state.close()

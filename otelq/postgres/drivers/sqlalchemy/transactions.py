@@ -53,7 +53,7 @@ class SqlalchemyTransaction(Linked):
         elif not self._root.is_active:
             raise InvalidArgument("tx", "its transaction has ended; what was written in it is committed or gone")
         else:
-            await _connection_of(self._handle)  # a session sets its savepoints no sooner than it is asked
+            _ = await _connection_of(self._handle)  # a session sets its savepoints no sooner than it is asked
         assert self._connection is not None
         return SqlalchemyLink(self._connection)
 

@@ -1,0 +1,30 @@
+"""asyncpg: the fast way. A URL or the caller's pool, and the caller's connections."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import asyncpg
+
+from ....errors import InvalidArgument
+from ..port import refuse
+from .link import AsyncpgLink
+from .source import AsyncpgSource
+from .transactions import AsyncpgJoiner
+
+__all__ = ["AsyncpgLink", "joiner", "source"]
+
+
+def source(target: object, *, session: object, connect_timeout: float, max_size: int, **options: Any) -> AsyncpgSource:
+    """The database of a URL or a pool."""
+    refuse({"session": session}, to="a URL or an asyncpg.Pool; it belongs to an AsyncEngine")
+    if isinstance(target, asyncpg.Pool):
+        refuse(options, to="a pool")
+    elif not isinstance(target, str):
+        raise InvalidArgument("target", f"is {type(target).__name__}; give a URL or an asyncpg.Pool")
+    return AsyncpgSource(cast(Any, target), connect_timeout=connect_timeout, max_size=max_size, options=options)
+
+
+def joiner() -> AsyncpgJoiner:
+    """Takes part in transactions of asyncpg connections."""
+    return AsyncpgJoiner()

@@ -1,0 +1,51 @@
+"""One connection of asyncpg."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from io import BytesIO
+from typing import Any, Final
+
+_SAVEPOINT: Final = "otelq_verb"
+
+
+class AsyncpgLink:
+    """An asyncpg connection."""
+
+    __slots__ = ("_connection",)
+
+    can_copy = True
+    is_guarded = False
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def fetch(self, text: str, args: Sequence[object], /, *, timeout: float | None) -> Awaitable[list[Any]]:
+        found: Awaitable[list[Any]] = self._connection.fetch(text, *args, timeout=timeout)
+        return found
+
+    async def copy(self, table: str, rows: bytes, *, schema: str, columns: Sequence[str], timeout: float) -> None:
+        await self._connection.copy_to_table(
+            table,
+            source=BytesIO(rows),
+            columns=columns,
+            schema_name=schema,
+            format="text",
+            encoding="utf-8",
+            timeout=timeout,
+        )
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncGenerator[None]:
+        """Also in a transaction that was begun by hand, where the driver's own would refuse to nest."""
+        connection = self._connection
+        await connection.execute(f"SAVEPOINT {_SAVEPOINT}")
+        try:
+            yield
+        except BaseException:
+            if not connection.is_closed():
+                await connection.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+                await connection.execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+            raise
+        await connection.execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")

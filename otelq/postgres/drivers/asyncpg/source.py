@@ -1,0 +1,162 @@
+"""A URL or the caller's pool, as the place where connections come from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from ....errors import InvalidArgument, Unavailable
+from ..port import room
+from .link import AsyncpgLink
+from .transactions import ERRORS, AsyncpgJoiner, AsyncpgTransaction, in_time
+
+VERBS: Final = 4
+"""Connections of a URL's own that verbs use; handlers' transactions have others and never delay a verb."""
+
+CLOSING: Final = 5.0
+"""Seconds that connections get to end in good order."""
+
+_READ_COMMITTED: Final = "read_committed"
+
+
+class AsyncpgSource:
+    """A database that is reached through a URL, or through a pool that the caller made."""
+
+    driver = "asyncpg"
+
+    def __init__(
+        self,
+        target: str | asyncpg.Pool[Any],
+        *,
+        connect_timeout: float,
+        max_size: int,
+        options: Mapping[str, Any],
+    ) -> None:
+        self.joiner = AsyncpgJoiner()
+        self._target = target
+        self._connect_timeout = connect_timeout
+        self._max_size = max_size
+        self._options = options
+        self._verbs: asyncpg.Pool[Any] | None = None
+        self._handlers: asyncpg.Pool[Any] | None = None
+
+    async def open(self) -> int:
+        if isinstance(self._target, str):
+            return await self._open_own(self._target)
+        size = room("pool", self._target.get_max_size(), called="max_size")
+        self._verbs = self._handlers = self._target
+        return size
+
+    async def _open_own(self, url: str) -> int:
+        usual: dict[str, Any] = {"min_size": 0, "timeout": self._connect_timeout, **self._options}
+        try:
+            self._verbs = await asyncpg.create_pool(url, **usual, max_size=VERBS, reset=_keep_as_it_is)
+            self._handlers = await asyncpg.create_pool(url, **usual, max_size=self._max_size)
+            async with self._verbs.acquire():
+                return self._max_size
+        except ValueError:
+            # The driver's own text may hold a part of the password.
+            raise InvalidArgument("url", f"cannot be used to reach {self.place}; is it percent-encoded?") from None
+
+    async def close(self) -> None:
+        verbs, handlers = self._verbs, self._handlers
+        self._verbs = self._handlers = None
+        for pool in {verbs, handlers} - {None, self._target}:
+            assert pool is not None
+            await _close(pool)
+
+    def sibling(self) -> AsyncpgSource | None:
+        if not isinstance(self._target, str):
+            return None  # a pool keeps to itself how it connects
+        return AsyncpgSource(self._target, connect_timeout=self._connect_timeout, max_size=1, options=self._options)
+
+    @asynccontextmanager
+    async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[AsyncpgLink]:
+        if self._verbs is None:
+            raise Unavailable("the PostgreSQL adapter is not open")
+        pool = self._verbs
+        connection = await pool.acquire(timeout=timeout)
+        try:
+            if not atomic:
+                yield AsyncpgLink(connection)
+                return
+            async with _transaction(connection, timeout):
+                yield AsyncpgLink(connection)
+        finally:
+            await _take_back(pool, connection, timeout)
+
+    def check(self, kind: type | None) -> None:
+        if kind not in (None, asyncpg.Connection):
+            raise InvalidArgument("kind", f"is {kind}; this adapter hands out asyncpg.Connection")
+
+    @asynccontextmanager
+    async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[AsyncpgTransaction]:
+        if self._handlers is None:
+            raise Unavailable("the PostgreSQL adapter is not open")
+        pool = self._handlers
+        connection = await pool.acquire()
+        try:
+            async with self._begun(connection, timeout) as transaction:
+                yield transaction
+        finally:
+            await _take_back(pool, connection, timeout)
+
+    @asynccontextmanager
+    async def _begun(self, connection: Any, timeout: float) -> AsyncGenerator[AsyncpgTransaction]:
+        block = connection.transaction(isolation=_READ_COMMITTED)
+        await in_time(connection, block.start(), timeout=timeout)
+        transaction = self.joiner.follow(connection)
+        transaction.is_own = True
+        try:
+            yield transaction
+        except BaseException:
+            await transaction.roll_back(block, timeout=timeout)
+            raise
+        await transaction.commit(block, timeout=timeout)
+
+    @property
+    def place(self) -> str:
+        if not isinstance(self._target, str):
+            return "the given pool"
+        try:
+            url = urlsplit(self._target)
+            return f"{url.hostname or 'localhost'}:{url.port or 5432}, database {url.path.strip('/') or '(default)'}"
+        except ValueError:
+            return "the given URL"
+
+
+@asynccontextmanager
+async def _transaction(connection: Any, timeout: float) -> AsyncGenerator[None]:
+    """The transaction of one verb, of which the driver's own would wait for ever for its begin and its end."""
+    block = connection.transaction(isolation=_READ_COMMITTED)
+    await in_time(connection, block.start(), timeout=timeout)
+    try:
+        yield
+    except BaseException:
+        with suppress(*ERRORS):
+            await in_time(connection, block.rollback(), timeout=timeout)
+        raise
+    await in_time(connection, block.commit(), timeout=timeout)
+
+
+async def _take_back(pool: asyncpg.Pool[Any], connection: Any, timeout: float) -> None:
+    """A connection that dies while it is tidied up is the pool's to replace; what was committed stands."""
+    with suppress(*ERRORS):
+        await pool.release(connection, timeout=timeout)
+
+
+async def _keep_as_it_is(connection: object) -> None:
+    """Verbs leave nothing behind on a connection, so that no statement need tidy up."""
+
+
+async def _close(pool: asyncpg.Pool[Any]) -> None:
+    try:
+        async with asyncio.timeout(CLOSING):
+            await pool.close()
+    except ERRORS:
+        pool.terminate()

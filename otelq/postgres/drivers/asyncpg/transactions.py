@@ -1,0 +1,222 @@
+"""Transactions of asyncpg, and how one learns of their end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from ....errors import InvalidArgument, Unavailable
+from ....ports.state import Ending
+from ...errors import is_lost, is_refusal
+from ...transactions import Account, Control, Ended, control, to_its_end
+from ..port import Linked
+from .link import AsyncpgLink
+
+ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+"""What the driver raises."""
+
+
+class AsyncpgTransaction(Linked):
+    """A transaction on an asyncpg connection."""
+
+    def __init__(self, connection: Any, watcher: Watcher) -> None:
+        self._handle = connection
+        self._watcher = watcher
+
+    @property
+    def handle(self) -> Any:
+        return self._handle
+
+    @property
+    def connection(self) -> object:
+        return _raw(self._handle)
+
+    @property
+    def active(self) -> bool:
+        return not self._watcher.is_over and is_open(self._handle)
+
+    async def link(self) -> AsyncpgLink:
+        if not self.active:
+            raise InvalidArgument("tx", "its transaction has ended")
+        return AsyncpgLink(self._handle)
+
+    def watch(self, ended: Callable[[Ending], None]) -> bool:
+        """
+        Tell how it ends, learnt from the statements that pass on the connection.
+
+        An error that aborted the transaction is seen in statements of the connection itself; after one in a cursor,
+        a ``COPY`` or a prepared statement that the caller swallowed, a COMMIT counts as one.
+        """
+        self._watcher.add(ended)
+        return True
+
+    async def commit(self, block: Any, *, timeout: float) -> None:
+        """
+        Commit what the adapter began; once it is sent, a cancellation waits for it, ``timeout`` seconds at most.
+
+        Raises:
+            Unavailable: it failed, or its result is not known.
+        """
+        await to_its_end(in_time(self._handle, block.commit(), timeout=timeout), finished=self._committed)
+
+    async def roll_back(self, block: Any, *, timeout: float) -> None:
+        """Roll back what the adapter began; if the connection is gone, the server does."""
+        with suppress(*ERRORS):
+            await in_time(self._handle, block.rollback(), timeout=timeout)
+        self._watcher.end(Ending.ROLLED_BACK)
+
+    def _committed(self, error: BaseException | None) -> None:
+        if error is None:
+            if self._watcher.end_by_commit() is not Ending.COMMITTED:
+                raise Unavailable("the transaction was rolled back, because a statement in it had failed")
+            return
+        self._watcher.end(Ending.ROLLED_BACK if is_refusal(error) else Ending.UNKNOWN)
+        raise Unavailable(f"the commit failed, or its result is not known: {error}") from error
+
+
+class Watcher:
+    """Follows one transaction on one connection; hears of a statement after its end."""
+
+    def __init__(self, connection: Any, forget: Callable[[], object]) -> None:
+        self._account = Account()
+        self._connection = connection
+        self._forget = forget
+        self._listens = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the transaction has ended."""
+        return self._account.is_over
+
+    def add(self, ended: Ended) -> None:
+        """Somebody waits for the end of what was written last."""
+        if not self._listens:
+            self._listens = True
+            self._connection.add_query_logger(self._heard)
+            self._connection.add_termination_listener(self._died)
+        self._account.add(ended)
+
+    def end(self, ending: Ending) -> None:
+        """The transaction is over; whoever comes later changes nothing."""
+        if not self.is_over:
+            if self._listens:
+                self._connection.remove_query_logger(self._heard)
+                self._connection.remove_termination_listener(self._died)
+            self._account.end(ending)
+            self._forget()
+
+    def end_by_commit(self) -> Ending:
+        """The server said yes to a COMMIT."""
+        ending = self._account.end_by_commit
+        self.end(ending)
+        return ending
+
+    def _died(self, connection: object) -> None:
+        self.end(Ending.UNKNOWN)
+
+    def _heard(self, record: Any) -> None:
+        if self.is_over:
+            return
+        step = control(record.query)
+        if step is None:
+            if record.exception is not None:
+                self._broke(record.exception)
+        elif step.kind == "maybe":
+            self._may_have_ended(record.exception)
+        elif record.exception is not None:
+            self._control_failed(step, record.exception)
+        else:
+            self._control(step)
+
+    def _control(self, step: Control) -> None:
+        match step.kind:
+            case "commit":
+                self.end_by_commit()
+            case "rollback":
+                self.end(Ending.ROLLED_BACK)
+            case _:
+                self._account.move(step)
+
+    def _control_failed(self, step: Control, error: BaseException) -> None:
+        if step.kind not in ("commit", "rollback"):
+            self._broke(error)
+        elif isinstance(error, asyncpg.PostgresError) and not is_lost(error):
+            self.end(Ending.ROLLED_BACK)
+        else:
+            self.end(Ending.ROLLED_BACK if step.kind == "rollback" else Ending.UNKNOWN)
+
+    def _may_have_ended(self, error: BaseException | None) -> None:
+        """Several statements, or a block such as DO: while a transaction is open, ask at its end, not before."""
+        if not is_open(self._connection):
+            return self.end(Ending.UNKNOWN)
+        self._account.is_doubtful = True
+        if error is not None:
+            self._broke(error)
+
+    def _broke(self, error: BaseException) -> None:
+        if isinstance(error, asyncpg.PostgresError):
+            self._account.is_aborted = True
+        elif not self._account.is_aborted and not isinstance(error, asyncpg.InterfaceError):
+            self._account.is_aborted = None
+
+
+class AsyncpgJoiner:
+    """The transactions that are followed, one on a connection."""
+
+    def __init__(self) -> None:
+        self._by_connection: WeakKeyDictionary[Any, AsyncpgTransaction] = WeakKeyDictionary()
+
+    def join(self, tx: Any) -> AsyncpgTransaction:
+        """
+        The transaction that is open on a connection.
+
+        Raises:
+            InvalidArgument: it is not a connection, or no transaction is open.
+        """
+        if not isinstance(tx, (asyncpg.Connection, PoolConnectionProxy)):
+            raise InvalidArgument("tx", f"is {type(tx).__name__}; give the asyncpg connection of your transaction")
+        if not is_open(tx):
+            raise InvalidArgument("tx", "has no open transaction; open one with `async with connection.transaction():`")
+        known = self._by_connection.get(_raw(tx))
+        return known if known and known.active else self.follow(tx)
+
+    def follow(self, connection: Any) -> AsyncpgTransaction:
+        """Begin to follow the transaction that is open on ``connection``."""
+        raw = _raw(connection)
+        watcher = Watcher(raw, lambda: self._by_connection.pop(raw, None))
+        transaction = self._by_connection[raw] = AsyncpgTransaction(connection, watcher)
+        return transaction
+
+
+def is_open(connection: Any) -> bool:
+    """Whether a transaction is open on the connection."""
+    try:
+        return not connection.is_closed() and connection.is_in_transaction()
+    except asyncpg.InterfaceError:
+        return False
+
+
+async def in_time(connection: Any, work: Coroutine[Any, Any, None], *, timeout: float) -> None:
+    """
+    Begin or end a transaction; a connection that gives no answer is cut, so that nobody waits for it again.
+
+    Raises:
+        TimeoutError: there was no answer within ``timeout`` seconds.
+    """
+    try:
+        async with asyncio.timeout(timeout):
+            await work
+    except TimeoutError:
+        connection.terminate()
+        raise
+
+
+def _raw(connection: Any) -> Any:
+    """The connection itself, not the loan of it that a pool hands out."""
+    return getattr(connection, "_con", connection)

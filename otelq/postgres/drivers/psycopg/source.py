@@ -1,0 +1,118 @@
+"""The caller's pool, as the place where connections come from."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from psycopg import AsyncConnection, IsolationLevel
+
+from ....errors import InvalidArgument, Unavailable
+from ..port import room
+from .link import PsycopgLink
+from .transactions import ERRORS, PsycopgJoiner, PsycopgTransaction, begun, in_time
+
+if TYPE_CHECKING:
+    from psycopg_pool import AsyncConnectionPool
+
+_BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
+
+class PsycopgSource:
+    """A pool that the caller made, or one made after its likeness for another event loop."""
+
+    driver = "psycopg"
+
+    def __init__(self, pool: AsyncConnectionPool[Any], *, is_own: bool = False) -> None:
+        self.joiner = PsycopgJoiner()
+        self._pool = pool
+        self._is_own = is_own
+        self._is_open = False
+
+    @property
+    def place(self) -> str:
+        return "the given pool"
+
+    async def open(self) -> int | None:
+        if self._is_own:
+            await self._pool.open()
+        elif self._pool.closed:
+            raise InvalidArgument("pool", "is not open; open it before, as in `async with pool:`")
+        self._is_open = True
+        most = self._pool.max_size
+        return None if self._is_own or most == 0 else room("pool", most, called="max_size")
+
+    async def close(self) -> None:
+        self._is_open = False
+        if self._is_own:
+            await self._pool.close()
+
+    def sibling(self) -> PsycopgSource | None:
+        pool = self._pool
+        if callable(pool.conninfo) or callable(pool.kwargs):
+            return None  # what computes them may belong to this event loop
+        alike = type(pool)(
+            pool.conninfo,
+            kwargs=pool.kwargs,
+            connection_class=pool.connection_class,
+            min_size=0,
+            max_size=1,
+            open=False,
+        )
+        return PsycopgSource(alike, is_own=True)
+
+    @asynccontextmanager
+    async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[PsycopgLink]:
+        async with self._borrowed(timeout) as connection:
+            before = connection.autocommit
+            await connection.set_autocommit(True)
+            try:
+                if not atomic:
+                    yield PsycopgLink(connection)
+                    return
+                async with _transaction(connection, timeout):
+                    yield PsycopgLink(connection)
+            finally:
+                with suppress(*ERRORS):
+                    await connection.set_autocommit(before)
+
+    def check(self, kind: type | None) -> None:
+        if kind not in (None, AsyncConnection):
+            raise InvalidArgument("kind", f"is {kind}; this adapter hands out psycopg.AsyncConnection")
+
+    @asynccontextmanager
+    async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[PsycopgTransaction]:
+        async with self._borrowed(timeout) as connection:
+            before = connection.isolation_level
+            await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
+            try:
+                async with begun(connection, self.joiner.lend(connection), timeout) as transaction:
+                    yield transaction
+            finally:
+                with suppress(*ERRORS):
+                    await connection.set_isolation_level(before)
+
+    @asynccontextmanager
+    async def _borrowed(self, timeout: float) -> AsyncGenerator[AsyncConnection[Any]]:
+        if not self._is_open:
+            raise Unavailable("the PostgreSQL adapter is not open")
+        connection = await self._pool.getconn(timeout)
+        try:
+            yield connection
+        finally:
+            with suppress(*ERRORS):
+                await self._pool.putconn(connection)
+
+
+@asynccontextmanager
+async def _transaction(connection: AsyncConnection[Any], timeout: float) -> AsyncGenerator[None]:
+    """The transaction of one verb."""
+    await in_time(connection, connection.execute(_BEGIN), timeout=timeout)
+    try:
+        yield
+    except BaseException:
+        with suppress(*ERRORS):
+            await in_time(connection, connection.rollback(), timeout=timeout)
+        raise
+    await in_time(connection, connection.commit(), timeout=timeout)

@@ -1,0 +1,179 @@
+"""Transactions of psycopg to write in: the caller's, joined, and the adapter's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, NoReturn, cast
+from weakref import WeakKeyDictionary, ref
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
+
+from ....errors import InvalidArgument, Unavailable
+from ....ports.state import Ending
+from ...errors import is_refusal
+from ...transactions import to_its_end
+from ..port import Linked
+from .link import PsycopgLink
+
+ERRORS: Final = (psycopg.Error, OSError, TimeoutError)
+"""What the driver raises."""
+
+_OPEN: Final = (TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR)
+
+
+class PsycopgTransaction(Linked):
+    """A transaction on a psycopg connection. The driver does not tell how it ends."""
+
+    def __init__(self, connection: AsyncConnection[Any]) -> None:
+        self._connection = connection
+
+    @property
+    def handle(self) -> AsyncConnection[Any]:
+        return self._connection
+
+    @property
+    def connection(self) -> object:
+        return self._connection
+
+    @property
+    def active(self) -> bool:
+        return status_of(self._connection) in _OPEN
+
+    async def link(self) -> PsycopgLink:
+        check_open(self._connection)
+        return PsycopgLink(self._connection)
+
+    def watch(self, ended: Callable[[Ending], None]) -> bool:
+        return False
+
+
+class OwnTransaction(PsycopgTransaction):
+    """A transaction that the adapter began and will end."""
+
+    is_own = True
+
+    def __init__(self, connection: AsyncConnection[Any]) -> None:
+        super().__init__(connection)
+        self._is_over = False
+
+    @property
+    def active(self) -> bool:
+        return not self._is_over and super().active
+
+    async def link(self) -> PsycopgLink:
+        if not self.active:
+            raise InvalidArgument("tx", "its transaction has ended")
+        return PsycopgLink(self._connection)
+
+    def end(self) -> None:
+        """From now on the handle is of no use."""
+        self._is_over = True
+        self._connection.__dict__ = {}
+        self._connection.__class__ = Ended
+
+
+class Ended(AsyncConnection[Any]):
+    """What becomes of a handle when its transaction is over: whoever kept it would write into somebody else's."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise psycopg.InterfaceError("the transaction of this connection has ended")
+
+    def __del__(self, __warn: object = None, /) -> None:
+        """There is nothing to close: the connection went back to its pool."""
+
+
+class PsycopgJoiner:
+    """Takes part in transactions of psycopg connections."""
+
+    def __init__(self) -> None:
+        self._own: WeakKeyDictionary[AsyncConnection[Any], ref[OwnTransaction]] = WeakKeyDictionary()
+
+    def join(self, tx: Any) -> PsycopgTransaction:
+        """
+        The transaction that is open on a connection, or that its next statement begins.
+
+        Raises:
+            InvalidArgument: it is no connection, or commits by itself.
+        """
+        if not isinstance(tx, AsyncConnection) or isinstance(tx, Ended):
+            ended = isinstance(tx, Ended)
+            kind = "whose transaction has ended" if ended else type(tx).__name__
+            raise InvalidArgument("tx", f"is {kind}; give the psycopg.AsyncConnection of your transaction")
+        own = self._own.get(cast(Any, tx))
+        if own is not None and (transaction := own()) is not None:
+            return transaction
+        connection = cast(Any, tx)
+        check_open(connection)
+        return PsycopgTransaction(connection)
+
+    def lend(self, connection: AsyncConnection[Any]) -> OwnTransaction:
+        """The transaction that the adapter begins, on a double of a connection, which can be taken away."""
+        double = object.__new__(type(connection))
+        double.__dict__ = connection.__dict__
+        transaction = OwnTransaction(double)
+        self._own[double] = ref(transaction)
+        return transaction
+
+
+def check_open(connection: AsyncConnection[Any]) -> None:
+    """
+    See that a transaction is open, or is begun by the next statement.
+
+    Raises:
+        InvalidArgument: neither.
+    """
+    if connection.closed:
+        raise InvalidArgument("tx", "is closed; give the open connection of your transaction")
+    if connection.autocommit and status_of(connection) is TransactionStatus.IDLE:
+        raise InvalidArgument(
+            "tx",
+            "is in autocommit mode and has no open transaction; open one with `async with connection.transaction():`",
+        )
+
+
+def status_of(connection: AsyncConnection[Any]) -> TransactionStatus:
+    """Whether a transaction is open, and whether a statement in it failed."""
+    return connection.info.transaction_status
+
+
+@asynccontextmanager
+async def begun(
+    connection: AsyncConnection[Any], transaction: OwnTransaction, timeout: float
+) -> AsyncGenerator[OwnTransaction]:
+    """The transaction, open; committed at the end, or rolled back. Its handle is dead before either is sent."""
+    block = connection.transaction()  # the driver refuses a commit by hand within one of its blocks
+    await in_time(connection, block.__aenter__(), timeout=timeout)
+    try:
+        yield transaction
+        if not transaction.active:
+            raise Unavailable("the connection was closed before its transaction was committed")
+        is_aborted = status_of(connection) is TransactionStatus.INERROR
+    except BaseException as error:
+        transaction.end()
+        with suppress(*ERRORS):
+            await in_time(connection, block.__aexit__(type(error), error, None), timeout=timeout)
+        raise
+    transaction.end()
+    await to_its_end(in_time(connection, block.__aexit__(None, None, None), timeout=timeout), finished=_committed)
+    if is_aborted:
+        raise Unavailable("the transaction was rolled back, because a statement in it had failed")
+
+
+def _committed(error: BaseException | None) -> None:
+    if error is not None:
+        what = "was refused" if is_refusal(error) else "failed, and its result is not known"
+        raise Unavailable(f"the commit {what}: {error}") from error
+
+
+async def in_time(connection: AsyncConnection[Any], work: Any, *, timeout: float) -> None:
+    """Begin or end a transaction; a connection that gives no answer is cut, so that nobody waits for it again."""
+    try:
+        async with asyncio.timeout(timeout):
+            await work
+    except TimeoutError:
+        await connection.close()
+        raise
