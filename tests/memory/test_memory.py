@@ -13,7 +13,18 @@ import pytest
 
 from otelq.errors import InvalidArgument, Unavailable
 from otelq.memory import MemoryTransaction, adapter, notifier
-from otelq.model import JobQuery, NewJob, Renewal, Status, Verdict, Wanted
+from otelq.model import (
+    Closure,
+    Continues,
+    JobQuery,
+    NewJob,
+    Renewal,
+    Status,
+    Successor,
+    Verb,
+    Verdict,
+    Wanted,
+)
 from otelq.ports.notify import Hint, HintKind, NotifyAdapter
 from otelq.ports.state import StateAdapter
 
@@ -178,6 +189,31 @@ async def test_a_claim_looks_at_few_of_many_waiting_jobs(store: StateAdapter) ->
 
     assert await _claim(store) == ["00000001"]
     assert (await store.outcomes(["p000000"]))["p000000"].status is Status.SCHEDULED
+
+
+async def test_a_job_waits_for_twenty_thousand_chains(store: StateAdapter) -> None:
+    blockers = tuple(f"b{number:06d}" for number in range(20_000))
+    await store.create([NewJob(chain_id=blocker, type="blocker", input="1") for blocker in blockers])
+    await store.create([NewJob(chain_id="c", type="work", input="1", blockers=blockers)])
+
+    made = await store.cancel(blockers[:1])
+    await store.redrive(["b000000"])
+    again = await store.redrive(["c"])
+    (waiting,) = (await store.jobs(JobQuery(chain_ids=("c",)))).items
+
+    assert [one.verb for one in made] == [Verb.CANCEL, Verb.FAIL_BY_BLOCKER]
+    assert [one.target for one in again] == [Status.BLOCKED]
+    assert waiting.blocked_by == 20_000
+
+
+async def test_a_circle_is_told_chain_by_chain(store: StateAdapter) -> None:
+    await store.create([NewJob(chain_id="a", type="work", input="1")])
+    await store.create([NewJob(chain_id="b", type="work", input="1", blockers=("a",))])
+    await store.create([NewJob(chain_id="c", type="work", input="1", blockers=("b",))])
+    waits = Continues(Successor(type="next", input="1", blockers=("c",)))
+
+    with pytest.raises(InvalidArgument, match="a → c → b → a"):
+        await store.finish([Closure(chain_id="a", step="work", outcome=waits)])
 
 
 # Hints

@@ -314,7 +314,8 @@ async def filters_narrow_each_other(kit: Kit) -> None:
     blocker = await kit.start("blocker")
     fields: dict[str, Any] = {"type": "work", "input": '{"a":"needle"}', "meta": META, "blockers": (blocker,)}
     chain = await kit.start(**fields)
-    for other in ({"type": "b"}, {"input": "1"}, {"meta": OTHER}, {"blockers": ()}):
+    others: list[dict[str, Any]] = [{"type": "b"}, {"input": "1"}, {"meta": OTHER}, {"blockers": ()}]
+    for other in others:
         await kit.start(**(fields | other))
     cancelled, waited_for = await kit.start(**fields), await kit.start(**fields)
     await kit.cancel(cancelled)
