@@ -26,6 +26,7 @@ from ..definitions import (
 )
 from ..errors import AlreadyExists, InvalidArgument
 from ..model import Created, Dedup, NewJob, Successor
+from ..telemetry import current_request_id
 from .metadata import added, check_meta, written
 
 In = TypeVar("In")
@@ -99,7 +100,7 @@ class Start(Generic[Out_co]):
         self.dedup = check_dedup(dedup)
         self.blockers = read_blockers(blockers, of=self.id)
         self.expires = None if expires is None else check_expires(expires, delay=delay)
-        self.meta = check_meta(tags=tags, headers=headers, tenant=tenant, request_id=request_id)
+        self.meta = check_meta(tags=tags, headers=headers, tenant=tenant, request_id=request_id or current_request_id())
 
     def with_meta(
         self,

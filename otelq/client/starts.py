@@ -67,7 +67,7 @@ class Starting(Home):
             tags: up to 32 pairs of text of up to 512 characters, inherited by all jobs of the chain, to search for.
             headers: likewise, for handlers and other systems.
             tenant: on whose behalf, 1 to 200 characters; inherited likewise.
-            request_id: on account of which request, likewise.
+            request_id: on account of which request, likewise; else what ``otelq.telemetry.request_id`` says here.
 
         Raises:
             InvalidArgument: something cannot be stored; the message names it. Nothing was written.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from .context import TraceNote, request_id
+from .context import TraceNote, current_request_id, request_id
 from .logs import JobContextFilter, job_extra, logger
 from .names import Count
 from .placing import TraceMode
@@ -26,6 +26,7 @@ __all__ = [
     "TraceMode",
     "TraceNote",
     "TracerProvider",
+    "current_request_id",
     "job_extra",
     "logger",
     "request_id",

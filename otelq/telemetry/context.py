@@ -40,7 +40,7 @@ BAGGAGE_LIMIT: Final = 1024
 REQUEST_ID_LIMIT: Final = 200
 
 request_id: ContextVar[str | None] = ContextVar("otelq_request_id", default=None)
-"""An id of the application's own for the request at hand; jobs carry it to their handlers' logs."""
+"""An id of the application's own for the request at hand: chains that are started meanwhile are of that request."""
 
 _TRACEPARENT = re.compile("00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})", re.ASCII).fullmatch
 _FLAGS = {f"{flags:02x}": TraceFlags(flags) for flags in range(256)}
@@ -63,7 +63,6 @@ class TraceNote(Struct, frozen=True, gc=False):
     ended: float | None = None
     """Attempts: when it ended, in seconds of the database's clock."""
     baggage: dict[str, str] | None = None
-    request_id: str | None = None
     carrier: dict[str, str] | None = None
     """What a configured propagator other than W3C wanted to pass on."""
 
@@ -80,7 +79,6 @@ class _Wire(Struct, omit_defaults=True, gc=False):
     wide: bool = field(name="w", default=False)
     ended: float | None = field(name="e", default=None)
     baggage: dict[str, str] | None = field(name="b", default=None)
-    request_id: str | None = field(name="r", default=None)
     carrier: dict[str, str] | None = field(name="x", default=None)
 
 
@@ -99,7 +97,6 @@ def write(note: TraceNote) -> str | None:
         wide=note.wide,
         ended=note.ended,
         baggage=note.baggage or None,
-        request_id=note.request_id,
         carrier=note.carrier,
     )
     if segment is not None and segment is not span:
@@ -138,7 +135,6 @@ def read(text: str) -> TraceNote:
         wire.wide,
         wire.ended,
         wire.baggage,
-        wire.request_id,
         wire.carrier,
     )
 

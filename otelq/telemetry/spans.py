@@ -16,7 +16,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, NonRecordingSpan, Span, set_span_in_context
 
-from ..model import CancelReason, Claimed, job_id
+from ..model import CancelReason, Claimed, job_id, read_meta
 from . import context as notes
 from . import names
 from .context import TraceNote, request_id
@@ -45,9 +45,9 @@ def start_enqueue(
     span = tracing.start(Operation.ENQUEUE, type, ambient, links=links)
     if span.is_recording():
         _describe_creation(span, chain_id=chain_id, position=position, delay=delay, batch=batch)
-    own, request = context_of(span), notes.current_request_id()
+    own = context_of(span)
     foreign = tracing.propagation.is_foreign()
-    if not (parent or batch or request or foreign or tracing.baggage):
+    if not (parent or batch or foreign or tracing.baggage):
         return Enqueue(tracing, span, notes.write_bare(own))
     carried = parent if parent is not None and parent.segment is not None else None
     note = TraceNote(
@@ -57,7 +57,6 @@ def start_enqueue(
         own_root=carried.own_root if carried else False,
         wide=batch is not None and batch > FAN_OUT,
         baggage=tracing.chosen_baggage(ambient),
-        request_id=request,
         carrier=tracing.inject(set_span_in_context(span, ambient)) if foreign else None,
     )
     return Enqueue(tracing, span, notes.write(note))
@@ -193,10 +192,10 @@ class AttemptSpan:
         """
         Make the span current for a ``with`` block, in a context that inherits nothing from the worker's.
 
-        Inside, the allowed baggage and the request id of the caller are there again, and log records say
+        Inside, the caller's allowed baggage and the chain's request id are there again, and log records say
         which job they belong to. Enter and leave in the task, or thread, that runs the handler.
         """
-        return Activation(self.context, self._job, self._note.request_id)
+        return Activation(self.context, self._job, read_meta(self._job.meta).request_id)
 
     def successor(self, *, type: str, position: int | None = None, delay: float | None = None) -> Enqueue:
         """The PRODUCER span, a child of this attempt, of the job that continues the chain."""
@@ -214,7 +213,6 @@ class AttemptSpan:
             origin=self._place.origin,
             own_root=self._place.own_root,
             baggage=self._note.baggage,
-            request_id=self._note.request_id,
             carrier=self._note.carrier,
         )
         return Enqueue(self._tracing, span, notes.write(continued))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import otelq
+from otelq.telemetry import request_id
 
 from .support import count
 
@@ -162,3 +163,21 @@ async def test_middleware_that_fails_after_the_start_takes_it_back_with_the_tran
             async with client.transaction() as tx:
                 await client.start(first, 1, tx=tx)
         assert await count(client) == 0
+
+
+async def test_a_chain_is_of_the_request_in_whose_context_it_was_started(memory: otelq.Client) -> None:
+    seen: list[str | None] = []
+    here = otelq.Jobs()
+
+    @here.job("here")
+    async def handler(attempt: otelq.Attempt[None]) -> None:
+        seen.append(attempt.request_id)
+        seen.append(request_id.get())
+
+    token = request_id.set("r-9")
+    chains = [await memory.start(handler, None), await memory.start(handler, None, request_id="r-10")]
+    request_id.reset(token)
+    async with otelq.Worker(memory, here, concurrency=1):
+        for chain in chains:
+            await memory.result(chain, timeout=10)
+    assert seen == ["r-9", "r-9", "r-10", "r-10"]

@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from opentelemetry import baggage, propagate, trace
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
@@ -38,12 +39,12 @@ def test_a_note_of_one_span_is_its_traceparent_and_nothing_else() -> None:
 
 def test_a_note_comes_back_as_it_was_written() -> None:
     other = SpanContext(1, 2, False, TraceFlags(3), TraceState([("ot", "th:c")]))
-    note = TraceNote(SPAN, other, 4, True, True, 12.5, {"tenant": "t"}, "r-1", {"b3": "x"})
+    note = TraceNote(SPAN, other, 4, True, True, 12.5, {"tenant": "t"}, {"b3": "x"})
     text = write(note)
     assert text is not None
     back = read(text)
     assert (back.span, back.origin, back.own_root, back.wide, back.ended) == (_remote(SPAN), 4, True, True, 12.5)
-    assert (back.baggage, back.request_id, back.carrier) == ({"tenant": "t"}, "r-1", {"b3": "x"})
+    assert (back.baggage, back.carrier) == ({"tenant": "t"}, {"b3": "x"})
     assert back.segment is not None
     assert back.segment.trace_state.to_header() == "ot=th:c"
     assert back.segment.trace_flags == 3
@@ -111,14 +112,9 @@ def test_only_allowed_baggage_travels_and_only_what_can_be_stored(sdk: Sdk) -> N
     assert sdk.total("otelq.telemetry.dropped", reason="baggage") == 2
 
 
-def test_a_request_id_is_there_again_in_the_handler_and_in_what_continues_it(sdk: Sdk) -> None:
-    telemetry = sdk.telemetry()
-    token = request_id.set("r-17")
-    first = telemetry.enqueue(type="ship")
-    request_id.reset(token)
-    attempt = telemetry.attempt(claimed(first.note), worker="w")
-    second = attempt.successor(type="bill")
-    with telemetry.attempt(claimed(second.note, position=1), worker="w").activate():
+def test_the_request_id_of_the_chain_is_there_in_the_attempt_and_no_longer(sdk: Sdk) -> None:
+    job = replace(claimed(None), meta='{"request_id":"r-17"}')
+    with sdk.telemetry().attempt(job, worker="w").activate():
         assert request_id.get() == "r-17"
     assert request_id.get() is None
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 
 import pytest
+from msgspec.structs import replace
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
-from otelq.telemetry import JobContextFilter, job_extra, logger, request_id
+from otelq.telemetry import JobContextFilter, job_extra, logger
 from otelq.telemetry.exceptions import OPT_IN, text_of
 
 from .sdk import CHAIN, Sdk, claimed, span_context
@@ -26,10 +27,8 @@ def record() -> logging.LogRecord:
 
 def test_a_line_of_a_handler_says_which_job_and_span_it_belongs_to(sdk: Sdk) -> None:
     telemetry = sdk.telemetry()
-    token = request_id.set("r-1")
-    note = telemetry.enqueue(type="ship").note
-    request_id.reset(token)
-    attempt = telemetry.attempt(claimed(note, attempt=3), worker="w")
+    job = replace(claimed(telemetry.enqueue(type="ship").note, attempt=3), meta='{"request_id":"r-1"}')
+    attempt = telemetry.attempt(job, worker="w")
     with attempt.activate():
         ids = seen(record())
     attempt.end("completed")
