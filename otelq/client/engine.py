@@ -56,7 +56,8 @@ class Engine:
         with self.telemetry.silence():
             transaction = await manager.__aenter__()
         try:
-            yield transaction
+            with self.effects.inside(transaction):
+                yield transaction
         except BaseException:
             with self.telemetry.silence():
                 await manager.__aexit__(*sys.exc_info())

@@ -55,6 +55,7 @@ class Home:
                 await self._engine.state.close()
                 raise
         self._engine.telemetry.open()
+        self._engine.effects.open()
         self._home = (asyncio.get_running_loop(), os.getpid())
         self._waiter = Waiter(self._engine)
         if self._engine.state.watch_interval is not None:

@@ -14,14 +14,13 @@ import aiosqlite
 from ..errors import InvalidArgument
 from ..ports.state import Ending, Transaction
 from .errors import DRIVER, JOINED, translated
+from .frames import SAVEPOINT
 from .lane import Settings
 from .queries import Queries
 from .rows import clock, micros
 from .session import DriverSession, JoinedSession, Verb
 
 T = TypeVar("T")
-
-SAVEPOINT = "otelq_verb"
 
 
 class Turn:
@@ -64,8 +63,13 @@ class Joined(Transaction):
             except DRIVER as error:
                 raise translated(error, JOINED) from error
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is too late for verbs."""
+        return not self.active
+
     async def _check(self) -> None:
-        if not self.active:
+        if self.has_ended:
             raise InvalidArgument("tx", "its transaction has ended")
         if self._turn.is_ours:
             return

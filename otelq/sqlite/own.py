@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import asyncio
 import sqlite3
 from abc import abstractmethod
 from collections.abc import Callable
@@ -13,11 +13,10 @@ import aiosqlite
 from ..errors import InvalidArgument, Unavailable
 from ..ports.state import Ending
 from .errors import DRIVER
-from .joined import SAVEPOINT, DriverJoined, Joined, Turn, is_open
+from .frames import Frames
+from .joined import DriverJoined, Joined, Turn, is_open
 from .lane import Settings
 from .queries import Queries
-
-_DOUBTFUL = re.compile(rf"\s*(?:COMMIT|END|ROLLBACK(?!.*\b{SAVEPOINT}\b))\b", re.IGNORECASE)
 
 
 class OwnTransaction(Joined):
@@ -43,15 +42,16 @@ class OwnTransaction(Joined):
 
 
 class Handle:
-    """A connection for transactions; it notices statements that leave the end of one in doubt."""
+    """A connection for transactions, and who listens to its statements."""
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self.connection = connection
-        self.doubts = 0
+        self.listener: Callable[[str], None] | None = None
 
     def traced(self, sql: str) -> None:
-        if _DOUBTFUL.match(sql):
-            self.doubts += 1
+        """Pass a statement on; in the thread of the connection."""
+        if self.listener is not None:
+            self.listener(sql)
 
 
 class Lent(aiosqlite.Connection):
@@ -95,10 +95,12 @@ class LentTransaction(DriverJoined, OwnTransaction):
         turn = Turn()
         turn.is_ours = True
         super().__init__(handle.connection, turn, settings, queries)
-        self._doubtful = handle
+        self._on = handle
+        self._on.listener = self._heard
         self._lent = Lent(handle.connection)
         self._ended = False
-        self._watchers: list[tuple[Callable[[Ending], None], int]] = []
+        self._frames = Frames()
+        self._loop = asyncio.get_running_loop()
 
     @property
     def handle(self) -> aiosqlite.Connection:
@@ -109,7 +111,7 @@ class LentTransaction(DriverJoined, OwnTransaction):
         return not self._ended and is_open(self._connection)
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
-        self._watchers.append((ended, self._doubtful.doubts))
+        self._frames.add(ended)
         return True
 
     def take_back(self) -> None:
@@ -121,12 +123,12 @@ class LentTransaction(DriverJoined, OwnTransaction):
         """
         Commit or roll back, and tell the watchers.
 
-        Where the application itself went back to a savepoint, or ended the transaction by hand, what was written
-        before is in doubt: the ids must be looked up.
+        Where the application itself ended the transaction by hand, what was written is in doubt: the ids must be looked
+        up.
         """
         self._ended = True
         self._lent.end()
-        doubts = self._doubtful.doubts
+        self._on.listener = None
         ending = Ending.UNKNOWN
         try:
             if is_open(self._connection):
@@ -138,6 +140,9 @@ class LentTransaction(DriverJoined, OwnTransaction):
                 ending = Ending.ROLLED_BACK
             raise Unavailable(f"the commit to {self._settings.path} failed: {error}") from error
         finally:
-            for ended, seen in self._watchers:
-                ended(ending if seen == doubts else Ending.UNKNOWN)
-            self._watchers.clear()
+            self._frames.end(ending)
+
+    def _heard(self, sql: str) -> None:
+        """In the thread of the connection, before whoever sent the statement goes on."""
+        for ended in self._frames.hear(sql):
+            self._loop.call_soon_threadsafe(ended, Ending.ROLLED_BACK)

@@ -250,11 +250,26 @@ async def test_savepoints_that_are_kept_leave_no_doubt(state: SqliteState) -> No
     assert await _endings(state, "SAVEPOINT a", "RELEASE a") == [Ending.COMMITTED]
 
 
-@pytest.mark.parametrize(
-    "statements", [["SAVEPOINT a", "ROLLBACK TO a"], ["rollback"], ["COMMIT"], ["ROLLBACK", "BEGIN IMMEDIATE"]]
-)
+@pytest.mark.parametrize("statements", [["rollback"], ["COMMIT"], ["ROLLBACK", "BEGIN IMMEDIATE"]])
 async def test_what_the_application_ends_by_hand_must_be_looked_up(state: SqliteState, statements: list[str]) -> None:
     assert await _endings(state, *statements) == [Ending.UNKNOWN]
+
+
+async def test_a_savepoint_that_is_rolled_back_takes_what_was_written_in_it_and_no_more(state: SqliteState) -> None:
+    assert await _endings(state, "SAVEPOINT a", 'ROLLBACK TO "a"') == [Ending.COMMITTED]
+
+    told: list[list[Ending]] = [[], [], []]
+    async with state.begin() as tx:
+        await tx.handle.execute("SAVEPOINT a")
+        for nr, statement in enumerate(("SAVEPOINT b", "RELEASE b", "ROLLBACK TRANSACTION TO SAVEPOINT A;")):
+            await start(state, tx=tx)
+            tx.watch(told[nr].append)
+            await tx.handle.execute(statement)
+        await start(state, tx=tx)
+        tx.watch(told[2].append)
+        assert told == [[Ending.ROLLED_BACK], [Ending.ROLLED_BACK], [Ending.ROLLED_BACK]]
+
+    assert told[2][1:] == [Ending.COMMITTED]
 
 
 async def test_a_verb_that_failed_inside_leaves_no_doubt_about_the_others(state: SqliteState) -> None:

@@ -17,7 +17,7 @@ from ..joined import Joined, Turn, is_open
 from ..lane import Settings
 from ..queries import Queries
 from ..session import JoinedSession, Value
-from .watching import Watcher
+from .watching import Early, Watcher
 
 AUTOCOMMIT = "is in AUTOCOMMIT mode, so that each statement would commit by itself; give another isolation level"
 
@@ -73,7 +73,12 @@ class SqlalchemyJoined(Joined):
 
     @property
     def active(self) -> bool:
-        return self._root is None or self._root.is_active
+        return self._handle.in_transaction() if self._root is None else self._root.is_active
+
+    @property
+    def has_ended(self) -> bool:
+        """Before a verb wrote in it, it may be about to be begun."""
+        return self._root is not None and not self._root.is_active
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         """
@@ -81,9 +86,15 @@ class SqlalchemyJoined(Joined):
 
         What ends it behind SQLAlchemy's back, as a COMMIT on the driver's own connection, is not heard of.
         """
-        if self._root is None or not self._root.is_active:
+        if self.has_ended:
             return False
-        self._watcher(self._root).add(ended)
+        root = self._root or root_of(self._handle)
+        if root is not None:
+            self._watcher(root).add(ended)
+        elif isinstance(self._handle, AsyncSession):
+            Early(self._handle.sync_session, ended, lambda root: self._watcher(root).add(ended))
+        else:
+            return False
         return True
 
     def _watcher(self, root: RootTransaction) -> Watcher:
@@ -127,6 +138,17 @@ def join(tx: Any, turn_of: Callable[[object], Turn], settings: Settings, queries
     if isinstance(tx, AsyncConnection) and tx.closed:
         raise InvalidArgument("tx", "is closed; give the open connection of your transaction")
     return SqlalchemyJoined(tx, turn_of(tx), settings, queries)
+
+
+def root_of(handle: AsyncSession | AsyncConnection) -> RootTransaction | None:
+    """The transaction that is open already, if there is one."""
+    if isinstance(handle, AsyncConnection):
+        return handle.sync_connection.get_transaction() if handle.sync_connection else None
+    transaction = handle.sync_session.get_transaction()
+    if transaction is None:
+        return None
+    connections: Any = transaction._connections  # pyright: ignore[reportPrivateUsage]  # to ask for one would open it
+    return next((key.get_transaction() for key in connections if isinstance(key, Connection)), None)
 
 
 async def connection_of(handle: AsyncSession | AsyncConnection) -> AsyncConnection:

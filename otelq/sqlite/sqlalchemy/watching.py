@@ -3,29 +3,55 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 from sqlalchemy import Connection, RootTransaction, event
 from sqlalchemy.orm import Session
 
 from ...ports.state import Ending
-from ..joined import SAVEPOINT
-
-Ended: TypeAlias = Callable[[Ending], None]
+from ..frames import Ended, Frames
 
 LOOK_AGAIN = 0.001
 """Seconds between two looks at a commit that is under way on a connection, which tells of its begin only."""
 
-_CONTROL = re.compile(
-    r"""(?ix) ^ \s* (?:
-        rollback (?: \s+ transaction)? \s+ to (?: \s+ savepoint)? \s+ (?P<back_to> \S+)
-      | savepoint \s+ (?P<savepoint> \S+)
-      | release (?: \s+ savepoint)? \s+ (?P<release> \S+)
-      | (?P<end> commit | end | rollback) \b .*
-    ) \s* ;? \s* $"""
-)
+
+class Early:
+    """
+    Waits for a session to begin in the database, so that its transaction can be followed; it may also end before that.
+    """
+
+    def __init__(self, session: Session, ended: Ended, begun: Callable[[RootTransaction], None]) -> None:
+        self._session = session
+        self._ended = ended
+        self._begun = begun
+        self._listeners: list[tuple[Any, str, Callable[..., None]]] = [
+            (session, "after_begin", self._after_begin),
+            (session, "after_commit", self._after_commit),
+            (session, "after_soft_rollback", self._after_rollback),
+        ]
+        for listener in self._listeners:
+            event.listen(*listener)
+
+    def _after_begin(self, session: Session, _: object, connection: Connection) -> None:
+        root = connection.get_transaction()
+        if self._stop() and root is not None:
+            self._begun(root)
+
+    def _after_commit(self, session: Session) -> None:
+        if self._stop():
+            self._ended(Ending.COMMITTED)
+
+    def _after_rollback(self, session: Session, _: object) -> None:
+        if self._stop():
+            self._ended(Ending.ROLLED_BACK)
+
+    def _stop(self) -> bool:
+        """Hear no more; whether this was the first time."""
+        listeners, self._listeners = self._listeners, []
+        # Events must not be taken away while they are told.
+        asyncio.get_running_loop().call_soon(unlisten, listeners)
+        return bool(listeners)
 
 
 class Watcher:
@@ -33,8 +59,7 @@ class Watcher:
     Follows one transaction on one connection, savepoints and all.
 
     Statements are heard of after their end, a rollback at its begin, and the end of a commit from the session, or by
-    looking. What was written belongs to the innermost savepoint of that moment; going back to one that was set before
-    the watcher came takes all it knows with it.
+    looking.
     """
 
     def __init__(self, root: RootTransaction, session: Session | None) -> None:
@@ -42,8 +67,7 @@ class Watcher:
         self._loop = asyncio.get_running_loop()
         self._is_over = False
         self._is_committing = False
-        self._is_doubtful = False
-        self._frames: list[tuple[str | None, list[Ended]]] = [(None, [])]
+        self._frames = Frames()
         connection = root.connection
         self._listeners: list[tuple[Any, str, Callable[..., None]]] = [
             (connection, "commit", self._committing),
@@ -57,7 +81,7 @@ class Watcher:
 
     def add(self, ended: Ended) -> None:
         """Somebody waits for the end of what was written last."""
-        self._frames[-1][1].append(ended)
+        self._frames.add(ended)
 
     def end(self, ending: Ending) -> None:
         """The transaction is over; whoever comes later changes nothing."""
@@ -65,7 +89,7 @@ class Watcher:
             return
         self._is_over = True
         self._loop.call_soon(self._stop)  # events must not be taken away while they are told
-        self._tell(Ending.UNKNOWN if self._is_doubtful else ending, since=0)
+        self._frames.end(ending)
 
     def _committing(self, connection: Connection) -> None:
         self._is_committing = True
@@ -78,7 +102,7 @@ class Watcher:
         if self.root.is_active:
             self._loop.call_later(LOOK_AGAIN, self._look)
         else:
-            self.end(Ending.UNKNOWN if self._is_doubtful else Ending.COMMITTED)
+            self.end(Ending.COMMITTED)
 
     def _session_committed(self, session: Session) -> None:
         if self._is_committing and not self.root.is_active:
@@ -89,36 +113,15 @@ class Watcher:
         self.end(Ending.UNKNOWN if self._is_committing else Ending.ROLLED_BACK)
 
     def _executed(self, connection: Connection, cursor: Any, statement: str, *context: Any) -> None:
-        found = _CONTROL.match(statement)
-        if found is None:
-            return
-        kind = found.lastgroup or ""
-        name = found[kind].strip("\"';").lower()
-        if kind == "end":
-            self._is_doubtful = True  # ended behind SQLAlchemy's back
-        elif name != SAVEPOINT:
-            self._move(kind, name)
-
-    def _move(self, kind: str, name: str) -> None:
-        if kind == "savepoint":
-            self._frames.append((name, []))
-            return
-        start = next((nr for nr in range(len(self._frames) - 1, 0, -1) if self._frames[nr][0] == name), 0)
-        if kind == "release":
-            released = [ended for _, frame in self._frames[start:] for ended in frame]
-            self._frames[start:] = [] if start else [(None, [])]
-            self._frames[-1][1].extend(released)
-        else:
-            self._tell(Ending.ROLLED_BACK, since=start)
-            self._frames.append((name, []) if start else (None, []))
-
-    def _tell(self, ending: Ending, *, since: int) -> None:
-        told = [ended for _, frame in self._frames[since:] for ended in frame]
-        self._frames[since:] = []
-        for ended in told:
-            ended(ending)
+        for ended in self._frames.hear(statement):
+            ended(Ending.ROLLED_BACK)
 
     def _stop(self) -> None:
-        for listener in self._listeners:
-            if event.contains(*listener):
-                event.remove(*listener)
+        unlisten(self._listeners)
+
+
+def unlisten(listeners: list[tuple[Any, str, Callable[..., None]]]) -> None:
+    """Hear no more."""
+    for listener in listeners:
+        if event.contains(*listener):
+            event.remove(*listener)

@@ -88,6 +88,7 @@ class Watcher:
         self._connection = connection
         self._forget = forget
         self._listens = False
+        self._ending: Ending | None = None
 
     @property
     def is_over(self) -> bool:
@@ -100,7 +101,14 @@ class Watcher:
             self._listens = True
             self._connection.add_query_logger(self._heard)
             self._connection.add_termination_listener(self._died)
-        self._account.add(ended)
+        # What was said on the connection until now is heard in the next turn of the loop only, and comes before this.
+        asyncio.get_running_loop().call_soon(self._add, ended)
+
+    def _add(self, ended: Ended) -> None:
+        if self._ending is None:
+            self._account.add(ended)
+        else:
+            ended(self._ending)
 
     def end(self, ending: Ending) -> None:
         """The transaction is over; whoever comes later changes nothing."""
@@ -108,6 +116,7 @@ class Watcher:
             if self._listens:
                 self._connection.remove_query_logger(self._heard)
                 self._connection.remove_termination_listener(self._died)
+            self._ending = Ending.UNKNOWN if self._account.is_doubtful else ending
             self._account.end(ending)
             self._forget()
 
