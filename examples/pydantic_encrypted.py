@@ -5,7 +5,7 @@ Needs ``otelq[pydantic,encryption]``. Runs on ``example.db`` in the current fold
 memory, which two clients cannot share. Prints::
 
     refused: input: does not fit Patient: born: is not of the type that it declares
-    stored: {"otelq:enc": 1, "key": "2026-01", "data": "…"}
+    stored: {"data": "…", "key": "2026-01", "otelq:enc": 1}
     read: Ada was born on 1815-12-10
     stored from now on under: 2026-11
     read all the same: Ada was born on 1815-12-10
@@ -55,7 +55,7 @@ async def main() -> None:
             print("refused:", error)
         chain = await client.start(describe, Patient(name="Ada", born=date(1815, 12, 10)))
         head = (await client.chain(chain)).head
-        print("stored:", json.dumps(envelope(head.input) | {"data": "…"}, ensure_ascii=False))
+        print("stored:", json.dumps(envelope(head.input) | {"data": "…"}, ensure_ascii=False, sort_keys=True))
         async with otelq.Worker(client, jobs):
             print("read:", await client.result(chain, timeout=10))
 

@@ -1,7 +1,6 @@
 """The README's programs are run as it shows them, and print what it says."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,33 +8,22 @@ import pytest
 import otelq
 from otelq.testing.otlp import OtlpReceiver
 
+from .pages import Page, is_on_postgres, printed
 from .shell import ROOT, read_until, run, started
 
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-PROGRAMS = {text.splitlines()[0].removeprefix("# "): text for kind, text in BLOCKS if kind == "python"}
+README = Page(ROOT / "README.md")
+PROGRAMS = README.programs
 INSTALLS = {"pip install otelq", "make demo", "make test", "make check"}
 """Commands that are run by whoever runs these tests, or by `.ci/run`."""
-
-
-def commands() -> Iterator[tuple[str, str]]:
-    """Every command of the README, with what it says that the command prints."""
-    for block in (text for kind, text in BLOCKS if kind == "console"):
-        for shown in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = shown.partition("\n")
-            yield command, output
-
-
-SHOWN = {command: output for command, output in commands() if command not in INSTALLS}
+SHOWN = {command: output for command, output in README.commands.items() if command not in INSTALLS}
 WORKER = next(command for command in SHOWN if command.startswith("otelq worker"))
-ON_POSTGRES = {command for command in SHOWN if command.startswith("OTELQ_URL=postgresql://")}
+ON_POSTGRES = {command for command in SHOWN if is_on_postgres(command)}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """An empty folder, with the programs of the README."""
-    for name, text in PROGRAMS.items():
-        (tmp_path / name).write_text(text)
+    README.write_programs(tmp_path)
     return tmp_path
 
 
@@ -52,14 +40,12 @@ def test_every_program_is_run_by_a_command_or_imported_by_a_test() -> None:
 def test_a_command_prints_what_the_readme_says(command: str, folder: Path) -> None:
     if "--check" in command:
         run(*command.replace("--check", "").split(), folder=folder)
-    finished = run(*command.split(), folder=folder)
-    assert (finished.returncode, finished.stdout) == (0, SHOWN[command])
+    assert printed(command, folder=folder) == SHOWN[command]
 
 
 @pytest.mark.parametrize("command", ON_POSTGRES)
 def test_a_command_prints_what_the_readme_says_on_postgres(command: str, postgres_url: str, folder: Path) -> None:
-    finished = run(*command.split()[1:], folder=folder, OTELQ_URL=postgres_url)
-    assert (finished.returncode, finished.stdout) == (0, SHOWN[command])
+    assert printed(command, folder=folder, postgres_url=postgres_url) == SHOWN[command]
 
 
 async def test_the_worker_command_serves_the_jobs_of_the_quickstart(folder: Path) -> None:
@@ -83,7 +69,7 @@ def test_the_tracing_module_sends_the_spans_of_the_quickstart(folder: Path) -> N
 
 
 def test_the_trace_in_the_readme_is_one_that_the_demo_draws(folder: Path) -> None:
-    (drawing,) = [text for kind, text in BLOCKS if kind == "text"]
+    (drawing,) = [text for kind, text in README.blocks if kind == "text"]
     demo = run("otelq", "demo", folder=folder)
     shown = [re.split(r" {2,}", line.strip())[0] for line in drawing.splitlines()]
     drawn = [re.split(r" {2,}", line.strip())[0] for line in demo.stdout.splitlines()]

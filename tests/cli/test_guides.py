@@ -1,0 +1,45 @@
+"""The programs of the guides are run as they are shown, and print what the guides say; all links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from .pages import Page, is_on_postgres, printed
+from .shell import ROOT
+
+GUIDES = {path.stem: Page(path) for path in sorted((ROOT / "docs/guides").glob("*.md"))}
+SHOWN = [(name, command) for name, page in GUIDES.items() for command in page.commands]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+
+
+def test_every_program_of_a_guide_has_a_name_and_a_command_that_runs_it() -> None:
+    programs = {(guide, name) for guide, page in GUIDES.items() for name in page.programs}
+    run = {(guide, name) for guide, command in SHOWN for name in re.findall(r"python (\w+\.py)$", command)}
+    assert programs
+    assert programs == run
+
+
+def test_every_guide_has_a_program() -> None:
+    assert [name for name, page in GUIDES.items() if not page.programs] == []
+
+
+@pytest.mark.parametrize("guide, command", [shown for shown in SHOWN if not is_on_postgres(shown[1])])
+def test_a_program_prints_what_its_guide_says(guide: str, command: str, tmp_path: Path) -> None:
+    page = GUIDES[guide]
+    page.write_programs(tmp_path)
+    assert printed(command, folder=tmp_path) == page.commands[command]
+
+
+@pytest.mark.parametrize("guide, command", [shown for shown in SHOWN if is_on_postgres(shown[1])])
+def test_a_program_prints_what_its_guide_says_on_postgres(
+    guide: str, command: str, postgres_url: str, tmp_path: Path
+) -> None:
+    page = GUIDES[guide]
+    page.write_programs(tmp_path)
+    assert printed(command, folder=tmp_path, postgres_url=postgres_url) == page.commands[command]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_of_a_page_leads_to_a_file(path: Path) -> None:
+    assert {link for link in Page(path).links if not (path.parent / link).exists()} == set()
