@@ -1,0 +1,230 @@
+"""Turns committed transitions into telemetry and hints."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from weakref import WeakSet
+
+from ..errors import OtelqError
+from ..model import Transition
+from ..ports.notify import NotifyAdapter
+from ..ports.state import Ending, StateAdapter, Transaction
+from ..telemetry import Telemetry
+from .hints import hints_of
+from .scopes import Block, Hung, Inside, current, enclosing_block, innermost, run
+
+logger = logging.getLogger("otelq.effects")
+
+LOOK_AGAIN = 0.05
+"""Seconds between two looks at a transaction whose driver does not tell its end."""
+
+Told = Callable[[bool], None]
+"""Called with whether the transitions were committed."""
+
+everybody: WeakSet[Effects] = WeakSet()
+"""The effects of all open clients, among whom one knows how to follow a caller's transaction."""
+
+
+@dataclass(eq=False, slots=True)
+class _Held:
+    """Transitions written in a transaction that is still open, and callbacks whose fate is theirs."""
+
+    effects: Effects
+    tx: Transaction
+    transitions: Sequence[Transition]
+    told: Told
+    block: Block | None
+    settled: bool = field(default=False)
+    hung: list[Hung] = field(default_factory=list[Hung])
+
+    def end(self, ending: Ending) -> None:
+        if ending is Ending.UNKNOWN:
+            self.effects.look_up(self)
+        else:
+            self.effects.release(self, committed=ending is Ending.COMMITTED)
+
+    async def resolve(self) -> None:
+        """Settle it by what can be seen."""
+        await self.effects.resolve(self)
+
+
+class Effects:
+    """Turns committed transitions into telemetry and hints, for one client."""
+
+    def __init__(self, *, state: StateAdapter, notify: NotifyAdapter, telemetry: Telemetry) -> None:
+        self._state = state
+        self._notify = notify
+        self._telemetry = telemetry
+        self._held: set[_Held] = set()
+        self._open: dict[_Held, None] = {}
+        """All that is held, in order, also that of which the driver tells."""
+        self._watcher: asyncio.Task[None] | None = None
+        self._lookups: set[asyncio.Task[None]] = set()
+        self._due: list[Hung] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def open(self) -> None:
+        """Be found by callbacks that name a transaction."""
+        self._loop = asyncio.get_running_loop()
+        everybody.add(self)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the client is open in this event loop."""
+        return self._loop is asyncio.get_running_loop()
+
+    def follow(
+        self, transitions: Sequence[Transition], *, tx: Transaction | None = None, told: Told | None = None
+    ) -> None:
+        """
+        Tell what was written: at once, or after ``tx`` has committed.
+
+        ``told`` is called when it is known whether it was; it must not raise.
+        """
+        if tx is None:
+            self._tell(transitions)
+            if told is not None:
+                told(True)
+            return
+        held = _Held(self, tx, transitions, _nobody if told is None else told, enclosing_block())
+        self._open[held] = None
+        if not tx.watch(held.end):
+            self._wait_for(held)
+
+    def release(self, held: _Held, *, committed: bool, known: bool = True) -> None:
+        """Tell or drop what was held, once; ``known`` says whether its end is, or was only given up."""
+        if held.settled:
+            return
+        held.settled = True
+        self._held.discard(held)
+        if committed:
+            self._tell(held.transitions)
+        held.told(committed)
+        self._open.pop(held, None)
+        if held.block is not None and known:
+            held.block.endings.append((held.tx, committed))
+        self._run_or_drop(held.hung, committed=committed)
+
+    def look_up(self, held: _Held) -> None:
+        """Find out by the ids whether a transaction with an unknown end was committed."""
+        task = asyncio.get_running_loop().create_task(self.resolve(held), context=contextvars.Context())
+        self._lookups.add(task)
+        task.add_done_callback(self._lookups.discard)
+
+    async def resolve(self, held: _Held) -> None:
+        """Settle what is held by what a connection of our own can see."""
+        is_over = not held.tx.active  # asked first: a commit meanwhile must not be taken for a rollback
+        seen = await self._is_present(held)
+        if seen is None and is_over:
+            self._telemetry.count_unknown(max(1, len(held.transitions)))
+        if seen or is_over:
+            self.release(held, committed=seen is True, known=seen is not None)
+
+    async def _is_present(self, held: _Held) -> bool | None:
+        """Whether the transitions are committed; None if that cannot be known, as where there are none to look for."""
+        if not held.transitions:
+            return None
+        try:
+            with self._telemetry.silence():
+                seen = await self._state.present(held.transitions)
+            told = [one for one in seen if one is not None]  # they were written together: one that tells is enough
+            return all(told) if told else None
+        except OtelqError as error:
+            logger.warning("whether %d transitions were committed is not known: %s", len(held.transitions), error)
+            return None
+
+    async def close(self) -> None:
+        """Settle what can be settled; what hangs in a transaction that is still open is given up as unknown."""
+        everybody.discard(self)
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.wait([self._watcher])
+            self._watcher = None
+        if self._lookups:
+            await asyncio.wait(self._lookups)
+        for held in list(self._held):
+            await self.resolve(held)
+        self._telemetry.count_unknown(sum(len(held.transitions) for held in self._held))
+        self._held.clear()
+        self._start_due()
+        while self._lookups:
+            await asyncio.wait(self._lookups)
+
+    def _tell(self, transitions: Sequence[Transition]) -> None:
+        self._telemetry.project(transitions)
+        if hints := hints_of(transitions):
+            self._notify.publish(hints)
+
+    def _wait_for(self, held: _Held) -> None:
+        self._held.add(held)
+        if held.block is not None:
+            held.block.held.append(held)
+        if self._watcher is None or self._watcher.done():
+            self._watcher = asyncio.get_running_loop().create_task(
+                self._watch(), name="otelq effects", context=contextvars.Context()
+            )
+
+    async def _watch(self) -> None:
+        while self._held:
+            await asyncio.sleep(LOOK_AGAIN)
+            for held in [held for held in self._held if not held.tx.active]:
+                await self.resolve(held)
+
+    # Callbacks of the application
+
+    @contextmanager
+    def inside(self, tx: Transaction) -> Generator[None]:
+        """Let callbacks that are hung from now on in this task, and name no transaction, wait for this one."""
+        scope = Inside(current(), tx, self.hang)
+        innermost.set(scope)  # not set back at the end, which may come in another task: it counts while ``tx`` is open
+        try:
+            yield
+        finally:
+            scope.is_over = True
+
+    def join(self, tx: object) -> Transaction:
+        """The caller's transaction; raises as the state adapter does."""
+        return self._state.join(tx)
+
+    def hang(self, hung: Hung, tx: Transaction) -> bool:
+        """Run a callback after the commit of ``tx``; False where its driver does not tell of that."""
+        return tx.watch(partial(self._ended, hung, tx))
+
+    def _ended(self, hung: Hung, tx: Transaction, ending: Ending) -> None:
+        if ending is Ending.UNKNOWN:
+            # First the others are told of this end, so that there is something to look up.
+            asyncio.get_running_loop().call_soon(self._await_witness, hung, tx)
+        else:
+            self._run_or_drop([hung], committed=ending is Ending.COMMITTED)
+
+    def _await_witness(self, hung: Hung, tx: Transaction) -> None:
+        """Let a callback share the fate of what otelq itself wrote in its transaction, which can be looked up."""
+        witness = next((held for held in reversed(self._open) if held.tx.handle is tx.handle), None)
+        if witness is None:
+            logger.warning("%r does not run: whether its transaction was committed is not known", hung.callback)
+        else:
+            witness.hung.append(hung)
+
+    def _run_or_drop(self, hung: Iterable[Hung], *, committed: bool) -> None:
+        if not committed:
+            return
+        if not self._due:
+            asyncio.get_running_loop().call_soon(self._start_due)  # after all that is told of this commit
+        self._due += hung
+
+    def _start_due(self) -> None:
+        due, self._due = self._due, []
+        if due:
+            task = asyncio.get_running_loop().create_task(run(due), context=contextvars.Context())
+            self._lookups.add(task)
+            task.add_done_callback(self._lookups.discard)
+
+
+def _nobody(_: bool) -> None:
+    pass

@@ -1,0 +1,142 @@
+"""What a task is inside of whose end says whether callbacks run: blocks, and otelq's own transactions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from ..ports.state import Transaction
+
+logger = logging.getLogger("otelq.effects")
+
+Callback: TypeAlias = Callable[[], object]
+"""What an application hangs on a commit; what it returns is awaited, if it can be."""
+
+innermost: ContextVar[Scope | None] = ContextVar("otelq_after_commit", default=None)
+
+
+@dataclass(eq=False, slots=True)
+class Hung:
+    """A callback that waits for a commit; ``tx`` is that which was named for it."""
+
+    callback: Callback
+    context: contextvars.Context
+    tx: Transaction | None = None
+
+
+class Resolving(Protocol):
+    """Something written in a transaction whose end may have to be looked up."""
+
+    async def resolve(self) -> None:
+        """Settle it by what can be seen."""
+        ...
+
+
+async def run(hung: Iterable[Hung]) -> None:
+    """Run callbacks, one after the other; one that raises harms neither the others nor what was committed."""
+    for one in hung:
+        try:
+            await asyncio.get_running_loop().create_task(_call(one.callback), context=one.context)
+        except Exception:
+            logger.exception("%r, which followed a commit, failed; the commit stands", one.callback)
+
+
+async def _call(callback: Callback) -> None:
+    result = callback()
+    if inspect.isawaitable(result):
+        await result
+
+
+class Scope(ABC):
+    """Something that a task is inside of, whose end says whether callbacks run."""
+
+    def __init__(self, parent: Scope | None) -> None:
+        self.parent = parent
+        self.is_over = False
+
+    @property
+    def counts(self) -> bool:
+        return not self.is_over
+
+    @abstractmethod
+    def adopt(self, hung: Sequence[Hung]) -> None:
+        """Decide on these callbacks."""
+
+
+class Inside(Scope):
+    """A transaction that otelq itself began."""
+
+    def __init__(self, parent: Scope | None, tx: Transaction, hang: Callable[[Hung, Transaction], bool]) -> None:
+        super().__init__(parent)
+        self._tx = tx
+        self._hang = hang
+
+    @property
+    def counts(self) -> bool:
+        return not self.is_over and self._tx.active
+
+    def adopt(self, hung: Sequence[Hung]) -> None:
+        for one in hung:
+            self._hang(one, self._tx)
+
+
+class Block(Scope):
+    """A block round a transaction, or round a savepoint if it stands in another scope."""
+
+    def __init__(self, parent: Scope | None) -> None:
+        super().__init__(parent)
+        self.held: list[Resolving] = []
+        self.endings: list[tuple[Transaction, bool]] = []
+        """What is known of transactions that otelq wrote in: whether they were committed."""
+        self._hung: list[Hung] = []
+
+    def adopt(self, hung: Sequence[Hung]) -> None:
+        self._hung += hung
+
+    async def end(self, *, well: bool) -> None:
+        """Tell what is known by now, and run what was hung here, or leave it to the scope round this one."""
+        self.is_over = True
+        for held in self.held:
+            await held.resolve()
+        outer = live(self.parent)
+        if not well:
+            return
+        if outer is None:
+            await run([one for one in self._hung if self._is_committed(one)])
+        else:
+            outer.adopt(self._hung)
+            if isinstance(outer, Block):
+                outer.endings += self.endings
+
+    def _is_committed(self, hung: Hung) -> bool:
+        if hung.tx is not None and hung.tx.active:
+            logger.warning("%r does not run: its transaction is open at the end of the block", hung.callback)
+            return False
+        handle = None if hung.tx is None else hung.tx.handle
+        known = [committed for tx, committed in self.endings if handle is None or tx.handle is handle]
+        return any(known) or not known
+
+
+def live(scope: Scope | None) -> Scope | None:
+    while scope is not None and not scope.counts:
+        scope = scope.parent
+    return scope
+
+
+def current() -> Scope | None:
+    """The innermost scope that this task is inside of."""
+    return live(innermost.get())
+
+
+def enclosing_block() -> Block | None:
+    scope = current()
+    while scope is not None and not isinstance(scope, Block):
+        scope = live(scope.parent)
+    return scope
