@@ -8,13 +8,15 @@ with all that the handler started, so that no two workers ever run one job.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 from importlib import import_module
 from queue import SimpleQueue
 from typing import Any, BinaryIO, NoReturn, TypeVar
@@ -48,6 +50,7 @@ from .wire import (
     Reply,
     Returned,
     Snoozed,
+    Stop,
     Waiting,
     framed,
     read_order,
@@ -128,15 +131,25 @@ def find_handler(module: str, name: str) -> JobType[Any, Any] | None:
 
 
 def attend(order: Order, scope: ChildScope) -> Reply:
-    """Run the handler; what came of it."""
+    """Run the handler; what came of it. A process that the handler forked and that comes back from it ends here."""
+    here = os.getpid()
     try:
         with carried(order.carrier):
-            return _result_of(order, scope)
+            reply = _result_of(order, scope)
     except BaseException as error:
-        try:
-            return _decision(error)
-        except Exception:
-            return _decision(RuntimeError(f"an exception of type {type(error).__qualname__} that cannot be described"))
+        if os.getpid() != here:
+            raise
+        return _described(error)
+    if os.getpid() != here:
+        sys.exit()
+    return reply
+
+
+def _described(error: BaseException) -> Reply:
+    try:
+        return _decision(error)
+    except Exception:
+        return _decision(RuntimeError(f"an exception of type {type(error).__qualname__} that cannot be described"))
 
 
 def _result_of(order: Order, scope: ChildScope) -> Reply:
@@ -200,21 +213,29 @@ class _Listener:
         self._scope: ChildScope | None = None
 
     def listen(self) -> None:
-        """Until the worker hangs up: then end, in peace if there is nothing to do."""
-        while (message := self._read()) is not None:
-            if isinstance(message, Order):
-                self.busy = True
-                self._scope = ChildScope(message)
-                self.orders.put((message, self._scope))
-            elif self._scope is not None:
-                self._scope.stop(message.reason)
-        if self.busy:
-            _end_with_all()
-        self.orders.put(None)
+        """Until the worker hangs up, or cannot be understood: then end, in peace if there is nothing to do."""
+        try:
+            while (message := self._read()) is not None:
+                self._heed(message)
+        finally:
+            if self.busy:
+                _end_with_all()
+            self.orders.put(None)
 
-    def _read(self) -> Any:
+    def _heed(self, message: Order | Stop) -> None:
+        if isinstance(message, Order):
+            self.busy = True
+            self._scope = ChildScope(message)
+            self.orders.put((message, self._scope))
+        elif self._scope is not None:
+            self._scope.stop(message.reason)
+
+    def _read(self) -> Order | Stop | None:
+        """The next message; None if the worker has hung up, perhaps in the middle of one."""
         prefix = self._pipe.read(PREFIX)
-        return read_order(self._pipe.read(int.from_bytes(prefix))) if len(prefix) == PREFIX else None
+        length = int.from_bytes(prefix)
+        text = self._pipe.read(length) if len(prefix) == PREFIX else b""
+        return read_order(text) if text and len(text) == length else None
 
 
 def _end_with_all() -> NoReturn:
@@ -228,12 +249,20 @@ def _ignore(*_: object) -> None:
 
 
 def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Take the pipes to the worker, so that a handler that reads or prints does not get in between."""
+    """Take the pipes to the worker, so that a handler that reads, prints or forks does not get in between."""
     source, sink = os.dup(0), os.dup(1)
-    with open(os.devnull) as nothing:
-        os.dup2(nothing.fileno(), 0)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
     os.dup2(2, 1)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=partial(_hang_up, source, sink, instead=nothing))
     return os.fdopen(source, "rb"), os.fdopen(sink, "wb")
+
+
+def _hang_up(*pipes: int, instead: int) -> None:
+    """A process that a handler forked must not speak to the worker, nor let it wait when this one has died."""
+    for pipe in pipes:
+        os.dup2(instead, pipe, inheritable=False)
 
 
 def main() -> None:
@@ -247,10 +276,11 @@ def main() -> None:
 
 
 def serve(next_order: Callable[[], tuple[Order, ChildScope] | None], send: Callable[[Reply], None]) -> None:
-    """Attend to one order after the other."""
+    """Attend to one order after the other, each in an empty context, as in the event loop."""
     while (given := next_order()) is not None:
-        send(attend(*given))
-        sys.stdout.flush()
+        send(contextvars.Context().run(attend, *given))
+        with suppress(Exception):  # a handler may have closed it, or whoever read it is gone
+            sys.stdout.flush()
 
 
 def _send(sink: BinaryIO, reply: Reply, listener: _Listener) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import signal
 import subprocess
@@ -164,3 +165,49 @@ def waits(attempt: otelq.Attempt[str]) -> int:
     if not attempt.blockers(sum_up):
         raise otelq.WaitFor(otelq.Chain(attempt.input, sum_up))
     return sum(attempt.blockers(sum_up))
+
+
+said_before = contextvars.ContextVar("said_before", default="")
+
+
+@jobs.job("remembers", executor="process")
+def remembers(attempt: otelq.Attempt[str]) -> str:
+    before = said_before.get()
+    said_before.set(attempt.input)
+    return before
+
+
+@jobs.job("forks", executor="process", retry=ONCE)
+def forks(attempt: otelq.Attempt[str]) -> str:
+    """The fork ends with what is left of this program: it exits, raises, or returns from the handler."""
+    fork = os.fork()
+    if fork:
+        return f"{attempt.input}: {os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1])}"
+    match attempt.input:
+        case "exits":
+            sys.exit(3)
+        case "raises":
+            raise Unwell
+        case _:
+            return "said by the fork"
+
+
+@jobs.job("dies-beside-its-fork", executor="process", retry=ONCE)
+def dies_beside_its_fork(attempt: otelq.Attempt[None]) -> None:
+    if os.fork() == 0:
+        time.sleep(600)
+    os._exit(7)
+
+
+@jobs.job("leaves-a-fork", executor="process", retry=ONCE)
+def leaves_a_fork(attempt: otelq.Attempt[None]) -> int:
+    if (fork := os.fork()) == 0:
+        os.setsid()
+        time.sleep(600)
+    return fork
+
+
+@jobs.job("closes-its-output", executor="process", retry=ONCE)
+def closes_its_output(attempt: otelq.Attempt[None]) -> int:
+    sys.stdout.close()
+    return os.getpid()

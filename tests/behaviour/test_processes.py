@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import otelq
+from otelq.model import Meta
+from otelq.worker.wire import Order, framed
 
 from . import process_work as work
 from .support import becomes, ended, until
@@ -224,3 +227,63 @@ async def test_a_handler_in_a_process_waits_too(memory: otelq.Client) -> None:
     async with otelq.Worker(memory, work.jobs):
         awaited = await memory.start(work.sum_up, work.Range(0, 4))
         assert await memory.result(await memory.start(work.waits, awaited.id), timeout=30) == 6
+
+
+@pytest.mark.parametrize("how, code", [("exits", 3), ("raises", 1), ("returns", 0)])
+async def test_what_a_fork_of_a_handler_comes_to_is_no_reply(memory: otelq.Client, how: str, code: int) -> None:
+    async with otelq.Worker(memory, work.jobs, concurrency=1):
+        assert await memory.result(await memory.start(work.forks, how), timeout=30) == f"{how}: {code}"
+        assert await memory.result(await memory.start(work.sum_up, work.Range(0, 4)), timeout=30) == 6
+
+
+async def test_a_process_that_dies_beside_a_fork_of_its_own_is_missed_at_once(memory: otelq.Client) -> None:
+    async with otelq.Worker(memory, work.jobs, grace=0.1):
+        job = await ended(memory, await memory.start(work.dies_beside_its_fork, None))
+    assert job.failure is not None
+    assert job.failure.type == "otelq.errors.ProcessDied"
+
+
+async def test_what_a_handler_left_behind_does_not_keep_a_slot_when_the_next_one_times_out(
+    memory: otelq.Client, tmp_path: Path
+) -> None:
+    async with otelq.Worker(memory, work.jobs, concurrency=1) as worker:
+        left = await memory.result(await memory.start(work.leaves_a_fork, None), timeout=30)
+        try:
+            job = await ended(memory, await memory.start(work.overdue, f"{tmp_path}/pids"))
+            assert worker.leaked == 0
+        finally:
+            os.kill(left, signal.SIGKILL)
+    assert job.failure is not None
+    assert job.failure.type == "TimeoutError"
+
+
+async def test_a_context_variable_does_not_outlive_the_attempt_that_set_it(memory: otelq.Client) -> None:
+    async with otelq.Worker(memory, work.jobs, concurrency=1):
+        chains = await memory.start_many(work.remembers, ["one", "two"])
+        assert [await memory.result(chain, timeout=30) for chain in chains] == ["", ""]
+
+
+async def test_a_process_outlives_a_handler_that_closes_its_output(memory: otelq.Client) -> None:
+    async with otelq.Worker(memory, work.jobs, concurrency=1):
+        pids = [await memory.result(await memory.start(work.closes_its_output, None), timeout=30) for _ in range(3)]
+    assert len(set(pids)) == 1
+
+
+def test_a_process_ends_when_its_worker_dies_in_the_middle_of_an_order() -> None:
+    order = Order(
+        module=work.__name__,
+        name="sum_up",
+        input="[]",
+        number=1,
+        chain_id="",
+        job_id="",
+        token=1,
+        meta=Meta(),
+        blockers=[],
+        time_left=None,
+        stop_reason=None,
+        carrier={},
+    )
+    command = [sys.executable, "-c", "from otelq.worker.child import main; main()"]
+    child = subprocess.run(command, input=framed(order)[:-1], capture_output=True, timeout=30, check=False)
+    assert (child.returncode, child.stdout, child.stderr) == (0, b"", b"")
