@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from ...model import Completes, Continues, Dedup, Fails, NewJob, Outcome, Successor, Verb
+from ...model import Completes, Continues, Dedup, Fails, NewJob, Outcome, Successor
 from ..model import requesting, working
 from .machine import FAILURE, TYPES, Machine
 
@@ -22,10 +20,6 @@ OUTCOMES: tuple[Outcome, ...] = (
 
 class DedupMachine(Machine):
     """Chains that are started for the sake of a key."""
-
-    VERBS: ClassVar = frozenset(
-        {Verb.CREATE, Verb.CLAIM, Verb.COMPLETE, Verb.FAIL, Verb.CONTINUE, Verb.CANCEL, Verb.REDRIVE, Verb.DELETE}
-    )
 
     @initialize()
     def begin(self) -> None:

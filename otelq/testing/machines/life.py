@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
@@ -65,8 +65,6 @@ AMENDMENTS = st.fixed_dictionaries(
 class LifeMachine(Machine):
     """A few jobs, every verb that one job can go through, the clock moving, tokens current and stale."""
 
-    VERBS: ClassVar = frozenset(Verb) - {Verb.UNBLOCK, Verb.BLOCK, Verb.FAIL_BY_BLOCKER}
-
     def __init__(self) -> None:
         super().__init__()
         self.settled: dict[Lease, tuple[Claimed, Outcome, Settled]] = {}
@@ -115,7 +113,7 @@ class LifeMachine(Machine):
         self.ask(self.kit.disown(token), lambda model: working.disown(model, token))
 
     @rule(data=st.data(), seconds=st.sampled_from([60.0, 5.0]))
-    @precondition(lambda self: self.live())
+    @precondition(lambda self: self.live() or self.model.due("work"))
     def renew(self, data: st.DataObject, seconds: float) -> None:
         self.renew_held(self.one_live(data), seconds)
 
@@ -199,6 +197,9 @@ class LifeMachine(Machine):
         assert verdict in (Verdict.LOST, Verdict.CANCELLED), f"I2: renewed a lease that is lost: {verdict}"
 
     def one_live(self, data: st.DataObject) -> Claimed:
+        """A claim that holds its job, made for the purpose if there is none."""
+        if not self.live():
+            self.claim_some("work", 1)
         return data.draw(st.sampled_from(self.live()), label="claim")
 
     # Leases that run out
@@ -272,10 +273,11 @@ class LifeMachine(Machine):
     def redrive_it(self, chain: str) -> None:
         self.ask(self.kit.redrive(chain), lambda model: requesting.redrive(model, [chain]))
 
-    @rule(data=st.data())
-    @precondition(lambda self: self.model.chains)
-    def take_over(self, data: st.DataObject) -> None:
-        chain = self.chain(data, *(["running"] if self.live() else []))
+    @rule(data=st.data(), runs=st.booleans())
+    @precondition(lambda self: self.live() or self.model.due("work"))
+    def take_over(self, data: st.DataObject, runs: bool) -> None:
+        """Take a job from its worker, or one that has none, which is refused."""
+        chain = self.one_live(data).lease.chain_id if runs else self.chain(data)
         self.ask(self.kit.take_over(chain), lambda model: requesting.take_over(model, [chain]))
 
     @rule(data=st.data())

@@ -60,8 +60,6 @@ SETTLE_ERRORS: Errors = {"NotFound": Refused, "cycle": Refused}
 class Machine(RuleBasedStateMachine):
     """An adapter in lock-step with a model."""
 
-    VERBS: ClassVar[frozenset[Verb]] = frozenset()
-    """The verbs that the rules of this machine make; a run of some length makes them all."""
     seen: ClassVar[Counter[Verb]] = Counter()
     """How often each verb was made, in all runs of a bound machine."""
 

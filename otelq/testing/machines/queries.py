@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
@@ -22,7 +22,6 @@ from ...model import (
     Outcome,
     Status,
     Successor,
-    Verb,
 )
 from ..model import requesting, working
 from ..model.asking import chains_of, jobs_of
@@ -73,8 +72,6 @@ OUTCOMES: st.SearchStrategy[Outcome] = st.one_of(
 
 class QueryMachine(Machine):
     """Chains in every status, with all that can be asked for, and questions about them."""
-
-    VERBS: ClassVar = frozenset({Verb.CREATE, Verb.CLAIM, Verb.COMPLETE, Verb.FAIL, Verb.CONTINUE, Verb.AMEND})
 
     @initialize(number=st.integers(2, 6), data=st.data())
     def begin(self, number: int, data: st.DataObject) -> None:

@@ -104,9 +104,7 @@ def _open_again(model: Model, job: Job, together: Collection[str]) -> None:
     assert job.closed
     assert job.closed_by
     assert job.closed_at
-    job.wait = wait_for(
-        model, job, chains=job.blockers, until=job.until, on_failure=job.on_failure, open_again=together
-    )
+    job.wait = wait_for(model, chains=job.blockers, until=job.until, on_failure=job.on_failure, open_again=together)
     if job.wait and job.wait.is_hopeless():
         raise Impossible("InvalidArgument")
     _file_away(job)

@@ -21,7 +21,6 @@ class Impossible(Exception):
 
 def wait_for(
     model: Model,
-    job: Job,
     *,
     chains: Sequence[str],
     until: Until,
@@ -69,7 +68,7 @@ def begin_to_wait(model: Model, job: Job, *, blockers: Sequence[str], until: Unt
     """Let a job wait for these chains as well, and remember the rule."""
     job.blockers += [blocker for blocker in blockers if blocker not in job.blockers]
     job.until, job.on_failure = until, on_failure
-    job.wait = wait_for(model, job, chains=blockers, until=until, on_failure=on_failure)
+    job.wait = wait_for(model, chains=blockers, until=until, on_failure=on_failure)
 
 
 def judge(model: Model, job: Job) -> None:
