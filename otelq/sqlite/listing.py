@@ -175,8 +175,10 @@ async def _named(db: Session, query: JobQuery, bounds: dict[str, Value]) -> tupl
         return sorted({chain for chain in query.chain_ids if low <= chain <= high}, reverse=True), None
     if query.blocked_by is None:
         return None, None
-    found = await db.read("dependents", TEXTS, blocked_by=query.blocked_by, low=low, high=high, look=query.look)
-    return found, (found[-1], 1 << 62) if len(found) == query.look else None
+    # One more: the first may be the chain in which the page before ended, with nothing left to look at.
+    look = query.look + 1
+    found = await db.read("dependents", TEXTS, blocked_by=query.blocked_by, low=low, high=high, look=look)
+    return found, (found[-1], 1 << 62) if len(found) == look else None
 
 
 def _bounds(query: JobQuery, after: JobKey | None) -> dict[str, Value]:
