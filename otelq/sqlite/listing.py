@@ -202,11 +202,11 @@ def _filters(query: JobQuery) -> dict[str, Value]:
         "types": batch(query.types) if query.types else None,
         "chain_types": batch(query.chain_types) if query.chain_types else None,
         "tenant": query.tenant,
-        "tags": batch(query.tags),
+        "tags": batch(query.tags) if query.tags else None,
         "roots": query.roots,
         "blocked_by": query.blocked_by,
         "text": query.text,
-        "matches": batch(matches),
+        "matches": batch(matches) if matches else None,
     }
 
 

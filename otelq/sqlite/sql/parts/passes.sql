@@ -2,17 +2,17 @@ stands IN (SELECT value FROM json_each(:statuses))
        AND (:types IS NULL OR asked_type IN (SELECT value FROM json_each(:types)))
        AND (:chain_types IS NULL OR head.type IN (SELECT value FROM json_each(:chain_types)))
        AND (:tenant IS NULL OR head.meta ->> '$.tenant' = :tenant)
-       AND NOT EXISTS (
+       AND (:tags IS NULL OR NOT EXISTS (
                SELECT 1 FROM json_each(:tags) AS wanted
                 WHERE NOT EXISTS (SELECT 1 FROM json_each(head.meta, '$.tags') AS tag
-                                   WHERE tag.key = wanted.value ->> 0 AND tag.value = wanted.value ->> 1))
+                                   WHERE tag.key = wanted.value ->> 0 AND tag.value = wanted.value ->> 1)))
        AND (NOT :roots OR NOT EXISTS (SELECT 1 FROM "{schema}_blocker" AS edge WHERE edge.blocker_id = head.chain_id))
        AND (:blocked_by IS NULL OR EXISTS (
                SELECT 1 FROM "{schema}_blocker" AS edge
                 WHERE edge.blocker_id = :blocked_by AND edge.chain_id = head.chain_id
                   AND (asked_position IS NULL OR edge.position = asked_position)))
        AND (:text IS NULL OR instr(asked_input, :text) OR instr(output, :text))
-       AND NOT EXISTS (
+       AND (:matches IS NULL OR NOT EXISTS (
                SELECT 1 FROM wish
                 WHERE NOT EXISTS (
                     WITH RECURSIVE node (depth, json) AS (
@@ -28,4 +28,4 @@ stands IN (SELECT value FROM json_each(:statuses))
                          WHERE node.depth < json_array_length(wish.path) AND inner.key = wish.path ->> node.depth
                     )
                     SELECT 1 FROM node
-                     WHERE node.depth = json_array_length(wish.path) AND {canonical} = wish.value))
+                     WHERE node.depth = json_array_length(wish.path) AND {canonical} = wish.value)))
