@@ -56,10 +56,10 @@ def connect(
     A client for a database; use it as an async context manager, or call ``open`` and ``aclose``.
 
     Args:
-        target: a URL (``postgresql://…``, ``sqlite:///file.db``, ``memory://``), an ``asyncpg.Pool``, a
-            ``psycopg_pool.AsyncConnectionPool``, SQLAlchemy's ``AsyncEngine``, a ``Provider`` of one's own (see
-            ``otelq.postgres``), or a state adapter. A pool or an engine that the caller made is never closed; it needs
-            three connections or more.
+        target: a URL (``postgresql://…``, ``sqlite:///file.db``, or ``memory://``, which is a store of this client's
+            own), an ``asyncpg.Pool``, a ``psycopg_pool.AsyncConnectionPool``, SQLAlchemy's ``AsyncEngine``, a
+            ``Provider`` of one's own (see ``otelq.postgres``), or a state adapter. A pool or an engine that the caller
+            made is never closed; it needs three connections or more.
         session: with an ``AsyncEngine``, the ``async_sessionmaker`` whose sessions handlers get from
             ``attempt.completion()``, and everybody from ``client.transaction()``.
         notify: where hints go to make things quicker: a URL or an adapter; None is this process only.
@@ -72,7 +72,8 @@ def connect(
         baggage: the names of the baggage entries that travel with a job.
         trace_internal_sql: show otelq's own statements in traces of an instrumented driver.
         middleware: what stands round every start of this client, the outermost first.
-        options: passed to the adapter, and what it does not know to the driver.
+        options: passed to the adapter (see ``otelq.postgres.adapter``, ``otelq.sqlite.adapter``), and what that does
+            not know to the driver.
 
     Raises:
         InvalidArgument: no adapter is installed for the target.

@@ -170,6 +170,9 @@ class Changing(Starting):
         """
         Close these chains as cancelled; a worker that runs one of their jobs is fenced off and told. All or nothing.
 
+        A worker of this client is told at once, another one when it renews the lease, within half of its length.
+        Chains that wait for these fail, unless their ``on_failure`` says otherwise.
+
         Raises:
             NotFound, JobAlreadyClosed: no such chain, or a closed one.
         """

@@ -16,7 +16,7 @@ class Client(Asking):
     """
     One application's access to its chains; made by ``otelq.connect``.
 
-    Use it as an async context manager, or call ``open`` and ``close``. It belongs to the process and the event loop
+    Use it as an async context manager, or call ``open`` and ``aclose``. It belongs to the process and the event loop
     that opened it; elsewhere, or after a fork, every call raises ``WrongLoop``. It may be opened again.
     """
 

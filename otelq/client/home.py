@@ -98,7 +98,12 @@ class Home:
         """
         A transaction of the client's database, to pass as ``tx``: committed when the block ends well.
 
-        It yields what the driver calls a connection.
+        It yields what the client's driver calls a connection, or a session where ``connect`` was given a factory of
+        them; with ``kind``, one of that class, as ``AsyncSession`` of an engine. On SQLite and in memory it holds the
+        only write lock until the block ends.
+
+        Raises:
+            InvalidArgument: there are none of that kind.
         """
         async with self.engine.transaction(kind) as transaction:
             yield transaction.handle

@@ -49,10 +49,10 @@ class Encryption:
 
     ``otelq.connect(url, codec=otelq.Encryption({"2026-11": new, "2026-01": old}, use="2026-11"))``. A payload is
     stored as ``{"otelq:enc": 1, "key": "2026-11", "data": "…"}``, and shown so by ``jobs`` and ``chains`` and by the
-    database's own tools; a search by payload finds nothing. Names, tags, dedup keys and the texts of errors are not
-    encrypted. The chain, the kind (input or output) and, for an input, the job type are authenticated with it: a
-    ciphertext that somebody moves to another chain or to a job of another type is refused. Two inputs for the same
-    type in one chain could still be exchanged by somebody who can write to the tables.
+    database's own tools; a search by payload finds nothing. Names, tags, headers, tenants, request ids, dedup keys and
+    the texts of errors are not encrypted. The chain, the kind (input or output) and, for an input, the job type are
+    authenticated with it: a ciphertext that somebody moves to another chain or to a job of another type is refused. Two
+    inputs for the same type in one chain could still be exchanged by somebody who can write to the tables.
 
     To rotate: give the new key to every process, then make it the one in ``use``, and take the old one away when
     nothing that it encrypted is left. Nothing is encrypted anew: a closed chain keeps its key until it is deleted. A

@@ -129,7 +129,7 @@ class Attempt(Generic[In]):
         What was provided under this type: to this attempt, by a middleware, or else to the worker.
 
         Raises:
-            InvalidArgument: nothing of the type was provided.
+            InvalidArgument: nothing of the type was provided, or the handler runs in another process.
         """
         return self._scope.provided(kind)
 
@@ -151,7 +151,11 @@ class Attempt(Generic[In]):
         self._scope.provide(kind, thing)
 
     def blockers(self, job_type: JobType[Any, Out], /) -> list[Out]:
-        """The outputs of the blocker chains of this type that completed, in the order in which they were given."""
+        """
+        The outputs of the blocker chains that began with this type and have completed, in the order of the blockers.
+
+        It is as they stood when this attempt began.
+        """
         return self._scope.blockers(job_type)
 
     def blocker_outcomes(self) -> list[ChainOutcome]:
@@ -182,10 +186,12 @@ class Attempt(Generic[In]):
     def transaction(self, kind: type[X], /) -> AbstractAsyncContextManager[X]: ...
     def transaction(self, kind: type[Any] | None = None, /) -> AbstractAsyncContextManager[Any]:
         """
-        A transaction of its own in the job's database: committed when the block ends well.
+        A transaction of its own in the job's database: committed when the block ends well, whatever becomes of the job.
+
+        It yields what ``client.transaction(kind)`` does.
 
         Raises:
-            InvalidArgument: the handler is no ``async def``.
+            InvalidArgument: the handler is no ``async def``, or there are none of that kind.
         """
         return self._scope.transaction(kind, attempt=self)
 
@@ -198,10 +204,11 @@ class Attempt(Generic[In]):
         Open the transaction that commits together with the closing of this job; to be awaited.
 
         It commits when the handler returns, and rolls back when it raises or its lease is lost: what was written in
-        it is there if and only if this attempt closed the job. A second call gives the same transaction.
+        it is there if and only if this attempt closed the job. A second call gives the same transaction. It gives what
+        ``client.transaction(kind)`` does, and on SQLite and in memory holds the only write lock: open it late.
 
         Raises:
-            InvalidArgument: the handler is no ``async def``.
+            InvalidArgument: the handler is no ``async def``, or there are none of that kind.
         """
         return self._scope.completion(kind, attempt=self)
 

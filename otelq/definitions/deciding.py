@@ -43,10 +43,11 @@ class Fail(Exception):
 
 class WaitFor(Exception):
     """
-    Raised by a handler: run the job again when these chains have closed; no attempt is spent.
+    Raised by a handler: run the job again, from the top, when these chains have closed; no attempt is spent.
 
-    ``attempt.blockers`` then gives their outputs as well. The attempt fails if a chain does not exist, or waits itself,
-    directly or through others, for this one.
+    ``attempt.blockers`` then gives their outputs as well. What was written in ``attempt.completion()`` is rolled back;
+    chains that were started before stay, so give them dedup keys where none may be made twice. The attempt fails if a
+    chain does not exist, or waits itself, directly or through others, for this one.
 
     Args:
         chains: handles, or one ``AllOf(...)`` or ``AnyOf(...)``.
