@@ -72,7 +72,7 @@ class ChainFilters(Filters, total=False):
     """What chains can be asked for."""
 
     ids: Iterable[AnyChain] | None
-    """Up to 1,000 chains or their ids."""
+    """Up to 1,000 chains or their ids; of none, nothing is found."""
     roots: bool
     """Only chains that are nobody's blocker."""
 
@@ -103,6 +103,11 @@ def chain_query(filters: ChainFilters, *, limit: int, after: str | None = None) 
         limit=limit,
         after=after,
     )
+
+
+def asks_for_none(filters: ChainFilters, asked: JobQuery) -> bool:
+    """Whether chains are asked for by an empty list of ids, which a query without ids does not say."""
+    return filters.get("ids") is not None and not asked.chain_ids
 
 
 def job_keys(filters: JobFilters) -> list[JobKey] | None:
@@ -211,15 +216,16 @@ def _several(argument: str, given: Iterable[X] | None) -> tuple[X, ...]:
 
 def _statuses(status: StatusFilter) -> frozenset[Status]:
     given = (status,) if isinstance(status, str) else _several("status", status)
-    found: set[Status] = set()
-    for item in given:
-        if item == "open":
-            found |= OPEN
-        elif item in set(Status):
-            found.add(Status(item))
-        else:
-            raise InvalidArgument("status", f"{item!r} is none; give open or one of {', '.join(Status)}")
-    return frozenset(found)
+    return frozenset[Status]().union(*map(_status, given))
+
+
+def _status(item: str) -> frozenset[Status]:
+    if item == "open":
+        return OPEN
+    try:
+        return frozenset({Status(item)})
+    except ValueError:
+        raise InvalidArgument("status", f"{item!r} is none; give open or one of {', '.join(Status)}") from None
 
 
 def _text(argument: str, text: str | None, *, longest: int) -> str | None:

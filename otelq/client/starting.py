@@ -100,7 +100,8 @@ class Start(Generic[Out_co]):
         self.dedup = check_dedup(dedup)
         self.blockers = read_blockers(blockers, of=self.id)
         self.expires = None if expires is None else check_expires(expires, delay=delay)
-        self.meta = check_meta(tags=tags, headers=headers, tenant=tenant, request_id=request_id or current_request_id())
+        given = current_request_id() if request_id is None else request_id
+        self.meta = check_meta(tags=tags, headers=headers, tenant=tenant, request_id=given)
 
     def with_meta(
         self,

@@ -399,6 +399,7 @@ async def test_a_question_refuses_what_is_not_for_it(
         row("status", "unknown", status="asleep"),
         row("status", "one unknown of two", status=["ready", "asleep"]),
         row("status", "number", status=5),
+        row("status", "list in a list", status=[["ready"]]),
         row("type", "number", type=5),
         row("type", "a number in a list", type=[mail, 5]),
         row("type", "NUL", type=NUL),

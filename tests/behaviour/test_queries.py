@@ -131,6 +131,13 @@ async def test_chains_are_found_by_their_ids_whatever_else_there_is(client: otel
     assert await found(client, ids=some, status="completed") == []
 
 
+async def test_by_no_ids_at_all_nothing_is_found(client: otelq.Client) -> None:
+    await client.start_many(ship, range(3))
+    assert await found(client, ids=[]) == []
+    assert (await client.jobs(ids=[])).items == []
+    assert await client.count(of="chains", ids=[]) == otelq.Count(0, exact=True)
+
+
 async def test_jobs_are_found_by_their_ids_in_one_page(client: otelq.Client) -> None:
     async with otelq.Worker(client, jobs):
         older, newer = await client.start(steps, 3), await client.start(steps, 2)
