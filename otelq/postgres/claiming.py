@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ..model import Claimed, ReapRule, Renewal, Status, Transition, Verb, Verdict, Wanted
+from ..model import Claimed, Failure, ReapRule, Renewal, Status, Transition, Verb, Verdict, Wanted
 from . import rows
-from .closing import close
 from .database import SKIP, Session
+from .ending import close, in_order, marks
 from .rows import Held
 
 
@@ -69,7 +69,7 @@ async def reap(session: Session, rules: Sequence[ReapRule], *, spare: Collection
     spent = [job for job in jobs if _is_spent(job, by_type[job.type])]
     made = await close(session, spent, verb=Verb.REAP, failures={job.chain_id: _lease_lost(job) for job in spent})
     made |= await _take_back(session, [job for job in jobs if job.chain_id not in made], by_type)
-    return [change for id in (*(job.chain_id for job in jobs), "") for change in made.get(id, ())]
+    return in_order([job.chain_id for job in jobs], made)
 
 
 async def _take_back(
@@ -79,12 +79,11 @@ async def _take_back(
         return {}
     found = await session.rows(
         "put_back",
-        [job.chain_id for job in jobs],
-        [job.position for job in jobs],
-        [job.token for job in jobs],
+        *marks(jobs),
         None,
         [Verb.REAP] * len(jobs),
-        *zip(*(_lease_lost(job) for job in jobs), strict=True),
+        [_lease_lost(job).type for job in jobs],
+        [_lease_lost(job).text for job in jobs],
         [max(rules[job.type].delay, 0.0) for job in jobs],
         lock=SKIP,
     )
@@ -99,7 +98,7 @@ def _reaped(job: Held, row: rows.Row) -> Transition:
         rows.waiting(run_at, row["at"]),
         at=row["at"],
         due_at=run_at,
-        error_type=_lease_lost(job)[0],
+        error_type=_lease_lost(job).type,
         worker=job.leased_by,
     )
 
@@ -109,5 +108,5 @@ def _is_spent(job: Held, rule: ReapRule) -> bool:
     return out_of_attempts or job.crashes + 1 >= rule.max_crashes
 
 
-def _lease_lost(job: Held) -> tuple[str, str]:
-    return "otelq.LeaseLost", f"the lease of {job.leased_by} ran out in attempt {job.attempt}"
+def _lease_lost(job: Held) -> Failure:
+    return Failure("otelq.LeaseLost", f"the lease of {job.leased_by} ran out in attempt {job.attempt}")

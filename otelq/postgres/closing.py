@@ -1,114 +1,81 @@
-"""Chains that are moved, closed or removed by request, whatever worker may hold them."""
+"""Chains that are closed by request or by time, whatever worker may hold them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
-from ..errors import InvalidArgument, JobAlreadyClosed, JobTypeMismatch, NotFound, StillReferenced
+from ..errors import JobAlreadyClosed, JobTypeMismatch
 from ..model import Closure, Completes, Continues, Status, Transition, Verb
-from . import rows
+from . import ending, linking, rows
 from .database import WAIT, Session
+from .ending import OTHERS, Made, in_order
+from .holding import hold
+from .linking import Joined, Link
 from .rows import Held
-from .settling import successor_columns
-from .unblocking import let_go
+
+Continued = tuple[Held, Continues]
 
 
 async def finish(session: Session, closures: Sequence[Closure]) -> list[Transition]:
     """Close open jobs without a worker."""
-    held = await _hold(session, [closure.chain_id for closure in closures])
+    chain_ids = [closure.chain_id for closure in closures]
+    continues = {closure.chain_id: closure.outcome for closure in closures if isinstance(closure.outcome, Continues)}
+    held = await hold(session, chain_ids, beside=[id for end in continues.values() for id in end.successor.blockers])
     for closure in closures:
-        if held[closure.chain_id].type != closure.step:
-            raise await _not_the_step(session, held[closure.chain_id], closure.step)
-    completes = [closure for closure in closures if isinstance(closure.outcome, Completes)]
-    continues = [closure for closure in closures if isinstance(closure.outcome, Continues)]
-    made = await _continue(session, [held[closure.chain_id] for closure in continues], continues)
-    outputs = {closure.chain_id: _output(closure) for closure in completes}
-    made |= await close(session, [held[id] for id in outputs], verb=Verb.COMPLETE_EXTERNALLY, outputs=outputs)
-    return _in_order([closure.chain_id for closure in closures], made)
+        await check_step(session, held[closure.chain_id], closure.step)
+    made = await _continue(session, [(held[id], outcome) for id, outcome in continues.items()])
+    outputs = {closure.chain_id: end.output for closure in closures if isinstance(end := closure.outcome, Completes)}
+    closed = await ending.close(session, [held[id] for id in outputs], verb=Verb.COMPLETE_EXTERNALLY, outputs=outputs)
+    others = [*made.pop(OTHERS, ()), *closed.pop(OTHERS, ())]
+    return in_order(chain_ids, {**made, **closed, OTHERS: others})
 
 
 async def cancel(session: Session, chain_ids: Sequence[str]) -> list[Transition]:
     """Close open chains as cancelled."""
-    held = await _hold(session, chain_ids)
-    made = await close(session, [*held.values()], verb=Verb.CANCEL)
-    return _in_order(chain_ids, made)
+    held = await hold(session, chain_ids)
+    return in_order(chain_ids, await ending.close(session, [*held.values()], verb=Verb.CANCEL))
 
 
-async def trigger(session: Session, chain_ids: Sequence[str]) -> list[Transition]:
-    """Make scheduled jobs due."""
-    held = await _hold(session, chain_ids)
-    for job in held.values():
-        if job.status in (Status.BLOCKED, Status.RUNNING):
-            raise InvalidArgument("chain", f"{job.chain_id} is {job.status}; only a scheduled job can be triggered")
-    scheduled = [job for job in held.values() if job.status is Status.SCHEDULED]
-    if scheduled:
-        await session.rows("trigger", [job.chain_id for job in scheduled], scheduled[0].at)
-    return [rows.moved(job, Verb.TRIGGER, Status.READY) for job in scheduled]
+async def expire(session: Session, *, limit: int) -> list[Transition]:
+    """Close as cancelled the jobs that nobody started in time."""
+    jobs = [rows.held(row) for row in await session.rows("hold_expiring", limit)]
+    return in_order([job.chain_id for job in jobs], await ending.close(session, jobs, verb=Verb.EXPIRE))
 
 
-async def delete(session: Session, chain_ids: Collection[str]) -> list[Transition]:
-    """Remove chains with all their history."""
-    ids = sorted(chain_ids)
-    await session.rows("hold", ids, lock=WAIT)
-    found = {row["chain_id"] for row in await session.rows("hold_chains", ids)}
-    if missing := next((id for id in chain_ids if id not in found), None):
-        raise NotFound(f"there is no chain {missing}")
-    for row in await session.rows("find_dependent", ids):
-        raise StillReferenced(f"chain {row['chain_id']} has {row['blocker_id']} as a blocker; delete it too, or first")
-    await session.rows("free_keys", ids)
-    return [rows.moved(rows.held(row), Verb.DELETE, None) for row in await session.rows("delete", [*chain_ids])]
+async def check_step(session: Session, job: Held, step: str) -> None:
+    """
+    See that the open job is of the type ``step``.
+
+    Raises:
+        JobAlreadyClosed: an earlier job of the chain is of that type.
+        JobTypeMismatch: none is.
+    """
+    if job.type == step:
+        return
+    steps = [row["type"] for row in await session.rows("read_steps", job.chain_id)]
+    if step in steps[: job.position]:
+        raise JobAlreadyClosed(f"the job {step} of chain {job.chain_id} is closed; {job.type} is open")
+    raise JobTypeMismatch(f"the open job of chain {job.chain_id} is {job.type}, not {step}")
 
 
-async def close(
-    session: Session,
-    jobs: Sequence[Held],
-    *,
-    verb: Verb,
-    outputs: dict[str, str] | None = None,
-    failures: dict[str, tuple[str, str]] | None = None,
-) -> dict[str, list[Transition]]:
-    """Close jobs whose rows are held; what was made, by chain, with what it did to others at the last."""
-    if not jobs:
+async def _continue(session: Session, pairs: Sequence[Continued]) -> Made:
+    await ending.untie(session, [job for job, _ in pairs])
+    tied = [pair for pair in pairs if linking.is_linked(pair[1])]
+    plain = [pair for pair in pairs if not linking.is_linked(pair[1])]
+    return await _continue_plain(session, plain) | await _continue_tied(session, tied)
+
+
+async def _continue_plain(session: Session, pairs: Sequence[Continued]) -> Made:
+    if not pairs:
         return {}
-    outputs, failures = outputs or {}, failures or {}
-    jobs = sorted(jobs, key=lambda job: job.chain_id)
-    ends = [failures.get(job.chain_id, (None, None)) for job in jobs]
-    row = await session.row(
-        "close",
-        verb,
-        *_marks(jobs),
-        [outputs.get(job.chain_id) for job in jobs],
-        [error_type for error_type, _ in ends],
-        [error_text for _, error_text in ends],
-        None,
-        lock=WAIT,
-        which="",
-    )
-    await _untie(session, jobs)
-    if row["keyed"]:
-        await session.rows("free_keys", row["keyed"])
-    status = Status.COMPLETED if outputs else Status.FAILED if failures else Status.CANCELLED
-    worker = {job.chain_id: job.leased_by if verb is Verb.REAP else None for job in jobs}
-    made = {
-        job.chain_id: [rows.moved(job, verb, status, at=row["at"], error_type=error_type, worker=worker[job.chain_id])]
-        for job, (error_type, _) in zip(jobs, ends, strict=True)
-    }
-    others, _ = await let_go(session, row["waited_on"]) if row["waited_on"] else ([], [])
-    return made | ({"": others} if others else {})
-
-
-async def _continue(session: Session, jobs: Sequence[Held], closures: Sequence[Closure]) -> dict[str, list[Transition]]:
-    if not jobs:
-        return {}
-    order = sorted(range(len(jobs)), key=lambda n: jobs[n].chain_id)
-    jobs = [jobs[n] for n in order]
-    outcomes = [outcome for n in order if isinstance(outcome := closures[n].outcome, Continues)]
+    pairs = sorted(pairs, key=lambda pair: pair[0].chain_id)
+    jobs = [job for job, _ in pairs]
     found = await session.rows(
         "continue",
         Verb.COMPLETE_EXTERNALLY,
-        *_marks(jobs),
+        *ending.marks(jobs),
         None,
-        *successor_columns(outcomes),
+        *rows.successor_columns([outcome for _, outcome in pairs]),
         [job.chain_type for job in jobs],
         [job.chain_created_at for job in jobs],
         None,
@@ -116,60 +83,39 @@ async def _continue(session: Session, jobs: Sequence[Held], closures: Sequence[C
         None,
         lock=WAIT,
     )
-    await _untie(session, jobs)
-    made: dict[str, list[Transition]] = {}
-    for row in found:
-        job, successor = jobs[rows.place(row)], outcomes[rows.place(row)].successor
-        made[job.chain_id] = [
-            rows.moved(job, Verb.COMPLETE_EXTERNALLY, Status.CONTINUED, at=row["at"]),
-            rows.succeeded(job, successor, at=row["at"], run_at=row["run_at"]),
-        ]
-    return made
+    return {pairs[rows.place(row)][0].chain_id: _continued(*pairs[rows.place(row)], row) for row in found}
 
 
-async def _untie(session: Session, jobs: Sequence[Held]) -> None:
-    """A job that was blocked waits no longer."""
-    if blocked := [job.chain_id for job in jobs if job.status is Status.BLOCKED]:
-        await session.rows("forget_edges", blocked)
+def _continued(job: Held, outcome: Continues, row: rows.Row, *, born_blocked: bool = False) -> list[Transition]:
+    at, run_at = row["at"], row["run_at"]
+    return [
+        rows.moved(job, Verb.COMPLETE_EXTERNALLY, Status.CONTINUED, at=at),
+        rows.succeeded(job, outcome.successor, at=at, run_at=run_at, born_blocked=born_blocked),
+    ]
 
 
-async def _hold(session: Session, chain_ids: Sequence[str]) -> dict[str, Held]:
-    """
-    Lock the hot rows of these chains.
-
-    Raises:
-        NotFound: no such chain.
-        JobAlreadyClosed: a chain is closed.
-    """
-    ids = sorted(set(chain_ids))
-    held = {row["chain_id"]: rows.held(row) for row in await session.rows("hold", ids, lock=WAIT)}
-    if len(held) < len(ids):
-        raise await _not_open(session, next(id for id in chain_ids if id not in held))
-    return {id: held[id] for id in chain_ids}
+async def _continue_tied(session: Session, pairs: Sequence[Continued]) -> Made:
+    if not pairs:
+        return {}
+    links = [_link(job, outcome) for job, outcome in sorted(pairs, key=lambda pair: pair[0].chain_id)]
+    written = await linking.link(session, links, verb=Verb.COMPLETE_EXTERNALLY, lock=WAIT)
+    by_chain = {job.chain_id: (job, outcome) for job, outcome in pairs}
+    made = {one.link.chain_id: _joined(*by_chain[one.link.chain_id], one) for one in written.joined}
+    return made | {OTHERS: written.aside}
 
 
-async def _not_open(session: Session, chain_id: str) -> NotFound | JobAlreadyClosed:
-    for row in await session.rows("read_tails", [chain_id]):
-        return JobAlreadyClosed(f"chain {chain_id} is {row['status']}")
-    return NotFound(f"there is no chain {chain_id}")
+def _link(job: Held, outcome: Continues) -> Link:
+    return Link(
+        chain_id=job.chain_id,
+        position=job.position,
+        token=job.token,
+        outcome=outcome,
+        chain_type=job.chain_type,
+        chain_created_at=job.chain_created_at,
+    )
 
 
-async def _not_the_step(session: Session, job: Held, step: str) -> JobAlreadyClosed | JobTypeMismatch:
-    steps = [row["type"] for row in await session.rows("read_steps", job.chain_id)]
-    if step in steps[: job.position]:
-        return JobAlreadyClosed(f"the job {step} of chain {job.chain_id} is closed; {job.type} is open")
-    return JobTypeMismatch(f"the open job of chain {job.chain_id} is {job.type}, not {step}")
-
-
-def _output(closure: Closure) -> str:
-    assert isinstance(closure.outcome, Completes)
-    return closure.outcome.output
-
-
-def _in_order(chain_ids: Sequence[str], made: dict[str, list[Transition]]) -> list[Transition]:
-    """By chain as they were given, then what happened to others."""
-    return [change for id in (*dict.fromkeys(chain_ids), "") for change in made.get(id, ())]
-
-
-def _marks(jobs: Sequence[Held]) -> tuple[list[str], list[int], list[int | None]]:
-    return [job.chain_id for job in jobs], [job.position for job in jobs], [job.token for job in jobs]
+def _joined(job: Held, outcome: Continues, one: Joined) -> list[Transition]:
+    fate = one.wait.fate
+    made = _continued(job, outcome, one.row, born_blocked=fate.is_blocked)
+    return [*made, rows.failed_at_once(made[-1], fate.failure.type)] if fate.failure else made

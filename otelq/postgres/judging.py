@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from ..model import Claimed, Completes, Continues, Fails, Settlement, Status, Successor, Transition, Verb, Verdict
 from . import rows
@@ -44,10 +45,11 @@ async def _made_before(session: Session, item: Settlement, row: rows.Row, kept: 
         case Verb.COMPLETE | Verb.FAIL:
             status = Status.COMPLETED if verb is Verb.COMPLETE else Status.FAILED
             closed = rows.settled(item, verb, status, at=at, error_type=error_type)
-            others = await session.rows("made_by_closing", item.job.lease.chain_id, at)
-            return [closed, *(rows.let_go(other) for other in others)]
+            return [closed, *await _others_before(session, item, at)]
         case Verb.CONTINUE:
             return await _continued_before(session, item, kept)
+        case Verb.BLOCK:
+            return await _blocked_before(session, item, row)
         case _:
             due_at = row["due_at"]
             target = rows.waiting(due_at, at)
@@ -61,4 +63,19 @@ async def _continued_before(session: Session, item: Settlement, kept: dict[str, 
     successor = Successor(
         type=row["type"], queue=row["queue"], input=row["input"], trace=row["trace"], meta=row["meta"]
     )
-    return rows.continued(item, successor, keep, row=row, kept=kept)
+    if not row["blockers"]:
+        return rows.continued(item, successor, keep, row=row, kept=kept)
+    made = rows.joined(item, successor, row=row, born_blocked=row["born_blocked"], failed_with=row["failed_with"])
+    return [*made, *(await _others_before(session, item, row["at"]) if row["failed_with"] else [])]
+
+
+async def _blocked_before(session: Session, item: Settlement, row: rows.Row) -> list[Transition]:
+    failed_with, is_free = row["failed_with"], row["due_at"] is not None
+    made = rows.waits(item, at=row["at"], is_free=is_free, failed_with=failed_with)
+    return [*made, *(await _others_before(session, item, row["at"]) if failed_with else [])]
+
+
+async def _others_before(session: Session, item: Settlement, at: datetime) -> list[Transition]:
+    """What a chain that closed at this time did to those that waited for it."""
+    others = await session.rows("made_by_closing", item.job.lease.chain_id, at)
+    return [rows.let_go(other) for other in others]

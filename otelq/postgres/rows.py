@@ -9,10 +9,25 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..model import Claimed, Failure, JobRecord, Keep, Lease, NewJob, Settlement, Status, Successor, Transition, Verb
+from ..model import (
+    Claimed,
+    Continues,
+    Failure,
+    JobRecord,
+    Keep,
+    Lease,
+    NewJob,
+    Settlement,
+    Status,
+    Successor,
+    Transition,
+    Verb,
+)
 
 Row = Any
 """A row of the driver: by name, or in the order of the columns."""
+
+Moment = datetime
 
 
 def created(job: NewJob, *, at: datetime, run_at: datetime, target: Status) -> Transition:
@@ -191,14 +206,16 @@ def settled(
     )
 
 
-def succeeded(before: Claimed | Held, successor: Successor, *, at: datetime, run_at: datetime) -> Transition:
+def succeeded(
+    before: Claimed | Held, successor: Successor, *, at: datetime, run_at: datetime, born_blocked: bool = False
+) -> Transition:
     """The start of the job that continues a chain."""
     chain_id, position = (
         (before.chain_id, before.position)
         if isinstance(before, Held)
         else (before.lease.chain_id, before.lease.position)
     )
-    target = waiting(run_at, at)
+    target = Status.BLOCKED if born_blocked else waiting(run_at, at)
     return Transition(
         verb=Verb.CREATE,
         chain_id=chain_id,
@@ -232,6 +249,25 @@ def continued(
     return made
 
 
+def joined(
+    item: Settlement, successor: Successor, *, row: Row, born_blocked: bool, failed_with: str | None
+) -> list[Transition]:
+    """What a continuation with blockers made."""
+    at = row["at"]
+    created = succeeded(item.job, successor, at=at, run_at=row["run_at"], born_blocked=born_blocked)
+    ends = [failed_at_once(created, failed_with)] if failed_with else []
+    return [settled(item, Verb.CONTINUE, Status.CONTINUED, at=at), created, *ends]
+
+
+def waits(item: Settlement, *, at: datetime, is_free: bool, failed_with: str | None) -> list[Transition]:
+    """What became of a running job that is given blockers."""
+    block = settled(item, Verb.BLOCK, Status.BLOCKED, at=at)
+    blocked = replace(block, source=Status.BLOCKED, attempt=block.attempt - 1, worker=None, last_trace=item.trace)
+    if failed_with:
+        return [block, replace(blocked, verb=Verb.FAIL_BY_BLOCKER, target=Status.FAILED, error_type=failed_with)]
+    return [block, replace(blocked, verb=Verb.UNBLOCK, target=Status.READY)] if is_free else [block]
+
+
 def _kept(item: Settlement, successor: Successor, keep: Keep, *, row: Any) -> Claimed:
     job, at = item.job, row["at"]
     return Claimed(
@@ -259,6 +295,21 @@ def lease_columns(leases: Sequence[Lease]) -> tuple[list[str], list[int], list[i
         [lease.chain_id for lease in leases],
         [lease.position for lease in leases],
         [lease.token for lease in leases],
+    )
+
+
+def successor_columns(outcomes: Sequence[Continues]) -> tuple[list[Any] | None, ...]:
+    """The successors, as the ``continue`` statements take them."""
+    successors = [outcome.successor for outcome in outcomes]
+    return (
+        [successor.type for successor in successors],
+        [successor.queue for successor in successors],
+        [successor.input for successor in successors],
+        column([successor.priority for successor in successors]),
+        column([successor.at for successor in successors]),
+        column([successor.delay for successor in successors]),
+        column([successor.trace for successor in successors]),
+        column([successor.meta for successor in successors]),
     )
 
 
@@ -301,20 +352,6 @@ def let_go(row: Row) -> Transition:
     return moved(job, Verb.UNBLOCK, waiting(job.run_at, job.at), due_at=job.run_at)
 
 
-BAD_ENDS = frozenset({Status.FAILED, Status.CANCELLED})
-"""How a blocker ends that fails those who wait for it."""
-
-
-def awaits(status: Status) -> bool:
-    """Whether a blocker in this status is still waited for."""
-    return status.is_open
-
-
-def blocker_failure(blocker: str, status: Status) -> Failure:
-    """Why a job fails by its blocker; ``release_dependents.sql`` says the same."""
-    return Failure(f"otelq.Chain{status.capitalize()}", f"the blocker {blocker} ended {status}")
-
-
 def failed_at_once(created: Transition, error_type: str) -> Transition:
     """The end of a chain that was created with a blocker that had ended badly."""
     return replace(
@@ -347,6 +384,8 @@ def record(row: Row) -> JobRecord:
         output=row["output"],
         failure=failure(row["error_type"], row["error_text"]),
         blocked_by=row["blocked_by"],
+        amended_input=row["amended_input"],
+        expires_at=row["expires_at"],
         trace=row["trace"],
         meta=row["meta"],
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
+from ..errors import InvalidArgument, NotFound, Refused
 from ..model import (
+    Blocks,
     Claimed,
     Completes,
     Continues,
@@ -24,9 +26,10 @@ from ..model import (
     Verdict,
 )
 from ..ports.state import Transaction
-from . import rows
+from . import linking, rows
 from .database import SKIP, WAIT, Database, Session
 from .judging import Item, judge
+from .linking import Joined, Link
 from .unblocking import let_go, look_again
 
 UNTIED: Final = "AND NOT o.waited_on AND NOT o.keyed"
@@ -59,9 +62,10 @@ async def settle(
 ) -> Settled:
     """Write a batch: alone, with rows that others have locked left for later, or in the caller's transaction."""
     items = list(enumerate(settlements))
+    is_linked = any(linking.is_linked(item.outcome) for item in settlements)
     if tx is not None:
-        return await database.run_in(tx, lambda session: _settle_inside(session, items), now=now)
-    is_atomic = len({_writer(item) for item in settlements}) > 1
+        return await database.run_in(tx, lambda session: _settle_inside(session, items), now=now, savepoint=is_linked)
+    is_atomic = is_linked or len({_writer(item) for item in settlements}) > 1
     which = "" if is_atomic else UNTIED
     written = await database.run(
         lambda session: write(session, items, lock=SKIP, which=which), now=now, atomic=is_atomic, again=True
@@ -105,7 +109,8 @@ async def write(session: Session, items: Sequence[Item], *, lock: str, which: st
     groups: dict[_Writer, list[Item]] = {}
     for item in sorted(items, key=lambda item: item[1].job.lease.chain_id):
         groups.setdefault(_writer(item[1]), []).append(item)
-    for writer, group in groups.items():
+    # Those that begin to wait come last: so they see how another of the batch ended.
+    for writer, group in sorted(groups.items(), key=lambda pair: pair[0] is _link):
         await writer(session, group, written, lock, which)
     return written
 
@@ -114,6 +119,8 @@ _Writer = Callable[[Session, list[Item], Written, str, str], Awaitable[None]]
 
 
 def _writer(item: Settlement) -> _Writer:
+    if linking.is_linked(item.outcome):
+        return _link
     match item.outcome:
         case Completes() | Fails():
             return _close
@@ -156,7 +163,7 @@ async def _continue(session: Session, items: list[Item], written: Written, lock:
         Verb.CONTINUE,
         *rows.lease_columns([item.job.lease for item in settlements]),
         rows.column([item.trace for item in settlements]),
-        *successor_columns(outcomes),
+        *rows.successor_columns(outcomes),
         [item.job.chain_type for item in settlements],
         [item.job.chain_created_at for item in settlements],
         rows.column([outcome.keep and outcome.keep.token for outcome in outcomes]),
@@ -187,7 +194,43 @@ async def _put_back(session: Session, items: list[Item], written: Written, lock:
         written.made[place] = [_back(item, row["at"], row["run_at"])]
 
 
+async def _link(session: Session, items: list[Item], written: Written, lock: str, which: str) -> None:
+    by_chain = {item.job.lease.chain_id: (place, item) for place, item in items}
+    try:
+        linked = await linking.link(session, [_as_link(item) for _, item in items], lock=lock)
+    except (NotFound, InvalidArgument) as error:
+        raise Refused(str(error)) from error
+    for one in linked.joined:
+        place, item = by_chain[one.link.chain_id]
+        written.made[place] = _joined(item, one)
+    written.aside += linked.aside
+    written.passed_over += linked.passed_over
+
+
+def _as_link(item: Settlement) -> Link:
+    job, outcome = item.job, item.outcome
+    assert isinstance(outcome, (Blocks, Continues))
+    return Link(
+        chain_id=job.lease.chain_id,
+        position=job.lease.position,
+        token=job.lease.token,
+        outcome=outcome,
+        chain_type=job.chain_type,
+        chain_created_at=job.chain_created_at,
+        trace=item.trace,
+    )
+
+
 # Transitions
+
+
+def _joined(item: Settlement, one: Joined) -> list[Transition]:
+    fate = one.wait.fate
+    failed_with = fate.failure.type if fate.failure else None
+    if isinstance(item.outcome, Continues):
+        successor, is_blocked = item.outcome.successor, fate.is_blocked
+        return rows.joined(item, successor, row=one.row, born_blocked=is_blocked, failed_with=failed_with)
+    return rows.waits(item, at=one.row["at"], is_free=not fate.is_blocked, failed_with=failed_with)
 
 
 def _closed(item: Settlement, at: datetime) -> Transition:
@@ -208,21 +251,6 @@ def _back(item: Settlement, at: datetime, run_at: datetime) -> Transition:
 
 
 # Columns
-
-
-def successor_columns(outcomes: Sequence[Continues]) -> tuple[list[Any] | None, ...]:
-    """The successors, as ``continue.sql`` takes them."""
-    successors = [outcome.successor for outcome in outcomes]
-    return (
-        [successor.type for successor in successors],
-        [successor.queue for successor in successors],
-        [successor.input for successor in successors],
-        rows.column([successor.priority for successor in successors]),
-        rows.column([successor.at for successor in successors]),
-        rows.column([successor.delay for successor in successors]),
-        rows.column([successor.trace for successor in successors]),
-        rows.column([successor.meta for successor in successors]),
-    )
 
 
 def _failure(item: Settlement) -> Failure | None:

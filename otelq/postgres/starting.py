@@ -9,12 +9,15 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from ..errors import NotFound, Unavailable
+from ..errors import Unavailable
 from ..model import Created, NewJob, Status, Transition
-from . import rows
+from . import edges, keys, rows, rules
 from .copying import copy_in
 from .database import Session
+from .edges import Wait
 from .errors import is_taken
+from .holding import hold_blockers
+from .rules import Fate
 
 Made = tuple[list[Created], list[Transition]]
 
@@ -27,10 +30,10 @@ CHUNK: Final = 2000
 PATIENCE: Final = "5s"
 """How long a start waits for a lock on a blocker or a dedup key."""
 
-KEY_TRIES: Final = 10
-"""How often a start looks again for the holder of a key that another just gave back."""
-
 PASS_OVER: Final = "ON CONFLICT DO NOTHING"
+
+NONE_EXPIRES: Final = "NULL FROM made"
+SOME_EXPIRE: Final = "item.expires_at FROM made JOIN item ON item.chain_id = made.chain_id"
 
 
 class SomeExist(Exception):
@@ -50,7 +53,7 @@ async def create_fresh(session: Session, jobs: Sequence[NewJob]) -> Made:
         SomeExist: some are not.
     """
     try:
-        made = await (copy_in(session, jobs) if is_large(jobs) and session.can_copy else _insert_plain(session, jobs))
+        made = await (copy_in(session, jobs) if _can_copy(session, jobs) else _insert_plain(session, jobs))
     except Exception as error:
         if is_taken(error):
             raise SomeExist from error
@@ -63,12 +66,20 @@ def is_large(jobs: Sequence[NewJob]) -> bool:
     return len(jobs) >= LARGE
 
 
+def _can_copy(session: Session, jobs: Sequence[NewJob]) -> bool:
+    return is_large(jobs) and session.can_copy and _expiry(jobs) == NONE_EXPIRES
+
+
+def _expiry(jobs: Sequence[NewJob]) -> str:
+    return NONE_EXPIRES if all(job.expires is None for job in jobs) else SOME_EXPIRE
+
+
 async def _insert_plain(session: Session, jobs: Sequence[NewJob]) -> list[Transition]:
     chunks = [jobs[start : start + CHUNK] for start in range(0, len(jobs), CHUNK)]
     return [
         change
         for chunk in chunks
-        for change in _started(chunk, await session.row("create", *_columns(chunk), if_taken=""))
+        for change in _started(chunk, await session.row("create", *_columns(chunk), if_taken="", expiry=_expiry(chunk)))
     ]
 
 
@@ -79,7 +90,7 @@ async def create_plain(session: Session, jobs: Sequence[NewJob], *, again: bool)
     made: dict[str, list[Transition]] = {}
     for start in range(0, len(firsts), CHUNK):
         chunk = firsts[start : start + CHUNK]
-        row = await session.row("create", *_columns(chunk), if_taken=PASS_OVER)
+        row = await session.row("create", *_columns(chunk), if_taken=PASS_OVER, expiry=_expiry(chunk))
         taken.update(row["taken"] or ())
         made |= {change.chain_id: [change] for change in _started(chunk, row)}
     if taken and again:
@@ -100,7 +111,7 @@ async def create_tied(session: Session, jobs: Sequence[NewJob], *, again: bool) 
         before = await _made_before(session, jobs)
         new = {job.chain_id: job for job in reversed(jobs) if job.chain_id not in before}
         fresh = [job for job in jobs if new.get(job.chain_id) is job]
-        holders = await _take_keys(session, fresh)
+        holders = await keys.take(session, fresh)
         plans = await _plan(session, [job for job in fresh if job.chain_id not in holders])
         made = await _insert(session, plans)
     kept = {chain_id: changes for chain_id, changes in before.items() if again and changes}
@@ -148,38 +159,9 @@ def _remade(job: NewJob, row: Any) -> list[Transition]:
         return []
     at = row["created_at"]
     failed_with = row["failed_with"]
-    status = Status.BLOCKED if row["awaited"] or failed_with else rows.waiting(row["run_at"], at)
+    status = Status.BLOCKED if row["born_blocked"] else rows.waiting(row["run_at"], at)
     created = rows.created(job, at=at, run_at=row["run_at"], target=status)
     return [created, rows.failed_at_once(created, failed_with)] if failed_with else [created]
-
-
-# Dedup keys
-
-
-async def _take_keys(session: Session, jobs: Sequence[NewJob]) -> dict[str, str]:
-    """Take the keys of these starts; the chains that hold the others, by the id that asked in vain."""
-    firsts: dict[tuple[str, str], str] = {}
-    holders: dict[str, str] = {}
-    for job in jobs:
-        if job.dedup and (first := firsts.setdefault((job.type, job.dedup.key), job.chain_id)) != job.chain_id:
-            holders[job.chain_id] = first
-    elsewhere = await _settle_keys(session, firsts)
-    return {asked: elsewhere.get(first, first) for asked, first in holders.items()} | elsewhere
-
-
-async def _settle_keys(session: Session, wanted: dict[tuple[str, str], str]) -> dict[str, str]:
-    holders: dict[str, str] = {}
-    for _ in range(KEY_TRIES):
-        if not wanted:
-            return holders
-        taken = await session.rows("take_keys", [t for t, _ in wanted], [k for _, k in wanted], [*wanted.values()])
-        won = {row["chain_id"] for row in taken}
-        lost = [key for key, chain_id in wanted.items() if chain_id not in won]
-        held = await session.rows("read_keys", [t for t, _ in lost], [k for _, k in lost]) if lost else []
-        found = {lost[rows.place(row)]: row["chain_id"] for row in held}
-        holders |= {wanted[key]: holder for key, holder in found.items()}
-        wanted = {key: wanted[key] for key in lost if key not in found}
-    raise Unavailable("a dedup key changes hands too fast, or the transaction cannot see who holds it")
 
 
 # Blockers
@@ -189,51 +171,30 @@ class Plan(Struct, kw_only=True):
     """A chain about to be started, and what its blockers mean for it."""
 
     job: NewJob
-    standing: dict[str, Status]
+    fate: Fate
     waited_on: bool = False
-
-    @property
-    def bad(self) -> str | None:
-        """The first blocker that did not complete."""
-        return next((id for id, status in self.standing.items() if status in rows.BAD_ENDS), None)
-
-    @property
-    def awaited(self) -> int:
-        return sum(status is not Status.COMPLETED for status in self.standing.values())
 
 
 async def _plan(session: Session, jobs: Sequence[NewJob]) -> list[Plan]:
-    """How each job's blockers stand; those earlier in the batch are taken from the plan itself."""
+    """What each job's blockers mean for it; those earlier in the batch are taken from the plan itself."""
     ours: set[str] = set()
     others: set[str] = set()
     for job in jobs:
         others.update(blocker for blocker in job.blockers if blocker not in ours)
         ours.add(job.chain_id)
-    standing = await _hold_blockers(session, sorted(others))
+    standing = await hold_blockers(session, others) if others else {}
     plans: dict[str, Plan] = {}
     for job in jobs:
-        plan = Plan(job=job, standing={id: _standing(id, plans, standing) for id in job.blockers})
-        plans[job.chain_id] = plan
+        stand = {blocker: _standing(blocker, plans, standing) for blocker in job.blockers}
+        plans[job.chain_id] = Plan(job=job, fate=rules.judge(stand, rules.of(job)))
     return [*plans.values()]
 
 
 def _standing(blocker: str, plans: dict[str, Plan], standing: dict[str, Status]) -> Status:
     if (plan := plans.get(blocker)) is not None:
         plan.waited_on = True
-        return Status.FAILED if plan.bad else Status.BLOCKED
-    if blocker not in standing:
-        raise NotFound(f"the blocker {blocker} does not exist")
+        return Status.FAILED if plan.fate.lost_by else Status.BLOCKED
     return standing[blocker]
-
-
-async def _hold_blockers(session: Session, blockers: list[str]) -> dict[str, Status]:
-    if not blockers:
-        return {}
-    held = {row["chain_id"] for row in await session.rows("hold_blockers", blockers)}
-    standing = dict.fromkeys(held, Status.BLOCKED)
-    rest = [blocker for blocker in blockers if blocker not in held]
-    closed = await session.rows("read_blockers", rest) if rest else []
-    return standing | {row["chain_id"]: Status(row["status"]) for row in closed}
 
 
 async def _insert(session: Session, plans: Sequence[Plan]) -> dict[str, list[Transition]]:
@@ -241,31 +202,25 @@ async def _insert(session: Session, plans: Sequence[Plan]) -> dict[str, list[Tra
     for start in range(0, len(plans), CHUNK):
         chunk = plans[start : start + CHUNK]
         row = await session.row("create_tied", *_columns([plan.job for plan in chunk]), *_ties(chunk))
-        await _add_edges(session, chunk, row["at"])
+        await edges.add(session, [_wait(plan) for plan in chunk], row["at"])
         for plan, run_at in zip(chunk, row["run_at"], strict=True):
             made[plan.job.chain_id] = _planned(plan, row["at"], run_at)
-    failed = [plan.job.chain_id for plan in plans if plan.bad and plan.job.dedup]
+    failed = [plan.job.chain_id for plan in plans if plan.fate.lost_by and _gives_back(plan.job)]
     if failed:
         await session.rows("free_keys", failed)
     return made
 
 
-async def _add_edges(session: Session, plans: Sequence[Plan], at: datetime) -> None:
-    edges = [
-        (plan.job.chain_id, blocker, n, None if rows.awaits(status) and not plan.bad else at)
-        for plan in plans
-        for n, (blocker, status) in enumerate(plan.standing.items())
-    ]
-    if edges:
-        await session.rows("add_edges", *(list(column) for column in zip(*edges, strict=True)))
+def _wait(plan: Plan) -> Wait:
+    job = plan.job
+    return Wait(chain_id=job.chain_id, position=0, blockers=job.blockers, rule=rules.of(job), fate=plan.fate)
 
 
 def _planned(plan: Plan, at: datetime, run_at: datetime) -> list[Transition]:
-    status = Status.BLOCKED if plan.awaited else rows.waiting(run_at, at)
+    status = Status.BLOCKED if plan.fate.is_blocked else rows.waiting(run_at, at)
     created = rows.created(plan.job, at=at, run_at=run_at, target=status)
-    if bad := plan.bad:
-        return [created, rows.failed_at_once(created, rows.blocker_failure(bad, plan.standing[bad]).type)]
-    return [created]
+    failure = plan.fate.failure
+    return [created, rows.failed_at_once(created, failure.type)] if failure else [created]
 
 
 # Columns
@@ -294,16 +249,31 @@ def _columns(jobs: Sequence[NewJob]) -> tuple[list[Any] | None, ...]:
         rows.column([job.delay for job in jobs]),
         rows.column([job.trace for job in jobs]),
         rows.column([job.meta for job in jobs]),
+        rows.column([job.expires for job in jobs]),
     )
 
 
-def _ties(plans: Sequence[Plan]) -> tuple[list[Any], ...]:
-    failures = [rows.blocker_failure(bad, plan.standing[bad]) if (bad := plan.bad) else None for plan in plans]
+def _ties(plans: Sequence[Plan]) -> tuple[list[Any] | None, ...]:
+    fates = [plan.fate for plan in plans]
+    dedups = [plan.job.dedup for plan in plans]
+    rule = [rules.of(plan.job).columns for plan in plans]
     return (
-        [plan.job.dedup.key if plan.job.dedup else None for plan in plans],
-        [len(plan.standing) or None for plan in plans],
-        [plan.awaited for plan in plans],
+        [dedup and dedup.key for dedup in dedups],
+        rows.column([_lasts(plan.job) or None for plan in plans]),
+        rows.column([len(plan.job.blockers) or None for plan in plans]),
+        rows.column([until for until, _ in rule]),
+        rows.column([on_failure for _, on_failure in rule]),
+        [len(fate.awaited) for fate in fates],
         [plan.waited_on for plan in plans],
-        [failure and failure.type for failure in failures],
-        [failure and failure.text for failure in failures],
+        rows.column([fate.failure and fate.failure.type for fate in fates]),
+        rows.column([fate.failure and fate.failure.text for fate in fates]),
     )
+
+
+def _lasts(job: NewJob) -> bool:
+    """Whether the chain keeps its dedup key when it closes."""
+    return job.dedup is not None and job.dedup.scope == "any"
+
+
+def _gives_back(job: NewJob) -> bool:
+    return job.dedup is not None and not _lasts(job)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from ..model import (
+    Amendment,
     AttemptRecord,
     ChainOutcome,
     ChainRecord,
     Claimed,
     Closure,
+    Count,
     Created,
     JobKey,
     JobQuery,
@@ -28,7 +30,7 @@ from ..model import (
     Wanted,
 )
 from ..ports.state import StateAdapter, Transaction
-from . import asking, claiming, closing, settling, starting, unblocking
+from . import asking, claiming, closing, deleting, listing, moving, redriving, settling, starting, unblocking
 from . import migrate as schema
 from .database import Database, Session
 
@@ -68,7 +70,7 @@ class PostgresState(StateAdapter):
     def join(self, tx: object) -> Transaction:
         return self._database.join(tx)
 
-    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool]:
+    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
         return await self._ask(lambda session: asking.present(session, transitions), None)
 
     # The client's verbs
@@ -104,12 +106,30 @@ class PostgresState(StateAdapter):
     async def trigger(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._write(lambda session: closing.trigger(session, chain_ids), tx, now)
+        return await self._write(lambda session: moving.trigger(session, chain_ids), tx, now)
 
     async def cancel(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
         return await self._close(lambda session: closing.cancel(session, chain_ids), tx, now)
+
+    async def redrive(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        return await self._write(lambda session: redriving.redrive(session, chain_ids), tx, now, savepoint=True)
+
+    async def amend(
+        self, amendments: Sequence[Amendment], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        return await self._write(lambda session: moving.amend(session, amendments), tx, now, savepoint=True)
+
+    async def take_over(
+        self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
+    ) -> Sequence[Transition]:
+        return await self._write(lambda session: moving.take_over(session, chain_ids), tx, now)
+
+    async def lock(self, chain_ids: Sequence[str], *, tx: Transaction) -> Sequence[JobRecord]:
+        return await self._database.run_in(tx, lambda session: moving.lock(session, chain_ids))
 
     async def delete(
         self,
@@ -119,8 +139,9 @@ class PostgresState(StateAdapter):
         tx: Transaction | None = None,
         now: datetime | None = None,
     ) -> Sequence[Transition]:
-        ids = list(dict.fromkeys(chain_ids))
-        return await self._write(lambda session: closing.delete(session, ids), tx, now)
+        return await self._write(
+            lambda session: deleting.delete(session, chain_ids, cascade=cascade), tx, now, savepoint=True
+        )
 
     # The worker's verbs
 
@@ -158,6 +179,9 @@ class PostgresState(StateAdapter):
     ) -> Sequence[Transition]:
         return await self._close(lambda session: claiming.reap(session, rules, spare=spare, limit=limit), None, now)
 
+    async def expire(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
+        return await self._close(lambda session: closing.expire(session, limit=limit), None, now)
+
     async def mop_up(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
         return await self._database.run(lambda session: unblocking.mop_up(session, limit=limit), now=now, atomic=True)
 
@@ -170,14 +194,16 @@ class PostgresState(StateAdapter):
         return await self._ask(lambda session: asking.outcomes(session, chain_ids), tx)
 
     async def blocker_outputs(self, jobs: Sequence[JobKey]) -> Mapping[JobKey, Sequence[ChainOutcome]]:
-        found = await self._ask(lambda session: asking.blocker_outputs(session, [id for id, _ in jobs]), None)
-        return {(id, 0): outcomes for id, outcomes in found.items()}
+        return await self._ask(lambda session: asking.blocker_outputs(session, jobs), None)
 
     async def jobs(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[JobRecord]:
-        return await self._ask(lambda session: asking.jobs(session, query), tx)
+        return await self._ask(lambda session: listing.jobs(session, query), tx)
 
     async def chains(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[ChainRecord]:
-        return await self._ask(lambda session: asking.chains(session, query), tx)
+        return await self._ask(lambda session: listing.chains(session, query), tx)
+
+    async def count(self, query: JobQuery, *, of: Literal["jobs", "chains"]) -> Count:
+        return await self._ask(lambda session: listing.count(session, query, of=of), None)
 
     async def attempts(self, chain_id: str, position: int) -> Sequence[AttemptRecord]:
         return await self._ask(lambda session: asking.attempts(session, chain_id, position), None)

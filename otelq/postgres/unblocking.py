@@ -50,14 +50,15 @@ async def _release(
     if budget <= 0:
         return [], [], False
     found = await session.row("hold_dependents", closed, budget, lock=lock)
-    is_done = found["waiting"] == len(found["held"]) < budget
-    if not found["held"]:
-        return [], [], is_done
-    released = await session.rows("release_dependents", found["held"], closed)
+    if not found["chain_ids"]:
+        return [], [], found["is_done"]
+    edges = found["chain_ids"], found["positions"], found["blocker_ids"]
+    released = await session.rows("release_dependents", *edges)
     failed = [row for row in released if row["error_type"]]
     if keyed := [row["chain_id"] for row in failed if row["keyed"]]:
         await session.rows("free_keys", keyed)
-    return [rows.let_go(row) for row in released], [row["chain_id"] for row in failed if row["waited_on"]], is_done
+    further = [row["chain_id"] for row in failed if row["waited_on"]]
+    return [rows.let_go(row) for row in released], further, found["is_done"]
 
 
 async def mop_up(session: Session, *, limit: int, lock: str = SKIP) -> list[Transition]:

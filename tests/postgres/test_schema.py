@@ -3,39 +3,68 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any, get_args
 
 import asyncpg
 import pytest
 
 from otelq.errors import OtelqError
+from otelq.model import CLOSED, JobQuery, Status
 from otelq.postgres import adapter, claiming, dump
-from otelq.postgres.asking import CHAIN_TYPE, OWN_TYPE
 from otelq.postgres.database import SKIP, WAIT
+from otelq.postgres.holding import PASS, STAY
 from otelq.postgres.queries import Queries, names
 from otelq.postgres.settling import UNTIED
-from otelq.postgres.starting import PASS_OVER
+from otelq.postgres.starting import NONE_EXPIRES, PASS_OVER, SOME_EXPIRE
 from otelq.postgres.state import PostgresState
+from otelq.postgres.walking import STATUS, Of, tokens, walks
 
 from .conftest import Connect
 from .making import job, lease, start, wanted
 
 QUERIES = Queries("otelq")
+QUERIED = [
+    JobQuery(),
+    JobQuery(look=500_000),
+    JobQuery(statuses=frozenset({Status.RUNNING})),
+    JobQuery(statuses=frozenset({Status.FAILED})),
+    JobQuery(statuses=frozenset({Status.FAILED}), types=("a",)),
+    JobQuery(statuses=CLOSED),
+    JobQuery(chain_ids=("a",)),
+    JobQuery(blocked_by="a"),
+]
+"""Queries that are asked in different ways."""
+
+
+def _walks() -> dict[str, list[dict[str, str]]]:
+    found: dict[str, list[dict[str, str]]] = {}
+    for of in get_args(Of):
+        for query in QUERIED:
+            for walk in walks(query, of):
+                found.setdefault(walk.statement, []).append(tokens(QUERIES, query, walk, of))
+    return found
+
+
+NOWHERE = "'00000000-0000-0000-0000-000000000000'"
+LOCKS = [{"lock": SKIP}, {"lock": WAIT}]
 VARIANTS: dict[str, list[dict[str, str]]] = {
-    "create": [{"if_taken": ""}, {"if_taken": PASS_OVER}],
+    "create": [{"if_taken": PASS_OVER, "expiry": SOME_EXPIRE}, {"if_taken": "", "expiry": NONE_EXPIRES}],
     "close": [{"lock": SKIP, "which": UNTIED}, {"lock": WAIT, "which": ""}],
-    "continue": [{"lock": SKIP}, {"lock": WAIT}],
-    "put_back": [{"lock": SKIP}, {"lock": WAIT}],
-    "hold": [{"lock": WAIT}],
-    "hold_dependents": [{"lock": SKIP}, {"lock": WAIT}],
-    **{
-        f"list_{family}": [{"type": QUERIES.fill(types[family]), "which": ""} for types in (OWN_TYPE, CHAIN_TYPE)]
-        for family in OWN_TYPE
-    },
+    "continue": LOCKS,
+    "put_back": LOCKS,
+    "hold": LOCKS,
+    "hold_blockers": [{"lock": STAY}, {"lock": f"{STAY} {PASS}"}],
+    "keep_chains": [{"skip": ""}, {"skip": PASS}],
+    "hold_dependents": LOCKS,
+    "read_records": [{"status": STATUS}],
+    **_walks(),
 }
 """What the tokens of statements stand for, where they have any."""
 
-HOT = {
-    "create": ["NULL", *["'{}'"] * 9],
+SOUGHT = [NOWHERE, "-1", NOWHERE, "5000", "51", *["'{}'"] * 3, "NULL", "false", *["'{}'"] * 3, "NULL"]
+ALL = {
+    "create": ["NULL", *["'{}'"] * 10],
     "claim": ["NULL", "'{a}'", "'{10}'", "'{30}'", "'{60}'", "1", "'w'", "true"],
     "close": ["NULL", "NULL", *["'{}'"] * 7],
     "continue": ["NULL", "NULL", *["'{}'"] * 17],
@@ -44,35 +73,84 @@ HOT = {
     "judge": ["NULL", *["'{}'"] * 3],
     "next_due": ["NULL", "'{a}'"],
     "hold_expired": ["NULL", "'{a}'", "'{}'", "100"],
+    "hold_expiring": ["NULL", "100"],
+    "create_tied": ["NULL", *["'{}'"] * 19],
+    "hold": ["NULL", "'{}'"],
+    "hold_blockers": ["'{}'"],
+    "keep_chains": ["'{}'"],
+    "read_ends": ["'{}'"],
+    "take_keys": ["'{}'"] * 3,
+    "read_keys": ["NULL", *["'{}'"] * 2],
+    "take_over_keys": ["'{}'"] * 4,
+    "free_keys": ["'{}'"],
+    "add_edges": ["'{}'"] * 6,
+    "add_more_edges": ["'{}'"] * 6,
+    "count_edges": ["'{}'"] * 4,
+    "find_circle": ["'{}'"],
+    "find_waited_on": ["'{}'"],
+    "block": ["NULL", *["'{}'"] * 6],
+    "continue_tied": ["NULL", "''", *["'{}'"] * 19],
+    "hold_dependents": ["'{}'", "1000"],
+    "release_dependents": ["NULL", *["'{}'"] * 3],
+    "forget_edges": ["NULL", "'{}'"],
+    "leave_pending": ["NULL", "'{}'"],
+    "redrive": ["NULL", *["'{}'"] * 3],
+    "mark_waited_on": ["'{}'"],
+    "read_fallen": ["'{}'"],
+    "read_last_feeds": ["'{}'"],
+    "amend": ["NULL", *["'{}'"] * 6],
+    "find_feeds": ["'{}'"],
+    "find_dependent": ["'{}'"],
+    "delete": ["NULL", "'{}'"],
+    "read_tails": ["NULL", "'{}'"],
+    "read_feeds": ["'{}'"] * 2,
+    "read_records": ["'{}'"] * 2,
+    "read_existing": ["'{}'"] * 2,
+    "present": ["'{}'"] * 6,
+    "walk_open": SOUGHT,
+    "walk_closed": SOUGHT,
+    "walk_unhappy": [*SOUGHT, "'{}'", "'{}'"],
+    "walk_chains": [*SOUGHT, "'{}'"],
+    "walk_dependents": [*SOUGHT, NOWHERE, "'{}'"],
 }
-"""The statements that workers send all day, with some arguments."""
+"""Statements that must not depend on how much is stored, with some arguments."""
 
 
 @pytest.mark.parametrize("name", names("sql"))
 async def test_every_statement_can_be_prepared(state: PostgresState, connect: Connect, name: str) -> None:
     connection = await connect()
 
-    for tokens in VARIANTS.get(name, [{}]):
-        text = QUERIES(name, **tokens).text
+    for variant in _variants(name):
+        text = QUERIES(name, **variant).text
         assert "{" not in text.replace("'{", "")
         await connection.prepare(text)
 
 
 @pytest.mark.parametrize("vacuumed", [False, True])
-@pytest.mark.parametrize("name", HOT)
-async def test_a_hot_statement_reads_no_table_whole_even_while_all_are_empty(
-    state: PostgresState, connect: Connect, name: str, vacuumed: bool
+async def test_no_statement_reads_a_table_whole_even_while_all_are_empty(
+    state: PostgresState, connect: Connect, vacuumed: bool
 ) -> None:
     connection = await connect()
     if vacuumed:
-        for table in ("open_job", "job", "outcome"):
+        for table in ("open_job", "job", "outcome", "blocker"):
             await connection.execute(f"VACUUM ANALYZE otelq.{table}")
     await connection.execute("SET plan_cache_mode = force_generic_plan")
-    await connection.execute(f"PREPARE hot AS {QUERIES(name, **VARIANTS.get(name, [{}])[0]).text}")
 
-    plan = await connection.fetch(f"EXPLAIN EXECUTE hot ({', '.join(HOT[name])})")
+    found = {name: await _whole_tables(connection, name, variant) for name in ALL for variant in _variants(name)}
 
-    assert [line for (line,) in plan if "Seq Scan" in line] == []
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+async def _whole_tables(connection: Any, name: str, variant: Mapping[str, str]) -> list[str]:
+    """Where the plan of a statement reads all of a table."""
+    await connection.execute(f"PREPARE asked AS {QUERIES(name, **variant).text}")
+    plan = await connection.fetch(f"EXPLAIN EXECUTE asked ({', '.join(ALL[name])})")
+    await connection.execute("DEALLOCATE asked")
+    return [line for (line,) in plan if "Seq Scan" in line]
+
+
+def _variants(name: str) -> list[dict[str, str]]:
+    return VARIANTS.get(name, [{}])
 
 
 async def test_several_processes_may_migrate_at_once(postgres_url: str) -> None:

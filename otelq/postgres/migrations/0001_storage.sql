@@ -1,5 +1,5 @@
--- The storage: an immutable request for each job, one narrow hot row for each open chain, and an outcome appended
--- when a job closes. Every key begins with chain_id, so that the tables that grow can be partitioned by it.
+-- The storage: a request for each job, which rarely changes, one narrow hot row for each open chain, and an outcome
+-- appended when a job closes. Every key begins with chain_id, so that the tables that grow can be partitioned by it.
 
 CREATE TABLE {schema}.job (
     chain_id         uuid        NOT NULL,
@@ -15,13 +15,22 @@ CREATE TABLE {schema}.job (
     -- Of the chain's first job, repeated on those that continue it and nowhere else.
     chain_type       text        COLLATE "C",
     chain_created_at timestamptz,
-    -- Of a first job that has them: how many chains it was started to wait for, and the key it took.
+    -- How many chains it was given to wait for, at its creation or since, and by which rule where that is not the usual
+    -- one; whether it was blocked when it was created.
     blockers         integer     CHECK (blockers > 0),
+    until            text        COLLATE "C" CHECK (until = 'any'),
+    on_failure       text        COLLATE "C" CHECK (on_failure IN ('ignore', 'wait')),
+    born_blocked     boolean,
+    -- What took the place of the input.
+    amended_input    jsonb,
+    -- Of a first job that has one: the key it took, and whether it keeps the key when its chain closes.
     dedup_key        text        COLLATE "C",
+    key_lasts        boolean,
     PRIMARY KEY (chain_id, position),
     CHECK ((position > 0) = (chain_type IS NOT NULL)),
     CHECK ((chain_type IS NULL) = (chain_created_at IS NULL)),
-    CHECK (position = 0 OR (blockers IS NULL AND dedup_key IS NULL))
+    CHECK (position = 0 OR dedup_key IS NULL),
+    CHECK (dedup_key IS NOT NULL OR key_lasts IS NULL)
 ) WITH (vacuum_truncate = off);
 
 -- The primary key says that a chain has at most one open job. Neither position nor token is in a unique index, so
@@ -43,6 +52,7 @@ CREATE TABLE {schema}.open_job (
     deadline     timestamptz,
     leased_by    text,
     last_trace   text,
+    expires_at   timestamptz,
     CHECK (token IS NULL OR blocked_by = 0),
     CHECK ((token IS NULL) = (leased_by IS NULL)),
     CHECK ((token IS NULL) = (claimed_at IS NULL)),
@@ -66,27 +76,33 @@ CREATE INDEX open_job_suspect ON {schema}.open_job (type, priority, run_at, chai
 CREATE INDEX open_job_leased ON {schema}.open_job (chain_id)
     WHERE token IS NOT NULL;
 
+CREATE INDEX open_job_expiring ON {schema}.open_job (expires_at)
+    WHERE expires_at IS NOT NULL AND token IS NULL AND attempt = 0 AND crashes = 0;
+
 -- How a job closed, and the attempt that closed it: a job that completes at its first attempt writes nothing else.
+-- A job that is redriven keeps its outcomes: generation 0 is the present one, 1 the first that was put aside.
 CREATE TABLE {schema}.outcome (
-    chain_id   uuid        NOT NULL,
-    closed_at  timestamptz NOT NULL,
-    run_at     timestamptz NOT NULL,
-    position   integer     NOT NULL,
-    priority   integer     NOT NULL,
-    attempt    integer     NOT NULL,
-    crashes    integer     NOT NULL,
-    generation smallint    NOT NULL DEFAULT 0,
-    type       text        NOT NULL COLLATE "C",
-    status     text        NOT NULL COLLATE "C" CHECK (status IN ('completed', 'continued', 'failed', 'cancelled')),
-    verb       text        NOT NULL COLLATE "C",
-    token      bigint,
-    claimed_at timestamptz,
-    worker     text,
-    output     jsonb,
-    error_type text,
-    error_text text,
-    trace      text,
+    chain_id    uuid        NOT NULL,
+    closed_at   timestamptz NOT NULL,
+    run_at      timestamptz NOT NULL,
+    position    integer     NOT NULL,
+    priority    integer     NOT NULL,
+    attempt     integer     NOT NULL,
+    crashes     integer     NOT NULL,
+    generation  smallint    NOT NULL DEFAULT 0,
+    type        text        NOT NULL COLLATE "C",
+    status      text        NOT NULL COLLATE "C" CHECK (status IN ('completed', 'continued', 'failed', 'cancelled')),
+    verb        text        NOT NULL COLLATE "C",
+    token       bigint,
+    claimed_at  timestamptz,
+    worker      text,
+    output      jsonb,
+    error_type  text,
+    error_text  text,
+    trace       text,
+    redriven_at timestamptz,
     PRIMARY KEY (chain_id, position, generation),
+    CHECK ((generation > 0) = (redriven_at IS NOT NULL)),
     CHECK ((status = 'completed') = (output IS NOT NULL)),
     CHECK ((status = 'failed') = (error_type IS NOT NULL)),
     CHECK ((error_type IS NULL) = (error_text IS NULL)),
@@ -94,40 +110,46 @@ CREATE TABLE {schema}.outcome (
 ) WITH (vacuum_truncate = off);
 
 CREATE INDEX outcome_unhappy ON {schema}.outcome (status, type, chain_id, position)
-    WHERE status IN ('failed', 'cancelled');
+    WHERE status IN ('failed', 'cancelled') AND generation = 0;
+CREATE INDEX outcome_unhappy_newest ON {schema}.outcome (status, chain_id, position)
+    WHERE status IN ('failed', 'cancelled') AND generation = 0;
 
--- Attempts that ended without closing their job.
+-- Attempts that ended without closing their job. due_at is null for one that was left blocked.
 CREATE TABLE {schema}.attempt (
     chain_id   uuid        NOT NULL,
     token      bigint      NOT NULL,
     claimed_at timestamptz NOT NULL,
     ended_at   timestamptz NOT NULL,
-    due_at     timestamptz NOT NULL,
+    due_at     timestamptz,
     position   integer     NOT NULL,
     number     integer     NOT NULL,
+    generation smallint    NOT NULL DEFAULT 0,
     verb       text        NOT NULL COLLATE "C",
     worker     text        NOT NULL,
     error_type text,
     error_text text,
     trace      text,
-    PRIMARY KEY (chain_id, position, token)
+    PRIMARY KEY (chain_id, position, token),
+    CHECK (due_at IS NOT NULL OR verb = 'block')
 );
 
--- One row for each chain that a job waits for, or waited for. released_at is null while it is awaited.
+-- One row for each chain that a job waits for, or waited for. released_at is null while it is awaited. A patient edge
+-- stays so when the blocker ends badly; it stands apart in the index, so that nobody passes it in vain.
 CREATE TABLE {schema}.blocker (
     chain_id    uuid        NOT NULL,
     blocker_id  uuid        NOT NULL,
     released_at timestamptz,
     position    integer     NOT NULL,
     ordinal     integer     NOT NULL,
+    patient     boolean     NOT NULL DEFAULT false,
     PRIMARY KEY (chain_id, position, blocker_id),
     CHECK (blocker_id <> chain_id)
-);
+) WITH (vacuum_truncate = off);
 
-CREATE INDEX blocker_awaited ON {schema}.blocker (blocker_id, chain_id) WHERE released_at IS NULL;
-CREATE INDEX blocker_feeds ON {schema}.blocker (blocker_id, chain_id);
+CREATE INDEX blocker_awaited ON {schema}.blocker (blocker_id, patient, chain_id) WHERE released_at IS NULL;
+CREATE INDEX blocker_feeds ON {schema}.blocker (blocker_id, chain_id, position);
 
--- At most one open chain of a type holds a key.
+-- At most one chain of a type holds a key: until it closes, or for as long as it is stored.
 CREATE TABLE {schema}.dedup_key (
     type     text NOT NULL COLLATE "C",
     key      text NOT NULL COLLATE "C" CHECK (key <> ''),
@@ -158,13 +180,13 @@ SELECT
     coalesce(c.run_at, o.run_at, j.run_at) AS run_at,
     coalesce(c.attempt, o.attempt) AS attempt,
     coalesce(c.crashes, o.crashes) AS crashes,
-    o.leased_by, o.leased_until, o.blocked_by,
+    o.leased_by, o.leased_until, o.blocked_by, o.expires_at,
     j.created_at, c.closed_at,
-    j.input, c.output, c.error_type, c.error_text,
+    coalesce(j.amended_input, j.input) AS input, c.output, c.error_type, c.error_text,
     j.meta, j.dedup_key
 FROM {schema}.job AS j
 LEFT JOIN {schema}.open_job AS o ON o.chain_id = j.chain_id AND o.position = j.position
-LEFT JOIN {schema}.outcome AS c ON c.chain_id = j.chain_id AND c.position = j.position AND o.chain_id IS NULL;
+LEFT JOIN {schema}.outcome AS c ON c.chain_id = j.chain_id AND c.position = j.position AND c.generation = 0;
 
 -- A prepared plan made while a table is tiny prefers to read all of it, and is kept while the table grows to a
 -- million rows. A megabyte of room that vacuum never gives back makes an index the cheaper way from the first day.
@@ -180,9 +202,14 @@ FROM generate_series(1, 512);
 INSERT INTO {schema}.open_job (chain_id, position, priority, run_at, type, last_trace)
 SELECT gen_random_uuid(), 0, 0, statement_timestamp(), 'room', repeat('.', 1800)
 FROM generate_series(1, 256);
+INSERT INTO {schema}.blocker (chain_id, blocker_id, position, ordinal)
+SELECT gen_random_uuid(), gen_random_uuid(), 0, 0
+FROM generate_series(1, 6000);
 DELETE FROM {schema}.job;
 DELETE FROM {schema}.outcome;
 DELETE FROM {schema}.open_job;
+DELETE FROM {schema}.blocker;
 ANALYZE {schema}.job;
 ANALYZE {schema}.outcome;
 ANALYZE {schema}.open_job;
+ANALYZE {schema}.blocker;

@@ -87,6 +87,7 @@ picked AS MATERIALIZED (
             FROM {schema}.open_job AS o
             WHERE o.type = w.type AND o.priority = lane.priority AND o.run_at <= {now}
                 AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
+                AND (o.expires_at IS NULL OR o.attempt > 0 OR o.expires_at > {now})
             ORDER BY o.run_at, o.chain_id
             LIMIT w.most
             FOR UPDATE SKIP LOCKED
@@ -99,7 +100,7 @@ picked AS MATERIALIZED (
 ),
 leased AS (
     UPDATE {schema}.open_job AS o
-    SET token = $6, leased_by = $7, claimed_at = {now}, leased_until = w.leased_until, deadline = w.deadline,
+    SET token = $6::bigint, leased_by = $7::text, claimed_at = {now}, leased_until = w.leased_until, deadline = w.deadline,
         attempt = o.attempt + 1
     FROM wanted AS w
     WHERE o.chain_id = ANY (ARRAY(SELECT chain_id FROM picked)) AND w.type = o.type
@@ -108,7 +109,7 @@ leased AS (
 )
 SELECT
     o.chain_id::text, o.position, o.type, o.priority, o.run_at, o.attempt, o.crashes, o.leased_until, o.last_trace,
-    j.queue, j.input::text, j.created_at, j.trace, j.meta::text, j.blockers, j.chain_type, j.chain_created_at,
+    j.queue, coalesce(j.amended_input, j.input)::text AS input, j.created_at, j.trace, j.meta::text, j.blockers, j.chain_type, j.chain_created_at,
     {now} AS claimed_at
 FROM leased AS o
 CROSS JOIN LATERAL (

@@ -36,7 +36,7 @@ closed AS (
             WHEN error_type IS NOT NULL THEN 'failed'
             ELSE 'cancelled'
         END,
-        coalesce($2, CASE WHEN output IS NOT NULL THEN 'complete' ELSE 'fail' END), output::jsonb, error_type, error_text
+        coalesce($2::text, CASE WHEN output IS NOT NULL THEN 'complete' ELSE 'fail' END), output::jsonb, error_type, error_text
     FROM held
 )
 SELECT

@@ -106,7 +106,7 @@ asked AS (
 moved AS (
     UPDATE {schema}.open_job AS o
     SET position = s.position + 1, type = s.next_type, priority = s.priority, run_at = s.run_at,
-        attempt = s.kept::integer, crashes = 0, blocked_by = 0, last_trace = NULL,
+        attempt = s.kept::integer, crashes = 0, blocked_by = 0, last_trace = NULL, expires_at = NULL,
         token = CASE WHEN s.kept THEN s.keep_token END,
         leased_by = CASE WHEN s.kept THEN o.leased_by END,
         claimed_at = CASE WHEN s.kept THEN {now} END,

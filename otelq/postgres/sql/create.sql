@@ -1,13 +1,14 @@
 -- Starts chains that wait for nobody and hold no dedup key. Says which ids were taken already, and which are due
--- later than now.
+-- later than now. Only where some expire is what was made looked up among what was asked.
 WITH item AS MATERIALIZED (
     SELECT
         i.*,
-        greatest({now}, coalesce(i.at, {now} + i.delay * interval '1 second')) AS run_at
+        greatest({now}, coalesce(i.at, {now} + i.delay * interval '1 second')) AS run_at,
+        {now} + i.expires * interval '1 second' AS expires_at
     FROM unnest(
         $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[], $8::float8[], $9::text[],
-        $10::text[]
-    ) WITH ORDINALITY AS i (chain_id, type, queue, input, priority, at, delay, trace, meta, n)
+        $10::text[], $11::float8[]
+    ) WITH ORDINALITY AS i (chain_id, type, queue, input, priority, at, delay, trace, meta, expires, n)
 ),
 made AS (
     INSERT INTO {schema}.job (chain_id, position, type, queue, input, priority, created_at, run_at, trace, meta)
@@ -17,14 +18,13 @@ made AS (
     RETURNING chain_id, type, priority, run_at
 ),
 hot AS (
-    INSERT INTO {schema}.open_job (chain_id, position, type, priority, run_at)
-    SELECT chain_id, 0, type, priority, run_at
-    FROM made
+    INSERT INTO {schema}.open_job (chain_id, position, type, priority, run_at, expires_at)
+    SELECT made.chain_id, 0, made.type, made.priority, made.run_at, {expiry}
 )
 SELECT
     {now} AS at,
     CASE
-        WHEN (SELECT count(*) FROM made) < cardinality($2)
+        WHEN (SELECT count(*) FROM made) < cardinality($2::uuid[])
             THEN ARRAY(SELECT chain_id::text FROM item EXCEPT SELECT chain_id::text FROM made)
     END AS taken,
     ARRAY(SELECT n::integer - 1 FROM item WHERE run_at > {now} ORDER BY n) AS later,

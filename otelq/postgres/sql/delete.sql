@@ -33,6 +33,7 @@ SELECT
     j.created_at, coalesce(j.chain_created_at, j.created_at) AS chain_created_at,
     j.trace, NULL AS last_trace, {now} AS at, j.run_at
 FROM gone_job AS j
+JOIN unnest($2::uuid[]) WITH ORDINALITY AS i (chain_id, n) ON i.chain_id = j.chain_id
 LEFT JOIN gone_open AS o ON o.chain_id = j.chain_id AND o.position = j.position
-LEFT JOIN gone_outcome AS c ON c.chain_id = j.chain_id AND c.position = j.position
-ORDER BY array_position($2::uuid[], j.chain_id), j.position
+LEFT JOIN gone_outcome AS c ON c.chain_id = j.chain_id AND c.position = j.position AND c.generation = 0
+ORDER BY i.n, j.position

@@ -2,7 +2,7 @@
 WITH held AS MATERIALIZED (
     SELECT *
     FROM {schema}.open_job
-    WHERE token IS NOT NULL AND token = $2
+    WHERE token IS NOT NULL AND token = $2::bigint
     ORDER BY chain_id
     FOR UPDATE SKIP LOCKED
 ),

@@ -8,7 +8,7 @@ WITH held AS MATERIALIZED (
         SELECT o.chain_id, o.waited_on
         FROM {schema}.open_job AS o
         WHERE o.chain_id = i.chain_id
-        FOR NO KEY UPDATE
+        {lock}
     ) AS o
 ),
 marked AS (

@@ -9,7 +9,7 @@ FROM (
     FROM {schema}.open_job
     WHERE token IS NOT NULL AND leased_until <= {now} AND type = ANY ($2::text[]) AND token <> ALL ($3::bigint[])
     ORDER BY leased_until, chain_id
-    LIMIT $4
+    LIMIT $4::integer
     FOR UPDATE SKIP LOCKED
 ) AS o
 CROSS JOIN LATERAL (

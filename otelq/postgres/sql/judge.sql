@@ -14,7 +14,8 @@ SELECT
     a.due_at,
     coalesce(c.verb, a.verb) AS verb,
     coalesce(c.error_type, a.error_type) AS error_type,
-    o.deadline <= {now} AS too_late
+    o.deadline <= {now} AS too_late,
+    f.error_type AS failed_with
 FROM unnest($2::uuid[], $3::integer[], $4::bigint[])
     WITH ORDINALITY AS i (chain_id, position, token, n)
 LEFT JOIN LATERAL (
@@ -34,7 +35,14 @@ LEFT JOIN LATERAL (
     SELECT *
     FROM {schema}.attempt AS a
     WHERE a.chain_id = i.chain_id AND a.position = i.position AND a.token = i.token
-        AND a.verb IN ('retry', 'snooze', 'release')
+        AND a.verb IN ('retry', 'snooze', 'release', 'block')
     OFFSET 0
 ) AS a ON true
+LEFT JOIN LATERAL (
+    SELECT f.error_type
+    FROM {schema}.outcome AS f
+    WHERE a.verb = 'block' AND f.chain_id = i.chain_id AND f.position = i.position
+        AND f.verb = 'fail_by_blocker' AND f.closed_at = a.ended_at
+    LIMIT 1
+) AS f ON true
 ORDER BY i.n

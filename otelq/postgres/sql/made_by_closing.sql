@@ -2,13 +2,13 @@
 WITH RECURSIVE closing AS MATERIALIZED (
     SELECT c.xmin AS transaction
     FROM {schema}.outcome AS c
-    WHERE c.chain_id = $1 AND c.closed_at = $2
+    WHERE c.chain_id = $1::uuid AND c.closed_at = $2::timestamptz AND c.generation = 0
     LIMIT 1
 ),
-ring (chain_id) AS (
-    SELECT $1::uuid
+ring (chain_id, position) AS (
+    SELECT $1::uuid, NULL::integer
     UNION
-    SELECT e.chain_id
+    SELECT e.chain_id, e.position
     FROM ring
     JOIN {schema}.blocker AS e ON e.blocker_id = ring.chain_id
     WHERE e.xmin = (SELECT transaction FROM closing)
@@ -21,20 +21,20 @@ SELECT
     j.trace, NULL AS last_trace, e.released_at AS at, greatest(j.run_at, e.released_at) AS run_at, c.error_type
 FROM ring
 CROSS JOIN LATERAL (
-    SELECT b.chain_id, b.position, max(b.released_at) AS released_at
+    SELECT max(b.released_at) AS released_at
     FROM {schema}.blocker AS b
-    WHERE b.chain_id = ring.chain_id
-    GROUP BY b.chain_id, b.position
+    WHERE b.chain_id = ring.chain_id AND b.position = ring.position
     HAVING count(*) = count(b.released_at)
-        AND bool_or(
-            b.xmin = (SELECT transaction FROM closing)
-            AND b.released_at = (SELECT max(l.released_at) FROM {schema}.blocker AS l WHERE l.chain_id = ring.chain_id)
-        )
+        AND max(b.released_at) = max(b.released_at) FILTER (WHERE b.xmin = (SELECT transaction FROM closing))
 ) AS e
 CROSS JOIN LATERAL (
-    SELECT * FROM {schema}.job AS j WHERE j.chain_id = e.chain_id AND j.position = e.position OFFSET 0
+    SELECT * FROM {schema}.job AS j WHERE j.chain_id = ring.chain_id AND j.position = ring.position OFFSET 0
 ) AS j
-LEFT JOIN {schema}.outcome AS c
-    ON c.chain_id = e.chain_id AND c.position = e.position AND c.verb = 'fail_by_blocker'
-WHERE ring.chain_id <> $1
-ORDER BY e.chain_id
+LEFT JOIN LATERAL (
+    SELECT *
+    FROM {schema}.outcome AS c
+    WHERE c.chain_id = ring.chain_id AND c.position = ring.position
+        AND c.verb = 'fail_by_blocker' AND c.closed_at = e.released_at
+    LIMIT 1
+) AS c ON true
+ORDER BY j.chain_id

@@ -27,6 +27,7 @@ CROSS JOIN LATERAL (
         FROM {schema}.open_job AS o
         WHERE o.type = wanted.type AND o.priority = lane.priority
             AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
+            AND (o.expires_at IS NULL OR o.attempt > 0 OR o.expires_at > {now})
         ORDER BY o.run_at
         LIMIT 1
     ) AS run_at

@@ -1,17 +1,33 @@
--- Whether what transitions did can be seen.
+-- Whether what transitions did can be seen; null for those that leave no trace. What has a time of its own is known by
+-- that, also when it was followed by something else.
 SELECT
     CASE
         WHEN i.target IS NULL THEN j.chain_id IS NULL
+        WHEN i.verb = 'amend' THEN NULL
         WHEN j.chain_id IS NULL THEN false
         WHEN i.target IN ('completed', 'continued', 'failed', 'cancelled') THEN EXISTS (
             SELECT
             FROM {schema}.outcome AS c
-            WHERE c.chain_id = i.chain_id AND c.position = i.position AND c.status = i.target
+            WHERE c.chain_id = i.chain_id AND c.position = i.position AND c.status = i.target AND c.closed_at = i.at
+            OFFSET 0
+        )
+        WHEN i.verb = 'redrive' THEN EXISTS (
+            SELECT
+            FROM {schema}.outcome AS c
+            WHERE c.chain_id = i.chain_id AND c.position = i.position AND c.redriven_at = i.at
+            OFFSET 0
+        )
+        WHEN i.verb = 'take_over' THEN EXISTS (
+            SELECT
+            FROM {schema}.attempt AS a
+            WHERE a.chain_id = i.chain_id AND a.position = i.position AND a.verb = i.verb AND a.ended_at = i.at
+            OFFSET 0
         )
         WHEN i.verb = 'trigger' THEN NOT EXISTS (
             SELECT
             FROM {schema}.open_job AS o
             WHERE o.chain_id = i.chain_id AND o.position = i.position AND o.attempt <= i.attempt AND o.run_at > i.at
+            OFFSET 0
         )
         ELSE true
     END AS is_there

@@ -1,5 +1,5 @@
--- Ends attempts that do not close their jobs: retries, snoozes, releases and reaps. All but a retry and a reap give
--- the attempt back.
+-- Ends attempts that do not close their jobs: retries, snoozes, releases, reaps and leases ended by request. Snoozes
+-- and releases give the attempt back.
 WITH item AS MATERIALIZED (
     SELECT *
     FROM unnest(
@@ -25,9 +25,9 @@ kept AS (
 ),
 waiting AS (
     UPDATE {schema}.open_job AS o
-    SET run_at = h.run_at, attempt = h.attempt - (h.verb NOT IN ('retry', 'reap'))::integer,
+    SET run_at = h.run_at, attempt = h.attempt - (h.verb NOT IN ('retry', 'reap', 'take_over'))::integer,
         crashes = o.crashes + (h.verb = 'reap')::integer,
-        last_trace = CASE WHEN h.verb = 'reap' THEN o.last_trace ELSE h.trace END,
+        last_trace = CASE WHEN h.verb IN ('reap', 'take_over') THEN o.last_trace ELSE h.trace END,
         token = NULL, leased_by = NULL, claimed_at = NULL, leased_until = NULL, deadline = NULL
     FROM held AS h
     WHERE o.chain_id = h.chain_id AND o.chain_id = ANY (ARRAY(SELECT chain_id FROM held))

@@ -1,9 +1,14 @@
--- The attempts of a job that ended: those that did not close it, and the one that did.
-SELECT number, token, verb, worker, claimed_at, ended_at, error_type, error_text, trace
-FROM {schema}.attempt
-WHERE chain_id = $1 AND position = $2
-UNION ALL
-SELECT attempt, token, verb, worker, claimed_at, closed_at, error_type, error_text, trace
-FROM {schema}.outcome
-WHERE chain_id = $1 AND position = $2 AND token IS NOT NULL
-ORDER BY claimed_at, ended_at
+-- The attempts of a job that ended: those that did not close it, and the one that did; a job that was redriven has
+-- one for each time that it closed.
+SELECT a.*
+FROM (
+    SELECT
+        number, token, verb, worker, claimed_at, ended_at, error_type, error_text, trace, generation, false AS closes
+    FROM {schema}.attempt
+    WHERE chain_id = $1::uuid AND position = $2::integer
+    UNION ALL
+    SELECT attempt, token, verb, worker, claimed_at, closed_at, error_type, error_text, trace, generation, true
+    FROM {schema}.outcome
+    WHERE chain_id = $1::uuid AND position = $2::integer AND (token IS NOT NULL OR generation > 0)
+) AS a
+ORDER BY nullif(a.generation, 0) NULLS LAST, a.closes, a.claimed_at, a.ended_at

@@ -1,6 +1,11 @@
 -- Who holds dedup keys; in a statement after the one that failed to take them, which could not see the holder.
-SELECT i.n::integer - 1 AS n, k.chain_id::text
-FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS i (type, key, n)
+SELECT
+    i.n::integer - 1 AS n, k.chain_id::text, j.created_at, {now} AS at,
+    EXISTS (SELECT FROM {schema}.open_job AS o WHERE o.chain_id = k.chain_id) AS is_open
+FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS i (type, key, n)
 CROSS JOIN LATERAL (
     SELECT k.chain_id FROM {schema}.dedup_key AS k WHERE k.type = i.type AND k.key = i.key OFFSET 0
 ) AS k
+CROSS JOIN LATERAL (
+    SELECT j.created_at FROM {schema}.job AS j WHERE j.chain_id = k.chain_id AND j.position = 0 OFFSET 0
+) AS j

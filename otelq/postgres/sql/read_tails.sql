@@ -20,7 +20,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT *
     FROM {schema}.outcome AS c
-    WHERE c.chain_id = i.chain_id AND o.chain_id IS NULL
-    ORDER BY c.position DESC, c.generation DESC
+    WHERE c.chain_id = i.chain_id AND o.chain_id IS NULL AND c.generation = 0
+    ORDER BY c.position DESC
     LIMIT 1
 ) AS c ON true

@@ -5,7 +5,7 @@ WHERE blocker_id = ANY (
         SELECT blocker_id
         FROM {schema}.pending_unblock
         ORDER BY since, blocker_id
-        LIMIT $1
+        LIMIT $1::integer
         FOR UPDATE SKIP LOCKED
     )
 )

@@ -1,0 +1,59 @@
+"""Edges from jobs to the chains that they wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final
+
+from msgspec import Struct
+
+from ..errors import InvalidArgument
+from .database import Session
+from .rules import Fate, Rule
+
+MOST: Final = 10_000
+"""How many edges one statement writes."""
+
+Edge = tuple[str, int, str, int, datetime | None, bool]
+
+
+class Wait(Struct, frozen=True, kw_only=True):
+    """A job, the blockers that it is given, and what they mean for it."""
+
+    chain_id: str
+    position: int
+    blockers: tuple[str, ...]
+    rule: Rule
+    fate: Fate
+
+    def edges(self, at: datetime) -> Iterator[Edge]:
+        """What is stored; edges that nobody awaits count as released at the time of the statement."""
+        awaited, is_patient = self.fate.edges_awaited, self.rule.is_patient
+        for n, blocker in enumerate(self.blockers):
+            yield self.chain_id, self.position, blocker, n, None if blocker in awaited else at, is_patient
+
+
+async def add(session: Session, waits: Sequence[Wait], at: datetime, *, to: str = "new") -> None:
+    """Store the edges of jobs that are ``new``, or that are given ``more`` blockers than they had."""
+    edges = (edge for wait in waits for edge in wait.edges(at))
+    while part := list(islice(edges, MOST)):
+        await session.rows("add_edges" if to == "new" else "add_more_edges", *_columns(part))
+
+
+def _columns(edges: Sequence[Edge]) -> tuple[list[Any], ...]:
+    return tuple(list(column) for column in zip(*edges, strict=True))
+
+
+async def refuse_circles(session: Session, chain_ids: Collection[str]) -> None:
+    """
+    See that none of these chains, whose edges are written, waits for itself.
+
+    Raises:
+        InvalidArgument: one does; names a chain that would wait for it in turn.
+    """
+    for row in await session.rows("find_circle", sorted(chain_ids)):
+        chain, last = row["chain_id"], row["waiting_id"]
+        problem = "itself" if chain == last else f"chains of which one, {last}, waits for it"
+        raise InvalidArgument("blockers", f"would let chain {chain} wait for {problem}")

@@ -1,0 +1,91 @@
+"""Open jobs that are moved by request: made due, changed, taken from their worker, or held still."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..errors import InvalidArgument
+from ..model import Amendment, JobRecord, Status, Transition, Verb
+from . import ending, rows
+from .closing import check_step
+from .database import WAIT, Session
+from .holding import hold
+from .listing import read_records
+from .rows import Held
+
+
+async def trigger(session: Session, chain_ids: Sequence[str]) -> list[Transition]:
+    """Make scheduled jobs due."""
+    held = await hold(session, chain_ids)
+    for job in held.values():
+        if job.status in (Status.BLOCKED, Status.RUNNING):
+            raise InvalidArgument("chain", f"{job.chain_id} is {job.status}; only a scheduled job can be triggered")
+    scheduled = [job for job in held.values() if job.status is Status.SCHEDULED]
+    if scheduled:
+        await session.rows("trigger", [job.chain_id for job in scheduled], scheduled[0].at)
+    return [rows.moved(job, Verb.TRIGGER, Status.READY) for job in scheduled]
+
+
+async def amend(session: Session, amendments: Sequence[Amendment]) -> list[Transition]:
+    """Change jobs that do not run, in the order given."""
+    await hold(session, [amendment.chain_id for amendment in amendments])
+    return [change for part in _apart(amendments) for change in await _amend(session, part)]
+
+
+def _apart(amendments: Sequence[Amendment]) -> Iterator[list[Amendment]]:
+    """In parts that name each chain once."""
+    part: dict[str, Amendment] = {}
+    for amendment in amendments:
+        if amendment.chain_id in part:
+            yield [*part.values()]
+            part = {}
+        part[amendment.chain_id] = amendment
+    if part:
+        yield [*part.values()]
+
+
+async def _amend(session: Session, amendments: Sequence[Amendment]) -> list[Transition]:
+    held = await hold(session, [amendment.chain_id for amendment in amendments])
+    for amendment in amendments:
+        job = held[amendment.chain_id]
+        if amendment.step is not None:
+            await check_step(session, job, amendment.step)
+        if job.status is Status.RUNNING:
+            raise InvalidArgument("chain", f"{job.chain_id} is running; only a job that waits can be amended")
+    found = await session.rows(
+        "amend",
+        [amendment.chain_id for amendment in amendments],
+        [held[amendment.chain_id].position for amendment in amendments],
+        rows.column([amendment.priority for amendment in amendments]),
+        rows.column([amendment.at for amendment in amendments]),
+        rows.column([amendment.delay for amendment in amendments]),
+        rows.column([amendment.input for amendment in amendments]),
+    )
+    return [_amended(held[row["chain_id"]], row) for row in found]
+
+
+def _amended(job: Held, row: rows.Row) -> Transition:
+    run_at, at = row["run_at"], row["at"]
+    target = Status.BLOCKED if job.status is Status.BLOCKED else rows.waiting(run_at, at)
+    return rows.moved(job, Verb.AMEND, target, at=at, due_at=run_at)
+
+
+async def take_over(session: Session, chain_ids: Sequence[str]) -> list[Transition]:
+    """End the leases of running jobs."""
+    held = await hold(session, chain_ids)
+    for job in held.values():
+        if job.status is not Status.RUNNING:
+            raise InvalidArgument("chain", f"{job.chain_id} is {job.status}; only a running job can be taken over")
+    jobs = [*held.values()]
+    found = await session.rows(
+        "put_back", *ending.marks(jobs), None, [Verb.TAKE_OVER] * len(jobs), None, None, [0.0] * len(jobs), lock=WAIT
+    )
+    taken = [(jobs[rows.place(row)], row["at"]) for row in found]
+    return [rows.moved(job, Verb.TAKE_OVER, Status.READY, at=at, worker=job.leased_by) for job, at in taken]
+
+
+async def lock(session: Session, chain_ids: Sequence[str]) -> list[JobRecord]:
+    """The open jobs of these chains, held until the transaction ends."""
+    held = await hold(session, chain_ids)
+    records = await read_records(session, [(job.chain_id, job.position) for job in held.values()])
+    return [records[job.chain_id, job.position] for job in held.values()]

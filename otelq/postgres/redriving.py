@@ -1,0 +1,159 @@
+"""Chains that ended badly, opened again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from ..errors import AlreadyExists, InvalidArgument, NotFound
+from ..model import Status, Transition, Verb
+from . import edges, keys, rows, rules
+from .database import Session
+from .edges import Wait
+from .holding import hold_blockers
+from .rules import BAD_ENDS, Fate, Rule
+
+Feeds = dict[str, list[str]]
+"""By chain, the blockers of its last job, in the order given."""
+
+
+class Fallen(Struct, frozen=True):
+    """A chain that ended badly: the job that ended so, and how its blockers stand now."""
+
+    row: rows.Row
+    wait: Wait
+
+    @property
+    def chain_id(self) -> str:
+        return self.wait.chain_id
+
+
+async def redrive(session: Session, chain_ids: Sequence[str]) -> list[Transition]:
+    """
+    Open chains again at the job that ended badly.
+
+    What they wait for is held first, as by a start; then they are held themselves, and asked again, as one may have
+    been given more before it ended.
+    """
+    ids = list(dict.fromkeys(chain_ids))
+    feeds = await _feeds(session, ids)
+    others = {blocker for blockers in feeds.values() for blocker in blockers}.difference(ids)
+    standing = await hold_blockers(session, others) if others else {}
+    found = await _hold(session, ids)
+    feeds = await _feeds(session, ids)
+    late = {blocker for blockers in feeds.values() for blocker in blockers}.difference(ids, standing)
+    standing |= await hold_blockers(session, late) if late else {}
+    standing |= dict.fromkeys(ids, Status.BLOCKED)
+    fallen = [_look(found[id], feeds.get(id, []), standing) for id in ids]
+    await _take_keys_back(session, fallen)
+    return await _open(session, fallen)
+
+
+async def _feeds(session: Session, ids: Sequence[str]) -> Feeds:
+    feeds: Feeds = {}
+    for row in await session.rows("read_last_feeds", ids):
+        feeds.setdefault(row["chain_id"], []).append(row["blocker_id"])
+    return feeds
+
+
+async def _hold(session: Session, ids: Sequence[str]) -> dict[str, rows.Row]:
+    """Keep chains from being opened, deleted or waited for by others; then see how they ended."""
+    await session.rows("hold_chains", sorted(ids))
+    found = {row["chain_id"]: row for row in await session.rows("read_fallen", ids)}
+    for id in ids:
+        if id not in found:
+            raise NotFound(f"there is no chain {id}")
+        if found[id]["is_open"]:
+            raise InvalidArgument("chain", f"{id} is open; only a failed or cancelled chain can be redriven")
+        if Status(found[id]["status"]) not in BAD_ENDS:
+            raise InvalidArgument("chain", f"{id} is {found[id]['status']}; give one that failed or was cancelled")
+    return found
+
+
+def _look(row: rows.Row, blockers: Sequence[str], standing: dict[str, Status]) -> Fallen:
+    chain_id: str = row["chain_id"]
+    rule = rules.stored(row["until"], row["on_failure"])
+    fate = rules.judge({blocker: standing[blocker] for blocker in blockers}, rule)
+    if fate.lost_by:
+        problem = f"{chain_id} has the blocker {fate.lost_by}, which ended badly; redrive that first, or together"
+        raise InvalidArgument("chain", problem)
+    return Fallen(row, _wait(row, blockers, rule, fate))
+
+
+def _wait(row: rows.Row, blockers: Sequence[str], rule: Rule, fate: Fate) -> Wait:
+    return Wait(chain_id=row["chain_id"], position=row["position"], blockers=tuple(blockers), rule=rule, fate=fate)
+
+
+async def _take_keys_back(session: Session, fallen: Sequence[Fallen]) -> None:
+    """Take the dedup keys back; where two ask for one, the first gets it, and the other finds it held."""
+    rest = sorted(fallen, key=lambda each: (each.row["chain_type"], each.row["dedup_key"] or ""))
+    for _ in range(keys.TRIES):
+        rest = [each for each in rest if each.row["dedup_key"] is not None]
+        wanted = {(each.row["chain_type"], each.row["dedup_key"]): each.chain_id for each in reversed(rest)}
+        if not wanted:
+            return
+        lost = await keys.insert(session, wanted)
+        holders = {key: row["chain_id"] if row else None for key, row in lost.items()}
+        rest = [each for each in rest if not _has_key(each, wanted, holders)]
+    raise AlreadyExists(f"the dedup key of chain {rest[0].chain_id} changes hands too fast")
+
+
+def _has_key(each: Fallen, wanted: dict[keys.Key, str], holders: dict[keys.Key, str | None]) -> bool:
+    """
+    Whether a chain has its key now; if not, it was let go this moment and can be asked for again.
+
+    Raises:
+        AlreadyExists: another chain holds it.
+    """
+    key = each.row["chain_type"], each.row["dedup_key"]
+    holder = holders.get(key, wanted[key])
+    if holder not in (None, each.chain_id):
+        raise AlreadyExists(f"chain {holder} holds the dedup key {key[1]!r} of chain {each.chain_id} by now")
+    return holder is not None
+
+
+async def _open(session: Session, fallen: Sequence[Fallen]) -> list[Transition]:
+    waits = [each.wait for each in fallen]
+    row = await session.row(
+        "redrive",
+        [wait.chain_id for wait in waits],
+        [wait.position for wait in waits],
+        [len(wait.fate.awaited) for wait in waits],
+    )
+    at: datetime = row["at"]
+    blocked = [wait for wait in waits if wait.fate.is_blocked]
+    if blocked:
+        await edges.add(session, blocked, at, to="more")
+        await _refuse_circles(session, blocked)
+    await session.rows("mark_waited_on", [wait.chain_id for wait in waits])
+    return [_opened(each, at) for each in fallen]
+
+
+async def _refuse_circles(session: Session, blocked: Sequence[Wait]) -> None:
+    try:
+        await session.rows("take_turn")
+        await edges.refuse_circles(session, [wait.chain_id for wait in blocked])
+    except InvalidArgument as error:
+        raise InvalidArgument("chain", f"its blockers {error.problem}") from None
+
+
+def _opened(each: Fallen, at: datetime) -> Transition:
+    row = each.row
+    return Transition(
+        verb=Verb.REDRIVE,
+        chain_id=each.chain_id,
+        position=row["position"],
+        type=row["type"],
+        queue=row["queue"],
+        chain_type=row["chain_type"],
+        source=Status(row["status"]),
+        target=Status.BLOCKED if each.wait.fate.is_blocked else Status.READY,
+        at=at,
+        attempt=0,
+        created_at=row["created_at"],
+        chain_created_at=row["chain_created_at"],
+        trace=row["trace"],
+        last_trace=row["last_trace"],
+    )

@@ -1,0 +1,25 @@
+-- As walk_open, of all jobs of given chains, which come newest first.
+WITH walk AS MATERIALIZED (
+    SELECT w.*
+    FROM unnest($15::uuid[]) AS i (chain_id)
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM (
+            SELECT
+                o.chain_id, o.position, o.type,
+                {status} AS status
+            FROM {schema}.open_job AS o
+            WHERE o.chain_id = i.chain_id
+            UNION ALL
+            SELECT c.chain_id, c.position, c.type, c.status
+            FROM {schema}.outcome AS c
+            WHERE c.chain_id = i.chain_id AND c.generation = 0
+        ) AS w
+        WHERE w.chain_id < $1::uuid OR w.position > $2::integer
+        ORDER BY w.position
+        LIMIT $4::integer + 1
+    ) AS w
+    WHERE i.chain_id <= $1::uuid AND i.chain_id >= $3::uuid
+    LIMIT $4::integer + 1
+),
+{answer}
