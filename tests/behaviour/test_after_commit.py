@@ -198,6 +198,8 @@ async def test_a_callback_that_raises_is_logged_and_harms_nobody(
     def fails() -> None:
         raise ZeroDivisionError
 
+    caplog.set_level(logging.ERROR, logger="otelq")
+
     async with caller.transaction() as tx:
         chain = await caller.client.start(echo, 1, tx=tx)
         otelq.after_commit(fails, tx=tx)
@@ -465,6 +467,7 @@ async def test_where_the_end_is_not_known_a_callback_shares_the_fate_of_what_ote
 
 async def test_where_nothing_can_be_known_a_callback_does_not_run(caplog: pytest.LogCaptureFixture) -> None:
     ran = list[int]()
+    caplog.set_level(logging.WARNING, logger="otelq")
     async with otelq.connect(Unsure()) as client:
         async with client.transaction() as tx:
             otelq.after_commit(lambda: ran.append(1), tx=tx)

@@ -101,7 +101,7 @@ PLANTED: Mapping[str, Sequence[Sequence[str]]] = {
         ["UPDATE {dedup_key} SET chain_id = <walked>"],
         ["UPDATE {dedup_key} SET type = 'other'"],
     ],
-    "i9_one_holder": [["INSERT INTO {dedup_key} SELECT type, key, <held> FROM {dedup_key}"]],
+    "i9_one_holder": [["INSERT INTO {dedup_key} (type, key, chain_id) SELECT type, key, <held> FROM {dedup_key}"]],
     "i13_written_once": [
         ["INSERT INTO ledger SELECT * FROM ledger WHERE chain_id = <retried>"],
         ["DELETE FROM ledger WHERE chain_id = <retried>"],
