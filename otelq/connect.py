@@ -62,7 +62,8 @@ def connect(
             made is never closed; it needs three connections or more.
         session: with an ``AsyncEngine``, the ``async_sessionmaker`` whose sessions handlers get from
             ``attempt.completion()``, and everybody from ``client.transaction()``.
-        notify: where hints go to make things quicker: a URL or an adapter; None is this process only.
+        notify: where hints go to make things quicker: a URL or an adapter; with None they go to this client's own
+            workers and waiters only.
         schema: the schema (on SQLite: the prefix of the tables) that holds otelq's tables.
         migrate: whether to bring the schema up to date when opened.
         max_payload: the largest payload in bytes, as it is stored.
