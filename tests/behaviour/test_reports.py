@@ -423,7 +423,7 @@ class Silent(MemoryState):
         assert isinstance(tx, MemoryTransaction)
         return Untold(tx)
 
-    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool]:
+    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
         found = await super().present(transitions)
         self.asked.set()
         await self.answer.wait()

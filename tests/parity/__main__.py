@@ -1,0 +1,5 @@
+"""`python -m tests.parity`: write the page anew."""
+
+from .page import PAGE, page
+
+PAGE.write_text(page())
