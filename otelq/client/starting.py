@@ -12,6 +12,7 @@ from uuid_utils import uuid7
 
 from ..codec import check_text
 from ..definitions import (
+    LONGEST_NAME,
     Blockers,
     Chain,
     Continue,
@@ -116,8 +117,8 @@ class Start(Generic[Out_co]):
         return self._replace(meta=added(self.meta, more))
 
     def in_queue(self, queue: str) -> Self:
-        """The same start into another queue than that of its type."""
-        return self._replace(queue=queue)
+        """The same start into another queue than that of its type; 1 to 200 characters."""
+        return self._replace(queue=check_text(queue, argument="queue", longest=LONGEST_NAME))
 
     def _replace(self, **changes: object) -> Self:
         other = object.__new__(type(self))

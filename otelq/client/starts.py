@@ -286,6 +286,8 @@ def _input(_: int) -> str:
 
 def _as_many(given: Sequence[Each], starts: Starts, *, of: str) -> list[Each]:
     """Refuse a middleware that gives more or fewer than it was given: nobody could tell which is which."""
+    if not isinstance(given, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+        raise InvalidArgument("middleware", f"gives {given!r}; return the {of}, as call(starts) does")
     if len(given) != len(starts):
         raise InvalidArgument("middleware", f"gives {len(given)} {of} for {len(starts)} starts; give as many")
     return list(given)

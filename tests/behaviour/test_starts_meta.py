@@ -126,6 +126,13 @@ async def test_middleware_adds_to_what_a_start_says() -> None:
     assert (head.tags, head.tenant, head.request_id) == ({"own": "kept", "stamp": "yes"}, "stamped", "r-1")
 
 
+@pytest.mark.parametrize("queue", ["", "a\0b", 5])
+def test_a_queue_that_cannot_be_stored_is_refused_when_a_start_is_put_there(queue: Any) -> None:
+    with pytest.raises(otelq.InvalidArgument) as error:
+        otelq.Start(first, 1).in_queue(queue)
+    assert error.value.argument == "queue"
+
+
 async def test_an_error_of_middleware_starts_nothing_and_reaches_the_caller(memory: otelq.Client) -> None:
     class Refuses(otelq.Middleware):
         async def start(self, starts: Sequence[otelq.Start[Any]], call: Call) -> list[otelq.Chain[Any]]:
@@ -143,6 +150,7 @@ async def test_an_error_of_middleware_starts_nothing_and_reaches_the_caller(memo
         (Broken(starts=[]), "middleware"),
         (Broken(starts=["first"]), "starts"),
         (Broken(chains=[]), "middleware"),
+        (Broken(chains=0), "middleware"),
     ],
 )
 async def test_middleware_that_loses_a_start_or_a_chain_is_refused(broken: Broken, argument: str) -> None:
