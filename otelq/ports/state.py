@@ -219,6 +219,7 @@ class StateAdapter(ABC):
             JobAlreadyClosed: a chain is closed.
         """
 
+    @abstractmethod
     async def redrive(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
@@ -226,18 +227,18 @@ class StateAdapter(ABC):
         Open failed or cancelled chains again at the job that ended so. All or nothing.
 
         The job is due at once with its attempts and crashes at 0; its outcome stays on record as an attempt of an
-        earlier generation. If it has blockers, they are looked at anew: it is blocked while its condition is not met,
+        earlier generation, and it does not expire any more. If it has blockers, they are looked at anew: it is blocked while its condition is not met,
         and waits again for those that are open, the others of this call among them. Dependents that closed already
         stay closed; those that still wait for it (``OnFailure.WAIT``) are served when it completes.
 
         Raises:
             NotFound: no such chain.
-            InvalidArgument: a chain is open or completed, or its blockers can never meet its condition: redrive the
-                blocker that is named first, or together.
-            AlreadyExists: another chain holds its dedup key by now.
+            InvalidArgument: a chain is open or completed; its blockers can never meet its condition (redrive the one
+                that is named first, or together); or it would wait, itself or through others, for its own chain.
+            AlreadyExists: another chain holds its dedup key by now, or two of this call want the same.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def amend(
         self, amendments: Sequence[Amendment], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
@@ -252,8 +253,8 @@ class StateAdapter(ABC):
             JobTypeMismatch: the open job is of another type than ``step``.
             InvalidArgument: a job is running.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def take_over(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
@@ -267,8 +268,8 @@ class StateAdapter(ABC):
             JobAlreadyClosed: a chain is closed.
             InvalidArgument: a job is not running.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def lock(self, chain_ids: Sequence[str], *, tx: Transaction) -> Sequence[JobRecord]:
         """
         The open jobs of these chains, in the order given, locked until ``tx`` ends: nobody else moves them meanwhile.
@@ -277,7 +278,6 @@ class StateAdapter(ABC):
             NotFound: no such chain.
             JobAlreadyClosed: a chain is closed.
         """
-        raise NotImplementedError
 
     @abstractmethod
     async def delete(
@@ -357,13 +357,13 @@ class StateAdapter(ABC):
         in ``spare`` are left alone. Locked rows are passed over.
         """
 
+    @abstractmethod
     async def expire(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
         """
         Close as cancelled the jobs whose time to start has passed; dependents fare as with ``cancel``.
 
         Only jobs that were never claimed, or whose every claim was given back. Locked rows are passed over.
         """
-        raise NotImplementedError
 
     @abstractmethod
     async def mop_up(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
@@ -371,7 +371,7 @@ class StateAdapter(ABC):
 
     @abstractmethod
     async def next_due(self, types: Sequence[str], *, now: datetime | None = None) -> float | None:
-        """Seconds until the earliest job of these types is due (0: now); None if none waits."""
+        """Seconds until the earliest job of these types is due (0: now), expired ones apart; None if none waits."""
 
     # Questions
 
@@ -395,9 +395,9 @@ class StateAdapter(ABC):
     async def chains(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[ChainRecord]:
         """Chains by type (of their first job) and status (of their tail), newest first."""
 
+    @abstractmethod
     async def count(self, query: JobQuery, *, of: Literal["jobs", "chains"]) -> Count:
         """How many jobs or chains pass the filters: up to ``query.limit``, in at most ``query.look`` rows."""
-        raise NotImplementedError
 
     @abstractmethod
     async def attempts(self, chain_id: str, position: int) -> Sequence[AttemptRecord]:
