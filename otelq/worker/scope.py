@@ -37,7 +37,7 @@ class WorkScope:
         self._definition = definition
         self._since = since
         self._stack: AsyncExitStack | None = None
-        self._inside: AbstractAsyncContextManager[None] | None = None
+        self._inside: AsyncExitStack | None = None
         """What middleware put round the completion."""
         self._opening: asyncio.Lock | None = None
         self._provided: Provided | None = None
@@ -140,10 +140,12 @@ class WorkScope:
     async def _open_completion(self, kind: type | None, attempt: Attempt[Any]) -> None:
         async with AsyncExitStack() as stack:
             completing = await stack.enter_async_context(self._crew.engine.transaction(kind))
-            inside = _surrounded(self._definition.middleware, attempt=attempt, tx=completing.handle)
-            await inside.__aenter__()
-            self._check_alive()  # a task that the handler left behind may have waited for it until now
-            self.completing, self._inside, self._stack = completing, inside, stack.pop_all()
+            async with AsyncExitStack() as inside:
+                surrounded = _surrounded(self._definition.middleware, attempt=attempt, tx=completing.handle)
+                await inside.enter_async_context(surrounded)
+                self._check_alive()  # a task that the handler left behind may have waited for it until now
+                self._inside = inside.pop_all()
+            self.completing, self._stack = completing, stack.pop_all()
 
     def end(self) -> None:
         """Refuse whatever the handler, or a task that it left behind, asks for from now on."""

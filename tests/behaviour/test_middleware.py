@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -298,6 +299,32 @@ async def test_middleware_that_cannot_finish_a_transaction_rolls_it_back(client:
         job = await ended(client, await client.start(writes, None))
     assert caught == ["not in this way"] * 3
     assert (job.status, job.attempt, await other_outputs(client)) == ("failed", 3, [])
+
+
+async def test_middleware_leaves_a_completion_that_came_too_late(memory: otelq.Client) -> None:
+    seen, entering, ended_by_now = list[str](), asyncio.Event(), asyncio.Event()
+
+    class Slow(otelq.Middleware):
+        @asynccontextmanager
+        async def transaction(self, attempt: otelq.Attempt[Any], tx: Any) -> AsyncGenerator[None]:
+            entering.set()
+            await ended_by_now.wait()
+            yield
+
+    jobs = otelq.Jobs(middleware=[Notes("notes", seen), Slow()])
+    late = list[asyncio.Task[Any]]()
+
+    @jobs.job("leaves-a-task")
+    async def leaves_a_task(attempt: otelq.Attempt[None]) -> None:
+        late.append(asyncio.create_task(attempt.completion()))
+        await entering.wait()
+        asyncio.get_running_loop().call_soon(ended_by_now.set)
+
+    async with otelq.Worker(memory, jobs):
+        await memory.result(await memory.start(leaves_a_task, None), timeout=10)
+        with pytest.raises(otelq.InvalidArgument, match="has ended"):
+            await late[0]
+    assert seen[-1] == "notes rolls back: attempt: has ended; open transactions before the handler returns"
 
 
 async def test_middleware_cannot_make_a_rolled_back_transaction_good(client: otelq.Client) -> None:
