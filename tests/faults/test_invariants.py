@@ -52,7 +52,10 @@ PLANTED: Mapping[str, Sequence[Sequence[str]]] = {
         ]
     ],
     "i2_closed_by_holder": [["UPDATE {outcome} SET token = NULL WHERE chain_id = <walked> AND position = 1"]],
-    "i3_one_outcome": [["INSERT INTO {outcome} SELECT * FROM {outcome} WHERE chain_id = <retried>"]],
+    "i3_one_outcome": [
+        ["INSERT INTO {outcome} SELECT * FROM {outcome} WHERE chain_id = <retried>"],
+        ["UPDATE {outcome} SET generation = 2 WHERE chain_id = <redriven> AND generation = 1"],
+    ],
     "i3_stays_closed": [
         ["UPDATE {open_job} SET chain_id = <walked>, position = 2 WHERE chain_id = <held>"],
         [
@@ -91,15 +94,21 @@ PLANTED: Mapping[str, Sequence[Sequence[str]]] = {
             " WHERE chain_id = <walked> AND position = 2"
         ],
     ],
-    "i7_not_stranded": [["UPDATE {blocker} SET blocker_id = <walked> WHERE chain_id = <waiting>"]],
+    "i7_not_stranded": [
+        ["UPDATE {blocker} SET blocker_id = <walked> WHERE chain_id = <waiting>"],
+        ["UPDATE {blocker} SET blocker_id = <lasting> WHERE chain_id = <waiting>"],
+    ],
     "i8_attempts": [
         ["UPDATE {open_job} SET attempt = 2 WHERE chain_id = <held>"],
         ["UPDATE {outcome} SET crashes = 1 WHERE chain_id = <retried>"],
         ["DELETE FROM {attempt} WHERE chain_id = <retried>"],
+        ["UPDATE {attempt} SET generation = 1 WHERE chain_id = <retried>"],
+        ["UPDATE {outcome} SET attempt = 1 WHERE chain_id = <redriven> AND generation = 1"],
     ],
     "i9_key_has_holder": [
         ["UPDATE {dedup_key} SET chain_id = <walked>"],
         ["UPDATE {dedup_key} SET type = 'other'"],
+        ["DELETE FROM {job} WHERE chain_id = <lasting>"],
     ],
     "i9_one_holder": [["INSERT INTO {dedup_key} (type, key, chain_id) SELECT type, key, <held> FROM {dedup_key}"]],
     "i13_written_once": [
@@ -158,7 +167,14 @@ async def write_chains(client: otelq.Client, folder: Path) -> dict[str, str]:
     held = await client.start(waits, 1, dedup=otelq.Dedup("key"))
     await client.engine.state.claim([Wanted(type="waits", limit=1, lease=3600)], worker="there", token=7)
     waiting = await client.start(waits, 2, blockers=[held])
-    return {"walked": walked.id, "retried": retried.id, "held": held.id, "waiting": waiting.id}
+    lasting = await client.start(waits, 3, dedup=otelq.Dedup("lasting", scope="any"))
+    redriven = await client.start(waits, 4)
+    await client.cancel(lasting, redriven)
+    await client.redrive(redriven)
+    await client.cancel(redriven)
+    await client.start(waits, 5, blockers=otelq.AllOf(lasting, on_failure="wait"))
+    chains = {"walked": walked, "retried": retried, "held": held, "waiting": waiting}
+    return {name: chain.id for name, chain in {**chains, "lasting": lasting, "redriven": redriven}.items()}
 
 
 @pytest.fixture

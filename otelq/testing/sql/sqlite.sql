@@ -4,8 +4,8 @@ WITH job AS (
 ),
 open_job AS (
     SELECT
-        chain_id, position, type, attempt, crashes, 0 AS generation, blocked_by_count AS blocked_by, run_at, token,
-        leased_by, claimed_at
+        chain_id, position, type, attempt, crashes, blocked_by_count AS blocked_by, run_at, token, leased_by,
+        claimed_at
     FROM "{schema}_open_job"
 ),
 outcome AS (
@@ -14,13 +14,18 @@ outcome AS (
     FROM "{schema}_outcome"
 ),
 attempt AS (
-    SELECT chain_id, position, token, number, verb, worker, claimed_at, ended_at FROM "{schema}_attempt"
+    SELECT chain_id, position, generation, token, number, verb, worker, claimed_at, ended_at FROM "{schema}_attempt"
 ),
 blocker AS (
     SELECT chain_id, position, blocker_id, released_at FROM "{schema}_blocker"
 ),
+rule AS (
+    SELECT chain_id, position, until, on_failure FROM "{schema}_open_job"
+    UNION ALL
+    SELECT chain_id, position, until, on_failure FROM "{schema}_outcome" WHERE generation = 0
+),
 dedup_key AS (
-    SELECT type, key, chain_id FROM "{schema}_dedup_key"
+    SELECT type, key, chain_id, lasting FROM "{schema}_dedup_key"
 ),
 pending AS (
     SELECT chain_id AS blocker_id FROM "{schema}_pending_unblock"

@@ -1,6 +1,19 @@
--- A job runs only after all its blockers have completed.
-SELECT t.chain_id, t.position, 'ran before its blocker ' || b.blocker_id || ' had completed' AS detail
-FROM tenure AS t
-JOIN blocker AS b ON b.chain_id = t.chain_id AND b.position = t.position
-LEFT JOIN ended AS e ON e.chain_id = b.blocker_id
-WHERE e.status IS NULL OR e.status <> 'completed' OR e.closed_at > t.since
+-- A job stops waiting for a blocker only as its rule says, or when it closes itself.
+-- Those that waited more than once are not looked at, as nobody knows the rules of their earlier waits.
+WITH met AS (
+    SELECT b.chain_id, b.position, b.blocker_id, b.released_at, r.until
+    FROM blocker AS b
+    JOIN rule AS r ON r.chain_id = b.chain_id AND r.position = b.position
+    JOIN outcome AS e ON e.chain_id = b.blocker_id
+    WHERE e.status <> 'continued' AND e.closed_at <= b.released_at
+        AND (e.status = 'completed' OR r.on_failure = 'ignore' OR (r.until = 'any' AND r.on_failure IS NULL))
+)
+SELECT b.chain_id, b.position, 'did not wait for its blocker ' || b.blocker_id || ' to end' AS detail
+FROM blocker AS b
+JOIN rule AS r ON r.chain_id = b.chain_id AND r.position = b.position
+LEFT JOIN met AS m
+    ON m.chain_id = b.chain_id AND m.position = b.position
+    AND (m.blocker_id = b.blocker_id OR (r.until = 'any' AND m.released_at <= b.released_at))
+LEFT JOIN outcome AS c ON c.chain_id = b.chain_id AND c.position = b.position AND c.closed_at <= b.released_at
+LEFT JOIN attempt AS a ON a.chain_id = b.chain_id AND a.position = b.position AND a.verb = 'block'
+WHERE b.released_at IS NOT NULL AND m.chain_id IS NULL AND c.chain_id IS NULL AND a.chain_id IS NULL
