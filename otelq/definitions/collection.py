@@ -215,8 +215,9 @@ def _place(handler: Any, asked: Literal["process"] | None) -> Executor:
 
 
 def _answers(handler: object, question: Callable[[Any], bool]) -> bool:
+    """Asked of the handler, of what it wraps, and of the method behind it if it is an object that is called."""
     called = getattr(handler, "__call__", None)  # noqa: B004  # asked of the bound method, not for callability
-    return question(inspect.unwrap(cast(Any, handler))) or question(called)
+    return question(handler) or question(inspect.unwrap(cast(Any, handler))) or question(called)
 
 
 def merge(collections: Sequence[Jobs]) -> Mapping[str, Definition]:

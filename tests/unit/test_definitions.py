@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -158,6 +159,20 @@ def blocking(attempt: otelq.Attempt[Mail]) -> str:
     return attempt.input.to
 
 
+def awaitable(handler: Any) -> Any:
+    @functools.wraps(handler)
+    async def wrapper(*given: Any, **options: Any) -> Any:
+        return await asyncio.to_thread(handler, *given, **options)
+
+    return wrapper
+
+
+def test_an_async_def_round_a_def_runs_in_the_event_loop() -> None:
+    jobs = otelq.Jobs()
+    jobs.job("any")(awaitable(blocking))
+    assert [definition.executor for definition in jobs] == ["loop"]
+
+
 class Blocking:
     """A handler that is an object and blocks."""
 
@@ -223,7 +238,7 @@ def test_what_a_process_could_not_import_by_name_is_refused_at_once() -> None:
     def nested(attempt: otelq.Attempt[Mail]) -> str:
         return ""
 
-    unfit: list[Any] = [nested, lambda attempt: "", Blocking(), functools.partial(blocking)]
+    unfit: list[Any] = [nested, lambda: "", Blocking(), functools.partial(blocking)]
     for handler in unfit:
         with pytest.raises(otelq.InvalidArgument, match=r"executor: .* cannot be imported by name"):
             otelq.Jobs().job("apart", executor="process")(handler)
