@@ -72,7 +72,7 @@ def walks(query: JobQuery, of: Of) -> Iterator[Walk]:
 
 def _families(query: JobQuery, statuses: frozenset[Status], of: Of) -> Iterator[Walk]:
     if is_open := statuses & OPEN:
-        yield Walk("walk_open", is_open, (), {"which": RUNNING if is_open == {Status.RUNNING} else ""})
+        yield Walk("walk_open", is_open, (), {"which": RUNNING if is_open == frozenset({Status.RUNNING}) else ""})
     closed = statuses & CLOSED
     if closed and closed <= _UNHAPPY:
         types = query.types if of == "jobs" else ()
