@@ -135,6 +135,7 @@ def block(db: Statement, row: OpenJob, *, blocks: Blocks, item: Settlement) -> N
     blocked = replace(
         ending.unleased(row),
         attempt=row.attempt - 1,
+        run_at=db.now,
         awaits=wait.count,
         until=blocks.until,
         on_failure=blocks.on_failure,

@@ -135,6 +135,7 @@ def block(model: Model, job: Job, outcome: Blocks) -> None:
     job.unlease()
     model.move("block", job, "running", "blocked")
     job.attempt -= 1
+    job.run_at = model.now
     if job.wait is None:
         unblock(model, job)
     judge(model, job)
