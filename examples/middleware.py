@@ -48,13 +48,12 @@ class KnowsTenant(otelq.Middleware):
 
     async def attempt(self, attempt: otelq.Attempt[Any], call: Callable[[otelq.Attempt[Any]], Awaitable[Any]]) -> Any:
         attempt.provide(SETTINGS[attempt.tenant or ""])
-        job = await attempt.client.job(attempt.job_id)
         try:
             result = await call(attempt)
         except Exception as error:
-            print(f"{job.type} ({job.tenant}): {type(error).__name__}, {error}")
+            print(f"{attempt.type} ({attempt.tenant}): {type(error).__name__}, {error}")
             raise
-        print(f"{job.type} ({job.tenant}): done")
+        print(f"{attempt.type} ({attempt.tenant}): done")
         return result
 
 

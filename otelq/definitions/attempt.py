@@ -48,16 +48,18 @@ class Attempt(Generic[In]):
     """
     One attempt of one job: what a handler is given.
 
-    ``input`` is the job's input, ``number`` counts attempts from 1, ``chain_id`` and ``job_id`` are text. ``token`` is
+    ``input`` is the job's input, ``number`` counts attempts from 1, ``chain_id`` and ``job_id`` are text, as is
+    ``type``, the name of the job's type. ``token`` is
     random and never the same for two attempts of a job: with ``job_id`` it identifies this attempt to other systems.
     """
 
-    __slots__ = ("_meta", "_scope", "chain_id", "input", "job_id", "number", "token")
+    __slots__ = ("_meta", "_scope", "chain_id", "input", "job_id", "number", "token", "type")
 
     def __init__(
-        self, input: In, *, number: int, chain_id: str, job_id: str, token: int, meta: Meta, scope: Scope
+        self, input: In, *, type: str, number: int, chain_id: str, job_id: str, token: int, meta: Meta, scope: Scope
     ) -> None:
         self.input = input
+        self.type = type
         self.number = number
         self.chain_id = chain_id
         self.job_id = job_id
@@ -216,6 +218,7 @@ class Attempt(Generic[In]):
         """The same attempt with another scope."""
         return Attempt(
             self.input,
+            type=self.type,
             number=self.number,
             chain_id=self.chain_id,
             job_id=self.job_id,

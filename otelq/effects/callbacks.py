@@ -40,7 +40,7 @@ def after_commit(
         InvalidArgument: there is nothing to belong to, or ``tx`` is such a connection outside a block.
     """
     if callback is None:
-        return _openedenclosing_block()
+        return _enclosing_block()
     if not callable(callback):
         raise InvalidArgument("callback", f"is {callback!r}; give a function without parameters")
     _hang(callback, tx)
@@ -48,7 +48,7 @@ def after_commit(
 
 
 @asynccontextmanager
-async def _openedenclosing_block() -> AsyncGenerator[None]:
+async def _enclosing_block() -> AsyncGenerator[None]:
     block = Block(current())
     token = innermost.set(block)
     well = False

@@ -24,6 +24,7 @@ Blocker: TypeAlias = tuple[JobType[Any, Any], object] | ChainOutcome
 def attempt(
     input: In,
     *,
+    type: str = "test",
     number: int = 1,
     provide: Sequence[object] = (),
     blockers: Sequence[Blocker] = (),
@@ -40,6 +41,7 @@ def attempt(
 
     Args:
         input: the job's input, handed over as it is.
+        type: the name of the job's type.
         number: which attempt it is, 1 for the first.
         provide: what ``attempt.get`` finds, by type.
         blockers: what ``attempt.blockers`` and ``attempt.blocker_outcomes`` find, in order: job types with the
@@ -53,6 +55,7 @@ def attempt(
     scope = _Scope(provide=provide, blockers=blockers, time_left=time_left, client=client, tx=tx)
     return Attempt(
         input,
+        type=type,
         number=number,
         chain_id=chain,
         job_id=job_id(chain, 0),

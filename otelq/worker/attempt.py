@@ -194,6 +194,7 @@ class Run:
         lease = self.job.lease
         attempt: Attempt[Any] = Attempt(
             input,
+            type=self.job.type,
             number=self.job.attempt,
             chain_id=lease.chain_id,
             job_id=job_id(lease.chain_id, lease.position),

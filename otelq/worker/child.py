@@ -158,6 +158,7 @@ def _result_of(order: Order, scope: ChildScope) -> Reply:
         raise InvalidArgument("handler", f"{order.name!r} is no decorated handler in module {order.module!r}")
     attempt: Attempt[Any] = Attempt(
         job_type.signature.input.decode(order.input),
+        type=job_type.name,
         number=order.number,
         chain_id=order.chain_id,
         job_id=order.job_id,
@@ -244,6 +245,9 @@ def _end_with_all() -> NoReturn:
     os._exit(1)
 
 
+_NOT_OURS = (signal.SIGINT, signal.SIGTERM)
+
+
 def _ignore(*_: object) -> None:
     """The worker decides when to end; a signal to everybody in the terminal or the unit is none of ours."""
 
@@ -260,14 +264,16 @@ def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _hang_up(*pipes: int, instead: int) -> None:
-    """A process that a handler forked must not speak to the worker, nor let it wait when this one has died."""
+    """A process that a handler forked must not speak to the worker, nor let it wait, and ends when it is told to."""
     for pipe in pipes:
         os.dup2(instead, pipe, inheritable=False)
+    for number in _NOT_OURS:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def main() -> None:
     """Serve until the worker hangs up."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _NOT_OURS:
         signal.signal(number, _ignore)
     source, sink = _own_pipes()
     listener = _Listener(source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -44,6 +45,7 @@ def tells(attempt: otelq.Attempt[str]) -> dict[str, Any]:
     print("what a handler prints does not get in between")  # noqa: T201  # it says why
     return {
         "input": attempt.input,
+        "type": attempt.type,
         "number": attempt.number,
         "chain": attempt.chain_id,
         "job": attempt.job_id,
@@ -190,6 +192,23 @@ def forks(attempt: otelq.Attempt[str]) -> str:
             raise Unwell
         case _:
             return "said by the fork"
+
+
+@jobs.job("ends-its-fork", executor="process", retry=ONCE)
+def ends_its_fork(attempt: otelq.Attempt[None]) -> int | None:
+    context = multiprocessing.get_context("fork")
+    began = context.Event()
+    helper = context.Process(target=tells_and_sleeps, args=(began,))
+    helper.start()
+    began.wait(10)
+    helper.terminate()
+    helper.join(10)
+    return helper.exitcode
+
+
+def tells_and_sleeps(began: Any) -> None:
+    began.set()
+    time.sleep(600)
 
 
 @jobs.job("dies-beside-its-fork", executor="process", retry=ONCE)

@@ -59,6 +59,7 @@ async def test_the_attempt_is_there_as_it_is_in_the_worker(client: otelq.Client)
         told = await client.result(chain, timeout=30)
     assert told == {
         "input": "tell me",
+        "type": "tells",
         "number": 1,
         "chain": chain.id,
         "job": f"{chain.id}.0",
@@ -234,6 +235,12 @@ async def test_what_a_fork_of_a_handler_comes_to_is_no_reply(memory: otelq.Clien
     async with otelq.Worker(memory, work.jobs, concurrency=1):
         assert await memory.result(await memory.start(work.forks, how), timeout=30) == f"{how}: {code}"
         assert await memory.result(await memory.start(work.sum_up, work.Range(0, 4)), timeout=30) == 6
+
+
+async def test_a_handler_can_end_what_it_forked(memory: otelq.Client) -> None:
+    async with otelq.Worker(memory, work.jobs):
+        chain = await memory.start(work.ends_its_fork, None)
+        assert await memory.result(chain, timeout=30) == -signal.SIGTERM
 
 
 async def test_a_process_that_dies_beside_a_fork_of_its_own_is_missed_at_once(memory: otelq.Client) -> None:

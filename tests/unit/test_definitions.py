@@ -109,7 +109,10 @@ async def test_a_type_without_a_handler_cannot_be_called() -> None:
 
 async def test_an_attempt_for_a_test_gives_what_it_was_given() -> None:
     declared = otelq.JobType("fetch", input=int, output=int)
-    given = make_attempt(None, blockers=[(declared, 1), (declared, 2)], provide=[Mail("ada")], tx="a connection")
+    given = make_attempt(
+        None, type="count", blockers=[(declared, 1), (declared, 2)], provide=[Mail("ada")], tx="a connection"
+    )
+    assert given.type == "count"
     assert given.blockers(declared) == [1, 2]
     assert given.get(Mail) == Mail("ada")
     assert await given.completion() == "a connection"
