@@ -102,7 +102,6 @@ FOUND: dict[type[Machine], list[str]] = {
         "looks_at_the_first_input",
         "never_says_that_a_page_is_the_last",
         "takes_any_tag_for_all",
-        "takes_one_kind_for_another",
         "takes_what_is_not_there_for_null",
     ],
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from otelq.memory import adapter as memory
@@ -15,14 +15,16 @@ from otelq.model import Verb
 from otelq.ports.state import StateAdapter
 from otelq.testing.machines import MACHINES, Machine, QueryMachine, on, pair
 
-EVERY_DAY = 10
-EXAMPLES = int(os.environ.get("OTELQ_MACHINE_EXAMPLES", EVERY_DAY))
-# The few runs of every day are the same ones every time, so that they make every verb, or never do.
+EXAMPLES = int(os.environ.get("OTELQ_MACHINE_EXAMPLES", "10"))
+EVERY_DAY = "OTELQ_MACHINE_EXAMPLES" not in os.environ
+"""The few runs of every day are the same ones every time, so that they make every verb, or never do."""
+ROUNDS = 4
+"""One is nearly always enough for every verb; a rare one may be missing in it."""
 FEW = settings(
     max_examples=EXAMPLES,
     stateful_step_count=30,
     deadline=None,
-    derandomize=EXAMPLES == EVERY_DAY,
+    derandomize=EVERY_DAY,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
@@ -32,12 +34,14 @@ IN_LOCK_STEP = [machine for machine in MACHINES if machine is not QueryMachine] 
 @pytest.mark.timeout(120 + 12 * EXAMPLES)
 def test_adapter_and_model_agree_on_every_verb(backend: str) -> None:
     seen: set[Verb] = set()
-    for machine in MACHINES:
-        bound = on(machine, _factory(backend))
-        run_state_machine_as_test(bound, settings=FEW)
-        seen |= set(bound.seen)
-
-    assert seen == set(Verb), "no rule of any machine made the others"
+    for number in range(ROUNDS):
+        for machine in MACHINES:
+            bound = seed(number)(on(machine, _factory(backend))) if EVERY_DAY else on(machine, _factory(backend))
+            run_state_machine_as_test(bound, settings=FEW)
+            seen |= set(bound.seen)
+        if seen == set(Verb):
+            return
+    pytest.fail(f"no rule of any machine made {set(Verb) - seen}")
 
 
 @pytest.mark.parametrize("machine", IN_LOCK_STEP)
