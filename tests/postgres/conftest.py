@@ -13,6 +13,8 @@ from otelq.postgres import adapter
 from otelq.postgres.state import PostgresState
 
 Connect = Callable[[], Awaitable[Any]]
+Open = Callable[[], Awaitable["Opened"]]
+WaitForLock = Callable[..., Awaitable[None]]
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ async def connect(postgres_url: str) -> AsyncIterator[Connect]:
 
 
 @pytest.fixture
-def wait_for_lock(connect: Connect) -> Callable[[int], Awaitable[None]]:
+def wait_for_lock(connect: Connect) -> WaitForLock:
     """Wait until so many sessions wait for a lock."""
 
     async def wait(sessions: int = 1) -> None:
@@ -51,3 +53,27 @@ def wait_for_lock(connect: Connect) -> Callable[[int], Awaitable[None]]:
             pass
 
     return wait
+
+
+@pytest.fixture
+def opened(connect: Connect) -> Open:
+    """Opens transactions of a user's own; those still open at the end are rolled back with their connections."""
+
+    async def open_one() -> Opened:
+        connection = await connect()
+        transaction = connection.transaction()
+        await transaction.start()
+        return Opened(connection, transaction)
+
+    return open_one
+
+
+class Opened:
+    """A transaction that the test ends when it likes."""
+
+    def __init__(self, connection: Any, transaction: Any) -> None:
+        self.connection = connection
+        self._transaction = transaction
+
+    async def end(self, *, committed: bool = True) -> None:
+        await (self._transaction.commit() if committed else self._transaction.rollback())

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from otelq.model import Closure, Completes, Dedup
+import pytest
+
+from otelq.model import Closure, Completes, Dedup, NewJob
 from otelq.postgres.state import PostgresState
 
-from .conftest import Connect
+from .conftest import Connect, Open, Opened, WaitForLock
 from .making import job, start, status
 
 
@@ -55,3 +57,61 @@ async def test_a_chain_that_closes_frees_its_key_and_no_other(state: PostgresSta
     assert not again.deduplicated
     assert (held.chain_id, held.deduplicated) == (other, True)
     assert await status(state, other) == "ready"
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_ten_transactions_that_take_one_key_over_make_one_chain(
+    state: PostgresState, opened: Open, wait_for_lock: WaitForLock, committed: bool
+) -> None:
+    old = await start(state, dedup=Dedup("k"))
+    transactions = [await opened() for _ in range(10)]
+
+    async def take(transaction: Opened) -> tuple[str, bool]:
+        (created,), _ = await state.create([_excluding(old)], tx=state.join(transaction.connection))
+        return created.chain_id, created.deduplicated
+
+    async def take_and_commit(transaction: Opened) -> tuple[str, bool]:
+        answer = await take(transaction)
+        await transaction.end()
+        return answer
+
+    first = await take(transactions[0])
+    others = [asyncio.create_task(take_and_commit(transaction)) for transaction in transactions[1:]]
+    await wait_for_lock(9)
+    await transactions[0].end(committed=committed)
+    answers = [*([first] if committed else []), *await asyncio.gather(*others)]
+
+    assert len({chain for chain, _ in answers}) == 1
+    assert sum(not deduplicated for _, deduplicated in answers) == 1
+    assert old not in {chain for chain, _ in answers}
+
+
+def _excluding(chain: str) -> NewJob:
+    return job(dedup=Dedup("k", exclude=(chain,)))
+
+
+async def test_starts_that_never_accept_a_holder_all_get_their_turn(state: PostgresState) -> None:
+    never = Dedup("k", scope="any", window=0.0)
+
+    answers = await asyncio.gather(*(state.create([job(dedup=never)]) for _ in range(20)))
+    (created,), _ = await state.create([job(dedup=Dedup("k"))])
+
+    assert created.chain_id in {given.chain_id for (given,), _ in answers}
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_a_key_is_not_given_back_by_the_one_that_loses_it_as_it_closes(
+    state: PostgresState, opened: Open, wait_for_lock: WaitForLock, committed: bool
+) -> None:
+    loser = await start(state, dedup=Dedup("k"))
+    transaction = await opened()
+    new = _excluding(loser)
+    await state.create([new], tx=state.join(transaction.connection))
+
+    closing = asyncio.create_task(state.cancel([loser]))
+    await wait_for_lock()
+    await transaction.end(committed=committed)
+    await closing
+    (created,), _ = await state.create([job(dedup=Dedup("k"))])
+
+    assert (created.chain_id == new.chain_id) is committed
