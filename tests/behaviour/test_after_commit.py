@@ -21,6 +21,7 @@ from otelq.memory.state import MemoryState
 from otelq.memory.transaction import Joined, MemoryTransaction
 from otelq.ports.state import Ending
 from tests.conftest import StartServer
+from tests.postgres.drivers import DIALECTS, engine_for
 from tests.telemetry.sdk import Sdk
 
 from .support import ONCE, RollBack, ended, until
@@ -89,7 +90,10 @@ async def nested(handle: Any) -> AsyncGenerator[None]:
             yield
 
 
-KINDS = ["memory", "sqlite", "sqlite session", "sqlite connection", "postgres18", "asyncpg"]
+HANDLES = [f"{way} {handle}" for way in DIALECTS for handle in ("session", "connection")]
+"""What SQLAlchemy over PostgreSQL gives an application."""
+
+KINDS = ["memory", "sqlite", "sqlite session", "sqlite connection", "postgres18", "asyncpg", *HANDLES]
 
 
 @pytest.fixture(params=KINDS)
@@ -112,10 +116,17 @@ async def caller(request: pytest.FixtureRequest, tmp_path: Path, postgres_server
             url = server.create_database()
             stack.callback(server.drop_database, url)
             client = await stack.enter_async_context(otelq.connect(url))
-            connection = await asyncpg.connect(url)
-            stack.push_async_callback(connection.close)
-            begin = client.transaction if kind == "postgres18" else lambda: by_hand(connection)
-            yield Caller(client, begin, savepoint_by_hand)
+            if kind in HANDLES:
+                dialect, handle = kind.split()
+                engine = engine_for(url, dialect)
+                stack.push_async_callback(engine.dispose)
+                begin = engine.begin if handle == "connection" else lambda: AsyncSession(engine).begin()
+                yield Caller(client, session_of(begin), nested)
+            else:
+                connection = await asyncpg.connect(url)
+                stack.push_async_callback(connection.close)
+                begun = client.transaction if kind == "postgres18" else lambda: by_hand(connection)
+                yield Caller(client, begun, savepoint_by_hand)
 
 
 def session_of(begin: Callable[[], Any]) -> Transaction:
@@ -179,6 +190,18 @@ async def test_a_savepoint_that_is_kept_keeps_what_was_hung_in_it(caller: Caller
             otelq.after_commit(caller.note("inside"), tx=tx)
         otelq.after_commit(caller.note("after"), tx=tx)
     assert await caller.settled() == ["inside", "after"]
+
+
+async def test_a_savepoint_without_a_statement_drops_what_was_hung_in_it(caller: Caller) -> None:
+    async with caller.transaction() as tx:
+        otelq.after_commit(caller.note("before"), tx=tx)
+        with suppress(RollBack):
+            async with caller.savepoint(tx):
+                otelq.after_commit(caller.note("inside"), tx=tx)
+                raise RollBack
+        otelq.after_commit(caller.note("after"), tx=tx)
+        await caller.client.start(echo, 1, tx=tx)
+    assert await caller.settled() == ["before", "after"]
 
 
 async def test_callbacks_run_in_the_order_hung_whatever_they_are(caller: Caller) -> None:

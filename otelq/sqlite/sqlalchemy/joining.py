@@ -17,7 +17,8 @@ from ..joined import Joined, Turn, is_open
 from ..lane import Settings
 from ..queries import Queries
 from ..session import JoinedSession, Value
-from .watching import Early, Watcher
+from .early import Early, root_of
+from .watching import Watcher
 
 AUTOCOMMIT = "is in AUTOCOMMIT mode, so that each statement would commit by itself; give another isolation level"
 
@@ -88,7 +89,7 @@ class SqlalchemyJoined(Joined):
         """
         if self.has_ended:
             return False
-        root = self._root or root_of(self._handle)
+        root = root_of(self._handle)
         if root is not None:
             self._watcher(root).add(ended)
         elif isinstance(self._handle, AsyncSession):
@@ -138,17 +139,6 @@ def join(tx: Any, turn_of: Callable[[object], Turn], settings: Settings, queries
     if isinstance(tx, AsyncConnection) and tx.closed:
         raise InvalidArgument("tx", "is closed; give the open connection of your transaction")
     return SqlalchemyJoined(tx, turn_of(tx), settings, queries)
-
-
-def root_of(handle: AsyncSession | AsyncConnection) -> RootTransaction | None:
-    """The transaction that is open already, if there is one."""
-    if isinstance(handle, AsyncConnection):
-        return handle.sync_connection.get_transaction() if handle.sync_connection else None
-    transaction = handle.sync_session.get_transaction()
-    if transaction is None:
-        return None
-    connections: Any = transaction._connections  # pyright: ignore[reportPrivateUsage]  # to ask for one would open it
-    return next((key.get_transaction() for key in connections if isinstance(key, Connection)), None)
 
 
 async def connection_of(handle: AsyncSession | AsyncConnection) -> AsyncConnection:

@@ -16,44 +16,6 @@ LOOK_AGAIN = 0.001
 """Seconds between two looks at a commit that is under way on a connection, which tells of its begin only."""
 
 
-class Early:
-    """
-    Waits for a session to begin in the database, so that its transaction can be followed; it may also end before that.
-    """
-
-    def __init__(self, session: Session, ended: Ended, begun: Callable[[RootTransaction], None]) -> None:
-        self._session = session
-        self._ended = ended
-        self._begun = begun
-        self._listeners: list[tuple[Any, str, Callable[..., None]]] = [
-            (session, "after_begin", self._after_begin),
-            (session, "after_commit", self._after_commit),
-            (session, "after_soft_rollback", self._after_rollback),
-        ]
-        for listener in self._listeners:
-            event.listen(*listener)
-
-    def _after_begin(self, session: Session, _: object, connection: Connection) -> None:
-        root = connection.get_transaction()
-        if self._stop() and root is not None:
-            self._begun(root)
-
-    def _after_commit(self, session: Session) -> None:
-        if self._stop():
-            self._ended(Ending.COMMITTED)
-
-    def _after_rollback(self, session: Session, _: object) -> None:
-        if self._stop():
-            self._ended(Ending.ROLLED_BACK)
-
-    def _stop(self) -> bool:
-        """Hear no more; whether this was the first time."""
-        listeners, self._listeners = self._listeners, []
-        # Events must not be taken away while they are told.
-        asyncio.get_running_loop().call_soon(unlisten, listeners)
-        return bool(listeners)
-
-
 class Watcher:
     """
     Follows one transaction on one connection, savepoints and all.

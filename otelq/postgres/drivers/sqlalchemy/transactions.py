@@ -18,6 +18,7 @@ from ....ports.state import Ending
 from ...errors import cause, is_refusal
 from ...transactions import to_its_end
 from ..port import Linked
+from .early import Early, root_of
 from .link import SqlalchemyLink
 from .watching import Watcher
 
@@ -63,9 +64,28 @@ class SqlalchemyTransaction(Linked):
 
         What ends it behind SQLAlchemy's back, as a COMMIT on the driver's own connection, is not heard of.
         """
-        if self._root is None or isinstance(self._root, TwoPhaseTransaction):
+        if self._root is not None and not self._root.is_active:
             return False
-        self._joiner.watcher(self._sync, self._root, self._handle).add(ended)
+        root = root_of(self._handle)
+        if root is None:
+            return self._watch_early(ended)
+        return self._watch_root(root, ended)
+
+    def _watch_root(self, root: RootTransaction, ended: Callable[[Ending], None]) -> bool:
+        if isinstance(root, TwoPhaseTransaction):
+            return False
+        self._joiner.watcher(root, self._handle).add(ended)
+        return True
+
+    def _watch_early(self, ended: Callable[[Ending], None]) -> bool:
+        if isinstance(self._handle, AsyncConnection) or self._handle.sync_session.twophase:
+            return False
+
+        def begun(root: RootTransaction) -> None:
+            if not self._watch_root(root, ended):
+                ended(Ending.UNKNOWN)
+
+        _ = Early(self._handle.sync_session, ended, begun)
         return True
 
     async def _begin(self) -> None:
@@ -101,7 +121,7 @@ class OwnTransaction(SqlalchemyTransaction):
         self._connection = connection
         root = self._root = self._sync.get_transaction()
         assert root is not None
-        self._watcher = joiner.watcher(self._sync, root, handle)
+        self._watcher = joiner.watcher(root, handle)
         self._guards: list[tuple[Any, str, Callable[..., Any]]] = [(self._sync, "commit", _refuse_to_commit)]
         if isinstance(handle, AsyncSession):
             self._guards.append((handle.sync_session, "before_commit", _refuse_to_commit_session))
@@ -176,14 +196,14 @@ class SqlalchemyJoiner:
         self._own[handle] = ref(transaction)
         return transaction
 
-    def watcher(self, connection: Connection, root: RootTransaction, handle: AsyncSession | AsyncConnection) -> Watcher:
+    def watcher(self, root: RootTransaction, handle: AsyncSession | AsyncConnection) -> Watcher:
         """Who follows the transaction that is open on a connection."""
-        known = self._watchers.get(connection)
+        known = self._watchers.get(root.connection)
         watcher = known() if known else None
         if watcher is None or watcher.is_over:
             session = handle.sync_session if isinstance(handle, AsyncSession) else None
-            watcher = Watcher(connection, root, session)
-            self._watchers[connection] = ref(watcher)
+            watcher = Watcher(root, session)
+            self._watchers[root.connection] = ref(watcher)
         return watcher
 
 

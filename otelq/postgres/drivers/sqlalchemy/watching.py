@@ -27,9 +27,9 @@ class Watcher:
     session, or by looking. Nothing here keeps a forgotten connection from being collected, which rolls it back.
     """
 
-    def __init__(self, connection: Connection, root: RootTransaction, session: Session | None) -> None:
+    def __init__(self, root: RootTransaction, session: Session | None) -> None:
         self._account = Account()
-        self._connection = connection
+        self._connection = connection = root.connection
         self._root = root
         self._loop = asyncio.get_running_loop()
         self._is_committing = False
@@ -44,7 +44,7 @@ class Watcher:
             self._listeners.append((session, "after_commit", self._session_committed))
         for listener in self._listeners:
             event.listen(*listener)
-        self._unlisten = finalize(self, _unlisten, [self._listeners[3]])
+        self._unlisten = finalize(self, unlisten, [self._listeners[3]])
 
     @property
     def is_over(self) -> bool:
@@ -122,7 +122,7 @@ class Watcher:
 
     def _stop(self) -> None:
         self._unlisten.detach()
-        _unlisten(self._listeners)
+        unlisten(self._listeners)
 
 
 def _weakly(method: Callable[[ExceptionContext], None]) -> Callable[[ExceptionContext], None]:
@@ -136,7 +136,8 @@ def _weakly(method: Callable[[ExceptionContext], None]) -> Callable[[ExceptionCo
     return listener
 
 
-def _unlisten(listeners: list[tuple[Any, str, Callable[..., Any]]]) -> None:
+def unlisten(listeners: list[tuple[Any, str, Callable[..., Any]]]) -> None:
+    """Hear no more."""
     for listener in listeners:
         if event.contains(*listener):
             event.remove(*listener)
