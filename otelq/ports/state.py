@@ -226,10 +226,11 @@ class StateAdapter(ABC):
         """
         Open failed or cancelled chains again at the job that ended so. All or nothing.
 
-        The job is due at once with its attempts and crashes at 0; its outcome stays on record as an attempt of an
-        earlier generation, and it does not expire any more. If it has blockers, they are looked at anew: it is blocked while its condition is not met,
-        and waits again for those that are open, the others of this call among them. Dependents that closed already
-        stay closed; those that still wait for it (``OnFailure.WAIT``) are served when it completes.
+        The job is due at once with its attempts and crashes at 0, and does not expire any more; its outcome stays on
+        record as an attempt of an earlier generation. If it has blockers, all that it was ever given are looked at
+        anew, by the rule that it was given last: it is blocked while its condition is not met, and waits again for
+        those that are open, the others of this call among them. Dependents that closed already stay closed; those
+        that still wait for it (``OnFailure.WAIT``) are served when it completes.
 
         Raises:
             NotFound: no such chain.

@@ -15,7 +15,7 @@ from msgspec import Struct
 from ..model import ChainRecord, Count, JobKey, JobQuery, JobRecord, Page
 from . import rows
 from .database import Session
-from .walking import STATUS, Of, arguments, tokens, walks, wanted
+from .walking import LAST_POSITION, STATUS, Of, arguments, tokens, walks, wanted
 
 
 class Found(Struct, frozen=True):
@@ -85,7 +85,7 @@ async def _find(session: Session, query: JobQuery, *, of: Of) -> Found:
             (bounds if row["is_bound"] else found).add((row["chain_id"], row["position"]))
     bound = next(iter(_in_order(bounds)), None)
     keys = _in_order(found)
-    return Found([*_up_to(keys, bound)] if bound else keys, bound)
+    return Found([*_up_to(keys, bound, of)] if bound else keys, bound)
 
 
 def _in_order(keys: Iterable[JobKey]) -> list[JobKey]:
@@ -93,6 +93,7 @@ def _in_order(keys: Iterable[JobKey]) -> list[JobKey]:
     return sorted(first_to_last, key=lambda key: key[0], reverse=True)
 
 
-def _up_to(keys: Sequence[JobKey], bound: JobKey) -> Iterator[JobKey]:
-    """The keys that come before the place where looking ended, or stand there."""
-    return (key for key in keys if key[0] > bound[0] or (key[0] == bound[0] and key[1] <= bound[1]))
+def _up_to(keys: Sequence[JobKey], bound: JobKey, of: Of) -> Iterator[JobKey]:
+    """The keys that come before the place where looking ended, or stand there; of a chain its tail was seen first."""
+    last = bound if of == "jobs" else (bound[0], LAST_POSITION)
+    return (key for key in keys if key[0] > last[0] or (key[0] == last[0] and key[1] <= last[1]))

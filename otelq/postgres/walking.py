@@ -19,7 +19,7 @@ Of = Literal["jobs", "chains"]
 _UNHAPPY: Final = frozenset({Status.FAILED, Status.CANCELLED})
 _FIRST_CHAIN: Final = "00000000-0000-0000-0000-000000000000"
 _LAST_CHAIN: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-_LAST_POSITION: Final = 2**31 - 1
+LAST_POSITION: Final = 2**31 - 1
 _BOUNDS: Final = (10_000, 1_000_000, 100_000_000)
 """Constant limits of walks, of which a statement names one: the planner does not know what a parameter will be."""
 
@@ -29,6 +29,7 @@ STATUS: Final = read("sql/parts/status.sql").rstrip()
 
 JOB: Final = {"position": "w.position"}
 CHAIN: Final = {"position": "0"}
+ORDER: Final = {"jobs": "", "chains": "DESC"}
 DEPENDENT_JOB: Final = {
     "distinct": "",
     "open_one": "o.position = b.position",
@@ -88,7 +89,7 @@ def tokens(queries: Queries, query: JobQuery, walk: Walk, of: Of) -> dict[str, s
     most = next((bound for bound in _BOUNDS if bound > query.look), query.look + 1)
     passes = queries.fill(PASSES, **(JOB if of == "jobs" else CHAIN))
     answer = queries.fill(ANSWER, passes=passes)
-    return {**walk.tokens, "status": STATUS, "answer": answer, "most": str(most)}
+    return {**walk.tokens, "order": ORDER[of], "status": STATUS, "answer": answer, "most": str(most)}
 
 
 def arguments(query: JobQuery, walk: Walk, of: Of) -> tuple[Any, ...]:
@@ -128,7 +129,7 @@ def _start(query: JobQuery, of: Of) -> JobKey:
     latest = _last_id(query.until) if query.until else _LAST_CHAIN
     if not query.after:
         return latest, -1
-    after = (query.after, _LAST_POSITION) if of == "chains" else _split(query.after)
+    after = (query.after, LAST_POSITION) if of == "chains" else _split(query.after)
     return after if after[0] <= latest else (latest, -1)
 
 

@@ -16,7 +16,7 @@ WITH walk AS MATERIALIZED (
             WHERE c.chain_id = i.chain_id AND c.generation = 0
         ) AS w
         WHERE w.chain_id < $1::uuid OR w.position > $2::integer
-        ORDER BY w.position
+        ORDER BY w.position {order}
         LIMIT $4::integer + 1
     ) AS w
     WHERE i.chain_id <= $1::uuid AND i.chain_id >= $3::uuid

@@ -1,4 +1,5 @@
--- As walk_open, of closed jobs by the key of outcomes.
+-- As walk_open, of closed jobs by the key of outcomes. For chains a tail comes before the jobs that led to it, so that
+-- looking may end anywhere.
 WITH walk AS MATERIALIZED (
     SELECT w.*
     FROM (
@@ -6,7 +7,7 @@ WITH walk AS MATERIALIZED (
         FROM {schema}.outcome AS c
         WHERE c.chain_id <= $1::uuid AND c.chain_id >= $3::uuid AND (c.chain_id < $1::uuid OR c.position > $2::integer)
             AND c.generation = 0
-        ORDER BY c.chain_id DESC, c.position
+        ORDER BY c.chain_id DESC, c.position {order}
         LIMIT {most}
     ) AS w
     LIMIT $4::integer + 1
