@@ -98,6 +98,30 @@ async def test_any_of_many_that_close_at_once_lets_go_once(state: PostgresState)
     assert len(await lease(state, "b", limit=10)) == 5
 
 
+async def test_a_second_look_at_a_job_that_was_let_go_meanwhile_changes_nothing(
+    state: PostgresState, opened: Open, wait_for_lock: WaitForLock
+) -> None:
+    first, second = await start(state), await start(state)
+    dependent = await start(state, "b", blockers=(first, second), until=Until.ANY)
+    transaction = await opened()
+    await state.finish([completed(first)], tx=state.join(transaction.connection))
+
+    closing = asyncio.create_task(state.finish([completed(second)]))
+    await wait_for_lock()
+    await transaction.end()
+
+    assert verbs(await closing, dependent) == []
+    assert await status(state, dependent) is Status.READY
+
+
+async def test_those_who_wait_on_are_not_in_the_way_of_those_who_fail(state: PostgresState) -> None:
+    blocker = await start(state)
+    await state.create([job("b", blockers=(blocker,), on_failure=OnFailure.WAIT) for _ in range(1100)])
+    failing = await start(state, "b", blockers=(blocker,))
+
+    assert verbs(await state.cancel([blocker]), failing) == [Verb.FAIL_BY_BLOCKER]
+
+
 # A wait beside the end of what it is for
 
 
