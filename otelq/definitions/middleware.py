@@ -27,8 +27,9 @@ class Middleware:
         Round the handler, wherever that runs: ``await call(attempt)`` runs what is further in.
 
         It gives what the handler returned, an output or a ``Continue``, and raises what the handler raised; both may
-        be replaced. Whatever is raised here, also before ``call``, is a failed attempt or a decision like those of
-        the handler. What ``attempt.provide`` is given here, ``attempt.get`` finds further in.
+        be replaced. What a handler that raised had written in its completion is rolled back by then, and stays so.
+        Whatever is raised here, also before ``call``, is a failed attempt or a decision like those of the handler.
+        What ``attempt.provide`` is given here, ``attempt.get`` finds further in.
         """
         return await call(attempt)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
@@ -33,6 +34,7 @@ from ..telemetry.carrying import carry
 from .crew import Crew
 from .processes import Children
 from .scope import ThreadScope, WorkScope
+from .tasks import to_the_end
 from .threads import Threads
 from .wire import (
     Continued,
@@ -48,11 +50,13 @@ from .wire import (
     unknown,
 )
 
+logger = logging.getLogger("otelq.worker")
+
 
 def wrapped(call: Handler, middleware: Sequence[Middleware]) -> Handler:
     """The call with the middleware round it, the first outermost; itself where there is none."""
     concerned = [one for one in middleware if overrides(one, "attempt")]
-    return reduce(_around, reversed(concerned), call)
+    return reduce(_around, reversed(concerned), _undone(call)) if concerned else call
 
 
 def check_required(required: Sequence[Middleware], slices: Sequence[Jobs]) -> None:
@@ -75,6 +79,22 @@ def check_required(required: Sequence[Middleware], slices: Sequence[Jobs]) -> No
 def _around(call: Handler, middleware: Middleware) -> Handler:
     async def through(attempt: Attempt[Any]) -> Any:
         return await middleware.attempt(attempt, call)
+
+    return through
+
+
+def _undone(call: Handler) -> Handler:
+    """What a handler wrote in its completion is gone when it raises, also if middleware makes the attempt good."""
+
+    async def through(attempt: Attempt[Any]) -> Any:
+        try:
+            return await call(attempt)
+        except BaseException as error:
+            try:
+                await to_the_end(cast(WorkScope, scope_of(attempt)).roll_back(error))
+            except Exception as trouble:
+                logger.warning("rolling back the completion of %s failed: %s", attempt.job_id, trouble)
+            raise
 
     return through
 

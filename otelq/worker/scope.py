@@ -164,9 +164,10 @@ class WorkScope:
             await stack.aclose()
 
     async def roll_back(self, error: BaseException) -> None:
-        """Undo what was written in ``completion``, whatever middleware says of it."""
+        """Undo what was written in ``completion``, whatever middleware says of it; another may be opened."""
         inside, self._inside = self._inside, None
         stack, self._stack = self._stack, None
+        self.completing = None
         try:
             if inside is not None:
                 await inside.__aexit__(type(error), error, error.__traceback__)

@@ -172,6 +172,28 @@ async def test_an_exception_of_middleware_after_the_handler_undoes_its_completio
     assert (job.status, await other_outputs(client)) == ("failed", [])
 
 
+async def test_what_a_handler_that_raised_wrote_is_gone_though_middleware_makes_the_attempt_good(
+    client: otelq.Client,
+) -> None:
+    class MakesGood(otelq.Middleware):
+        async def attempt(self, attempt: otelq.Attempt[Any], call: Any) -> Any:
+            try:
+                return await call(attempt)
+            except ValueError:
+                return "never mind"
+
+    jobs = otelq.Jobs(middleware=[MakesGood()])
+
+    @jobs.job("writes")
+    async def writes(attempt: otelq.Attempt[None]) -> str:
+        await attempt.client.start(other, 1, tx=await attempt.completion())
+        raise ValueError("half done")
+
+    async with otelq.Worker(client, jobs):
+        given = await client.result(await client.start(writes, None), timeout=10)
+    assert (given, await other_outputs(client)) == ("never mind", [])
+
+
 # What it provides
 
 
@@ -250,8 +272,8 @@ async def test_middleware_stands_round_each_transaction_and_the_completion(clien
         assert await other_outputs(client) == ["1", "3"]
         seen.clear()
         await ended(client, await client.start(writes, "fails"))
-        ends = ["b raised ValueError: afterwards", "a raised ValueError: afterwards"]
-        ends += ["b rolls back: afterwards", "a rolls back: afterwards"]
+        ends = ["b rolls back: afterwards", "a rolls back: afterwards"]
+        ends += ["b raised ValueError: afterwards", "a raised ValueError: afterwards"]
         assert seen == ["a: fails", "b: fails", *both, *undone, *begun, *ends]
     assert await other_outputs(client) == ["1", "1", "3"]
 
