@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from ...model import Continues, Count, JobQuery, Status, Successor
+from ...model import Completes, Continues, Count, JobQuery, Status, Successor
 from ..cases import Theme
 from ..kit import Kit, equal, true
 
@@ -131,6 +131,21 @@ async def a_page_may_end_within_a_chain(kit: Kit) -> None:
             if after is None:
                 break
         equal(found, [1, 2, 3, 4, 5, 6], f"the positions, {limit} a page, looking at {look}")
+
+
+@pages.case
+async def a_page_of_chains_may_end_at_a_long_one(kit: Kit) -> None:
+    """Chains of several jobs, closed or open, are told once each, wherever the search is cut."""
+    given = [await kit.start() for _ in range(4)]
+    for chain in given[1:3]:
+        for _ in range(3):
+            await kit.finish(chain, Continues(Successor(type="work", input="1")))
+    await kit.finish(given[1], Completes("1"))
+    for look, limit in ((1, 50), (2, 50), (3, 2), (1, 1)):
+        found, _ = await _walk(kit, "chains", look=look, limit=limit)
+        equal(found, given[::-1], f"the chains, {limit} a page, looking at {look}")
+    found, _ = await _walk(kit, "chains", look=1, chain_ids=tuple(given))
+    equal(found, given[::-1], "the same chains by their ids")
 
 
 @pages.case
