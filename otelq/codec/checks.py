@@ -11,15 +11,17 @@ MAX_PAYLOAD = 1 << 20
 """The default limit of a payload as it is stored, in bytes."""
 MAX_DEPTH = 256
 """How deep arrays and objects may nest: the least that all supported databases take is 1,000."""
+MAX_SCALE = 16_383
+"""How many digits a number may have after the point, written out: what PostgreSQL's ``numeric`` takes."""
 MAX_ERROR_TEXT = 8_000
 """How many characters of an error's text are kept."""
 
 SURROGATE = "holds a lone surrogate, which is no text; decode the bytes it came from with an error handler"
 
-_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|[0-9]{309}|[eE]\+?[0-9]{3}")
+_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|[0-9]{309}|[eE](?:\+?[0-9]{3}|-[0-9]{5})")
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_NUMBER = re.compile(rb"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(rb"-?[0-9]+(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 
 
 def check_json(data: bytes, *, argument: str, limit: int | None = MAX_PAYLOAD) -> None:
@@ -84,9 +86,15 @@ def _check_escapes(data: bytes, argument: str) -> None:
 
 
 def _check_numbers(data: bytes, argument: str) -> None:
-    for number in _NUMBER.findall(_STRING.sub(b"", data)):
-        if not isfinite(float(number)):
-            raise InvalidArgument(argument, f"holds the number {number[:20].decode()}…, too large to store; send text")
+    for found in _NUMBER.finditer(_STRING.sub(b"", data)):
+        exponent = float(found[2] or 0)
+        if not isfinite(float(found[0])) or exponent > MAX_SCALE:
+            problem = "too large"
+        elif len(found[1] or b"") - exponent > MAX_SCALE:
+            problem = "too fine"
+        else:
+            continue
+        raise InvalidArgument(argument, f"holds the number {found[0][:20].decode()}…, {problem} to store; send text")
 
 
 def _depth(data: bytes) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from ...errors import InvalidArgument, Unavailable
@@ -137,7 +137,8 @@ class ProviderSource:
     async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[ProviderTransaction]:
         self._check_open()
         async with self._provider.transaction() as inside:
-            yield ProviderTransaction(inside, is_own=True)
+            with self.joiner.lent(inside) as transaction:
+                yield transaction
             if not inside.is_open:
                 raise Unavailable("the transaction was ended by its user; it is committed at the end of the block")
 
@@ -148,6 +149,19 @@ class ProviderSource:
 
 class ProviderJoiner:
     """Takes part in transactions of providers."""
+
+    def __init__(self) -> None:
+        self._own: dict[int, ProviderTransaction] = {}
+        """By identity, for as long as they are lent: a user's class may have neither hashes nor weak references."""
+
+    @contextmanager
+    def lent(self, provider: Provider) -> Generator[ProviderTransaction]:
+        """The transaction that the adapter began, to be known again while it is open."""
+        transaction = self._own[id(provider)] = ProviderTransaction(provider, is_own=True)
+        try:
+            yield transaction
+        finally:
+            del self._own[id(provider)]
 
     def join(self, tx: Any) -> ProviderTransaction:
         """
@@ -162,7 +176,7 @@ class ProviderJoiner:
             )
         if not tx.is_open:
             raise InvalidArgument("tx", "has no open transaction; give what `provider.transaction()` yields")
-        return ProviderTransaction(tx)
+        return self._own.get(id(tx)) or ProviderTransaction(tx)
 
 
 def source(target: Any, *, session: object, connect_timeout: float, max_size: int, **options: Any) -> ProviderSource:
