@@ -49,6 +49,9 @@ async def block(db: Session, at: int, wishes: Sequence[Wish]) -> list[Answer]:
         NotFound: a blocker does not exist.
         InvalidArgument: a job would wait for its own chain.
     """
+    for wish in wishes:
+        if wish.chain_id in wish.blockers:
+            raise InvalidArgument("blockers", f"chain {wish.chain_id} would wait for itself")
     standing = await look_up(db, (blocker for wish in wishes for blocker in wish.blockers))
     judged: list[Judgement] = []
     answers: list[Answer] = []

@@ -55,6 +55,15 @@ async def a_wait_for_a_missing_chain_is_refused(kit: Kit) -> None:
 
 
 @circles.case
+async def a_wait_for_itself_is_refused_also_where_the_rest_is_enough(kit: Kit) -> None:
+    """A job that names its own chain is refused, though another blocker that it names has met its condition."""
+    done = await _blocker(kit)
+    await kit.close("blocker")
+    chain = await kit.start()
+    await _refused(kit, Blocks((done, chain), until=Until.ANY))
+
+
+@circles.case
 async def a_continuation_with_a_missing_blocker_is_refused(kit: Kit) -> None:
     """A successor cannot wait for a chain that does not exist; nothing of the batch is written."""
     await kit.start()
