@@ -138,6 +138,7 @@ NAN, INFINITE = float("nan"), float("inf")
         pytest.param(Line, 7, "does not fit Line", id="another type"),
         pytest.param(Person, {"name": "Ada"}, "is dict, or holds what Person", id="a dict for a model"),
         pytest.param(int, 2**1100, "too large to store", id="an integer of 1,100 bits"),
+        pytest.param(msgspec.Raw, msgspec.Raw(b"1e-20000"), "too fine to store", id="a number of 20,000 decimals"),
         pytest.param(Any, object(), "cannot be written as JSON", id="an object of no kind"),
         pytest.param(str, "a\0b", "NUL", id="NUL in text"),
         pytest.param(dict[str, int], {"a\0": 1}, "NUL", id="NUL in a key"),
