@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
@@ -24,13 +24,13 @@ AT_ONCE = 2
 def main(names: Sequence[str]) -> int:
     chosen = choose(names)
     began = time.monotonic()
+    killed = 0
     with servers(chosen) as env:
-        verdicts = judge(chosen, env)
-    for verdict in verdicts:
-        print(line(verdict))
-    killed = sum(verdict.fate is Fate.KILLED for verdict in verdicts)
-    print(f"{killed} of {len(verdicts)} mutants killed, in {time.monotonic() - began:.0f} s")
-    return int(killed < len(verdicts))
+        for verdict in judge(chosen, env):
+            print(line(verdict), flush=True)
+            killed += verdict.fate is Fate.KILLED
+    print(f"{killed} of {len(chosen)} mutants killed, in {time.monotonic() - began:.0f} s")
+    return int(killed < len(chosen))
 
 
 def choose(names: Sequence[str]) -> list[Mutant]:
@@ -42,7 +42,7 @@ def choose(names: Sequence[str]) -> list[Mutant]:
     return [known[name] for name in names or known]
 
 
-def judge(chosen: Sequence[Mutant], env: Mapping[str, str]) -> list[Verdict]:
+def judge(chosen: Sequence[Mutant], env: Mapping[str, str]) -> Iterator[Verdict]:
     """What becomes of each, in order, two at a time; those whose test is not green to begin with are not tried."""
     unfit = not_green({test for mutant in chosen for test in mutant.tests}, env)
 
@@ -53,7 +53,7 @@ def judge(chosen: Sequence[Mutant], env: Mapping[str, str]) -> list[Verdict]:
         return try_mutant(mutant, env)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(one, chosen))
+        yield from pool.map(one, chosen)
 
 
 @contextmanager

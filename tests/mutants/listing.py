@@ -1,9 +1,12 @@
 """
-The list of mutants, ``mutants.toml``, and the patches that make them.
+The lists of mutants, and the patches that make them.
 
-A mutant breaks one rule: an invariant of the design (``I2``), or another by its name. Its patch,
-``patches/<id>.patch``, is a unified diff of files in ``otelq/``, small enough to be read, whose header says which rule
-it breaks and how. ``tests`` are the tests that must then fail, each alone, by their ids.
+What is broken in an adapter stands in the list of its name, ``memory.toml`` and so on; the rest in ``mutants.toml``.
+
+A mutant breaks one ``rule``: an invariant of the design (``I2``), or another by its name. Where that is a rule of moves
+in the table of ``otelq/transitions.py``, ``verbs`` names these. Its patch, ``patches/<id>.patch``, is a unified diff of
+files in ``otelq/``, small enough to be read, whose header says which rule it breaks and how. ``tests`` are the tests
+that must then fail, each of them, by their ids.
 """
 
 from __future__ import annotations
@@ -14,8 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from otelq.model import Verb
+
 HOME = Path(__file__).parent
 PATCHES = HOME / "patches"
+LISTS = ("mutants", "memory", "sqlite", "postgres")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +32,7 @@ class Mutant:
     title: str
     rule: str
     tests: tuple[str, ...]
+    verbs: tuple[Verb, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     folder: Path = PATCHES
 
@@ -36,6 +43,15 @@ class Mutant:
 
 
 def mutants() -> list[Mutant]:
-    """All mutants, in the order of the list."""
-    listed: list[dict[str, Any]] = tomllib.loads((HOME / "mutants.toml").read_text())["mutant"]
-    return [Mutant(tests=tuple(entry.pop("tests")), **entry) for entry in listed]
+    """All mutants, in the order of the lists."""
+    return [_mutant(entry) for name in LISTS for entry in _entries(HOME / f"{name}.toml")]
+
+
+def _entries(file: Path) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = tomllib.loads(file.read_text())["mutant"]
+    return entries
+
+
+def _mutant(entry: dict[str, Any]) -> Mutant:
+    verbs = tuple(Verb(verb) for verb in entry.pop("verbs", ()))
+    return Mutant(tests=tuple(entry.pop("tests")), verbs=verbs, **entry)

@@ -69,13 +69,14 @@ def not_green(tests: Collection[str], env: Mapping[str, str]) -> dict[str, str]:
 
 
 def try_mutant(mutant: Mutant, env: Mapping[str, str]) -> Verdict:
-    """Make the mutant in a copy of the tree, and run each of its tests there."""
+    """Make the mutant in a copy of the tree, and run its tests there, of which each must fail."""
     with copied_tree() as tree:
         refused = _apply(mutant, tree)
         if refused is not None:
             return Verdict(mutant, Fate.STALE, f"{mutant.patch.name} does not apply: {refused}")
+        results = run_tests(mutant.tests, tree=tree, env={**env, **mutant.env})
         for test in mutant.tests:
-            result = run_tests([test], tree=tree, env={**env, **mutant.env}).get(test, "did not run")
+            result = results.get(test, "did not run")
             if result == "passed":
                 return Verdict(mutant, Fate.SURVIVED, f"{test} is green all the same")
             if result not in RED:

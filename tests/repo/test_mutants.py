@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from otelq.model import Verb
 from tests.mutants.listing import PATCHES, Mutant, mutants
 from tests.mutants.running import Fate, applies, try_mutant
 
@@ -49,6 +50,18 @@ def test_every_named_test_is_collected() -> None:
 
 def test_every_mutant_names_a_test() -> None:
     assert all(mutant.tests for mutant in MUTANTS)
+
+
+def test_every_invariant_is_broken_by_a_mutant() -> None:
+    broken = {mutant.rule for mutant in MUTANTS}
+
+    assert [f"I{number}" for number in range(1, 15) if f"I{number}" not in broken] == []
+
+
+def test_every_verb_is_broken_by_a_mutant() -> None:
+    broken = {verb for mutant in MUTANTS for verb in mutant.verbs}
+
+    assert [verb for verb in Verb if verb not in broken] == []
 
 
 def test_every_kind_of_backend_is_among_them() -> None:
