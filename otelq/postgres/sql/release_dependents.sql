@@ -1,6 +1,7 @@
 -- Lets go or fails jobs that waited for closed chains, by these edges. Their rows are locked; this is a statement of
 -- its own because it must see them as they were left by whoever held them until then. A job is touched once, however
--- many of its blockers are among them, and fails by the first of those that did not complete.
+-- many of its blockers are among them, and fails by the first of those that did not complete. How many each job still
+-- awaits is looked up in an object: a join would be a loop in a loop while the planner takes open_job for empty.
 WITH edge AS MATERIALIZED (
     SELECT b.chain_id, b.position, b.blocker_id, b.ordinal, c.status
     FROM unnest($2::uuid[], $3::integer[], $4::uuid[]) AS i (chain_id, position, blocker_id)
@@ -8,7 +9,6 @@ WITH edge AS MATERIALIZED (
         SELECT *
         FROM {schema}.blocker AS b
         WHERE b.chain_id = i.chain_id AND b.position = i.position AND b.blocker_id = i.blocker_id
-            AND b.released_at IS NULL
         OFFSET 0
     ) AS b
     CROSS JOIN LATERAL (
@@ -18,7 +18,7 @@ WITH edge AS MATERIALIZED (
         ORDER BY c.position DESC
         LIMIT 1
     ) AS c
-    WHERE c.status = 'completed' OR (c.status <> 'continued' AND NOT b.patient)
+    WHERE b.released_at IS NULL AND (c.status = 'completed' OR (c.status <> 'continued' AND NOT b.patient))
 ),
 tally AS (
     SELECT
@@ -68,12 +68,15 @@ released AS (
     FROM freed AS f
     WHERE b.chain_id = f.chain_id AND b.position = f.position AND b.blocker_id = f.blocker_id
 ),
+waiting AS MATERIALIZED (
+    SELECT coalesce(jsonb_object_agg(chain_id, awaited) FILTER (WHERE NOT is_free), '{}') AS awaited FROM fate
+),
 let_go AS (
     UPDATE {schema}.open_job AS o
-    SET blocked_by = CASE WHEN f.is_free THEN 0 ELSE f.awaited END,
-        run_at = CASE WHEN f.is_free THEN f.due_at ELSE f.run_at END
-    FROM fate AS f
-    WHERE o.chain_id = f.chain_id AND NOT f.is_lost AND o.chain_id = ANY (ARRAY(SELECT chain_id FROM fate))
+    SET blocked_by = coalesce((w.awaited ->> o.chain_id::text)::integer, 0),
+        run_at = CASE WHEN w.awaited ->> o.chain_id::text IS NULL THEN greatest(o.run_at, {now}) ELSE o.run_at END
+    FROM waiting AS w
+    WHERE o.chain_id = ANY (ARRAY(SELECT chain_id FROM fate WHERE NOT is_lost))
 ),
 gone AS (
     DELETE FROM {schema}.open_job
