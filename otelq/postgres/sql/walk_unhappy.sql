@@ -1,11 +1,12 @@
--- As walk_open, of jobs that failed or were cancelled: by their own index, for each status, or status and type, apart.
+-- As walk_open, of jobs that failed or were cancelled: by their own indexes, for each status, or status and type,
+-- apart. What is asked of the table stands in the index, so that walking it in order is the cheapest.
 SELECT lane_found.*
 FROM unnest($15::text[], $16::text[]) AS lane (status, type)
 CROSS JOIN LATERAL (
     WITH walk AS MATERIALIZED (
         SELECT w.*
         FROM (
-            SELECT c.chain_id, c.position, c.type, c.status
+            SELECT c.chain_id, c.position, lane.type, lane.status
             FROM {schema}.outcome AS c
             WHERE c.status = lane.status {which}
                 AND c.status IN ('failed', 'cancelled') AND c.generation = 0

@@ -1,3 +1,7 @@
+asked AS MATERIALIZED (
+    SELECT m.part, m.path::jsonpath AS path, m.value::jsonb AS value
+    FROM unnest($11::text[], $12::text[], $13::text[]) AS m (part, path, value)
+),
 found AS MATERIALIZED (
     SELECT w.chain_id, w.position
     FROM (SELECT * FROM walk LIMIT $4::integer) AS w
