@@ -529,8 +529,11 @@ class Match(Struct, frozen=True, kw_only=True):
     value: str
 
 
-LONGEST_LOOK = 5_000
-"""How many jobs or chains a page looks at, at most, in search of those that pass its filters."""
+LONGEST_LOOK = 1_200
+"""
+How many jobs or chains a page looks at, at most, in search of those that pass its filters; more than fit on the largest
+page, and than ids can be asked for.
+"""
 
 
 class JobQuery(Struct, frozen=True, kw_only=True):
