@@ -9,6 +9,7 @@ In CI a backend that is missing is an error; elsewhere its tests are skipped and
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -47,6 +48,12 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 class StartServer(Protocol):
     def __call__(self, version: int) -> PostgresServer: ...
+
+
+@pytest.fixture(autouse=True)
+def _all_log_lines() -> None:  # pyright: ignore[reportUnusedFunction]  # used by every test
+    """A command that an earlier test ran in this process may have made otelq's loggers quiet."""
+    logging.getLogger("otelq").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")
