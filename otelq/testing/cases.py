@@ -1,8 +1,11 @@
 """
 The conformance kit: promises of a port as cases, run against any adapter.
 
-A case is data: a name, one sentence, and a coroutine function that takes a ``Kit`` and raises ``Broken`` where the
+A case is data: a name, one sentence, and a coroutine function that takes a kit and raises ``Broken`` where the
 adapter breaks the promise. No test framework is needed; ``run_cases`` gives a report for people.
+
+``Kit`` is what the cases of a state adapter work with; those of a notify adapter, and how they are run, are in
+``notify_kit``.
 """
 
 from __future__ import annotations
@@ -11,10 +14,12 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from ..ports.state import StateAdapter
 from .kit import Broken, Kit
 
+K = TypeVar("K")
 Factory = Callable[[], StateAdapter]
 """Makes an unopened adapter; the kit opens it and empties its store before every case."""
 CASE_TIMEOUT = 30.0
@@ -22,27 +27,27 @@ CASE_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """One promise: ``check`` raises where it is broken."""
+class Case(Generic[K]):
+    """One promise: ``check`` raises where it is broken. ``K`` is what it works with."""
 
     name: str
     promise: str
-    check: Callable[[Kit], Awaitable[None]]
+    check: Callable[[K], Awaitable[None]]
 
 
-class Theme:
+class Theme(Generic[K]):
     """Collects the cases of one file; the theme's name stands before theirs."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.cases: list[Case] = []
+        self.cases: list[Case[K]] = []
 
-    def case(self, check: Callable[[Kit], Awaitable[None]]) -> Callable[[Kit], Awaitable[None]]:
+    def case(self, check: Callable[[K], Awaitable[None]]) -> Callable[[K], Awaitable[None]]:
         """Add a function as a case: its name is the case's, its docstring the promise."""
         self.add(check.__name__, inspect.getdoc(check) or "", check)
         return check
 
-    def add(self, name: str, promise: str, check: Callable[[Kit], Awaitable[None]]) -> None:
+    def add(self, name: str, promise: str, check: Callable[[K], Awaitable[None]]) -> None:
         """Add a case."""
         self.cases.append(Case(f"{self.name}.{name}", promise, check))
 
@@ -51,7 +56,7 @@ class Theme:
 class Result:
     """What became of one case; ``error`` is None if the promise was kept."""
 
-    case: Case
+    case: Case[Any]
     error: BaseException | None
 
     @property
@@ -104,7 +109,7 @@ class Report:
         return f"{self.adapter}: {kept} of {all_} promises kept"
 
 
-async def run_case(factory: Factory, case: Case) -> Result:
+async def run_case(factory: Factory, case: Case[Kit]) -> Result:
     """Run one case on an emptied store."""
     adapter = factory()
     try:
@@ -120,7 +125,7 @@ async def run_case(factory: Factory, case: Case) -> Result:
     return Result(case, None)
 
 
-async def run_cases(factory: Factory, cases: Sequence[Case]) -> Report:
+async def run_cases(factory: Factory, cases: Sequence[Case[Kit]]) -> Report:
     """Run cases one after the other, each on an emptied store."""
     results = [await run_case(factory, case) for case in cases]
     return Report(factory().name, results)

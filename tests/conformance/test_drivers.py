@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from otelq.postgres import adapter
 from otelq.testing.cases import Factory, Theme, run_cases
+from otelq.testing.kit import Kit
 from otelq.testing.state_cases import THEMES
 
 from ..postgres.drivers import ROOMY, engine_for, own_provider, psycopg_pool
@@ -39,7 +40,7 @@ async def way(name: str, url: str) -> AsyncGenerator[Factory]:
 
 @pytest.mark.parametrize("theme", THEMES, ids=[theme.name for theme in THEMES])
 @pytest.mark.parametrize("name", WAYS, ids=[f"postgres18-{name}" for name in WAYS])
-async def test_the_driver_keeps_the_promises(name: str, theme: Theme, postgres18: PostgresServer) -> None:
+async def test_the_driver_keeps_the_promises(name: str, theme: Theme[Kit], postgres18: PostgresServer) -> None:
     url = postgres18.create_database()
     async with way(name, url) as factory:
         report = await run_cases(factory, theme.cases)

@@ -10,6 +10,7 @@ import pytest
 
 from otelq.ports.state import StateAdapter
 from otelq.testing.cases import Case, Factory, run_case
+from otelq.testing.kit import Kit
 from otelq.testing.state_cases import CASES, THEMES
 
 from ..conftest import BACKENDS, POSTGRES, StartServer
@@ -47,7 +48,7 @@ def _factory(package: str, url: str) -> Factory:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-async def test_the_adapter_keeps_its_promise(case: Case, factory: Factory) -> None:
+async def test_the_adapter_keeps_its_promise(case: Case[Kit], factory: Factory) -> None:
     result = await run_case(factory, case)
 
     if result.error is not None:

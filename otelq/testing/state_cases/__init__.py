@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..cases import Case
+from ..kit import Kit
 from .amend import amend
 from .blockers import blockers
 from .cascade import cascade
@@ -36,5 +37,5 @@ THEMES = (
     requests, amend, take_over, redrive, cascade, lock, queries, filters, pages, transactions, values,
 )  # fmt: skip
 
-CASES: Sequence[Case] = tuple(case for theme in THEMES for case in theme.cases)
+CASES: Sequence[Case[Kit]] = tuple(case for theme in THEMES for case in theme.cases)
 """Every case, in an order that goes from the simple to the involved."""

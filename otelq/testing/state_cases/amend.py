@@ -8,7 +8,7 @@ from ..cases import Theme
 from ..kit import FAILURE, Kit, abandoned, chains, equal, ids, moves, raises, true
 from .finish import MAKE_OPEN
 
-amend = Theme("amend")
+amend = Theme[Kit]("amend")
 WAITING = (Status.BLOCKED, Status.SCHEDULED, Status.READY)
 
 

@@ -11,7 +11,7 @@ from ...model import Completes, Continues, Fails, Outcome, Settlement, Status, S
 from ..cases import Theme
 from ..kit import FAILURE, Kit, chains, equal, moves, raises, true
 
-blockers = Theme("blockers")
+blockers = Theme[Kit]("blockers")
 MANY = 1100
 """More dependents than one statement lets go."""
 

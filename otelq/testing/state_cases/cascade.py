@@ -7,7 +7,7 @@ from ...model import Blocks, Continues, Successor, Verb
 from ..cases import Theme
 from ..kit import Kit, abandoned, chains, equal, raises, true
 
-cascade = Theme("cascade")
+cascade = Theme[Kit]("cascade")
 
 
 async def _next(kit: Kit, type: str, *blockers: str) -> None:

@@ -22,7 +22,7 @@ from ...model import (
 from ..cases import Theme
 from ..kit import Kit, chains, equal, raises
 
-circles = Theme("circles")
+circles = Theme[Kit]("circles")
 
 
 def _next(*blockers: str) -> Continues:

@@ -8,7 +8,7 @@ from ...model import Continues, Keep, Status, Successor, Verb, Wanted
 from ..cases import Theme
 from ..kit import Kit, before_the_end, equal, ids, moves, true
 
-claim = Theme("claim")
+claim = Theme[Kit]("claim")
 
 
 async def _suspects(kit: Kit, number: int, type: str = "work") -> list[str]:

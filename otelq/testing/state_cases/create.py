@@ -8,7 +8,7 @@ from ...model import Completes, Created, Status, Verb
 from ..cases import Theme
 from ..kit import Kit, chains, equal, moves, true
 
-create = Theme("create")
+create = Theme[Kit]("create")
 DAY = 86400.0
 
 

@@ -9,7 +9,7 @@ from ...model import Completes, Continues, Created, Dedup, Fails, Retries, Succe
 from ..cases import Theme
 from ..kit import FAILURE, Kit, abandoned, chains, equal
 
-dedup = Theme("dedup")
+dedup = Theme[Kit]("dedup")
 KEY = Dedup("customer-7")
 
 

@@ -6,7 +6,7 @@ from ...model import Continues, JobQuery, OnFailure, Releases, Retries, Snoozes,
 from ..cases import Theme
 from ..kit import FAILURE, Kit, before_the_end, chains, equal, ids, moves, true
 
-expire = Theme("expire")
+expire = Theme[Kit]("expire")
 
 
 @expire.case

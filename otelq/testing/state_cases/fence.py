@@ -21,7 +21,7 @@ from ...model import (
 from ..cases import Theme
 from ..kit import FAILURE, Kit, before_the_end, chains, equal, ids, true
 
-fence = Theme("fence")
+fence = Theme[Kit]("fence")
 
 OUTCOMES: dict[str, Outcome] = {
     "completes": Completes('"late"'),

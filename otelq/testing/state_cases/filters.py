@@ -19,7 +19,7 @@ from ...model import (
 from ..cases import Theme
 from ..kit import FAILURE, Kit, equal
 
-filters = Theme("filters")
+filters = Theme[Kit]("filters")
 META = '{"tags":{"city":"Ürümqi","tier":"gold"},"headers":{"h":"1"},"tenant":"acme","request_id":"r-1"}'
 OTHER = '{"tags":{"city":"Oslo","tier":"gold"},"tenant":"globex"}'
 READY = frozenset({Status.READY})

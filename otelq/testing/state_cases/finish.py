@@ -9,7 +9,7 @@ from ...model import Completes, Continues, Fails, Status, Successor, Verb
 from ..cases import Theme
 from ..kit import FAILURE, Kit, chains, equal, ids, moves, raises, true
 
-finish = Theme("finish")
+finish = Theme[Kit]("finish")
 NEXT = Successor(type="next", input='"two"')
 
 

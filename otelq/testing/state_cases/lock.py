@@ -10,7 +10,7 @@ from ..cases import Theme
 from ..kit import Kit, before_the_end, equal, ids, raises, true
 from .finish import MAKE_OPEN
 
-lock = Theme("lock")
+lock = Theme[Kit]("lock")
 
 
 @lock.case

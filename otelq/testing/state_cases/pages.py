@@ -8,7 +8,7 @@ from ...model import Completes, Continues, Count, JobQuery, Status, Successor
 from ..cases import Theme
 from ..kit import Kit, equal, true
 
-pages = Theme("pages")
+pages = Theme[Kit]("pages")
 Of = Literal["jobs", "chains"]
 KINDS: tuple[Of, ...] = ("jobs", "chains")
 MANY = 100

@@ -19,7 +19,7 @@ from ...model import (
 from ..cases import Theme
 from ..kit import FAILURE, Kit, equal, true
 
-queries = Theme("queries")
+queries = Theme[Kit]("queries")
 FAR = 30 * 86400.0
 MANY = 100
 """More than any case of this theme stores."""

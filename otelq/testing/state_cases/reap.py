@@ -6,7 +6,7 @@ from ...model import Completes, Fails, Retries, Snoozes, Status, Verb, Verdict
 from ..cases import Theme
 from ..kit import FAILURE, Kit, chains, equal, moves, true
 
-reap = Theme("reap")
+reap = Theme[Kit]("reap")
 
 
 async def _crash(kit: Kit, type: str = "work", seconds: float = 10) -> str:

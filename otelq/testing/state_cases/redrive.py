@@ -26,7 +26,7 @@ from ..cases import Theme
 from ..kit import FAILURE, Kit, abandoned, chains, equal, moves, raises, true
 from .finish import MAKE_OPEN
 
-redrive = Theme("redrive")
+redrive = Theme[Kit]("redrive")
 KEY = Dedup("customer-7")
 MANY = 1100
 """More dependents than one statement tells."""

@@ -8,7 +8,7 @@ from ..cases import Theme
 from ..kit import FAILURE, Kit, chains, equal, ids, moves, raises, true
 from .finish import MAKE_OPEN
 
-requests = Theme("requests")
+requests = Theme[Kit]("requests")
 
 
 async def _closed(kit: Kit) -> str:

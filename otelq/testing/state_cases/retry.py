@@ -6,7 +6,7 @@ from ...model import Completes, Failure, Retries, Snoozes, Status, Verb
 from ..cases import Theme
 from ..kit import FAILURE, Kit, equal, moves, true
 
-retry = Theme("retry")
+retry = Theme[Kit]("retry")
 
 
 @retry.case

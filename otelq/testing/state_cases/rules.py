@@ -9,7 +9,7 @@ from ...model import Blocks, Continues, Fails, OnFailure, Status, Successor, Tra
 from ..cases import Theme
 from ..kit import FAILURE, Kit, chains, equal
 
-rules = Theme("rules")
+rules = Theme[Kit]("rules")
 
 End = Literal["completed", "failed", "cancelled", "open"]
 FREE, WAITS, LOST = Status.READY, Status.BLOCKED, Status.FAILED

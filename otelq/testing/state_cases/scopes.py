@@ -8,7 +8,7 @@ from ...model import Created, Dedup, Verb
 from ..cases import Theme
 from ..kit import Kit, abandoned, chains, equal
 
-scopes = Theme("scopes")
+scopes = Theme[Kit]("scopes")
 LASTING = Dedup("customer-7", scope="any")
 OPEN = Dedup("customer-7")
 

@@ -20,7 +20,7 @@ from ..cases import Theme
 from ..kit import FAILURE, Kit, before_the_end, chains, equal, ids, moves, true
 from .fence import OUTCOMES
 
-settle = Theme("settle")
+settle = Theme[Kit]("settle")
 NEXT = Successor(type="next", input='{"step":2}')
 
 

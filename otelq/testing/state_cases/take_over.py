@@ -8,7 +8,7 @@ from ..cases import Theme
 from ..kit import Kit, chains, equal, moves, raises
 from .finish import MAKE_OPEN
 
-take_over = Theme("take_over")
+take_over = Theme[Kit]("take_over")
 
 
 @take_over.case

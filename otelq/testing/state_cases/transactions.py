@@ -12,7 +12,7 @@ from ...ports.state import Ending, Transaction
 from ..cases import Theme
 from ..kit import FAILURE, Abandoned, Kit, abandoned, chains, equal, moves, raises, true
 
-transactions = Theme("transactions")
+transactions = Theme[Kit]("transactions")
 
 
 def has_savepoints(handle: Any) -> bool:

@@ -10,7 +10,7 @@ from ...model import Completes, Fails, Failure, Outcome, Settlement, Status, Ver
 from ..cases import Theme
 from ..kit import Kit, equal, ids, true
 
-values = Theme("values")
+values = Theme[Kit]("values")
 
 GOOD = {
     "unicode": '"\\u00e9 \U0001f600 \u2028 \\"quoted\\" \\\\ back"',

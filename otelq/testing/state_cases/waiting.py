@@ -23,7 +23,7 @@ from ...model import (
 from ..cases import Theme
 from ..kit import FAILURE, Kit, chains, equal, moves, true
 
-waiting = Theme("waiting")
+waiting = Theme[Kit]("waiting")
 MANY = 1100
 """More dependents than one statement lets go."""
 
