@@ -9,6 +9,7 @@ says where it had to stop; the page ends at the newest of these places. The reco
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -16,6 +17,9 @@ from ..model import ChainRecord, Count, JobKey, JobQuery, JobRecord, Page
 from . import rows
 from .database import Session
 from .walking import LAST_POSITION, STATUS, Of, arguments, tokens, walks, wanted
+
+TAIL: Final = -1
+"""Instead of a position: that of a chain's tail."""
 
 
 class Found(Struct, frozen=True):
@@ -37,9 +41,8 @@ async def jobs(session: Session, query: JobQuery) -> Page[JobRecord]:
 async def chains(session: Session, query: JobQuery) -> Page[ChainRecord]:
     """Chains by the type of their first job and the status of their tail, newest first."""
     keys, last = _cut(await _find(session, query, of="chains"), query.limit)
-    heads = [(chain_id, 0) for chain_id, position in keys if position]
-    records = await read_records(session, [*keys, *heads])
-    page = [_chain(records[key[0], 0], records[key]) for key in keys if {key, (key[0], 0)} <= records.keys()]
+    records = await _read_chains(session, [chain_id for chain_id, _ in keys])
+    page = [records[chain_id] for chain_id, _ in keys if chain_id in records]
     statuses = wanted(query, "chains")
     return Page([chain for chain in page if chain.tail.status in statuses], last[0] if last else None)
 
@@ -59,8 +62,17 @@ async def read_records(session: Session, keys: Sequence[JobKey]) -> dict[JobKey,
     return {(row["chain_id"], row["position"]): rows.record(row) for row in found}
 
 
-def _chain(head: JobRecord, tail: JobRecord) -> ChainRecord:
-    return ChainRecord(chain_id=head.chain_id, type=head.type, head=head, tail=tail)
+async def _read_chains(session: Session, chain_ids: Sequence[str]) -> dict[str, ChainRecord]:
+    """
+    The chains with these ids that exist.
+
+    Each with the tail that it has now: it may have gone on since it was found.
+    """
+    keys = [(chain_id, position) for chain_id in chain_ids for position in (0, TAIL)]
+    found = await read_records(session, keys)
+    tails = {chain_id: found[chain_id, position] for chain_id, position in sorted(found)}
+    heads = ((chain_id, found[chain_id, 0]) for chain_id in tails)
+    return {id: ChainRecord(chain_id=id, type=head.type, head=head, tail=tails[id]) for id, head in heads}
 
 
 def _cut(found: Found, limit: int) -> tuple[list[JobKey], JobKey | None]:

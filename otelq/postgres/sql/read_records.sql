@@ -1,4 +1,4 @@
--- Jobs by their keys, open or closed.
+-- Jobs by their keys, open or closed; position -1 stands for the tail of a chain, wherever that is by now.
 SELECT
     j.chain_id::text, j.position, j.type, j.queue,
     coalesce(c.status, {status}) AS status,
@@ -7,7 +7,25 @@ SELECT
     coalesce(c.run_at, o.run_at) AS run_at, o.leased_by, o.leased_until, c.closed_at, c.output::text, c.error_type,
     c.error_text, coalesce(o.blocked_by, 0) AS blocked_by, j.amended_input::text, o.expires_at, j.trace, j.meta::text,
     coalesce(j.chain_type, j.type) AS chain_type
-FROM unnest($1::uuid[], $2::integer[]) AS i (chain_id, position)
+FROM (
+    SELECT
+        k.chain_id,
+        CASE
+            WHEN k.position >= 0 THEN k.position
+            ELSE coalesce(
+                (SELECT o.position FROM {schema}.open_job AS o WHERE o.chain_id = k.chain_id),
+                (
+                    SELECT c.position
+                    FROM {schema}.outcome AS c
+                    WHERE c.chain_id = k.chain_id AND c.generation = 0
+                    ORDER BY c.position DESC
+                    LIMIT 1
+                )
+            )
+        END AS position
+    FROM unnest($1::uuid[], $2::integer[]) AS k (chain_id, position)
+    OFFSET 0
+) AS i
 CROSS JOIN LATERAL (
     SELECT * FROM {schema}.job AS j WHERE j.chain_id = i.chain_id AND j.position = i.position OFFSET 0
 ) AS j
