@@ -1,0 +1,65 @@
+"""The rights that workers hold for a time: asked for, given, renewed and lost."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+
+class Lease(Struct, frozen=True, gc=False):
+    """The right to act on one job. ``token`` is random, shared by the jobs of one claim statement."""
+
+    chain_id: str
+    position: int
+    token: int
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """One arm of a claim: up to ``limit`` ready jobs of ``type``, leased for ``lease`` seconds."""
+
+    type: str
+    limit: int
+    lease: float
+    timeout: float | None = None
+    """Seconds from the claim after which no renewal extends the lease."""
+
+
+class Claimed(Struct, frozen=True, kw_only=True, gc=False):
+    """A job under lease, with all that its attempt and the telemetry about it need."""
+
+    lease: Lease
+    type: str
+    queue: str
+    chain_type: str
+    input: str
+    attempt: int
+    crashes: int
+    priority: int
+    due_at: datetime
+    created_at: datetime
+    chain_created_at: datetime
+    claimed_at: datetime
+    leased_until: datetime
+    blockers: int = 0
+    """How many blocker chains this job was given, at its creation or since; ``blocker_outputs`` tells of them."""
+    trace: str | None = None
+    last_trace: str | None = None
+    meta: str | None = None
+
+
+class Renewal(Struct, frozen=True, gc=False):
+    """A wish to hold a lease for another ``seconds`` from now, but never past the attempt's deadline."""
+
+    lease: Lease
+    seconds: float
+
+
+class ReapRule(Struct, frozen=True, kw_only=True):
+    """What happens to jobs of a type whose lease ran out."""
+
+    type: str
+    max_attempts: int | None
+    max_crashes: int
+    delay: float = 0.0
+    """Seconds until a reaped job is due again."""

@@ -1,0 +1,79 @@
+"""Questions about many jobs or chains, and the form of the answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+
+from msgspec import Struct
+
+from .moves import Status
+
+T = TypeVar("T")
+
+
+class Match(Struct, frozen=True, kw_only=True):
+    """A demand on a payload: what stands at ``path`` (keys and indexes) equals ``value``, a JSON text."""
+
+    part: Literal["input", "output"]
+    path: tuple[str | int, ...]
+    value: str
+
+
+LONGEST_LOOK = 1_200
+"""
+How many jobs or chains a page looks at, at most, in search of those that pass its filters; more than fit on the largest
+page, and than ids can be asked for.
+"""
+
+
+class JobQuery(Struct, frozen=True, kw_only=True):
+    """
+    Which jobs (or chains, by their tail) to list, newest chain first, within a chain first to last.
+
+    All given filters must hold; empty ones hold always. ``after`` is the ``next`` of the page before. A page looks at
+    ``look`` rows at most: one that finds less than ``limit`` in them ends there, and ``next`` says where to go on.
+    """
+
+    types: tuple[str, ...] = ()
+    """Of the job itself, or of a chain's first job."""
+    chain_types: tuple[str, ...] = ()
+    """For jobs: of the first job of the chain."""
+    statuses: frozenset[Status] = frozenset()
+    chain_ids: tuple[str, ...] = ()
+    """Up to 1,000."""
+    blocked_by: str | None = None
+    """Jobs that wait, or ever waited, for this chain; for chains: any job of which did."""
+    tags: tuple[tuple[str, str], ...] = ()
+    tenant: str | None = None
+    since: datetime | None = None
+    """Chains whose id was made then or later; an id carries its time, in milliseconds."""
+    until: datetime | None = None
+    """Chains whose id was made then or earlier."""
+    roots: bool = False
+    """Chains that are nobody's blocker."""
+    matches: tuple[Match, ...] = ()
+    """Of chains: the input of the first job, the output of the tail."""
+    text: str | None = None
+    """Text that occurs in the JSON of the input or the output, letter for letter."""
+    limit: int = 50
+    after: str | None = None
+    look: int = LONGEST_LOOK
+
+
+class Count(Struct, frozen=True):
+    """How many; not ``exact`` where counting stopped at a bound and there may be more."""
+
+    number: int
+    exact: bool
+
+
+class Page(Struct, Generic[T], frozen=True):
+    """
+    Some items, and the key to ask for more with ``after=``; None on the last page.
+
+    A page can hold fewer items than the limit, even none, and still not be the last: then the search was bounded.
+    """
+
+    items: list[T]
+    next: str | None = None

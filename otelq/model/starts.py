@@ -1,0 +1,126 @@
+"""Requests to start chains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from msgspec import Struct
+from msgspec.json import Decoder
+
+
+class Meta(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    What is known of a chain beside its payloads; every job of the chain inherits it.
+
+    ``tags`` can be searched, ``headers`` are for handlers and other systems, ``tenant`` and ``request_id`` say on
+    whose behalf and on account of which request the chain was started.
+    """
+
+    tags: Mapping[str, str] = {}  # a struct gives every value its own
+    headers: Mapping[str, str] = {}  # likewise
+    tenant: str | None = None
+    request_id: str | None = None
+
+
+class Identified(Protocol):
+    """What has an id, as the handle of a chain has."""
+
+    @property
+    def id(self) -> str: ...
+
+
+class Dedup(Struct, frozen=True):
+    """
+    At most one chain of a type holds a dedup key.
+
+    A start whose key is held by a chain that matches returns that chain, and everything else about the start is
+    ignored. The holder is the chain that took the key last; it matches unless it is in ``exclude``, was created more
+    than ``window`` seconds ago, or is closed and the scope is ``open``. A holder that does not match loses the key to
+    the new chain. Of starts with one key in one batch, the first counts for all.
+
+    A chain started with scope ``open`` gives its key back when it closes; with ``any`` it keeps the key until it is
+    deleted or loses it. ``key`` is text of 1 to 512 characters, scoped to the job type of the start.
+    """
+
+    key: str
+    scope: Literal["open", "any"] = "open"
+    window: float | None = None
+    exclude: Sequence[str | Identified] = ()
+    """Chains, or their ids, that do not count, as that which starts its own next one; the state port is given ids."""
+
+
+class Until(StrEnum):
+    """How many of its blockers a job waits for."""
+
+    ALL = "all"
+    ANY = "any"
+
+
+class OnFailure(StrEnum):
+    """
+    What it means to a job that a blocker of it failed or was cancelled.
+
+    ``fail``: that blocker is lost; the job fails as soon as its condition cannot be met any more (of all: at once; of
+    any: when every blocker is lost). ``ignore``: closed is closed, it counts like a completed one. ``wait``: it counts
+    like an open one, until it is redriven and completes.
+    """
+
+    FAIL = "fail"
+    IGNORE = "ignore"
+    WAIT = "wait"
+
+
+class NewJob(Struct, frozen=True, kw_only=True):
+    """
+    A request to start a chain.
+
+    ``input`` is JSON text. ``delay`` is seconds from the database's now, ``at`` an absolute time; at most one is
+    given, and a time in the past means now.
+    """
+
+    chain_id: str
+    type: str
+    input: str
+    queue: str = "default"
+    delay: float | None = None
+    at: datetime | None = None
+    priority: int = 0
+    dedup: Dedup | None = None
+    blockers: tuple[str, ...] = ()
+    """Ids of chains to wait for, each once, as ``until`` and ``on_failure`` say."""
+    until: Until = Until.ALL
+    on_failure: OnFailure = OnFailure.FAIL
+    expires: float | None = None
+    """Seconds from the start after which the job, if it was never claimed, is closed as cancelled."""
+    trace: str | None = None
+    meta: str | None = None
+    """A ``Meta`` as JSON text."""
+
+
+class Created(Struct, frozen=True, kw_only=True):
+    """
+    What a start did: the chain, new or already holding the dedup key.
+
+    A request with an id that this statement finds taken gives ``exists``; its neighbours are created all the same.
+    """
+
+    chain_id: str
+    deduplicated: bool = False
+    exists: bool = False
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the chain was written by this request."""
+        return not (self.deduplicated or self.exists)
+
+
+def read_meta(text: str | None) -> Meta:
+    """What was stored about a chain."""
+    return _META.decode(text) if text else _NO_META
+
+
+_META = Decoder(Meta)
+_NO_META = Meta()
