@@ -93,7 +93,7 @@ def test_a_mutant_that_no_test_notices_has_survived(tmp_path: Path) -> None:
 
 
 def test_a_test_that_cannot_even_be_imported_has_noticed_nothing(tmp_path: Path) -> None:
-    mutant = _planted(tmp_path, path="otelq/model/__init__.py", line="raise", test=QUICK)
+    mutant = _planted(tmp_path, path="otelq/transitions/__init__.py", line="raise", test=QUICK)
 
     verdict = try_mutant(mutant, {})
 
@@ -118,7 +118,7 @@ def test_a_test_that_is_skipped_has_noticed_nothing(tmp_path: Path) -> None:
 
 
 def test_a_patch_of_lines_that_have_changed_is_stale(tmp_path: Path) -> None:
-    text = "I0.\n\n--- a/otelq/model.py\n+++ b/otelq/model.py\n@@ -1 +1 @@\n-no such line\n+another\n"
+    text = "I0.\n\n--- a/otelq/model/moves.py\n+++ b/otelq/model/moves.py\n@@ -1 +1 @@\n-no such line\n+another\n"
     Path(tmp_path, "planted.patch").write_text(text)
     mutant = Mutant(id="planted", title="", rule="I0", tests=(QUICK,), folder=tmp_path)
 
