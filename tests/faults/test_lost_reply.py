@@ -14,9 +14,9 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoi
 
 import otelq
 from otelq.testing.invariants import violations
+from otelq.testing.wire import LossyProxy, Said
 
 from .observer import Observer
-from .proxy import LossyProxy, Said
 
 
 def inserts_into(table: str) -> Callable[[Said], bool]:

@@ -11,6 +11,11 @@ from urllib.parse import urlsplit
 
 Said = Sequence[str]
 """The statements that a connection has sent since its last transaction ended, the one at hand last."""
+Which = Callable[[Said], bool]
+"""Whether the statement at hand is the one; asked once about each statement, in the order in which they are sent."""
+
+END_OF_COPY = "-- the end of what is copied"
+"""Stands for the message that follows the data of a COPY, which has an answer of its own."""
 
 
 class LossyProxy:
@@ -18,16 +23,19 @@ class LossyProxy:
     Forwards connections of one event loop; where ``lose`` was asked for, it loses one reply and the connection with it.
 
     It follows the protocol only as far as it must: messages with a type and a length, statements by their text, and
-    prepared ones by their name.
+    prepared ones by their name. The URL must name a host, and the way there is not encrypted.
     """
 
     def __init__(self, url: str) -> None:
         self._target = urlsplit(url)
-        self._losses: list[Callable[[Said], bool]] = []
-        self._cuts: list[Callable[[Said], bool]] = []
-        self._stalls: list[Callable[[Said], bool]] = []
+        self._losses: list[Which] = []
+        self._cuts: list[Which] = []
+        self._stalls: list[Which] = []
+        self._freezes: list[Which] = []
         self._server: asyncio.Server
         self._links: set[asyncio.Task[None]] = set()
+        self.frozen = asyncio.Event()
+        """Whether a client waits in vain for ever, as ``freeze_after`` says."""
         self.lost: list[str] = []
         """The statements whose replies were lost, or that were never sent."""
 
@@ -48,20 +56,28 @@ class LossyProxy:
     def url(self) -> str:
         """The database's URL by way of the proxy."""
         port = self._server.sockets[0].getsockname()[1]
-        user = self._target.username or "postgres"
-        return self._target._replace(netloc=f"{user}@127.0.0.1:{port}", query="sslmode=disable").geturl()
+        who = self._target.netloc.rpartition("@")[0] or "postgres"
+        return self._target._replace(netloc=f"{who}@127.0.0.1:{port}", query="sslmode=disable").geturl()
 
-    def lose(self, which: Callable[[Said], bool]) -> None:
-        """Lose the reply to the next statement of which ``which`` is true."""
+    def lose(self, which: Which) -> None:
+        """Lose the reply to the next statement of which ``which`` is true, and the connection with it."""
         self._losses.append(which)
 
-    def cut_before(self, which: Callable[[Said], bool]) -> None:
+    def cut_before(self, which: Which) -> None:
         """Cut the connection instead of sending the next statement of which ``which`` is true."""
         self._cuts.append(which)
 
-    def stall_at(self, which: Callable[[Said], bool]) -> None:
+    def stall_at(self, which: Which) -> None:
         """Neither send nor answer the next statement of which ``which`` is true, nor anything after it."""
         self._stalls.append(which)
+
+    def freeze_after(self, which: Which) -> None:
+        """
+        Let the server see its client die once it has replied to the next statement of which ``which`` is true.
+
+        The client hears nothing of that, as if time had ended for it: no reply, no error, no end of the connection.
+        """
+        self._freezes.append(which)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -83,7 +99,10 @@ class LossyProxy:
     def is_to_be_stalled(self, said: Said) -> bool:
         return self._take(self._stalls, said)
 
-    def _take(self, wishes: list[Callable[[Said], bool]], said: Said) -> bool:
+    def is_to_be_frozen(self, said: Said) -> bool:
+        return self._take(self._freezes, said)
+
+    def _take(self, wishes: list[Which], said: Said) -> bool:
         for wish in wishes:
             if wish(said):
                 wishes.remove(wish)
@@ -105,6 +124,7 @@ class _Link:
         self._texts: dict[bytes, str] = {}
         self._said: list[str] = []
         self._losing = False
+        self._freezing = False
         self._stalled = False
 
     async def forward(self) -> None:
@@ -124,7 +144,9 @@ class _Link:
         while True:
             kind, body = await _message(reader)
             if (text := self._text(kind, body)) and self._is_cut_by(text):
-                return
+                self._losing = True
+                writer.write_eof()
+                return await _for_ever()  # until the server has hung up, having undone what was open
             if self._stalled:
                 await reader.read()  # until the client hangs up
                 return
@@ -138,15 +160,24 @@ class _Link:
             if not self._losing:
                 writer.write(kind + (len(body) + 4).to_bytes(4) + body)
                 await writer.drain()
-            elif kind == b"Z":  # the server has finished, and what was to be committed is
-                return
+            elif kind in _LAST:  # the server has finished, and what was to be committed is
+                return await self._leave()
+
+    async def _leave(self) -> None:
+        """The server loses its client; the client its server, unless it is to hear nothing any more."""
+        await _hang_up(self._server)
+        if self._freezing:
+            self._stalled = True
+            self._proxy.frozen.set()
+            await _for_ever()
 
     def _is_cut_by(self, text: str) -> bool:
         self._said.append(text)
         if self._proxy.is_to_be_cut(self._said):
             return True
         self._stalled = self._proxy.is_to_be_stalled(self._said)
-        self._losing = self._losing or self._proxy.is_to_be_lost(self._said)
+        self._freezing = self._freezing or self._proxy.is_to_be_frozen(self._said)
+        self._losing = self._losing or self._freezing or self._proxy.is_to_be_lost(self._said)
         if text.startswith(("COMMIT", "ROLLBACK")):
             self._said.clear()
         return False
@@ -162,8 +193,26 @@ class _Link:
                 return None
             case b"B":
                 return self._texts[body.split(b"\0", 2)[1]]
+            case b"c":
+                return END_OF_COPY
             case _:
                 return None
+
+
+_LAST = (b"Z", b"G")
+"""After these the server waits: for the next statement, or for what is to be copied."""
+
+
+async def _hang_up(server: Ends) -> None:
+    """End the connection as the death of its client does, and wait until the server has undone what was open."""
+    reader, writer = server
+    with suppress(OSError):
+        writer.write_eof()
+        await reader.read()
+
+
+async def _for_ever() -> None:
+    await asyncio.Event().wait()
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
