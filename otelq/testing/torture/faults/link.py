@@ -1,0 +1,158 @@
+"""One connection by way of the proxy, and the weather that it is exposed to."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import struct
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from .messages import IDLE, Messages, is_commit
+
+Direction = Literal["up", "down"]
+"""To the server, and to the client."""
+
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+CHUNK: Final = 1 << 16
+TRICKLE_PAUSE: Final = 0.002
+"""Seconds between two pieces of what only trickles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weather:
+    """How a network misbehaves; without arguments it does not."""
+
+    latency: float = 0.0
+    """Seconds by which all is late, each way."""
+    piece: int | None = None
+    """Of how many bytes the pieces are in which all trickles."""
+    deaf: frozenset[Direction] = frozenset()
+    """Where bytes are dropped without a word, and the news that the other has hung up with them."""
+    refusing: bool = False
+    """Whether new connections are reset."""
+    losing: float = 0.0
+    """The chance that a finished reply is lost, and its connection reset."""
+    cutting: float = 0.0
+    """The chance that a connection is reset as soon as its COMMIT was forwarded."""
+
+
+CLEAR: Final = Weather()
+
+
+class Link:
+    """One connection. ``told`` counts what the weather did to it."""
+
+    def __init__(
+        self,
+        client: Ends,
+        server: Ends,
+        *,
+        weather: Callable[[], Weather],
+        chance: random.Random,
+        told: Counter[str],
+    ) -> None:
+        self._client = client
+        self._server = server
+        self._weather = weather
+        self._chance = chance
+        self._told = told
+        self._lost: set[Direction] = set()
+        self._severed = asyncio.Event()
+
+    @property
+    def port(self) -> int:
+        """By which the server knows it."""
+        name: tuple[str, int] = self._server[1].get_extra_info("sockname")
+        return name[1]
+
+    async def forward(self) -> None:
+        """Forward until one side has hung up and the other may know."""
+        pumps = [asyncio.create_task(self._up()), asyncio.create_task(self._down())]
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+            self.cut()
+
+    def cut(self) -> None:
+        """Reset both sides."""
+        reset(self._client[1])
+        reset(self._server[1])
+
+    def clear(self) -> None:
+        """The weather is better. Where bytes are missing the server learns that the client is gone; it does not."""
+        if self._lost:
+            self._severed.set()
+            reset(self._server[1])
+
+    async def _up(self) -> None:
+        messages = Messages(begins_untyped=True)
+        with suppress(OSError):
+            while data := await self._client[0].read(CHUNK):
+                if not self._drops("up", data):
+                    await self._send_up(messages.feed(data))
+        if self._drops("up", b""):
+            await self._severed.wait()
+
+    async def _send_up(self, whole: list[bytes]) -> None:
+        last = self._first_to_cut(whole)
+        await self._send(b"".join(whole[: last + 1]), self._server[1])
+        if last < len(whole):
+            self._told["cut after COMMIT"] += 1
+            self.cut()
+
+    def _first_to_cut(self, whole: list[bytes]) -> int:
+        cutting = self._weather().cutting
+        found = (n for n, message in enumerate(whole) if is_commit(message) and self._chance.random() < cutting)
+        return next(found, len(whole)) if cutting else len(whole)
+
+    async def _down(self) -> None:
+        messages = Messages(begins_untyped=False)
+        with suppress(OSError):
+            while data := await self._server[0].read(CHUNK):
+                if self._drops("down", data):
+                    continue
+                whole = messages.feed(data)
+                if IDLE in whole and self._chance.random() < self._weather().losing:
+                    self._told["lost reply"] += 1
+                    return self.cut()
+                await self._send(b"".join(whole), self._client[1])
+        if self._drops("down", b""):
+            await asyncio.Event().wait()  # the client is not told; it ends this by hanging up
+
+    def _drops(self, direction: Direction, data: bytes) -> bool:
+        """Whether these bytes, or the end of them, get lost; all that come after them do."""
+        if direction in self._weather().deaf:
+            self._lost.add(direction)
+            self._told["bytes dropped"] += len(data)
+        return direction in self._lost or self._severed.is_set()
+
+    async def _send(self, data: bytes, writer: asyncio.StreamWriter) -> None:
+        weather = self._weather()
+        if weather.latency:
+            self._told["late"] += 1
+            await asyncio.sleep(weather.latency)
+        size = weather.piece or len(data)
+        for first in range(0, len(data), size or 1):
+            writer.write(data[first : first + size])
+            await writer.drain()
+            if weather.piece:
+                self._told["pieces"] += 1
+                await asyncio.sleep(TRICKLE_PAUSE)
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection with RST, whatever is still to be sent."""
+    raw: socket.socket | None = writer.get_extra_info("socket")
+    if raw is not None and not writer.transport.is_closing():
+        with suppress(OSError):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()

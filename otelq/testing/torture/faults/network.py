@@ -1,0 +1,195 @@
+"""
+What is between the workers and the database: a TCP proxy that can be told to misbehave.
+
+It lives in a thread with an event loop of its own, so that it does as it is told whatever the run is busy with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Final, Self, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from .link import CHUNK, CLEAR, Link, Weather, reset
+
+T = TypeVar("T")
+
+PATIENCE: Final = 10.0
+"""Seconds within which the proxy's thread must have done what it was told."""
+
+_ENCRYPTED: Final = {"require", "verify-ca", "verify-full"}
+
+
+class Direct:
+    """No network that could misbehave: a file, or a server that is reached as it is."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class Proxy:
+    """
+    A TCP proxy before a PostgreSQL server: a context manager; ``url`` leads through it.
+
+    A connection of which bytes were dropped never speaks again: its client has to find that out by itself. The server
+    hears of it when the weather clears, as by a keepalive.
+    """
+
+    def __init__(self, url: str, *, seed: int = 0) -> None:
+        self.told: Counter[str] = Counter()
+        """What the weather did so far; only ever grows."""
+        self.target = url
+        self._chance = random.Random(seed)
+        self._weather = CLEAR
+        self._links: set[Link] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._ended = asyncio.Event()
+        self._port = 0
+        self._thread = threading.Thread(target=self._run, name="otelq torture proxy", daemon=True)
+        self._ready: Future[int] = Future()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._port = self._ready.result(PATIENCE)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        """The database's URL by way of the proxy."""
+        url = urlsplit(self.target)
+        user, at, _ = url.netloc.rpartition("@")
+        options = dict(parse_qsl(url.query)) | {"sslmode": "disable"}
+        return url._replace(netloc=f"{user}{at}127.0.0.1:{self._port}", query=urlencode(options)).geturl()
+
+    def ports(self) -> Sequence[int]:
+        """The ports from which the server is reached now, one for each connection."""
+        return self._ask(lambda: sorted(link.port for link in self._links))
+
+    def cut(self, share: float = 1.0) -> int:
+        """Reset each connection with this chance; how many."""
+        return self._ask(lambda: self._cut(share))
+
+    @contextmanager
+    def under(self, weather: Weather) -> Generator[None]:
+        """Misbehave while the block runs."""
+        self._ask(lambda: self._turn(weather))
+        try:
+            yield
+        finally:
+            self._ask(lambda: self._turn(CLEAR))
+
+    def retarget(self, url: str) -> None:
+        """Lead new connections to another server; those to the last one are reset."""
+
+        def retarget() -> None:
+            self.target = url
+            self._cut(1.0)
+
+        self._ask(retarget)
+
+    # In the proxy's own thread
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._live())
+
+    async def _live(self) -> None:
+        try:
+            server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        except OSError as error:
+            return self._ready.set_exception(error)
+        self._ready.set_result(server.sockets[0].getsockname()[1])
+        await self._ended.wait()
+        server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            if self._weather.deaf:
+                await self._ignore(reader)
+            elif self._weather.refusing:
+                self.told["refused"] += 1
+            else:
+                await self._lead(reader, writer)
+        except OSError:
+            pass  # the server is not there, which the client learns by a reset
+        finally:
+            reset(writer)
+
+    async def _ignore(self, reader: asyncio.StreamReader) -> None:
+        self.told["never answered"] += 1
+        while await reader.read(CHUNK):
+            pass  # as long as the client has patience
+
+    async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        url = urlsplit(self.target)
+        server = await asyncio.open_connection(url.hostname, url.port or 5432)
+        link = Link((reader, writer), server, weather=lambda: self._weather, chance=self._chance, told=self.told)
+        self._links.add(link)
+        try:
+            await link.forward()
+        finally:
+            self._links.discard(link)
+
+    def _cut(self, share: float) -> int:
+        cut = [link for link in self._links if self._chance.random() < share]
+        for link in cut:
+            link.cut()
+        return len(cut)
+
+    def _turn(self, weather: Weather) -> None:
+        self._weather = weather
+        if not weather.deaf:
+            for link in self._links:
+                link.clear()
+
+    def _ask(self, work: Callable[[], T]) -> T:
+        """Do something in the proxy's thread."""
+        done: Future[T] = Future()
+
+        def do() -> None:
+            try:
+                done.set_result(work())
+            except BaseException as error:
+                done.set_exception(error)
+
+        self._loop.call_soon_threadsafe(do)
+        return done.result(PATIENCE)
+
+
+Network = Proxy | Direct
+
+
+def network_for(url: str, *, seed: int = 0) -> Network:
+    """A proxy before a PostgreSQL server that is reached by TCP and without TLS; else nothing that could misbehave."""
+    parts = urlsplit(url)
+    is_plain = dict(parse_qsl(parts.query)).get("sslmode") not in _ENCRYPTED
+    if parts.scheme in ("postgresql", "postgres") and parts.hostname and is_plain:
+        return Proxy(url, seed=seed)
+    return Direct(url)

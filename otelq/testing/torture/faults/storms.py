@@ -1,0 +1,74 @@
+"""Faults of the network, for databases that are reached through the proxy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from .link import Direction, Weather
+from .network import Proxy
+from .scenery import Scene
+
+BOTH: Final[frozenset[Direction]] = frozenset({"up", "down"})
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Connections are reset, all at once or by chance."""
+
+    name: str
+    share: float
+
+    def suits(self, scene: Scene) -> bool:
+        """Where there is a network."""
+        return isinstance(scene.network, Proxy)
+
+    async def strike(self, scene: Scene) -> str | None:
+        """Counts if there were connections."""
+        assert isinstance(scene.network, Proxy)
+        cut = scene.network.cut(self.share)
+        return f"{cut} connections" if cut else None
+
+
+@dataclass(frozen=True)
+class Storm:
+    """The network misbehaves for some seconds."""
+
+    name: str
+    weather: Weather
+    shortest: float
+    longest: float
+
+    def suits(self, scene: Scene) -> bool:
+        """Where there is a network."""
+        return isinstance(scene.network, Proxy)
+
+    async def strike(self, scene: Scene) -> str | None:
+        """Counts if anything passed, or tried to pass, meanwhile."""
+        network = scene.network
+        assert isinstance(network, Proxy)
+        before = Counter(network.told)
+        seconds = scene.chance.uniform(self.shortest, self.longest)
+        with network.under(self.weather):
+            if self.weather.refusing:
+                network.cut()  # else nobody would need a new connection
+            await asyncio.sleep(seconds)
+        hit = network.told - before
+        told = ", ".join(f"{what}: {times}" for what, times in sorted(hit.items()))
+        return f"{seconds:.1f} s; {told}" if told else None
+
+
+STORMS: Final = (
+    Cut("connections cut", 1.0),
+    Cut("some connections cut", 0.4),
+    Storm("network slow", Weather(latency=0.3), 1.0, 3.0),
+    Storm("network trickles", Weather(piece=64), 1.0, 3.0),
+    Storm("half-open", Weather(deaf=BOTH), 1.0, 5.0),
+    Storm("half-open to the server", Weather(deaf=frozenset({"up"})), 1.0, 5.0),
+    Storm("half-open to the client", Weather(deaf=frozenset({"down"})), 1.0, 5.0),
+    Storm("connections refused", Weather(refusing=True), 0.5, 3.0),
+    Storm("replies lost", Weather(losing=0.05), 1.0, 3.0),
+    Storm("cut after COMMIT", Weather(cutting=0.3), 1.0, 3.0),
+)

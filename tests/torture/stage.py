@@ -1,0 +1,124 @@
+"""A small scene: two workers that walk chains, and a database to look at past everything that is broken."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import otelq
+from otelq.testing.invariants import violations
+from otelq.testing.torture.faults import Fault, Network, Server, network_for
+from otelq.testing.torture.fleet import Fleet
+from tests.faults import handlers
+from tests.faults.observer import Observer
+
+from .walking import REAP_INTERVAL
+
+WORKERS = 2
+PATIENCE = 40.0
+TRIES = 5
+
+
+@dataclass
+class Stage:
+    """What the faults of these tests may touch."""
+
+    chance: random.Random
+    fleet: Fleet
+    network: Network
+    server: Server | None
+    direct: str
+    lease: float = handlers.LEASE
+    reap_interval: float = REAP_INTERVAL
+
+    @property
+    def observer(self) -> Observer:
+        """Looks at the database where it is now."""
+        return Observer(self.server.url if self.server else self.direct)
+
+    async def leases(self) -> Counter[str]:
+        return await asyncio.to_thread(self.observer.leases)
+
+    async def start(self, chains: int) -> Sequence[str]:
+        """Start chains past the network; gives their ids."""
+        async with otelq.connect(self.observer.url, migrate=False) as client:
+            walks = [self._walk() for _ in range(chains)]
+            return [chain.id for chain in await client.start_many(handlers.first_step, walks)]
+
+    def _walk(self) -> handlers.Walk:
+        """On SQLite an open `completion()` holds the only write lock, so there it is kept short."""
+        longest = 0.002 if self.observer.is_sqlite else 0.08
+        steps = range(handlers.STEPS)
+        return handlers.Walk(
+            [self.chance.uniform(0.05, 0.3) for _ in steps], [self.chance.uniform(0, longest) for _ in steps]
+        )
+
+    async def survive(self, fault: Fault) -> str:
+        """Strike until it hits, and see every chain through to its end; gives what was hit."""
+        assert fault.suits(self), fault.name
+        chains: list[str] = []
+        for _ in range(TRIES):
+            chains += await self.start(16)
+            await self.until_busy()
+            hit = await fault.strike(self)
+            if hit:
+                break
+        else:
+            raise AssertionError(f"{fault.name} hit nothing in {TRIES} tries")
+        await self.until_done()
+        await self.judge(chains)
+        return hit
+
+    async def until_busy(self) -> None:
+        """Wait until every process that lives holds leases."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                leases = await self.leases()
+                if all(leases[process.name] for process in self.fleet.processes):
+                    return
+                await asyncio.sleep(0.02)
+
+    async def until_done(self) -> None:
+        """Wait until every chain has ended."""
+        deadline = time.monotonic() + PATIENCE
+        while left := await asyncio.to_thread(self.observer.open_chains):
+            assert time.monotonic() < deadline, f"{left} chains never ended\n{self.fleet.logs()}"
+            await asyncio.sleep(0.02)
+
+    async def judge(self, chains: Sequence[str]) -> None:
+        """Each step of these chains left one row, and nothing contradicts an invariant."""
+        ledger = Counter((chain, position) for chain, position, _, _ in self.observer.ledger())
+        expected = {(chain, position) for chain in chains for position in range(handlers.STEPS)}
+        assert expected <= set(ledger), "no step is missing"
+        assert set(ledger.values()) == {1}, "no step was done twice"
+        assert await violations(self.observer.url, ledger="ledger") == []
+
+
+@contextmanager
+def stage(
+    url: str, folder: Path, *, server: Server | None = None, workers: int = WORKERS, seed: int = 1
+) -> Generator[Stage]:
+    """Workers that are up, on an empty database."""
+    asyncio.run(_migrate(url))
+    Observer(url).make_ledger()
+    with network_for(url, seed=seed) as network:
+
+        def command(name: str) -> Sequence[str]:
+            return ["-m", "tests.torture.walking", network.url, name, str(folder)]
+
+        with Fleet(command, folder) as fleet:
+            for _ in range(workers):
+                fleet.start()
+            fleet.wait_until_up()
+            yield Stage(random.Random(seed), fleet, network, server, url)
+
+
+async def _migrate(url: str) -> None:
+    async with otelq.connect(url):
+        pass
