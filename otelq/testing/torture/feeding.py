@@ -1,0 +1,269 @@
+"""The clients of a run: they start chains of every kind and act on them, whatever the database is going through."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from random import Random
+from typing import Any, Final
+
+from ...client import Client, Start, new_id
+from ...definitions import AllOf, AnyOf, Blockers, Chain, JobType
+from ...definitions.blockers import IfFailed
+from ...errors import AlreadyExists, OtelqError, Unavailable
+from ...model import Dedup
+from . import handlers
+from .handlers import Errand, Pace, Walk
+from .knowing import Knowledge
+from .plan import Plan
+from .tables import ORDERS, execute
+
+FAR: Final = 3600.0
+"""Seconds until a job is due that waits for a client to move it."""
+
+MOST_LATER: Final = 8
+"""Such jobs at once."""
+
+AGAIN: Final = 0.1
+"""Seconds before a start of which nothing is known is tried again."""
+
+_IF_FAILED: Final[tuple[IfFailed, ...]] = ("fail", "ignore", "wait")
+
+Deed = Callable[[], Awaitable[None]]
+
+
+class _Undone(Exception):
+    """Rolls a caller's transaction back."""
+
+
+class Feeder:
+    """
+    One client. Starts chains under ids of its own, and repeats a start by its id until it knows what became of it.
+
+    Args:
+        client: reaches the database as the workers do.
+        chance: decides what it does; its own.
+        knowledge: what all feeders know.
+        plan: of the run.
+        longest_effect: seconds that a handler keeps its completion open, at most.
+    """
+
+    def __init__(
+        self, client: Client, *, chance: Random, knowledge: Knowledge, plan: Plan, longest_effect: float
+    ) -> None:
+        self._client = client
+        self._chance = chance
+        self._known = knowledge
+        self._plan = plan
+        self._longest_effect = longest_effect
+        self._open = 0
+        self._starts: Mapping[Deed, int] = {
+            self.walk: 10,
+            self.nameless: 3,
+            self.hops: 4,
+            self.single: 8,
+            self.long: 2,
+            self.keyed: 5,
+            self.fan_in: 6,
+            self.waiting: 3,
+            self.in_transaction: 6,
+            self.later: 3,
+            self.expiring: 2,
+        }
+        self._acts: Mapping[Deed, int] = {
+            self.cancel: 2,
+            self.move_later: 4,
+            self.amend: 2,
+            self.take_over: 2,
+            self.redrive: 4,
+            self.delete: 3,
+        }
+
+    async def feed(self, until: asyncio.Event) -> None:
+        """Go on until the event is set."""
+        while not until.is_set():
+            await asyncio.sleep(self._chance.expovariate(self._plan.rate / self._plan.feeders))
+            await self._do(self._next())
+
+    def _next(self) -> Deed:
+        """A start if there is room, or a deed on what was started; how often each is its weight."""
+        is_full = self._open >= self._plan.backlog
+        deeds = self._acts if is_full or self._chance.random() < 0.3 else self._starts
+        return self._chance.choices(list(deeds), list(deeds.values()))[0]
+
+    async def _do(self, deed: Deed) -> None:
+        try:
+            self._open = (await self._client.count(of="chains", status="open")).number
+            await deed()
+            self._known.counted(deed)
+        except (OtelqError, OSError, TimeoutError) as error:
+            self._known.refused(deed, error)
+
+    # Starts
+
+    async def walk(self) -> None:
+        """Steps with effects, one after the other or with pauses."""
+        walk = self._walk()
+        if chain := await self._start(handlers.walk, walk, priority=self._chance.randint(-1, 1)):
+            self._known.outputs[chain.id] = walk.left + 1
+
+    async def nameless(self) -> None:
+        """A plain start, as most applications have them: if its reply is lost, nobody knows of the chain."""
+        chain = await self._client.start(handlers.walk, self._walk())
+        self._committed(chain)
+
+    async def hops(self) -> None:
+        """Many at once."""
+        starts = [
+            Start(handlers.hop, Walk(self._chance.randint(0, 3), self._pace()), id=new_id())
+            for _ in range(self._chance.randint(2, 6))
+        ]
+        await self._known_starts(starts)
+
+    async def single(self) -> None:
+        """A chain of one job, of a type that does something out of the ordinary."""
+        types: list[JobType[Pace, Any]] = [
+            handlers.in_thread,
+            handlers.moody,
+            handlers.frail,
+            handlers.doomed,
+            handlers.leaf,
+        ]
+        await self._start(self._chance.choice(types), self._pace())
+
+    async def long(self) -> None:
+        """An attempt of several leases; or of one that is not to lose many workers."""
+        job_type = self._chance.choice([handlers.long, handlers.fragile])
+        await self._start(job_type, Pace(self._chance.uniform(2, 6), self._after()))
+
+    async def keyed(self) -> None:
+        """One of few dedup keys."""
+        scope = self._chance.choice(["open", "open", "any"])
+        dedup = Dedup(
+            f"{scope}-{self._chance.randint(1, 4)}",
+            scope="any" if scope == "any" else "open",
+            window=3.0 if scope == "any" else None,
+        )
+        await self._start(handlers.keyed, self._pace(), dedup=dedup)
+
+    async def fan_in(self) -> None:
+        """Blockers, and a chain that waits for them by some rule; as the blockers may have ended by then."""
+        kinds = self._chance.choices([handlers.leaf, handlers.coin, handlers.doomed], [6, 2, 1], k=3)
+        starts: list[Start[Any]] = [Start(kind, self._pace(), id=new_id()) for kind in kinds]
+        blockers = await self._known_starts(starts)
+        await self._start(handlers.gather, self._pace(), blockers=self._rule(blockers))
+
+    async def waiting(self) -> None:
+        """A handler that starts chains, to wait for them or with its completion."""
+        job_type = self._chance.choice([handlers.waiter, handlers.spawner])
+        await self._start(job_type, Errand(self._chance.randint(1, 3), self._pace()))
+
+    async def in_transaction(self) -> None:
+        """A start in the caller's transaction, with a row of the caller's; one in three is rolled back."""
+        id, rolls_back, is_at_end = new_id(), self._chance.random() < 0.33, False
+        try:
+            async with self._client.transaction() as tx:
+                await execute(tx, f"INSERT INTO {ORDERS} VALUES (?)", id)
+                chain = await self._client.start(handlers.hop, Walk(1, self._pace()), tx=tx, id=id)
+                if rolls_back:
+                    raise _Undone
+                is_at_end = True
+        except _Undone:
+            self._known.rolled_back.add(id)
+        except Exception as error:  # whatever the driver raises where the connection is gone
+            (self._known.doubtful if is_at_end else self._known.rolled_back).add(id)
+            self._known.refused(self.in_transaction, error)
+        else:
+            self._committed(chain)
+
+    async def later(self) -> None:
+        """Due in an hour."""
+        if self._known.kept(handlers.later.name) < MOST_LATER:
+            await self._start(handlers.later, self._pace(), delay=FAR)
+
+    async def expiring(self) -> None:
+        """Due after it expires, or just before."""
+        delay = self._chance.choice([0.0, 0.9, 1.5])
+        await self._start(handlers.hop, Walk(0, self._pace()), delay=delay, expires=1.0)
+
+    # Deeds on chains that were started
+
+    async def cancel(self) -> None:
+        """Cancel any chain."""
+        if chain := self._known.some(self._chance):
+            await self._client.cancel(chain)
+
+    async def move_later(self) -> None:
+        """Trigger, complete or cancel what is due in an hour."""
+        if chain := self._known.take(handlers.later.name):
+            match self._chance.randint(1, 5):
+                case 1:
+                    await self._client.cancel(chain)
+                case 2 | 3:
+                    await self._client.complete(chain, 2, step=handlers.later)
+                case 4:
+                    await self._client.amend(chain, step=handlers.later, input=self._pace(), delay=0.0)
+                case _:
+                    await self._client.trigger(chain)
+
+    async def amend(self) -> None:
+        """Another priority, and another time."""
+        if chain := self._known.some(self._chance):
+            await self._client.amend(chain, priority=self._chance.randint(-2, 2), delay=self._chance.uniform(0, 0.5))
+
+    async def take_over(self) -> None:
+        """Take a job from the worker that runs it."""
+        if chain := self._known.some(self._chance, "long", "walk", "moody"):
+            await self._client.take_over(chain)
+
+    async def redrive(self) -> None:
+        """Open a failed chain again."""
+        if chain := self._known.some(self._chance, "coin", "quick-frail", "quick-doomed", "fragile", "walk", "gather"):
+            await self._client.redrive(chain)
+
+    async def delete(self) -> None:
+        """Remove a chain, mostly one that has ended, at times with all that it waited for."""
+        if chain := self._known.some(self._chance):
+            await self._client.delete(chain, cascade=self._chance.random() < 0.3)
+
+    # How they are made
+
+    async def _start(self, job_type: JobType[Any, Any], input: Any, **options: Any) -> Chain[Any] | None:
+        [chain] = await self._known_starts([Start(job_type, input, id=new_id(), **options)])
+        return None if chain.deduplicated else chain
+
+    async def _known_starts(self, starts: Sequence[Start[Any]]) -> list[Chain[Any]]:
+        """Start these, and try again by their ids until it is known that they are there."""
+        while True:
+            try:
+                chains = await self._client.start_many(starts)
+            except AlreadyExists:
+                chains = [Chain(start.id, start.job_type) for start in starts]
+            except Unavailable as error:
+                self._known.refused(self._known_starts, error)
+                await asyncio.sleep(AGAIN)
+                continue
+            for chain in chains:
+                self._committed(chain)
+            return chains
+
+    def _committed(self, chain: Chain[Any]) -> None:
+        self._known.committed.add(chain.id)
+        if not chain.deduplicated:
+            self._known.remember(chain)
+
+    def _rule(self, blockers: Sequence[Chain[Any]]) -> Blockers:
+        on_failure = self._chance.choice(_IF_FAILED)
+        if self._chance.random() < 0.33:
+            return AnyOf(*blockers, on_failure=on_failure)
+        return AllOf(*blockers, on_failure=on_failure)
+
+    def _walk(self) -> Walk:
+        delay = self._chance.choice([None, None, None, 0.1, 0.5])
+        return Walk(self._chance.randint(0, 4), self._pace(), delay)
+
+    def _pace(self) -> Pace:
+        return Pace(self._chance.uniform(0.02, 0.5), self._after())
+
+    def _after(self) -> float:
+        return self._chance.uniform(0, self._longest_effect)

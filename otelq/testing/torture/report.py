@@ -1,0 +1,103 @@
+"""What a run did and found."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+from ..invariants import Violation
+from .plan import Plan
+
+
+@dataclass
+class Struck:
+    """How a kind of fault fared: ``leases`` were live when it struck; ``missed`` is how often it hit nothing."""
+
+    times: int = 0
+    missed: int = 0
+    leases: int = 0
+    hits: list[str] = field(default_factory=list[str])
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What a run did and found; ``str`` of it is for people."""
+
+    plan: Plan
+    database: str
+    seconds: float = 0.0
+    drain_seconds: float = 0.0
+    faults: dict[str, Struck] = field(default_factory=dict[str, Struck])
+    absent: list[str] = field(default_factory=list[str])
+    """Kinds of faults that could not strike here."""
+    deeds: Counter[str] = field(default_factory=Counter[str])
+    refusals: Counter[str] = field(default_factory=Counter[str])
+    statuses: Counter[str] = field(default_factory=Counter[str])
+    """How many jobs closed in each status."""
+    verbs: Counter[str] = field(default_factory=Counter[str])
+    """How many moves of jobs there were of each kind."""
+    chains: int = 0
+    in_doubt: int = 0
+    rolled_back: int = 0
+    effects: int = 0
+    changes: int = 0
+    violations: list[Violation] = field(default_factory=list[Violation])
+    unclean_exits: list[str] = field(default_factory=list[str])
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was lost, doubled or contradictory."""
+        return not (self.violations or self.unclean_exits)
+
+    @property
+    def strikes(self) -> int:
+        """How many faults hit something."""
+        return sum(struck.times for struck in self.faults.values())
+
+    def as_json(self) -> str:
+        """All of it, for programs."""
+        return json.dumps({"clean": self.is_clean, "strikes": self.strikes, **asdict(self)}, indent=1, default=str)
+
+    def __str__(self) -> str:
+        return "\n".join((self._heading(), *self._injected(), *self._survived(), *self._violated()))
+
+    def _heading(self) -> str:
+        return (
+            f"seed {self.plan.seed} on {self.database}: {self.plan.workers} workers of {self.plan.concurrency} places, "
+            f"{self.seconds:.0f} s, {self.drain_seconds:.0f} s of them until all had ended"
+        )
+
+    def _injected(self) -> Sequence[str]:
+        width = max(map(len, self.faults), default=0)
+        rows = [
+            f"  {name:<{width}}  {struck.times:>4}  {struck.leases:>6} leases" + _last(struck)
+            for name, struck in sorted(self.faults.items())
+        ]
+        absent = [f"  not here: {', '.join(sorted(self.absent))}"] if self.absent else []
+        return ["", f"injected: {self.strikes} faults", *rows, *absent]
+
+    def _survived(self) -> Sequence[str]:
+        return [
+            "",
+            f"survived: {self.chains} chains started for certain, {self.rolled_back} rolled back, "
+            f"{self.in_doubt} in doubt; {self.effects} effects; {self.changes} changes of rows",
+            f"  jobs closed: {_listed(self.statuses)}",
+            f"  moves: {_listed(self.verbs)}",
+            f"  clients did: {_listed(self.deeds)}",
+            f"  clients were refused: {_listed(self.refusals)}",
+        ]
+
+    def _violated(self) -> Sequence[str]:
+        found = [*map(str, self.violations), *self.unclean_exits]
+        return ["", f"violated: {len(found) or 'nothing'}", *(f"  {one}" for one in found)]
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.most_common()) or "none"
+
+
+def _last(struck: Struck) -> str:
+    missed = f", {struck.missed} more hit nothing" if struck.missed else ""
+    return f"{missed}; the last: {struck.hits[-1]}" if struck.hits else missed

@@ -1,0 +1,151 @@
+"""One run: workers, clients and faults for a while, then peace, then judgement."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from ...client import Client
+from ...connect import connect
+from ...errors import InvalidArgument
+from ...model import Verb
+from .. import audit
+from ..invariants import Violation
+from . import tables
+from .draining import drain
+from .faults import FAULTS, Fault, Network, Server, network_for
+from .feeding import Feeder
+from .fleet import Command, Fleet
+from .judging import Aftermath
+from .knowing import Knowledge
+from .plan import LEASE, REAP_INTERVAL, Plan
+from .report import Report
+from .scene import Scene, Sight
+from .striking import Striker
+from .work import is_sqlite, options_for
+
+LONGEST_EFFECT: Final = 0.08
+LONGEST_EFFECT_ON_SQLITE: Final = 0.002
+"""Seconds; an open completion holds the only write lock."""
+
+
+async def torture(url: str, plan: Plan, *, server: Server | None = None, faults: Sequence[Fault] = FAULTS) -> Report:
+    """
+    Torture the database at a URL, and say what became of it.
+
+    Works in the schema of the plan (on SQLite: tables with that prefix) and in tables named ``torture_...``, and leaves
+    the schema empty. Worker processes are started on this machine.
+
+    Args:
+        url: of PostgreSQL, or a file of SQLite.
+        plan: what is done.
+        server: the database's server where that may be broken too.
+        faults: what goes wrong; those that do not suit the database are left out.
+
+    Raises:
+        InvalidArgument: jobs are stored in the schema.
+        Unavailable: the database cannot be reached.
+    """
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="otelq-torture-")))
+        network: Network = network_for(url, seed=plan.seed)
+        stack.enter_context(network)
+        sight = await stack.enter_async_context(Sight(lambda: server.url if server else url, plan.schema))
+        await stack.enter_async_context(_prepared(url, sight, plan.schema))
+        fleet = stack.enter_context(Fleet(_command(network.url, folder, plan), folder))
+        scene = Scene(Random(plan.seed), fleet, network, server, sight, LEASE, REAP_INTERVAL)
+        return await _Run(scene, plan, faults).run()
+
+
+class _Run:
+    def __init__(self, scene: Scene, plan: Plan, faults: Sequence[Fault]) -> None:
+        self._scene = scene
+        self._plan = plan
+        self._striker = Striker(faults, scene, pace=plan.pace)
+        self._knowledge = Knowledge()
+        self._report = Report(plan=plan, database="SQLite" if is_sqlite(scene.network.url) else "PostgreSQL")
+        self._report.absent = [fault.name for fault in faults if fault not in self._striker.suited]
+
+    async def run(self) -> Report:
+        begun = time.monotonic()
+        for _ in range(self._plan.workers):
+            self._scene.fleet.start()
+        await asyncio.to_thread(self._scene.fleet.wait_until_up)
+        await self._torture()
+        await self._drain()
+        self._report.seconds = time.monotonic() - begun
+        await self._judge(await self._scene.sight.client())
+        return self._report
+
+    async def _torture(self) -> None:
+        """Feed and strike for the planned time."""
+        url, ended = self._scene.network.url, asyncio.Event()
+        client = connect(url, schema=self._plan.schema, migrate=False, **options_for(url))
+        async with client, asyncio.TaskGroup() as tasks:
+            for number in range(self._plan.feeders):
+                tasks.create_task(self._feeder(client, number).feed(ended))
+            await self._striker.strike_for(self._plan.seconds)
+            ended.set()
+
+    def _feeder(self, client: Client, number: int) -> Feeder:
+        return Feeder(
+            client,
+            chance=Random(f"{self._plan.seed} {number}"),
+            knowledge=self._knowledge,
+            plan=self._plan,
+            longest_effect=LONGEST_EFFECT_ON_SQLITE if is_sqlite(self._scene.network.url) else LONGEST_EFFECT,
+        )
+
+    async def _drain(self) -> None:
+        """Let all that is open end, then the workers."""
+        begun = time.monotonic()
+        left = await drain(await self._scene.sight.client(), patience=self._plan.patience)
+        self._report.drain_seconds = time.monotonic() - begun
+        self._report.violations += [Violation("I11", "chains that ended", id, 0, "it is still open") for id in left]
+        try:
+            await asyncio.to_thread(self._scene.fleet.end)
+        except (RuntimeError, TimeoutError) as error:
+            self._report.unclean_exits.append(str(error))
+
+    async def _judge(self, client: Client) -> None:
+        report, known = self._report, self._knowledge
+        changes = await audit.changes(client, self._plan.schema)
+        deleted = frozenset(
+            str(change.chain_id) for change in changes if (change.table, change.op) == ("job", "DELETE")
+        )
+        aftermath = Aftermath(client, schema=self._plan.schema, knowledge=known, deleted=deleted)
+        report.violations += await aftermath.violations()
+        report.statuses, report.effects = await aftermath.statuses(), await aftermath.effects()
+        report.verbs.update(str(moved.verb) for moved in audit.moves(changes) if moved.verb is not Verb.RENEW)
+        report.changes, report.chains = len(changes), len(known.committed)
+        report.in_doubt, report.rolled_back = len(known.doubtful), len(known.rolled_back)
+        report.deeds, report.refusals = known.deeds, known.refusals
+        report.faults = self._striker.struck
+        report.unclean_exits += self._striker.deaths
+
+
+@asynccontextmanager
+async def _prepared(url: str, sight: Sight, schema: str) -> AsyncGenerator[None]:
+    """An empty schema with the audit on, and the tables of the workload; empty again afterwards."""
+    async with connect(url, schema=schema) as client:
+        if (await client.chains(limit=1)).items:
+            raise InvalidArgument("schema", f"{schema} holds jobs; drop it if nobody needs them, and run again")
+        await tables.create(client, schema)
+        await audit.install(client, schema, also=[tables.HISTORY])
+    yield
+    client = await sight.client()
+    await audit.uninstall(client, schema, also=[tables.HISTORY])
+    await tables.drop(client, schema)
+    await client.engine.state.truncate_all()
+
+
+def _command(url: str, folder: Path, plan: Plan) -> Command:
+    module = f"{__name__.rpartition('.')[0]}.work"
+    options = ("--schema", plan.schema, "--concurrency", str(plan.concurrency))
+    return lambda name: ("-m", module, url, name, str(folder), *options)

@@ -1,0 +1,66 @@
+"""Faults, one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from random import Random
+
+from .faults import Fault
+from .faults.killing import Kill
+from .report import Struck
+from .scene import Scene
+
+
+class Striker:
+    """Lets faults strike in an order that the chance of the scene decides: all kinds once, then all kinds again."""
+
+    def __init__(self, faults: Sequence[Fault], scene: Scene, *, pace: float) -> None:
+        self.suited = [fault for fault in faults if fault.suits(scene)]
+        self.struck = {fault.name: Struck() for fault in self.suited}
+        self.outages: list[tuple[datetime, datetime]] = []
+        """When the database may have been out of reach, for some at least."""
+        self.deaths: list[str] = []
+        """Processes that ended by themselves."""
+        self._scene = scene
+        self._pace = pace
+
+    async def strike_for(self, seconds: float) -> None:
+        """Go on for this long."""
+        deadline = time.monotonic() + seconds
+        for fault in _shuffled(self.suited, self._scene.chance):
+            due = time.monotonic() + self._pace * self._scene.chance.uniform(0.5, 1.5)
+            await asyncio.sleep(max(0.0, min(due, deadline) - time.monotonic()))
+            if time.monotonic() >= deadline:
+                return
+            await self._strike(fault)
+            self._replace_dead()
+
+    async def _strike(self, fault: Fault) -> None:
+        leases = (await self._scene.leases()).total()
+        began = datetime.now(UTC)
+        hit = await fault.strike(self._scene)
+        if not isinstance(fault, Kill):
+            self.outages.append((began, datetime.now(UTC)))
+        struck = self.struck[fault.name]
+        if hit is None:
+            struck.missed += 1
+        else:
+            struck.times += 1
+            struck.leases += leases
+            struck.hits.append(hit)
+
+    def _replace_dead(self) -> None:
+        """No fault leaves a dead process behind: one that is found died of something else, and that is a finding."""
+        fleet = self._scene.fleet
+        for process in fleet.processes:
+            if not process.is_alive:
+                self.deaths.append(f"{process.name} ended by itself with {process.exit_code}:\n{process.tail()}")
+        fleet.replace_dead()
+
+
+def _shuffled(faults: Sequence[Fault], chance: Random) -> Iterator[Fault]:
+    while faults:
+        yield from chance.sample(faults, len(faults))

@@ -1,0 +1,79 @@
+"""The tables that a run keeps beside otelq's, and how they are reached through ``client.transaction()``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import count
+from typing import Any, Final
+
+from ...client import Client
+
+HISTORY: Final = "torture_history"
+ORDERS: Final = "torture_order"
+LEDGER: Final = "torture_ledger"
+
+# No unique index anywhere: what is written twice must be seen twice.
+_CREATE: Final = (
+    f"CREATE TABLE {HISTORY} (worker text, kind text, chain_id text, position integer, token bigint, number integer, "
+    "detail text)",
+    f"CREATE TABLE {ORDERS} (chain_id text)",
+    # What the check of I13 reads. Jobs of the types named quick- write nothing in completion(), so that they take the
+    # fast path; there the row that should be is taken from the outcome.
+    f"""
+    CREATE VIEW {LEDGER} AS
+    SELECT h.chain_id, h.position, h.token FROM {HISTORY} AS h
+    WHERE h.kind = 'effect' AND EXISTS (SELECT 1 FROM {{job}} AS j WHERE CAST(j.chain_id AS text) = h.chain_id)
+    UNION ALL
+    SELECT CAST(o.chain_id AS text), o.position, o.token FROM {{outcome}} AS o
+    WHERE o.verb IN ('complete', 'continue') AND o.type LIKE 'quick-%'
+    """,
+)
+_DROP: Final = (f"DROP VIEW IF EXISTS {LEDGER}", f"DROP TABLE IF EXISTS {ORDERS}", f"DROP TABLE IF EXISTS {HISTORY}")
+
+
+async def create(client: Client, schema: str) -> None:
+    """Make the tables, without whatever an interrupted run left of them."""
+    await drop(client, schema)
+    async with client.transaction() as connection:
+        for statement in _CREATE:
+            await execute(connection, statement, schema=schema)
+
+
+async def drop(client: Client, schema: str) -> None:
+    """Remove the tables."""
+    async with client.transaction() as connection:
+        for statement in _DROP:
+            await execute(connection, statement, schema=schema)
+
+
+async def execute(connection: Any, statement: str, *values: object, schema: str = "") -> None:
+    """Run a statement with ``?`` for its values; ``{job}`` and its like stand for otelq's tables."""
+    if is_postgres(connection):
+        await connection.execute(_numbered(named(statement, schema, is_sqlite=False)), *values)
+    else:
+        await (await connection.execute(named(statement, schema, is_sqlite=True), values)).close()
+
+
+async def rows(connection: Any, query: str, *values: object, schema: str = "") -> Sequence[tuple[Any, ...]]:
+    """The rows of a query, written as for ``execute``."""
+    if is_postgres(connection):
+        found = await connection.fetch(_numbered(named(query, schema, is_sqlite=False)), *values)
+    else:
+        found = await connection.execute_fetchall(named(query, schema, is_sqlite=True), values)
+    return [tuple(row) for row in found]
+
+
+def is_postgres(connection: object) -> bool:
+    """Whether this is a connection of asyncpg, and not one of aiosqlite."""
+    return hasattr(connection, "fetchval")
+
+
+def named(statement: str, schema: str, *, is_sqlite: bool) -> str:
+    """The statement with the names of otelq's tables in it."""
+    return re.sub(r"\{(\w+)\}", rf"{schema}_\1" if is_sqlite else rf'"{schema}".\1', statement)
+
+
+def _numbered(statement: str) -> str:
+    numbers = count(1)
+    return re.sub(r"\?", lambda _: f"${next(numbers)}", statement)

@@ -1,0 +1,100 @@
+"""A worker in a process of its own: ``python -m otelq.testing.torture.work URL NAME FOLDER``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ...client import Client
+from ...connect import connect
+from ...definitions import Jobs
+from ...errors import Unavailable
+from ...worker import Worker
+from .fleet import Notes
+from .handlers import MAX_CRASHES, fragile_jobs, jobs
+from .history import Diary
+from .plan import POLL_INTERVAL, REAP_INTERVAL, SCHEMA
+
+OUT_OF_REACH = 1_000_000
+AGAIN = 0.2
+
+
+def parsed() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="otelq.testing.torture.work", description=__doc__)
+    parser.add_argument("url")
+    parser.add_argument("name", help="what the worker is called in its leases")
+    parser.add_argument("folder", type=Path, help="where notes are kept")
+    parser.add_argument("--schema", default=SCHEMA)
+    parser.add_argument("--concurrency", type=int, default=8)
+    return parser.parse_args()
+
+
+async def main(options: argparse.Namespace) -> None:
+    """Serve until SIGTERM, with short intervals so that runs say much in little time."""
+    asked = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked.set)
+    async with connected(options) as client, AsyncExitStack() as workers:
+        for worker in (steady(client, options), fragile(client, options)):
+            await workers.enter_async_context(worker)
+        Notes(options.folder).note("up", options.name)
+        await asked.wait()
+
+
+@asynccontextmanager
+async def connected(options: argparse.Namespace) -> AsyncGenerator[Client]:
+    """The client of this worker; a database that is away when the process starts is waited for."""
+    client = connect(options.url, schema=options.schema, migrate=False, **options_for(options.url))
+    while True:
+        with suppress(Unavailable):
+            await client.open()
+            break
+        await asyncio.sleep(AGAIN)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+def options_for(url: str) -> dict[str, Any]:
+    """What clients of a run give ``connect``: short limits, so that whoever waits for a lost reply soon knows."""
+    return {} if is_sqlite(url) else {"connect_timeout": 3.0, "command_timeout": 5.0}
+
+
+def is_sqlite(url: str) -> bool:
+    """Whether the database is a file."""
+    return url.startswith("sqlite:")
+
+
+def steady(client: Client, options: argparse.Namespace) -> Worker:
+    """Serves what survives any number of deaths of its workers."""
+    return _worker(client, jobs, options=options, name=options.name, max_crashes=OUT_OF_REACH)
+
+
+def fragile(client: Client, options: argparse.Namespace) -> Worker:
+    """Serves what does not. Its leases go by the same name and a suffix."""
+    return _worker(client, fragile_jobs, options=options, name=f"{options.name}.fragile", max_crashes=MAX_CRASHES)
+
+
+def _worker(client: Client, served: Jobs, *, options: argparse.Namespace, **rest: Any) -> Worker:
+    return Worker(
+        client,
+        served,
+        concurrency=options.concurrency,
+        poll_interval=POLL_INTERVAL,
+        reap_interval=REAP_INTERVAL,
+        grace=2,
+        middleware=[Diary(rest["name"])],
+        **rest,
+    )
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    asyncio.run(main(parsed()))
