@@ -1,0 +1,13 @@
+"""
+An audit of the tables: triggers that record every change of every row, and what happened to jobs, read from that.
+
+It shares no code with the adapters, the table of legal moves or the telemetry, so that it can testify against them.
+PostgreSQL and SQLite; for tests, as it doubles what is written. ``telling`` compares it with metrics and spans.
+"""
+
+from .installing import install, uninstall
+from .moving import Oddity, Reading, moves, read
+from .reading import changes
+from .values import Change, Moved
+
+__all__ = ["Change", "Moved", "Oddity", "Reading", "changes", "install", "moves", "read", "uninstall"]
