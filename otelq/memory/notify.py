@@ -15,20 +15,24 @@ class MemoryNotify(NotifyAdapter):
     """Calls every receiver soon after a hint was published, never within ``publish`` itself."""
 
     name = "memory"
+    is_shared = False
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._opened = 0
+        """How often; what was published in an earlier life is not delivered in a later one."""
         self._receivers: dict[object, Callable[[Hint], None]] = {}
 
     async def open(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._opened += 1
 
     async def close(self) -> None:
         self._loop = None
 
     def publish(self, hints: Sequence[Hint]) -> None:
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon(self._deliver, tuple(hints))
+            self._loop.call_soon(self._deliver, tuple(hints), self._opened)
 
     def subscribe(self, receive: Callable[[Hint], None]) -> Callable[[], None]:
         key = object()
@@ -39,12 +43,11 @@ class MemoryNotify(NotifyAdapter):
 
         return unsubscribe
 
-    def _deliver(self, hints: Sequence[Hint]) -> None:
-        if self._loop is None:
-            return
+    def _deliver(self, hints: Sequence[Hint], opened: int) -> None:
         for hint in hints:
             for key in tuple(self._receivers):
-                self._hand_over(key, hint)
+                if self._loop is not None and self._opened == opened:
+                    self._hand_over(key, hint)
 
     def _hand_over(self, key: object, hint: Hint) -> None:
         receive = self._receivers.get(key)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from importlib.metadata import entry_points
+from collections.abc import Callable, Coroutine, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 import click
 
 from ..errors import OtelqError
 from ..model import JobQuery
+from ..ports.notify import NotifyAdapter
 from ..ports.state import StateAdapter
 from .cases import Factory, Report, run_cases
+from .notify_cases import NOTIFY_CASES, notify_cases_for
+from .notify_kit import NotifyFactory, run_notify_cases
 from .state_cases import CASES
 
 SCHEMA = "otelq_conformance"
@@ -26,18 +31,31 @@ def main() -> None:
 @click.option("--only", default="", metavar="TEXT", help="Run the cases whose name contains TEXT.")
 def conformance(url: str, only: str) -> None:
     """
-    Run the conformance kit on the database at URL.
+    Run the conformance kit on the database, or on the notifier, at URL.
 
-    Works in a schema of its own, otelq_conformance (on SQLite: tables with that prefix), which it makes and leaves
-    empty. If jobs are stored there it refuses to run.
+    Which of the two it is the URL's scheme says; memory: is both, and there are two reports.
+
+    On a database it works in a schema of its own, otelq_conformance (on SQLite: tables with that prefix), which it
+    makes and leaves empty. If jobs are stored there it refuses to run. A notifier should serve nobody else meanwhile.
     """
-    factory = _factory(url)
-    try:
-        report = asyncio.run(_run(factory, only))
-    except OtelqError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(str(report))
-    raise SystemExit(0 if report.passed else 1)
+    passed = True
+    for kit in _kits(url):
+        try:
+            report = asyncio.run(kit(url, only))
+        except OtelqError as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(str(report))
+        passed = passed and report.passed
+    raise SystemExit(0 if passed else 1)
+
+
+def _kits(url: str) -> Sequence[Callable[[str, str], Coroutine[Any, Any, Report]]]:
+    """The kits for what the scheme names: of state adapters, of notify adapters, or both."""
+    kits = {"otelq.state": _run, "otelq.notify": _run_notifier}
+    found = [kit for group, kit in kits.items() if _entry(group, url)]
+    if not found:
+        raise _unknown(url, *kits)
+    return found
 
 
 @main.command()
@@ -67,11 +85,20 @@ def machines(url: str, only: str, examples: int, steps: int) -> None:
     raise SystemExit(0 if passed else 1)
 
 
-async def _run(factory: Factory, only: str) -> Report:
+async def _run(url: str, only: str) -> Report:
+    factory = _factory(url)
     await _refuse_what_is_in_use(factory())
     report = await run_cases(factory, [case for case in CASES if only in case.name])
     await _empty(factory())
     return report
+
+
+async def _run_notifier(url: str, only: str) -> Report:
+    factory = _notify_factory(url)
+    cases = notify_cases_for(factory())
+    if left_out := len(NOTIFY_CASES) - len(cases):
+        click.echo(f"\nof the notifier {left_out} cases are not run: it shares no place with others\n")
+    return await run_notify_cases(factory, [case for case in cases if only in case.name])
 
 
 async def _refuse_what_is_in_use(adapter: StateAdapter) -> None:
@@ -93,18 +120,42 @@ async def _empty(adapter: StateAdapter) -> None:
 
 
 def _factory(url: str) -> Factory:
-    scheme = url.partition(":")[0].lower()
-    found = next(iter(entry_points(group="otelq.state", name=scheme)), None)
-    if found is None:
-        known = ", ".join(sorted({entry.name for entry in entry_points(group="otelq.state")}))
-        raise click.UsageError(f"no adapter for {scheme}: is installed; known are {known}")
-    make = found.load()
+    entry = _entry("otelq.state", url)
+    if entry is None:
+        raise _unknown(url, "otelq.state")
+    make = entry.load()
 
     def factory() -> StateAdapter:
         adapter: StateAdapter = make(url, schema=SCHEMA)
         return adapter
 
     return factory
+
+
+def _notify_factory(url: str) -> NotifyFactory:
+    entry = _entry("otelq.notify", url)
+    if entry is None:
+        raise _unknown(url, "otelq.notify")
+    make = entry.load()
+
+    def factory() -> NotifyAdapter:
+        adapter: NotifyAdapter = make(url)
+        return adapter
+
+    return factory
+
+
+def _entry(group: str, url: str) -> EntryPoint | None:
+    return next(iter(entry_points(group=group, name=_scheme(url))), None)
+
+
+def _unknown(url: str, *groups: str) -> click.UsageError:
+    known = ", ".join(sorted({entry.name for group in groups for entry in entry_points(group=group)}))
+    return click.UsageError(f"no adapter for {_scheme(url)}: is installed; known are {known}")
+
+
+def _scheme(url: str) -> str:
+    return url.partition(":")[0].lower()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from otelq.model import NewJob
 from otelq.sqlite import adapter
 from otelq.testing.__main__ import SCHEMA, main
 
+from .notify_faults import NOTIFY_FAULTS
+
 CHAIN = "01a1f845-d300-7000-8000-000000000001"
 
 
@@ -33,11 +35,30 @@ async def _exists(url: str, *, schema: str) -> bool:
     return CHAIN in outcomes
 
 
-def test_it_prints_a_table_and_the_count() -> None:
-    result = run("memory://")
+def test_it_prints_a_table_and_the_count(tmp_path: Path) -> None:
+    result = run(f"sqlite:///{tmp_path}/jobs.db", "--only", "retry.")
 
     assert result.exit_code == 0
-    assert result.output.splitlines()[-1].endswith("promises kept")
+    assert result.output.splitlines()[-1] == "sqlite: 5 of 5 promises kept"
+
+
+def test_what_is_a_store_and_a_notifier_gets_two_reports() -> None:
+    result = run("memory://", "--only", ".begin")
+
+    assert result.exit_code == 0
+    assert "memory: " in result.output
+    assert "of the notifier 7 cases are not run" in result.output
+    assert result.output.splitlines()[-1] == "memory notifier: 3 of 3 promises kept"
+
+
+def test_a_notifier_that_breaks_a_promise_is_shown() -> None:
+    (fault,) = (fault for fault in NOTIFY_FAULTS if fault.name == "closes_once")
+    with fault.planted():
+        result = run("memory://", "--only", "lives.end_twice")
+
+    assert result.exit_code == 1
+    assert "FAIL  lives.end_twice" in result.output
+    assert "but: RuntimeError: closed already" in result.output
 
 
 def test_it_runs_some_cases_again_and_again_beside_the_jobs_that_are_there(tmp_path: Path) -> None:

@@ -1,0 +1,73 @@
+"""From open to close hints are delivered, and neither before nor after; then perhaps again."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..cases import Theme
+from ..kit import true
+from ..notify_kit import QUIET, NotifyKit
+
+lives = Theme[NotifyKit]("lives")
+
+
+@lives.case
+async def begin_with_open(kit: NotifyKit) -> None:
+    """What was published before the adapter was opened raises nothing and is not delivered."""
+    adapter, hint = kit.make(), kit.hint()
+    adapter.publish([hint])
+    await kit.open(adapter)
+    ear = kit.listen(adapter)
+    await kit.settle(adapter)
+    true(hint not in ear.heard, "a hint was delivered that was published before the adapter was opened")
+
+
+@lives.case
+async def end_with_close(kit: NotifyKit) -> None:
+    """Once close has returned no receiver is called any more, not even for what was published before."""
+    ear, hint = kit.listen(), kit.hint()
+    kit.near.publish([hint])
+    await kit.near.close()
+    heard = ear.heard.total()
+    await asyncio.sleep(QUIET)
+    true(ear.heard.total() == heard, "a receiver was called after close had returned")
+
+
+@lives.case
+async def are_over_for_publishers_too(kit: NotifyKit) -> None:
+    """To publish after close raises nothing, and calls nobody."""
+    ear, hint = kit.listen(), kit.hint()
+    await kit.near.close()
+    kit.near.publish([hint])
+    await asyncio.sleep(QUIET)
+    true(hint not in ear.heard, "a hint was delivered that was published after close")
+
+
+@lives.case
+async def end_twice(kit: NotifyKit) -> None:
+    """Closing twice is fine."""
+    await kit.near.close()
+    await kit.near.close()
+
+
+@lives.case
+async def begin_anew(kit: NotifyKit) -> None:
+    """An adapter that was closed can be opened again, and delivers."""
+    for _ in range(3):
+        await kit.near.close()
+        await kit.open(kit.near)
+        await kit.arrive([kit.hint()], *(kit.listen(at) for at in kit.everywhere()))
+
+
+@lives.case
+async def do_not_mix(kit: NotifyKit) -> None:
+    """What was published before a close, or between close and open, is not delivered after the adapter is reopened."""
+    before, between = kit.hint(), kit.hint()
+    kit.near.publish([before])
+    await kit.near.close()
+    kit.near.publish([between])
+    await kit.open(kit.near)
+    ear = kit.listen()
+    await kit.settle()
+    true(before not in ear.heard, "a hint was delivered that was published before the adapter was closed")
+    true(between not in ear.heard, "a hint was delivered that was published while the adapter was closed")

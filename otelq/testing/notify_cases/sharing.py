@@ -1,0 +1,79 @@
+"""Hints reach the other adapters of the same place; for adapters whose ``is_shared`` says so."""
+
+from __future__ import annotations
+
+from ..cases import Theme
+from ..kit import true
+from ..notify_kit import NotifyKit
+
+sharing = Theme[NotifyKit]("sharing")
+
+
+@sharing.case
+async def reaches_the_other(kit: NotifyKit) -> None:
+    """A hint reaches the subscribers of another adapter of the place, from each to each."""
+    near, far = kit.listen(kit.near), kit.listen(kit.far)
+    await kit.arrive([kit.hint()], far, by=kit.near)
+    await kit.arrive([kit.hint()], near, by=kit.far)
+
+
+@sharing.case
+async def reaches_itself(kit: NotifyKit) -> None:
+    """Whoever publishes is told too, with others in the place or without."""
+    near, far = kit.listen(kit.near), kit.listen(kit.far)
+    await kit.arrive([kit.hint()], near, by=kit.near)
+    await kit.arrive([kit.hint()], far, by=kit.far)
+    await kit.far.close()
+    await kit.arrive([kit.hint()], near, by=kit.near)
+
+
+@sharing.case
+async def reaches_many(kit: NotifyKit) -> None:
+    """A hint reaches every one of many adapters of the place."""
+    adapters = [kit.make() for _ in range(10)]
+    await kit.open(*adapters)
+    await kit.arrive([kit.hint()], *(kit.listen(at) for at in adapters))
+
+
+@sharing.case
+async def goes_on_when_one_leaves(kit: NotifyKit) -> None:
+    """When one adapter is closed, the others of the place go on."""
+    third = kit.make()
+    await kit.open(third)
+    ear = kit.listen(third)
+    await kit.arrive([kit.hint()], ear)
+    await kit.far.close()
+    await kit.arrive([kit.hint()], ear)
+
+
+@sharing.case
+async def includes_who_comes_late(kit: NotifyKit) -> None:
+    """An adapter that is opened later gets what is published from then on, and nothing from before."""
+    early, late = kit.hint(), kit.make()
+    await kit.arrive([early], kit.listen(kit.far))
+    await kit.open(late)
+    ear = kit.listen(late)
+    await kit.settle(late)
+    await kit.arrive([kit.hint()], ear)
+    true(early not in ear.heard, "a hint was delivered that was published before the adapter was opened")
+
+
+@sharing.case
+async def does_not_reach_who_left(kit: NotifyKit) -> None:
+    """What others publish is not delivered by an adapter that is closed."""
+    ear, witness, hint = kit.listen(kit.far), kit.listen(kit.near), kit.hint()
+    await kit.far.close()
+    await kit.arrive([hint], witness)
+    await kit.settle(kit.near)
+    true(hint not in ear.heard, "a closed adapter delivered a hint")
+
+
+@sharing.case
+async def harms_no_other(kit: NotifyKit) -> None:
+    """A receiver that raises in one adapter harms none in another."""
+
+    def fail(_: object) -> None:
+        raise ValueError("raised by a receiver on purpose")
+
+    bad, good = kit.listen(kit.near, also=fail), kit.listen(kit.far)
+    await kit.arrive([kit.hint(), kit.hint()], bad, good)
