@@ -6,44 +6,56 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import psycopg
 
 import otelq
 from otelq.testing.invariants import violations
 from otelq.testing.torture.faults import Fault, Network, Server, network_for
 from otelq.testing.torture.fleet import Fleet
+from otelq.testing.torture.scene import Scene, Sight
 from tests.faults import handlers
 from tests.faults.observer import Observer
 
 from .walking import REAP_INTERVAL
 
 WORKERS = 2
+BACKLOG = 16
 PATIENCE = 40.0
 TRIES = 5
 
 
 @dataclass
 class Stage:
-    """What the faults of these tests may touch."""
+    """What a scene is made of, for as many of them as there are tests."""
 
     chance: random.Random
     fleet: Fleet
     network: Network
     server: Server | None
     direct: str
-    lease: float = handlers.LEASE
-    reap_interval: float = REAP_INTERVAL
+    started: list[str] = field(default_factory=list[str])
+    """The chains of which it is known that they were started."""
+
+    @property
+    def url(self) -> str:
+        """The database where it is now."""
+        return self.server.url if self.server else self.direct
 
     @property
     def observer(self) -> Observer:
         """Looks at the database where it is now."""
-        return Observer(self.server.url if self.server else self.direct)
+        return Observer(self.url)
 
-    async def leases(self) -> Counter[str]:
-        return await asyncio.to_thread(self.observer.leases)
+    @asynccontextmanager
+    async def scene(self) -> AsyncGenerator[Scene]:
+        """What faults are let loose on."""
+        async with Sight(lambda: self.url, "otelq") as sight:
+            yield Scene(self.chance, self.fleet, self.network, self.server, sight, handlers.LEASE, REAP_INTERVAL)
 
     async def start(self, chains: int) -> Sequence[str]:
         """Start chains past the network; gives their ids."""
@@ -61,28 +73,43 @@ class Stage:
 
     async def survive(self, fault: Fault) -> str:
         """Strike until it hits, and see every chain through to its end; gives what was hit."""
-        assert fault.suits(self), fault.name
-        chains: list[str] = []
+        async with self.scene() as scene:
+            assert fault.suits(scene), fault.name
+            feeding = asyncio.create_task(self._feed())
+            try:
+                hit = await self._hit(fault, scene)
+            finally:
+                feeding.cancel()
+                await asyncio.wait([feeding])
+            await self.until_done()
+            await self.judge()
+            return hit
+
+    async def _hit(self, fault: Fault, scene: Scene) -> str:
         for _ in range(TRIES):
-            chains += await self.start(16)
             await self.until_busy()
-            hit = await fault.strike(self)
-            if hit:
-                break
-        else:
-            raise AssertionError(f"{fault.name} hit nothing in {TRIES} tries")
-        await self.until_done()
-        await self.judge(chains)
-        return hit
+            if hit := await fault.strike(scene):
+                return hit
+        raise AssertionError(f"{fault.name} hit nothing in {TRIES} tries")
+
+    async def _feed(self) -> None:
+        """Keep some chains open, until cancelled."""
+        while True:
+            with suppress(otelq.OtelqError, psycopg.Error):  # the database may be away
+                missing = BACKLOG - await asyncio.to_thread(self.observer.open_chains)
+                if missing > 0:
+                    self.started += await self.start(missing)
+            await asyncio.sleep(0.1)
 
     async def until_busy(self) -> None:
         """Wait until every process that lives holds leases."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                leases = await self.leases()
-                if all(leases[process.name] for process in self.fleet.processes):
-                    return
-                await asyncio.sleep(0.02)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            leases = await asyncio.to_thread(self.observer.leases)
+            if all(leases[process.name] for process in self.fleet.processes):
+                return
+            assert time.monotonic() < deadline, f"some never hold a lease: {leases}\n{self.fleet.logs()}"
+            await asyncio.sleep(0.02)
 
     async def until_done(self) -> None:
         """Wait until every chain has ended."""
@@ -91,13 +118,13 @@ class Stage:
             assert time.monotonic() < deadline, f"{left} chains never ended\n{self.fleet.logs()}"
             await asyncio.sleep(0.02)
 
-    async def judge(self, chains: Sequence[str]) -> None:
-        """Each step of these chains left one row, and nothing contradicts an invariant."""
+    async def judge(self) -> None:
+        """Each step of the chains left one row, and nothing contradicts an invariant."""
         ledger = Counter((chain, position) for chain, position, _, _ in self.observer.ledger())
-        expected = {(chain, position) for chain in chains for position in range(handlers.STEPS)}
+        expected = {(chain, position) for chain in self.started for position in range(handlers.STEPS)}
         assert expected <= set(ledger), "no step is missing"
         assert set(ledger.values()) == {1}, "no step was done twice"
-        assert await violations(self.observer.url, ledger="ledger") == []
+        assert await violations(self.url, ledger="ledger") == []
 
 
 @contextmanager

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from otelq.testing.torture.faults import FAULTS, Fault
+from otelq.testing.torture.faults.serving import FailOver, FullDisk, Restart
 from tests.conftest import StartServer
 
 from .stage import Stage, stage
 
-KILLS = [fault for fault in FAULTS if fault.name.startswith(("kill", "stop"))]
-STORMS = [fault for fault in FAULTS if "server" not in fault.name and fault not in KILLS]
+ON_SQLITE = [fault for fault in FAULTS if fault.name.startswith(("kill", "stop", "hints"))]
+OF_A_SERVER = [fault for fault in FAULTS if isinstance(fault, (Restart, FailOver, FullDisk))]
+ON_POSTGRES = [fault for fault in FAULTS if fault not in OF_A_SERVER]
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +37,11 @@ def named(fault: Fault) -> str:
     return fault.name.replace(" ", "-")
 
 
-@pytest.mark.parametrize("fault", [*KILLS, *STORMS], ids=named)
+@pytest.mark.parametrize("fault", ON_POSTGRES, ids=named)
 async def test_workers_on_postgres_come_through(fault: Fault, on_postgres: Stage) -> None:
     print(await on_postgres.survive(fault))
 
 
-@pytest.mark.parametrize("fault", KILLS, ids=named)
+@pytest.mark.parametrize("fault", ON_SQLITE, ids=named)
 async def test_workers_on_sqlite_come_through(fault: Fault, on_sqlite: Stage) -> None:
     print(await on_sqlite.survive(fault))

@@ -6,8 +6,10 @@ from typing import Final
 
 from .killing import Kill, Stop
 from .network import Direct, Network, Proxy, network_for
-from .scenery import Fault, Scene
+from .replacing import REPLACING
+from .scenery import Fault
 from .server import Server
+from .serving import SERVING
 from .storms import STORMS
 
 FAULTS: Final[tuple[Fault, ...]] = (
@@ -17,6 +19,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Stop("stop past the lease", past_lease=True),
     Stop("stop for a moment", past_lease=False),
     *STORMS,
+    *SERVING,
+    *REPLACING,
 )
 
-__all__ = ["FAULTS", "Direct", "Fault", "Network", "Proxy", "Scene", "Server", "network_for"]
+__all__ = ["FAULTS", "Direct", "Fault", "Kill", "Network", "Proxy", "Server", "network_for"]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ..fleet import Process
-from .scenery import Scene, busy
+from ..scene import Scene
+from .scenery import busy
 
 GLANCE: Final = 0.05
 """Seconds between two looks at the leases."""

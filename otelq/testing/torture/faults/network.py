@@ -137,8 +137,8 @@ class Proxy:
                 self.told["refused"] += 1
             else:
                 await self._lead(reader, writer)
-        except OSError:
-            pass  # the server is not there, which the client learns by a reset
+        except (OSError, asyncio.CancelledError):
+            pass  # the server is not there, which the client learns by a reset, or the proxy ends
         finally:
             reset(writer)
 

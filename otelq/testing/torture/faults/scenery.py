@@ -1,52 +1,16 @@
-"""What a fault is, and what it may touch."""
+"""What a fault is."""
 
 from __future__ import annotations
 
-import random
-from collections import Counter
-from typing import Protocol
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Protocol, TypeVar
 
-from ..fleet import Fleet, Process
-from .network import Network
-from .server import Server
+from ....worker.tasks import to_the_end
+from ..fleet import Process
+from ..scene import Scene
 
-
-class Scene(Protocol):
-    """A run that is under way."""
-
-    @property
-    def chance(self) -> random.Random:
-        """All that a fault leaves to chance it asks of this, so that a seed tells the run."""
-        ...
-
-    @property
-    def fleet(self) -> Fleet:
-        """The worker processes."""
-        ...
-
-    @property
-    def network(self) -> Network:
-        """What is between the workers and the database."""
-        ...
-
-    @property
-    def server(self) -> Server | None:
-        """The database's server, where it is ours to break."""
-        ...
-
-    @property
-    def lease(self) -> float:
-        """The longest lease of the workload in seconds."""
-        ...
-
-    @property
-    def reap_interval(self) -> float:
-        """That of the workers, in seconds."""
-        ...
-
-    async def leases(self) -> Counter[str]:
-        """How many leases each worker holds, by its name."""
-        ...
+T = TypeVar("T")
 
 
 class Fault(Protocol):
@@ -74,3 +38,13 @@ async def busy(scene: Scene) -> list[Process]:
     """The processes that live and hold leases."""
     leases = await scene.leases()
     return [process for process in scene.fleet.processes if process.is_alive and leases[process.name]]
+
+
+async def for_certain(work: Coroutine[Any, Any, T]) -> T:
+    """Do what must not stop half-way: a cancel of this task waits for it."""
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await to_the_end(asyncio.wait([task]))
+        raise

@@ -41,6 +41,10 @@ class Server(Protocol):
         """Leave no byte free where the data are."""
         ...
 
-    async def free_disk(self) -> None:
-        """Make room again, and start the server if it fell; undoes ``fill_disk``, wherever that was interrupted."""
+    async def free_disk(self) -> str:
+        """
+        Make room again, and start the server if it fell; what came of the full disk.
+
+        Undoes ``fill_disk``, wherever that was interrupted.
+        """
         ...

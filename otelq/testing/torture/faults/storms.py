@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
+from ..scene import Scene
 from .link import Direction, Weather
 from .network import Proxy
-from .scenery import Scene
 
 BOTH: Final[frozenset[Direction]] = frozenset({"up", "down"})
 
