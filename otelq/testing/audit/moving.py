@@ -31,6 +31,8 @@ class Oddity(Struct, frozen=True):
     seq: int
     chain_id: str
     position: int
+    invariant: str
+    """Which of the invariants it bears on, as ``"I2"``."""
     detail: str
 
 
@@ -122,7 +124,7 @@ class _Chain:
         self._settle()
         for table in ("outcome", "attempt"):
             for change in self._beside.left(table):
-                self._find_odd(change, f"{table} says {change.row['verb']}, but no hot row changed so")
+                self._find_odd(change, "I3", f"{table} says {change.row['verb']}, but no hot row changed so")
 
     # A chain begins, or begins again
 
@@ -153,7 +155,7 @@ class _Chain:
         elif before := self._beside.take("outcome", "UPDATE", change.position):
             self._add(change, Verb.REDRIVE, Status(before["status"]), status_of(row, row["run_at"]))
         else:
-            self._find_odd(change, "a hot row came out of nothing")
+            self._find_odd(change, "I4", "a hot row came out of nothing")
         self._unsettled = change
 
     # The hot row changes
@@ -171,7 +173,7 @@ class _Chain:
         if handler is not None:
             handler(self, change)
         elif shape is Shape.ODD:
-            self._find_odd(change, f"nothing turns {_brief(old)} into {_brief(new)}")
+            self._find_odd(change, "I1", f"nothing turns {_brief(old)} into {_brief(new)}")
         return None
 
     def _is_of_the_same_move(self, change: Change, move: Change) -> bool:
@@ -181,9 +183,9 @@ class _Chain:
     def leased(self, change: Change) -> None:
         old, new = _both(change)
         if new["attempt"] != old["attempt"] + 1:
-            self._find_odd(change, f"a claim made {old['attempt']} attempts {new['attempt']}")
+            self._find_odd(change, "I8", f"a claim made {old['attempt']} attempts {new['attempt']}")
         if old["run_at"] > new["claimed_at"]:
-            self._find_odd(change, f"claimed at {new['claimed_at']}, before {old['run_at']}")
+            self._find_odd(change, "I6", f"claimed at {new['claimed_at']}, before {old['run_at']}")
         self._add(change, Verb.CLAIM, Status.READY, Status.RUNNING)
 
     def renewed(self, change: Change) -> None:
@@ -195,7 +197,7 @@ class _Chain:
         attempt = self._beside.take("attempt", "INSERT", change.position, old["token"])
         verb = Verb.RELEASE if attempt is None else Verb(attempt["verb"])
         if not describes_return(verb, old, new):
-            self._find_odd(change, f"{verb} does not turn {_brief(old)} into {_brief(new)}")
+            self._find_odd(change, "I8", f"{verb} does not turn {_brief(old)} into {_brief(new)}")
         ended_at = change.at if attempt is None else attempt["ended_at"]
         if verb is Verb.BLOCK:
             self._add(change, verb, Status.RUNNING, Status.BLOCKED, row=old)
@@ -229,7 +231,7 @@ class _Chain:
         old, new = _both(change)
         end = self._beside.next("outcome", "INSERT", change.position)
         if new["crashes"] != old["crashes"] + 1 or not _says(end, Verb.REAP):
-            self._find_odd(change, "a crash was counted of a job that goes on running")
+            self._find_odd(change, "I8", "a crash was counted of a job that goes on running")
 
     def moved_on(self, change: Change) -> None:
         """The hot row stands for the next job of the chain now."""
@@ -237,7 +239,7 @@ class _Chain:
         self._ends(change, old)
         request = self._beside.take("job", "INSERT", new["position"])
         if request is None:
-            return self._find_odd(change, "a successor without a request")
+            return self._find_odd(change, "I5", "a successor without a request")
         if new["token"] is None:
             self._add(change, Verb.CREATE, None, status_of(new, request["created_at"]))
             self._unsettled = change
@@ -270,14 +272,14 @@ class _Chain:
         elif self._unsettled is not None:
             self._stays_blocked()
         elif not old["blocked_by"]:
-            self._find_odd(change, "a job that waits for nobody failed by a blocker")
+            self._find_odd(change, "I7", "a job that waits for nobody failed by a blocker")
         self._add(change, Verb.FAIL_BY_BLOCKER, Status.BLOCKED, Status.FAILED, lease=None)
 
     def _blocks(self, change: Change, old: Row) -> None:
         """A running job gave up its lease to wait, in vain."""
         attempt = self._beside.take("attempt", "INSERT", change.position, old["token"])
         if attempt is None or attempt["verb"] != Verb.BLOCK:
-            self._find_odd(change, "a running job failed by a blocker")
+            self._find_odd(change, "I2", "a running job failed by a blocker")
         self._add(change, Verb.BLOCK, Status.RUNNING, Status.BLOCKED)
 
     def _successor_fails(self, change: Change, old: Row) -> None:
@@ -285,7 +287,7 @@ class _Chain:
         request = self._beside.take("job", "INSERT", position)
         end = self._beside.take("outcome", "INSERT", position)
         if request is None or end is None or end["verb"] != Verb.FAIL_BY_BLOCKER:
-            return self._find_odd(change, "a job continued, but nothing came of its successor")
+            return self._find_odd(change, "I5", "a job continued, but nothing came of its successor")
         self._add(change, Verb.CREATE, None, Status.BLOCKED, row=request)
         self._add(change, Verb.FAIL_BY_BLOCKER, Status.BLOCKED, Status.FAILED, row=request)
         return None
@@ -294,14 +296,14 @@ class _Chain:
         """The job of this hot row closes as its outcome says."""
         end = self._beside.take("outcome", "INSERT", old["position"])
         if end is None:
-            return self._find_odd(change, "a hot row vanished, or moved on, without an outcome")
+            return self._find_odd(change, "I3", "a hot row vanished, or moved on, without an outcome")
         verb, status = Verb(end["verb"]), Status(end["status"])
         source = status_of(old, end["closed_at"])
         if not ends_as(verb, status) or not fits_holder(verb, old, end):
-            self._find_odd(change, f"the outcome says {verb} and {status} of {_brief(old)}")
+            self._find_odd(change, "I2", f"the outcome says {verb} and {status} of {_brief(old)}")
         attempt = self._beside.take("attempt", "INSERT", old["position"], old["token"])
         if attempt is not None and attempt["verb"] != verb:
-            self._find_odd(change, f"the attempt says {attempt['verb']}, the outcome {verb}")
+            self._find_odd(change, "I2", f"the attempt says {attempt['verb']}, the outcome {verb}")
         self._add(change, verb, source, status, row=old)
         return None
 
@@ -313,7 +315,7 @@ class _Chain:
         hot = self._beside.take("open_job", "DELETE", change.position) if end is None else None
         source = Status(end["status"]) if end else status_of(hot, change.at) if hot else None
         if source is None:
-            self._find_odd(change, "a job was deleted that was neither open nor closed")
+            self._find_odd(change, "I4", "a job was deleted that was neither open nor closed")
         self._add(change, Verb.DELETE, source, None, lease=None)
 
     # What was read
@@ -355,9 +357,8 @@ class _Chain:
             )
         )
 
-    def _find_odd(self, change: Change, detail: str, row: Row | None = None) -> None:
-        position = (change.row if row is None else row)["position"]
-        self.oddities.append(Oddity(change.seq, str(change.chain_id), position, detail))
+    def _find_odd(self, change: Change, invariant: str, detail: str) -> None:
+        self.oddities.append(Oddity(change.seq, str(change.chain_id), change.row["position"], invariant, detail))
 
 
 def _both(change: Change) -> tuple[Row, Row]:

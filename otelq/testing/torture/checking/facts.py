@@ -1,0 +1,37 @@
+"""What a run knows besides the history of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """What clients and the plan know of a run; times in seconds."""
+
+    committed: frozenset[str] = frozenset()
+    """Ids of chains whose start was acknowledged."""
+    rolled_back: frozenset[str] = frozenset()
+    """Ids of chains whose transaction ended for certain without a commit."""
+    leases: Mapping[str, float] = {}
+    """How long a lease lasts, by job type."""
+    reap_interval: float = 5.0
+    outages: Sequence[tuple[datetime, datetime]] = ()
+    """When the database could not be reached, or no worker was there."""
+    done_in_time: bool = True
+    """Whether all chains were to have ended when the history ends."""
+    patience: float = 15.0
+    """
+    What a loaded machine may add to a span that is promised: to the return of a lost lease, to the release of a
+    dependent, and to the time that a job may be passed over by claims.
+    """
+
+    def allowed(self, since: datetime, seconds: float) -> datetime:
+        """The end of a span that begins then, with patience, and longer by the outages on its way."""
+        end = since + timedelta(seconds=seconds + self.patience)
+        for begun, ended in sorted(self.outages):
+            if begun < end and ended > since:
+                end += ended - max(begun, since)
+        return end
