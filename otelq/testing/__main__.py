@@ -17,6 +17,7 @@ from .cases import Factory, Report, run_cases
 from .notify_cases import NOTIFY_CASES, notify_cases_for
 from .notify_kit import NotifyFactory, run_notify_cases
 from .state_cases import CASES
+from .torture.command import command as torture
 
 SCHEMA = "otelq_conformance"
 
@@ -24,6 +25,9 @@ SCHEMA = "otelq_conformance"
 @click.group()
 def main() -> None:
     """Prove that an adapter and a database keep otelq's promises."""
+
+
+main.add_command(torture)
 
 
 @main.command()

@@ -1,1 +1,1 @@
-"""Longer runs, by hand: `python -m tests.torture.crash --help`."""
+"""Torture: each fault by itself, short runs of all, and long ones by hand: `python -m tests.torture --help`."""

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, Final
 
 from ...client import Client, Start, new_id
-from ...definitions import AllOf, AnyOf, Blockers, Chain, JobType
+from ...definitions import AllOf, AnyOf, Chain, JobType
 from ...definitions.blockers import IfFailed
 from ...errors import AlreadyExists, OtelqError, Unavailable
 from ...model import Dedup
@@ -23,6 +23,9 @@ FAR: Final = 3600.0
 
 MOST_LATER: Final = 8
 """Such jobs at once."""
+
+SO_RECENT: Final = 4
+"""Chains of a type that were started last are likely to be open."""
 
 AGAIN: Final = 0.1
 """Seconds before a start of which nothing is known is tried again."""
@@ -147,11 +150,14 @@ class Feeder:
         await self._start(handlers.keyed, self._pace(), dedup=dedup)
 
     async def fan_in(self) -> None:
-        """Blockers, and a chain that waits for them by some rule; as the blockers may have ended by then."""
-        kinds = self._chance.choices([handlers.leaf, handlers.coin, handlers.doomed], [6, 2, 1], k=3)
+        """Blockers, and a chain that waits for them by some rule; they may have ended by then."""
+        on_failure = self._chance.choice(_IF_FAILED)
+        doomed = 0 if on_failure == "wait" else 1  # nobody waits for what never ends well
+        kinds = self._chance.choices([handlers.leaf, handlers.coin, handlers.doomed], [6, 2, doomed], k=3)
         starts: list[Start[Any]] = [Start(kind, self._pace(), id=new_id()) for kind in kinds]
         blockers = await self._known_starts(starts)
-        await self._start(handlers.gather, self._pace(), blockers=self._rule(blockers))
+        rule = AnyOf if self._chance.random() < 0.33 else AllOf
+        await self._start(handlers.gather, self._pace(), blockers=rule(blockers, on_failure=on_failure))
 
     async def waiting(self) -> None:
         """A handler that starts chains, to wait for them or with its completion."""
@@ -182,15 +188,15 @@ class Feeder:
             await self._start(handlers.later, self._pace(), delay=FAR)
 
     async def expiring(self) -> None:
-        """Due after it expires, or just before."""
-        delay = self._chance.choice([0.0, 0.9, 1.5])
+        """Due just before it expires, or well before."""
+        delay = self._chance.choice([0.0, 0.5, 0.99])
         await self._start(handlers.hop, Walk(0, self._pace()), delay=delay, expires=1.0)
 
     # Deeds on chains that were started
 
     async def cancel(self) -> None:
-        """Cancel any chain."""
-        if chain := self._known.some(self._chance):
+        """Cancel a chain, most likely an open one."""
+        if chain := self._known.some(self._chance, last=SO_RECENT):
             await self._client.cancel(chain)
 
     async def move_later(self) -> None:
@@ -208,17 +214,17 @@ class Feeder:
 
     async def amend(self) -> None:
         """Another priority, and another time."""
-        if chain := self._known.some(self._chance):
+        if chain := self._known.some(self._chance, last=SO_RECENT):
             await self._client.amend(chain, priority=self._chance.randint(-2, 2), delay=self._chance.uniform(0, 0.5))
 
     async def take_over(self) -> None:
         """Take a job from the worker that runs it."""
-        if chain := self._known.some(self._chance, "long", "walk", "moody"):
+        if chain := self._known.some(self._chance, "long", "fragile", "walk", last=SO_RECENT):
             await self._client.take_over(chain)
 
     async def redrive(self) -> None:
         """Open a failed chain again."""
-        if chain := self._known.some(self._chance, "coin", "quick-frail", "quick-doomed", "fragile", "walk", "gather"):
+        if chain := self._known.some(self._chance, "coin", "quick-frail", "quick-doomed", "fragile", "gather"):
             await self._client.redrive(chain)
 
     async def delete(self) -> None:
@@ -251,12 +257,6 @@ class Feeder:
         self._known.committed.add(chain.id)
         if not chain.deduplicated:
             self._known.remember(chain)
-
-    def _rule(self, blockers: Sequence[Chain[Any]]) -> Blockers:
-        on_failure = self._chance.choice(_IF_FAILED)
-        if self._chance.random() < 0.33:
-            return AnyOf(*blockers, on_failure=on_failure)
-        return AllOf(*blockers, on_failure=on_failure)
 
     def _walk(self) -> Walk:
         delay = self._chance.choice([None, None, None, 0.1, 0.5])

@@ -56,12 +56,17 @@ def _entry(change: Change, row: Any) -> Entry:
     )
 
 
+def _key(attempt: Attempt[Any]) -> tuple[str, int]:
+    """One attempt; jobs that are claimed together have one token."""
+    return attempt.job_id, attempt.token
+
+
 class Diary(Middleware):
     """Writes a worker's starts and ends; a handler that has effects writes its end itself, before them."""
 
     def __init__(self, worker: str) -> None:
         self.worker = worker
-        self._ended: set[int] = set()
+        self._ended: set[tuple[str, int]] = set()
 
     async def attempt(self, attempt: Attempt[Any], call: Handler) -> Any:
         """The handler between its start and its end."""
@@ -70,7 +75,7 @@ class Diary(Middleware):
         try:
             returned = await call(attempt)
         except asyncio.CancelledError:
-            self._ended.discard(attempt.token)
+            self._ended.discard(_key(attempt))
             raise
         except Exception as error:
             await self._leave(attempt, type(error).__name__)
@@ -79,19 +84,20 @@ class Diary(Middleware):
         return returned
 
     async def effect(self, attempt: Attempt[Any], detail: str) -> Any:
-        """Write the end, then open the completion and write the one row that this attempt leaves if it closes its job.
+        """
+        Write the end, then open the completion and write the one row that this attempt leaves if it closes its job.
 
         In this order, as on SQLite nothing else can be written while a completion is open. Returns the transaction.
         """
         await self._write(attempt, "end", detail)
-        self._ended.add(attempt.token)
+        self._ended.add(_key(attempt))
         tx = await attempt.completion()
         await execute(tx, _INSERT, *self._row(attempt, "effect", detail))
         return tx
 
     async def _leave(self, attempt: Attempt[Any], detail: str) -> None:
-        if attempt.token in self._ended:
-            self._ended.discard(attempt.token)
+        if _key(attempt) in self._ended:
+            self._ended.discard(_key(attempt))
         else:
             await self._write(attempt, "end", detail)
 

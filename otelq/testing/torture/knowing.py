@@ -40,10 +40,13 @@ class Knowledge:
         """Keep a chain for further deeds."""
         self._chains.setdefault(chain.job_type.name, deque(maxlen=RECENT)).append(chain)
 
-    def some(self, chance: Random, *names: str) -> Chain[Any] | None:
-        """A chain that was started lately, of one of these types or of any."""
+    def some(self, chance: Random, *names: str, last: int = RECENT) -> Chain[Any] | None:
+        """One of the chains of a type that were started last; of one of these types, or of any."""
         chosen = [name for name in names or self._chains if self._chains.get(name)]
-        return chance.choice(self._chains[chance.choice(chosen)]) if chosen else None
+        if not chosen:
+            return None
+        kept = self._chains[chance.choice(chosen)]
+        return kept[-chance.randint(1, min(last, len(kept)))]
 
     def take(self, name: str) -> Chain[Any] | None:
         """The oldest chain of a type that is remembered; it is not given again."""
@@ -64,4 +67,4 @@ class Knowledge:
 
 
 def _name(deed: Callable[..., object]) -> str:
-    return deed.__name__.replace("_", " ")
+    return deed.__name__.strip("_").replace("_", " ")

@@ -25,7 +25,7 @@ class Plan:
         workers: how many worker processes.
         concurrency: how many attempts each runs at once.
         feeders: how many clients start chains and act on them.
-        pace: seconds from one fault to the next, on average; one that takes longer delays the next.
+        pace: seconds from the beginning of a fault to that of the next, on average; they never overlap.
         rate: chains that are started in a second, at most.
         backlog: chains that are open at once, at most.
         patience: how long the chains that are open in the end may take.

@@ -38,6 +38,8 @@ class Report:
     """How many jobs closed in each status."""
     verbs: Counter[str] = field(default_factory=Counter[str])
     """How many moves of jobs there were of each kind."""
+    errors: Counter[str] = field(default_factory=Counter[str])
+    """How many attempts and jobs ended with each error."""
     chains: int = 0
     in_doubt: int = 0
     rolled_back: int = 0
@@ -85,6 +87,7 @@ class Report:
             f"{self.in_doubt} in doubt; {self.effects} effects; {self.changes} changes of rows",
             f"  jobs closed: {_listed(self.statuses)}",
             f"  moves: {_listed(self.verbs)}",
+            f"  errors: {_listed(self.errors)}",
             f"  clients did: {_listed(self.deeds)}",
             f"  clients were refused: {_listed(self.refusals)}",
         ]

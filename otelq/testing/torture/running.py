@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -18,10 +19,12 @@ from ...model import Verb
 from .. import audit
 from ..invariants import Violation
 from . import tables
+from .checking import Facts, check
 from .draining import drain
 from .faults import FAULTS, Fault, Network, Server, network_for
 from .feeding import Feeder
 from .fleet import Command, Fleet
+from .handlers import MEANT, fragile_jobs, jobs
 from .judging import Aftermath
 from .knowing import Knowledge
 from .plan import LEASE, REAP_INTERVAL, Plan
@@ -29,6 +32,8 @@ from .report import Report
 from .scene import Scene, Sight
 from .striking import Striker
 from .work import is_sqlite, options_for
+
+_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 LONGEST_EFFECT: Final = 0.08
 LONGEST_EFFECT_ON_SQLITE: Final = 0.002
@@ -113,6 +118,17 @@ class _Run:
         except (RuntimeError, TimeoutError) as error:
             self._report.unclean_exits.append(str(error))
 
+    def _facts(self) -> Facts:
+        known = self._knowledge
+        return Facts(
+            committed=frozenset(known.committed),
+            rolled_back=frozenset(known.rolled_back),
+            leases=dict.fromkeys((definition.name for one in (jobs, fragile_jobs) for definition in one), LEASE),
+            reap_interval=REAP_INTERVAL,
+            outages=self._striker.outages,
+            done_in_time=not self._report.violations,
+        )
+
     async def _judge(self, client: Client) -> None:
         report, known = self._report, self._knowledge
         changes = await audit.changes(client, self._plan.schema)
@@ -120,14 +136,24 @@ class _Run:
             str(change.chain_id) for change in changes if (change.table, change.op) == ("job", "DELETE")
         )
         aftermath = Aftermath(client, schema=self._plan.schema, knowledge=known, deleted=deleted)
-        report.violations += await aftermath.violations()
+        report.violations += check(changes, self._facts()) + await aftermath.violations()
         report.statuses, report.effects = await aftermath.statuses(), await aftermath.effects()
         report.verbs.update(str(moved.verb) for moved in audit.moves(changes) if moved.verb is not Verb.RENEW)
+        report.errors.update(_errors(changes))
         report.changes, report.chains = len(changes), len(known.committed)
         report.in_doubt, report.rolled_back = len(known.doubtful), len(known.rolled_back)
         report.deeds, report.refusals = known.deeds, known.refusals
         report.faults = self._striker.struck
         report.unclean_exits += self._striker.deaths
+
+
+def _errors(changes: Sequence[audit.Change]) -> Iterator[str]:
+    """What attempts and jobs ended with that did not end well; with the text, where the workload does not mean it."""
+    for change in changes:
+        if change.op == "INSERT" and change.table in ("attempt", "outcome") and change.row["error_type"]:
+            kind, text = change.row["error_type"], change.row["error_text"]
+            said = "" if kind.rpartition(".")[2] in MEANT else f" ({_ID.sub('...', text.splitlines()[0])})"
+            yield f"{change.table} of {kind}{said}"
 
 
 @asynccontextmanager

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from random import Random
+from typing import Final
 
 from .faults import Fault
-from .faults.killing import Kill
+from .faults.killing import Kill, Stop
+from .faults.replacing import Clock, Hints
 from .report import Struck
 from .scene import Scene
+
+logger = logging.getLogger("otelq.testing.torture")
+
+_OF_PROCESSES: Final = (Kill, Stop, Clock, Hints)
+"""Faults that leave the database to all others, as it was."""
 
 
 class Striker:
@@ -29,10 +37,11 @@ class Striker:
 
     async def strike_for(self, seconds: float) -> None:
         """Go on for this long."""
-        deadline = time.monotonic() + seconds
+        due = time.monotonic()
+        deadline = due + seconds
         for fault in _shuffled(self.suited, self._scene.chance):
-            due = time.monotonic() + self._pace * self._scene.chance.uniform(0.5, 1.5)
-            await asyncio.sleep(max(0.0, min(due, deadline) - time.monotonic()))
+            due = max(due, time.monotonic() - self._pace) + self._pace * self._scene.chance.uniform(0.5, 1.5)
+            await asyncio.sleep(min(due, deadline) - time.monotonic())
             if time.monotonic() >= deadline:
                 return
             await self._strike(fault)
@@ -42,8 +51,9 @@ class Striker:
         leases = (await self._scene.leases()).total()
         began = datetime.now(UTC)
         hit = await fault.strike(self._scene)
-        if not isinstance(fault, Kill):
+        if not isinstance(fault, _OF_PROCESSES):
             self.outages.append((began, datetime.now(UTC)))
+        logger.info("%s: %s", fault.name, hit or "hit nothing")
         struck = self.struck[fault.name]
         if hit is None:
             struck.missed += 1

@@ -16,6 +16,8 @@ from ...connect import connect
 from ...definitions import Jobs
 from ...errors import Unavailable
 from ...worker import Worker
+from .faults.clock import relaunch
+from .faults.hints import KINDS, unreliable
 from .fleet import Notes
 from .handlers import MAX_CRASHES, fragile_jobs, jobs
 from .history import Diary
@@ -33,6 +35,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("folder", type=Path, help="where notes are kept")
     parser.add_argument("--schema", default=SCHEMA)
     parser.add_argument("--concurrency", type=int, default=8)
+    parser.add_argument("--clock-skew", metavar="SECONDS[@AFTER]", help="by how much its wall clock is wrong")
+    parser.add_argument("--hints", choices=KINDS, help="what becomes of its hints")
+    parser.add_argument("--seed", type=int, default=0, help="of the chances of its hints")
     return parser.parse_args()
 
 
@@ -50,7 +55,8 @@ async def main(options: argparse.Namespace) -> None:
 @asynccontextmanager
 async def connected(options: argparse.Namespace) -> AsyncGenerator[Client]:
     """The client of this worker; a database that is away when the process starts is waited for."""
-    client = connect(options.url, schema=options.schema, migrate=False, **options_for(options.url))
+    notify = unreliable(options.hints, options.seed) if options.hints else None
+    client = connect(options.url, notify=notify, schema=options.schema, migrate=False, **options_for(options.url))
     while True:
         with suppress(Unavailable):
             await client.open()
@@ -97,4 +103,7 @@ def _worker(client: Client, served: Jobs, *, options: argparse.Namespace, **rest
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    asyncio.run(main(parsed()))
+    given = parsed()
+    if given.clock_skew:
+        relaunch(given.clock_skew)
+    asyncio.run(main(given))
