@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otelq.model import Completes, Continues, Keep, Releases, Settlement, Successor, Verdict
+from otelq.model import Completes, Continues, Fails, Failure, Keep, Releases, Settlement, Successor, Verdict
 from otelq.sqlite.state import SqliteState
 
 from .making import lease, settle, start
@@ -54,3 +54,17 @@ async def test_a_successor_is_not_kept_before_a_job_released_in_the_same_batch(s
 
     assert settled.kept == {}
     assert len((await settle(state, *await lease(state, "next", limit=5))).verdicts) == 2
+
+
+async def test_a_completion_told_again_leaves_out_a_dependent_that_had_failed_by_another_blocker(
+    state: SqliteState,
+) -> None:
+    blockers = await start(state), await start(state)
+    await start(state, "next", blockers=blockers)
+    first, second = await lease(state, limit=2)
+    await settle(state, first, outcome=Fails(Failure("E", "no")))
+
+    settled = await settle(state, second)
+
+    assert len(settled.transitions) == 1
+    assert await settle(state, second) == settled

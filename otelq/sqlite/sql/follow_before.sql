@@ -1,4 +1,5 @@
 -- What was told to the dependents of chains when those closed: who was free or failed by it at that very time.
+-- One that was closed by then, as by another blocker's bad end, was told nothing, though its edge was let go.
 -- A dependent that ran since may have forgotten for when it was planned; then it counts as due at once.
 SELECT json_group_array(json_array(json_array(
            0, dependent.chain_id, dependent.position, dependent.type, dependent.queue, 0,
@@ -9,7 +10,10 @@ SELECT json_group_array(json_array(json_array(
            EXISTS (SELECT 1 FROM "{schema}_blocker" AS next WHERE next.blocker_id = edge.chain_id) AS waited_on,
            NOT EXISTS (SELECT 1 FROM "{schema}_blocker" AS other
                         WHERE other.chain_id = edge.chain_id AND other.position = edge.position
-                          AND (other.released_at IS NULL OR other.released_at > :at)) AS is_free
+                          AND (other.released_at IS NULL OR other.released_at > :at))
+           AND NOT EXISTS (SELECT 1 FROM "{schema}_outcome" AS past
+                            WHERE past.chain_id = edge.chain_id AND past.position = edge.position
+                              AND past.generation = 0 AND past.closed_at < :at) AS is_free
       FROM json_each(:blockers) AS item
      CROSS JOIN "{schema}_blocker" AS edge ON edge.blocker_id = item.value AND edge.released_at = :at
   ) AS told
