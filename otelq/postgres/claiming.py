@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from ..model import Claimed, Failure, ReapRule, Renewal, Status, Transition, Verb, Verdict, Wanted
-from . import rows
+from . import keys, rows
 from .database import SKIP, Session
 from .ending import close, in_order, marks
 from .rows import Held
@@ -67,6 +67,8 @@ async def reap(session: Session, rules: Sequence[ReapRule], *, spare: Collection
     if not jobs:
         return []
     spent = [job for job in jobs if _is_spent(job, by_type[job.type])]
+    if busy := await keys.held_elsewhere(session, [job.chain_id for job in spent]):
+        jobs, spent = ([job for job in some if job.chain_id not in busy] for some in (jobs, spent))
     made = await close(session, spent, verb=Verb.REAP, failures={job.chain_id: _lease_lost(job) for job in spent})
     made |= await _take_back(session, [job for job in jobs if job.chain_id not in made], by_type)
     return in_order([job.chain_id for job in jobs], made)

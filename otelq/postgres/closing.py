@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..errors import JobAlreadyClosed, JobTypeMismatch
 from ..model import Closure, Completes, Continues, Status, Transition, Verb
-from . import ending, linking, rows
+from . import ending, keys, linking, rows
 from .database import WAIT, Session
 from .ending import OTHERS, Made, in_order
 from .holding import hold
@@ -38,7 +38,9 @@ async def cancel(session: Session, chain_ids: Sequence[str]) -> list[Transition]
 
 async def expire(session: Session, *, limit: int) -> list[Transition]:
     """Close as cancelled the jobs that nobody started in time."""
-    jobs = [rows.held(row) for row in await session.rows("hold_expiring", limit)]
+    found = [rows.held(row) for row in await session.rows("hold_expiring", limit)]
+    busy = await keys.held_elsewhere(session, [job.chain_id for job in found])
+    jobs = [job for job in found if job.chain_id not in busy]
     return in_order([job.chain_id for job in jobs], await ending.close(session, jobs, verb=Verb.EXPIRE))
 
 

@@ -75,6 +75,15 @@ async def insert(session: Session, wanted: Mapping[Key, str]) -> dict[Key, rows.
     return {key: found.get(key) for key in lost}
 
 
+async def held_elsewhere(session: Session, chain_ids: Sequence[str]) -> set[str]:
+    """
+    Those of the chains whose keys somebody else has locked, so that closing them would have to wait.
+
+    The keys of the others stay locked until the commit.
+    """
+    return {row["chain_id"] for row in await session.rows("hold_keys", chain_ids)} if chain_ids else set()
+
+
 async def _take_over(session: Session, theirs: Mapping[Key, str], wanted: Mapping[Key, Asked]) -> set[str]:
     """Take keys from the chains that were seen to hold them; the chains that got theirs."""
     ours = [wanted[key].chain_id for key in theirs]

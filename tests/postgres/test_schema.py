@@ -83,6 +83,7 @@ ALL = {
     "read_keys": ["NULL", *["'{}'"] * 2],
     "take_over_keys": ["'{}'"] * 4,
     "free_keys": ["'{}'"],
+    "hold_keys": ["'{}'"],
     "add_edges": ["'{}'"] * 6,
     "add_more_edges": ["'{}'"] * 6,
     "count_edges": ["'{}'"] * 4,
