@@ -151,6 +151,34 @@ class Cluster:
         if done != 0:
             raise RuntimeError(f"initdb failed:\n{self._log_tail()}")
 
+    def beside(self, directory: Path) -> Cluster:
+        """Another server of the same programs and settings, to be laid out in an empty folder."""
+        if self.account is not None:
+            os.chown(directory, self.account.pw_uid, self.account.pw_gid)
+        return Cluster(self.binaries, directory, _free_port(), self.settings, self.account)
+
+    def copy(self, primary: Cluster) -> None:
+        """
+        Lay out a standby of a server that runs.
+
+        Once started it follows that one, and `SELECT pg_promote()` makes it a server in its own right.
+        """
+        options = ["-D", str(self.data), "-d", primary.address, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
+        with self._log() as log:
+            done = self._spawn("pg_basebackup", *options, log=log).wait()
+        if done != 0:
+            raise RuntimeError(f"pg_basebackup failed:\n{self._log_tail()}")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and has not fallen since."""
+        return self.process is not None and self.process.poll() is None
+
+    def wait_until_ready(self) -> None:
+        """Wait until a server that runs accepts connections, as after a crash of one of its sessions."""
+        assert self.process is not None, "it was not started"
+        self._wait_until_ready(self.process)
+
     def start(self) -> None:
         """Start the server and wait until it accepts connections."""
         if self.process is not None:
@@ -255,6 +283,16 @@ def _memory() -> Path | None:
     system = os.statvfs(MEMORY)
     runs_programs = not system.f_flag & os.ST_NOEXEC
     return MEMORY if runs_programs and system.f_bavail * system.f_frsize >= ROOM else None
+
+
+def prepared(version: int, directory: Path, settings: Mapping[str, str]) -> Cluster:
+    """
+    A server that can be laid out in an empty folder and started, by those who see to its end themselves.
+
+    Raises:
+        ServerMissing: this machine cannot provide it.
+    """
+    return _prepare(_find_binaries(version), directory, {**ALWAYS, **settings})
 
 
 def _prepare(binaries: Path, directory: Path, settings: Mapping[str, str]) -> Cluster:

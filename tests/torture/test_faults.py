@@ -10,11 +10,14 @@ from otelq.testing.torture.faults import FAULTS, Fault
 from otelq.testing.torture.faults.serving import FailOver, FullDisk, Restart
 from tests.conftest import StartServer
 
+from .disks import can_mount
+from .servers import tortured
 from .stage import Stage, stage
 
+OF_A_DISK = [fault for fault in FAULTS if isinstance(fault, FullDisk) and can_mount()]
+OF_A_SERVER = [fault for fault in FAULTS if isinstance(fault, (Restart, FailOver))]
 ON_SQLITE = [fault for fault in FAULTS if fault.name.startswith(("kill", "stop", "hints"))]
-OF_A_SERVER = [fault for fault in FAULTS if isinstance(fault, (Restart, FailOver, FullDisk))]
-ON_POSTGRES = [fault for fault in FAULTS if fault not in OF_A_SERVER]
+ON_POSTGRES = [fault for fault in FAULTS if not isinstance(fault, (Restart, FailOver, FullDisk))]
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +30,14 @@ def on_postgres(postgres_server: StartServer, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture(scope="module")
+def on_a_server_of_ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with tortured("postgres18") as server, stage(server.url, tmp_path_factory.mktemp("ours"), server=server) as scene:
+        yield scene
+
+
+@pytest.fixture(scope="module")
 def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    folder = tmp_path_factory.mktemp("sqlite")
-    with stage(f"sqlite:///{folder}/otelq.db", folder) as scene:
+    with tortured("sqlite") as server, stage(server.url, tmp_path_factory.mktemp("sqlite"), server=server) as scene:
         yield scene
 
 
@@ -42,6 +50,11 @@ async def test_workers_on_postgres_come_through(fault: Fault, on_postgres: Stage
     print(await on_postgres.survive(fault))
 
 
-@pytest.mark.parametrize("fault", ON_SQLITE, ids=named)
+@pytest.mark.parametrize("fault", [*OF_A_SERVER, *OF_A_DISK], ids=named)
+async def test_workers_on_a_server_of_ours_come_through(fault: Fault, on_a_server_of_ours: Stage) -> None:
+    print(await on_a_server_of_ours.survive(fault))
+
+
+@pytest.mark.parametrize("fault", [*ON_SQLITE, *OF_A_DISK], ids=named)
 async def test_workers_on_sqlite_come_through(fault: Fault, on_sqlite: Stage) -> None:
     print(await on_sqlite.survive(fault))

@@ -1,29 +1,31 @@
-"""The server that a run may break, where it is its own."""
+"""The server that a run may break, where it is its own: what is in its power decides which faults suit it."""
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
-from typing import Literal, Protocol
-
-Ability = Literal["restart", "fail over", "fill"]
+from typing import Literal, Protocol, runtime_checkable
 
 
 class Server(Protocol):
-    """A database server, or the file system of a database file."""
+    """Where a database is."""
 
     @property
     def url(self) -> str:
         """The database where it is now, past every proxy; fail-over changes it."""
         ...
 
-    @property
-    def abilities(self) -> AbstractSet[Ability]:
-        """Which of the following can be done here."""
-        ...
+
+@runtime_checkable
+class Restartable(Server, Protocol):
+    """A server that may be stopped and started."""
 
     async def restart(self, mode: Literal["fast", "immediate"], /) -> None:
-        """Stop the server, ``immediate`` as a crash, and start it again; returns when it accepts connections."""
+        """Stop the server, ``immediate`` as in a crash, and start it again; returns when it accepts connections."""
         ...
+
+
+@runtime_checkable
+class Replicated(Server, Protocol):
+    """A server with a synchronous standby."""
 
     async def stop(self) -> None:
         """End the server as a crash would; returns when nothing of it is left."""
@@ -37,8 +39,13 @@ class Server(Protocol):
         """Make a new standby; returns when commits wait for it."""
         ...
 
-    async def fill_disk(self) -> None:
-        """Leave no byte free where the data are."""
+
+@runtime_checkable
+class Fillable(Server, Protocol):
+    """A database on a file system of its own, which is small."""
+
+    async def fill_disk(self, *, log: bool) -> None:
+        """Leave no byte free where the data are; with ``log``, none to go on with the log of what is written, too."""
         ...
 
     async def free_disk(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from ..scene import Scene
 from .network import Proxy
 from .scenery import for_certain
-from .server import Ability, Server
+from .server import Fillable, Replicated, Restartable
 
 _FIND: Final = """
 SELECT pid FROM pg_stat_activity
@@ -68,12 +68,13 @@ class Restart:
 
     def suits(self, scene: Scene) -> bool:
         """Where the server is ours."""
-        return _can(scene, "restart")
+        return isinstance(scene.server, Restartable)
 
     async def strike(self, scene: Scene) -> str | None:
         """Always hits; says how long the server was away."""
+        assert isinstance(scene.server, Restartable)
         began = time.monotonic()
-        await for_certain(_server(scene).restart(self.mode))
+        await for_certain(scene.server.restart(self.mode))
         return f"{time.monotonic() - began:.1f} s without a server"
 
 
@@ -85,20 +86,21 @@ class FailOver:
 
     def suits(self, scene: Scene) -> bool:
         """Where there is a standby, and a proxy that can be led to it."""
-        return _can(scene, "fail over") and isinstance(scene.network, Proxy)
+        return isinstance(scene.server, Replicated) and isinstance(scene.network, Proxy)
 
     async def strike(self, scene: Scene) -> str | None:
         """Always hits; the old server is gone before the new one takes a write, and before anybody is led there."""
+        assert isinstance(scene.server, Replicated)
+        assert isinstance(scene.network, Proxy)
         began = time.monotonic()
-        away = await for_certain(self._fail_over(scene, _server(scene)))
+        away = await for_certain(self._fail_over(scene.server, scene.network))
         return f"{away:.1f} s without a server, {time.monotonic() - began:.1f} s without a standby"
 
-    async def _fail_over(self, scene: Scene, server: Server) -> float:
-        assert isinstance(scene.network, Proxy)
+    async def _fail_over(self, server: Replicated, network: Proxy) -> float:
         began = time.monotonic()
         await server.stop()
         await server.promote()
-        scene.network.retarget(server.url)
+        network.retarget(server.url)
         away = time.monotonic() - began
         await server.stand_by()
         return away
@@ -109,32 +111,25 @@ class FullDisk:
     """Where the data are no byte is left for some seconds."""
 
     name: str
+    log: bool
     shortest: float = 1.0
     longest: float = 4.0
 
     def suits(self, scene: Scene) -> bool:
         """Where the disk is ours to fill."""
-        return _can(scene, "fill")
+        return isinstance(scene.server, Fillable)
 
     async def strike(self, scene: Scene) -> str | None:
         """Always hits; says what came of it."""
-        server = _server(scene)
+        server = scene.server
+        assert isinstance(server, Fillable)
         seconds = scene.chance.uniform(self.shortest, self.longest)
         try:
-            await for_certain(server.fill_disk())
+            await for_certain(server.fill_disk(log=self.log))
             await asyncio.sleep(seconds)
         finally:
             came_of_it = await for_certain(server.free_disk())
         return f"{seconds:.1f} s; {came_of_it}"
-
-
-def _can(scene: Scene, ability: Ability) -> bool:
-    return scene.server is not None and ability in scene.server.abilities
-
-
-def _server(scene: Scene) -> Server:
-    assert scene.server is not None
-    return scene.server
 
 
 SERVING: Final = (
@@ -143,5 +138,6 @@ SERVING: Final = (
     Restart("server restarted", "fast"),
     Restart("server crashed", "immediate"),
     FailOver("fail-over"),
-    FullDisk("disk full"),
+    FullDisk("disk full", log=False),
+    FullDisk("disk and log full", log=True),
 )
