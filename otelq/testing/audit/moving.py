@@ -151,12 +151,16 @@ class _Chain:
         self._settle()
         row = change.row
         if change.position == 0 and (request := self._beside.take("job", "INSERT", 0)):
-            self._add(change, Verb.CREATE, None, status_of(row, request["created_at"]))
+            self._begin(change, Verb.CREATE, None, status_of(row, request["created_at"]))
         elif before := self._beside.take("outcome", "UPDATE", change.position):
-            self._add(change, Verb.REDRIVE, Status(before["status"]), status_of(row, row["run_at"]))
+            self._begin(change, Verb.REDRIVE, Status(before["status"]), status_of(row, row["run_at"]))
         else:
             self._find_odd(change, "I4", "a hot row came out of nothing")
-        self._unsettled = change
+
+    def _begin(self, change: Change, verb: Verb, source: Status | None, target: Status) -> None:
+        """A job stands in line, unless the next change shows that it waits."""
+        self._add(change, verb, source, target)
+        self._unsettled = None if target is Status.BLOCKED else change
 
     # The hot row changes
 
@@ -241,8 +245,7 @@ class _Chain:
         if request is None:
             return self._find_odd(change, "I5", "a successor without a request")
         if new["token"] is None:
-            self._add(change, Verb.CREATE, None, status_of(new, request["created_at"]))
-            self._unsettled = change
+            self._begin(change, Verb.CREATE, None, status_of(new, request["created_at"]))
         else:
             self._add(change, Verb.CREATE, None, Status.READY)
             self._add(change, Verb.CLAIM, Status.READY, Status.RUNNING)

@@ -22,14 +22,14 @@ def only_what_is_due(history: History, facts: Facts) -> Iterator[Violation]:
             yield found("I6", "not before its time", tenure.job, f"due {new['run_at']}, claimed {new['claimed_at']}")
         if new["blocked_by"] or (old.get("blocked_by") and old["position"] == new["position"]):
             yield found("I6", "not while it is blocked", tenure.job, "it waited for other chains")
-        if _has_expired(old, new):
-            yield found("I6", "not once it has expired", tenure.job, f"expired {old['expires_at']}")
+        if _has_expired(new):
+            yield found("I6", "not once it has expired", tenure.job, f"expired {new['expires_at']}")
 
 
-def _has_expired(old: Row, new: Row) -> bool:
-    if old.get("expires_at") is None or old["position"] != new["position"] or old["attempt"] or old["crashes"]:
-        return False
-    return bool(old["expires_at"] <= new["claimed_at"])
+def _has_expired(claimed: Row) -> bool:
+    """Whether a first attempt began too late."""
+    expires_at = claimed["expires_at"]
+    return expires_at is not None and claimed["attempt"] == 1 and bool(expires_at <= claimed["claimed_at"])
 
 
 def best_first(history: History, facts: Facts) -> Iterator[Violation]:
@@ -44,7 +44,7 @@ def best_first(history: History, facts: Facts) -> Iterator[Violation]:
         old, new = change.old, change.new
         chain_id = str(change.chain_id)
         if new is not None and new["token"] is not None and (old is None or old["token"] != new["token"]):
-            yield from _passed_over(lines.get(new["type"], {}), change, facts)
+            yield from _passed_over(history, lines.get(new["type"], {}), change, facts=facts)
         if old is not None:
             lines.get(old["type"], {}).pop(chain_id, None)
         if new is not None and _stands_in_line(new):
@@ -60,9 +60,19 @@ def _rank(chain_id: str, row: Row) -> Rank:
     return row["priority"], row["run_at"], chain_id
 
 
-def _passed_over(line: dict[str, tuple[Rank, datetime]], change: Change, facts: Facts) -> Iterator[Violation]:
+def _passed_over(
+    history: History, line: dict[str, tuple[Rank, datetime]], change: Change, *, facts: Facts
+) -> Iterator[Violation]:
     row, chain_id = change.row, str(change.chain_id)
     for other, (rank, since) in line.items():
-        if other != chain_id and rank < _rank(chain_id, row) and facts.allowed(since, 0) < row["claimed_at"]:
+        if other == chain_id or rank > _rank(chain_id, row) or facts.allowed(since, 0) >= row["claimed_at"]:
+            continue
+        if not _is_claimed_with(history, other, change):
             job: Job = (other, 0)
             yield found("I12", "best first", job, f"{chain_id} was claimed before it, though it waited since {since}")
+
+
+def _is_claimed_with(history: History, other: str, claim: Change) -> bool:
+    """Whether a chain is claimed next by the same statement, which writes its rows in any order."""
+    following = next((change for change in history.hot_rows[other] if change.seq > claim.seq), None)
+    return following is not None and following.row["token"] == claim.row["token"]
