@@ -89,6 +89,33 @@ def machines(url: str, only: str, examples: int, steps: int) -> None:
     raise SystemExit(0 if passed else 1)
 
 
+@main.command()
+@click.argument("url")
+@click.option("--only", default="", metavar="TEXT", help="Run the cases whose name contains TEXT, or the machine.")
+@click.option("--examples", default=100, show_default=True, type=click.IntRange(1), help="Runs of the machine.")
+@click.option("--steps", default=20, show_default=True, type=click.IntRange(1), help="Choices of a run, at most.")
+def interleave(url: str, only: str, examples: int, steps: int) -> None:
+    """
+    Hold several transactions open at once on the database at URL, and choose whose step is next.
+
+    First the named cases, then the machine, with other schedules every time: before every statement on PostgreSQL,
+    elsewhere before every verb and commit. Works in the schema of the conformance kit, under its rules. Needs
+    Hypothesis, which is in the extra "testing".
+    """
+    from .interleaving.running import run_interleavings  # Hypothesis again
+
+    factory = _factory(url)
+    if factory().sibling() is None:
+        raise click.UsageError("this store cannot be reached by two at once; give one that processes can share")
+    asyncio.run(_refuse_what_is_in_use(factory()))
+    passed = True
+    for run in run_interleavings(factory, schema=SCHEMA, examples=examples, steps=steps, only=only):
+        click.echo(str(run))
+        passed = passed and run.passed
+    asyncio.run(_empty(factory()))
+    raise SystemExit(0 if passed else 1)
+
+
 async def _run(url: str, only: str) -> Report:
     factory = _factory(url)
     await _refuse_what_is_in_use(factory())

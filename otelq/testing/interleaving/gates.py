@@ -1,0 +1,57 @@
+"""Gates: where the task of an actor stops until the scheduler lets it take its next step."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+
+
+class Gate:
+    """The one place where a task stops, before each of its steps."""
+
+    def __init__(self) -> None:
+        self.step: str | None = None
+        """The step that waits to be taken; None while the task is on its way."""
+        self.session: int | None = None
+        """What the server calls the connection that the steps run on, where that is known."""
+        self._stopped = asyncio.Event()
+        self._opened = asyncio.Event()
+
+    async def stop(self, step: str) -> None:
+        """Wait, in the task, until the scheduler opens."""
+        self.step = step
+        self._opened.clear()
+        self._stopped.set()
+        await self._opened.wait()
+
+    def open(self) -> str:
+        """Let the task take the step that waits, and give the step's name."""
+        assert self.step is not None, "nobody waits at this gate"
+        step, self.step = self.step, None
+        self._stopped.clear()
+        self._opened.set()
+        return step
+
+    async def stopped(self) -> None:
+        """Wait, in the scheduler, until the task has come here again."""
+        await self._stopped.wait()
+
+
+_GATE: ContextVar[Gate | None] = ContextVar("gate", default=None)
+
+
+def here() -> Gate | None:
+    """The gate of the running task, if it is an actor's."""
+    return _GATE.get()
+
+
+def place(gate: Gate) -> None:
+    """Make ``gate`` that of the running task."""
+    _GATE.set(gate)
+
+
+async def pause(step: str) -> None:
+    """Stop before a step, in the task of an actor; any other goes on."""
+    gate = here()
+    if gate is not None:
+        await gate.stop(step)
