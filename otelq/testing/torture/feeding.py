@@ -167,6 +167,7 @@ class Feeder:
     async def in_transaction(self) -> None:
         """A start in the caller's transaction, with a row of the caller's; one in three is rolled back."""
         id, rolls_back, is_at_end = new_id(), self._chance.random() < 0.33, False
+        self._known.tied.add(id)
         try:
             async with self._client.transaction() as tx:
                 await execute(tx, f"INSERT INTO {ORDERS} VALUES (?)", id)

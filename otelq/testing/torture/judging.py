@@ -66,11 +66,9 @@ class Aftermath:
     async def _orders(self, there: set[str]) -> list[Violation]:
         """A chain that was started in the caller's transaction is there if and only if the caller's row is."""
         ordered = {chain for (chain,) in await self._rows(_ORDERS)}
-        known = self._known
-        tied = (known.committed | known.doubtful) & ordered | known.rolled_back | known.doubtful
         return [
             *_absent(ordered - there, "starts in transactions", "the caller's row is there, and the chain is not"),
-            *_absent((tied & there) - ordered, "starts in transactions", "it is there, and the caller's row is not"),
+            *_absent((self._known.tied & there) - ordered, "starts in transactions", "its caller's row is not there"),
         ]
 
     async def _outputs(self) -> list[Violation]:

@@ -28,6 +28,8 @@ class Knowledge:
     """Ids of chains whose start was in a transaction that ended for certain without a commit."""
     doubtful: set[str] = field(default_factory=set[str])
     """Ids of chains whose start was in a transaction of whose commit nothing is known."""
+    tied: set[str] = field(default_factory=set[str])
+    """Ids of all chains whose start was in a transaction, with a row of the caller."""
     outputs: dict[str, int] = field(default_factory=dict[str, int])
     """What chains must yield if they complete."""
     deeds: Counter[str] = field(default_factory=Counter[str])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+
+from msgspec import to_builtins
+from msgspec.json import encode, format
 
 from ..invariants import Violation
 from .plan import Plan
@@ -60,7 +62,8 @@ class Report:
 
     def as_json(self) -> str:
         """All of it, for programs."""
-        return json.dumps({"clean": self.is_clean, "strikes": self.strikes, **asdict(self)}, indent=1, default=str)
+        told = {"clean": self.is_clean, "strikes": self.strikes, **to_builtins(self)}
+        return format(encode(told), indent=1).decode() + "\n"
 
     def __str__(self) -> str:
         return "\n".join((self._heading(), *self._injected(), *self._survived(), *self._violated()))

@@ -39,7 +39,7 @@ class Striker:
         """Go on for this long."""
         due = time.monotonic()
         deadline = due + seconds
-        for fault in _shuffled(self.suited, self._scene.chance):
+        for fault in in_order(self.suited, self._scene.chance):
             due = max(due, time.monotonic() - self._pace) + self._pace * self._scene.chance.uniform(0.5, 1.5)
             await asyncio.sleep(min(due, deadline) - time.monotonic())
             if time.monotonic() >= deadline:
@@ -71,6 +71,7 @@ class Striker:
         fleet.replace_dead()
 
 
-def _shuffled(faults: Sequence[Fault], chance: Random) -> Iterator[Fault]:
+def in_order(faults: Sequence[Fault], chance: Random) -> Iterator[Fault]:
+    """The faults in the order of a chance: all of them once, then all again, in another order."""
     while faults:
         yield from chance.sample(faults, len(faults))

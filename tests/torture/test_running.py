@@ -1,0 +1,78 @@
+"""A run of torture refuses what is in use, cleans up behind itself, and says what went wrong."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import otelq
+from otelq.testing.__main__ import main
+from otelq.testing.torture import Plan, torture
+from otelq.testing.torture.handlers import Pace, leaf
+from otelq.testing.torture.plan import SCHEMA
+from otelq.testing.torture.scene import Scene
+from otelq.testing.torture.striking import in_order
+from otelq.testing.torture.tables import HISTORY, execute
+
+
+@dataclass(frozen=True)
+class Doubling:
+    """A fault that no library could survive: it writes an effect twice."""
+
+    name: str = "an effect doubled"
+
+    def suits(self, scene: object) -> bool:
+        return True
+
+    async def strike(self, scene: Scene) -> str | None:
+        client = await scene.sight.client()
+        async with client.transaction() as tx:
+            await execute(tx, f"INSERT INTO {HISTORY} SELECT * FROM {HISTORY} WHERE kind = 'effect' LIMIT 1")
+        return "an effect"
+
+
+@pytest.mark.timeout(120)
+async def test_a_doubled_effect_is_told(sqlite_url: str) -> None:
+    report = await torture(sqlite_url, Plan(seed=1, seconds=6, workers=1, pace=1.5), faults=[Doubling()])
+    assert not report.is_clean
+    assert {violation.invariant for violation in report.violations} == {"I13"}, str(report)
+    assert "effect" in str(report).partition("violated")[2]
+
+
+async def test_a_schema_that_holds_jobs_is_left_alone(sqlite_url: str) -> None:
+    async with otelq.connect(sqlite_url, schema=SCHEMA) as client:
+        chain = await client.start(leaf, Pace(0))
+        with pytest.raises(otelq.InvalidArgument, match="otelq_torture holds jobs"):
+            await torture(sqlite_url, Plan(seed=1, seconds=1))
+        assert (await client.chain(chain)).tail.status is otelq.Status.READY
+
+
+@pytest.mark.timeout(120)
+def test_the_command_prints_and_keeps_its_report_and_cleans_up(tmp_path: Path) -> None:
+    file, report = tmp_path / "app.db", tmp_path / "report.json"
+    options = ["--seed", "7", "--seconds", "4", "--workers", "1", "--pace", "1", "--json", str(report)]
+    result = CliRunner().invoke(main, ["torture", f"sqlite:///{file}", *options], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "violated: nothing" in result.output
+    kept = json.loads(report.read_text())
+    assert kept["clean"]
+    assert kept["plan"]["seed"] == 7
+    with closing(sqlite3.connect(file)) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type <> 'index'")]
+        assert all(name.startswith((SCHEMA, "sqlite_")) for name in tables), tables
+        assert connection.execute(f"SELECT count(*) FROM {SCHEMA}_job").fetchone() == (0,)
+
+
+def test_a_seed_says_in_which_order_faults_strike_and_each_strikes_before_any_does_again() -> None:
+    faults = [Doubling("a"), Doubling("b"), Doubling("c")]
+    orders = [in_order(faults, random.Random(5)) for _ in range(2)]
+    first, second = ([next(order).name for _ in range(6)] for order in orders)
+    assert first == second
+    assert sorted(first[:3]) == sorted(first[3:]) == ["a", "b", "c"]
