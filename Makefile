@@ -12,7 +12,7 @@ SOURCES := otelq otelq_redis otelq_nats tests scripts $(wildcard examples benchm
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test mutants check format bench pins clean
+.PHONY: help setup demo test torture mutants check format bench pins clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1 - /p' $(MAKEFILE_LIST)
@@ -30,8 +30,18 @@ $(STAMP): requirements-dev.txt pyproject.toml scripts/check_python.py
 demo: $(STAMP) ## run an order workflow on SQLite and show its trace
 	@$(BIN)/otelq demo
 
-test: $(STAMP) ## run the tests
-	@$(BIN)/pytest
+test: $(STAMP) ## run the tests, several at a time; one by one with ARGS=-n0
+	@$(BIN)/pytest --numprocesses=auto --dist=worksteal $(ARGS)
+
+# SEED repeats the faults and inputs of an earlier run; PACE is seconds between two faults.
+PACE ?= 4
+POSTGRES_SECONDS ?= 1200
+SQLITE_SECONDS ?= 600
+TORTURE := $(BIN)/python -m tests.torture $(if $(SEED),--seed $(SEED)) --pace $(PACE)
+
+torture: $(STAMP) ## break processes, network, server and disk for half an hour, and judge what was left
+	@$(TORTURE) --backend postgres18 --seconds $(POSTGRES_SECONDS) --out build/torture-postgres18.json
+	@$(TORTURE) --backend sqlite --seconds $(SQLITE_SECONDS) --out build/torture-sqlite.json
 
 mutants: $(STAMP) ## break each rule in a copy and see its test fail; a few minutes
 	@$(BIN)/python -m tests.mutants

@@ -39,6 +39,7 @@ def test_the_patch_applies_says_what_it_breaks_and_touches_only_the_package(muta
     assert len(text.splitlines()) <= LONGEST
 
 
+@pytest.mark.timeout(180)
 def test_every_named_test_is_collected() -> None:
     named = sorted({test for mutant in MUTANTS for test in mutant.tests})
     files = sorted({test.partition("::")[0] for test in named})
