@@ -36,7 +36,7 @@ class Plan:
     seconds: float = 60.0
     workers: int = 3
     concurrency: int = 8
-    feeders: int = 3
+    feeders: int = 6
     pace: float = 4.0
     rate: float = 12.0
     backlog: int = 48

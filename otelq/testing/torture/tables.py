@@ -13,6 +13,9 @@ HISTORY: Final = "torture_history"
 ORDERS: Final = "torture_order"
 LEDGER: Final = "torture_ledger"
 
+PATIENCE: Final = 5.0
+"""Seconds for a statement of the application; a half-open connection would never answer."""
+
 # No unique index anywhere: what is written twice must be seen twice.
 _CREATE: Final = (
     f"CREATE TABLE {HISTORY} (worker text, kind text, chain_id text, position integer, token bigint, number integer, "
@@ -50,7 +53,7 @@ async def drop(client: Client, schema: str) -> None:
 async def execute(connection: Any, statement: str, *values: object, schema: str = "") -> None:
     """Run a statement with ``?`` for its values; ``{job}`` and its like stand for otelq's tables."""
     if is_postgres(connection):
-        await connection.execute(_numbered(named(statement, schema, is_sqlite=False)), *values)
+        await connection.execute(_numbered(named(statement, schema, is_sqlite=False)), *values, timeout=PATIENCE)
     else:
         await (await connection.execute(named(statement, schema, is_sqlite=True), values)).close()
 
