@@ -20,7 +20,7 @@ from ..model import (
     Verb,
 )
 from .chains import open_jobs
-from .listing import JOBS, record
+from .records import read_records
 from .rows import NUMBERS, micros, when
 from .session import Session, batch
 
@@ -112,9 +112,9 @@ async def attempts(db: Session, at: int, *, chain_id: str, position: int) -> lis
 
 async def lock(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[JobRecord]:
     """The open jobs of chains, in the order given; the transaction that asks holds the write lock."""
-    await open_jobs(db, chain_ids)
-    rows = {row.chain_id: row for row in await db.read("lock_look", JOBS, chains=batch(chain_ids), now=at)}
-    return [record(rows[chain_id]) for chain_id in chain_ids]
+    keys = {job.chain_id: (job.chain_id, job.position) for job in await open_jobs(db, chain_ids)}
+    records = await read_records(db, at, list(keys.values()))
+    return [records[keys[chain_id]] for chain_id in chain_ids]
 
 
 async def next_due(db: Session, at: int, *, types: Sequence[str]) -> float | None:

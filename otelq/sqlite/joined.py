@@ -59,7 +59,7 @@ class Joined(Transaction):
         async with self._turn.lock:
             try:
                 await self._check()
-                return await question(self._session, clock() if now is None else micros(now))
+                return await self._in_snapshot(question, now)
             except DRIVER as error:
                 raise translated(error, JOINED) from error
 
@@ -80,6 +80,15 @@ class Joined(Transaction):
     @abstractmethod
     async def _get_ready(self) -> None:
         """Make sure that a transaction of the database itself is open."""
+
+    async def _in_snapshot(self, question: Verb[T], now: datetime | None) -> T:
+        """All statements see the same, also where the driver begins no transaction before the first that writes."""
+        await self._session.command(f"SAVEPOINT {SAVEPOINT}")
+        try:
+            return await question(self._session, clock() if now is None else micros(now))
+        finally:
+            if self.active:
+                await self._session.command(f"RELEASE {SAVEPOINT}")
 
     async def _in_savepoint(self, verb: Verb[T], now: datetime | None) -> T:
         await self._session.command(f"SAVEPOINT {SAVEPOINT}")

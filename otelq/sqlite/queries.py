@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from ..errors import InvalidArgument
@@ -21,12 +21,18 @@ class Queries:
         self.schema = schema
         self.texts = {name: named(text, schema) for name, text in templates("sql").items()}
 
+    def text(self, name: str, **tokens: str) -> str:
+        """The statement of this name; with tokens, it is a part, and they are parts of it that have no file."""
+        return named(f"{{{name}}}", self.schema, **tokens) if tokens else self.texts[name]
 
-def named(template: str, schema: str) -> str:
+
+@lru_cache(maxsize=512)
+def named(template: str, schema: str, **tokens: str) -> str:
     """The template for one schema, with the parts that it names put in; the template itself quotes the names."""
     filled = template
     while found := _PART.search(filled):
-        filled = filled.replace(found[0], templates("sql/parts")[found[1]].rstrip("\n"))
+        part = tokens.get(found[1]) or templates("sql/parts")[found[1]].rstrip("\n")
+        filled = filled.replace(found[0], part)
     return filled.replace("{schema}", schema)
 
 

@@ -15,6 +15,7 @@ import re
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
 import aiosqlite
@@ -25,24 +26,27 @@ from .queries import Queries
 
 T = TypeVar("T")
 Value: TypeAlias = str | int | None
+_NO_TOKENS: Mapping[str, str] = MappingProxyType({})
 
 
 class Session(ABC):
     """One open transaction, as a verb sees it."""
 
     def __init__(self, queries: Queries, *, waited: bool = False) -> None:
-        self._texts = queries.texts
+        self._queries = queries
         self.waited = waited
         """Whether somebody else held the write lock when this transaction wanted it."""
 
-    async def read(self, name: str, rows: Decoder[list[T]], **values: Value) -> list[T]:
+    async def read(
+        self, name: str, rows: Decoder[list[T]], *, tokens: Mapping[str, str] = _NO_TOKENS, **values: Value
+    ) -> list[T]:
         """Run a statement that gives a JSON array, and decode it."""
-        answer = await self._run(self._texts[name], values)
+        answer = await self._run(self._queries.text(name, **tokens), values)
         return rows.decode(answer) if answer else []
 
     async def write(self, name: str, **values: Value) -> None:
         """Run a statement that gives nothing."""
-        await self._run(self._texts[name], values)
+        await self._run(self._queries.text(name), values)
 
     @abstractmethod
     async def _run(self, sql: str, values: Mapping[str, Value]) -> str | bytes | None:

@@ -5,21 +5,38 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from otelq.model import JobQuery, Match, Status
 from otelq.sqlite.migrate import dump
 from otelq.sqlite.queries import Queries
+from otelq.sqlite.walking import Of, tokens, values, walks
 
 STATEMENTS = Queries("jobs_of_shop").texts
 
-WALKS = {
+SCANS = {
     "lock",  # its WHERE is false
     "pending_look",  # bounded, and the table is as good as empty
     *(name for name in STATEMENTS if name.startswith("truncate_")),
-    # Pages by key: they walk until the page is full.
-    *(name for name in STATEMENTS if name.startswith(("jobs_", "chains_"))),
 }
+
+GROWING = re.compile(r"SCAN (jobs_of_shop_\w+|open|job|head|edge|outcome|attempt|dedup|asked|tail|next)\b")
+
+CHAIN = "0198c0de-0000-7000-8000-000000000000"
+FILTERS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "types": {"types": ("a",)},
+    "chain_types": {"chain_types": ("a",)},
+    "chain_ids": {"chain_ids": (CHAIN,)},
+    "blocked_by": {"blocked_by": CHAIN},
+    "tags": {"tags": (("colour", "red"),)},
+    "roots": {"roots": True},
+    "matches": {"matches": (Match(part="output", path=("a", 1), value="7"),)},
+    "text": {"text": "needle"},
+}
+STATUSES = (frozenset[Status](), frozenset({Status.COMPLETED}), frozenset({Status.FAILED}), frozenset({Status.RUNNING}))
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +54,38 @@ def test_the_statement_compiles_and_seeks(database: sqlite3.Connection, name: st
 
     plan = [detail for _, _, _, detail in database.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
 
-    walks = [
-        step for step in plan if re.match(r"SCAN (jobs_of_shop_\w+|open|job|head|edge|outcome|attempt|dedup)\b", step)
-    ]
-    assert name in WALKS or [walk for walk in walks if "subquery" not in walk] == expected(name)
+    scans = [step for step in plan if GROWING.match(step)]
+    assert name in SCANS or [scan for scan in scans if "subquery" not in scan] == expected(name)
+
+
+@pytest.mark.parametrize("statuses", STATUSES, ids=lambda statuses: "-".join(statuses) or "any")
+@pytest.mark.parametrize("filter", FILTERS)
+@pytest.mark.parametrize("of", ["jobs", "chains"])
+def test_a_page_goes_by_keys(database: sqlite3.Connection, of: Of, filter: str, statuses: frozenset[Status]) -> None:
+    for plan in plans(database, JobQuery(statuses=statuses, **FILTERS[filter]), of):
+        assert any(step.startswith("SEARCH ") for step in plan)
+        assert not [step for step in plan if GROWING.match(step)]
+        assert not [step for step in plan if "AUTOMATIC" in step or "BLOOM" in step]
+
+
+def test_a_page_without_filters_reads_keys_alone(database: sqlite3.Connection) -> None:
+    opened, closed = plans(database, JobQuery(), "jobs")
+
+    assert {step for step in opened if "SEARCH" in step} == {
+        "SEARCH jobs_of_shop_open_job USING PRIMARY KEY (chain_id>? AND chain_id<?)"
+    }
+    assert all("COVERING INDEX" in step for step in closed if "SEARCH" in step)
+
+
+def plans(database: sqlite3.Connection, query: JobQuery, of: Of) -> list[list[str]]:
+    """How the statements of a page are answered, step by step."""
+    queries = Queries("jobs_of_shop")
+    found: list[list[str]] = []
+    for walk in walks(query, of):
+        sql = queries.text("page", **tokens(query, walk, of))
+        given = values(query, walk, of) | {"shows": True, "now": 0}
+        found.append([detail for *_, detail in database.execute(f"EXPLAIN QUERY PLAN {sql}", given)])
+    return found
 
 
 def expected(name: str) -> list[str]:

@@ -1,0 +1,1 @@
+NOT EXISTS (SELECT 1 FROM "{schema}_blocker" AS edge WHERE edge.blocker_id = walk.chain_id)

@@ -1,0 +1,154 @@
+"""The statements that a query sends: along which keys each walks, from where to where, and what it looks for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
+
+from ..errors import InvalidArgument
+from ..model import CLOSED, ENDED, OPEN, JobKey, JobQuery, Status
+from .rows import micros
+from .session import Value, batch
+
+Of: TypeAlias = Literal["jobs", "chains"]
+"""What a query is for; of chains, the tails are walked."""
+
+_BAD_ENDS: Final = frozenset({Status.FAILED, Status.CANCELLED})
+_HIGHEST: Final = "\U0010ffff"
+_LATEST: Final = (1 << 48) - 1
+_LAST_POSITION: Final = 1 << 62
+
+_UNITS: Final[dict[Of, dict[str, str]]] = {
+    "jobs": {"asked": "walk.position", "waiting": "walk.position"},
+    "chains": {"asked": "0", "waiting": "edge.position"},
+}
+"""Which job of a chain the filters ask about, and which may be the one that waits."""
+
+Path: TypeAlias = tuple[str | int, ...]
+
+_is_plain = re.compile(r'\."[^"\\]+"|\[[0-9]+\]').fullmatch
+"""A step that SQLite takes as it is meant; names with quotes or escapes it compares as they are written."""
+
+
+class Walk(Struct, frozen=True):
+    """One statement: its walk, the statuses that are met on it and those that are wanted, and what only it is told."""
+
+    name: str
+    met: frozenset[Status]
+    wanted: frozenset[Status]
+    values: dict[str, Value] = {}
+
+
+def walks(query: JobQuery, of: Of) -> Iterator[Walk]:
+    """
+    What to walk.
+
+    Each family of statuses has a walk of its own: the open ones, those that ended badly, and all that are closed.
+    Certain chains are walked whole, and so are those that wait for one.
+    """
+    every = frozenset(Status) if of == "jobs" else OPEN | ENDED
+    wanted = query.statuses & every if query.statuses else every
+    if query.chain_ids:
+        named = sorted(set(query.chain_ids), reverse=True)
+        yield Walk(f"walk_named_{of}", every, wanted, {"chains": batch(named)})
+    elif query.blocked_by is not None:
+        yield Walk(f"walk_dependent_{of}", every, wanted)
+    else:
+        yield from _families(wanted, of)
+
+
+def _families(wanted: frozenset[Status], of: Of) -> Iterator[Walk]:
+    opened, closed = wanted & OPEN, wanted & CLOSED
+    if opened:
+        yield Walk("walk_open", OPEN, opened)
+    if closed <= _BAD_ENDS:
+        for status in closed:
+            yield Walk("walk_ended_badly", frozenset({status}), frozenset({status}), {"status": status})
+    else:
+        # Of a chain an earlier job may be what is closed: its tail can have any status.
+        yield Walk(f"walk_closed_{of}", CLOSED if of == "jobs" else frozenset(Status), closed)
+
+
+def tokens(query: JobQuery, walk: Walk, of: Of) -> dict[str, str]:
+    """What the tokens of the statement stand for; a filter that is not asked for leaves nothing behind."""
+    filters = " AND ".join(f"{{by_{name}}}" for name in _filters(query, walk))
+    return {"walk": f"{{{walk.name}}}", "filters": filters or "true", **_UNITS[of]}
+
+
+def _filters(query: JobQuery, walk: Walk) -> Iterator[str]:
+    """The filters of a walk, those first that cost little."""
+    asked = {
+        "status": not walk.met <= walk.wanted,
+        "root": query.roots,
+        "blocker": query.blocked_by is not None and query.chain_ids,
+        "type": query.types,
+        "chain_type": query.chain_types,
+        "match": query.matches or query.tags or query.tenant is not None,
+        "text": query.text is not None,
+    }
+    return (name for name, is_asked in asked.items() if is_asked)
+
+
+def values(query: JobQuery, walk: Walk, of: Of) -> dict[str, Value]:
+    """The parameters of a walk's statement."""
+    return {
+        **_bounds(query, of),
+        "most": query.limit + 1,
+        "look": query.look,
+        "statuses": batch(list(walk.wanted)),
+        "blocked_by": query.blocked_by,
+        "types": batch(query.types),
+        "chain_types": batch(query.chain_types),
+        "matches": batch([*_matches(query)]),
+        "text": query.text,
+        **walk.values,
+    }
+
+
+def _matches(query: JobQuery) -> Iterator[tuple[str, Path, str | None, str]]:
+    """What JSON must hold, of payloads and of what was noted of a chain."""
+    for match in query.matches:
+        # Lists and objects are equal in many ways of writing, and not only in that of the value.
+        is_atom = not match.value.lstrip().startswith(("[", "{"))
+        yield match.part, match.path, _path(match.path) if is_atom else None, match.value
+    for name, value in query.tags:
+        yield "meta", ("tags", name), _path(("tags", name)), batch(value)
+    if query.tenant is not None:
+        yield "meta", ("tenant",), _path(("tenant",)), batch(query.tenant)
+
+
+def _path(path: Path) -> str | None:
+    """A path as SQLite has it; none where it could not say the same."""
+    steps = [f"[{step}]" if isinstance(step, int) else f'."{step}"' for step in path]
+    return "$" + "".join(steps) if all(map(_is_plain, steps)) else None
+
+
+def _bounds(query: JobQuery, of: Of) -> dict[str, Value]:
+    """Between which keys to look."""
+    low = "" if query.since is None else _earliest_id(-(-micros(query.since) // 1000))
+    high = _HIGHEST if query.until is None else _earliest_id(micros(query.until) // 1000 + 1)
+    after = _after(query, of)
+    if after is None or after[0] > high:
+        return {"low": low, "high": high, "position": -1}
+    return {"low": low, "high": after[0], "position": after[1]}
+
+
+def _earliest_id(milliseconds: int) -> str:
+    """What the ids begin with that were made at this time: a UUIDv7 carries it in its first 48 bits."""
+    digits = f"{min(max(milliseconds, 0), _LATEST):012x}"
+    return f"{digits[:8]}-{digits[8:]}"
+
+
+def _after(query: JobQuery, of: Of) -> JobKey | None:
+    """The key after which to look: a chain is listed by its tail, so that a place beyond any passes all of it over."""
+    if query.after is None:
+        return None
+    if of == "chains":
+        return query.after, _LAST_POSITION
+    chain_id, dot, position = query.after.rpartition(".")
+    if not (dot and position.isdecimal()):
+        raise InvalidArgument("after", f"is {query.after!r}; give the `next` of the page before")
+    return chain_id, int(position)
