@@ -23,6 +23,7 @@ async def judge(
     """
     verdicts: dict[int, Verdict] = {}
     tied: list[Item] = []
+    told: set[Transition] = set()  # a chain that waited for several of the batch was let go once
     for row in await session.rows("judge", *rows.lease_columns([item.job.lease for _, item in items])):
         place, item = items[rows.place(row)]
         match row["verdict"]:
@@ -32,7 +33,9 @@ async def judge(
                     tied.append((place, item))
             case "done":
                 verdicts[place] = Verdict.DONE
-                made[place] = await _made_before(session, item, row, kept)
+                before = await _made_before(session, item, row, kept)
+                made[place] = [change for change in before if change not in told]
+                told.update(before)
             case verdict:
                 verdicts[place] = Verdict(verdict)
     return verdicts, tied

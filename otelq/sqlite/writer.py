@@ -123,15 +123,16 @@ class Writer:
 
     def _transact(self, connection: sqlite3.Connection, group: Sequence[_Waiting[Any]], waited: bool) -> list[object]:
         waited = begin_immediate(connection, self._settings) or waited
-        try:
-            session = ThreadSession(self._queries, connection, waited=waited)
-            results = [self._attempt(session, connection, waiting) for waiting in group]
-            with translating(f"cannot commit to {self._settings.path}"):
-                connection.execute("COMMIT")
-            return results
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+        with translating(f"cannot write to {self._settings.path}"):
+            try:
+                session = ThreadSession(self._queries, connection, waited=waited)
+                results = [self._attempt(session, connection, waiting) for waiting in group]
+                with translating(f"cannot commit to {self._settings.path}"):
+                    connection.execute("COMMIT")
+                return results
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
     def _attempt(self, session: ThreadSession, connection: sqlite3.Connection, waiting: _Waiting[Any]) -> object:
         """The result of one verb, or its error; whatever a verb that failed wrote is taken back."""

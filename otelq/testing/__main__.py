@@ -14,6 +14,7 @@ from ..model import JobQuery
 from ..ports.notify import NotifyAdapter
 from ..ports.state import StateAdapter
 from .cases import Factory, Report, run_cases
+from .crashpoints.command import command as crashpoints
 from .notify_cases import NOTIFY_CASES, notify_cases_for
 from .notify_kit import NotifyFactory, run_notify_cases
 from .state_cases import CASES
@@ -27,6 +28,7 @@ def main() -> None:
     """Prove that an adapter and a database keep otelq's promises."""
 
 
+main.add_command(crashpoints)
 main.add_command(torture)
 
 

@@ -87,6 +87,8 @@ class LossyProxy:
         try:
             server = await asyncio.open_connection(self._target.hostname, self._target.port)
             await _Link(self, client=(reader, writer), server=server).forward()
+        except asyncio.CancelledError:
+            pass  # the proxy ends; the callback of the stream would log it as an error
         finally:
             await _close(writer)
 

@@ -1,0 +1,134 @@
+"""
+A process that dies on demand: it makes verbs on SQLite, each in a child of its own that was forked for it.
+
+It is started with no more than what verbs need, has no threads, and forks for each play that comes on its standard
+input; the answer goes to its standard output. The child hears every statement of its own connections, by a connection
+class of its own, and lets happen what is to happen: it kills itself with SIGKILL, or raises what SQLite would raise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, BinaryIO, TypeVar
+
+from ...sqlite import adapter
+from .points import Counting, Fault, Point
+from .scenario import Play, World, perform
+from .scenarios import BY_NAME
+from .stages import Trace
+
+T = TypeVar("T")
+LENGTH = 8
+"""Bytes that say how long a message is."""
+SYNCHRONOUS = "normal"
+"""Not every commit waits for the disk: what a process wrote outlives that process in any case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A scenario by its name, all else of a play, what is to happen to it, and the place."""
+
+    scenario: str
+    world: World
+    now: datetime
+    ledger: str
+    point: Point | None
+    url: str
+    schema: str
+
+    @property
+    def play(self) -> Play:
+        return Play(scenario=BY_NAME[self.scenario], world=self.world, now=self.now, ledger=self.ledger)
+
+
+class Tap:
+    """Hears every statement of this process, once it is opened."""
+
+    def __init__(self, point: Point | None) -> None:
+        self.is_open = False
+        self.counting = Counting(point)
+        self._point = point
+
+    def pass_on(self, statement: str, connection: sqlite3.Connection, execute: Callable[[], T]) -> T:
+        """Run a statement, or let happen what is to happen at it."""
+        is_it = self.is_open and self.counting.hear(statement)
+        if not is_it or self._point is None:
+            return execute()
+        self.is_open = False
+        match self._point.fault:
+            case Fault.KILLED:
+                execute()
+                os.kill(os.getpid(), signal.SIGKILL)
+            case Fault.BROKEN if connection.in_transaction:
+                connection.rollback()  # as SQLite does by itself when it cannot read or write
+            case _:
+                pass
+        raise _error(self._point.fault)
+
+
+def _error(fault: Fault) -> sqlite3.OperationalError:
+    if fault is Fault.FULL:
+        return _coded(sqlite3.OperationalError("database or disk is full"), sqlite3.SQLITE_FULL)
+    return _coded(sqlite3.OperationalError("disk I/O error"), sqlite3.SQLITE_IOERR)
+
+
+def _coded(error: sqlite3.OperationalError, code: int) -> sqlite3.OperationalError:
+    error.sqlite_errorcode = code
+    return error
+
+
+def tapped(tap: Tap) -> type[sqlite3.Connection]:
+    """A class of connections whose statements are heard."""
+
+    class Tapped(sqlite3.Connection):
+        def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            return tap.pass_on(sql, self, lambda: super(Tapped, self).execute(sql, parameters))
+
+    return Tapped
+
+
+async def live(order: Order) -> Trace:
+    """Make the verb, in a process that may not outlive it."""
+    tap = Tap(order.point)
+    # This process is there for nothing else.
+    sqlite3.connect = partial(sqlite3.connect, factory=tapped(tap))  # type: ignore[assignment]  # it has overloads
+    state = adapter(order.url, schema=order.schema, synchronous=SYNCHRONOUS)
+    await state.open(migrate=False)
+    tap.is_open = True
+    heard = await perform(order.play, state)
+    tap.is_open = False
+    await state.close()
+    return Trace(statements=tap.counting.said, heard=heard, problem=tap.counting.problem)
+
+
+def main() -> None:
+    """Fork for each order; the child answers with a trace, or else its exit code is the answer."""
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    while head := source.read(LENGTH):
+        order: Order = pickle.loads(source.read(int.from_bytes(head)))
+        child = os.fork()
+        if not child:
+            _answer(sink, asyncio.run(live(order)))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if status:
+            _answer(sink, os.waitstatus_to_exitcode(status))
+
+
+def _answer(sink: BinaryIO, answer: object) -> None:
+    message = pickle.dumps(answer)
+    sink.write(len(message).to_bytes(LENGTH) + message)
+    sink.flush()
+
+
+if __name__ == "__main__":
+    main()

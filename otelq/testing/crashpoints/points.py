@@ -1,0 +1,75 @@
+"""Where a verb can be interrupted, and how."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from ..wire import Said
+
+
+class Fault(StrEnum):
+    """What happens at a statement."""
+
+    UNSENT = "the connection dies before"
+    UNANSWERED = "the reply is lost of"
+    KILLED = "the process dies after"
+    BROKEN = "the disk fails, which ends the transaction, at"
+    FULL = "the disk is full at"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A statement of a verb, counted from 1, and what happens there."""
+
+    fault: Fault
+    number: int
+    statement: str
+
+    def __str__(self) -> str:
+        return f"{self.fault} statement {self.number}, {brief(self.statement)}"
+
+
+def points(statements: Sequence[str], faults: Sequence[Fault]) -> Iterator[Point]:
+    """Each fault at each statement."""
+    for number, statement in enumerate(statements, 1):
+        for fault in faults:
+            yield Point(fault, number, statement)
+
+
+class Counting:
+    """Counts the statements that are sent, and knows the one at which something is to happen."""
+
+    def __init__(self, point: Point | None) -> None:
+        self.said: list[str] = []
+        self._point = point
+
+    def __call__(self, said: Said) -> bool:
+        """Whether this is the one."""
+        return self.hear(said[-1])
+
+    def hear(self, statement: str) -> bool:
+        """Whether this is the one."""
+        self.said.append(statement)
+        return self._point is not None and len(self.said) == self._point.number
+
+    @property
+    def problem(self) -> str:
+        """Why what happened did not happen where it should; empty if it did."""
+        point = self._point
+        if point is None or (len(self.said) >= point.number and self.said[point.number - 1] == point.statement):
+            return ""
+        return f"made other statements than before: {'; '.join(map(brief, self.said))}"
+
+
+def brief(statement: str) -> str:
+    """The beginning of a statement, in one line."""
+    words = " ".join(_COMMENT.sub(" ", statement).split())
+    return (words if len(words) <= LONGEST else f"{words[:LONGEST]}...") or "nothing but a comment"
+
+
+LONGEST: Final = 60
+_COMMENT: Final = re.compile(r"--(?! the end of)[^\n]*")

@@ -1,0 +1,109 @@
+"""What a sweep makes happen: a verb, on what, and what the port promises to whoever makes it again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ...errors import OtelqError, Unavailable
+from ...model import Claimed, NewJob, Transition, Verb
+from ...ports.state import StateAdapter
+from ..kit import Kit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What there is to make a verb on; it travels to another process."""
+
+    jobs: tuple[NewJob, ...] = ()
+    """Chains that are to be started."""
+    held: tuple[Claimed, ...] = ()
+    """Jobs under lease."""
+    chains: tuple[str, ...] = ()
+    tokens: tuple[int, ...] = ()
+    """Fresh ones."""
+
+
+class Scene(Kit):
+    """A kit in a world whose time stands still, beside a table of the application."""
+
+    def __init__(self, adapter: StateAdapter, *, now: datetime, ledger: str) -> None:
+        super().__init__(adapter)
+        self.now = now
+        self.ledger = ledger
+        """A table with the columns ``chain_id``, ``position`` and ``token``."""
+
+
+Arrange = Callable[[Scene], Awaitable[World]]
+Act = Callable[[Scene, World], Awaitable[Sequence[Transition]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """
+    A verb to be interrupted.
+
+    ``act`` makes it, and ``repeat`` makes it again where it was answered with ``Unavailable``. If ``is_same``, the port
+    promises that this gives what the verb would have given; else it may be refused with one of ``refusals``, for it
+    was done after all, or do what is left.
+    """
+
+    name: str
+    arrange: Arrange
+    act: Act
+    repeat: Act | None = None
+    is_same: bool = False
+    refusals: tuple[type[OtelqError], ...] = ()
+    is_whole: bool = True
+    """Whether the verb is done as a whole or not at all; if not, each of its chains is."""
+    writes: bool = False
+    """Whether it writes in the ledger."""
+    silent: frozenset[Verb] = frozenset()
+    """Verbs that it makes without a transition to show for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """A scenario that is arranged: all that whoever makes the verb must know."""
+
+    scenario: Scenario
+    world: World
+    now: datetime
+    ledger: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What whoever made the verb knows of it."""
+
+    transitions: tuple[Transition, ...] = ()
+    was_repeated: bool = False
+    problem: str = ""
+
+
+async def perform(play: Play, adapter: StateAdapter) -> Heard:
+    """Make the verb; where it is not known whether it was done, make it again, once."""
+    scene = Scene(adapter, now=play.now, ledger=play.ledger)
+    try:
+        return Heard(transitions=tuple(await play.scenario.act(scene, play.world)))
+    except Unavailable:
+        return await _repeat(play, scene)
+    except Exception as error:
+        return Heard(problem=f"raises {_named(error)}")
+
+
+async def _repeat(play: Play, scene: Scene) -> Heard:
+    scenario = play.scenario
+    try:
+        made = await (scenario.repeat or scenario.act)(scene, play.world)
+    except scenario.refusals:
+        return Heard(was_repeated=True)
+    except Exception as error:
+        return Heard(was_repeated=True, problem=f"raises, made again, {_named(error)}")
+    return Heard(transitions=tuple(made), was_repeated=True)
+
+
+def _named(error: Exception) -> str:
+    kind = type(error)
+    return f"{kind.__module__}.{kind.__qualname__}: {error}"

@@ -1,0 +1,1 @@
+"""Every verb, interrupted at every statement."""
