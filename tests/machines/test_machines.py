@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from otelq.memory import adapter as memory
 from otelq.model import Verb
 from otelq.ports.state import StateAdapter
-from otelq.testing.machines import MACHINES, Machine, QueryMachine, on, pair
+from otelq.testing.machines import IN_LOCK_STEP, Machine, QueryMachine, on, pair
 
 EXAMPLES = int(os.environ.get("OTELQ_MACHINE_EXAMPLES", "10"))
 EVERY_DAY = "OTELQ_MACHINE_EXAMPLES" not in os.environ
@@ -28,14 +28,14 @@ FEW = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
-IN_LOCK_STEP = [machine for machine in MACHINES if machine is not QueryMachine]  # pages may end elsewhere
+COMPARABLE = [machine for machine in IN_LOCK_STEP if machine is not QueryMachine]  # pages may end elsewhere
 
 
 @pytest.mark.timeout(120 + 12 * EXAMPLES)
 def test_adapter_and_model_agree_on_every_verb(backend: str) -> None:
     seen: set[Verb] = set()
     for number in range(ROUNDS):
-        for machine in MACHINES:
+        for machine in IN_LOCK_STEP:
             bound = seed(number)(on(machine, _factory(backend))) if EVERY_DAY else on(machine, _factory(backend))
             run_state_machine_as_test(bound, settings=FEW)
             seen |= set(bound.seen)
@@ -44,7 +44,7 @@ def test_adapter_and_model_agree_on_every_verb(backend: str) -> None:
     pytest.fail(f"no rule of any machine made {set(Verb) - seen}")
 
 
-@pytest.mark.parametrize("machine", IN_LOCK_STEP)
+@pytest.mark.parametrize("machine", COMPARABLE)
 @pytest.mark.parametrize("backend", ["sqlite", "postgres18"], indirect=True)
 @pytest.mark.timeout(60 + 4 * EXAMPLES)
 def test_an_adapter_answers_as_memory_does(machine: type[Machine], backend: str) -> None:

@@ -57,8 +57,8 @@ ERRORS: Errors = {
 SETTLE_ERRORS: Errors = {"NotFound": Refused, "cycle": Refused}
 
 
-class Machine(RuleBasedStateMachine):
-    """An adapter in lock-step with a model."""
+class StoreMachine(RuleBasedStateMachine):
+    """What works on an adapter, on an event loop of its own."""
 
     seen: ClassVar[Counter[Verb]] = Counter()
     """How often each verb was made, in all runs of a bound machine."""
@@ -67,14 +67,24 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.adapter: StateAdapter = self.make()
-        self.history = History()
-        self.claims: list[Claimed] = []
-        self.touched: set[JobKey] = set()
 
     @staticmethod
     def make() -> StateAdapter:
         """An unopened adapter; a subclass, or ``on``, says which."""
         raise NotImplementedError
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.get_loop().run_until_complete(work)  # `Runner.run` costs ten times as much
+
+
+class Machine(StoreMachine):
+    """An adapter in lock-step with a model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history = History()
+        self.claims: list[Claimed] = []
+        self.touched: set[JobKey] = set()
 
     def open(self) -> None:
         self.run(self.adapter.open())
@@ -86,9 +96,6 @@ class Machine(RuleBasedStateMachine):
         self.seen.update(self.history.seen)
         self.run(self.adapter.close())
         self.runner.close()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.runner.get_loop().run_until_complete(work)  # `Runner.run` costs ten times as much
 
     # A step on both sides
 
@@ -251,7 +258,7 @@ class Machine(RuleBasedStateMachine):
             assert found in next_dues(self.model, type), f"{type} is due in {found} seconds"
 
 
-Bound = TypeVar("Bound", bound=Machine)
+Bound = TypeVar("Bound", bound=StoreMachine)
 
 
 def on(machine: type[Bound], factory: Callable[[], StateAdapter]) -> type[Bound]:

@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from ...model import Verb
 from ...ports.state import StateAdapter
-from .machine import Machine, on
+from .machine import StoreMachine, on
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Run:
 
 
 def run_machines(
-    machines: Sequence[type[Machine]], factory: Callable[[], StateAdapter], *, examples: int, steps: int
+    machines: Sequence[type[StoreMachine]], factory: Callable[[], StateAdapter], *, examples: int, steps: int
 ) -> Iterator[Run]:
     """Run machines one after the other, each for so many examples of up to so many steps, other ones every time."""
     chosen = settings(
@@ -51,7 +51,7 @@ def run_machines(
         yield Run(machine.__name__, bound.seen, failure)
 
 
-def _failure(bound: type[Machine], chosen: settings) -> str | None:
+def _failure(bound: type[StoreMachine], chosen: settings) -> str | None:
     try:
         run_state_machine_as_test(bound, settings=chosen)
     except Exception as error:
