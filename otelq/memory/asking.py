@@ -171,12 +171,14 @@ class Reader:
     def holds(self, made: Transition) -> bool | None:
         """Whether what a transition did is there to be seen; None: that leaves no trace."""
         key = made.chain_id, made.position
-        is_there = self._get(self._store.requests, key) is not None
+        request = self._get(self._store.requests, key)
         if made.target is None:
-            return not is_there
+            return request is None
         if made.verb is Verb.AMEND:
             return None
-        return is_there and self._has_happened(made, key)
+        if made.verb is Verb.CREATE:
+            return request is not None and request.created_at == made.at
+        return request is not None and self._has_happened(made, key)
 
     def _has_happened(self, made: Transition, key: JobKey) -> bool:
         if made.target in CLOSED:

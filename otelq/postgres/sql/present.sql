@@ -5,6 +5,7 @@ SELECT
         WHEN i.target IS NULL THEN j.chain_id IS NULL
         WHEN i.verb = 'amend' THEN NULL
         WHEN j.chain_id IS NULL THEN false
+        WHEN i.verb = 'create' THEN j.created_at = i.at
         WHEN i.target IN ('completed', 'continued', 'failed', 'cancelled') THEN EXISTS (
             SELECT
             FROM {schema}.outcome AS c
@@ -34,6 +35,6 @@ SELECT
 FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[])
     WITH ORDINALITY AS i (chain_id, position, verb, target, at, attempt, n)
 LEFT JOIN LATERAL (
-    SELECT j.chain_id FROM {schema}.job AS j WHERE j.chain_id = i.chain_id AND j.position = i.position OFFSET 0
+    SELECT j.chain_id, j.created_at FROM {schema}.job AS j WHERE j.chain_id = i.chain_id AND j.position = i.position OFFSET 0
 ) AS j ON true
 ORDER BY i.n

@@ -301,6 +301,18 @@ async def present_tells_for_each(kit: Kit) -> None:
 
 
 @transactions.case
+async def present_knows_a_start_from_a_later_one_of_its_id(kit: Kit) -> None:
+    """A start that was rolled back is not present because the caller tried again under its id."""
+    job = kit.job()
+    async with abandoned(kit) as tx:
+        _, undone = await kit.create(job, tx=tx)
+    kit.wait(1)
+    _, made = await kit.create(job)
+    found = await kit.adapter.present([*undone, *made])
+    equal(list(found), [False, True], "whether the transitions are present")
+
+
+@transactions.case
 async def present_outlives_what_follows(kit: Kit) -> None:
     """A transition stays present when its chain has moved on since."""
     _, created = await kit.create(kit.job(delay=30 * 86400))
