@@ -85,7 +85,7 @@ class Database:
             session = ThreadSession(self._queries, connection)
             return run(question(session, clock() if now is None else micros(now)))
         finally:
-            connection.execute("COMMIT")
+            connection.rollback()  # nothing was written; unlike a COMMIT it cannot fail, nor miss what SQLite ended
 
 
 def _data_version(connection: sqlite3.Connection) -> int:

@@ -10,7 +10,7 @@ from otelq.testing.crashpoints import SCENARIOS, Scenario, Stage, line, sweep
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.name.replace(" ", "-") for scenario in SCENARIOS])
 async def test_the_work_goes_on_wherever_a_verb_was_interrupted(stage: Stage, scenario: Scenario) -> None:
-    [swept] = [swept async for swept in sweep(stage, [scenario])]
+    [swept] = [swept async for swept in sweep(stage, [scenario], in_turn=True)]
 
     assert swept.statements > 0
     if not swept.survived:

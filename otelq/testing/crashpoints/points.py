@@ -33,10 +33,11 @@ class Point:
         return f"{self.fault} statement {self.number}, {brief(self.statement)}"
 
 
-def points(statements: Sequence[str], faults: Sequence[Fault]) -> Iterator[Point]:
-    """Each fault at each statement."""
+def points(statements: Sequence[str], faults: Sequence[Fault], *, in_turn: bool = False) -> Iterator[Point]:
+    """Each fault at each statement; or only one, in turn, and all at the last, which most often is the commit."""
     for number, statement in enumerate(statements, 1):
-        for fault in faults:
+        is_one_enough = in_turn and number < len(statements)
+        for fault in [faults[number % len(faults)]] if is_one_enough else faults:
             yield Point(fault, number, statement)
 
 

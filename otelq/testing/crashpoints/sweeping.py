@@ -47,8 +47,9 @@ class Course:
 class Sweep:
     """One database, and the adapter that arranges everything and carries on."""
 
-    def __init__(self, stage: Stage, survivor: StateAdapter, faults: Collection[Fault]) -> None:
+    def __init__(self, stage: Stage, survivor: StateAdapter, *, faults: Collection[Fault], in_turn: bool) -> None:
         self._stage = stage
+        self._in_turn = in_turn
         self._faults = [fault for fault in stage.faults if fault in faults]
         self._survivor = survivor
         self._now = datetime.now(UTC).replace(microsecond=0) - timedelta(days=30)
@@ -57,7 +58,7 @@ class Sweep:
         """Interrupt the scenario at every point."""
         course = await self._course(scenario)
         problems: list[str] = []
-        todo = list(points(course.statements, self._faults))
+        todo = list(points(course.statements, self._faults, in_turn=self._in_turn))
         for point in todo:
             problems += [f"{point}: {problem}" for problem in await self._survive(scenario, course, point)]
         seen = frozenset(made.verb for made in course.heard.transitions) | scenario.silent
@@ -110,11 +111,16 @@ class Sweep:
 
 
 async def sweep(
-    stage: Stage, scenarios: Iterable[Scenario], *, faults: Collection[Fault] = frozenset(Fault)
+    stage: Stage,
+    scenarios: Iterable[Scenario],
+    *,
+    faults: Collection[Fault] = frozenset(Fault),
+    in_turn: bool = False,
 ) -> AsyncGenerator[Swept]:
     """
-    Interrupt scenarios, one after the other, at every point by each of these faults that can happen there.
+    Interrupt scenarios, one after the other, at every statement by each of these faults that can happen there.
 
+    With ``in_turn`` the statements of a verb get one fault each, one after the other, and only its last one gets all.
     The schema is made, and left empty.
 
     Raises:
@@ -127,7 +133,7 @@ async def sweep(
         await make_ledger(Scene(survivor, now=datetime.now(UTC), ledger=stage.ledger))
         try:
             for scenario in scenarios:
-                yield await Sweep(stage, survivor, faults).run(scenario)
+                yield await Sweep(stage, survivor, faults=faults, in_turn=in_turn).run(scenario)
         finally:
             await survivor.truncate_all()
     finally:
