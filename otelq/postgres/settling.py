@@ -29,6 +29,7 @@ from ..ports.state import Transaction
 from . import linking, rows
 from .database import SKIP, WAIT, Database, Session
 from .judging import Item, judge
+from .keys import held_elsewhere
 from .linking import Joined, Link
 from .unblocking import let_go, look_again
 
@@ -66,7 +67,7 @@ async def settle(
     if tx is not None:
         return await database.run_in(tx, lambda session: _settle_inside(session, items), now=now, savepoint=is_linked)
     is_atomic = is_linked or len({_writer(item) for item in settlements}) > 1
-    which = "" if is_atomic else UNTIED
+    which = "" if is_linked else UNTIED
     written = await database.run(
         lambda session: write(session, items, lock=SKIP, which=which), now=now, atomic=is_atomic, again=True
     )
@@ -131,6 +132,8 @@ def _writer(item: Settlement) -> _Writer:
 
 
 async def _close(session: Session, items: list[Item], written: Written, lock: str, which: str) -> None:
+    if lock == SKIP and not which:
+        items = await _with_free_keys(session, items)
     settlements = [item for _, item in items]
     failures = [_failure(item) for item in settlements]
     row = await session.row(
@@ -153,6 +156,12 @@ async def _close(session: Session, items: list[Item], written: Written, lock: st
         made, passed_over = await let_go(session, row["waited_on"])
         written.aside += made
         written.passed_over += passed_over
+
+
+async def _with_free_keys(session: Session, items: list[Item]) -> list[Item]:
+    """A worker waits for nobody, nor for a start that takes over the key of a job that closes."""
+    busy = await held_elsewhere(session, [item.job.lease.chain_id for _, item in items])
+    return [item for item in items if item[1].job.lease.chain_id not in busy]
 
 
 async def _continue(session: Session, items: list[Item], written: Written, lock: str, which: str) -> None:
