@@ -63,10 +63,11 @@ class InterleavingMachine(RuleBasedStateMachine):
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.get_loop().run_until_complete(work)
 
-    @initialize(entries=st.lists(ENTRY, min_size=2, max_size=MOST))
-    def begin(self, entries: list[Entry]) -> None:
+    @initialize(focus=st.lists(NUMBER, min_size=1, max_size=4), entries=st.lists(ENTRY, min_size=2, max_size=MOST))
+    def begin(self, focus: list[int], entries: list[Entry]) -> None:
         self.run(self.stage.clear())
         self.world = self.run(settled_world(self.stage.observer))
+        self.world.look_at(focus)
         for entry in entries:
             self.enter(entry)
 

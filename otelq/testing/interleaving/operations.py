@@ -45,6 +45,8 @@ class World:
 
     kit: Kit
     chains: list[str] = field(default_factory=list[str])
+    focus: list[str] = field(default_factory=list[str])
+    """Those that operations are aimed at."""
     types: dict[str, str] = field(default_factory=dict[str, str])
     """The type of each chain's first job."""
     claims: list[Claimed] = field(default_factory=list[Claimed])
@@ -55,12 +57,17 @@ class World:
         """A chain to start; from now on it can be picked."""
         job = self.kit.job(**fields)
         self.chains.append(job.chain_id)
+        self.focus.append(job.chain_id)
         self.types[job.chain_id] = job.type
         return job
 
+    def look_at(self, numbers: Sequence[int]) -> None:
+        """Aim at these chains only, and at those that come later: so operations meet."""
+        self.focus = [self.chains[number % len(self.chains)] for number in numbers]
+
     def pick(self, number: int) -> str:
         """A chain."""
-        return self.chains[number % len(self.chains)]
+        return self.focus[number % len(self.focus)]
 
     def picks(self, *numbers: int) -> tuple[str, ...]:
         """Chains, each once."""
@@ -128,7 +135,7 @@ def start_with_key(world: World, first: int, second: int) -> Operation:
 
 def start_instead(world: World, first: int, second: int) -> Operation:
     """Take a key over from a chain that does not count."""
-    excluded = world.picks(second)
+    excluded = tuple(dict.fromkeys(world.focus)) if second % 2 else world.picks(second)
     job = world.new(dedup=Dedup(f"k{first % 3}", exclude=excluded))
     return _create(world, job, f" with the key k{first % 3}, whoever but {world.name(*excluded)} has it")
 
