@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, Final, NoReturn, TypeVar
 from weakref import WeakSet
@@ -151,10 +151,25 @@ class Database:
                 await self._recognise(tx, link)
             if not savepoint and (tx.is_own or not link.is_guarded):
                 return await work(self.session(link, now))
-            async with link.savepoint():
+            async with self._in_time(link.savepoint()):
                 return await work(self.session(link, now))
         except Exception as error:
             raise_translated(error)
+
+    @asynccontextmanager
+    async def _in_time(self, savepoint: AbstractAsyncContextManager[None]) -> AsyncGenerator[None]:
+        """A savepoint whose beginning and end are statements like others, and have their deadline."""
+        async with asyncio.timeout(self.command_timeout):
+            await savepoint.__aenter__()
+        try:
+            yield
+        except BaseException as error:
+            with suppress(TimeoutError):  # the connection is gone, and the transaction with it
+                async with asyncio.timeout(self.command_timeout):
+                    await savepoint.__aexit__(type(error), error, error.__traceback__)
+            raise
+        async with asyncio.timeout(self.command_timeout):
+            await savepoint.__aexit__(None, None, None)
 
     def session(self, link: Link, now: datetime | None) -> Session:
         """The means of a verb on a connection."""
