@@ -1,0 +1,62 @@
+"""Counters and spans say what the rows say: nothing that was rolled back, and all that was committed, once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from random import Random
+from secrets import randbits
+from typing import Any
+
+import pytest
+
+import otelq
+from otelq.model import Verb
+from otelq.testing.audit import changes, install, read
+from otelq.testing.audit.telling import Spoken, by_metrics, by_spans, disagreement, said_by_metrics, said_by_spans
+from tests.servers import PostgresServer
+from tests.telemetry.sdk import Sdk
+
+from .callers import POSTGRES_WAYS, SQLITE_WAYS, Caller, later, way
+
+TRANSACTIONS = 40
+
+
+@pytest.mark.parametrize(
+    "name", [f"postgres18-{name}" for name in POSTGRES_WAYS] + [f"sqlite-{n}" for n in SQLITE_WAYS]
+)
+async def test_what_callers_did_in_transactions_is_told_as_it_was_committed(
+    name: str, sdk: Sdk, tmp_path: Path, postgres18: PostgresServer
+) -> None:
+    seed = randbits(32)
+    backend, _, driver = name.partition("-")
+    url = postgres18.create_database() if backend == "postgres18" else f"sqlite:///{tmp_path}/otelq.db"
+    async with otelq.connect(url) as auditor:
+        await install(auditor)
+        async with way(driver, url) as means:
+            options = {"tracer_provider": sdk.tracers, "meter_provider": sdk.meters}
+            async with otelq.connect(means.target, **options) as client:
+                chain = await client.start(later, 0)
+                await Caller(client, means, Random(seed), [chain]).live(TRANSACTIONS)
+        made = read(await changes(auditor))
+    assert made.oddities == []
+    assert len(made.moves) > TRANSACTIONS / 4
+    unknown = sdk.total("otelq.report.unknown")
+    assert bool(unknown) <= (not means.tells)
+    agree(said_by_metrics(sdk.reader.get_metrics_data()), by_metrics(made.moves), missing=unknown, seed=seed)
+    agree(_one_by_one(said_by_spans(sdk.spans)), _one_by_one(by_spans(made.moves)), missing=unknown, seed=seed)
+
+
+def agree(said: Counter[Any], happened: Counter[Any], *, missing: int, seed: int) -> None:
+    """Nothing was said that did not happen, and at most so much was not said that did."""
+    differences = f"seed {seed}\n{disagreement(said, happened)}"
+    assert not said - happened, differences
+    assert (happened - said).total() <= missing, differences
+
+
+def _one_by_one(spoken: Counter[Spoken]) -> Counter[tuple[str, str, str]]:
+    """Without the jobs that were created, as the span of a batch names none."""
+    plain: Counter[tuple[str, str, str]] = Counter()
+    for (verb, type, job), count in spoken.items():
+        plain[verb, type, "" if verb == Verb.CREATE else job] += count
+    return plain
