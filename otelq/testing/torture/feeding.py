@@ -14,7 +14,7 @@ from ...errors import AlreadyExists, OtelqError, Unavailable
 from ...model import Dedup
 from . import handlers
 from .handlers import Errand, Pace, Walk
-from .knowing import Knowledge
+from .knowing import RECENT, Knowledge
 from .plan import Plan
 from .tables import ORDERS, execute
 
@@ -37,6 +37,16 @@ Deed = Callable[[], Awaitable[None]]
 
 class _Undone(Exception):
     """Rolls a caller's transaction back."""
+
+
+class _NothingThere(Exception):
+    """No chain was started yet on which a deed could be done."""
+
+
+def _there(chain: Chain[Any] | None) -> Chain[Any]:
+    if chain is None:
+        raise _NothingThere
+    return chain
 
 
 class Feeder:
@@ -99,6 +109,8 @@ class Feeder:
             self._open = (await self._client.count(of="chains", status="open")).number
             await deed()
             self._known.counted(deed)
+        except _NothingThere:
+            pass
         except (OtelqError, OSError, TimeoutError) as error:
             self._known.refused(deed, error)
 
@@ -185,8 +197,9 @@ class Feeder:
 
     async def later(self) -> None:
         """Due in an hour."""
-        if self._known.kept(handlers.later.name) < MOST_LATER:
-            await self._start(handlers.later, self._pace(), delay=FAR)
+        if self._known.kept(handlers.later.name) >= MOST_LATER:
+            return await self.move_later()
+        await self._start(handlers.later, self._pace(), delay=FAR)
 
     async def expiring(self) -> None:
         """Due just before it expires, or well before."""
@@ -197,41 +210,40 @@ class Feeder:
 
     async def cancel(self) -> None:
         """Cancel a chain, most likely an open one."""
-        if chain := self._known.some(self._chance, last=SO_RECENT):
-            await self._client.cancel(chain)
+        await self._client.cancel(self._some(last=SO_RECENT))
 
     async def move_later(self) -> None:
         """Trigger, complete or cancel what is due in an hour."""
-        if chain := self._known.take(handlers.later.name):
-            match self._chance.randint(1, 5):
-                case 1:
-                    await self._client.cancel(chain)
-                case 2 | 3:
-                    await self._client.complete(chain, 2, step=handlers.later)
-                case 4:
-                    await self._client.amend(chain, step=handlers.later, input=self._pace(), delay=0.0)
-                case _:
-                    await self._client.trigger(chain)
+        chain = _there(self._known.take(handlers.later.name))
+        match self._chance.randint(1, 5):
+            case 1:
+                await self._client.cancel(chain)
+            case 2 | 3:
+                await self._client.complete(chain, 2, step=handlers.later)
+            case 4:
+                await self._client.amend(chain, step=handlers.later, input=self._pace(), delay=0.0)
+            case _:
+                await self._client.trigger(chain)
 
     async def amend(self) -> None:
         """Another priority, and another time."""
-        if chain := self._known.some(self._chance, last=SO_RECENT):
-            await self._client.amend(chain, priority=self._chance.randint(-2, 2), delay=self._chance.uniform(0, 0.5))
+        chain, priority = self._some(last=SO_RECENT), self._chance.randint(-2, 2)
+        await self._client.amend(chain, priority=priority, delay=self._chance.uniform(0, 0.5))
 
     async def take_over(self) -> None:
         """Take a job from the worker that runs it."""
-        if chain := self._known.some(self._chance, "long", "fragile", "walk", last=SO_RECENT):
-            await self._client.take_over(chain)
+        await self._client.take_over(self._some("long", "fragile", "walk", last=SO_RECENT))
 
     async def redrive(self) -> None:
         """Open a failed chain again."""
-        if chain := self._known.some(self._chance, "coin", "quick-frail", "quick-doomed", "fragile", "gather"):
-            await self._client.redrive(chain)
+        await self._client.redrive(self._some("coin", "quick-frail", "quick-doomed", "fragile", "gather"))
 
     async def delete(self) -> None:
         """Remove a chain, mostly one that has ended, at times with all that it waited for."""
-        if chain := self._known.some(self._chance):
-            await self._client.delete(chain, cascade=self._chance.random() < 0.3)
+        await self._client.delete(self._some(), cascade=self._chance.random() < 0.3)
+
+    def _some(self, *names: str, last: int = RECENT) -> Chain[Any]:
+        return _there(self._known.some(self._chance, *names, last=last))
 
     # How they are made
 

@@ -48,6 +48,8 @@ class Report:
     effects: int = 0
     changes: int = 0
     violations: list[Violation] = field(default_factory=list[Violation])
+    stories: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """What happened to the chains of the first violations, a line for each change of a row."""
     unclean_exits: list[str] = field(default_factory=list[str])
 
     @property
@@ -97,7 +99,10 @@ class Report:
 
     def _violated(self) -> Sequence[str]:
         found = [*map(str, self.violations), *self.unclean_exits]
-        return ["", f"violated: {len(found) or 'nothing'}", *(f"  {one}" for one in found)]
+        told = [
+            line for chain, story in self.stories.items() for line in ("", f"{chain}:", *(f"  {one}" for one in story))
+        ]
+        return ["", f"violated: {len(found) or 'nothing'}", *(f"  {one}" for one in found), *told]
 
 
 def _listed(counts: Counter[str]) -> str:

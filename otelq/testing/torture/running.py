@@ -19,6 +19,7 @@ from ...model import Verb
 from .. import audit
 from ..invariants import Violation
 from . import tables
+from .attending import Attendance, merged
 from .checking import Facts, check
 from .draining import drain
 from .faults import FAULTS, Fault, Network, Server, network_for
@@ -31,6 +32,7 @@ from .plan import LEASE, REAP_INTERVAL, Plan
 from .report import Report
 from .scene import Scene, Sight
 from .striking import Striker
+from .telling import stories
 from .work import is_sqlite, options_for
 
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
@@ -72,7 +74,8 @@ class _Run:
     def __init__(self, scene: Scene, plan: Plan, faults: Sequence[Fault]) -> None:
         self._scene = scene
         self._plan = plan
-        self._striker = Striker(faults, scene, pace=plan.pace)
+        self._attendance = Attendance(scene.fleet)
+        self._striker = Striker(faults, scene, pace=plan.pace, before_each=self._attendance.somebody)
         self._knowledge = Knowledge()
         self._report = Report(plan=plan, database="SQLite" if is_sqlite(scene.network.url) else "PostgreSQL")
         self._report.absent = [fault.name for fault in faults if fault not in self._striker.suited]
@@ -82,8 +85,13 @@ class _Run:
         for _ in range(self._plan.workers):
             self._scene.fleet.start()
         await asyncio.to_thread(self._scene.fleet.wait_until_up)
-        await self._torture()
-        await self._drain()
+        keeping = asyncio.create_task(self._attendance.keep())
+        try:
+            await self._torture()
+            await self._drain()
+        finally:
+            keeping.cancel()
+        await self._end_workers()
         self._report.seconds = time.monotonic() - begun
         await self._judge(await self._scene.sight.client())
         return self._report
@@ -108,11 +116,14 @@ class _Run:
         )
 
     async def _drain(self) -> None:
-        """Let all that is open end, then the workers."""
+        """Let all that is open end."""
         begun = time.monotonic()
         left = await drain(await self._scene.sight.client(), patience=self._plan.patience)
         self._report.drain_seconds = time.monotonic() - begun
         self._report.violations += [Violation("I11", "chains that ended", id, 0, "it is still open") for id in left]
+
+    async def _end_workers(self) -> None:
+        """Gracefully; one that cannot is a finding."""
         try:
             await asyncio.to_thread(self._scene.fleet.end)
         except (RuntimeError, TimeoutError) as error:
@@ -125,7 +136,7 @@ class _Run:
             rolled_back=frozenset(known.rolled_back),
             leases=dict.fromkeys((definition.name for one in (jobs, fragile_jobs) for definition in one), LEASE),
             reap_interval=REAP_INTERVAL,
-            outages=self._striker.outages,
+            outages=merged([*self._striker.outages, *self._attendance.absences]),
             done_in_time=not self._report.violations,
         )
 
@@ -137,6 +148,7 @@ class _Run:
         )
         aftermath = Aftermath(client, schema=self._plan.schema, knowledge=known, deleted=deleted)
         report.violations += check(changes, self._facts()) + await aftermath.violations()
+        report.stories = stories(report.violations, changes)
         report.statuses, report.effects = await aftermath.statuses(), await aftermath.effects()
         report.verbs.update(str(moved.verb) for moved in audit.moves(changes) if moved.verb is not Verb.RENEW)
         report.errors.update(_errors(changes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from random import Random
 from typing import Final
@@ -25,7 +25,9 @@ _OF_PROCESSES: Final = (Kill, Stop, Clock, Hints)
 class Striker:
     """Lets faults strike in an order that the chance of the scene decides: all kinds once, then all kinds again."""
 
-    def __init__(self, faults: Sequence[Fault], scene: Scene, *, pace: float) -> None:
+    def __init__(
+        self, faults: Sequence[Fault], scene: Scene, *, pace: float, before_each: Callable[[], Awaitable[None]]
+    ) -> None:
         self.suited = [fault for fault in faults if fault.suits(scene)]
         self.struck = {fault.name: Struck() for fault in self.suited}
         self.outages: list[tuple[datetime, datetime]] = []
@@ -34,6 +36,7 @@ class Striker:
         """Processes that ended by themselves."""
         self._scene = scene
         self._pace = pace
+        self._before_each = before_each
 
     async def strike_for(self, seconds: float) -> None:
         """Go on for this long."""
@@ -42,6 +45,7 @@ class Striker:
         for fault in in_order(self.suited, self._scene.chance):
             due = max(due, time.monotonic() - self._pace) + self._pace * self._scene.chance.uniform(0.5, 1.5)
             await asyncio.sleep(min(due, deadline) - time.monotonic())
+            await self._before_each()
             if time.monotonic() >= deadline:
                 return
             await self._strike(fault)
