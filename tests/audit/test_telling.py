@@ -34,8 +34,8 @@ async def test_what_callers_did_in_transactions_is_told_as_it_was_committed(
     async with otelq.connect(url) as auditor:
         await install(auditor)
         async with way(driver, url) as means:
-            options = {"tracer_provider": sdk.tracers, "meter_provider": sdk.meters}
-            async with otelq.connect(means.target, **options) as client:
+            reporting = otelq.connect(means.target, tracer_provider=sdk.tracers, meter_provider=sdk.meters)
+            async with reporting as client:
                 chain = await client.start(later, 0)
                 await Caller(client, means, Random(seed), [chain]).live(TRANSACTIONS)
         made = read(await changes(auditor))
