@@ -6,12 +6,13 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 from weakref import WeakSet
 
-from ..errors import OtelqError
+from ..errors import OtelqError, Unavailable
 from ..model import Transition
 from ..ports.notify import NotifyAdapter
 from ..ports.state import Ending, StateAdapter, Transaction
@@ -23,6 +24,8 @@ logger = logging.getLogger("otelq.effects")
 
 LOOK_AGAIN = 0.05
 """Seconds between two looks at a transaction whose driver does not tell its end."""
+PAUSES: Final = (0.05, 0.5, 1.5, 5.0)
+"""Seconds between tries to look up what was committed: what left a commit in doubt may last as long as a restart."""
 
 Told = Callable[[bool], None]
 """Called with whether the transitions were committed."""
@@ -68,9 +71,11 @@ class Effects:
         self._lookups: set[asyncio.Task[None]] = set()
         self._due: list[Hung] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing = asyncio.Event()
 
     def open(self) -> None:
         """Be found by callbacks that name a transaction."""
+        self._closing = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         everybody.add(self)
 
@@ -132,15 +137,26 @@ class Effects:
             return None
         try:
             with self._telemetry.silence():
-                seen = await self._state.present(held.transitions)
+                seen = await self._look(held.transitions)
             told = [one for one in seen if one is not None]  # they were written together: one that tells is enough
             return all(told) if told else None
         except OtelqError as error:
             logger.warning("whether %d transitions were committed is not known: %s", len(held.transitions), error)
             return None
 
+    async def _look(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
+        """What the database says, once it says anything; who closes does not wait for that."""
+        for pause in PAUSES:
+            try:
+                return await self._state.present(transitions)
+            except Unavailable:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), pause)
+        return await self._state.present(transitions)
+
     async def close(self) -> None:
         """Settle what can be settled; what hangs in a transaction that is still open is given up as unknown."""
+        self._closing.set()
         everybody.discard(self)
         if self._watcher is not None:
             self._watcher.cancel()

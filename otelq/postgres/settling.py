@@ -81,6 +81,11 @@ async def settle(
             more = await database.run(lambda session: write(session, tied, lock=SKIP), now=now, atomic=True, again=True)
             verdicts |= dict.fromkeys(more.made, Verdict.DONE)
             written.add(more)
+            if left := [item for item in tied if item[0] not in more.made]:  # locked, or written at the first try
+                judged, _ = await database.run(
+                    lambda session: judge(session, left, written.made, written.kept), now=now, again=True
+                )
+                verdicts |= judged
     if written.passed_over:
         written.aside += await look_again(database, now)
     return _settled(items, verdicts, written)

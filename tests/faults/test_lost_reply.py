@@ -18,6 +18,9 @@ from otelq.testing.wire import LossyProxy, Said
 
 from .observer import Observer
 
+PRESENT = "-- Whether what transitions did can be seen"
+"""How the statement begins that looks up what was committed."""
+
 
 def inserts_into(table: str) -> Callable[[Said], bool]:
     """A statement of otelq's own that writes into one of its tables."""
@@ -228,6 +231,19 @@ async def test_a_start_in_a_transaction_whose_commit_was_not_confirmed_is_looked
     assert len(scene.proxy.lost) == 1
     await until(lambda: scene.transitions()["create"] > 0)
     assert scene.observer.value("SELECT count(*) FROM {job}") == 1
+    assert scene.transitions() == {"create": 1}
+
+
+async def test_a_commit_in_doubt_is_looked_up_until_the_database_answers(scene: Scene) -> None:
+    waits = otelq.JobType("waits", input=int, output=int)
+    scene.proxy.lose(commits_after("INSERT INTO"))
+    for _ in range(3):
+        scene.proxy.cut_before(lambda said: PRESENT in said[-1])
+    with pytest.raises(otelq.Unavailable):
+        async with scene.client.transaction() as tx:
+            await scene.client.start(waits, 1, tx=tx)
+    await until(lambda: scene.transitions()["create"] > 0)
+    assert [PRESENT in said for said in scene.proxy.lost] == [False, True, True, True]
     assert scene.transitions() == {"create": 1}
 
 

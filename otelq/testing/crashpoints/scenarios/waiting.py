@@ -33,12 +33,18 @@ async def _a_cascade(scene: Scene) -> World:
     return World(held=tuple(held), chains=(blocker,))
 
 
-async def _many_dependents(scene: Scene) -> World:
-    """A lost chain with more dependents than one commit fails: the last of them, which does not mind, is left over."""
+async def _left_over(scene: Scene) -> World:
+    """A lost chain, one of whose dependents does not mind, and has not been told."""
     blocker = await scene.start("other")
-    await wait_for(scene, blocker, times=MANY)
-    await wait_for(scene, blocker, on_failure=OnFailure.IGNORE)
-    await scene.cancel(blocker)
+    if scene.adapter.name == "sqlite":  # where nobody can hold a row, there are more than one commit fails
+        await wait_for(scene, blocker, times=MANY)
+    [patient] = await wait_for(scene, blocker, on_failure=OnFailure.IGNORE)
+    if scene.adapter.name == "sqlite":
+        await scene.cancel(blocker)
+        return World()
+    async with scene.adapter.begin() as tx:
+        await scene.adapter.lock([patient.chain_id], tx=tx)
+        await scene.cancel(blocker)
     return World()
 
 
@@ -102,5 +108,5 @@ WAITING = (
     Scenario(
         name="continue a chain that is lost at once", arrange=_beside_a_lost_one, act=_continues_and_waits, is_same=True
     ),
-    Scenario(name="mop up", arrange=_many_dependents, act=_mops_up),
+    Scenario(name="mop up", arrange=_left_over, act=_mops_up),
 )
