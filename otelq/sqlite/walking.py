@@ -74,8 +74,14 @@ def _families(wanted: frozenset[Status], of: Of) -> Iterator[Walk]:
 
 def tokens(query: JobQuery, walk: Walk, of: Of) -> dict[str, str]:
     """What the tokens of the statement stand for; a filter that is not asked for leaves nothing behind."""
-    filters = " AND ".join(f"{{by_{name}}}" for name in _filters(query, walk))
-    return {"walk": f"{{{walk.name}}}", "filters": filters or "true", **_UNITS[of]}
+    filters = list(_filters(query, walk))
+    return {
+        "walk": f"{{{walk.name}}}",
+        "filters": " AND ".join(f"{{by_{name}}}" for name in filters) or "true",
+        # Whoever filters may well look to the end, and needs the rows twice then; who does not fills the page at once.
+        "materialized": "MATERIALIZED" if {*filters} - {"status"} else "NOT MATERIALIZED",
+        **_UNITS[of],
+    }
 
 
 def _filters(query: JobQuery, walk: Walk) -> Iterator[str]:
