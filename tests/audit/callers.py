@@ -28,14 +28,14 @@ class Way:
     """How an application reaches its database: what otelq is given, and how a transaction and a savepoint begin."""
 
     target: Any
-    transaction: Callable[[], AbstractAsyncContextManager[Any]]
+    transaction: Callable[[otelq.Client], AbstractAsyncContextManager[Any]]
     savepoint: Scope
     tells: bool = True
     """Whether the driver tells otelq how a transaction ends; else that is looked up."""
 
 
-POSTGRES_WAYS: Final = ("asyncpg", "psycopg", "sqlalchemy-asyncpg", "sqlalchemy-psycopg", "provider")
-SQLITE_WAYS: Final = ("aiosqlite",)
+POSTGRES_WAYS: Final = ("own", "asyncpg", "psycopg", "sqlalchemy-asyncpg", "sqlalchemy-psycopg", "provider")
+SQLITE_WAYS: Final = ("own", "aiosqlite")
 
 
 @asynccontextmanager
@@ -43,23 +43,25 @@ async def way(name: str, url: str) -> AsyncGenerator[Way]:
     """A way to the database at a URL, closed at the end."""
     async with AsyncExitStack() as stack:
         match name.split("-"):
+            case ["own"]:
+                yield Way(url, lambda client: client.transaction(), _savepoint)
             case ["asyncpg"]:
                 pool = await stack.enter_async_context(asyncpg.create_pool(url, min_size=0))
-                yield Way(pool, lambda: _of_asyncpg(pool), lambda tx: tx.transaction())
+                yield Way(pool, lambda _: _of_asyncpg(pool), lambda tx: tx.transaction())
             case ["psycopg"]:
                 yield _of_psycopg(await stack.enter_async_context(psycopg_pool(url, max_size=3)))
             case ["provider"]:
                 provider = await stack.enter_async_context(own_provider(url))
-                yield Way(provider, provider.transaction, lambda tx: tx.transaction(), tells=False)
+                yield Way(provider, lambda _: provider.transaction(), lambda tx: tx.transaction(), tells=False)
             case ["sqlalchemy", dialect]:
                 engine = engine_for(url, dialect)
                 stack.push_async_callback(engine.dispose)
                 sessions = async_sessionmaker(engine)
-                yield Way(engine, sessions.begin, AsyncSession.begin_nested)
+                yield Way(engine, lambda _: sessions.begin(), AsyncSession.begin_nested)
             case _:
                 path = url.removeprefix("sqlite:///")
                 connection = await stack.enter_async_context(aiosqlite.connect(path, isolation_level=None))
-                yield Way(url, lambda: _of_aiosqlite(connection), _savepoint, tells=False)
+                yield Way(url, lambda _: _of_aiosqlite(connection), _savepoint, tells=False)
 
 
 @asynccontextmanager
@@ -70,7 +72,7 @@ async def _of_asyncpg(pool: Any) -> AsyncGenerator[Any]:
 
 def _of_psycopg(pool: Any) -> Way:
     @asynccontextmanager
-    async def transaction() -> AsyncGenerator[psycopg.AsyncConnection[Any]]:
+    async def transaction(_: otelq.Client) -> AsyncGenerator[psycopg.AsyncConnection[Any]]:
         async with pool.connection() as connection, connection.transaction():
             yield connection
 
@@ -89,7 +91,8 @@ async def _of_aiosqlite(connection: aiosqlite.Connection) -> AsyncGenerator[Any]
 
 
 @asynccontextmanager
-async def _savepoint(connection: aiosqlite.Connection) -> AsyncGenerator[Any]:
+async def _savepoint(connection: Any) -> AsyncGenerator[Any]:
+    """By statements, which asyncpg and aiosqlite both run."""
     await connection.execute("SAVEPOINT inner_one")
     try:
         yield connection
@@ -113,7 +116,7 @@ class Caller:
         """So many transactions, one after the other, of which one in three is rolled back."""
         for _ in range(transactions):
             with suppress(RollBack):
-                async with otelq.after_commit(), self.way.transaction() as tx:
+                async with otelq.after_commit(), self.way.transaction(self.client) as tx:
                     await self._act(tx, depth=2)
                     if self.chance.random() < 0.33:
                         raise RollBack
@@ -138,9 +141,9 @@ class Caller:
         return self.chance.choice(self.chains)
 
     async def start(self, tx: Any) -> None:
-        options = self.chance.choice(
-            [{}, {"delay": 60.0}, {"dedup": otelq.Dedup("key")}, {"blockers": self.chains[-1:]}]
-        )
+        blockers = self.chains[-1:]
+        choices: list[dict[str, Any]] = [{}, {"delay": 60}, {"dedup": otelq.Dedup("key")}, {"blockers": blockers}]
+        options = self.chance.choice(choices)
         self.chains.append(await self.client.start(later, 1, tx=tx, **options))
 
     async def start_many(self, tx: Any) -> None:
