@@ -13,7 +13,7 @@ import pytest
 
 import otelq
 from otelq.errors import InvalidArgument
-from otelq.model import Wanted
+from otelq.model import Closure, Continues, Successor, Wanted
 from otelq.testing.invariants import checks, violations
 from tests.conftest import POSTGRES, StartServer
 
@@ -173,6 +173,12 @@ async def write_chains(client: otelq.Client, folder: Path) -> dict[str, str]:
     await client.redrive(redriven)
     await client.cancel(redriven)
     await client.start(waits, 5, blockers=otelq.AllOf(lasting, on_failure="wait"))
+    onward = Closure(
+        chain_id=(await client.start(waits, 6, blockers=[held])).id,
+        step="waits",
+        outcome=Continues(Successor(type="waits", input="7")),
+    )
+    await client.engine.state.finish([onward])
     chains = {"walked": walked, "retried": retried, "held": held, "waiting": waiting}
     return {name: chain.id for name, chain in {**chains, "lasting": lasting, "redriven": redriven}.items()}
 
