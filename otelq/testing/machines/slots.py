@@ -252,9 +252,9 @@ class SlotMachine(StoreMachine):
         if not patient:
             for place in self.places():
                 place.reason = CancelReason.SHUTDOWN
-        letting_go = asyncio.ensure_future(self.let_all_go(kind) if patient else asyncio.sleep(0))
-        await worker.__aexit__(None, None, None)
-        await letting_go
+        async with asyncio.TaskGroup() as group:  # whoever finds something wrong does not wait for the worker's grace
+            group.create_task(self.let_all_go(kind) if patient else asyncio.sleep(0))
+            await worker.__aexit__(None, None, None)
 
     async def let_all_go(self, kind: int) -> None:
         for place in self.places():
@@ -262,6 +262,7 @@ class SlotMachine(StoreMachine):
             await self.until(attempt.stopping.is_set, "attempts are not told that their worker stops")
             self.order(place, kind)
             await self.until(partial(self.is_free, place.key), "a stopping worker keeps its places")
+        await self.until(lambda: not self.model.places, "a stopping worker fills its places anew")
 
     def is_free(self, key: Key) -> bool:
         return key not in self.model.places
