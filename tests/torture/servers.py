@@ -173,9 +173,10 @@ class Postgres:
 
     def end(self) -> None:
         """End both."""
-        for node in (self._primary, self._standby):
-            if node is not None:
-                node.end()
+        with ExitStack() as nodes:
+            for node in (self._primary, self._standby):
+                if node is not None:
+                    nodes.callback(node.end)
 
     async def restart(self, mode: Literal["fast", "immediate"]) -> None:
         """Restart the primary; the standby is back as soon as that is."""
@@ -213,14 +214,18 @@ class PostgresOnSmallDisks(Postgres):
         """Leave no byte; the log has segments in stock, which are used up where it is to be full as well."""
         await asyncio.to_thread(self._disk.fill)
         if log:
-            with suppress(psycopg.Error):
-                await asyncio.to_thread(self._primary.do, *[_NEXT_SEGMENT] * STOCK)
+            await asyncio.to_thread(self._use_up_log)
 
     async def free_disk(self) -> str:
         """Make room, and start the server if it could not go on: it ends itself when it cannot write its log."""
         await asyncio.to_thread(self._disk.free)
         fell = await asyncio.to_thread(self._primary.recover)
         return "the server fell" if fell else "the server stood"
+
+    def _use_up_log(self) -> None:
+        with suppress(psycopg.Error):
+            for _ in range(STOCK):
+                self._primary.do(_NEXT_SEGMENT)
 
     @property
     def _disk(self) -> SmallDisk:
