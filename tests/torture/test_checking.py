@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from otelq.testing.audit import Change
 from otelq.testing.audit.values import Row
@@ -219,6 +220,16 @@ def test_a_planted_fault_is_found(sound: Sequence[Change], fault: Fault) -> None
         for one in found
         if (one.invariant, one.check) == (fault.invariant, fault.title) and fault.words in one.detail
     ], "\n".join(map(str, found))
+
+
+def test_a_handler_may_start_under_a_claim_that_a_crash_forgot(sound: Sequence[Change]) -> None:
+    start = next(change for change in sound if written(kind="start")(change))
+    forged = edit(written(kind="start"), token=99)(sound)
+    crash = start.at - timedelta(seconds=1), start.at
+    assert "starts are claimed" in {one.check for one in check(forged, FACTS)}
+    assert "starts are claimed" not in {one.check for one in check(forged, replace(FACTS, crashes=[crash]))}
+    long_ago = start.at - timedelta(hours=2), start.at - timedelta(hours=1)
+    assert "starts are claimed" in {one.check for one in check(forged, replace(FACTS, crashes=[long_ago]))}
 
 
 def test_every_kind_of_finding_has_a_fault_that_brings_it_about() -> None:

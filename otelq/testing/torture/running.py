@@ -137,6 +137,7 @@ class _Run:
             leases=dict.fromkeys((definition.name for one in (jobs, fragile_jobs) for definition in one), LEASE),
             reap_interval=REAP_INTERVAL,
             outages=merged([*self._striker.outages, *self._attendance.absences]),
+            crashes=self._striker.crashes,
             done_in_time=not self._report.violations,
         )
 

@@ -13,6 +13,7 @@ from typing import Final
 from .faults import Fault
 from .faults.killing import Kill, Stop
 from .faults.replacing import Clock, Hints
+from .faults.serving import FailOver, FullDisk, Restart
 from .report import Struck
 from .scene import Scene
 
@@ -20,6 +21,9 @@ logger = logging.getLogger("otelq.testing.torture")
 
 _OF_PROCESSES: Final = (Kill, Stop, Clock, Hints)
 """Faults that leave the database to all others, as it was."""
+
+_OF_SERVERS: Final = (Restart, FailOver, FullDisk)
+"""Faults after which a server may have forgotten what it had not written to the disk."""
 
 
 class Striker:
@@ -32,6 +36,8 @@ class Striker:
         self.struck = {fault.name: Struck() for fault in self.suited}
         self.outages: list[tuple[datetime, datetime]] = []
         """When the database may have been out of reach, for some at least."""
+        self.crashes: list[tuple[datetime, datetime]] = []
+        """When its server went down."""
         self.deaths: list[str] = []
         """Processes that ended by themselves."""
         self._scene = scene
@@ -57,6 +63,8 @@ class Striker:
         hit = await fault.strike(self._scene)
         if not isinstance(fault, _OF_PROCESSES):
             self.outages.append((began, datetime.now(UTC)))
+        if isinstance(fault, _OF_SERVERS):
+            self.crashes.append((began, datetime.now(UTC)))
         logger.info("%s: %s", fault.name, hit or "hit nothing")
         struck = self.struck[fault.name]
         if hit is None:

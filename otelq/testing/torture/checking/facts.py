@@ -20,6 +20,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     reap_interval: float = 5.0
     outages: Sequence[tuple[datetime, datetime]] = ()
     """When the database could not be reached, or no worker was there."""
+    crashes: Sequence[tuple[datetime, datetime]] = ()
+    """When the server went down, and when it was back: it may have forgotten claims, which do not wait for the disk."""
     done_in_time: bool = True
     """Whether all chains were to have ended when the history ends."""
     patience: float = 15.0
@@ -27,6 +29,11 @@ class Facts(Struct, frozen=True, kw_only=True):
     What a loaded machine may add to a span that is promised: to the return of a lost lease, to the release of a
     dependent, and to the time that a job may be passed over by claims.
     """
+
+    def may_be_forgotten(self, at: datetime, lease: float) -> bool:
+        """Whether a worker acts at this time under a lease that a crash forgot, and cannot know it yet."""
+        late = timedelta(seconds=lease + self.patience)
+        return any(begun <= at <= ended + late for begun, ended in self.crashes)
 
     def allowed(self, since: datetime, seconds: float) -> datetime:
         """The end of a span that begins then, with patience, and longer by the outages on its way."""

@@ -29,13 +29,19 @@ def one_lease(history: History, facts: Facts) -> Iterator[Violation]:
 
 
 def no_start_without_a_claim(history: History, facts: Facts) -> Iterator[Violation]:
-    """I1: a handler runs only under a token that was claimed for its job, once, and only after the claim."""
+    """
+    I1: a handler runs only under a token that was claimed for its job, once, and only after the claim.
+
+    After a crash a handler may run under a claim that was forgotten; whatever it does then is fenced off.
+    """
     claimed = {(*tenure.job, tenure.token): tenure.begun.seq for tenure in history.tenures}
     started: set[tuple[str, int, int]] = set()
     for entry in history.entries:
         if entry.kind != "start":
             continue
         job, key = (entry.chain_id, entry.position), (entry.chain_id, entry.position, entry.token)
+        if key not in claimed and facts.may_be_forgotten(entry.at, max(facts.leases.values(), default=0.0)):
+            continue
         if entry.seq < claimed.get(key, entry.seq + 1):
             yield found("I1", "starts are claimed", job, f"started under {entry.token}, which was not claimed")
         if key in started:
