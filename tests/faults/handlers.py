@@ -184,7 +184,7 @@ async def poison(attempt: otelq.Attempt[None]) -> None:
     os._exit(66)
 
 
-@crowd.job("neighbour", lease=1, retry=patient)
+@crowd.job("neighbour", lease=5, retry=patient)  # long enough for a loaded machine; a dead worker's come back later
 async def neighbour(attempt: otelq.Attempt[float]) -> int:
     await asyncio.sleep(attempt.input)
     attempt.get(Notebook).note("ran", attempt.job_id)

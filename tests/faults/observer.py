@@ -14,6 +14,12 @@ import psycopg
 # One row for each time that a handler's writes were committed. No unique index: a doubled row must be seen.
 LEDGER = "CREATE TABLE ledger (chain_id text, position integer, token bigint, number integer, worker text, call text)"
 
+# The last attempt of a job that failed by it is its outcome's.
+_REAPED = """
+SELECT chain_id, worker FROM {attempt} WHERE verb = 'reap'
+UNION ALL SELECT chain_id, worker FROM {outcome} WHERE verb = 'reap'
+"""
+
 
 class Observer:
     """Reads leases and the handlers' ledger; opens a connection for each question, so that no restart harms it."""
@@ -56,6 +62,10 @@ class Observer:
     def statuses(self) -> Counter[str]:
         """How many jobs closed in each status."""
         return Counter(dict(self.rows("SELECT status, count(*) FROM {outcome} GROUP BY status")))
+
+    def reaped(self) -> list[tuple[str, str]]:
+        """Chain and worker of each attempt that was reaped, its worker having let the lease run out."""
+        return [(str(chain), worker) for chain, worker in self.rows(_REAPED)]
 
     def ledger(self) -> list[tuple[str, int, int, str]]:
         """Chain, position, attempt number and worker of each row that was committed."""
