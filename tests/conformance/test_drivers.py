@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -38,13 +38,18 @@ async def way(name: str, url: str) -> AsyncGenerator[Factory]:
             raise ValueError(name)
 
 
-@pytest.mark.parametrize("theme", THEMES, ids=[theme.name for theme in THEMES])
-@pytest.mark.parametrize("name", WAYS, ids=[f"postgres18-{name}" for name in WAYS])
-async def test_the_driver_keeps_the_promises(name: str, theme: Theme[Kit], postgres18: PostgresServer) -> None:
+@pytest.fixture(scope="module", params=WAYS, ids=[f"postgres18-{name}" for name in WAYS])
+def way_and_url(request: pytest.FixtureRequest, postgres18: PostgresServer) -> Iterator[tuple[str, str]]:
+    """A way and the one database for all its themes, which the kit empties before every case."""
     url = postgres18.create_database()
-    async with way(name, url) as factory:
-        report = await run_cases(factory, theme.cases)
+    yield request.param, url
     postgres18.drop_database(url)
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=[theme.name for theme in THEMES])
+async def test_the_driver_keeps_the_promises(way_and_url: tuple[str, str], theme: Theme[Kit]) -> None:
+    async with way(*way_and_url) as factory:
+        report = await run_cases(factory, theme.cases)
 
     if not report.passed:
         pytest.fail(str(report), pytrace=False)
