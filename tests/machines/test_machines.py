@@ -46,7 +46,7 @@ def test_adapter_and_model_agree_on_every_verb(backend: str) -> None:
 
 @pytest.mark.parametrize("machine", COMPARABLE)
 @pytest.mark.parametrize("backend", ["sqlite", "postgres18"], indirect=True)
-@pytest.mark.timeout(60 + 4 * EXAMPLES)
+@pytest.mark.timeout(120 + 12 * EXAMPLES)
 def test_an_adapter_answers_as_memory_does(machine: type[Machine], backend: str) -> None:
     other = _factory(backend)
     run_state_machine_as_test(on(machine, lambda: pair(memory("memory://"), other())), settings=FEW)
