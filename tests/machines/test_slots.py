@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -13,7 +11,7 @@ from otelq.model import Verb
 from otelq.testing.machines import SlotMachine, on
 from otelq.worker.fetcher import Fetcher
 
-from .test_machines import EVERY_DAY, EXAMPLES, ROUNDS
+from .test_machines import EVERY_DAY, EXAMPLES, ROUNDS, _factory
 
 # Nothing is shrunk: what does not happen is waited for, at each step again.
 FEW = settings(
@@ -30,13 +28,12 @@ VERBS = {Verb.CLAIM, Verb.COMPLETE, Verb.CONTINUE, Verb.FAIL, Verb.RETRY, Verb.S
 """All that a worker makes of its attempts."""
 
 
-@pytest.mark.parametrize("backend", ["memory", "sqlite"], indirect=True)
+@pytest.mark.parametrize("backend", ["memory", "sqlite", "postgres18"], indirect=True)
 @pytest.mark.timeout(60 + 4 * EXAMPLES)
 def test_a_worker_fills_its_places_as_the_model_allows(backend: str) -> None:
-    make = import_module(f"otelq.{backend.split(':')[0]}").adapter
     seen: set[Verb] = set()
     for number in range(ROUNDS):
-        bound = on(SlotMachine, lambda: make(backend))
+        bound = on(SlotMachine, _factory(backend))
         run_state_machine_as_test(seed(number)(bound) if EVERY_DAY else bound, settings=FEW)
         seen |= set(bound.seen)
         if seen >= VERBS:

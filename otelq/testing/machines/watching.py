@@ -16,7 +16,7 @@ Method = Callable[..., Awaitable[Any]]
 
 def on_the_clock_of(model: SlotModel, adapter: StateAdapter) -> StateAdapter:
     """The adapter, whose verbs, and those of its siblings, take the model's time for the database's."""
-    for name, verb in inspect.getmembers(type(adapter), inspect.iscoroutinefunction):
+    for name, verb in inspect.getmembers(StateAdapter, inspect.iscoroutinefunction):
         if "now" in inspect.signature(verb).parameters:
             setattr(adapter, name, _timed(getattr(adapter, name), model))
     sibling = adapter.sibling
