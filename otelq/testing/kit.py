@@ -336,10 +336,19 @@ def ids(claimed: Sequence[Claimed]) -> list[str]:
     return [job.lease.chain_id for job in claimed]
 
 
-async def before_the_end(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Start work that may have to wait for a lock, as somebody else would, and let it get as far as it can."""
+def patience_of(kit: Kit) -> float:
+    """Seconds for what waits for nobody where rows have locks, and for the whole database where they have none."""
+    return 5.0 if kit.adapter.name == "postgresql" else 0.2
+
+
+async def before_the_end(work: Coroutine[Any, Any, T], *, patience: float = 0.2) -> asyncio.Task[T]:
+    """
+    Start work that may have to wait for a lock, as somebody else would, and let it get as far as it can.
+
+    It gets ``patience`` seconds, or fewer if it needs fewer: give many where it must not wait, for a slow machine.
+    """
     task = asyncio.get_running_loop().create_task(work, context=Context())
-    await asyncio.wait([task], timeout=0.2)
+    await asyncio.wait([task], timeout=patience)
     return task
 
 

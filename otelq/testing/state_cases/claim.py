@@ -6,7 +6,7 @@ import asyncio
 
 from ...model import Continues, Keep, Status, Successor, Verb, Wanted
 from ..cases import Theme
-from ..kit import Kit, before_the_end, equal, ids, moves, true
+from ..kit import Kit, before_the_end, equal, ids, moves, patience_of, true
 
 claim = Theme[Kit]("claim")
 
@@ -185,7 +185,7 @@ async def passes_over_what_others_hold(kit: Kit) -> None:
     held, free = await kit.start(), await kit.start()
     async with kit.adapter.begin() as tx:
         await kit.cancel(held, tx=tx)
-        claiming = await before_the_end(kit.claim(limit=2))
+        claiming = await before_the_end(kit.claim(limit=2), patience=patience_of(kit))
         if kit.adapter.name == "postgresql":
             true(claiming.done(), "a claim waited for a transaction that holds one of the jobs")
     equal(ids(await claiming), [free], "the jobs claimed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...model import Continues, JobQuery, OnFailure, Releases, Retries, Snoozes, Status, Successor, Verb
 from ..cases import Theme
-from ..kit import FAILURE, Kit, before_the_end, chains, equal, ids, moves, true
+from ..kit import FAILURE, Kit, before_the_end, chains, equal, ids, moves, patience_of, true
 
 expire = Theme[Kit]("expire")
 
@@ -145,7 +145,7 @@ async def passes_over_what_others_hold(kit: Kit) -> None:
     kit.wait(60)
     async with kit.adapter.begin() as tx:
         await kit.finish(held, tx=tx)
-        expiring = await before_the_end(kit.expire())
+        expiring = await before_the_end(kit.expire(), patience=patience_of(kit))
         if kit.adapter.name == "postgresql":
             true(expiring.done(), "expire waited for a transaction that holds one of the jobs")
     made = [*await expiring, *await kit.expire()]

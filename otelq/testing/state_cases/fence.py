@@ -242,7 +242,7 @@ async def is_renewed_without_waiting(kit: Kit) -> None:
     job = await kit.lease()
     async with kit.adapter.begin() as tx:
         await kit.finish(chain, tx=tx)
-        renewing = await before_the_end(kit.renew(job.lease))
+        renewing = await before_the_end(kit.renew(job.lease), patience=5)
         true(renewing.done(), "a renewal waited for a transaction")
         equal(list(await renewing), [Verdict.BUSY], "the verdict")
 

@@ -17,7 +17,7 @@ from ...model import (
     Verdict,
 )
 from ..cases import Theme
-from ..kit import FAILURE, Kit, before_the_end, chains, equal, ids, moves, true
+from ..kit import FAILURE, Kit, before_the_end, chains, equal, ids, moves, patience_of, true
 from .fence import OUTCOMES
 
 settle = Theme[Kit]("settle")
@@ -333,7 +333,7 @@ async def never_loses_what_is_busy(kit: Kit) -> None:
     job = await kit.lease()
     async with kit.adapter.begin() as tx:
         await kit.create(kit.job("other", blockers=(chain,)), tx=tx)
-        settling = await before_the_end(kit.settle(job, Completes("1")))
+        settling = await before_the_end(kit.settle(job, Completes("1")), patience=patience_of(kit))
         if kit.adapter.name == "postgresql":
             true(settling.done(), "settling waited for a transaction that holds the job")
     settled = await settling
