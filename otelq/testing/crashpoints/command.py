@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import click
 
@@ -28,6 +29,7 @@ def command(url: str, only: str) -> None:
     otelq_crashpoints (on SQLite: tables with that prefix), which it makes and leaves empty. If jobs are stored there
     it refuses to run.
     """
+    logging.getLogger("otelq.effects").setLevel(logging.ERROR)  # who died cannot know, and warns when it is let go
     try:
         done = asyncio.run(_run(url, only))
     except OtelqError as error:

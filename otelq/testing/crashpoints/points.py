@@ -34,10 +34,10 @@ class Point:
 
 
 def points(statements: Sequence[str], faults: Sequence[Fault], *, in_turn: bool = False) -> Iterator[Point]:
-    """Each fault at each statement; or only one, in turn, and all at the last, which most often is the commit."""
+    """Each fault at each statement; or, in turn, one at each, and all where a transaction or the verb ends."""
     for number, statement in enumerate(statements, 1):
-        is_one_enough = in_turn and number < len(statements)
-        for fault in [faults[number % len(faults)]] if is_one_enough else faults:
+        is_end = number == len(statements) or statement.startswith("COMMIT")
+        for fault in faults if is_end or not in_turn else [faults[number % len(faults)]]:
             yield Point(fault, number, statement)
 
 

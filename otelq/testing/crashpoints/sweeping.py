@@ -120,7 +120,7 @@ async def sweep(
     """
     Interrupt scenarios, one after the other, at every statement by each of these faults that can happen there.
 
-    With ``in_turn`` the statements of a verb get one fault each, one after the other, and only its last one gets all.
+    With ``in_turn`` the statements of a verb get one fault each, one after the other, and only its commits get all.
     The schema is made, and left empty.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....errors import InvalidArgument, JobAlreadyClosed, NotFound
-from ....model import Completes, Continues, Dedup, Successor, Transition
+from ....model import Amendment, Completes, Continues, Dedup, Successor, Transition
 from ..scenario import Act, Scenario, Scene, World
 from .arranging import hold, wait_for
 
@@ -67,8 +67,9 @@ def _on_all(verb: str, **fields: object) -> Act:
 
 async def _amends(scene: Scene, world: World) -> Sequence[Transition]:
     first, second = world.chains
-    await scene.amend(first, priority=3, input='"amended"')
-    return await scene.amend(second, delay=0.0, input='"amended"')
+    return await scene.amend_all(
+        Amendment(chain_id=first, priority=3, input='"amended"'), Amendment(chain_id=second, delay=120)
+    )
 
 
 def _finishes(outcome: Completes | Continues) -> Act:
@@ -90,7 +91,7 @@ REQUESTING = (
     Scenario(name="redrive", arrange=_cancelled, act=_on_all("redrive"), refusals=(InvalidArgument,)),
     Scenario(name="delete", arrange=_referring, act=_on_all("delete", cascade=True), refusals=(NotFound,)),
     Scenario(name="trigger", arrange=planned, act=_on_all("trigger")),
-    Scenario(name="amend", arrange=planned, act=_amends, is_whole=False),
+    Scenario(name="amend", arrange=planned, act=_amends),
     Scenario(name="take over", arrange=_running, act=_on_all("take_over"), refusals=(InvalidArgument,)),
     Scenario(name="expire", arrange=_overdue, act=_expires),
 )
