@@ -13,6 +13,7 @@ from . import edges, rows, rules
 from .database import WAIT, Session
 from .edges import Wait
 from .holding import hold_blockers
+from .keys import held_elsewhere
 from .rules import Rule
 from .unblocking import let_go
 
@@ -78,6 +79,10 @@ async def link(session: Session, links: Sequence[Link], *, verb: Verb = Verb.CON
     standing = await hold_blockers(session, {id for link in links for id in link.given.blockers}, lock=lock)
     ready = [link for link in links if standing.keys() >= set(link.given.blockers)]
     waits = {link.chain_id: _wait(link, standing) for link in ready}
+    if lock != WAIT:
+        lost = [id for id, wait in waits.items() if wait.fate.failure]
+        busy = await held_elsewhere(session, lost)
+        waits = {id: wait for id, wait in waits.items() if id not in busy}
     circular = await _may_be_circular(session, list(waits.values()))
     if circular and not await _take_turn(session, lock):
         waits = {id: wait for id, wait in waits.items() if id not in circular}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from ..errors import Unavailable
 from ..model import Transition
 from . import rows
 from .database import SKIP, WAIT, Database, Session
+from .keys import held_elsewhere
 
 MOST_DEPENDENTS: Final = 1000
 """How many waiting chains one commit lets go or fails; the others are left to ``mop_up``."""
@@ -50,15 +51,22 @@ async def _release(
     if budget <= 0:
         return [], [], False
     found = await session.row("hold_dependents", closed, budget, lock=lock)
-    if not found["chain_ids"]:
-        return [], [], found["is_done"]
-    edges = found["chain_ids"], found["positions"], found["blocker_ids"]
+    busy = await held_elsewhere(session, found["doomed"]) if lock == SKIP else set[str]()
+    edges = _without(busy, found["chain_ids"], found["positions"], found["blocker_ids"])
+    if not edges:
+        return [], [], found["is_done"] and not busy
     released = await session.rows("release_dependents", *edges)
     failed = [row for row in released if row["error_type"]]
     if keyed := [row["chain_id"] for row in failed if row["keyed"]]:
         await session.rows("free_keys", keyed)
     further = [row["chain_id"] for row in failed if row["waited_on"]]
-    return [rows.let_go(row) for row in released], further, found["is_done"]
+    return [rows.let_go(row) for row in released], further, found["is_done"] and not busy
+
+
+def _without(busy: Collection[str], *columns: Sequence[Any]) -> list[list[Any]]:
+    """The columns of edges, without those of dependents whose keys somebody else has locked."""
+    edges = [edge for edge in zip(*columns, strict=True) if edge[0] not in busy]
+    return [list(column) for column in zip(*edges, strict=True)]
 
 
 async def mop_up(session: Session, *, limit: int, lock: str = SKIP) -> list[Transition]:

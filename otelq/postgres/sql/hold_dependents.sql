@@ -1,5 +1,5 @@
 -- Locks, in ascending order, a bounded number of the jobs that still wait for closed chains, and gives the edges
--- between them. Where one that somebody else has locked is passed over, two blockers that close in two open
+-- between them; and those of them that hold keys and may fail. Where one that somebody else has locked is passed over, two blockers that close in two open
 -- transactions never wait for each other. A patient edge is passed over if its blocker ended badly. No blocker has
 -- more of its dependents looked at than may be let go.
 WITH closed AS MATERIALIZED (
@@ -15,7 +15,7 @@ WITH closed AS MATERIALIZED (
     WHERE c.status <> 'continued'
 ),
 edge AS MATERIALIZED (
-    SELECT b.chain_id, b.position, b.blocker_id
+    SELECT b.chain_id, b.position, b.blocker_id, closed.status
     FROM closed
     CROSS JOIN (VALUES (false), (true)) AS edges (patient)
     CROSS JOIN LATERAL (
@@ -34,16 +34,17 @@ waiting AS MATERIALIZED (
     LIMIT $2::integer + 1
 ),
 held AS MATERIALIZED (
-    SELECT o.chain_id
+    SELECT o.chain_id, o.keyed
     FROM (SELECT chain_id FROM waiting ORDER BY chain_id LIMIT $2::integer) AS w
     CROSS JOIN LATERAL (
-        SELECT o.chain_id FROM {schema}.open_job AS o WHERE o.chain_id = w.chain_id {lock}
+        SELECT o.chain_id, o.keyed FROM {schema}.open_job AS o WHERE o.chain_id = w.chain_id {lock}
     ) AS o
 ),
 taken AS MATERIALIZED (
-    SELECT edge.* FROM edge JOIN held ON held.chain_id = edge.chain_id
+    SELECT edge.*, held.keyed FROM edge JOIN held ON held.chain_id = edge.chain_id
 )
 SELECT
+    ARRAY(SELECT DISTINCT chain_id::text FROM taken WHERE keyed AND status <> 'completed') AS doomed,
     ARRAY(SELECT chain_id::text FROM taken) AS chain_ids,
     ARRAY(SELECT position FROM taken) AS positions,
     ARRAY(SELECT blocker_id::text FROM taken) AS blocker_ids,

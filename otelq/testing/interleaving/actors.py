@@ -55,8 +55,8 @@ class Actor:
         self.waits_on: frozenset[Actor] = frozenset()
         """Those for whose locks it was found waiting."""
         self.met_a_deadlock = False
-        self.last = ""
-        """The step that it took last."""
+        self.steps: list[str] = []
+        """The steps of its operation that it took so far."""
         self.made: list[Transition] = []
         """What it did, and committed."""
         self.error: Exception | None = None
@@ -82,6 +82,11 @@ class Actor:
         titles = ", ".join(operation.name for operation in self.script.operations)
         end = ("commit" if self.script.commits else "roll back") if self.script.inside else ""
         return f"in one transaction: {titles}; {end}" if end else titles
+
+    @property
+    def last(self) -> str:
+        """The step that it took last."""
+        return self.steps[-1] if self.steps else ""
 
     async def moved(self) -> None:
         """Wait until it stands at its gate again, or is done."""
@@ -128,4 +133,5 @@ class Actor:
     async def _do(self, operation: Operation, tx: Transaction | None) -> Sequence[Any]:
         self.now_doing = operation
         await pause(operation.name)
+        del self.steps[:-1]
         return await operation.work(self.adapter, tx)

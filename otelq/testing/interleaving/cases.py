@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from ...model import Claimed, Dedup, OnFailure, Status, Verdict
+from ...model import Blocks, Claimed, Dedup, Fails, OnFailure, Status, Verdict
+from ..kit import FAILURE
 from .actors import Actor
 from .judging import judge
 from .playing import FAR, Play
@@ -236,6 +237,39 @@ async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_its_job(play:
     await play.stage.end(taking)
     await play.stage.end(await play.stage.enter(play.settling(claims[0])))
     play.same(play.verdicts, [Verdict.BUSY, Verdict.DONE, Verdict.DONE], "what the worker was told")
+
+
+@_case(BY_STATEMENT)
+async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_one_who_fails_by_its_job(play: Play) -> None:
+    """Who waits for the job fails once that transaction has ended."""
+    blocker = await play.start()
+    (claim,) = await play.lease()
+    dependent = await play.start("next", blockers=(blocker,), dedup=Dedup("k"))
+    taking = await play.stage.enter(
+        play.creating(play.job("next", dedup=Dedup("k", exclude=(dependent,)))), inside=True
+    )
+    await play.stage.push(taking)
+    await play.stage.end(await play.stage.enter(play.settling(claim, outcome=Fails(FAILURE))))
+    await play.is_status(blocker, Status.FAILED)
+    await play.stage.end(taking)
+    play.before += await play.stage.observer.mop_up()
+    await play.is_status(dependent, Status.FAILED)
+
+
+@_case(BY_STATEMENT)
+async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_its_job_that_waits_in_vain(play: Play) -> None:
+    """A job that is to wait for a chain that ended badly fails, and is busy until that transaction ends."""
+    lost = await play.start("next")
+    await play.stage.end(await play.stage.enter(play.cancelling(lost)))
+    holder = await play.start(dedup=Dedup("k"))
+    (claim,) = await play.lease()
+    taking = await play.stage.enter(play.creating(play.job(dedup=Dedup("k", exclude=(holder,)))), inside=True)
+    await play.stage.push(taking)
+    await play.stage.end(await play.stage.enter(play.settling(claim, outcome=Blocks((lost,)))))
+    await play.stage.end(taking)
+    await play.stage.end(await play.stage.enter(play.settling(claim, outcome=Blocks((lost,)))))
+    play.same(play.verdicts, [Verdict.BUSY, Verdict.DONE], "what the worker was told")
+    await play.is_status(holder, Status.FAILED)
 
 
 # Locks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Final, NamedTuple, TypeVar, cast
 
@@ -24,25 +24,30 @@ NUMBER: Final = st.integers(0, 15)
 
 
 class Entry(NamedTuple):
-    """Who comes, and what he is about to do: the names of operations, each with two numbers that pick its target."""
+    """
+    Who comes, and what he is about to do.
 
-    operations: Sequence[tuple[str, int, int]]
+    Each operation is three numbers: which it is of those of this run, and two that pick its target.
+    """
+
+    operations: Sequence[tuple[int, int, int]]
     is_worker: bool = False
     inside: bool = False
     commits: bool = True
 
 
-def _operations(names: Iterable[str], *, most: int) -> st.SearchStrategy[list[tuple[str, int, int]]]:
-    return st.lists(st.tuples(st.sampled_from(list(names)), NUMBER, NUMBER), min_size=1, max_size=most)
+def _operations(most: int) -> st.SearchStrategy[list[tuple[int, int, int]]]:
+    return st.lists(st.tuples(NUMBER, NUMBER, NUMBER), min_size=1, max_size=most)
 
 
+NEVER: Final = st.just(False)
+ALWAYS: Final = st.just(True)
 ENTRY: Final = st.one_of(
-    st.builds(
-        Entry, _operations(ANYWHERE, most=3), st.just(False), st.just(True), st.sampled_from([True, True, False])
-    ),
-    st.builds(Entry, _operations(ALONE, most=2), st.just(True), st.just(False), st.just(True)),
-    st.builds(Entry, _operations(ANYWHERE, most=2), st.just(False), st.just(False), st.just(True)),
+    st.builds(Entry, _operations(3), NEVER, ALWAYS, st.sampled_from([True, True, False])),
+    st.builds(Entry, _operations(2), ALWAYS, NEVER, ALWAYS),
+    st.builds(Entry, _operations(2), NEVER, NEVER, ALWAYS),
 )
+FEW: Final = st.lists(st.sampled_from(list(ANYWHERE)), min_size=1, max_size=4, unique=True)
 
 
 class InterleavingMachine(RuleBasedStateMachine):
@@ -59,12 +64,19 @@ class InterleavingMachine(RuleBasedStateMachine):
     stage: ClassVar[Stage]
     schema: ClassVar[str]
     world: World
+    names: Sequence[str]
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.get_loop().run_until_complete(work)
 
-    @initialize(focus=st.lists(NUMBER, min_size=1, max_size=4), entries=st.lists(ENTRY, min_size=2, max_size=MOST))
-    def begin(self, focus: list[int], entries: list[Entry]) -> None:
+    @initialize(
+        names=FEW,
+        focus=st.lists(NUMBER, min_size=1, max_size=4),
+        entries=st.lists(ENTRY, min_size=2, max_size=MOST),
+    )
+    def begin(self, names: list[str], focus: list[int], entries: list[Entry]) -> None:
+        """Begin a run about a few verbs of clients, aimed at a few chains: so they meet."""
+        self.names = names
         self.run(self.stage.clear())
         self.world = self.run(settled_world(self.stage.observer))
         self.world.look_at(focus)
@@ -75,8 +87,10 @@ class InterleavingMachine(RuleBasedStateMachine):
     def enter(self, entry: Entry) -> None:
         """Somebody comes: one of a worker's verbs or of a client's, or a few in a transaction of his own."""
         if len(self.stage.open_actors) < MOST:
-            makers = ALONE if entry.is_worker else ANYWHERE
-            operations = [makers[name](self.world, first, second) for name, first, second in entry.operations]
+            makers = list(ALONE.values()) if entry.is_worker else [ANYWHERE[name] for name in self.names]
+            operations = [
+                makers[which % len(makers)](self.world, first, second) for which, first, second in entry.operations
+            ]
             self.run(self.stage.enter(*operations, inside=entry.inside, commits=entry.commits))
 
     @rule(numbers=st.lists(st.integers(0, MOST - 1), min_size=1, max_size=8))

@@ -18,8 +18,8 @@ LONGEST: Final = 20.0
 GLANCE: Final = 0.002
 """Seconds between two questions to the server about who waits."""
 
-PATIENT: Final = "hold_dependents"
-"""The statement of a worker that waits on purpose, a tenth of a second at most, after all is committed."""
+SECOND_LOOK: Final = frozenset({"lock_patience", "take_pending"})
+"""What a worker sends that waits on purpose, a tenth of a second at most, when all is committed."""
 
 Waits = Mapping[Actor, frozenset[Actor]]
 
@@ -84,7 +84,7 @@ class Stage:
 
     async def step(self, actor: Actor) -> None:
         """Let one actor take one step; then all have stopped, ended, or wait for a lock."""
-        actor.last = actor.gate.open()
+        actor.steps.append(actor.gate.open())
         place = len(self.schedule)
         self.schedule.append(f"{actor.name} {actor.last}")
         await self._settle()
@@ -198,7 +198,7 @@ async def opened(factory: Callable[[], StateAdapter]) -> AsyncGenerator[Stage]:
 
 
 def _is_patient(actor: Actor) -> bool:
-    return actor.last == PATIENT and not actor.is_inside
+    return set(actor.steps) >= SECOND_LOOK
 
 
 def _in_circles(found: Waits) -> list[Actor]:
