@@ -26,6 +26,8 @@ called, and stay reachable as ``__cause__``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class OtelqError(Exception):
     """The root of all errors that otelq raises."""
@@ -127,3 +129,6 @@ class Refused(OtelqError):
 
 class Unavailable(OtelqError):
     """The database cannot be reached or gave the work up (a conflict, a time limit); a retry may succeed."""
+
+    in_doubt: Sequence[object] = ()
+    """The transitions that it was asked to commit when it fell silent; whether it did is still to be looked up."""

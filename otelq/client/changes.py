@@ -66,7 +66,7 @@ class Changing(Starting):
         else:
             ends = Completes(self._engine.encode_output(outcome, step, chain_id=id, argument="outcome"))
         try:
-            with self._engine.telemetry.silence():
+            with self._engine.effects.doubting(), self._engine.telemetry.silence():
                 transitions = await self._engine.state.finish(
                     [Closure(chain_id=id, step=step.name, outcome=ends)], tx=transaction
                 )
@@ -248,6 +248,6 @@ class Changing(Starting):
         transaction = self._join(tx)
         if not items:
             return
-        with self._engine.telemetry.silence():
+        with self._engine.effects.doubting(), self._engine.telemetry.silence():
             transitions = await verb(items, tx=transaction)
         self._engine.effects.follow(transitions, tx=transaction)

@@ -57,6 +57,21 @@ class _Held:
         await self.effects.resolve(self)
 
 
+class _Over(Transaction):
+    """A transaction that has ended, nobody knows how."""
+
+    @property
+    def handle(self) -> None:
+        return None
+
+    @property
+    def active(self) -> bool:
+        return False
+
+    def watch(self, ended: Callable[[Ending], None]) -> bool:
+        return False
+
+
 class Effects:
     """Turns committed transitions into telemetry and hints, for one client."""
 
@@ -121,6 +136,17 @@ class Effects:
         task = asyncio.get_running_loop().create_task(self.resolve(held), context=contextvars.Context())
         self._lookups.add(task)
         task.add_done_callback(self._lookups.discard)
+
+    @contextmanager
+    def doubting(self) -> Generator[None]:
+        """Look up what a verb of the block committed, perhaps, in a transaction of its own whose end was lost."""
+        try:
+            yield
+        except Unavailable as error:
+            made = [one for one in error.in_doubt if isinstance(one, Transition)]
+            if made:
+                self.look_up(_Held(self, _Over(), made, _nobody, None))
+            raise
 
     async def resolve(self, held: _Held) -> None:
         """Settle what is held by what a connection of our own can see."""

@@ -7,7 +7,7 @@ import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar, cast
 from weakref import WeakSet
 
 from ..errors import InvalidArgument, OtelqError, Unavailable
@@ -118,15 +118,17 @@ class Database:
         Do one verb's work: as statements that commit each, or with ``atomic`` in one transaction.
 
         Work that lost against another transaction is done again; after the loss of the connection, once and only if
-        ``again`` says that doing it twice is harmless.
+        ``again`` says that doing it twice is harmless. Where the commit was lost, the error says of what.
         """
         for left in reversed(range(TRIES)):
+            done: list[T] = []
             try:
                 async with self.source.loan(atomic=atomic, timeout=self.command_timeout) as link:
-                    return await work(self.session(link, now))
+                    done.append(await work(self.session(link, now)))
+                return done[0]
             except Exception as error:
                 if not left or not (is_conflict(error) or (again and is_lost(error))):
-                    raise_translated(error)
+                    raise_translated(error, in_doubt=done)
                 again = again and not is_lost(error)
             await asyncio.sleep(random.uniform(0.001, 0.01) * (TRIES - left))
         raise AssertionError("the last try returns or raises")
@@ -209,8 +211,10 @@ class Database:
         return tuple(await self.session(link, None).row("home", self.queries.fill("{schema}.open_job")))
 
 
-def raise_translated(error: Exception) -> NoReturn:
-    """Raise a driver's error in the house's words, or any other as it is."""
+def raise_translated(error: Exception, *, in_doubt: Sequence[object] = ()) -> NoReturn:
+    """Raise a driver's error in the house's words, or any other as it is; with what was done before the commit."""
     if ours := translate(error):
+        if isinstance(ours, Unavailable) and not is_conflict(error):
+            ours.in_doubt = [made for done in in_doubt if isinstance(done, list) for made in cast(list[object], done)]
         raise ours from cause(error)
     raise error

@@ -8,9 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from ..errors import Unavailable
 from ..loop import Loop
-from ..model import Claimed, Wanted
+from ..model import Claimed, Status, Verb, Wanted
 from ..ports.notify import Hint, HintKind
 from ..telemetry import Count
 from .attempt import Run
@@ -135,7 +137,9 @@ class Fetcher(Loop):
     async def _disown(self) -> None:
         """Give back what was claimed for us by statements whose replies were lost."""
         while self._orphans:
-            self._crew.engine.effects.follow(await self._crew.engine.state.disown(self._orphans[-1]))
+            released = await self._crew.engine.state.disown(self._orphans[-1])
+            claims = [replace(one, verb=Verb.CLAIM, source=Status.READY, target=Status.RUNNING) for one in released]
+            self._crew.engine.effects.follow([*claims, *released])  # nobody had heard of the claims before
             self._orphans.pop()
 
     def _freed(self) -> None:

@@ -29,7 +29,7 @@ class Reaper(Loop):
         """Reap, drop and mop up one batch each; come back at once while there is more."""
         engine = self._crew.engine
         own = {run.job.lease.token for run in self._slots.runs()}
-        with engine.telemetry.silence():
+        with engine.effects.doubting(), engine.telemetry.silence():
             reaped = await engine.state.reap(self._rules, spare=own, limit=LARGEST_REAP)
             engine.effects.follow(reaped)
             expired = await engine.state.expire(limit=LARGEST_REAP)
