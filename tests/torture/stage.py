@@ -75,15 +75,21 @@ class Stage:
         """Strike until it hits, and see every chain through to its end; gives what was hit."""
         async with self.scene() as scene:
             assert fault.suits(scene), fault.name
-            feeding = asyncio.create_task(self._feed())
-            try:
+            async with self.fed():
                 hit = await self._hit(fault, scene)
-            finally:
-                feeding.cancel()
-                await asyncio.wait([feeding])
             await self.until_done()
             await self.judge()
             return hit
+
+    @asynccontextmanager
+    async def fed(self) -> AsyncGenerator[None]:
+        """Some chains are open while the block runs."""
+        feeding = asyncio.create_task(self._feed())
+        try:
+            yield
+        finally:
+            feeding.cancel()
+            await asyncio.wait([feeding])
 
     async def _hit(self, fault: Fault, scene: Scene) -> str:
         for _ in range(TRIES):

@@ -26,6 +26,8 @@ from .disks import can_mount
 from .servers import tortured
 from .stage import BACKLOG, PATIENCE, Stage, stage
 
+pytestmark = pytest.mark.timeout(180)
+
 
 def brief(fault: Fault) -> Fault:
     """The same for a second at most; a run gives it more."""
@@ -152,9 +154,8 @@ async def test_a_storm_that_is_interrupted_is_over(on_postgres: Stage) -> None:
 
 
 async def test_a_stop_that_is_interrupted_lets_the_process_go_on(on_postgres: Stage) -> None:
-    on_postgres.started += await on_postgres.start(BACKLOG)
-    await on_postgres.until_busy()
-    async with on_postgres.scene() as scene:
+    async with on_postgres.scene() as scene, on_postgres.fed():
+        await on_postgres.until_busy()
         await interrupted(Stop("long", past_lease=True), replace(scene, lease=60.0))
     for process in on_postgres.fleet.processes:
         assert not await asyncio.to_thread(stands, process)

@@ -15,7 +15,7 @@ MINUTE: Final = 60.0
 HOUR: Final = 3600.0
 SKEWS: Final = (-48 * HOUR, -2 * HOUR, -3 * MINUTE, 3 * MINUTE, 2 * HOUR, 48 * HOUR)
 
-BUSY_WITHIN: Final = 8.0
+BUSY_WITHIN: Final = 15.0
 """Seconds within which a new worker counts as hit if it holds leases."""
 
 
