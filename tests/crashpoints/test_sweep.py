@@ -17,6 +17,7 @@ async def test_the_work_goes_on_wherever_a_verb_was_interrupted(stage: Stage, sc
         pytest.fail(line(swept), pytrace=False)
 
 
+@pytest.mark.parametrize("stage", ["sqlite"], indirect=True)
 async def test_every_verb_is_among_the_scenarios(stage: Stage) -> None:
     seen = {verb async for swept in sweep(stage, SCENARIOS, faults=()) for verb in swept.seen}
 

@@ -27,7 +27,7 @@ class FileStage:
     faults = (Fault.BROKEN, Fault.FULL, Fault.KILLED)
 
     def __init__(self, url: str, *, schema: str) -> None:
-        if adapter(url, schema=schema).sibling() is None:
+        if url.partition("://")[2] in ("", "/", "/:memory:"):
             raise InvalidArgument("url", f"is {url!r}; give one of a file, which other processes can open")
         self._url = url
         self.schema = schema

@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from ...ports.state import StateAdapter
 from ...postgres import adapter
-from ..wire import LossyProxy
+from ..wire import LossyProxy, Said
 from .points import Counting, Fault, Point
 from .scenario import Heard, Play, perform
 from .stages import Trace
@@ -50,13 +51,20 @@ class WireStage:
 
 
 def _arm(proxy: LossyProxy, point: Point | None, counting: Counting) -> None:
+    def which(said: Said) -> bool:
+        return not any(mark in said[-1] for mark in _OF_THE_DRIVER) and counting.hear(said[-1])
+
     match point.fault if point else None:
         case Fault.UNANSWERED:
-            proxy.lose(counting)
+            proxy.lose(which)
         case Fault.KILLED:
-            proxy.freeze_after(counting)
+            proxy.freeze_after(which)
         case _:
-            proxy.cut_before(counting)
+            proxy.cut_before(which)
+
+
+_OF_THE_DRIVER: Final = ("typeinfo_tree", "'jit'")
+"""In what the driver asks about types before a statement of ours: nothing has happened then that had not before."""
 
 
 async def _answer(verb: asyncio.Task[Heard], proxy: LossyProxy) -> Heard | None:

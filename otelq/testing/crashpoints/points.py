@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from ..wire import Said
-
 
 class Fault(StrEnum):
     """What happens at a statement."""
@@ -47,10 +45,6 @@ class Counting:
     def __init__(self, point: Point | None) -> None:
         self.said: list[str] = []
         self._point = point
-
-    def __call__(self, said: Said) -> bool:
-        """Whether this is the one."""
-        return self.hear(said[-1])
 
     def hear(self, statement: str) -> bool:
         """Whether this is the one."""
