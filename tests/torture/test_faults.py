@@ -176,5 +176,5 @@ async def test_a_fail_over_that_is_interrupted_is_finished_before(on_a_server_of
         striking.cancel()
         await asyncio.wait([striking])
         assert striking.cancelled()
+        assert on_a_server_of_ours.url != before
         await FailOver("fail-over").strike(scene)  # there is a standby
-    assert on_a_server_of_ours.url != before
