@@ -75,6 +75,7 @@ class Feeder:
             self.nameless: 3,
             self.hops: 4,
             self.single: 8,
+            self.stubborn: 3,
             self.long: 2,
             self.keyed: 5,
             self.fan_in: 6,
@@ -146,6 +147,12 @@ class Feeder:
         ]
         await self._start(self._chance.choice(types), self._pace())
 
+    async def stubborn(self) -> None:
+        """Some that block the event loop one after the other."""
+        paces = [self._pace() for _ in range(self._chance.randint(2, 4))]
+        for chain in await self._client.start_many(handlers.stubborn, paces):
+            self._committed(chain)
+
     async def long(self) -> None:
         """An attempt of several leases; or of one that is not to lose many workers."""
         job_type = self._chance.choice([handlers.long, handlers.fragile])
@@ -162,11 +169,17 @@ class Feeder:
         await self._start(handlers.keyed, self._pace(), dedup=dedup)
 
     async def fan_in(self) -> None:
-        """Blockers, and a chain that waits for them by some rule; they may have ended by then."""
-        on_failure = self._chance.choice(_IF_FAILED)
-        doomed = 0 if on_failure == "wait" else 1  # nobody waits for what never ends well
-        kinds = self._chance.choices([handlers.leaf, handlers.coin, handlers.doomed], [6, 2, doomed], k=3)
-        starts: list[Start[Any]] = [Start(kind, self._pace(), id=new_id()) for kind in kinds]
+        """Blockers that end at about one instant, and a chain that waits for them by some rule; they may have ended."""
+        on_failure, pace = self._chance.choice(_IF_FAILED), self._pace()
+        kinds: list[tuple[JobType[Any, int], Any]] = [
+            (handlers.leaf, pace),
+            (handlers.hop, Walk(0, pace)),
+            (handlers.coin, pace),
+            (handlers.doomed, pace),
+        ]
+        weights = [3, 4, 2, 0 if on_failure == "wait" else 1]  # nobody waits for what never ends well
+        chosen = self._chance.choices(kinds, weights, k=3)
+        starts: list[Start[Any]] = [Start(kind, input, id=new_id()) for kind, input in chosen]
         blockers = await self._known_starts(starts)
         rule = AnyOf if self._chance.random() < 0.33 else AllOf
         await self._start(handlers.gather, self._pace(), blockers=rule(blockers, on_failure=on_failure))

@@ -107,6 +107,14 @@ def in_thread(attempt: Attempt[Pace]) -> int:
     return 1
 
 
+@jobs.job("quick-stubborn", lease=LEASE, retry=PATIENT)
+async def stubborn(attempt: Attempt[Pace]) -> int:
+    """Ends without giving the event loop a turn: if its process was stopped meanwhile, before it can know of that."""
+    await attempt.get(Diary).end(attempt, "stubborn")
+    time.sleep(attempt.input.before)  # noqa: ASYNC251  # blocking the loop is the point
+    return 1
+
+
 @jobs.job("long", lease=LEASE, retry=PATIENT)
 async def long(attempt: Attempt[Pace]) -> int:
     """Lives through several renewals."""
@@ -144,7 +152,7 @@ async def coin(attempt: Attempt[Pace]) -> int:
 async def gather(attempt: Attempt[Pace]) -> int:
     """Started with blockers; counts those that completed."""
     await effect(attempt, attempt.input)
-    return len(attempt.blockers(leaf)) + len(attempt.blockers(coin))
+    return sum(len(attempt.blockers(kind)) for kind in (leaf, hop, coin))
 
 
 @dataclass(frozen=True)

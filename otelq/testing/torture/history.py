@@ -83,14 +83,18 @@ class Diary(Middleware):
         await self._leave(attempt, "continue" if is_continue(returned) else "complete")
         return returned
 
+    async def end(self, attempt: Attempt[Any], detail: str) -> None:
+        """Write the end before the handler returns, so that nothing is between its return and its outcome."""
+        await self._write(attempt, "end", detail)
+        self._ended.add(_key(attempt))
+
     async def effect(self, attempt: Attempt[Any], detail: str) -> Any:
         """
         Write the end, then open the completion and write the one row that this attempt leaves if it closes its job.
 
         In this order, as on SQLite nothing else can be written while a completion is open. Returns the transaction.
         """
-        await self._write(attempt, "end", detail)
-        self._ended.add(_key(attempt))
+        await self.end(attempt, detail)
         tx = await attempt.completion()
         await execute(tx, _INSERT, *self._row(attempt, "effect", detail))
         return tx
