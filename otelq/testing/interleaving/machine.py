@@ -87,7 +87,7 @@ class InterleavingMachine(RuleBasedStateMachine):
     def enter(self, entry: Entry) -> None:
         """Somebody comes: one of a worker's verbs or of a client's, or a few in a transaction of his own."""
         if len(self.stage.open_actors) < MOST:
-            makers = list(ALONE.values()) if entry.is_worker else [ANYWHERE[name] for name in self.names]
+            makers = ALONE if entry.is_worker else [ANYWHERE[name] for name in self.names]
             operations = [
                 makers[which % len(makers)](self.world, first, second) for which, first, second in entry.operations
             ]

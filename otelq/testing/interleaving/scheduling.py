@@ -85,10 +85,12 @@ class Stage:
     async def step(self, actor: Actor) -> None:
         """Let one actor take one step; then all have stopped, ended, or wait for a lock."""
         actor.steps.append(actor.gate.open())
+        waited = [other for other in self.actors if other.is_loose and other is not actor]
         place = len(self.schedule)
         self.schedule.append(f"{actor.name} {actor.last}")
         await self._settle()
         self.schedule[place] += _ending(actor)
+        self.schedule += [f"{other.name} waits no longer{_ending(other)}" for other in waited if not other.is_loose]
         self._look_after()
 
     async def to(self, actor: Actor, step: str) -> None:
