@@ -210,8 +210,11 @@ SPANS: Final = frozenset(
 )
 """Operations that become spans; the others name durations alone."""
 
-COUNTED_ONLY: Final = frozenset({Verb.UNBLOCK, Verb.RENEW, Verb.AMEND, Verb.DELETE})
+COUNTED_ONLY: Final = frozenset({Verb.UNBLOCK, Verb.AMEND, Verb.DELETE})
 """Transitions that are in the metrics alone."""
+
+UNTOLD: Final = frozenset({Verb.RENEW})
+"""What changes no state, and is neither counted nor drawn."""
 
 
 class Kind(StrEnum):
