@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
@@ -100,6 +100,27 @@ def double(which: Which, **values: Any) -> Forge:
         return [change, replace(change, new={**change.row, **values})]
 
     return lambda history: _with_one(history, which, twice)
+
+
+def follow(which: Which, **values: Any) -> Forge:
+    """The first of these changes, and at once another that gives its row other values."""
+
+    def followed(change: Change) -> list[Change]:
+        row = {name: value(change.row) if callable(value) else value for name, value in values.items()}
+        return [change, replace(change, op="UPDATE", old=change.row, new={**change.row, **row})]
+
+    return lambda history: _with_one(history, which, followed)
+
+
+def beside(which: Which, table: str, op: Literal["INSERT", "DELETE"], **values: Any) -> Forge:
+    """The first of these changes, and a row like its own that comes or goes in another table."""
+
+    def doubled(change: Change) -> list[Change]:
+        row = {**change.row, **values}
+        old, new = (row, None) if op == "DELETE" else (None, row)
+        return [replace(change, table=table, op=op, old=old, new=new), change]
+
+    return lambda history: _with_one(history, which, doubled)
 
 
 def early(which: Which, nth: int = 0) -> Forge:
