@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +18,7 @@ from click.testing import CliRunner
 import otelq
 from otelq.testing.__main__ import main
 from otelq.testing.torture import Plan, torture
+from otelq.testing.torture.fleet import wait_for
 from otelq.testing.torture.handlers import Pace, leaf
 from otelq.testing.torture.plan import SCHEMA
 from otelq.testing.torture.scene import Scene
@@ -68,6 +72,23 @@ def test_the_command_prints_and_keeps_its_report_and_cleans_up(tmp_path: Path) -
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type <> 'index'")]
         assert all(name.startswith((SCHEMA, "sqlite_")) for name in tables), tables
         assert connection.execute(f"SELECT count(*) FROM {SCHEMA}_job").fetchone() == (0,)
+
+
+@pytest.mark.timeout(120)
+def test_workers_do_not_outlive_a_run_that_is_killed(tmp_path: Path) -> None:
+    arguments = [sys.executable, "-m", "otelq.testing", "torture", f"sqlite:///{tmp_path}/app.db", "--workers", "1"]
+    run = subprocess.Popen([*arguments, "--pace", "100"], env={**os.environ, "TMPDIR": str(tmp_path)})
+    try:
+        wait_for(lambda: list(tmp_path.glob("otelq-torture-*/notes")), "a worker is up")
+    finally:
+        run.kill()
+        run.wait()
+    wait_for(lambda: not _workers_on(tmp_path), "the worker has ended")
+
+
+def _workers_on(folder: Path) -> list[str]:
+    commands = subprocess.run(["ps", "-eo", "args"], check=True, capture_output=True, text=True).stdout.splitlines()
+    return [command for command in commands if "torture.work" in command and str(folder) in command]
 
 
 def test_a_seed_says_in_which_order_faults_strike_and_each_strikes_before_any_does_again() -> None:

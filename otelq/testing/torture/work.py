@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -25,6 +26,8 @@ from .plan import POLL_INTERVAL, REAP_INTERVAL, SCHEMA
 
 OUT_OF_REACH = 1_000_000
 AGAIN = 0.2
+
+_PARENT = os.getppid()
 
 
 def parsed() -> argparse.Namespace:
@@ -49,7 +52,9 @@ async def main(options: argparse.Namespace) -> None:
         for worker in (steady(client, options), fragile(client, options)):
             await workers.enter_async_context(worker)
         Notes(options.folder).note("up", options.name)
-        await asked.wait()
+        while not asked.is_set() and not is_orphan():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asked.wait(), 1.0)
 
 
 @asynccontextmanager
@@ -57,7 +62,7 @@ async def connected(options: argparse.Namespace) -> AsyncGenerator[Client]:
     """The client of this worker; a database that is away when the process starts is waited for."""
     notify = unreliable(options.hints, options.seed) if options.hints else None
     client = connect(options.url, notify=notify, schema=options.schema, migrate=False, **options_for(options.url))
-    while True:
+    while not is_orphan():
         with suppress(Unavailable):
             await client.open()
             break
@@ -66,6 +71,11 @@ async def connected(options: argparse.Namespace) -> AsyncGenerator[Client]:
         yield client
     finally:
         await client.aclose()
+
+
+def is_orphan() -> bool:
+    """Whether the run that started this process is gone, however it ended; nobody would stop the process then."""
+    return os.getppid() != _PARENT
 
 
 def options_for(url: str) -> dict[str, Any]:
