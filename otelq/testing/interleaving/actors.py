@@ -26,6 +26,8 @@ class Operation:
     work: Work
     never_waits: bool = False
     """Whether it is a worker's: no open transaction of anybody may keep it waiting."""
+    learns_what_to_lock: bool = False
+    """Whether it locks some chains before it knows the others, so that deadlocks happen, and it is tried again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,7 +186,7 @@ def _move(world: World, verb: str, chains: tuple[str, ...], **more: Any) -> Oper
         made: Sequence[Transition] = await getattr(adapter, verb)(chains, tx=tx, **more)
         return made
 
-    return Operation(f"{verb} {world.name(*chains)}", work)
+    return Operation(f"{verb} {world.name(*chains)}", work, learns_what_to_lock=bool(more.get("cascade")))
 
 
 def amend(world: World, first: int, second: int) -> Operation:

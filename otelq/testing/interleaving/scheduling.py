@@ -161,12 +161,12 @@ class Stage:
         return {actor: on for actor, on in found.items() if actor not in circle and not _is_patient(actor)}
 
     def _note(self, circle: Sequence[Actor]) -> None:
-        """A deadlock, which the server ends by itself: only transactions of callers may be in one."""
+        """A deadlock, which the server ends by itself: a transaction of a caller's must be in it, or one who learns late what to lock."""
         for actor in circle:
             actor.met_a_deadlock = True
         if circle:
             names = " and ".join(f"{actor.name} in {actor.last!r}" for actor in circle)
-            self.demand(any(actor.script.inside for actor in circle), f"a deadlock between verbs: {names}")
+            self.demand(any(_may_deadlock(actor) for actor in circle), f"a deadlock between verbs: {names}")
 
     async def _locks(self, observer: PostgresState, loose: Sequence[Actor]) -> Waits:
         database = observer._database  # pyright: ignore[reportPrivateUsage]  # as above
@@ -197,6 +197,10 @@ async def opened(factory: Callable[[], StateAdapter]) -> AsyncGenerator[Stage]:
         yield stage
     finally:
         await stage.close()
+
+
+def _may_deadlock(actor: Actor) -> bool:
+    return actor.script.inside or (actor.now_doing is not None and actor.now_doing.learns_what_to_lock)
 
 
 def _is_patient(actor: Actor) -> bool:
