@@ -161,7 +161,7 @@ class Stage:
         return {actor: on for actor, on in found.items() if actor not in circle and not _is_patient(actor)}
 
     def _note(self, circle: Sequence[Actor]) -> None:
-        """A deadlock, which the server ends by itself: a transaction of a caller's must be in it, or one who learns late what to lock."""
+        """A deadlock, which the server ends: a caller's transaction is in it, or one who learns late what to lock."""
         for actor in circle:
             actor.met_a_deadlock = True
         if circle:
