@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Protocol
 
 import click
 
@@ -17,22 +18,40 @@ from .cases import Factory, Report, run_cases
 from .crashpoints.command import command as crashpoints
 from .notify_cases import NOTIFY_CASES, notify_cases_for
 from .notify_kit import NotifyFactory, run_notify_cases
+from .places import is_private
 from .state_cases import CASES
 from .torture.command import command as torture
 
 SCHEMA = "otelq_conformance"
 
 
-@click.group()
+class Proofs(click.Group):
+    """Answers a mistake, and a database that cannot be used, with one sentence."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except OtelqError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Proofs)
 def main() -> None:
-    """Prove that an adapter and a database keep otelq's promises."""
+    """
+    Prove that an adapter and a database keep otelq's promises.
+
+    Every command takes the URL of a database, as otelq.connect does: postgresql://user@host/database or
+    sqlite:///file.db. It works beside what is stored there, in a schema of its own, which it makes and leaves empty
+    however it ends, and exits with 0 if all was kept, with 1 if not or if the database cannot be used, and with 2 if
+    it was called wrongly. It needs pip install "otelq[postgres,testing]", and time: give it a database of nobody else.
+    """
 
 
 main.add_command(crashpoints)
 main.add_command(torture)
 
 
-@main.command()
+@main.command(short_help="Run the conformance kit.")
 @click.argument("url")
 @click.option("--only", default="", metavar="TEXT", help="Run the cases whose name contains TEXT.")
 def conformance(url: str, only: str) -> None:
@@ -44,18 +63,16 @@ def conformance(url: str, only: str) -> None:
     On a database it works in a schema of its own, otelq_conformance (on SQLite: tables with that prefix), which it
     makes and leaves empty. If jobs are stored there it refuses to run. A notifier should serve nobody else meanwhile.
     """
-    passed = True
+    reports: list[Report] = []
     for kit in _kits(url):
-        try:
-            report = asyncio.run(kit(url, only))
-        except OtelqError as error:
-            raise click.ClickException(str(error)) from error
-        click.echo(str(report))
-        passed = passed and report.passed
-    raise SystemExit(0 if passed else 1)
+        reports.append(kit(url, only))
+        click.echo(str(reports[-1]))
+    if not any(report.results for report in reports):
+        raise click.UsageError(f"no case has {only!r} in its name")
+    raise SystemExit(0 if all(report.passed for report in reports) else 1)
 
 
-def _kits(url: str) -> Sequence[Callable[[str, str], Coroutine[Any, Any, Report]]]:
+def _kits(url: str) -> Sequence[Callable[[str, str], Report]]:
     """The kits for what the scheme names: of state adapters, of notify adapters, or both."""
     kits = {"otelq.state": _run, "otelq.notify": _run_notifier}
     found = [kit for group, kit in kits.items() if _entry(group, url)]
@@ -64,7 +81,7 @@ def _kits(url: str) -> Sequence[Callable[[str, str], Coroutine[Any, Any, Report]
     return found
 
 
-@main.command()
+@main.command(short_help="Compare generated sequences of verbs with a model.")
 @click.argument("url")
 @click.option("--only", default="", metavar="TEXT", help="Run the machines whose name contains TEXT.")
 @click.option("--examples", default=100, show_default=True, type=click.IntRange(1), help="Runs of each machine.")
@@ -80,18 +97,15 @@ def machines(url: str, only: str, examples: int, steps: int) -> None:
     from .machines.running import run_machines
 
     factory = _factory(url)
-    asyncio.run(_refuse_what_is_in_use(factory()))
-    passed = True
-    for run in run_machines(
-        [machine for machine in MACHINES if only in machine.__name__], factory, examples=examples, steps=steps
-    ):
-        click.echo(str(run))
-        passed = passed and run.passed
-    asyncio.run(_empty(factory()))
+    chosen = [machine for machine in MACHINES if only in machine.__name__]
+    if not chosen:
+        raise click.UsageError(f"no machine has {only!r} in its name")
+    with _borrowed(factory):
+        passed = _told(run_machines(chosen, factory, examples=examples, steps=steps))
     raise SystemExit(0 if passed else 1)
 
 
-@main.command()
+@main.command(short_help="Choose the order of the statements of several open transactions.")
 @click.argument("url")
 @click.option("--only", default="", metavar="TEXT", help="Run the cases whose name contains TEXT, or the machine.")
 @click.option("--examples", default=100, show_default=True, type=click.IntRange(1), help="Runs of the machine.")
@@ -107,31 +121,51 @@ def interleave(url: str, only: str, examples: int, steps: int) -> None:
     from .interleaving.running import run_interleavings  # Hypothesis again
 
     factory = _factory(url)
-    if factory().sibling() is None:
+    if is_private(url) or factory().sibling() is None:
         raise click.UsageError("this store cannot be reached by two at once; give one that processes can share")
-    asyncio.run(_refuse_what_is_in_use(factory()))
-    passed = True
-    for run in run_interleavings(factory, schema=SCHEMA, examples=examples, steps=steps, only=only):
-        click.echo(str(run))
-        passed = passed and run.passed
-    asyncio.run(_empty(factory()))
+    with _borrowed(factory):
+        passed = _told(run_interleavings(factory, schema=SCHEMA, examples=examples, steps=steps, only=only))
+    if passed is None:
+        raise click.UsageError(f"no case has {only!r} in its name")
     raise SystemExit(0 if passed else 1)
 
 
-async def _run(url: str, only: str) -> Report:
+class _Told(Protocol):
+    @property
+    def passed(self) -> bool: ...
+
+
+def _told(runs: Iterable[_Told]) -> bool | None:
+    """Print what became of each as it ends; whether all passed, and None if there was none."""
+    passed: bool | None = None
+    for run in runs:
+        click.echo(str(run))
+        passed = run.passed and passed is not False
+    return passed
+
+
+def _run(url: str, only: str) -> Report:
     factory = _factory(url)
-    await _refuse_what_is_in_use(factory())
-    report = await run_cases(factory, [case for case in CASES if only in case.name])
-    await _empty(factory())
-    return report
+    with _borrowed(factory):
+        return asyncio.run(run_cases(factory, [case for case in CASES if only in case.name]))
 
 
-async def _run_notifier(url: str, only: str) -> Report:
+def _run_notifier(url: str, only: str) -> Report:
     factory = _notify_factory(url)
     cases = notify_cases_for(factory())
     if left_out := len(NOTIFY_CASES) - len(cases):
         click.echo(f"\nof the notifier {left_out} cases are not run: it shares no place with others\n")
-    return await run_notify_cases(factory, [case for case in cases if only in case.name])
+    return asyncio.run(run_notify_cases(factory, [case for case in cases if only in case.name]))
+
+
+@contextmanager
+def _borrowed(factory: Factory) -> Generator[None]:
+    """A schema that nobody uses, and that is left empty however the block ends."""
+    asyncio.run(_refuse_what_is_in_use(factory()))
+    try:
+        yield
+    finally:
+        asyncio.run(_empty(factory()))
 
 
 async def _refuse_what_is_in_use(adapter: StateAdapter) -> None:

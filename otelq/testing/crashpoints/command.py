@@ -7,7 +7,6 @@ import logging
 
 import click
 
-from ...errors import OtelqError
 from .report import line, summary
 from .scenarios import SCENARIOS
 from .stages import stage_at
@@ -16,7 +15,7 @@ from .sweeping import Swept, sweep
 SCHEMA = "otelq_crashpoints"
 
 
-@click.command("crashpoints")
+@click.command("crashpoints", short_help="Interrupt every verb at every statement that it makes.")
 @click.argument("url")
 @click.option("--only", default="", metavar="TEXT", help="Run the scenarios whose name contains TEXT.")
 def command(url: str, only: str) -> None:
@@ -27,13 +26,12 @@ def command(url: str, only: str) -> None:
     the server is not encrypted, so that a server that insists on TLS cannot be swept. On SQLite the disk fails or is
     full at a statement, or the process dies after it, and is a real one. Works in a schema of its own,
     otelq_crashpoints (on SQLite: tables with that prefix), which it makes and leaves empty. If jobs are stored there
-    it refuses to run.
+    it refuses to run. Exits with 1 if anything is found.
     """
     logging.getLogger("otelq.effects").setLevel(logging.ERROR)  # who died cannot know, and warns when it is let go
-    try:
-        done = asyncio.run(_run(url, only))
-    except OtelqError as error:
-        raise click.ClickException(str(error)) from error
+    done = asyncio.run(_run(url, only))
+    if not done:
+        raise click.UsageError(f"no scenario has {only!r} in its name")
     click.echo(f"\n{summary(done)}")
     raise SystemExit(0 if all(swept.survived for swept in done) else 1)
 

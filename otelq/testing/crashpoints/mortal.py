@@ -112,6 +112,7 @@ async def live(order: Order) -> Trace:
 
 def main() -> None:
     """Fork for each order; the child answers with a trace, or else its exit code is the answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for who orders, and ends this process by its input
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while head := source.read(LENGTH):
         order: Order = pickle.loads(source.read(int.from_bytes(head)))

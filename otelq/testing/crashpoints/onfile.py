@@ -15,6 +15,7 @@ from typing import Self
 from ...errors import InvalidArgument
 from ...ports.state import StateAdapter
 from ...sqlite import adapter
+from ..places import is_private
 from .mortal import LENGTH, SYNCHRONOUS, Order
 from .points import Fault, Point
 from .scenario import Play
@@ -27,7 +28,7 @@ class FileStage:
     faults = (Fault.BROKEN, Fault.FULL, Fault.KILLED)
 
     def __init__(self, url: str, *, schema: str) -> None:
-        if url.partition("://")[2] in ("", "/", "/:memory:"):
+        if is_private(url):
             raise InvalidArgument("url", f"is {url!r}; give one of a file, which other processes can open")
         self._url = url
         self.schema = schema

@@ -84,7 +84,8 @@ class Fleet:
     The worker processes of one run: a context manager that leaves none behind.
 
     ``notes`` is a file in ``folder`` in which processes write lines of a word and what belongs to it; ``up NAME`` says
-    that a process serves. The ends of their logs are printed if the block ends with an error.
+    that a process serves. The ends of their logs are printed if the block ends with an error, and not if it is
+    interrupted.
     """
 
     def __init__(self, command: Command, folder: Path, *, options: Sequence[str] = ()) -> None:
@@ -103,7 +104,8 @@ class Fleet:
     ) -> None:
         for process in self.processes:
             process.kill()
-        if error is not None:
+        self.processes.clear()  # whoever still waits until all are up waits for nobody
+        if isinstance(error, Exception):
             sys.stderr.write(self.logs() + "\n")
 
     def start(self, *options: str) -> Process:

@@ -18,6 +18,7 @@ from ...errors import InvalidArgument
 from ...model import Verb
 from .. import audit
 from ..invariants import Violation
+from ..places import is_shared
 from . import tables
 from .attending import Attendance, merged
 from .checking import Facts, check
@@ -56,9 +57,11 @@ async def torture(url: str, plan: Plan, *, server: Server | None = None, faults:
         faults: what goes wrong; those that do not suit the database are left out.
 
     Raises:
-        InvalidArgument: jobs are stored in the schema.
+        InvalidArgument: jobs are stored in the schema, or it is another kind of database.
         Unavailable: the database cannot be reached.
     """
+    if not is_shared(url):
+        raise InvalidArgument("url", "names nothing that processes share; give one of PostgreSQL or of a SQLite file")
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="otelq-torture-")))
         network: Network = network_for(url, seed=plan.seed)
@@ -171,17 +174,19 @@ def _errors(changes: Sequence[audit.Change]) -> Iterator[str]:
 
 @asynccontextmanager
 async def _prepared(url: str, sight: Sight, schema: str) -> AsyncGenerator[None]:
-    """An empty schema with the audit on, and the tables of the workload; empty again afterwards."""
+    """An empty schema with the audit on, and the tables of the workload; empty again however the run ends."""
     async with connect(url, schema=schema) as client:
         if (await client.chains(limit=1)).items:
             raise InvalidArgument("schema", f"{schema} holds jobs; drop it if nobody needs them, and run again")
         await tables.create(client, schema)
         await audit.install(client, schema, also=[tables.HISTORY])
-    yield
-    client = await sight.client()
-    await audit.uninstall(client, schema, also=[tables.HISTORY])
-    await tables.drop(client, schema)
-    await client.engine.state.truncate_all()
+    try:
+        yield
+    finally:
+        client = await sight.client()
+        await audit.uninstall(client, schema, also=[tables.HISTORY])
+        await tables.drop(client, schema)
+        await client.engine.state.truncate_all()
 
 
 def _command(url: str, folder: Path, plan: Plan) -> Command:
