@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -21,16 +21,27 @@ QUICK = Pace(0.001)
 UNDONE = "0198c0de-0000-7000-8000-000000000001"
 
 
-async def history(url: str) -> list[Change]:
+async def history(url: str, *, of: Callable[[otelq.Client], Awaitable[None]] | None = None) -> list[Change]:
     """What the audit records of a small run that ends well."""
     async with otelq.connect(url) as client:
         await tables.create(client, "otelq")
         await install(client, also=[tables.HISTORY])
-        await _run(client)
+        await (of or something_of_everything)(client)
         return await changes(client)
 
 
-async def _run(client: otelq.Client) -> None:
+async def cancelled_waits(client: otelq.Client) -> None:
+    """Jobs that are cancelled while they wait, for all or any, and redriven when some of that has ended."""
+    ended, open = await client.start(leaf, QUICK), await client.start(leaf, QUICK)
+    waits = [await client.start(gather, QUICK, blockers=rule) for rule in ([ended, open], otelq.AnyOf(ended, open))]
+    await client.cancel(*waits)
+    await client.complete(ended, 1, step=leaf)
+    await client.redrive(*waits)
+    await client.complete(open, 1, step=leaf)
+
+
+async def something_of_everything(client: otelq.Client) -> None:
+    """Ends of every kind, and waits."""
     lost = await client.start(leaf, QUICK)
     await client.engine.state.claim([Wanted(type="leaf", limit=1, lease=0.001)], worker="gone", token=7)
     planned = await client.start(later, QUICK, delay=3600)

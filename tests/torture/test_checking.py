@@ -19,7 +19,21 @@ from otelq.testing.audit.values import Row
 from otelq.testing.torture import checking
 from otelq.testing.torture.checking import Facts, check
 
-from .small import UNDONE, Forge, beside, both, double, drop, early, edit, erase, follow, history, where
+from .small import (
+    UNDONE,
+    Forge,
+    beside,
+    both,
+    cancelled_waits,
+    double,
+    drop,
+    early,
+    edit,
+    erase,
+    follow,
+    history,
+    where,
+)
 
 FACTS = Facts(leases={"walk": 2.0, "stride": 2.0, "leaf": 2.0}, reap_interval=0.1)
 
@@ -266,6 +280,17 @@ def test_a_handler_may_start_under_a_claim_that_a_crash_forgot(sound: Sequence[C
     assert "starts are claimed" not in {one.check for one in check(forged, replace(FACTS, crashes=[crash]))}
     long_ago = start.at - timedelta(hours=2), start.at - timedelta(hours=1)
     assert "starts are claimed" in {one.check for one in check(forged, replace(FACTS, crashes=[long_ago]))}
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgres18"], indirect=True)
+async def test_who_is_redriven_waits_from_then_on_for_all_that_it_waited_for(backend: str) -> None:
+    changes = await history(backend, of=cancelled_waits)
+    redriven = next(change.seq for change in changes if where("outcome", "UPDATE")(change))
+    let_go = [change.seq for change in changes if where("outcome", "INSERT", type="leaf")(change)][-1]
+    late = [replace(one, at=one.at + timedelta(hours=(one.seq >= redriven) + (one.seq >= let_go))) for one in changes]
+    assert [one for one in check(late, FACTS) if one.invariant == "I7"] == []
+    too_late = edit(where("open_job", "UPDATE", old_blocked_by=1, blocked_by=0), at=3600)(changes)
+    assert "let go in time" in {one.check for one in check(too_late, FACTS)}
 
 
 def test_every_kind_of_finding_has_a_fault_that_brings_it_about() -> None:

@@ -27,6 +27,7 @@ class Wait:
     """The chains, with the ``seq`` of the change that made the job wait for it."""
     until: Until
     on_failure: OnFailure
+    begun: Moved
     end: Moved | None
     seen: int
     """The last change that bears on it."""
@@ -95,8 +96,8 @@ def _known(history: History, wait: Wait, blocker: str) -> list[End]:
 
 
 def _decided_at(history: History, wait: Wait) -> datetime | None:
-    """When the condition was met, or lost; None if it was not."""
-    good, bad = (sorted(end.change.at for end in ends) for ends in _ends(history, wait))
+    """When the condition was met, or lost, or the wait began for which it already was; None if neither."""
+    good, bad = (sorted(max(end.change.at, wait.begun.at) for end in ends) for ends in _ends(history, wait))
     if len(good) >= wait.needed:
         return good[wait.needed - 1]
     return bad[len(wait.edges) - wait.needed] if wait.is_lost(len(bad)) else None
@@ -107,12 +108,12 @@ def _decided_at(history: History, wait: Wait) -> datetime | None:
 
 def _waits(history: History) -> Iterator[Wait]:
     """Every wait that there was, ended or not, at least for one chain."""
-    drawn: dict[Job, list[Change]] = {}
+    edges_of: dict[Job, list[Change]] = {}
     for change in history.of("blocker"):
-        if change.op != "DELETE" and change.row["position"] >= 0 and _is_drawn(change.old):
-            drawn.setdefault((str(change.chain_id), change.row["position"]), []).append(change)
+        if change.op != "DELETE" and change.row["position"] >= 0:
+            edges_of.setdefault((str(change.chain_id), change.row["position"]), []).append(change)
     rules = _rules(history)
-    for job, edges in drawn.items():
+    for job, edges in edges_of.items():
         moves = history.by_job.get(job, ())
         for place, move in enumerate(moves):
             if move.verb in (Verb.CREATE, Verb.REDRIVE, Verb.BLOCK):
@@ -132,15 +133,24 @@ def _wait(
     end = _end(moves, place)
     later = moves[moves.index(end, place) + 1] if end is not None and end is not moves[-1] else None
     over = _LAST if later is None else later.seq
-    mine = {
+    mine = _kept(edges, moves[place]) | {
         change.row["blocker_id"]: change.seq
         for change in edges
-        if begun <= change.seq < over and not _is_of(later, change)
+        if begun <= change.seq < over and _is_drawn(change.old) and not _is_of(later, change)
     }
     rule = next((row for seq, row in reversed(rules) if seq < over), _USUAL)
     if mine:
         until, on_failure = Until(rule["until"] or Until.ALL), OnFailure(rule["on_failure"] or OnFailure.FAIL)
-        yield Wait(job, mine, until, on_failure, end, _LAST if end is None else max(end.seq, *mine.values()))
+        seen = _LAST if end is None else max(end.seq, *mine.values())
+        yield Wait(job, mine, until, on_failure, moves[place], end, seen)
+
+
+def _kept(edges: Sequence[Change], begun: Moved) -> dict[str, int]:
+    """Edges that an earlier wait left as they were, and that count again when a redrive begins another."""
+    if begun.verb is not Verb.REDRIVE:
+        return {}
+    last = {change.row["blocker_id"]: change.row for change in edges if change.seq < begun.seq}
+    return {blocker: begun.seq for blocker, row in last.items() if row["released_at"] is None}
 
 
 _LAST: Final = 1 << 62
