@@ -17,6 +17,8 @@ CHUNK: Final = 1000
 async def delete(session: Session, chain_ids: Sequence[str], *, cascade: bool) -> list[Transition]:
     """Remove chains; with ``cascade`` also those that fed any job of theirs, and so on."""
     ids = list(dict.fromkeys(chain_ids))
+    if cascade:  # all that is known already is locked in one ascending round
+        ids += await _feeding(session, ids)
     await _hold(session, ids)
     while cascade and (more := await _feeding(session, ids)):
         await _hold(session, more)
