@@ -7,6 +7,16 @@ import pytest
 
 from .tree import PACKAGES, ROOT
 
+OTHERS = ["pytest", "psycopg", "sqlalchemy", "pydantic", "cryptography", "redis", "nats", "grpc"]
+LOAD_THE_PROOFS = """
+import pkgutil, sys
+sys.modules.update(dict.fromkeys(sys.argv[1:]))  # none of these can be imported
+import otelq.postgres.drivers.asyncpg, otelq.sqlite, otelq.testing
+for module in pkgutil.walk_packages(otelq.testing.__path__, "otelq.testing."):
+    if module.name not in ("otelq.testing.otlp", "otelq.testing.audit.telling"):  # they read what exporters send
+        __import__(module.name)
+"""
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
@@ -32,3 +42,9 @@ def test_the_wheel_holds_every_source_file(wheel: set[str], pattern: str) -> Non
 
 def test_the_wheel_holds_the_three_packages_and_nothing_else(wheel: set[str]) -> None:
     assert {name.split("/")[0] for name in wheel} == {*PACKAGES, "otelq-0.1.0.dist-info"}
+
+
+def test_the_proofs_need_no_test_framework_and_nothing_of_other_extras() -> None:
+    command = [sys.executable, "-c", LOAD_THE_PROOFS, *OTHERS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -58,6 +58,11 @@ async def test_a_schema_that_holds_jobs_is_left_alone(sqlite_url: str) -> None:
         assert (await client.chain(chain)).tail.status is otelq.Status.READY
 
 
+async def test_who_may_not_create_tables_is_told(postgres_url: str) -> None:
+    with pytest.raises(otelq.InvalidArgument, match="may not create tables"):
+        await torture(f"{postgres_url}?search_path=nowhere", Plan(seed=1, seconds=1))
+
+
 @pytest.mark.timeout(120)
 def test_the_command_prints_and_keeps_its_report_and_cleans_up(tmp_path: Path) -> None:
     file, report = tmp_path / "app.db", tmp_path / "report.json"

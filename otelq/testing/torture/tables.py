@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any, Final
 
 from ...client import Client
+from ...errors import InvalidArgument
 
 HISTORY: Final = "torture_history"
 ORDERS: Final = "torture_order"
@@ -32,11 +33,22 @@ _CREATE: Final = (
     WHERE o.verb IN ('complete', 'continue') AND o.type LIKE 'quick-%'
     """,
 )
+_MAY_CREATE: Final = "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)"
 _DROP: Final = (f"DROP VIEW IF EXISTS {LEDGER}", f"DROP TABLE IF EXISTS {ORDERS}", f"DROP TABLE IF EXISTS {HISTORY}")
 
 
 async def create(client: Client, schema: str) -> None:
-    """Make the tables, without whatever an interrupted run left of them."""
+    """
+    Make the tables, without whatever a run that was killed left of them.
+
+    Raises:
+        InvalidArgument: the role may not, as in a database of others since PostgreSQL 15.
+    """
+    async with client.transaction() as connection:
+        if is_postgres(connection) and not await connection.fetchval(_MAY_CREATE):
+            raise InvalidArgument(
+                "url", "names a role that may not create tables; let it: GRANT CREATE ON SCHEMA public"
+            )
     await drop(client, schema)
     async with client.transaction() as connection:
         for statement in _CREATE:
