@@ -18,6 +18,7 @@ from otelq.testing.audit import Change, moving
 from otelq.testing.audit.values import Row
 from otelq.testing.torture import checking
 from otelq.testing.torture.checking import Facts, check
+from otelq.testing.torture.tables import HISTORY
 
 from .small import (
     UNDONE,
@@ -58,7 +59,7 @@ def later(seconds: float, name: str) -> Callable[[Row], Any]:
 hot = partial(where, "open_job")
 claim = partial(where, "open_job", "UPDATE", old_token=None)
 closing = partial(where, "outcome", "INSERT")
-written = partial(where, "torture_history", "INSERT")
+written = partial(where, HISTORY, "INSERT")
 
 STOLEN = edit(hot("UPDATE", old_token=7), token=5, claimed_at=later(0, "run_at"), leased_until=later(2, "run_at"))
 

@@ -37,8 +37,9 @@ def command(url: str, seconds: float, seed: int | None, workers: int, pace: floa
     The seed decides which faults strike in which order and what is started, not how processes, network and disk are
     timed: two runs of one seed are alike, not the same.
 
-    Works in a schema of its own, otelq_torture (on SQLite: tables with that prefix), and in tables named torture_...,
-    and leaves nothing in them. If jobs are stored there it refuses to run. Exits with 1 if anything is violated.
+    Works in a schema of its own, otelq_torture (on SQLite: tables with that prefix), which it leaves empty, and in
+    tables named otelq_torture_... where tables are made by default, which it drops. If jobs are stored there it refuses
+    to run. Exits with 1 if anything is violated.
     """
     plan = Plan(
         seed=secrets.randbits(32) if seed is None else seed, seconds=seconds, workers=workers, pace=pace, schema=SCHEMA

@@ -47,8 +47,9 @@ async def torture(url: str, plan: Plan, *, server: Server | None = None, faults:
     """
     Torture the database at a URL, and say what became of it.
 
-    Works in the schema of the plan (on SQLite: tables with that prefix) and in tables named ``torture_...``, and leaves
-    the schema empty. Worker processes are started on this machine.
+    Works in the schema of the plan (on SQLite: tables with that prefix), which it leaves empty, and in tables named
+    ``otelq_torture_...`` where tables are made by default, which it drops. Worker processes are started on this
+    machine.
 
     Args:
         url: of PostgreSQL, or a file of SQLite.

@@ -10,9 +10,9 @@ from typing import Any, Final
 from ...client import Client
 from ...errors import InvalidArgument
 
-HISTORY: Final = "torture_history"
-ORDERS: Final = "torture_order"
-LEDGER: Final = "torture_ledger"
+HISTORY: Final = "otelq_torture_history"
+ORDERS: Final = "otelq_torture_order"
+LEDGER: Final = "otelq_torture_ledger"
 
 PATIENCE: Final = 5.0
 """Seconds for a statement of the application; a half-open connection would never answer."""
