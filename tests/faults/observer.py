@@ -15,9 +15,10 @@ import psycopg
 LEDGER = "CREATE TABLE ledger (chain_id text, position integer, token bigint, number integer, worker text, call text)"
 
 # The last attempt of a job that failed by it is its outcome's.
+# The attempt by which a job closes is a row of its own on SQLite, and part of the outcome on PostgreSQL.
 _REAPED = """
 SELECT chain_id, worker FROM {attempt} WHERE verb = 'reap'
-UNION ALL SELECT chain_id, worker FROM {outcome} WHERE verb = 'reap'
+UNION ALL SELECT chain_id, worker FROM {outcome} WHERE verb = 'reap' AND worker IS NOT NULL
 """
 
 

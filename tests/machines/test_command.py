@@ -27,7 +27,7 @@ def test_it_runs_every_machine_and_says_what_they_made(tmp_path: Path) -> None:
 def test_it_shows_the_way_to_what_is_wrong() -> None:
     (fault,) = (fault for fault in FAULTS if fault.name == "makes_illegal_moves")
     with fault.planted():
-        result = run("memory://", "--only", "Dedup", "--examples", "5", "--steps", "3")
+        result = run("memory://", "--only", "Dedup", "--examples", "50", "--steps", "5")
 
     assert result.exit_code == 1
     assert "FAIL  DedupMachine" in result.output
