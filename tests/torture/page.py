@@ -43,7 +43,15 @@ def keep(reports: Sequence[dict[str, Any]], *, commit: str) -> None:
 def drawn(kept: dict[str, Any]) -> str:
     """The part of the page that tells of the runs."""
     runs = kept["runs"]
-    return "\n".join([f"At commit {kept['commit']}, on two cores with other work beside:\n", *_outcomes(runs), "", *_faults(runs), ""])
+    return "\n".join(
+        [
+            f"At commit {kept['commit']}, on two cores with other work beside:\n",
+            *_outcomes(runs),
+            "",
+            *_faults(runs),
+            "",
+        ]
+    )
 
 
 def redrawn(text: str, kept: dict[str, Any]) -> str:
