@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from ...model import Verb
 from ...ports.state import StateAdapter
+from ..interrupting import run_on
 from .judging import judge
 from .operations import ALONE, ANYWHERE, World, settled_world
 from .scheduling import Stage
@@ -67,7 +68,7 @@ class InterleavingMachine(RuleBasedStateMachine):
     names: Sequence[str]
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.runner.get_loop().run_until_complete(work)
+        return run_on(self.runner, work)
 
     @initialize(
         names=FEW,

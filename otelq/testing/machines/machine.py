@@ -34,6 +34,7 @@ from ...model import (
     Wanted,
 )
 from ...ports.state import StateAdapter
+from ..interrupting import run_on
 from ..kit import Kit
 from ..model import Impossible, Job, Model, Move, working
 from ..model.waiting import follow
@@ -74,7 +75,7 @@ class StoreMachine(RuleBasedStateMachine):
         raise NotImplementedError
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.runner.get_loop().run_until_complete(work)  # `Runner.run` costs ten times as much
+        return run_on(self.runner, work)
 
 
 class Machine(StoreMachine):
