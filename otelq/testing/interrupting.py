@@ -1,25 +1,72 @@
-"""Work on an event loop that somebody may interrupt from the keyboard."""
+"""
+Work on an event loop that somebody may interrupt from the keyboard.
+
+``KeyboardInterrupt`` comes at any instruction, also in the middle of a library that swallows it or leaves a task behind
+that goes on when the loop runs again. So while ``at_steps`` is in force, Ctrl-C only cancels the work under way, and
+is raised where that ends; a second one is raised at once, as always.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import signal
+import threading
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
+class _Keyboard:
+    """Whether Ctrl-C was pressed, and what is under way: of the process, as signals are."""
+
+    def __init__(self) -> None:
+        self.is_pressed = False
+        self.task: asyncio.Task[Any] | None = None
+
+    def press(self, number: int, frame: object) -> None:
+        if self.is_pressed:
+            raise KeyboardInterrupt
+        self.is_pressed = True
+        if self.task is not None:
+            self.task.get_loop().call_soon_threadsafe(self.task.cancel)
+
+    def release(self) -> None:
+        """Raise what was held back."""
+        if self.is_pressed:
+            self.is_pressed = False
+            raise KeyboardInterrupt
+
+
+_keyboard = _Keyboard()
+
+
+@contextmanager
+def at_steps() -> Generator[None]:
+    """Let Ctrl-C wait for the step under way; in the main thread, the only one that it interrupts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, _keyboard.press)
+    try:
+        yield
+        _keyboard.release()
+    finally:
+        signal.signal(signal.SIGINT, before)
+        _keyboard.is_pressed = False
+
+
 def run_on(runner: asyncio.Runner, work: Coroutine[Any, Any, T]) -> T:
     """
-    Run to the end; what is interrupted is cancelled first, so that no rest of it goes on when the loop runs again.
+    One step: run to the end, or to where it is cancelled by Ctrl-C.
 
     Ten times as quick as ``Runner.run``, which installs a signal handler each time.
     """
     loop = runner.get_loop()
-    task = loop.create_task(work)
+    _keyboard.task = task = loop.create_task(work)
     try:
         return loop.run_until_complete(task)
-    except KeyboardInterrupt:
-        task.cancel()
-        loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
-        raise
+    finally:
+        _keyboard.task = None
+        _keyboard.release()

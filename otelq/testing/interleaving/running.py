@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from ...ports.state import StateAdapter
+from ..interrupting import at_steps
 from .cases import ANYWHERE, BY_STATEMENT, Case, play
 from .machine import staged
 from .scheduling import Finding, Stage, opened
@@ -72,7 +73,8 @@ def _run_machine(factory: Factory, schema: str, *, examples: int, steps: int) ->
     with staged(factory, schema=schema) as machine:
         finding = None
         try:
-            run_state_machine_as_test(machine, settings=chosen)
+            with at_steps():
+                run_state_machine_as_test(machine, settings=chosen)
         except Exception as error:
             notes = "\n".join(getattr(error, "__notes__", ()))
             finding = f"{error}\n\n{notes}"

@@ -12,6 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from ...model import Verb
 from ...ports.state import StateAdapter
+from ..interrupting import at_steps
 from .machine import StoreMachine, on
 
 
@@ -53,7 +54,8 @@ def run_machines(
 
 def _failure(bound: type[StoreMachine], chosen: settings) -> str | None:
     try:
-        run_state_machine_as_test(bound, settings=chosen)
+        with at_steps():
+            run_state_machine_as_test(bound, settings=chosen)
     except Exception as error:
         return "".join(traceback.format_exception(error))
     return None
