@@ -64,7 +64,8 @@ class StartServer(Protocol):
 
 @pytest.fixture(autouse=True)
 def _all_log_lines() -> None:  # pyright: ignore[reportUnusedFunction]  # used by every test
-    """A command that an earlier test ran in this process may have made otelq's loggers quiet."""
+    """A command that an earlier test ran in this process may have made loggers quiet."""
+    logging.getLogger().setLevel(logging.WARNING)
     logging.getLogger("otelq").setLevel(logging.NOTSET)
 
 
