@@ -1,0 +1,74 @@
+"""Work that a cancellation must not stop half-way: a COMMIT that was sent, a connection on its way back to its pool."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def finish(work: Coroutine[Any, Any, T]) -> T:
+    """
+    Run ``work`` to its end in a task of its own; a cancel of the caller waits for that end and is raised then.
+
+    ``work`` needs a deadline of its own: nothing else bounds the wait. The cancel of an anyio scope is raised by the
+    caller's next wait, as anyio does after a shield.
+
+    Raises:
+        asyncio.CancelledError: the caller was cancelled meanwhile; what ``work`` came to is dropped.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    if cancel := await _end_of(task):
+        raise _without(cancel, task)
+    return task.result()
+
+
+async def cancel_once(work: Coroutine[Any, Any, T]) -> T:
+    """
+    Run ``work`` in a task of its own, pass on the first cancel of the caller, and wait until ``work`` dealt with it.
+
+    For a driver that answers a cancel by ending its statement at the server, and would leave the statement in flight
+    if it was cancelled again while it does so. Of work that ended in spite of the cancel, the result is dropped.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError as cancel:
+        task.cancel()
+        later = await _end_of(task)
+        raise _without(later or cancel, task) from None
+    return task.result()
+
+
+async def _end_of(task: asyncio.Task[Any]) -> asyncio.CancelledError | None:
+    """Wait until a task has ended, through any number of cancels; return the last of these."""
+    last: asyncio.CancelledError | None = None
+    with _shield():
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError as cancel:
+                last = cancel
+    return last
+
+
+def _shield() -> AbstractContextManager[object]:
+    """
+    Keep a cancelled anyio scope from cancelling the current task.
+
+    Such a scope cancels again on every turn of the event loop, so that a wait which only ignored it would spin. Where
+    anyio was never imported, there is no such scope.
+    """
+    anyio = sys.modules.get("anyio")
+    return nullcontext() if anyio is None else anyio.CancelScope(shield=True)
+
+
+def _without(cancel: asyncio.CancelledError, task: asyncio.Task[Any]) -> asyncio.CancelledError:
+    """Return the cancel, and let an error of the task that nobody will ask for go unlogged."""
+    if not task.cancelled():
+        task.exception()
+    return cancel
