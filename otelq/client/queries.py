@@ -81,7 +81,8 @@ def job_query(filters: JobFilters, *, limit: int, after: str | None = None) -> J
     """The checked query for jobs; their ``ids`` are not in it, as a store is asked for each by itself."""
     _refuse_unknown(filters, JobFilters)
     if after is not None:
-        job_key(after, argument="after")
+        chain, position = job_key(after, argument="after")
+        after = f"{chain}.{position}"
     return _query(
         cast(Filters, filters),
         chain_types=_types("chain_type", filters.get("chain_type")),
@@ -95,7 +96,7 @@ def chain_query(filters: ChainFilters, *, limit: int, after: str | None = None) 
     """The checked query for chains."""
     _refuse_unknown(filters, ChainFilters)
     if after is not None:
-        check_chain_id("after", after)
+        after = check_chain_id("after", after)
     return _query(
         cast(Filters, filters),
         chain_ids=_one_chain(filters) or _chain_ids(filters.get("ids")),

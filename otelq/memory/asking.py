@@ -110,7 +110,7 @@ class Reader:
         """The ids of the chains to look at, newest first, from ``last`` on."""
         ids = self._candidates(query)
         since, until = filters.bounds(query)
-        end = bisect_left(ids, until)
+        end = bisect_right(ids, until)
         if last is not None:
             end = min(end, bisect_right(ids, last))
         newest_first = (ids[index] for index in range(end - 1, bisect_left(ids, since) - 1, -1))

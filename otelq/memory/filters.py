@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -12,8 +11,6 @@ from msgspec import Struct
 from ..model import ChainRecord, JobQuery, JobRecord, Match, Status, read_meta
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -121,13 +118,5 @@ def same(one: Json, other: Json) -> bool:
 
 
 def bounds(query: JobQuery) -> tuple[str, str]:
-    """The ids between which, the second not included, a chain was made in the time wanted."""
-    since = "" if query.since is None else _first_id(query.since)
-    until = "\U0010ffff" if query.until is None else _first_id(query.until, milliseconds=1)
-    return since, until
-
-
-def _first_id(moment: datetime, *, milliseconds: int = 0) -> str:
-    """What the ids begin with, or come after, that were made in a millisecond, or some milliseconds later."""
-    made = f"{(moment - _EPOCH) // timedelta(milliseconds=1) + milliseconds:012x}"
-    return f"{made[:8]}-{made[8:]}"
+    """The ids between which, the both included, a chain was made in the time wanted."""
+    return query.first_id or "", query.last_id or "\U0010ffff"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Generic, Literal, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Final, Generic, Literal, TypeVar
 
 from msgspec import Struct
 
 from .moves import Status
 
 T = TypeVar("T")
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Match(Struct, frozen=True, kw_only=True):
@@ -60,6 +62,19 @@ class JobQuery(Struct, frozen=True, kw_only=True):
     after: str | None = None
     look: int = LONGEST_LOOK
 
+    @property
+    def first_id(self) -> str | None:
+        """The lowest id that a chain of ``since`` can have: the millisecond in which that lies counts as a whole."""
+        return None if self.since is None else _uuid(max(_milliseconds(self.since), 0), "0")
+
+    @property
+    def last_id(self) -> str | None:
+        """The highest id that a chain of ``until`` can have; before 1970, when none was made, the lowest of all."""
+        if self.until is None:
+            return None
+        made = _milliseconds(self.until)
+        return _uuid(0, "0") if made < 0 else _uuid(made, "f")
+
 
 class Count(Struct, frozen=True):
     """How many; not ``exact`` where counting stopped at a bound and there may be more."""
@@ -77,3 +92,14 @@ class Page(Struct, Generic[T], frozen=True):
 
     items: list[T]
     next: str | None = None
+
+
+def _milliseconds(moment: datetime) -> int:
+    """Since the epoch, rounded down as in a UUIDv7; by whole numbers, as a float would be a millisecond off."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _uuid(milliseconds: int, rest: str) -> str:
+    """The id with this time in its first 48 bits, and one digit for all the others."""
+    digits = f"{milliseconds:012x}" + rest * 20
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime
 from typing import Any, Final, Literal
 
 from msgspec import Struct
@@ -99,7 +98,7 @@ def arguments(query: JobQuery, walk: Walk, of: Of) -> tuple[Any, ...]:
     return (
         newest,
         position,
-        _first_id(query.since) if query.since else _FIRST_CHAIN,
+        query.first_id or _FIRST_CHAIN,
         query.look,
         query.limit + 1,
         own_types,
@@ -126,7 +125,7 @@ def _types(query: JobQuery, of: Of) -> tuple[Collection[str], Collection[str]]:
 
 def _start(query: JobQuery, of: Of) -> JobKey:
     """The key after which to look."""
-    latest = _last_id(query.until) if query.until else _LAST_CHAIN
+    latest = query.last_id or _LAST_CHAIN
     if not query.after:
         return latest, -1
     after = (query.after, LAST_POSITION) if of == "chains" else _split(query.after)
@@ -138,18 +137,6 @@ def _split(key: str) -> JobKey:
     if not (dot and position.isdecimal()):
         raise InvalidArgument("after", f"is {key!r}; give the `next` of the page before")
     return chain_id, int(position)
-
-
-def _first_id(moment: datetime) -> str:
-    return _id(f"{int(moment.timestamp() * 1000):012x}" + "0" * 20)
-
-
-def _last_id(moment: datetime) -> str:
-    return _id(f"{int(moment.timestamp() * 1000):012x}" + "f" * 20)
-
-
-def _id(digits: str) -> str:
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def _meta(query: JobQuery) -> str | None:

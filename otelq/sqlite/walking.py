@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from ..errors import InvalidArgument
 from ..model import CLOSED, ENDED, OPEN, JobKey, JobQuery, Status
-from .rows import micros
 from .session import Value, batch
 
 Of: TypeAlias = Literal["jobs", "chains"]
@@ -18,7 +17,6 @@ Of: TypeAlias = Literal["jobs", "chains"]
 
 _BAD_ENDS: Final = frozenset({Status.FAILED, Status.CANCELLED})
 _HIGHEST: Final = "\U0010ffff"
-_LATEST: Final = (1 << 48) - 1
 _LAST_POSITION: Final = 1 << 62
 
 _UNITS: Final[dict[Of, dict[str, str]]] = {
@@ -134,18 +132,11 @@ def _path(path: Path) -> str | None:
 
 def _bounds(query: JobQuery, of: Of) -> dict[str, Value]:
     """Between which keys to look."""
-    low = "" if query.since is None else _earliest_id(-(-micros(query.since) // 1000))
-    high = _HIGHEST if query.until is None else _earliest_id(micros(query.until) // 1000 + 1)
+    low, high = query.first_id or "", query.last_id or _HIGHEST
     after = _after(query, of)
     if after is None or after[0] > high:
         return {"low": low, "high": high, "position": -1}
     return {"low": low, "high": after[0], "position": after[1]}
-
-
-def _earliest_id(milliseconds: int) -> str:
-    """What the ids begin with that were made at this time: a UUIDv7 carries it in its first 48 bits."""
-    digits = f"{min(max(milliseconds, 0), _LATEST):012x}"
-    return f"{digits[:8]}-{digits[8:]}"
 
 
 def _after(query: JobQuery, of: Of) -> JobKey | None:

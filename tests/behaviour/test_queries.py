@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 import otelq
+from otelq.model import JobQuery
 
 from .support import Away, ended
 
@@ -122,6 +124,48 @@ async def test_chains_are_found_by_the_time_of_their_start(client: otelq.Client)
     assert await found(client, since=now - minute, until=now + minute) == [chain.id]
     assert await found(client, since=now + minute) == []
     assert await found(client, until=now - minute) == []
+
+
+async def test_a_chain_is_found_between_the_times_just_before_and_just_after_its_start(client: otelq.Client) -> None:
+    for _ in range(20):
+        before = datetime.now(UTC)
+        chain = await client.start(ship, 1)
+        after = datetime.now(UTC)
+        assert chain.id in await found(client, since=before)
+        assert chain.id in await found(client, since=before, until=after)
+        assert chain.id not in await found(client, until=before - timedelta(milliseconds=2))
+
+
+@pytest.mark.parametrize("thousandths", range(20))
+def test_times_are_taken_to_the_millisecond_of_the_id(thousandths: int) -> None:
+    made = datetime(2026, 3, 14, 1, 59, 26, 535_000 + 1_000 * thousandths, tzinfo=UTC)
+    bounds = JobQuery(since=made, until=made)
+    digits = f"{int(made.timestamp()) * 1000 + 535 + thousandths:012x}"
+    assert bounds.first_id == f"{digits[:8]}-{digits[8:]}-0000-0000-000000000000"
+    assert bounds.last_id == f"{digits[:8]}-{digits[8:]}-ffff-ffff-ffffffffffff"
+
+
+@pytest.mark.parametrize("year", [1, 1969, 9999])
+async def test_any_time_may_be_asked_for(client: otelq.Client, year: int) -> None:
+    chain = await client.start(ship, 1)
+    then = datetime(year, 6, 30, tzinfo=UTC)
+    assert await found(client, since=then) == ([chain.id] if year < 1970 else [])
+    assert await found(client, until=then) == ([] if year < 1970 else [chain.id])
+    page = await client.jobs(since=datetime.min.replace(tzinfo=UTC), until=datetime.max.replace(tzinfo=UTC))
+    assert [job.chain_id for job in page.items] == [chain.id]
+
+
+def without_dashes(id: str) -> str:
+    return id.replace("-", "")
+
+
+@pytest.mark.parametrize("respelt", [str.upper, without_dashes])
+async def test_a_page_goes_on_after_an_id_in_any_spelling(client: otelq.Client, respelt: Callable[[str], str]) -> None:
+    await client.start_many(ship, range(3))
+    first = await client.jobs(limit=1)
+    jobs_after = await client.jobs(after=respelt(first.next or ""))
+    chains_after = await client.chains(after=respelt(first.items[0].chain_id))
+    assert (len(jobs_after.items), len(chains_after.items)) == (2, 2)
 
 
 async def test_chains_are_found_by_their_ids_whatever_else_there_is(client: otelq.Client) -> None:
