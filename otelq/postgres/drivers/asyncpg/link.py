@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from io import BytesIO
 from typing import Any, Final
 
+import asyncpg
+
 _SAVEPOINT: Final = "otelq_verb"
 
 
@@ -22,7 +24,11 @@ class AsyncpgLink:
         self._connection = connection
 
     def fetch(self, text: str, args: Sequence[object], /, *, timeout: float | None) -> Awaitable[list[Any]]:
-        found: Awaitable[list[Any]] = self._connection.fetch(text, *args, timeout=timeout)
+        # What `Connection.fetch` does, but without the application's record class and codecs (except those of the
+        # elements of arrays): what we send would be encoded a second time by the codec of asyncpg's manual for jsonb.
+        found: Awaitable[list[Any]] = self._connection._execute(
+            text, args, 0, timeout, ignore_custom_codec=True, record_class=asyncpg.Record
+        )
         return found
 
     async def copy(self, table: str, rows: bytes, *, schema: str, columns: Sequence[str], timeout: float) -> None:
