@@ -14,7 +14,6 @@ from ..definitions import (
     check_continuation,
     check_job_type,
     check_priority,
-    check_when,
     is_continue,
 )
 from ..errors import InvalidArgument
@@ -22,7 +21,7 @@ from ..model import Amendment, Closure, Completes, Continues, JobRecord, Transit
 from ..ports.state import Transaction
 from ..telemetry import Enqueue
 from .queries import AnyChain, chain_id, check_truth
-from .starting import successor
+from .starting import check_due, successor
 from .starts import Starting, told
 
 In = TypeVar("In")
@@ -136,7 +135,7 @@ class Changing(Starting):
             JobTypeMismatch: the open job is of another type than ``step``.
             NotFound, JobAlreadyClosed: no such chain, or a closed one, or a job past ``step`` is open.
         """
-        check_when(delay, at)
+        delay, at = check_due(delay, at)
         check_priority(priority)
         if step is not None:
             check_job_type("step", step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar, cast
 
 from ..definitions import Chain, check_seconds
-from ..errors import ChainCancelled, ChainFailed, InvalidArgument
+from ..errors import ChainCancelled, ChainFailed, InvalidArgument, JobTypeMismatch
 from ..model import Status
 from .questions import Asking
 
@@ -31,6 +31,7 @@ class Client(Asking):
         Raises:
             TimeoutError: it is still open after ``timeout``; it goes on all the same.
             ChainFailed, ChainCancelled: it ended without an output.
+            JobTypeMismatch: it began with another type than the handle says.
             NotFound: it does not exist, or was deleted meanwhile.
         """
         if not isinstance(chain, Chain):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
@@ -40,6 +41,8 @@ class Client(Asking):
         self._check_home()
         assert self._waiter is not None
         outcome = await self._waiter.wait(chain.id, timeout=timeout)
+        if outcome.type != chain.job_type.name:
+            raise JobTypeMismatch(f"chain {chain.id} began with {outcome.type!r}, not with {chain.job_type.name!r}")
         if outcome.status is Status.COMPLETED and outcome.output is not None:
             return cast(Out, self._engine.decode_output(outcome.output, chain.job_type, chain_id=chain.id))
         if outcome.status is Status.CANCELLED:

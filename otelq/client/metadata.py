@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ..codec import check_text
+from ..codec import check_line
 from ..errors import InvalidArgument
 from ..model import Meta
 
@@ -24,8 +24,8 @@ def check_meta(*, tags: Pairs, headers: Pairs, tenant: str | None, request_id: s
     return Meta(
         tags=_pairs("tags", tags),
         headers=_pairs("headers", headers),
-        tenant=None if tenant is None else check_text(tenant, argument="tenant", longest=LONGEST_ID),
-        request_id=None if request_id is None else check_text(request_id, argument="request_id", longest=LONGEST_ID),
+        tenant=None if tenant is None else check_line(tenant, argument="tenant", longest=LONGEST_ID),
+        request_id=None if request_id is None else check_line(request_id, argument="request_id", longest=LONGEST_ID),
     )
 
 
@@ -54,6 +54,6 @@ def _pairs(argument: str, given: Pairs) -> dict[str, str]:
     if len(given) > MOST_PAIRS:
         raise InvalidArgument(argument, f"has {len(given)} entries; give {MOST_PAIRS} at most")
     for key, value in given.items():
-        check_text(key, argument=argument, longest=LONGEST_TEXT)
-        check_text(value, argument=f"{argument}[{key!r}]", longest=LONGEST_TEXT)
+        check_line(key, argument=argument, longest=LONGEST_TEXT)
+        check_line(value, argument=f"{argument}[{key!r}]", longest=LONGEST_TEXT)
     return dict(given)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, cast
 
 from ..codec import Payload, check_text
-from ..definitions import LONGEST_NAME, Chain, JobType, check_chain_id, check_count
+from ..definitions import LONGEST_NAME, Chain, JobType, check_chain_id, check_count, check_time
 from ..errors import InvalidArgument
 from ..model import OPEN, JobKey, JobQuery, Match, Status
 from .metadata import LONGEST_ID, LONGEST_TEXT, MOST_PAIRS
@@ -236,13 +236,7 @@ def _text(argument: str, text: str | None, *, longest: int) -> str | None:
 def _time(argument: str, time: datetime | None) -> datetime | None:
     if time is None:
         return None
-    given = cast(object, time)  # callers may be untyped
-    if not isinstance(given, datetime) or given.utcoffset() is None:
-        raise InvalidArgument(argument, f"is {time!r}; give a datetime with a time zone, as datetime.now(UTC)")
-    try:
-        return time.astimezone(UTC)
-    except OverflowError:
-        raise InvalidArgument(argument, f"is {time!r}, which is no time in UTC") from None
+    return check_time(argument, time)
 
 
 def _tags(tags: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Self, TypeVar, cast
 from uuid import UUID
 
 import msgspec
 from uuid_utils import uuid7
 
-from ..codec import check_text
+from ..codec import check_line, check_text
 from ..definitions import (
     LONGEST_NAME,
     Blockers,
@@ -27,6 +27,7 @@ from ..definitions import (
 )
 from ..errors import AlreadyExists, InvalidArgument
 from ..model import Created, Dedup, NewJob, Successor
+from ..schedule import LONGEST
 from ..telemetry import current_request_id
 from .metadata import added, check_meta, written
 
@@ -89,7 +90,7 @@ class Start(Generic[Out_co]):
         check_job_type("job_type", job_type)
         if not job_type.entry:
             raise InvalidArgument("job_type", f"{job_type.name!r} may only be continued into; start an entry type")
-        check_when(delay, at)
+        delay, at = check_due(delay, at)
         self.job_type: JobType[Any, Out_co] = job_type
         self.input: Any = input
         self.queue = job_type.queue
@@ -118,7 +119,7 @@ class Start(Generic[Out_co]):
 
     def in_queue(self, queue: str) -> Self:
         """The same start into another queue than that of its type; 1 to 200 characters."""
-        return self._replace(queue=check_text(queue, argument="queue", longest=LONGEST_NAME))
+        return self._replace(queue=check_line(queue, argument="queue", longest=LONGEST_NAME))
 
     def _replace(self, **changes: object) -> Self:
         other = object.__new__(type(self))
@@ -194,7 +195,7 @@ def successor(continuation: Continue[Any], *, payload: str, trace: str | None, m
         input=payload,
         queue=continuation.job_type.queue,
         delay=continuation.delay,
-        at=continuation.at,
+        at=None if continuation.at is None else check_near(continuation.at),
         priority=continuation.priority,
         blockers=continuation.awaited.ids,
         until=continuation.awaited.until,
@@ -202,6 +203,22 @@ def successor(continuation: Continue[Any], *, payload: str, trace: str | None, m
         trace=trace,
         meta=meta,
     )
+
+
+def check_due(delay: float | None, at: datetime | None) -> tuple[float | None, datetime | None]:
+    """The due time, in seconds or in UTC; refuse one that is not within ten years, as a mistake."""
+    delay, at = check_when(delay, at)
+    return delay, None if at is None else check_near(at)
+
+
+def check_near(at: datetime) -> datetime:
+    """Refuse a time that is more than ten years ahead, as a delay would be; some drivers cannot even send it."""
+    if at - datetime.now(UTC) > _LONGEST:  # noqa: TID251  # told from a mistake, by years; the database says when it is due
+        raise InvalidArgument("at", f"is {at.isoformat()}; give a time within the next ten years")
+    return at
+
+
+_LONGEST = timedelta(seconds=LONGEST)
 
 
 def check_id(id: str) -> str:

@@ -7,7 +7,7 @@ before anything is written, so that one bad value never reaches a batch. Types a
 Between that JSON and the database may stand a codec, which encrypts or compresses.
 """
 
-from .checks import MAX_DEPTH, MAX_ERROR_TEXT, MAX_PAYLOAD, check_json, check_text, storable
+from .checks import MAX_DEPTH, MAX_ERROR_TEXT, MAX_PAYLOAD, check_json, check_line, check_text, storable
 from .encryption import Encryption
 from .payload import Payload
 from .protocol import PayloadCodec, PayloadPlace
@@ -23,6 +23,7 @@ __all__ = [
     "PayloadPlace",
     "Payloads",
     "check_json",
+    "check_line",
     "check_text",
     "storable",
 ]

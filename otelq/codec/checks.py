@@ -18,6 +18,7 @@ MAX_ERROR_TEXT = 8_000
 
 SURROGATE = "holds a lone surrogate, which is no text; decode the bytes it came from with an error handler"
 
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|[0-9]{309}|[eE](?:\+?[0-9]{3}|-[0-9]{5})")
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -58,6 +59,20 @@ def check_text(text: str, *, argument: str, longest: int) -> str:
         raise InvalidArgument(argument, "holds a NUL character; leave it out")
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise InvalidArgument(argument, SURROGATE)
+    return text
+
+
+def check_line(text: str, *, argument: str, longest: int) -> str:
+    """
+    Refuse text that cannot be stored, or that could pass for something else where it is shown: as another line of a
+    log, or as a command to a terminal.
+
+    Raises:
+        InvalidArgument: as of ``check_text``, or it holds control characters, line breaks or marks of direction.
+    """
+    check_text(text, argument=argument, longest=longest)
+    if not text.isprintable() and (found := _UNSEEN.search(text)):
+        raise InvalidArgument(argument, f"holds the control character {found[0]!a}; leave it out")
     return text
 
 

@@ -3,7 +3,7 @@
 from .attempt import Attempt, Handler, Scope, meta_of, scope_of
 from .blockers import NOTHING, AllOf, AnyOf, Awaited, Blockers, read_blockers
 from .chain import Chain, check_chain_id
-from .checks import LONGEST_NAME, check_count, check_priority, check_seconds, check_when
+from .checks import LONGEST_NAME, check_count, check_priority, check_seconds, check_time, check_when
 from .collection import Definition, Executor, Jobs, is_async, merge
 from .continuing import Continue, is_continue
 from .deciding import Fail, RetryAfter, Snooze, WaitFor
@@ -42,6 +42,7 @@ __all__ = [
     "check_middleware",
     "check_priority",
     "check_seconds",
+    "check_time",
     "check_when",
     "is_async",
     "is_continue",

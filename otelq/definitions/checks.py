@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from math import inf, isfinite
+from math import inf
 
 from ..errors import InvalidArgument
 from ..schedule import LONGEST
@@ -15,8 +15,8 @@ def check_seconds(argument: str, value: object, *, lowest: float = 0.0) -> float
     """Refuse what is no finite number of seconds from ``lowest`` to ten years."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidArgument(argument, f"is {value!r}; give seconds as a number")
-    if not (isfinite(value) and lowest <= value <= LONGEST):
-        raise InvalidArgument(argument, f"is {value!r}; give seconds from {lowest:g} to {LONGEST:g}")
+    if not lowest <= value <= LONGEST:  # nor is a NaN
+        raise InvalidArgument(argument, f"is {_shown(value)}; give seconds from {lowest:g} to {LONGEST:g}")
     return float(value)
 
 
@@ -25,25 +25,43 @@ def check_count(argument: str, value: object, *, highest: float = inf) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= highest:
         upper = "or more" if highest == inf else f"to {highest:g}"
         raise InvalidArgument(argument, f"is {value!r}; give a whole number, 1 {upper}")
-    return value
+    return int(value)
 
 
-def check_when(delay: float | None, at: datetime | None) -> None:
-    """Refuse a due time that is given twice, negative, too far off, or without a zone."""
-    if delay is not None:
-        check_seconds("delay", delay)
+def check_when(delay: float | None, at: datetime | None) -> tuple[float | None, datetime | None]:
+    """The due time, in seconds or in UTC; refuse one that is given twice, negative, too far off, or without a zone."""
     if at is None:
-        return
+        return (None if delay is None else check_seconds("delay", delay)), None
     if delay is not None:
         raise InvalidArgument("at", "is given together with delay; give one of them")
-    if not isinstance(at, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
-        raise InvalidArgument("at", f"is {at!r}; give a datetime with a time zone")
-    if at.utcoffset() is None:
-        raise InvalidArgument("at", f"is {at!r}, which has no time zone; add one, as in datetime.now(UTC)")
+    return None, check_time("at", at)
+
+
+def check_time(argument: str, time: object) -> datetime:
+    """
+    The same instant in UTC, as a plain ``datetime``; refuse what is none, or has no zone.
+
+    Everything inside compares and stores instants: two local times of one zone compare by the clock on the wall, which
+    is wrong in the hour that comes twice.
+    """
+    if not isinstance(time, datetime):
+        raise InvalidArgument(argument, f"is {time!r}; give a datetime with a time zone, as datetime.now(UTC)")
     try:
-        at.astimezone(UTC)
-    except OverflowError:
-        raise InvalidArgument("at", f"is {at!r}, which is no time in UTC") from None
+        if time.utcoffset() is None:
+            raise InvalidArgument(argument, f"is {time!r}, which has no time zone; add one, as in datetime.now(UTC)")
+        utc = time.astimezone(UTC)
+        return datetime.combine(utc.date(), utc.time(), UTC)
+    except InvalidArgument:
+        raise
+    except Exception as error:  # the zone is the caller's own code
+        raise InvalidArgument(argument, f"is {_shown(time)}, which is no time in UTC") from error
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:
+        return f"a {type(value).__qualname__}"
 
 
 def check_priority(priority: object) -> int | None:
@@ -52,4 +70,4 @@ def check_priority(priority: object) -> int | None:
         return None
     if isinstance(priority, bool) or not isinstance(priority, int) or not -32768 <= priority <= 32767:
         raise InvalidArgument("priority", f"is {priority!r}; give an integer from -32768 to 32767, lower runs first")
-    return priority
+    return int(priority)

@@ -45,7 +45,7 @@ class Continue(Generic[Out_co]):
         blockers: Blockers = (),
     ) -> None:
         check_job_type("job_type", job_type)
-        check_when(delay, at)
+        delay, at = check_when(delay, at)
         fields = {
             "job_type": job_type,
             "input": input,

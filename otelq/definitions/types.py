@@ -13,7 +13,7 @@ from functools import cached_property
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeGuard, TypeVar, cast, get_args
 
-from ..codec import Payload, check_text
+from ..codec import Payload, check_line
 from ..errors import InvalidArgument
 from .checks import LONGEST_NAME
 
@@ -73,8 +73,8 @@ class JobType(Generic[In_contra, Out_co]):
         queue: str = "default",
         trace: TraceMode = "auto",
     ) -> None:
-        self.name = check_text(name, argument="name", longest=LONGEST_NAME)
-        self.queue = check_text(queue, argument="queue", longest=LONGEST_NAME)
+        self.name = check_line(name, argument="name", longest=LONGEST_NAME)
+        self.queue = check_line(queue, argument="queue", longest=LONGEST_NAME)
         self.entry = entry
         if trace not in get_args(TraceMode):
             raise InvalidArgument("trace", f"is {trace!r}; give one of {', '.join(get_args(TraceMode))}")

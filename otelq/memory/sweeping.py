@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
-from ..model import Failure, ReapRule, Status, Verb
+from ..model import LEASE_LOST, Failure, ReapRule, Status, Verb
 from . import claiming, ending, unblocking
 from .statement import Statement
 from .store import OpenJob
@@ -29,7 +29,7 @@ def reap(db: Statement, rules: Sequence[ReapRule], *, spare: Collection[int], li
 def reap_one(db: Statement, row: OpenJob, *, rule: ReapRule) -> None:
     """Take back one job, which fails if its attempts or crashes are spent."""
     crashed = replace(row, crashes=row.crashes + 1)
-    failure = Failure("otelq.LeaseLost", f"the lease of {row.leased_by} ran out in attempt {row.attempt}")
+    failure = Failure(LEASE_LOST, f"the lease of {row.leased_by} ran out in attempt {row.attempt}")
     if _spent(row.attempt, rule.max_attempts) or crashed.crashes >= rule.max_crashes:
         ending.close(db, crashed, verb=Verb.REAP, status=Status.FAILED, failure=failure, worker=row.leased_by)
     else:

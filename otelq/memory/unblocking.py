@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..errors import InvalidArgument, NotFound
-from ..model import Failure, JobKey, OnFailure, Status, Until, Verb
+from ..model import BLOCKER_FAILED, Failure, JobKey, OnFailure, Status, Until, Verb
 from . import ending
 from .statement import Statement
 from .store import OpenJob
@@ -179,5 +179,5 @@ def unblock(db: Statement, row: OpenJob) -> None:
 def fail_by(db: Statement, row: OpenJob, *, blocker: str) -> None:
     """Fail a blocked job for the end of one of its blockers."""
     status = ending.last_outcome(db, blocker).status
-    failure = Failure(f"otelq.Chain{status.capitalize()}", f"the blocker {blocker} ended {status}")
+    failure = Failure(BLOCKER_FAILED, f"the blocker {blocker} ended {status}")
     ending.close(db, row, verb=Verb.FAIL_BY_BLOCKER, status=Status.FAILED, failure=failure)

@@ -11,6 +11,8 @@ from .changes import Amendment, Closure
 from .leases import Claimed, Lease, ReapRule, Renewal, Wanted
 from .moves import CLOSED, ENDED, OPEN, CancelReason, JobKey, Status, Transition, Verb, job_id
 from .outcomes import (
+    BLOCKER_FAILED,
+    LEASE_LOST,
     Blocks,
     Completes,
     Continues,
@@ -31,8 +33,10 @@ from .records import AttemptRecord, ChainOutcome, ChainRecord, JobRecord
 from .starts import Created, Dedup, Identified, Meta, NewJob, OnFailure, Until, read_meta
 
 __all__ = [
+    "BLOCKER_FAILED",
     "CLOSED",
     "ENDED",
+    "LEASE_LOST",
     "LONGEST_LOOK",
     "OPEN",
     "Amendment",

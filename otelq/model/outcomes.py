@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -12,9 +13,19 @@ from .leases import Claimed
 from .moves import Transition
 from .starts import OnFailure, Until
 
+LEASE_LOST: Final = "otelq.lease_lost"
+"""The type of a failure that nobody raised: a lease ran out, or was ended by request."""
+BLOCKER_FAILED: Final = "otelq.blocker_failed"
+"""Likewise: a blocker failed or was cancelled."""
+
 
 class Failure(Struct, frozen=True, gc=False):
-    """Why an attempt failed: the exception's qualified name and a bounded text."""
+    """
+    Why an attempt failed: a type and a bounded text.
+
+    The type is the exception's qualified name, or one of the words above; ``error.type`` is the same on spans, metrics
+    and log lines.
+    """
 
     type: str
     text: str

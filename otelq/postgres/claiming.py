@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ..model import Claimed, Failure, ReapRule, Renewal, Status, Transition, Verb, Verdict, Wanted
+from ..model import LEASE_LOST, Claimed, Failure, ReapRule, Renewal, Status, Transition, Verb, Verdict, Wanted
 from . import keys, rows
 from .database import SKIP, Session
 from .ending import close, in_order, marks
@@ -111,4 +111,4 @@ def _is_spent(job: Held, rule: ReapRule) -> bool:
 
 
 def _lease_lost(job: Held) -> Failure:
-    return Failure("otelq.LeaseLost", f"the lease of {job.leased_by} ran out in attempt {job.attempt}")
+    return Failure(LEASE_LOST, f"the lease of {job.leased_by} ran out in attempt {job.attempt}")

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from ..model import Blocks, Failure, NewJob, OnFailure, Status, Successor, Until
+from ..model import BLOCKER_FAILED, Blocks, Failure, NewJob, OnFailure, Status, Successor, Until
 
 BAD_ENDS: Final = frozenset({Status.FAILED, Status.CANCELLED})
 
@@ -77,4 +77,4 @@ def judge(standings: Mapping[str, Status], rule: Rule) -> Fate:
 
 def failure_by(blocker: str, status: Status) -> Failure:
     """Why a job fails by its blocker; ``release_dependents.sql`` says the same."""
-    return Failure(f"otelq.Chain{status.capitalize()}", f"the blocker {blocker} ended {status}")
+    return Failure(BLOCKER_FAILED, f"the blocker {blocker} ended {status}")

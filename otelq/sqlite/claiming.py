@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from msgspec.json import Decoder
 
-from ..model import Claimed, Failure, ReapRule, Renewal, Status, Transition, Verb, Verdict, Wanted
+from ..model import LEASE_LOST, Claimed, Failure, ReapRule, Renewal, Status, Transition, Verb, Verdict, Wanted
 from .ending import Close, close
 from .rows import NUMBERS, OPEN_JOBS, PICKS, OpenJob, Pick, claimed, moved, span
 from .rows import claim as claim_transition
@@ -14,7 +14,6 @@ from .session import Session, batch
 from .unblocking import follow
 
 _DEADLINES = Decoder(list[tuple[int, int | None]])
-_LEASE_LOST = "otelq.LeaseLost"
 
 
 async def claim(
@@ -127,9 +126,9 @@ async def _put_back(db: Session, at: int, jobs: Sequence[OpenJob], rules: Mappin
         back = [(job.chain_id, due[job.chain_id], 0, 1, job.last_trace) for job in jobs]
         await db.write("open_put_back", back=batch(back))
     return [
-        moved(job, Verb.REAP, Status.SCHEDULED, at=at, due_at=due[job.chain_id], error_type=_LEASE_LOST)
+        moved(job, Verb.REAP, Status.SCHEDULED, at=at, due_at=due[job.chain_id], error_type=LEASE_LOST)
         if due[job.chain_id] > at
-        else moved(job, Verb.REAP, Status.READY, at=at, error_type=_LEASE_LOST)
+        else moved(job, Verb.REAP, Status.READY, at=at, error_type=LEASE_LOST)
         for job in jobs
     ]
 
@@ -138,11 +137,11 @@ async def _fail(db: Session, at: int, jobs: Sequence[OpenJob], failures: Mapping
     if not jobs:
         return []
     ended = [
-        Close(job.chain_id, Status.FAILED, Verb.REAP, None, _LEASE_LOST, failures[job.chain_id].text) for job in jobs
+        Close(job.chain_id, Status.FAILED, Verb.REAP, None, LEASE_LOST, failures[job.chain_id].text) for job in jobs
     ]
     await db.write("crash_count", chains=batch([job.chain_id for job in jobs]))
     await close(db, at, ended, with_dedup=any(job.has_dedup for job in jobs))
-    return [moved(job, Verb.REAP, Status.FAILED, at=at, error_type=_LEASE_LOST) for job in jobs]
+    return [moved(job, Verb.REAP, Status.FAILED, at=at, error_type=LEASE_LOST) for job in jobs]
 
 
 def _is_spent(job: OpenJob, rule: ReapRule) -> bool:
@@ -151,4 +150,4 @@ def _is_spent(job: OpenJob, rule: ReapRule) -> bool:
 
 
 def _ran_out(job: OpenJob) -> Failure:
-    return Failure(_LEASE_LOST, f"the lease of {job.leased_by} ran out in attempt {job.attempt}")
+    return Failure(LEASE_LOST, f"the lease of {job.leased_by} ran out in attempt {job.attempt}")

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from ..model import Failure, OnFailure, Status, Until
+from ..model import BLOCKER_FAILED, Failure, OnFailure, Status, Until
 
 Standing: TypeAlias = Status | None
 """How a chain ended; None while it is open."""
@@ -91,4 +91,4 @@ def judge(rule: Rule, standings: Sequence[Standing]) -> Judgement:
 def blocker_failure(blocker: str, standing: Standing) -> Failure:
     """Why a chain fails whose blocker ended badly."""
     word = "cancelled" if standing is Status.CANCELLED else "failed"
-    return Failure(f"otelq.Chain{word.capitalize()}", f"the blocker {blocker} ended {word}")
+    return Failure(BLOCKER_FAILED, f"the blocker {blocker} ended {word}")

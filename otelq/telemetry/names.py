@@ -15,6 +15,7 @@ from typing import Final
 
 from opentelemetry.trace import SpanKind
 
+from .. import model
 from ..model import Verb
 
 SCOPE: Final = "otelq"
@@ -154,8 +155,8 @@ class LinkReason(StrEnum):
 class Error(StrEnum):
     """Values of ``error.type`` that are no exception's name."""
 
-    LEASE_LOST = "otelq.lease_lost"
-    BLOCKER_FAILED = "otelq.blocker_failed"
+    LEASE_LOST = model.LEASE_LOST
+    BLOCKER_FAILED = model.BLOCKER_FAILED
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,7 @@ class Run:
     def failed_to_store(self, outcome: Outcome, error: Exception) -> Settlement:
         """The settlement that takes the place of one which the database refused."""
         self._drop_successor()
-        self._span.failed(error, type(error).__qualname__)
+        self._span.failed(error, outcome.failure.type if isinstance(outcome, _FAILING) else None)
         self._outcome_name = outcome_name(outcome)
         return self._settlement(outcome)
 
@@ -187,8 +187,9 @@ class Run:
                 self.job.input, self.definition.job_type, chain_id=self.job.lease.chain_id
             )
         except UndecodablePayload as error:
-            self._span.failed(error, "UndecodablePayload")
-            return Fails(failure_of(error))
+            failure = failure_of(error)
+            self._span.failed(error, failure.type)
+            return Fails(failure)
         if self.job.blockers:
             await self._read_blockers()
         lease = self.job.lease

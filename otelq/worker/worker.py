@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from ..client import Client
-from ..codec import check_text
+from ..codec import check_line
 from ..definitions import Definition, Jobs, Middleware, check_count, check_middleware, check_seconds, merge
 from ..errors import InvalidArgument, OtelqError
 from ..model import CancelReason
@@ -86,7 +86,7 @@ class Worker:
         check_seconds("poll_interval", poll_interval, lowest=0.01)
         check_seconds("reap_interval", reap_interval, lowest=0.01)
         provided = Provided(provide)
-        named = default_name() if name is None else check_text(name, argument="name", longest=200)
+        named = default_name() if name is None else check_line(name, argument="name", longest=200)
         self._muster: Callable[[], Crew] = lambda: Crew(
             client=client,
             engine=client.engine,

@@ -8,7 +8,7 @@ import pytest
 
 import otelq
 
-from .support import ONCE, Away, Deaf, until
+from .support import ONCE, Away, Deaf, ended, until
 
 jobs = otelq.Jobs()
 
@@ -127,3 +127,19 @@ async def test_waiting_works_again_after_it_had_to_give_up(monkeypatch: pytest.M
         state.away.clear()
         async with otelq.Worker(client, jobs):
             assert await client.result(chain, timeout=10) == 9
+
+
+async def test_a_handle_of_another_type_is_a_mismatch_however_the_chain_ended(client: otelq.Client) -> None:
+    jobs, other = otelq.Jobs(), otelq.JobType("other", input=int, output=int)
+
+    @jobs.job("mine", retry=ONCE)
+    async def mine(attempt: otelq.Attempt[bool]) -> int:
+        if attempt.input:
+            return 1
+        raise ValueError("no")
+
+    async with otelq.Worker(client, jobs):
+        for chain in await client.start_many(mine, [True, False]):
+            await ended(client, chain)
+            with pytest.raises(otelq.JobTypeMismatch, match="began with 'mine', not with 'other'"):
+                await client.result(otelq.Chain(chain.id, other))

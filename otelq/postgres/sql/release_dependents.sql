@@ -87,7 +87,7 @@ failed AS (
         (chain_id, position, type, priority, run_at, attempt, crashes, closed_at, status, verb, error_type, error_text)
     SELECT
         chain_id, position, type, priority, run_at, attempt, crashes, {now}, 'failed', 'fail_by_blocker',
-        'otelq.Chain' || initcap(bad_status), format('the blocker %s ended %s', bad_id, bad_status)
+        'otelq.blocker_failed', format('the blocker %s ended %s', bad_id, bad_status)
     FROM fate
     WHERE is_lost
 )
@@ -96,7 +96,7 @@ SELECT
     'blocked' AS status,
     f.attempt, f.crashes, NULL AS leased_by, f.created_at, coalesce(f.chain_created_at, f.created_at) AS chain_created_at,
     f.trace, f.last_trace, {now} AS at, f.due_at AS run_at,
-    f.waited_on, f.keyed, CASE WHEN f.is_lost THEN 'otelq.Chain' || initcap(f.bad_status) END AS error_type
+    f.waited_on, f.keyed, CASE WHEN f.is_lost THEN 'otelq.blocker_failed' END AS error_type
 FROM fate AS f
 WHERE f.is_lost OR f.is_free
 ORDER BY f.chain_id

@@ -133,10 +133,8 @@ def _alike_attempt(record: AttemptRecord) -> AttemptRecord:
 
 
 def _kind(failure: Failure | None) -> Failure | None:
-    """``otelq.ChainFailed`` and ``otelq.ChainCancelled`` are one, for either blocker may be named."""
-    if failure is None:
-        return None
-    return Failure("otelq.Chain" if failure.type.startswith("otelq.Chain") else failure.type, "")
+    """Without the text: of several blockers that ended badly, either may be named."""
+    return None if failure is None else Failure(failure.type, "")
 
 
 @lru_cache(1000)

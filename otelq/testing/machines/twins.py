@@ -61,7 +61,7 @@ def _plain(value: object) -> object:
         case Exception():
             return type(value)
         case Failure(kind):
-            return _kind(kind)
+            return kind
         case Transition() if value.verb in UNATTENDED and value.worker is not None:
             return _plain(replace(value, worker=None))
         case Struct():
@@ -77,7 +77,7 @@ def _plain(value: object) -> object:
 def _plain_field(name: str, value: object) -> object:
     if isinstance(value, str) and name in PAYLOADS:
         return json.loads(value)
-    return _kind(value) if isinstance(value, str) and name == "error_type" else _plain(value)
+    return _plain(value)
 
 
 def _in_order(values: Sequence[Any]) -> Sequence[Any]:
@@ -85,8 +85,3 @@ def _in_order(values: Sequence[Any]) -> Sequence[Any]:
     if values and all(isinstance(one, Transition) for one in values):
         return sorted(values, key=lambda made: made.chain_id)
     return values
-
-
-def _kind(error: str) -> str:
-    """Of several blockers that ended badly, either may be named."""
-    return "otelq.Chain" if error.startswith("otelq.Chain") else error

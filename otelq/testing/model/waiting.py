@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from ...model import OnFailure, Until
+from ...model import BLOCKER_FAILED, OnFailure, Until
 from .keys import give_back_key
 from .rows import Job, Model, Wait
 
@@ -74,7 +74,7 @@ def begin_to_wait(model: Model, job: Job, *, blockers: Sequence[str], until: Unt
 def judge(model: Model, job: Job) -> None:
     """Let a blocked job go, or fail, if its condition says so."""
     if job.wait and job.wait.is_hopeless():
-        close(model, job, verb="fail_by_blocker", status="failed", failure="otelq.Chain")
+        close(model, job, verb="fail_by_blocker", status="failed", failure=BLOCKER_FAILED)
     elif job.wait and job.wait.is_met():
         unblock(model, job)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ...model import (
+    LEASE_LOST,
     Blocks,
     Completes,
     Continues,
@@ -182,10 +183,10 @@ def reap(
 
 def lose(model: Model, job: Job, *, hopeless: bool, delay: float) -> None:
     if hopeless:
-        close(model, job, verb="reap", status="failed", failure="otelq.LeaseLost")
+        close(model, job, verb="reap", status="failed", failure=LEASE_LOST)
         job.crashes += 1
     else:
-        put_back(model, job, verb="reap", delay=delay, failure="otelq.LeaseLost", crash=1)
+        put_back(model, job, verb="reap", delay=delay, failure=LEASE_LOST, crash=1)
 
 
 def _is_spent(job: Job, max_attempts: int | None, max_crashes: int) -> bool:

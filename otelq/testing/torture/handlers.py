@@ -34,7 +34,7 @@ BRIEF: Final = RetryPolicy(max_attempts=3, initial=0.05, max=0.2)
 MAX_CRASHES: Final = 2
 """Of the fragile ones; the others survive any number of workers, whose deaths are not their fault."""
 
-MEANT: Final = {"Fail", "RetryAfter", "ConnectionError", "ValueError", "CancelledError", "LeaseLost", "ChainFailed"}
+MEANT: Final = {"Fail", "RetryAfter", "ConnectionError", "ValueError", "CancelledError", "lease_lost", "blocker_failed"}
 """Errors with which attempts are to end."""
 
 jobs = Jobs()
