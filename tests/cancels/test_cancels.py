@@ -1,0 +1,57 @@
+"""The books notice what is lost or doubled by a cancellation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from .books import RETURNED, STOPPED, SWALLOWED, Books, Call, Found
+
+STARTED: dict[str, Any] = {"chains": 1}
+TIED: dict[str, Any] = {"chains": 1, "row": True}
+CHANGED: dict[str, Any] = {"changed": ("a", "cancelled")}
+
+
+@pytest.mark.parametrize(
+    "intended, end, there, fault",
+    [
+        (STARTED, RETURNED, {}, "0 of 1 chains are there"),
+        (STARTED, STOPPED, {"chains": 2}, "2 of 1 chains are there"),
+        (TIED, STOPPED, {"chains": 1}, "0 rows are there, beside its chain"),
+        (TIED, STOPPED, {"rows": 1}, "1 rows are there, beside no chain"),
+        (TIED, STOPPED, {"chains": 1, "rows": 1}, "the callback ran 0 times, 1 rows are there"),
+        (TIED, STOPPED, {"ran": 1}, "the callback ran 1 times, 0 rows are there"),
+        (CHANGED, RETURNED, {"status": "running"}, "the chain is running, not cancelled"),
+        (CHANGED | {"row": True}, STOPPED, {"status": "cancelled"}, "the chain is cancelled, beside 0 rows"),
+    ],
+)
+def test_what_is_lost_or_doubled_is_named(
+    intended: dict[str, Any], end: str, there: dict[str, Any], fault: str
+) -> None:
+    call = Call(number=7, action="start", end=end, **intended)
+    books = Books([call], Counter({7: there.get("ran", 0)}))
+
+    faults = books.faults(
+        Found(
+            chains={7: there.get("chains", 0)},
+            rows={7: there.get("rows", 0)},
+            statuses={"a": str(there.get("status"))},
+        )
+    )
+
+    assert any(fault in one for one in faults), faults
+
+
+@pytest.mark.parametrize("end, there", [(RETURNED, 1), (STOPPED, 1), (STOPPED, 0)])
+def test_what_is_whole_passes(end: str, there: int) -> None:
+    books = Books([Call(number=7, action="start", end=end, chains=1, row=True)], Counter({7: there}))
+
+    assert not books.faults(Found(chains={7: there}, rows={7: there}, statuses={}))
+
+
+def test_a_call_that_swallows_its_cancellation_is_named() -> None:
+    books = Books([Call(number=7, action="ask", end=RETURNED, error=SWALLOWED)])
+
+    assert "swallowed" in books.faults(Found(chains={}, rows={}, statuses={}))[0]
