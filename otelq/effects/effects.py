@@ -131,6 +131,10 @@ class Effects:
             held.block.endings.append((held.tx, committed))
         self._run_or_drop(held.hung, committed=committed)
 
+    def undecided(self) -> list[Transition]:
+        """Return what clients of this process wrote in transactions whose end is not known yet."""
+        return [change for effects in everybody for held in effects._open for change in held.transitions]
+
     def look_up(self, held: _Held) -> None:
         """Find out by the ids whether a transaction with an unknown end was committed."""
         task = asyncio.get_running_loop().create_task(self.resolve(held), context=contextvars.Context())

@@ -8,11 +8,13 @@ import logging
 import random
 import secrets
 import time
+from contextlib import suppress
 from typing import Any, Protocol
 
 from ..client.starting import successor
 from ..definitions import Attempt, Continue, Definition, Snooze, check_continuation, is_continue
-from ..errors import LeaseLost, Unavailable, UndecodablePayload
+from ..errors import Unavailable, UndecodablePayload
+from ..finish import finish
 from ..model import (
     CancelReason,
     Claimed,
@@ -24,24 +26,24 @@ from ..model import (
     Retries,
     Settled,
     Settlement,
+    Transition,
     Verb,
-    Verdict,
     job_id,
     read_meta,
 )
 from ..telemetry import AttemptSpan, Count, Enqueue
+from .completion import LOOK_UP_PAUSE, OWN_ENDS, Completion
 from .crew import Crew
 from .deadlines import Key
 from .scope import WorkScope
 from .slots import Slots
-from .tasks import stack_of, stack_of_thread, to_the_end
-from .verdicts import TIMED_OUT, failure_of, of_exception, outcome_name, reason_of, undescribed
+from .tasks import stack_of, stack_of_thread
+from .verdicts import TIMED_OUT, failure_of, of_exception, outcome_name, undescribed
 
 logger = logging.getLogger("otelq.worker")
 
 MOST_HOPS = 16
 """How many jobs of a chain one slot runs in a row before others get their turn."""
-LOOK_UP_PAUSE = 0.25
 
 
 class Acknowledger(Protocol):
@@ -207,11 +209,10 @@ class Run:
         if self.scope.cancel_reason not in (None, CancelReason.SHUTDOWN):
             raise asyncio.CancelledError  # a value after a cancel counts only when the worker is stopping
         self.scope.end()
-        outcome = self._outcome_of(result)
-        if self.scope.completing is not None:
-            await self.scope.leave_completion()
-            await to_the_end(self._complete(outcome))
-        return outcome
+        if self.scope.completing is None:
+            return self._outcome_of(result)
+        await self._close(result)
+        return None
 
     async def _read_blockers(self) -> None:
         key = self.job.lease.chain_id, self.job.lease.position
@@ -247,55 +248,46 @@ class Run:
             return None
         return Keep(token=secrets.randbits(63), lease=definition.lease, timeout=self._crew.time_for(definition))
 
-    async def _complete(self, outcome: Outcome) -> None:
-        """Close the job in the transaction that holds the handler's writes, and commit both."""
-        engine = self._crew.engine
+    async def _close(self, result: object) -> None:
+        """Commit what the handler wrote, with the outcome or with the end that the handler gave the job itself."""
+        completion = Completion(self.job, crew=self._crew, scope=self.scope)
+        outcome = await completion.own_end() or self._outcome_of(result)
+        await self.scope.leave_completion()
+        try:
+            await finish(self._commit(completion, outcome))
+        except asyncio.CancelledError:
+            if not self.settling:  # else the cancel came too late: all is stored
+                raise
+
+    async def _commit(self, completion: Completion, outcome: Outcome | Transition) -> None:
         self._committing = True
         self._stop_clock()
-        settlement = self._settlement(outcome)
         try:
-            with engine.telemetry.silence():
-                settled = await engine.state.settle([settlement], tx=self.scope.completing)
-            if settled.verdicts[0] is not Verdict.DONE:
-                self.scope.cancel_reason = reason_of(settled.verdicts[0])
-                raise LeaseLost(f"{self} is no longer ours; what it wrote is rolled back")
-            await self._commit(settled)
+            made = outcome if isinstance(outcome, Transition) else await completion.settle(self._settlement(outcome))
+            await completion.commit()
         finally:
             self._committing = False
         self.settling = True
+        if isinstance(made, Settled) and not isinstance(outcome, Transition):
+            self._committed(outcome, made)
+        elif isinstance(made, Transition):
+            self._drop_successor()
+            self._outcome_name = OWN_ENDS[made.verb]
+            self._count(failure=None)
+            self.acknowledged()
+
+    def _committed(self, outcome: Outcome, settled: Settled) -> None:
         self._measure(outcome)
-        engine.telemetry.settled(
+        self._crew.engine.telemetry.settled(
             Verb.COMPLETE if isinstance(outcome, Completes) else Verb.CONTINUE,
-            [settlement.trace],
+            [self._span.note],
             started_ns=self._ended_ns,
             ended_ns=time.time_ns(),
             count=1,
             type=self.job.type,
         )
-        engine.effects.follow(settled.transitions)
+        self._crew.engine.effects.follow(settled.transitions)
         self.acknowledged(settled.kept.get(self.job.lease.chain_id))
-
-    async def _commit(self, settled: Settled) -> None:
-        try:
-            await self.scope.commit()
-        except Unavailable:
-            if not await self._was_committed():
-                raise
-
-    async def _was_committed(self) -> bool:
-        """Look our token up: the connection died around the commit. A worker that has stopped asks no more."""
-        lease = self.job.lease
-        state = self._crew.engine.state
-        while True:
-            try:
-                with self._crew.engine.telemetry.silence():
-                    attempts = await state.attempts(lease.chain_id, lease.position)
-            except Unavailable:
-                if self._crew.gone.is_set():
-                    raise
-                await asyncio.sleep(LOOK_UP_PAUSE)
-            else:
-                return any(attempt.token == lease.token for attempt in attempts)
 
     async def _fail(self, error: BaseException) -> Outcome | None:
         """What the attempt came to; nothing that goes wrong on the way may keep its slot and its lease for ever."""
@@ -336,7 +328,9 @@ class Run:
 
     def _measure(self, outcome: Outcome) -> None:
         self._outcome_name = outcome_name(outcome)
-        failure = outcome.failure.type if isinstance(outcome, _FAILING) else None
+        self._count(failure=outcome.failure.type if isinstance(outcome, _FAILING) else None)
+
+    def _count(self, *, failure: str | None) -> None:
         self._crew.engine.telemetry.processed(
             self.job.type, self._seconds, self._outcome_name, failure, context=self._span.exemplar
         )
@@ -374,7 +368,8 @@ class Run:
     async def _roll_back(self, error: BaseException) -> None:
         self.scope.end()
         try:
-            await to_the_end(self.scope.roll_back(error))
+            with suppress(asyncio.CancelledError):  # of this attempt, which ends already
+                await finish(self.scope.roll_back(error))
         except Exception as trouble:
             logger.warning("%s: rolling back failed: %s", self, trouble, extra=self._labels())
 
