@@ -7,6 +7,7 @@ from typing import Final
 
 from ..errors import OtelqError
 from .database import Database, Session
+from .qualify import qualify
 from .queries import Queries, names, read
 
 LATEST = len(names("migrations"))
@@ -16,6 +17,7 @@ OLDEST = 1
 """The oldest version that this code runs on. Code runs on the schema one step before its own, and one step after."""
 
 _LOCK = """\
+SET LOCAL search_path = pg_catalog, pg_temp;
 SELECT pg_advisory_xact_lock(hashtextextended('otelq migration of {schema}', 0));
 """
 _LEDGER = """\
@@ -47,12 +49,13 @@ async def _apply(session: Session) -> None:
 async def version(session: Session) -> int:
     """The version of the schema in the database; 0 if there is none."""
     fill, link = session.queries.fill, session.link
-    [(ledger,)] = await link.fetch("SELECT to_regclass($1)::text AS l", (fill("{schema}.migration"),), timeout=None)
-    if ledger is None:
+    ledger = qualify("SELECT to_regclass($1::text) IS NOT NULL AS is_there")
+    [(is_there,)] = await link.fetch(ledger, (fill("{schema}.migration"),), timeout=None)
+    if not is_there:
         return 0
-    text = fill("SELECT coalesce(max(version), 0) AS applied FROM {schema}.migration")
-    [(applied,)] = await link.fetch(text, (), timeout=None)
-    return int(applied)
+    applied = qualify(fill("SELECT coalesce(max(version), 0) AS applied FROM {schema}.migration"))
+    [(number,)] = await link.fetch(applied, (), timeout=None)
+    return int(number)
 
 
 async def check(database: Database) -> None:

@@ -8,6 +8,7 @@ from importlib import resources
 from typing import NamedTuple
 
 from ..errors import InvalidArgument
+from .qualify import qualify
 
 NOW = "(SELECT coalesce($1::timestamptz, statement_timestamp()))"
 """
@@ -59,7 +60,7 @@ class Queries:
         statement = self._statements.get(key)
         if statement is None:
             text = read(f"sql/{name}.sql")
-            statement = Statement(self.fill(text, now=NOW, **tokens), "{now}" in text)
+            statement = Statement(qualify(self.fill(text, now=NOW, **tokens)), "{now}" in text)
             self._statements[key] = statement
         return statement
 

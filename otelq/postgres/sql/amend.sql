@@ -4,7 +4,7 @@ WITH item AS MATERIALIZED (
         i.*, o.run_at AS old_run_at, o.priority AS old_priority,
         CASE
             WHEN i.at IS NOT NULL OR i.delay IS NOT NULL
-                THEN greatest({now}, coalesce(i.at, {now} + i.delay * interval '1 second'))
+                THEN greatest({now}, coalesce(i.at, {now} + (i.delay * interval '1 second')))
             ELSE o.run_at
         END AS run_at
     FROM unnest(

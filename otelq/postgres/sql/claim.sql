@@ -11,8 +11,8 @@ WITH quick AS MATERIALIZED (
 wanted AS MATERIALIZED (
     SELECT
         w.*,
-        least({now} + w.lease * interval '1 second', {now} + w.timeout * interval '1 second') AS leased_until,
-        {now} + w.timeout * interval '1 second' AS deadline
+        least({now} + (w.lease * interval '1 second'), {now} + (w.timeout * interval '1 second')) AS leased_until,
+        {now} + (w.timeout * interval '1 second') AS deadline
     FROM quick, unnest(
         (SELECT $2::text[]), (SELECT $3::integer[]), (SELECT $4::float8[]), (SELECT $5::float8[])
     ) AS w (type, most, lease, timeout)

@@ -16,7 +16,8 @@ held AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT o.*
         FROM {schema}.open_job AS o
-        WHERE o.chain_id = i.chain_id AND o.position = i.position AND o.token IS NOT DISTINCT FROM i.token {which}
+        WHERE o.chain_id = i.chain_id AND o.position = i.position
+            AND coalesce(o.token = i.token, o.token IS NULL AND i.token IS NULL) {which}
         {lock}
     ) AS o
 ),
@@ -29,7 +30,7 @@ closed AS (
         (chain_id, position, type, priority, run_at, attempt, crashes, token, claimed_at, worker, trace, closed_at,
          status, verb, output, error_type, error_text)
     SELECT
-        chain_id, position, type, priority, run_at, attempt, crashes + ($2::text IS NOT DISTINCT FROM 'reap')::integer,
+        chain_id, position, type, priority, run_at, attempt, crashes + coalesce($2::text = 'reap', false)::integer,
         token, claimed_at, leased_by, trace, {now},
         CASE
             WHEN output IS NOT NULL THEN 'completed'

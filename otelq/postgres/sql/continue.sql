@@ -5,7 +5,7 @@
 WITH item AS MATERIALIZED (
     SELECT
         i.*,
-        greatest({now}, coalesce(i.at, {now} + i.delay * interval '1 second')) AS run_at
+        greatest({now}, coalesce(i.at, {now} + (i.delay * interval '1 second'))) AS run_at
     FROM unnest(
         $3::uuid[], $4::integer[], $5::bigint[], $6::text[],
         $7::text[], $8::text[], $9::text[], $10::integer[], $11::timestamptz[], $12::float8[], $13::text[],
@@ -25,7 +25,8 @@ held AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT o.*
         FROM {schema}.open_job AS o
-        WHERE o.chain_id = i.chain_id AND o.position = i.position AND o.token IS NOT DISTINCT FROM i.token
+        WHERE o.chain_id = i.chain_id AND o.position = i.position
+            AND coalesce(o.token = i.token, o.token IS NULL AND i.token IS NULL)
         {lock}
     ) AS o
 ),
@@ -81,8 +82,8 @@ successor AS MATERIALIZED (
         h.keep_token IS NOT NULL AND h.run_at <= {now} AND NOT EXISTS (
             SELECT FROM in_line WHERE in_line.type = h.next_type AND in_line.priority = h.priority
         ) AS kept,
-        {now} + h.keep_lease * interval '1 second' AS leased_until,
-        {now} + h.keep_timeout * interval '1 second' AS deadline
+        {now} + (h.keep_lease * interval '1 second') AS leased_until,
+        {now} + (h.keep_timeout * interval '1 second') AS deadline
     FROM held AS h
 ),
 closed AS (

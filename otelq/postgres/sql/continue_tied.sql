@@ -3,7 +3,7 @@
 WITH item AS MATERIALIZED (
     SELECT
         i.*,
-        greatest({now}, coalesce(i.at, {now} + i.delay * interval '1 second')) AS run_at,
+        greatest({now}, coalesce(i.at, {now} + (i.delay * interval '1 second'))) AS run_at,
         coalesce(i.next_priority, o.priority) AS priority,
         o.type, o.priority AS old_priority, o.run_at AS old_run_at, o.attempt, o.crashes, o.token, o.claimed_at,
         o.leased_by, o.waited_on, o.keyed

@@ -3,8 +3,8 @@
 WITH item AS MATERIALIZED (
     SELECT
         i.*,
-        greatest({now}, coalesce(i.at, {now} + i.delay * interval '1 second')) AS run_at,
-        {now} + i.expires * interval '1 second' AS expires_at
+        greatest({now}, coalesce(i.at, {now} + (i.delay * interval '1 second'))) AS run_at,
+        {now} + (i.expires * interval '1 second') AS expires_at
     FROM unnest(
         $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[], $8::float8[], $9::text[],
         $10::text[], $11::float8[]

@@ -3,7 +3,7 @@
 WITH item AS MATERIALIZED (
     SELECT
         i.*,
-        greatest({now}, coalesce(i.at, {now} + i.delay * interval '1 second')) AS run_at
+        greatest({now}, coalesce(i.at, {now} + (i.delay * interval '1 second'))) AS run_at
     FROM unnest(
         $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[], $8::float8[], $9::text[],
         $10::text[], $11::float8[], $12::text[], $13::boolean[], $14::integer[], $15::text[], $16::text[],
@@ -28,7 +28,7 @@ hot AS (
         (chain_id, position, type, priority, run_at, blocked_by, waited_on, keyed, expires_at)
     SELECT
         chain_id, 0, type, priority, run_at, blocked_by, waited_on, dedup_key IS NOT NULL AND key_lasts IS NULL,
-        {now} + expires * interval '1 second'
+        {now} + (expires * interval '1 second')
     FROM item
     WHERE error_type IS NULL
 ),

@@ -7,5 +7,5 @@ FROM going
 CROSS JOIN LATERAL (
     SELECT b.chain_id, b.blocker_id FROM {schema}.blocker AS b WHERE b.blocker_id = going.chain_id OFFSET 0
 ) AS b
-WHERE b.chain_id NOT IN (SELECT chain_id FROM going)
+WHERE NOT b.chain_id = ANY (SELECT chain_id FROM going)
 LIMIT 1

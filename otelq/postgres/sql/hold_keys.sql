@@ -15,7 +15,7 @@ WITH mine AS MATERIALIZED (
         WHERE k.type = j.type AND k.key = j.dedup_key AND k.chain_id = closing.chain_id
         OFFSET 0
     ) AS k
-    ORDER BY k.type COLLATE "C", k.key COLLATE "C"
+    ORDER BY k.type COLLATE pg_catalog."C", k.key COLLATE pg_catalog."C"
 ),
 held AS MATERIALIZED (
     SELECT k.chain_id
@@ -27,4 +27,4 @@ held AS MATERIALIZED (
         FOR UPDATE SKIP LOCKED
     ) AS k
 )
-SELECT chain_id::text FROM mine WHERE chain_id NOT IN (SELECT chain_id FROM held)
+SELECT chain_id::text FROM mine WHERE NOT chain_id = ANY (SELECT chain_id FROM held)

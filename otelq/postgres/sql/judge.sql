@@ -28,14 +28,14 @@ LEFT JOIN LATERAL (
     SELECT *
     FROM {schema}.outcome AS c
     WHERE c.chain_id = i.chain_id AND c.position = i.position AND c.token = i.token
-        AND c.verb IN ('complete', 'continue', 'fail')
+        AND c.verb = ANY (ARRAY['complete', 'continue', 'fail'])
     OFFSET 0
 ) AS c ON true
 LEFT JOIN LATERAL (
     SELECT *
     FROM {schema}.attempt AS a
     WHERE a.chain_id = i.chain_id AND a.position = i.position AND a.token = i.token
-        AND a.verb IN ('retry', 'snooze', 'release', 'block')
+        AND a.verb = ANY (ARRAY['retry', 'snooze', 'release', 'block'])
     OFFSET 0
 ) AS a ON true
 LEFT JOIN LATERAL (

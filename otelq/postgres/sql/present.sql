@@ -6,7 +6,7 @@ SELECT
         WHEN i.verb = 'amend' THEN NULL
         WHEN j.chain_id IS NULL THEN false
         WHEN i.verb = 'create' THEN j.created_at = i.at
-        WHEN i.target IN ('completed', 'continued', 'failed', 'cancelled') THEN EXISTS (
+        WHEN i.target = ANY (ARRAY['completed', 'continued', 'failed', 'cancelled']) THEN EXISTS (
             SELECT
             FROM {schema}.outcome AS c
             WHERE c.chain_id = i.chain_id AND c.position = i.position AND c.status = i.target AND c.closed_at = i.at

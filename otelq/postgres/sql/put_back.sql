@@ -7,7 +7,7 @@ WITH item AS MATERIALIZED (
     ) WITH ORDINALITY AS i (chain_id, position, token, trace, verb, error_type, error_text, delay, n)
 ),
 held AS MATERIALIZED (
-    SELECT i.*, {now} + i.delay * interval '1 second' AS run_at, o.attempt, o.claimed_at, o.leased_by
+    SELECT i.*, {now} + (i.delay * interval '1 second') AS run_at, o.attempt, o.claimed_at, o.leased_by
     FROM item AS i
     CROSS JOIN LATERAL (
         SELECT o.*
@@ -25,9 +25,9 @@ kept AS (
 ),
 waiting AS (
     UPDATE {schema}.open_job AS o
-    SET run_at = h.run_at, attempt = h.attempt - (h.verb NOT IN ('retry', 'reap', 'take_over'))::integer,
+    SET run_at = h.run_at, attempt = h.attempt - (h.verb <> ALL (ARRAY['retry', 'reap', 'take_over']))::integer,
         crashes = o.crashes + (h.verb = 'reap')::integer,
-        last_trace = CASE WHEN h.verb IN ('reap', 'take_over') THEN o.last_trace ELSE h.trace END,
+        last_trace = CASE WHEN h.verb = ANY (ARRAY['reap', 'take_over']) THEN o.last_trace ELSE h.trace END,
         token = NULL, leased_by = NULL, claimed_at = NULL, leased_until = NULL, deadline = NULL
     FROM held AS h
     WHERE o.chain_id = h.chain_id AND o.chain_id = ANY (ARRAY(SELECT chain_id FROM held))

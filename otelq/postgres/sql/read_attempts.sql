@@ -11,4 +11,4 @@ FROM (
     FROM {schema}.outcome
     WHERE chain_id = $1::uuid AND position = $2::integer AND (token IS NOT NULL OR generation > 0)
 ) AS a
-ORDER BY nullif(a.generation, 0) NULLS LAST, a.closes, a.claimed_at, a.ended_at, a.number, a.token
+ORDER BY CASE WHEN a.generation > 0 THEN a.generation END NULLS LAST, a.closes, a.claimed_at, a.ended_at, a.number, a.token

@@ -4,7 +4,7 @@ WITH quick AS MATERIALIZED (
     SELECT set_config('synchronous_commit', 'off', true)
 ),
 held AS MATERIALIZED (
-    SELECT i.n, i.chain_id, least({now} + i.seconds * interval '1 second', o.deadline) AS leased_until
+    SELECT i.n, i.chain_id, least({now} + (i.seconds * interval '1 second'), o.deadline) AS leased_until
     FROM quick, unnest($2::uuid[], $3::integer[], $4::bigint[], $5::float8[])
         WITH ORDINALITY AS i (chain_id, position, token, seconds, n)
     CROSS JOIN LATERAL (

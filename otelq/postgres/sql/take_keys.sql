@@ -2,6 +2,6 @@
 INSERT INTO {schema}.dedup_key (type, key, chain_id)
 SELECT i.type, i.key, i.chain_id
 FROM unnest($1::text[], $2::text[], $3::uuid[]) AS i (type, key, chain_id)
-ORDER BY i.type COLLATE "C", i.key COLLATE "C"
+ORDER BY i.type COLLATE pg_catalog."C", i.key COLLATE pg_catalog."C"
 ON CONFLICT DO NOTHING
 RETURNING chain_id::text

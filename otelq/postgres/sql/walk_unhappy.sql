@@ -9,7 +9,7 @@ CROSS JOIN LATERAL (
             SELECT c.chain_id, c.position, lane.type, lane.status
             FROM {schema}.outcome AS c
             WHERE c.status = lane.status {which}
-                AND c.status IN ('failed', 'cancelled') AND c.generation = 0
+                AND c.status = ANY (ARRAY['failed', 'cancelled']) AND c.generation = 0
                 AND c.chain_id <= $1::uuid AND c.chain_id >= $3::uuid
                 AND (c.chain_id < $1::uuid OR c.position > $2::integer)
             ORDER BY c.chain_id DESC, c.position

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import asyncpg
 
+from .arrays import introduce_arrays
+
 _SAVEPOINT: Final = "otelq_verb"
 
 
@@ -22,6 +24,7 @@ class AsyncpgLink:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+        introduce_arrays(connection)
 
     def fetch(self, text: str, args: Sequence[object], /, *, timeout: float | None) -> Awaitable[list[Any]]:
         # What `Connection.fetch` does, but without the application's record class and codecs (except those of the

@@ -26,6 +26,10 @@ class SqlalchemyLink:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        if connection.dialect.driver == "asyncpg":
+            from ..asyncpg.arrays import introduce_arrays
+
+            introduce_arrays(connection.sync_connection.connection.driver_connection)  # type: ignore[union-attr]  # open
 
     async def fetch(self, text: str, args: Sequence[object], /, *, timeout: float | None) -> list[Row]:
         given: Any = tuple(args)

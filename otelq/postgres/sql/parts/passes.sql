@@ -5,7 +5,7 @@ w.status = ANY ($8::text[])
         OR NOT EXISTS (SELECT FROM {schema}.blocker AS b WHERE b.blocker_id = w.chain_id OFFSET 0)
     )
     AND (
-        (cardinality($7::text[]) = 0 AND $9::jsonb IS NULL AND cardinality($11::text[]) = 0 AND $14::text IS NULL)
+        (cardinality($7::text[]) = 0 AND $9::text::jsonb IS NULL AND cardinality($11::text[]) = 0 AND $14::text IS NULL)
         OR EXISTS (
             SELECT
             FROM (
@@ -20,7 +20,7 @@ w.status = ANY ($8::text[])
                 WHERE j.chain_id = w.chain_id AND j.position = {position}
             ) AS j
             WHERE (cardinality($7::text[]) = 0 OR j.chain_type = ANY ($7::text[]))
-                AND ($9::jsonb IS NULL OR j.meta @> $9::jsonb)
+                AND ($9::text::jsonb IS NULL OR j.meta @> $9::text::jsonb)
                 AND (
                     $14::text IS NULL
                     OR strpos(j.input::text, $14::text) > 0
@@ -29,8 +29,11 @@ w.status = ANY ($8::text[])
                 AND NOT EXISTS (
                     SELECT
                     FROM asked
-                    WHERE asked.value IS DISTINCT FROM jsonb_path_query_first(
-                        CASE asked.part WHEN 'input' THEN j.input ELSE j.output END, asked.path, '{}', true
+                    WHERE NOT coalesce(
+                        asked.value = jsonb_path_query_first(
+                            CASE WHEN asked.part = 'input' THEN j.input ELSE j.output END, asked.path, '{}', true
+                        ),
+                        false
                     )
                 )
             OFFSET 0

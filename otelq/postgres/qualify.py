@@ -1,0 +1,149 @@
+"""
+Names of PostgreSQL's own functions, types and operators, written so that nobody can put others in their place.
+
+Without a schema a name is looked up along the ``search_path``, which belongs to the application, and an overload that
+fits the arguments better wins wherever it is: anybody who may create functions in ``public`` could have otelq run
+them with its rights. The statements are written plainly, to be read, and qualified when they are loaded.
+
+``OPERATOR()`` binds all operators alike, so an expression of two operators needs parentheses. What looks up an operator
+by itself, as ``IN`` and ``IS DISTINCT FROM`` do, has no qualified form and is not used. A test sees to both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from typing import Final, NamedTuple
+
+_TOKEN: Final = re.compile(
+    r"""
+    (?P<silent> --[^\n]* | \s+ )
+    | (?P<literal> '(?:[^']|'')*' | "[^"]*" | \$\d+ | \d[\w.]* )
+    | :: (?P<type> [A-Za-z_]\w* )
+    | (?P<word> [A-Za-z_]\w* )
+    | (?P<operator> [-+*/<>=~!@\#%^&|`?]+ )
+    | (?P<sign> . )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+SYNTAX: Final = frozenset({"coalesce", "extract", "greatest", "least"})
+"""What looks like a function and is grammar."""
+
+KEYWORDS: Final = frozenset({"bigint", "boolean", "integer", "interval", "smallint"})
+"""Types that are grammar, and cannot be qualified."""
+
+_ENDS_OF_SET: Final = frozenset({"FROM", "WHERE", "RETURNING"})
+
+
+class Kind(Enum):
+    """What a token is."""
+
+    SILENT = "a comment or space"
+    KEYWORD = "a word in capitals"
+    OPERAND = "the end of an expression"
+    CALL = "the name of a function"
+    TYPE = "a cast"
+    OPERATOR = "between two operands"
+    SIGN = "anything else"
+
+
+class Token(NamedTuple):
+    """A piece of SQL, and the depth of the parentheses that it stands in."""
+
+    kind: Kind
+    text: str
+    depth: int
+
+
+def qualify(text: str) -> str:
+    """Return the SQL with ``pg_catalog.`` before every function, type and operator that has no schema."""
+    return "".join(_qualified(token) for token in tokens(text))
+
+
+def _qualified(token: Token) -> str:
+    match token.kind:
+        case Kind.CALL:
+            return f"pg_catalog.{token.text}"
+        case Kind.TYPE if token.text[2:] not in KEYWORDS:
+            return f"::pg_catalog.{token.text[2:]}"
+        case Kind.OPERATOR:
+            return f"OPERATOR(pg_catalog.{token.text})"
+        case _:
+            return token.text
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """Yield the tokens of SQL as it is written here: keywords in capitals, no space between a function and ``(``."""
+    reader = _Reader()
+    for found in _TOKEN.finditer(text):
+        yield reader.read(found)
+
+
+class _Reader:
+    """Knows what the token before was, and which ``=`` of an UPDATE assign."""
+
+    def __init__(self) -> None:
+        self._before = Token(Kind.SIGN, "", 0)
+        self._depth = 0
+        self._sets: dict[int, bool] = {}
+        """For each depth with a SET clause, whether a column is about to be assigned."""
+
+    def read(self, found: re.Match[str]) -> Token:
+        text = found[0]
+        if text == ")":
+            self._sets.pop(self._depth, None)
+            self._depth -= 1
+        token = Token(self._kind(found), text, self._depth)
+        self._follow_set(token)
+        if text == "(":
+            self._depth += 1
+        if token.kind is not Kind.SILENT:
+            self._before = token
+        return token
+
+    def _kind(self, found: re.Match[str]) -> Kind:
+        match found.lastgroup:
+            case "silent":
+                return Kind.SILENT
+            case "literal":
+                return Kind.OPERAND
+            case "type":
+                return Kind.OPERAND if found.string.startswith(".", found.end()) else Kind.TYPE
+            case "word":
+                return self._kind_of_word(found)
+            case "operator" if self._before.kind in (Kind.OPERAND, Kind.TYPE) and not self._assigns(found[0]):
+                return Kind.OPERATOR
+            case _:
+                return Kind.OPERAND if found[0] in ")]" else Kind.SIGN
+
+    def _kind_of_word(self, found: re.Match[str]) -> Kind:
+        word = found[0]
+        if word.isupper():
+            return Kind.KEYWORD
+        is_call = found.string.startswith("(", found.end()) and self._before.text != "."
+        is_syntax = word in SYNTAX or (word == "unnest" and _has_several(found.string, found.end()))
+        return Kind.CALL if is_call and not is_syntax else Kind.OPERAND
+
+    def _assigns(self, operator: str) -> bool:
+        return operator == "=" and self._sets.get(self._depth, False)
+
+    def _follow_set(self, token: Token) -> None:
+        if token.kind is Kind.KEYWORD:
+            if token.text == "SET":
+                self._sets[self._depth] = True
+            elif token.text in _ENDS_OF_SET:
+                self._sets.pop(self._depth, None)
+        elif self._depth in self._sets and token.text in ("=", ","):
+            self._sets[self._depth] = token.text == ","
+
+
+def _has_several(text: str, start: int) -> bool:
+    """Whether there are several arguments: of ``unnest`` that is grammar, and means PostgreSQL's own."""
+    depth = 0
+    for sign in re.finditer(r"[(),]", text[start:]):
+        depth += {"(": 1, ")": -1, ",": 0}[sign[0]]
+        if depth == 0 or (depth == 1 and sign[0] == ","):
+            return depth == 1
+    return False
