@@ -126,7 +126,7 @@ def _notifier(notify: str | None) -> NotifyAdapter:
 
 def _scheme(argument: str, url: str) -> str:
     scheme, colon, _ = check_text(url, argument=argument, longest=10_000).partition(":")
-    if not colon:
+    if not colon or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
         raise InvalidArgument(argument, "is no URL; give one such as sqlite:///jobs.db or postgresql://host/database")
     return scheme.lower()
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import re
 
-# Greedy up to the last @, so that a password which holds one is hidden whole.
-_IN_AUTHORITY = re.compile(r"(?<=://)([^\s:/@]*):\S*@")
-_IN_QUERY = re.compile(r"(?i)\b(password|passfile|sslpassword)=('[^']*'|[^\s&]*)")
+# Greedy up to the last @, so that a password which holds one is hidden whole; with any number of slashes, as it is
+# hidden in a URL that cannot be used, too.
+_IN_AUTHORITY = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*:/*[^\s:/@]*):\S*@")
+_TOKEN = re.compile(r"(?i)\b((?:nats|tls|wss?)://)[^\s:/@]+@")
+_NAMED = re.compile(r"(?i)\b((?:ssl)?password|passfile)(\s*=\s*)('(?:\\.|[^'\\])*'|(?:\\.|[^\s&\\])*)")
 
 
 def redacted(text: str) -> str:
-    """The text with the password of every URL in it replaced by ``***``."""
-    return _IN_QUERY.sub(r"\1=***", _IN_AUTHORITY.sub(r"\1:***@", text))
+    """Return the text with the password of every URL and every keyword in it replaced by ``***``."""
+    return _NAMED.sub(r"\1\2***", _TOKEN.sub(r"\1***@", _IN_AUTHORITY.sub(r"\1:***@", text)))
 
 
 class RedactingFormatter(logging.Formatter):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
+import traceback
+from typing import NoReturn
 
 import asyncpg
 import pytest
 
+import otelq
 from otelq.errors import InvalidArgument, Unavailable
 from otelq.postgres import adapter
 from otelq.postgres.drivers.port import RESERVED
@@ -47,12 +51,53 @@ async def test_a_server_that_does_not_answer_is_given_up_within_the_connect_time
     assert SECRET not in str(raised.value)
 
 
-@pytest.mark.parametrize("url", [f"postgresql://user:{SECRET}/x@host/orders", f"postgresql://u:p@h:{SECRET}/db"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://user:{SECRET}/x@host/orders",
+        f"postgresql://u:p@h:{SECRET}/db",
+        f"postgresql:/u:{SECRET}@h/db",
+        f"postgresql:u:{SECRET}@h/db",
+        f"postgresql:///u:{SECRET}@h/db",
+        f"postgresql://u:1/{SECRET}@h/db",
+        f"postgresql://u:1#{SECRET}@h/db",
+        f"postgresql://u:1?{SECRET}@h/db",
+        f"postgresql://u:1@{SECRET}@h/db",
+        f"postgresql://[{SECRET}/db",
+    ],
+)
 async def test_a_url_that_cannot_be_read_is_refused_without_telling_any_of_it(url: str) -> None:
     with pytest.raises(InvalidArgument) as raised:
         await adapter(url).open()
 
-    assert SECRET not in str(raised.value)
+    assert SECRET not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize(
+    "rest", [f"?user=u&password={SECRET}", f"?password={SECRET}%40a", f"?user=a@b&password={SECRET}"]
+)
+async def test_a_password_among_the_parameters_of_a_url_is_not_shown(rest: str) -> None:
+    with pytest.raises(Unavailable) as raised:
+        await adapter(f"postgresql://127.0.0.1:{closed_port()}/orders{rest}").open()
+
+    assert SECRET not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize("dsn", [f"host=::1 password={SECRET}", f"password={SECRET} host=h options=-c a:b"])
+def test_a_connection_string_that_is_no_url_is_refused_without_telling_any_of_it(dsn: str) -> None:
+    for target, notify in ((dsn, None), ("memory://", dsn)):
+        with pytest.raises(InvalidArgument, match="is no URL") as raised:
+            otelq.connect(target, notify=notify)
+
+        assert SECRET not in str(raised.value)
+
+
+async def test_a_certificate_that_does_not_fit_is_not_taken_for_a_wrong_url(postgres_url: str) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise ssl.SSLCertVerificationError(1, "certificate has expired")
+
+    with pytest.raises(Unavailable, match="certificate has expired"):
+        await adapter(postgres_url, connect=refuse).open()
 
 
 async def test_a_callers_pool_is_used_and_left_open(postgres_url: str) -> None:

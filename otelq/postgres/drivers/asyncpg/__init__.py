@@ -11,6 +11,7 @@ from ..port import refuse
 from .link import AsyncpgLink
 from .source import AsyncpgSource
 from .transactions import AsyncpgJoiner
+from .url import check_url
 
 __all__ = ["AsyncpgLink", "joiner", "source"]
 
@@ -22,6 +23,8 @@ def source(target: object, *, session: object, connect_timeout: float, max_size:
         refuse(options, to="a pool")
     elif not isinstance(target, str):
         raise InvalidArgument("target", f"is {type(target).__name__}; give a URL or an asyncpg.Pool")
+    else:
+        check_url(target)
     return AsyncpgSource(cast(Any, target), connect_timeout=connect_timeout, max_size=max_size, options=options)
 
 

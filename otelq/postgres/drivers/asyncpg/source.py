@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -14,6 +13,7 @@ from ....errors import InvalidArgument, Unavailable
 from ..port import room
 from .link import AsyncpgLink
 from .transactions import ERRORS, AsyncpgJoiner, AsyncpgTransaction, in_time
+from .url import place_of
 
 VERBS: Final = 4
 """Connections of a URL's own that verbs use; handlers' transactions have others and never delay a verb."""
@@ -59,7 +59,9 @@ class AsyncpgSource:
             self._handlers = await asyncpg.create_pool(url, **usual, max_size=self._max_size)
             async with self._verbs.acquire():
                 return self._max_size
-        except ValueError:
+        except ValueError as error:
+            if isinstance(error, OSError):
+                raise  # a certificate that does not fit
             # The driver's own text may hold a part of the password.
             raise InvalidArgument("url", f"cannot be used to reach {self.place}; is it percent-encoded?") from None
 
@@ -121,13 +123,7 @@ class AsyncpgSource:
 
     @property
     def place(self) -> str:
-        if not isinstance(self._target, str):
-            return "the given pool"
-        try:
-            url = urlsplit(self._target)
-            return f"{url.hostname or 'localhost'}:{url.port or 5432}, database {url.path.strip('/') or '(default)'}"
-        except ValueError:
-            return "the given URL"
+        return place_of(self._target) if isinstance(self._target, str) else "the given pool"
 
 
 @asynccontextmanager

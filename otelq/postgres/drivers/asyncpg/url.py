@@ -1,0 +1,40 @@
+"""URLs of PostgreSQL: which are refused before anything reads them wrongly, and what may be shown of them."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from ....errors import InvalidArgument
+
+_FORM: Final = "postgresql://user:password@host/database"
+_ENCODE: Final = "percent-encode user, password and database, as urllib.parse.quote(..., safe='') does"
+
+
+def check_url(url: str) -> None:
+    """
+    See that what is read as host and database cannot be a piece of the password.
+
+    Raises:
+        InvalidArgument: there are no two slashes, or an ``@`` where none can be; the text shows nothing of the URL.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise InvalidArgument("url", f"cannot be read; {_ENCODE}") from None
+    if not url.partition(":")[2].startswith("//"):
+        raise InvalidArgument("url", f"has no two slashes after its scheme; give {_FORM}")
+    if "@" in parts.path + parts.fragment or parts.netloc.count("@") > 1:
+        raise InvalidArgument("url", f"has an @ where none can be; {_ENCODE}")
+
+
+def place_of(url: str) -> str:
+    """Return host, port and database, or less where a password may have been read as one of them."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "localhost", parts.port or 5432
+    except ValueError:
+        return "the given URL"
+    if "@" in parts.query and "@" not in parts.netloc:
+        return "the given URL"
+    return f"{host}:{port}, database {parts.path.strip('/') or '(default)'}"
