@@ -37,6 +37,8 @@ class Home:
 
         Raises:
             Unavailable: the database was not reached within the connect timeout.
+            InvalidArgument: the URL cannot be read, or the given pool is too small.
+            OtelqError: the server refuses the login, or the database, the schema or a privilege is missing.
             WrongLoop: it is open already, elsewhere.
         """
         self._opening = self._opening or asyncio.Lock()

@@ -102,7 +102,8 @@ class StateAdapter(ABC):
 
         Raises:
             Unavailable: no connection within the connect timeout; the text shows host and database, no password.
-            OtelqError: the schema is missing or too old and ``migrate`` is False.
+            OtelqError: it was never open, and login, database, privileges or schema are not as they should be; the
+                schema is missing or too old and ``migrate`` is False.
         """
 
     @abstractmethod

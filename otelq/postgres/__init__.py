@@ -52,16 +52,17 @@ def adapter(
     """
     limits: dict[str, Any] = {"connect_timeout": connect_timeout, "command_timeout": command_timeout}
 
-    def state(source: Source, size: int) -> StateAdapter:
-        return PostgresState(Database(source, Queries(schema), **limits, max_size=size), sibling=sibling)
+    def state(source: Source, size: int, *, was_open: bool) -> StateAdapter:
+        database = Database(source, Queries(schema), **limits, max_size=size)
+        return PostgresState(database, sibling=sibling, was_open=was_open)
 
     def sibling() -> StateAdapter | None:
         again = _source(keeper, session=None, options=options | own) if keeper else source.sibling()
-        return state(again, 1) if again else None
+        return state(again, 1, was_open=keeper is None) if again else None
 
     own = {"connect_timeout": connect_timeout, "max_size": max_size}
     source = _source(target, session=session, options=options | own)
-    return state(source, max_size)
+    return state(source, max_size, was_open=False)
 
 
 def _source(target: object, *, session: object, options: Mapping[str, Any]) -> Source:

@@ -13,7 +13,7 @@ from weakref import WeakSet
 from ..errors import InvalidArgument, OtelqError, Unavailable
 from ..ports.state import Transaction
 from .drivers import Joiners, Link, Linked, Source
-from .errors import cause, is_conflict, is_lost, translate
+from .errors import bare, is_conflict, is_lost, is_stale, misuse, raise_alone, text_of, translate
 from .queries import Queries
 
 T = TypeVar("T")
@@ -95,9 +95,7 @@ class Database:
             raise
         except Exception as error:
             await self.close()
-            reason = cause(error)
-            why = str(reason) or type(reason).__name__
-            raise Unavailable(f"cannot connect to PostgreSQL at {self.source.place}: {why}") from reason
+            raise Unavailable(f"cannot connect to PostgreSQL at {self.source.place}: {text_of(error)}") from bare(error)
 
     async def close(self) -> None:
         """Let go of what was opened here; a pool that the caller made stays open."""
@@ -117,8 +115,9 @@ class Database:
         """
         Do one verb's work: as statements that commit each, or with ``atomic`` in one transaction.
 
-        Work that lost against another transaction is done again; after the loss of the connection, once and only if
-        ``again`` says that doing it twice is harmless. Where the commit was lost, the error says of what.
+        Work that lost against another transaction, or met a stale connection, is done again; after the loss of the
+        connection, once and only if ``again`` says that doing it twice is harmless. Where the commit was lost, the
+        error says of what.
         """
         for left in reversed(range(TRIES)):
             done: list[T] = []
@@ -127,7 +126,7 @@ class Database:
                     done.append(await work(self.session(link, now)))
                 return done[0]
             except Exception as error:
-                if not left or not (is_conflict(error) or (again and is_lost(error))):
+                if not left or not (is_conflict(error) or is_stale(error) or (again and is_lost(error))):
                     raise_translated(error, in_doubt=done)
                 again = again and not is_lost(error)
             await asyncio.sleep(random.uniform(0.001, 0.01) * (TRIES - left))
@@ -148,15 +147,20 @@ class Database:
         """
         assert isinstance(tx, Linked)
         try:
-            link = await tx.link()
-            if not tx.is_own and tx.connection not in self._seen:
-                await self._recognise(tx, link)
-            if not savepoint and (tx.is_own or not link.is_guarded):
-                return await work(self.session(link, now))
-            async with self._in_time(link.savepoint()):
-                return await work(self.session(link, now))
+            return await self._work_in(tx, work, now=now, savepoint=savepoint)
         except Exception as error:
-            raise_translated(error)
+            raise_translated(misuse(error) or error)
+
+    async def _work_in(
+        self, tx: Linked, work: Callable[[Session], Awaitable[T]], *, now: datetime | None, savepoint: bool
+    ) -> T:
+        link = await tx.link()
+        if not tx.is_own and tx.connection not in self._seen:
+            await self._recognise(tx, link)
+        if not savepoint and (tx.is_own or not link.is_guarded):
+            return await work(self.session(link, now))
+        async with self._in_time(link.savepoint()):
+            return await work(self.session(link, now))
 
     @asynccontextmanager
     async def _in_time(self, savepoint: AbstractAsyncContextManager[None]) -> AsyncGenerator[None]:
@@ -213,8 +217,7 @@ class Database:
 
 def raise_translated(error: Exception, *, in_doubt: Sequence[object] = ()) -> NoReturn:
     """Raise a driver's error in the house's words, or any other as it is; with what was done before the commit."""
-    if ours := translate(error):
-        if isinstance(ours, Unavailable) and not is_conflict(error):
-            ours.in_doubt = [made for done in in_doubt if isinstance(done, list) for made in cast(list[object], done)]
-        raise ours from cause(error)
-    raise error
+    ours = translate(error)
+    if isinstance(ours, Unavailable) and not is_conflict(error):
+        ours.in_doubt = [made for done in in_doubt if isinstance(done, list) for made in cast(list[object], done)]
+    raise_alone(ours or error)

@@ -1,30 +1,99 @@
 """
-Errors of the drivers, told in the house's own words. The one place that knows SQLSTATE.
+Translate what drivers raise into otelq's errors. The one place that knows SQLSTATE.
 
 No driver is imported for it: an error tells its driver by its class, and a server's error has an ``sqlstate``.
+
+An error is passing unless it is known to be something else: ``Unavailable``, so that workers go on. What refuses the
+values themselves is ``Refused``. Configuration (a wrong password, a database or a table that is not there) ends a
+client that has never been open; one that was meets the same codes while passwords are rotated, grants repaired and
+tables restored.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from collections.abc import Mapping
+from copy import copy
+from enum import Enum, auto
+from typing import Final, NoReturn
 
-from ..errors import OtelqError, Refused, Unavailable
-
-CONFLICTS: Final = frozenset({"40001", "40P01"})
-"""Serialisation failure and deadlock: the same work again may well succeed at once."""
+from ..errors import InvalidArgument, OtelqError, Refused, Unavailable
 
 DRIVERS: Final = frozenset({"asyncpg", "psycopg", "psycopg_pool", "sqlalchemy"})
 """The top packages that errors of drivers come from."""
 
-_UNAVAILABLE = ("08", "53", "57P", "40", "55P03", "57014")
-_REFUSED = ("21", "22", "23", "54")
-_UNMIGRATED = ("3F000", "42P01", "42703")
-_LOST = ("08", "57P")
-_TAKEN = "23505"
+IN_USE: Final = "is in use by another task; one task at a time per connection, so await one call before the next"
+
+
+class Kind(Enum):
+    """What a server's error says of the work that met it."""
+
+    REFUSED = auto()
+    """A value, or a user's constraint or trigger, is in the way: the same work would be refused again."""
+    CONFLICT = auto()
+    """The transaction lost against another one: the same work again may well succeed at once."""
+    STALE = auto()
+    """Nothing was done, for a reason that lies in the connection: another one may do it."""
+    LOST = auto()
+    """The connection is gone, and nobody knows what its last statement did."""
+    CONFIGURATION = auto()
+    """Login, database, schema or privileges are not as this code needs them."""
+    PASSING = auto()
+    """Anything else: the server was busy, full, interrupted, or broken, or it says what nobody has thought of."""
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "08": Kind.LOST,  # connection exception
+    "0A000": Kind.STALE,  # a cached plan that a migration has made unfit
+    "21": Kind.REFUSED,  # cardinality violation
+    "22": Kind.REFUSED,  # data exception
+    "23": Kind.REFUSED,  # integrity constraint violation
+    "25": Kind.STALE,  # 25006, a server that is read-only; 25P03 and 25P04, which end a session that took too long
+    "26": Kind.STALE,  # a prepared statement that a pooler gave to another session
+    "28": Kind.CONFIGURATION,  # wrong password, no such role, no entry in pg_hba.conf
+    "3D": Kind.CONFIGURATION,  # no such database
+    "3F": Kind.CONFIGURATION,  # no such schema
+    "40001": Kind.CONFLICT,  # serialisation failure
+    "40P01": Kind.CONFLICT,  # deadlock
+    "42": Kind.CONFIGURATION,  # no such table, column or function; no privilege
+    "44": Kind.REFUSED,  # a view's WITH CHECK OPTION
+    "53": Kind.PASSING,  # no room: disk, memory, connections
+    "54": Kind.REFUSED,  # too large
+    "55": Kind.PASSING,  # 55P03, a lock that was not to be had in time
+    "57": Kind.PASSING,  # 57014, cancelled, or out of its statement_timeout
+    "57P": Kind.LOST,  # shut down, crashed, starting up
+    "58": Kind.PASSING,  # the system below: a file, a disk
+    "P0": Kind.REFUSED,  # RAISE in a user's trigger
+    "XX": Kind.PASSING,  # internal error
+}
+"""The kind of each SQLSTATE, or of all that begin with its first characters; the longest entry counts."""
+
+_SAYS: Final[Mapping[Kind, str]] = {
+    Kind.REFUSED: "the database refuses a value",
+    Kind.STALE: "the database gave the work up",
+    Kind.LOST: "the database gave the work up",
+    Kind.CONFLICT: "the database gave the work up",
+    Kind.PASSING: "the database gave the work up",
+}
+_TAKEN: Final = "23505"
+_ABORTED: Final = "25P02"
+_UNMIGRATED: Final = ("3F", "42P01", "42703", "42883")
+_QUOTED: Final = re.compile(r"""\W*["'«„“‘].*""", re.DOTALL)
+"""The end of a message from its first quotation on, in any of a server's languages."""
+_ARGUMENT: Final = re.compile(r"query argument (\$\d+)")
+_CLOSED: Final = ("pool is closed", "pool is closing")
+
+
+# What it means
+
+
+def kind_of(state: str) -> Kind:
+    """Return the kind of an SQLSTATE."""
+    return next((KINDS[state[:n]] for n in (5, 3, 2) if state[:n] in KINDS), Kind.PASSING)
 
 
 def cause(error: BaseException) -> BaseException:
-    """The driver's own error; SQLAlchemy wraps it once or twice, and shows the values of a statement in its text."""
+    """Return the driver's own error; SQLAlchemy wraps it once or twice, and shows the values of a statement."""
     original = getattr(error, "orig", None)
     if not isinstance(original, BaseException):
         return error
@@ -32,82 +101,208 @@ def cause(error: BaseException) -> BaseException:
     return below if below is not None and _family(below) == "asyncpg" else original
 
 
-def is_of_driver(error: BaseException) -> bool:
-    """Whether a driver raised it, or the network below."""
-    return isinstance(error, (OSError, TimeoutError)) or _family(error) in DRIVERS
-
-
-def translate(error: BaseException) -> OtelqError | None:
-    """What to raise in the place of a driver's error; None if it is none of a driver's."""
-    if isinstance(error, OtelqError):
-        return None
-    error = cause(error)
-    if state := sqlstate(error):
-        return _of_server(error, state)
-    if _is_unsendable(error):
-        return Refused(f"the driver cannot send a value: {error}")
-    if is_of_driver(error):
-        return Unavailable(f"the database cannot be reached: {_say(error)}")
-    return None
-
-
 def sqlstate(error: BaseException) -> str | None:
-    """The code of a server's error; None if it did not come from a server."""
+    """Return the code of a server's error; None if it did not come from a server."""
     state = getattr(cause(error), "sqlstate", None)
     return state if isinstance(state, str) else None
 
 
+def is_of_driver(error: BaseException) -> bool:
+    """Return whether a driver raised it, or the network below."""
+    return isinstance(error, (OSError, TimeoutError)) or _family(error) in DRIVERS
+
+
 def is_conflict(error: BaseException) -> bool:
-    """Whether the transaction lost against another one and should be tried again as a whole."""
-    return sqlstate(error) in CONFLICTS
+    """Return whether the transaction lost against another one and should be tried again as a whole."""
+    return _kind(error) is Kind.CONFLICT
+
+
+def is_stale(error: BaseException) -> bool:
+    """
+    Return whether the connection is to blame: nothing was done, and another connection may do it.
+
+    It must not go back to its pool: after a fail-over it leads to a server that is read-only for good, and others of
+    its kind keep a statement prepared that the server no longer has.
+    """
+    return _kind(error) is Kind.STALE
+
+
+def is_configuration(error: BaseException) -> bool:
+    """Return whether login, database, schema or privileges are not as this code needs them."""
+    return _kind(error) is Kind.CONFIGURATION
 
 
 def is_taken(error: BaseException) -> bool:
-    """Whether a row was not written because its key is another's."""
+    """Return whether a row was not written because its key is another's."""
     return sqlstate(error) == _TAKEN
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the connection is gone, so that nobody knows what the last statement did."""
+    """Return whether the connection is gone, so that nobody knows what the last statement did."""
+    if kind := _kind(error):
+        return kind is Kind.LOST
     error = cause(error)
-    if state := sqlstate(error):
-        return state.startswith(_LOST)
-    if _is_unsendable(error) or isinstance(error, TimeoutError):
+    if _is_unsendable(error) or _is_in_use(error) or _is_crowded(error) or _is_closed(error):
         return False
     return is_of_driver(error)
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether the server itself said no, so that nothing was done."""
-    return sqlstate(error) is not None and not is_lost(error)
+    """Return whether the server itself said no, so that nothing was done."""
+    return _kind(error) not in (None, Kind.LOST)
 
 
-def _of_server(error: BaseException, state: str) -> OtelqError:
-    # psycopg's own text has a piece of the value too; only its diagnosis is without.
-    text = f"{getattr(getattr(error, 'diag', None), 'message_primary', None) or error} (SQLSTATE {state})"
-    if state.startswith(_REFUSED):
-        return Refused(f"the database refuses a value: {text}")
-    if state.startswith(_UNAVAILABLE):
-        return Unavailable(f"the database gave the work up: {text}")
-    if state in _UNMIGRATED:
-        return OtelqError(f"the schema is not what this code expects; run `otelq migrate`: {text}")
-    return OtelqError(f"the database reports: {text}")
+# How it is said
+
+
+def translate(error: BaseException) -> OtelqError | None:
+    """Return what to raise in the place of a driver's error, with a cause that shows no values; None for others."""
+    if isinstance(error, OtelqError):
+        return None
+    ours = _translated(error)
+    if ours is not None:
+        ours.__cause__ = bare(error)
+    return ours
+
+
+def opening_failure(error: OtelqError, *, was_open: bool) -> OtelqError:
+    """
+    Return what to raise in the place of an error of opening.
+
+    Wrong configuration ends who was never open. Of who was, the database changes: passwords are rotated, tables
+    restored from a backup, and all of that passes.
+    """
+    if isinstance(error, InvalidArgument):
+        return error
+    if was_open:
+        return error if isinstance(error, Unavailable) else Unavailable(str(error))
+    is_passing = isinstance(error, Unavailable) and not (error.__cause__ and is_configuration(error.__cause__))
+    return error if is_passing else OtelqError(str(error))
+
+
+def raise_commit_failure(error: BaseException) -> NoReturn:
+    """Raise ``Unavailable`` where the end of a transaction that somebody else wrote in failed."""
+    what = "was refused" if is_refusal(error) else "failed, or its result is not known"
+    ours = Unavailable(f"the commit {what}: {text_of(error)}")
+    ours.__cause__ = bare(error)
+    raise_alone(ours)
+
+
+def raise_alone(error: BaseException) -> NoReturn:
+    """Raise an error; one of otelq's own without its context, which is the driver's error with all its values."""
+    try:
+        raise error
+    finally:
+        if isinstance(error, OtelqError):
+            error.__context__ = None
+
+
+def misuse(error: BaseException) -> InvalidArgument | None:
+    """Return what to raise when a caller's transaction could not be written in because of its caller."""
+    if _is_in_use(cause(error)):
+        problem = IN_USE
+    elif sqlstate(error) == _ABORTED or type(error).__name__ == "PendingRollbackError":
+        problem = "is aborted, as a statement in it failed before; roll it back, and do its work again in another"
+    else:
+        return None
+    ours = InvalidArgument("tx", problem)
+    ours.__cause__ = bare(error)
+    return ours
+
+
+def text_of(error: BaseException) -> str:
+    """Return what an error says, without the row and the values that a server and its drivers show beside it."""
+    error = cause(error)
+    if state := sqlstate(error):
+        return f"{_without_value(_primary(error), state)} (SQLSTATE {state})"
+    if _is_unsendable(error):
+        argument = _ARGUMENT.search(str(error))
+        return f"{type(error).__name__} for argument {argument[1]}" if argument else type(error).__name__
+    if _family(error) == "sqlalchemy":
+        return str(error.args[0]) if error.args else type(error).__name__  # without statement and parameters
+    return str(error) or type(error).__name__
+
+
+def bare(error: BaseException) -> BaseException | None:
+    """
+    Return the driver's own error, without what it says of rows and values, and without what it was raised from.
+
+    DETAIL shows the whole row that a constraint refuses, CONTEXT the value that a cast could not read, and a chained
+    error any of that. Class, ``sqlstate`` and traceback stay; None where no such copy can be made.
+    """
+    error = cause(error)
+    state = sqlstate(error)
+    try:
+        if state is None and not _is_unsendable(error) and _family(error) != "sqlalchemy":
+            return copy(error).with_traceback(error.__traceback__)
+        mine = type(error)(text_of(error))
+        if state is not None and sqlstate(mine) != state:
+            mine.sqlstate = state  # type: ignore[attr-defined]  # of a class for any code
+        return mine.with_traceback(error.__traceback__)
+    except Exception:
+        return None
+
+
+def _translated(error: BaseException) -> OtelqError | None:
+    kind, inner, text = _kind(error), cause(error), text_of(error)
+    if kind is Kind.REFUSED:
+        return Refused(f"{_SAYS[kind]}: {text}")
+    if kind is Kind.CONFIGURATION and (sqlstate(error) or "").startswith(_UNMIGRATED):
+        return Unavailable(f"the schema is not what this code expects; run `otelq migrate`: {text}")
+    if kind is not None:
+        return Unavailable(f"{_SAYS.get(kind, 'the database does not let this client work')}: {text}")
+    if _is_unsendable(inner) or _is_unsendable(error):
+        return Refused(f"the driver cannot send a value: {text}")
+    if _is_closed(inner):
+        return OtelqError(f"the connections were closed by their owner while otelq used them: {text}")
+    return Unavailable(f"the database cannot be reached: {text}") if is_of_driver(inner) else None
+
+
+def _kind(error: BaseException) -> Kind | None:
+    state = sqlstate(error)
+    return None if state is None else kind_of(state)
+
+
+def _primary(error: BaseException) -> str:
+    """The server's message alone; asyncpg, psycopg and others show DETAIL and more in their text."""
+    if _family(error) == "asyncpg":
+        return str(error.args[0])
+    said = getattr(getattr(error, "diag", None), "message_primary", None)
+    return str(said or str(error).partition("\n")[0] or type(error).__name__)
+
+
+def _without_value(text: str, state: str) -> str:
+    """Data exceptions quote the value that could not be read."""
+    return _QUOTED.sub("", text) if state.startswith("22") else text
 
 
 def _is_unsendable(error: BaseException) -> bool:
-    """Whether a value was refused before it was sent: asyncpg says so with a ValueError, psycopg by the class."""
+    """Whether a value was refused before it was sent: asyncpg says so with a ValueError, others by the class."""
     match _family(error):
         case "asyncpg":
             return isinstance(error, ValueError)
         case "psycopg":
             return type(error).__name__ in ("DataError", "ProgrammingError") and sqlstate(error) is None
+        case "sqlalchemy":
+            return type(error).__name__ == "StatementError"
         case _:
             return isinstance(error, UnicodeError)
 
 
+def _is_in_use(error: BaseException) -> bool:
+    """Whether another task was using the connection; no driver has a class for it alone."""
+    return "another operation is in progress" in str(error) or getattr(error, "code", None) == "isce"
+
+
+def _is_crowded(error: BaseException) -> bool:
+    """Whether there was no answer in time, or no connection to be had: nothing was sent that is not taken back."""
+    return isinstance(error, TimeoutError) or type(error).__name__ in ("TimeoutError", "PoolTimeout", "TooManyRequests")
+
+
+def _is_closed(error: BaseException) -> bool:
+    """Whether the application has closed the pool that it gave, which never opens again."""
+    return type(error).__name__ == "PoolClosed" or (_family(error) == "asyncpg" and str(error) in _CLOSED)
+
+
 def _family(error: BaseException) -> str:
     return type(error).__module__.partition(".")[0]
-
-
-def _say(error: BaseException) -> str:
-    return str(error) or type(error).__name__

@@ -15,7 +15,7 @@ from . import edges, keys, rows, rules
 from .copying import copy_in
 from .database import Session
 from .edges import Wait
-from .errors import is_taken
+from .errors import bare, is_taken
 from .holding import hold_blockers
 from .rules import Fate
 
@@ -125,7 +125,7 @@ async def _patience(session: Session) -> AsyncGenerator[None]:
         yield
     except Exception as error:
         if is_taken(error):
-            raise Unavailable("a chain with the same id is being started by somebody else") from error
+            raise Unavailable("a chain with the same id is being started by somebody else") from bare(error)
         raise
     await session.row("lock_patience", before)
 

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Literal, TypeVar
 
+from ..errors import OtelqError
 from ..model import (
     Amendment,
     AttemptRecord,
@@ -33,6 +34,7 @@ from ..ports.state import StateAdapter, Transaction
 from . import asking, claiming, closing, deleting, listing, moving, redriving, settling, starting, unblocking
 from . import migrate as schema
 from .database import Database, Session
+from .errors import opening_failure
 
 T = TypeVar("T")
 
@@ -42,19 +44,27 @@ class PostgresState(StateAdapter):
 
     name = "postgresql"
 
-    def __init__(self, database: Database, *, sibling: Callable[[], StateAdapter | None]) -> None:
+    def __init__(
+        self, database: Database, *, sibling: Callable[[], StateAdapter | None], was_open: bool = False
+    ) -> None:
         self._database = database
         self._sibling = sibling
+        self._was_open = was_open
+        """Whether it, or what it is a sibling of, was open before: then login and schema were as they should be."""
 
     # Life
 
     async def open(self, *, migrate: bool = True) -> None:
-        await self._database.open()
         try:
+            await self._database.open()
             await (schema.migrate if migrate else schema.check)(self._database)
+        except OtelqError as error:
+            await self._database.close()
+            raise opening_failure(error, was_open=self._was_open) from error.__cause__
         except BaseException:
             await self._database.close()
             raise
+        self._was_open = True
 
     async def close(self) -> None:
         await self._database.close()

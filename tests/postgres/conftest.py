@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -11,6 +11,8 @@ import pytest
 
 from otelq.postgres import adapter
 from otelq.postgres.state import PostgresState
+
+from ..telemetry.sdk import Sdk
 
 Connect = Callable[[], Awaitable[Any]]
 Open = Callable[[], Awaitable["Opened"]]
@@ -77,3 +79,11 @@ class Opened:
 
     async def end(self, *, committed: bool = True) -> None:
         await (self._transaction.commit() if committed else self._transaction.rollback())
+
+
+@pytest.fixture
+def sdk() -> Iterator[Sdk]:
+    """Providers in memory, shut down afterwards."""
+    sdk = Sdk()
+    yield sdk
+    sdk.shutdown()

@@ -29,6 +29,28 @@ async def psycopg_pool(url: str, **options: Any) -> AsyncGenerator[AsyncConnecti
         yield pool
 
 
+WAYS = ("url", "asyncpg-pool", "psycopg-pool", "sqlalchemy-asyncpg", "sqlalchemy-psycopg")
+"""What ``otelq.connect`` can be given for a database."""
+
+
+@asynccontextmanager
+async def target(way: str, url: str) -> AsyncGenerator[Any]:
+    """What to connect to, for one of the ways; closed with the block."""
+    match way.split("-"):
+        case ["asyncpg", _]:
+            async with asyncpg.create_pool(url, min_size=0, max_size=ROOMY) as pool:
+                yield pool
+        case ["psycopg", _]:
+            async with psycopg_pool(url, max_size=ROOMY) as pool:
+                yield pool
+        case ["sqlalchemy", dialect]:
+            engine = engine_for(url, dialect)
+            yield engine
+            await engine.dispose()
+        case _:
+            yield url
+
+
 class OwnProvider:
     """A user's wrapper of a driver, as otelq can be given one."""
 

@@ -13,7 +13,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from ....errors import InvalidArgument, Unavailable
 from ....ports.state import Ending
-from ...errors import is_lost, is_refusal
+from ...errors import is_lost, is_refusal, raise_commit_failure
 from ...transactions import Account, Control, Ended, control, to_its_end
 from ..port import Linked
 from .link import AsyncpgLink
@@ -77,7 +77,7 @@ class AsyncpgTransaction(Linked):
                 raise Unavailable("the transaction was rolled back, because a statement in it had failed")
             return
         self._watcher.end(Ending.ROLLED_BACK if is_refusal(error) else Ending.UNKNOWN)
-        raise Unavailable(f"the commit failed, or its result is not known: {error}") from error
+        raise_commit_failure(error)
 
 
 class Watcher:

@@ -14,7 +14,7 @@ from psycopg.pq import TransactionStatus
 
 from ....errors import InvalidArgument, Unavailable
 from ....ports.state import Ending
-from ...errors import is_refusal
+from ...errors import raise_commit_failure
 from ...transactions import to_its_end
 from ..port import Linked
 from .link import PsycopgLink
@@ -165,8 +165,7 @@ async def begun(
 
 def _committed(error: BaseException | None) -> None:
     if error is not None:
-        what = "was refused" if is_refusal(error) else "failed, and its result is not known"
-        raise Unavailable(f"the commit {what}: {error}") from error
+        raise_commit_failure(error)
 
 
 async def in_time(connection: AsyncConnection[Any], work: Any, *, timeout: float) -> None:

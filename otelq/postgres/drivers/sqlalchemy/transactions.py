@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from ....errors import InvalidArgument, Unavailable
 from ....ports.state import Ending
-from ...errors import cause, is_refusal
+from ...errors import is_refusal, misuse, raise_commit_failure
 from ...transactions import to_its_end
 from ..port import Linked
 from .early import Early, root_of
@@ -94,7 +94,7 @@ class SqlalchemyTransaction(Linked):
             if not self._connection.in_transaction():
                 _ = await self._connection.begin()
         except InvalidRequestError as error:
-            raise InvalidArgument("tx", f"has no transaction to write in: {error}") from error
+            raise misuse(error) or InvalidArgument("tx", f"has no transaction to write in: {error}") from error
         if self._sync.connection.dbapi_connection.autocommit:  # type: ignore[union-attr]  # both drivers' have it
             raise InvalidArgument(
                 "tx",
@@ -162,8 +162,7 @@ class OwnTransaction(SqlalchemyTransaction):
         if error is None:
             return self._watcher.look()
         self._watcher.end(Ending.ROLLED_BACK if is_refusal(error) else Ending.UNKNOWN)
-        reason = cause(error)
-        raise Unavailable(f"the commit failed, or its result is not known: {reason}") from reason
+        raise_commit_failure(error)
 
 
 class SqlalchemyJoiner:

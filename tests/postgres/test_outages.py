@@ -1,0 +1,154 @@
+"""What a server does for a while passes: no worker gives up, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+import otelq
+from otelq.errors import OtelqError, Unavailable
+
+from .. import servers
+from ..servers import PostgresServer
+from .drivers import WAYS, target
+from .test_connecting import SECRET
+
+Admin = Callable[..., Awaitable[None]]
+LOOPS = {"fetcher", "completer", "reaper", "keeper"}
+FEW = 3
+RULES = """\
+host all app 127.0.0.1/32 scram-sha-256
+host all all 127.0.0.1/32 trust
+"""
+
+jobs = otelq.Jobs()
+gates: dict[str, asyncio.Event] = {}
+running: dict[str, asyncio.Event] = {}
+
+
+@jobs.job("wait", lease=1)
+async def wait(attempt: otelq.Attempt[str]) -> str:
+    running[attempt.input].set()
+    await gates[attempt.input].wait()
+    return attempt.input
+
+
+@jobs.job("greet")
+async def greet(attempt: otelq.Attempt[str]) -> str:
+    return attempt.input.upper()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loops that would give up soon, if they gave up."""
+    monkeypatch.setattr("otelq.loop.STRIKES", FEW)
+    monkeypatch.setattr("otelq.loop.LONGEST_BACK_OFF", 0.05)
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[PostgresServer]:
+    """A server of our own, which asks the role ``app`` for its password."""
+    with pytest.MonkeyPatch.context() as own:
+        own.delenv("OTELQ_TEST_POSTGRES_18", raising=False)
+        with servers.postgres(18) as server:
+            assert server.cluster is not None
+            (server.cluster.data / "pg_hba.conf").write_text(RULES)
+            server.execute("SELECT pg_reload_conf()")
+            server.execute("CREATE ROLE app LOGIN SUPERUSER PASSWORD 's3cr3t'")
+            yield server
+
+
+@pytest.fixture
+def url(postgres18: PostgresServer) -> Iterator[str]:
+    """A fresh database."""
+    made = postgres18.create_database()
+    yield made
+    postgres18.drop_database(made)
+
+
+@pytest.fixture
+async def admin(url: str) -> AsyncIterator[Admin]:
+    """Changes the database and then ends all its other sessions, so that the change is met."""
+    connection = await asyncpg.connect(urlsplit(url)._replace(path="/postgres").geturl())
+    name = urlsplit(url).path.strip("/")
+
+    async def change(statement: str) -> None:
+        await connection.execute(statement.format(name))
+        await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+
+    yield change
+    await connection.close()
+
+
+async def all_fail(caplog: pytest.LogCaptureFixture, loops: set[str] = LOOPS) -> None:
+    """Wait until each loop has met more errors than make it give up."""
+    caplog.clear()
+    while True:
+        met = [record.__dict__["otelq.loop"] for record in caplog.records if record.name == "otelq.loop"]
+        if all(met.count(loop) > FEW for loop in loops):
+            return
+        await asyncio.sleep(0.005)
+
+
+async def live_through(
+    client: otelq.Client,
+    begin: Callable[[], Awaitable[None]],
+    end: Callable[[], Awaitable[None]],
+    caplog: pytest.LogCaptureFixture,
+) -> Exception:
+    """Run a worker, a job that ends during an outage, and one after it; how a start during it fails."""
+    name = f"job {id(client)}"
+    gates[name], running[name] = asyncio.Event(), asyncio.Event()
+    async with otelq.Worker(client, jobs, poll_interval=0.02, reap_interval=0.02):
+        chain = await client.start(wait, name)
+        await running[name].wait()
+        await begin()
+        gates[name].set()
+        await all_fail(caplog)
+        with pytest.raises(OtelqError) as raised:
+            await client.start(greet, "meanwhile")
+        await end()
+        assert await client.result(chain, timeout=20) == name
+        assert await client.result(await client.start(greet, "after"), timeout=20) == "AFTER"
+    assert [attempt.verb for attempt in await client.attempts(f"{chain.id}.0")] == ["complete"]
+    return raised.value
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_worker_lives_through_a_server_that_is_read_only(
+    way: str, url: str, admin: Admin, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with target(way, url) as place, otelq.connect(place, command_timeout=5) as client:
+        error = await live_through(
+            client,
+            lambda: admin("ALTER DATABASE {} SET default_transaction_read_only = on"),
+            lambda: admin("ALTER DATABASE {} SET default_transaction_read_only = off"),
+            caplog,
+        )
+
+    assert isinstance(error, Unavailable)
+    assert "read-only transaction (SQLSTATE 25006)" in str(error)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_worker_lives_through_the_rotation_of_a_password(
+    way: str, guarded: PostgresServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = guarded.create_database()
+    admin = await asyncpg.connect(url)
+
+    async def rotate(password: str) -> None:
+        await admin.execute(f"ALTER ROLE app PASSWORD '{password}'")
+        await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
+
+    app = url.replace("postgres@", f"app:{SECRET}@")
+    async with target(way, app) as place, otelq.connect(place, command_timeout=0.3) as client:
+        error = await live_through(client, lambda: rotate("another"), lambda: rotate(SECRET), caplog)
+
+    assert isinstance(error, Unavailable)
+    assert SECRET not in str(error)
+    await admin.close()
