@@ -15,6 +15,7 @@ from ..ports.state import Transaction
 from .drivers import Joiners, Link, Linked, Source
 from .errors import bare, is_conflict, is_lost, is_stale, misuse, raise_alone, text_of, translate
 from .queries import Queries
+from .turns import Turns
 
 T = TypeVar("T")
 
@@ -71,6 +72,7 @@ class Database:
         self._max_size = max_size
         self._joiners = Joiners(source)
         self._room: asyncio.Semaphore | None = None
+        self._turns = Turns()
         self._home: tuple[object, ...] = ()
         self._seen: WeakSet[Any] = WeakSet()
         """Connections of callers that were found to lead to this database."""
@@ -147,7 +149,8 @@ class Database:
         """
         assert isinstance(tx, Linked)
         try:
-            return await self._work_in(tx, work, now=now, savepoint=savepoint)
+            async with self._turns.take(tx):
+                return await self._work_in(tx, work, now=now, savepoint=savepoint)
         except Exception as error:
             raise_translated(misuse(error) or error)
 

@@ -55,6 +55,9 @@ class Linked(Transaction):
     is_own: bool = False
     """Whether the adapter began it itself."""
 
+    takes_turns: bool = False
+    """Whether the driver lets several tasks use a connection, one after the other, instead of refusing the second."""
+
     @abstractmethod
     async def link(self) -> Link:
         """

@@ -74,6 +74,8 @@ class ProviderLink:
 class ProviderTransaction(Linked):
     """A transaction of a provider, which does not tell how it ends."""
 
+    takes_turns = True
+
     def __init__(self, provider: Provider, *, is_own: bool = False) -> None:
         self._provider = provider
         self.is_own = is_own

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from psycopg import AsyncConnection, AsyncRawCursor, sql
+from psycopg.pq import PipelineStatus
 from psycopg.rows import tuple_row
 
 from ..rows import Row, plain, rows
@@ -28,7 +29,8 @@ class PsycopgLink:
 
     async def fetch(self, text: str, args: Sequence[object], /, *, timeout: float | None) -> list[Row]:
         async with asyncio.timeout(timeout), AsyncRawCursor(self._connection, row_factory=tuple_row) as cursor:
-            await cursor.execute(text.encode(), [plain(value) for value in args] or None)
+            async with synced(self._connection):
+                await cursor.execute(text.encode(), [plain(value) for value in args] or None)
             columns = cursor.description
             return rows([column.name for column in columns], await cursor.fetchall()) if columns else []
 
@@ -42,12 +44,27 @@ class PsycopgLink:
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:
         """By hand: where the driver has yet to begin, its own block would begin, and commit at its end."""
-        await self._connection.execute(f"SAVEPOINT {_SAVEPOINT}")
+        await self._execute(f"SAVEPOINT {_SAVEPOINT}")
         try:
             yield
         except BaseException:
             if not self._connection.closed:
-                await self._connection.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
-                await self._connection.execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+                await self._execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+                await self._execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
             raise
-        await self._connection.execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        await self._execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+
+    async def _execute(self, text: str) -> None:
+        async with synced(self._connection):
+            await self._connection.execute(text.encode())
+
+
+@asynccontextmanager
+async def synced(connection: AsyncConnection[Any]) -> AsyncGenerator[None]:
+    """Where the caller is in pipeline mode, send what the block queues and wait until it is done."""
+    if connection.pgconn.pipeline_status == PipelineStatus.OFF:
+        yield
+        return
+    async with connection.pipeline() as pipeline:
+        yield
+        await pipeline.sync()

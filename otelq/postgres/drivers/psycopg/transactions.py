@@ -10,14 +10,14 @@ from weakref import WeakKeyDictionary, ref
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 
 from ....errors import InvalidArgument, Unavailable
 from ....ports.state import Ending
 from ...errors import raise_commit_failure
 from ...transactions import to_its_end
 from ..port import Linked
-from .link import PsycopgLink
+from .link import PsycopgLink, synced
 
 ERRORS: Final = (psycopg.Error, OSError, TimeoutError)
 """What the driver raises."""
@@ -27,6 +27,8 @@ _OPEN: Final = (TransactionStatus.ACTIVE, TransactionStatus.INTRANS, Transaction
 
 class PsycopgTransaction(Linked):
     """A transaction on a psycopg connection. The driver does not tell how it ends."""
+
+    takes_turns = True
 
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
@@ -44,6 +46,8 @@ class PsycopgTransaction(Linked):
         return status_of(self._connection) in _OPEN
 
     async def link(self) -> PsycopgLink:
+        async with synced(self._connection):
+            pass  # in pipeline mode the transaction may be begun no sooner than this
         check_open(self._connection)
         return PsycopgLink(self._connection)
 
@@ -107,7 +111,8 @@ class PsycopgJoiner:
         if own is not None and (transaction := own()) is not None:
             return transaction
         connection = cast(Any, tx)
-        check_open(connection)
+        if connection.pgconn.pipeline_status == PipelineStatus.OFF:  # else the BEGIN may still wait to be sent
+            check_open(connection)
         return PsycopgTransaction(connection)
 
     def lend(self, connection: AsyncConnection[Any]) -> OwnTransaction:
