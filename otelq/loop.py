@@ -9,13 +9,15 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from .errors import Unavailable
+from .errors import Refused, Unavailable
 
 logger = logging.getLogger("otelq.loop")
 
 LONGEST_BACK_OFF = 5.0
 STRIKES = 10
 """After so many unexpected errors in a row a loop gives up and says so."""
+FROM_THE_DATABASE = (Unavailable, Refused)
+"""What a database says that was as it should be when the loop began: it passes, or somebody repairs it."""
 
 
 class Loop(ABC):
@@ -23,8 +25,8 @@ class Loop(ABC):
     The shape that all background loops share.
 
     ``tick`` does one round and returns the seconds until the next; ``wake`` makes the next one come at once. A tick
-    that raises is logged and repeated after a growing, jittered pause: for ever while the database is
-    ``Unavailable``, ten times in a row for anything else; then ``on_fatal`` is called with the error.
+    that raises is logged and repeated after a growing, jittered pause: for ever if the error comes from the database,
+    ten times in a row if it is a bug or wrong configuration; then ``on_fatal`` is called with the error.
     """
 
     def __init__(self, name: str, *, on_fatal: Callable[[Exception], object]) -> None:
@@ -89,7 +91,7 @@ class Loop(ABC):
             pass  # the pause is over
 
     def _is_fatal(self, error: Exception) -> bool:
-        if isinstance(error, Unavailable):
+        if isinstance(error, FROM_THE_DATABASE):
             logger.warning("%s: %s; trying again", self.name, error, extra={"otelq.loop": self.name})
             return False
         logger.error("%s failed", self.name, exc_info=error, extra={"otelq.loop": self.name})

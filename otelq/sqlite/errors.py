@@ -27,6 +27,10 @@ class Locked(Unavailable):
     """Somebody else held the only write lock for longer than ``busy_timeout``."""
 
 
+class Unfit(Unavailable):
+    """The file or its tables are not as they should be; that may be repaired while others wait for it."""
+
+
 @contextmanager
 def translating(doing: str) -> Generator[None]:
     """Turn the driver's errors into otelq's; ``doing`` begins the text, as in "cannot open x.db"."""
@@ -48,8 +52,15 @@ def translated(error: Exception, doing: str) -> OtelqError:
     if code == sqlite3.SQLITE_FULL:
         return Unavailable(f"{doing}: the disk, or what SQLite may use of it, is full")
     if code in _BROKEN:
-        return OtelqError(f"{doing}: the file is damaged or no SQLite database: {error}")
-    return OtelqError(f"{doing}: {error}") if code in _WRONG else Unavailable(f"{doing}: {error}")
+        return Unfit(f"{doing}: the file is damaged or no SQLite database: {error}")
+    return Unfit(f"{doing}: {error}") if code in _WRONG else Unavailable(f"{doing}: {error}")
+
+
+def opening_failure(error: OtelqError, *, was_open: bool) -> OtelqError:
+    """Return what to raise in the place of an error of opening: what is unfit ends who was never open, and no other."""
+    if was_open:
+        return error if isinstance(error, Unavailable) else Unfit(str(error))
+    return OtelqError(str(error)) if isinstance(error, Unfit) else error
 
 
 def primary(error: BaseException) -> int | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from ..errors import Unavailable
+from ..errors import OtelqError, Unavailable
 from ..model import (
     Amendment,
     AttemptRecord,
@@ -36,7 +36,7 @@ from ..model import (
 from ..ports.state import StateAdapter, Transaction
 from . import asking, claiming, closing, listing, moving, redriving, settling, starting, unblocking
 from .database import Database
-from .errors import Locked
+from .errors import Locked, opening_failure
 from .lane import Settings
 from .own import OwnTransaction
 from .queries import Queries
@@ -57,6 +57,7 @@ class SqliteState(StateAdapter):
         synchronous: str,
         busy_timeout: float,
         lender: Lender | None = None,
+        was_open: bool = False,
     ) -> None:
         self._path = path
         self._lender = lender
@@ -65,14 +66,19 @@ class SqliteState(StateAdapter):
         self._busy_timeout = busy_timeout
         self._folder: TemporaryDirectory[str] | None = None
         self._opened: Database | None = None
+        self._was_open = was_open
+        """Whether it, or what it is a sibling of, was open before: then file and tables were as they should be."""
 
     # Life
 
     async def open(self, *, migrate: bool = True) -> None:
         if self._opened is None:
             database = Database(self._settings(), self._queries, self._lender)
-            await database.open(with_migration=migrate)
-            self._opened = database
+            try:
+                await database.open(with_migration=migrate)
+            except OtelqError as error:
+                raise opening_failure(error, was_open=self._was_open) from error.__cause__
+            self._opened, self._was_open = database, True
 
     async def close(self) -> None:
         opened, self._opened = self._opened, None
@@ -89,6 +95,7 @@ class SqliteState(StateAdapter):
             self._queries,
             synchronous=settings.synchronous,
             busy_timeout=settings.busy_timeout,
+            was_open=True,
         )
 
     async def changed(self) -> bool:

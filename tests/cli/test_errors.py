@@ -3,10 +3,13 @@
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from otelq.cli.main import run
+
+from ..servers import PostgresServer
 
 SHOP = """
 import otelq
@@ -118,3 +121,42 @@ def test_no_command_at_all_shows_the_help(capsys: pytest.CaptureFixture[str]) ->
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
     assert capsys.readouterr().out.startswith(f"otelq 0.1.0{os.linesep}")
+
+
+@pytest.mark.parametrize("command", ["worker cli_shop:full", "migrate", "migrate --check"])
+@pytest.mark.parametrize(
+    "change, problem",
+    [
+        ({"path": "/cli_nowhere"}, 'database "cli_nowhere" does not exist (SQLSTATE 3D000)'),
+        ({"netloc": "cli_nobody:s3cret"}, 'role "cli_nobody" does not exist (SQLSTATE 28000)'),
+    ],
+    ids=["no such database", "no such role"],
+)
+def test_wrong_configuration_of_postgresql_is_told_in_one_line_with_code_1(
+    command: str,
+    change: dict[str, str],
+    problem: str,
+    folder: Path,
+    postgres18: PostgresServer,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    address = urlsplit(postgres18.dsn())
+    if user := change.get("netloc"):
+        change = {"netloc": f"{user}@{address.netloc.rpartition('@')[2]}"}
+    code, line = said(f"{command} --url {address._replace(**change).geturl()}", folder, capsys)
+    assert code == 1
+    assert line.startswith("otelq: cannot connect to PostgreSQL at 127.0.0.1:")
+    assert line.endswith(problem)
+    assert "s3cret" not in line
+
+
+def test_a_role_that_may_not_make_the_schema_is_told_in_one_line_with_code_1(
+    folder: Path, postgres18: PostgresServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = postgres18.create_database()
+    postgres18.execute("CREATE ROLE cli_lowly LOGIN")
+    code, line = said(f"migrate --url {url.replace('postgres@', 'cli_lowly@')}", folder, capsys)
+    assert code == 1
+    assert "permission denied for database" in line
+    postgres18.drop_database(url)
+    postgres18.execute("DROP ROLE cli_lowly")

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from otelq.errors import Unavailable
+from otelq.errors import OtelqError, Refused, Unavailable
 from otelq.loop import STRIKES, Loop
 
 inherited: ContextVar[str | None] = ContextVar("inherited", default=None)
@@ -85,19 +85,21 @@ async def test_nothing_of_the_starters_context_is_in_it(loop: Ticking) -> None:
     assert loop.seen is None
 
 
-async def test_it_goes_on_for_ever_while_the_database_is_away(loop: Ticking) -> None:
-    loop.raises = lambda: Unavailable("away")
+@pytest.mark.parametrize("error", [Unavailable("away"), Refused("a row that somebody has written by hand")])
+async def test_it_goes_on_for_ever_while_the_database_does_not_let_it(loop: Ticking, error: Exception) -> None:
+    loop.raises = lambda: error
     loop.start()
     while loop.ticks <= 3 * STRIKES:
         await loop.next()
     assert loop.fatal is None
 
 
-async def test_it_gives_up_after_ten_unexpected_errors_in_a_row(loop: Ticking) -> None:
-    loop.raises = lambda: KeyError("a bug")
+@pytest.mark.parametrize("error", [KeyError("a bug"), OtelqError("wrong configuration")])
+async def test_it_gives_up_after_ten_unexpected_errors_in_a_row(loop: Ticking, error: Exception) -> None:
+    loop.raises = lambda: error
     loop.start()
     await loop.gave_up.wait()
-    assert isinstance(loop.fatal, KeyError)
+    assert loop.fatal is error
     assert loop.ticks == STRIKES
 
 
