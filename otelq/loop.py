@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from .errors import Refused, Unavailable
+from .logs import Log
 
-logger = logging.getLogger("otelq.loop")
+logger = Log("otelq.loop")
 
 LONGEST_BACK_OFF = 5.0
 STRIKES = 10

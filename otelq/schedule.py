@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
@@ -10,8 +9,9 @@ from types import MappingProxyType
 from typing import TypeGuard
 
 from .errors import InvalidArgument
+from .logs import Log
 
-logger = logging.getLogger("otelq.schedule")
+logger = Log("otelq.schedule")
 
 LONGEST = 10 * 365 * 86400.0
 """No delay is longer than ten years of seconds; what is asked beyond that is a mistake."""

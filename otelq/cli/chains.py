@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ..client import Client
 from ..model import AttemptRecord, JobRecord, Status, Verb, job_id
+from ..texts import line as shown
 from .tree import lines
 
 COLOURS = {Status.COMPLETED: "green", Status.CONTINUED: "cyan", Status.FAILED: "red", Status.CANCELLED: "yellow"}
@@ -46,9 +47,9 @@ def drawn(chains: Iterable[Line]) -> Table:
         table.add_column(no_wrap=no_wrap)
     for chain in chains:
         for branch, line in lines(chain, lambda line: line.below):
-            name = Text.assemble((branch, "dim"), (line.name, "bold" if line.name.startswith("chain ") else ""))
+            name = Text.assemble((branch, "dim"), (shown(line.name), "bold" if line.name.startswith("chain ") else ""))
             status = Text(line.status or "", style=COLOURS.get(line.status, "") if line.status else "")
-            table.add_row(name, status, Text(line.note, style="dim"))
+            table.add_row(name, status, Text(shown(line.note), style="dim"))
         table.add_row()
     return table
 

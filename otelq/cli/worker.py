@@ -10,11 +10,12 @@ import click
 
 from ..connect import connect
 from ..definitions import Jobs
+from ..logs import Log
 from ..worker import Worker
 from .loading import load_collections
 from .redacting import RedactingFormatter
 
-logger = logging.getLogger("otelq.cli")
+logger = Log("otelq.cli")
 
 LEVELS = ("debug", "info", "warning", "error")
 LINE = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"

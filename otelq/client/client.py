@@ -7,6 +7,7 @@ from typing import TypeVar, cast
 from ..definitions import Chain, check_seconds
 from ..errors import ChainCancelled, ChainFailed, InvalidArgument, JobTypeMismatch
 from ..model import Status
+from ..texts import TRACE, cut
 from .questions import Asking
 
 Out = TypeVar("Out")
@@ -47,4 +48,4 @@ class Client(Asking):
             return cast(Out, self._engine.decode_output(outcome.output, chain.job_type, chain_id=chain.id))
         if outcome.status is Status.CANCELLED:
             raise ChainCancelled(f"chain {chain.id} was cancelled")
-        raise ChainFailed(chain.id, outcome.failure.text if outcome.failure else "no reason was stored")
+        raise ChainFailed(chain.id, cut(outcome.failure.text, TRACE) if outcome.failure else "no reason was stored")

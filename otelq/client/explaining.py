@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from ..model import AttemptRecord, ChainOutcome, JobRecord, Status, Verb, job_id
+from ..texts import line
 
 MOST_BLOCKERS = 10
 """How many blockers are told of one by one."""
@@ -56,8 +57,8 @@ class Explanation:
         return self.job.status
 
     def __str__(self) -> str:
-        lines = [f"job {self.job.id} ({self.job.type}) is {self.status}"]
-        return "\n".join(lines + [f"- {reason.text}" for reason in self.reasons])
+        lines = [f"job {self.job.id} ({self.job.type}) is {self.status}", *(f"- {each.text}" for each in self.reasons)]
+        return "\n".join(line(each) for each in lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Known:
 
 def explanation(job: JobRecord, known: Known) -> Explanation:
     """All reasons, the nearest first."""
-    return Explanation(job, tuple(_REASONS[job.status](job, known)))
+    return Explanation(job, tuple(replace(each, text=line(each.text)) for each in _REASONS[job.status](job, known)))
 
 
 def _blocked(job: JobRecord, known: Known) -> Iterator[Reason]:
@@ -191,8 +192,8 @@ def _error(attempt: AttemptRecord) -> str:
 
 
 def _first_line(type: str, text: str) -> str:
-    line = text.partition("\n")[0]
-    return f"{type}: {line[:200]}" if line else type
+    first = text.partition("\n")[0]
+    return f"{type}: {first[:200]}" if first else type
 
 
 def _time(time: datetime | None) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
+from ..logs import Log
 from ..loop import Loop
 from ..ports.notify import Hint, HintKind
 from .engine import Engine
 
-logger = logging.getLogger("otelq.client")
+logger = Log("otelq.client")
 
 CHANGED = (Hint(HintKind.CHANGED, ""),)
 

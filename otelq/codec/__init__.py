@@ -7,7 +7,7 @@ before anything is written, so that one bad value never reaches a batch. Types a
 Between that JSON and the database may stand a codec, which encrypts or compresses.
 """
 
-from .checks import MAX_DEPTH, MAX_ERROR_TEXT, MAX_PAYLOAD, check_json, check_line, check_text, storable
+from .checks import MAX_DEPTH, MAX_ERROR_TEXT, MAX_PAYLOAD, check_json, check_line, check_text
 from .encryption import Encryption
 from .payload import Payload
 from .protocol import PayloadCodec, PayloadPlace
@@ -25,5 +25,4 @@ __all__ = [
     "check_json",
     "check_line",
     "check_text",
-    "storable",
 ]

@@ -6,6 +6,7 @@ import re
 from math import isfinite
 
 from ..errors import InvalidArgument
+from ..texts import TRACE, UNSEEN
 
 MAX_PAYLOAD = 1 << 20
 """The default limit of a payload as it is stored, in bytes."""
@@ -13,12 +14,12 @@ MAX_DEPTH = 256
 """How deep arrays and objects may nest: the least that all supported databases take is 1,000."""
 MAX_SCALE = 16_383
 """How many digits a number may have after the point, written out: what PostgreSQL's ``numeric`` takes."""
-MAX_ERROR_TEXT = 8_000
+MAX_ERROR_TEXT = TRACE
 """How many characters of an error's text are kept."""
 
 SURROGATE = "holds a lone surrogate, which is no text; decode the bytes it came from with an error handler"
 
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_UNSEEN = re.compile(f"[\\t\\n{UNSEEN}]")
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|[0-9]{309}|[eE](?:\+?[0-9]{3}|-[0-9]{5})")
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -74,12 +75,6 @@ def check_line(text: str, *, argument: str, longest: int) -> str:
     if not text.isprintable() and (found := _UNSEEN.search(text)):
         raise InvalidArgument(argument, f"holds the control character {found[0]!a}; leave it out")
     return text
-
-
-def storable(text: str, *, longest: int = MAX_ERROR_TEXT) -> str:
-    """Text from anywhere, made fit to be stored: bounded, with NUL and lone surrogates replaced."""
-    cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
-    return cut.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def _check_escapes(data: bytes, argument: str) -> None:

@@ -11,7 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from ..errors import InvalidArgument, UndecodablePayload
-from .checks import check_text, storable
+from ..texts import storable
+from .checks import check_text
 from .protocol import PayloadPlace
 
 MARK = "otelq:enc"

@@ -7,7 +7,7 @@ from typing import Any, cast, get_args
 
 import msgspec
 
-from .checks import storable
+from ..texts import storable
 
 LONGEST = 500
 """How many characters of a validator's words are kept."""

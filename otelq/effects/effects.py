@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Final
 from weakref import WeakSet
 
 from ..errors import OtelqError, Unavailable
+from ..logs import Log
 from ..model import Transition
 from ..ports.notify import NotifyAdapter
 from ..ports.state import Ending, StateAdapter, Transaction
@@ -20,7 +20,7 @@ from ..telemetry import Telemetry
 from .hints import hints_of
 from .scopes import Block, Hung, Inside, current, enclosing_block, innermost, run
 
-logger = logging.getLogger("otelq.effects")
+logger = Log("otelq.effects")
 
 LOOK_AGAIN = 0.05
 """Seconds between two looks at a transaction whose driver does not tell its end."""
@@ -205,7 +205,10 @@ class Effects:
     def _tell(self, transitions: Sequence[Transition]) -> None:
         self._telemetry.project(transitions)
         if hints := hints_of(transitions):
-            self._notify.publish(hints)
+            try:
+                self._notify.publish(hints)
+            except Exception:  # it is committed, and polls find it
+                logger.exception("hints of a commit could not be published")
 
     def _wait_for(self, held: _Held) -> None:
         self._held.add(held)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from ..logs import Log
 from ..ports.state import Transaction
 
-logger = logging.getLogger("otelq.effects")
+logger = Log("otelq.effects")
 
 Callback: TypeAlias = Callable[[], object]
 """What an application hangs on a commit; what it returns is awaited, if it can be."""

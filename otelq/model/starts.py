@@ -10,6 +10,9 @@ from typing import Literal, Protocol
 from msgspec import Struct
 from msgspec.json import Decoder
 
+from ..errors import UndecodablePayload
+from ..texts import line
+
 
 class Meta(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
@@ -118,8 +121,18 @@ class Created(Struct, frozen=True, kw_only=True):
 
 
 def read_meta(text: str | None) -> Meta:
-    """What was stored about a chain."""
-    return _META.decode(text) if text else _NO_META
+    """
+    What was stored about a chain.
+
+    Raises:
+        UndecodablePayload: this was not written by otelq.
+    """
+    if not text:
+        return _NO_META
+    try:
+        return _META.decode(text)
+    except (ValueError, RecursionError) as error:
+        raise UndecodablePayload(f"tags, headers, tenant and request id cannot be read: {line(str(error))}") from error
 
 
 _META = Decoder(Meta)

@@ -10,8 +10,10 @@ context at all.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
+from contextvars import Token as ContextToken
 from functools import lru_cache
 from types import TracebackType
 from typing import Final
@@ -35,6 +37,9 @@ from opentelemetry.trace import (
 TEXT_LIMIT: Final = 16_384
 STATE_LIMIT: Final = 512
 """The characters of a tracestate that the W3C recommendation asks everybody to carry."""
+STATE_MEMBERS: Final = 32
+CARRIER_LIMIT: Final = 2048
+"""Characters of what other propagators pass on, names and values together."""
 BAGGAGE_LIMIT: Final = 1024
 """Characters of baggage, names and values together, that a job carries."""
 REQUEST_ID_LIMIT: Final = 200
@@ -43,6 +48,7 @@ request_id: ContextVar[str | None] = ContextVar("otelq_request_id", default=None
 """An id of the application's own for the request at hand: chains that are started meanwhile are of that request."""
 
 _TRACEPARENT = re.compile("00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})", re.ASCII).fullmatch
+_STATE = re.compile("[\x20-\x7e]*").fullmatch
 _FLAGS = {f"{flags:02x}": TraceFlags(flags) for flags in range(256)}
 _W3C_FIELDS: Final = frozenset({"traceparent", "tracestate", "baggage"})
 
@@ -124,7 +130,10 @@ def read(text: str) -> TraceNote:
     """
     if len(text) > TEXT_LIMIT:
         raise ValueError(f"a trace note of {len(text)} characters is too long")
-    wire = _decoder.decode(text)
+    try:
+        wire = _decoder.decode(text)
+    except RecursionError as error:
+        raise ValueError("a trace note nests too deep") from error
     span = _span_context(wire.span, wire.state)
     segment = span if wire.segment is None else _span_context(wire.segment, wire.segment_state)
     return TraceNote(
@@ -154,7 +163,7 @@ def _span_context(parent: str | None, state: str | None) -> SpanContext | None:
     if parent is None:
         return None
     match = _TRACEPARENT(parent)
-    if match is None or (state is not None and len(state) > STATE_LIMIT):
+    if match is None or not _is_tracestate(state):
         raise ValueError("the stored traceparent or tracestate is malformed")
     trace_id, span_id, flags = match.groups()
     span = SpanContext(
@@ -169,6 +178,24 @@ def _span_context(parent: str | None, state: str | None) -> SpanContext | None:
     return span
 
 
+def _is_tracestate(state: str | None) -> bool:
+    """Whether this can be read as one: the API logs what it cannot read, letter for letter."""
+    if state is None:
+        return True
+    return len(state) <= STATE_LIMIT and _STATE(state) is not None and state.count(",") < STATE_MEMBERS
+
+
+def fitting(entries: Mapping[str, str], *, limit: int) -> tuple[dict[str, str], int]:
+    """The entries of a stored note that are printable and fit, and how many do not."""
+    kept: dict[str, str] = {}
+    for name, value in entries.items():
+        size = len(name) + len(value)
+        if size <= limit and name.isprintable() and value.isprintable():
+            kept[name] = value
+            limit -= size
+    return kept, len(entries) - len(kept)
+
+
 def chosen_baggage(names: Iterable[str], context: Context) -> tuple[dict[str, str], int]:
     """The allowed entries of the context's baggage that can be stored and fit, and how many do not."""
     chosen: dict[str, str] = {}
@@ -177,7 +204,11 @@ def chosen_baggage(names: Iterable[str], context: Context) -> tuple[dict[str, st
         value = otel_baggage.get_baggage(name, context)
         if value is None:
             continue
-        text = str(value)
+        try:
+            text = str(value)
+        except Exception:  # whatever the application put there
+            left_out += 1
+            continue
         size = len(name) + len(text)
         if size <= room and text.isprintable():
             chosen[name] = text
@@ -189,8 +220,13 @@ def chosen_baggage(names: Iterable[str], context: Context) -> tuple[dict[str, st
 
 def current_request_id() -> str | None:
     """The request id, if it can be stored."""
-    value = request_id.get()
-    return value if value and len(value) <= REQUEST_ID_LIMIT and value.isprintable() else None
+    value: object = request_id.get()
+    return value if isinstance(value, str) and is_request_id(value) else None
+
+
+def is_request_id(text: str) -> bool:
+    """Whether this can be one: it goes into log lines and headers."""
+    return 0 < len(text) <= REQUEST_ID_LIMIT and text.isprintable()
 
 
 class _IntoDict(Setter[dict[str, str]]):
@@ -228,15 +264,24 @@ class Propagation:
         get_global_textmap().inject(carrier, context, _into_dict)
         return {name: value for name, value in carrier.items() if name in self._fields} or None
 
-    def extract(self, note: TraceNote) -> Context:
-        """A fresh context with the note's baggage and foreign fields, and no span."""
+    def extract(self, note: TraceNote, *, allowed: Iterable[str]) -> Context:
+        """
+        A fresh context with the note's allowed baggage and foreign fields, and no span.
+
+        Anybody who can write a row can write a note, and what is in the context goes out with the handler's own
+        requests: so the rules are those of the reader.
+        """
         context = EMPTY
-        if note.carrier:
-            # It may bring a span of its own, but which span is the parent, the note decides.
-            context = set_span_in_context(INVALID_SPAN, get_global_textmap().extract(note.carrier, context))
-        if note.baggage:
-            for name, value in note.baggage.items():
-                context = otel_baggage.set_baggage(name, value, context)
+        known = self._fields if note.carrier and self.is_foreign() else frozenset[str]()
+        carrier = {name: value for name, value in (note.carrier or {}).items() if name in known}
+        if carrier:
+            # It may bring a span and baggage; but which span is the parent, and what travels, is decided here.
+            context = set_span_in_context(INVALID_SPAN, get_global_textmap().extract(carrier, context))
+            context = otel_baggage.clear(context)
+        if baggage := note.baggage:
+            for name in allowed:
+                if name in baggage:
+                    context = otel_baggage.set_baggage(name, baggage[name], context)
         return context
 
 
@@ -267,18 +312,33 @@ def _silent_context() -> Context:
 _SILENT: Final = _silent_context()
 
 
+def attach(context: Context) -> ContextToken[Context] | None:
+    """Make a context current; None where the runtime's own context is broken."""
+    try:
+        return otel_context.attach(context)
+    except Exception:
+        return None
+
+
+def detach(token: ContextToken[Context] | None) -> None:
+    """Undo an ``attach``."""
+    if token is not None:
+        with suppress(Exception):
+            otel_context.detach(token)
+
+
 class Silence:
     """Makes the silent context current; no span of any instrumentation is recorded inside."""
 
     __slots__ = ("_token",)
 
     def __enter__(self) -> None:
-        self._token = otel_context.attach(_SILENT)
+        self._token = attach(_SILENT)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        otel_context.detach(self._token)
+        detach(self._token)
 
 
 def ambient() -> Context:

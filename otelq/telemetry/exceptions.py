@@ -9,12 +9,12 @@ its stead, ``logs/dup`` both.
 from __future__ import annotations
 
 import os
-import traceback
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
 from opentelemetry.trace import Span
 
+from ..texts import NAME, line, lines, message_of, trace_of
 from . import names
 from .names import Operation
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from opentelemetry._logs import Logger, LoggerProvider
 
 OPT_IN: Final = "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN"
-TEXT_LIMIT: Final = 1000
 
 
 def qualified_name(error: BaseException) -> str:
@@ -31,12 +30,13 @@ def qualified_name(error: BaseException) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def text_of(error: BaseException) -> str:
-    """The exception's bounded text, also where its ``__str__`` fails."""
-    try:
-        return str(error)[:TEXT_LIMIT]
-    except Exception:
-        return f"<{qualified_name(error)} has no text>"
+def _told(error: BaseException) -> dict[str, str]:
+    """The exception as the conventions write it; an SDK would write it whole, however long it is."""
+    return {
+        "exception.type": line(qualified_name(error), longest=NAME),
+        "exception.message": lines(message_of(error)),
+        "exception.stacktrace": lines(trace_of(error)),
+    }
 
 
 class Exceptions:
@@ -52,7 +52,7 @@ class Exceptions:
     def record(self, span: Span, error: BaseException, operation: Operation) -> None:
         """Tell of the exception on the span, in a log record, or both."""
         if self._events and span.is_recording():
-            span.record_exception(error)
+            span.add_event("exception", _told(error))
         if self._logger is not None:
             _emit(self._logger, span, error, operation)
 
@@ -74,10 +74,6 @@ def _emit(logger: Logger, span: Span, error: BaseException, operation: Operation
             severity_number=severity,
             severity_text=severity.name,
             event_name=f"messaging.{names.OPERATION_TYPES[operation]}.exception",
-            attributes={
-                "exception.type": qualified_name(error),
-                "exception.message": text_of(error),
-                "exception.stacktrace": "".join(traceback.format_exception(error)),
-            },
+            attributes=_told(error),
         )
     )

@@ -14,7 +14,9 @@ from contextvars import ContextVar
 
 from opentelemetry.trace import get_current_span
 
+from ..logs import Log
 from ..model import Claimed, job_id
+from ..texts import NAME, line
 from .context import request_id
 from .names import Attribute
 
@@ -22,9 +24,9 @@ current_job: ContextVar[Claimed | None] = ContextVar("otelq_current_job", defaul
 """The job whose handler runs in this context."""
 
 
-def logger(room: str) -> logging.Logger:
+def logger(room: str) -> Log:
     """The logger of a room of the house: ``otelq.worker``, ``otelq.client``, ..."""
-    return logging.getLogger(f"otelq.{room}")
+    return Log(f"otelq.{room}")
 
 
 def job_extra(job: Claimed) -> dict[str, str | int]:
@@ -48,14 +50,21 @@ class JobContextFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add the ids and let the record pass."""
-        span = get_current_span().get_span_context()
-        record.trace_id = f"{span.trace_id:032x}" if span.is_valid else ""
-        record.span_id = f"{span.span_id:016x}" if span.is_valid else ""
-        record.trace_flags = f"{span.trace_flags:02x}" if span.is_valid else ""
+        record.trace_id, record.span_id, record.trace_flags = _span_ids()
         job = current_job.get()
         record.job_id = job_id(job.lease.chain_id, job.lease.position) if job else ""
         record.chain_id = job.lease.chain_id if job else ""
-        record.job_type = job.type if job else ""
+        record.job_type = line(job.type, longest=NAME) if job else ""
         record.job_attempt = str(job.attempt) if job else ""
-        record.request_id = request_id.get() or ""
+        record.request_id = line(str(request_id.get() or ""), longest=NAME)
         return True
+
+
+def _span_ids() -> tuple[str, str, str]:
+    try:
+        span = get_current_span().get_span_context()
+        if span.is_valid:
+            return f"{span.trace_id:032x}", f"{span.span_id:016x}", f"{span.trace_flags:02x}"
+    except Exception:  # a provider's own span; a filter that raises would lose the line
+        pass
+    return "", "", ""

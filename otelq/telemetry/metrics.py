@@ -17,11 +17,15 @@ from weakref import WeakKeyDictionary
 
 from opentelemetry import metrics
 from opentelemetry.context import Context
-from opentelemetry.metrics import CallbackOptions, Histogram, Meter, MeterProvider, Observation
+from opentelemetry.metrics import CallbackOptions, Histogram, Meter, MeterProvider, NoOpMeter, Observation
 
+from ..logs import Log
 from ..model import CLOSED, ENDED, Status, Transition, Verb
+from ..texts import NAME, line
 from . import names
 from .names import Attribute, Count, Drop, Instrument, Kind, Operation
+
+logger = Log("otelq.telemetry")
 
 Attributes = dict[str, str]
 Move = tuple[Verb, Status | None, Status | None]
@@ -119,6 +123,8 @@ class Registry:
         self.overflow: dict[str, int] = {}
         self.thinned: dict[str, int] = {}
         self.capacity = 0
+        self.troubled: set[str] = set()
+        """Places at which something of an SDK failed, which was logged."""
         self._operations: dict[tuple[str, str, str | None], Attributes] = {}
         self._waits = _Thinning(self.thinned, names.WAIT_DURATION)
         self._closings = _Thinning(self.thinned, names.JOB_DURATION, names.CHAIN_DURATION, names.JOB_ATTEMPTS)
@@ -138,17 +144,17 @@ class Registry:
         if len(self._types) >= names.TYPE_LIMIT:
             _add(self.overflow, Attribute.DESTINATION)
             return self._other
-        return self._types.setdefault(type, TypeTotals(type))
+        return self._types.setdefault(type, TypeTotals(line(type, longest=NAME)))
 
     def error_type(self, totals: TypeTotals, error_type: str) -> str:
         """The error type as a label of this job type."""
         if error_type in totals.error_types:
-            return error_type
+            return line(error_type, longest=NAME)
         if len(totals.error_types) >= names.ERROR_TYPE_LIMIT:
             _add(self.overflow, Attribute.ERROR_TYPE)
             return names.OTHER
         totals.error_types.add(error_type)
-        return error_type
+        return line(error_type, longest=NAME)
 
     def transitions(self, transitions: Sequence[Transition]) -> bool:
         """Count transitions and measure what they conclude; whether some of them want a span of their own."""
@@ -197,8 +203,8 @@ class Registry:
     ) -> None:
         try:
             histogram.record(value, attributes, context)
-        except Exception:
-            self.drop(Drop.SDK_ERROR)
+        except Exception as error:
+            self.trouble("recording a measurement", error)
 
     def count(self, name: Count, n: int, type: str | None) -> None:
         """Add to a counter that no transition feeds."""
@@ -207,6 +213,14 @@ class Registry:
     def drop(self, reason: Drop, n: int = 1) -> None:
         """Count what the telemetry leaves out."""
         _add(self.dropped, reason, n)
+
+    def trouble(self, place: str, error: Exception) -> None:
+        """Count what went wrong in an SDK, and log it the first time that it goes wrong at this place."""
+        self.drop(Drop.SDK_ERROR)
+        if place not in self.troubled:
+            self.troubled.add(place)
+            text = "telemetry: %s failed; the job goes on, and further failures of this kind are only counted"
+            logger.warning(text, place, exc_info=error)
 
     def _all(self) -> list[TypeTotals]:
         return [*list(self._types.values()), self._other]
@@ -358,7 +372,19 @@ The registry made on whatever was the global provider then: perhaps the API's pr
 
 
 def registry_for(provider: MeterProvider | None, *, version: str) -> Registry:
-    """The one registry of this provider; None is the global provider, also one that is set later."""
+    """
+    The one registry of this provider; None is the global provider, also one that is set later.
+
+    A provider that cannot make the instruments gets none: what is counted then is seen by nobody.
+    """
+    try:
+        return _registry_for(provider, version)
+    except Exception:
+        logger.exception("the meter provider %r failed; there will be no metrics", provider)
+        return Registry(NoOpMeter(names.SCOPE))
+
+
+def _registry_for(provider: MeterProvider | None, version: str) -> Registry:
     with _lock:
         default = metrics.get_meter_provider()
         chosen = default if provider is None else provider

@@ -12,19 +12,21 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
-from opentelemetry import context as otel_context
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, NonRecordingSpan, Span, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, Span, set_span_in_context
 
 from ..model import CancelReason, Claimed, job_id, read_meta
+from ..texts import NAME, line
 from . import context as notes
 from . import names
+from .border import harmless
 from .context import TraceNote, request_id
 from .exceptions import qualified_name
 from .logs import current_job
+from .metrics import Registry
 from .names import Attribute, LinkReason, Operation
 from .placing import FAN_OUT, Place, TraceMode, place
-from .tracing import Tracing, context_of, linked, mark_failed
+from .tracing import Tracing, context_of, linked
 
 _NO_NOTE = TraceNote()
 
@@ -39,12 +41,29 @@ def start_enqueue(
     batch: int | None,
     parent: TraceNote | None,
 ) -> Enqueue:
-    """The span that creates a job (or ``batch`` of them), under the current span."""
+    """The span that creates a job (or ``batch`` of them), under the current span; none, if it cannot be made."""
+    try:
+        return _enqueue(tracing, type, chain_id=chain_id, position=position, delay=delay, batch=batch, parent=parent)
+    except Exception as error:
+        tracing.registry.trouble("telling of a start", error)
+        return Enqueue(tracing, INVALID_SPAN, None)
+
+
+def _enqueue(
+    tracing: Tracing,
+    type: str | None,
+    *,
+    chain_id: str | None,
+    position: int | None,
+    delay: float | None,
+    batch: int | None,
+    parent: TraceNote | None,
+) -> Enqueue:
     ambient = notes.ambient()
     links = (linked(parent.span, LinkReason.CREATION),) if parent and parent.span else ()
     span = tracing.start(Operation.ENQUEUE, type, ambient, links=links)
     if span.is_recording():
-        _describe_creation(span, chain_id=chain_id, position=position, delay=delay, batch=batch)
+        tracing.describe(span, _creation(chain_id=chain_id, position=position, delay=delay, batch=batch))
     own = context_of(span)
     foreign = tracing.propagation.is_foreign()
     if not (parent or batch or foreign or tracing.baggage):
@@ -67,8 +86,18 @@ def start_attempt(tracing: Tracing, job: Claimed, *, worker: str, mode: TraceMod
     The span of one attempt, where the notes on the job's row place it.
 
     A caller's decision not to sample stands without asking the sampler again, which would cost more than all
-    the rest: the whole unsampled trace shares the segment's context.
+    the rest: the whole unsampled trace shares the segment's context. An attempt runs without a span where none can
+    be made.
     """
+    try:
+        return _attempt(tracing, job, worker=worker, mode=mode)
+    except Exception as error:
+        tracing.registry.trouble("telling of an attempt", error)
+        nowhere = Place(None, job.lease.position, True)
+        return AttemptSpan(tracing, INVALID_SPAN, job=job, note=_NO_NOTE, place=nowhere, base=notes.EMPTY)
+
+
+def _attempt(tracing: Tracing, job: Claimed, *, worker: str, mode: TraceMode) -> AttemptSpan:
     note = tracing.read(job.trace) or _NO_NOTE
     last = tracing.read(job.last_trace)
     placed, base = place(job, note, last, mode), tracing.extract(note)
@@ -79,7 +108,7 @@ def start_attempt(tracing: Tracing, job: Claimed, *, worker: str, mode: TraceMod
         context = base if segment is None else notes.under(segment, base)
         span = tracing.start(Operation.PROCESS, job.type, context, links=_attempt_links(note, last, placed))
         if span.is_recording():
-            _describe_attempt(span, job, worker, placed.reason)
+            tracing.describe(span, _description(job, worker, placed.reason))
     return AttemptSpan(tracing, span, job=job, note=note, place=placed.begin(context_of(span)), base=base)
 
 
@@ -100,6 +129,12 @@ class Enqueue:
         self.note = note
         """The text to store with the job."""
 
+    @property
+    def registry(self) -> Registry:
+        """Where losses are counted."""
+        return self._tracing.registry
+
+    @harmless
     def end(self, at_ns: int | None = None, *, held_by: str | None = None) -> None:
         """
         The commit is known.
@@ -110,9 +145,10 @@ class Enqueue:
         if not self._close():
             return
         if held_by is not None and self._span.is_recording():
-            self._span.set_attributes({Attribute.DEDUPLICATED: True, **_ids(held_by, None)})
+            self._tracing.describe(self._span, {Attribute.DEDUPLICATED: True, **_ids(held_by, None)})
         self._tracing.end(self._span, at_ns)
 
+    @harmless
     def fail(self, error: BaseException, at_ns: int | None = None) -> None:
         """The statement failed; the span tells how."""
         if not self._close():
@@ -151,6 +187,11 @@ class AttemptSpan:
         """What ``failed`` or ``lost`` said; None as long as nothing went wrong."""
 
     @property
+    def registry(self) -> Registry:
+        """Where losses are counted."""
+        return self._tracing.registry
+
+    @property
     def context(self) -> Context:
         """
         A fresh context in which this span is current: for exemplars, and for work on the attempt's behalf.
@@ -158,11 +199,13 @@ class AttemptSpan:
         return set_span_in_context(self._span, self._base)
 
     @property
+    @harmless
     def exemplar(self) -> Context | None:
         """The context for a measurement that this span could be an example of; None if nobody records it."""
         return self.context if self._span.is_recording() else None
 
     @property
+    @harmless
     def note(self) -> str | None:
         """
         The text to store with the attempt; read it once the handler has returned.
@@ -195,10 +238,22 @@ class AttemptSpan:
         Inside, the caller's allowed baggage and the chain's request id are there again, and log records say
         which job they belong to. Enter and leave in the task, or thread, that runs the handler.
         """
-        return Activation(self.context, self._job, read_meta(self._job.meta).request_id)
+        return Activation(self.context, self._job, self._request_id())
+
+    @harmless
+    def _request_id(self) -> str | None:
+        stored = read_meta(self._job.meta).request_id
+        return stored if stored is not None and notes.is_request_id(stored) else None
 
     def successor(self, *, type: str, position: int | None = None, delay: float | None = None) -> Enqueue:
         """The PRODUCER span, a child of this attempt, of the job that continues the chain."""
+        try:
+            return self._successor(type, position, delay)
+        except Exception as error:
+            self.registry.trouble("telling of a continuation", error)
+            return Enqueue(self._tracing, INVALID_SPAN, None)
+
+    def _successor(self, type: str, position: int | None, delay: float | None) -> Enqueue:
         own = self._span.get_span_context()
         if own.is_valid and not own.trace_flags.sampled:
             span = self._span
@@ -206,7 +261,8 @@ class AttemptSpan:
             span = self._tracing.start(Operation.ENQUEUE, type, self.context)
         if span.is_recording():
             next_position = self._job.lease.position + 1 if position is None else position
-            _describe_creation(span, chain_id=self._job.lease.chain_id, position=next_position, delay=delay)
+            ids = _creation(chain_id=self._job.lease.chain_id, position=next_position, delay=delay)
+            self._tracing.describe(span, ids)
         continued = TraceNote(
             span=context_of(span),
             segment=self._place.segment,
@@ -217,6 +273,7 @@ class AttemptSpan:
         )
         return Enqueue(self._tracing, span, notes.write(continued))
 
+    @harmless
     def failed(self, exception: BaseException | None, error_type: str | None = None) -> None:
         """
         The attempt failed; the first call counts, further ones do nothing.
@@ -230,9 +287,9 @@ class AttemptSpan:
             self._tracing.fail(self._span, exception, self.error_type, Operation.PROCESS)
         else:
             self.error_type = error_type or names.OTHER
-            if self._span.is_recording():
-                mark_failed(self._span, self.error_type)
+            self._tracing.mark_failed(self._span, self.error_type)
 
+    @harmless
     def end(self, outcome: str, end_ns: int | None = None) -> None:
         """
         The acknowledgement is in: close the span.
@@ -243,7 +300,7 @@ class AttemptSpan:
             return
         self._open = False
         if self._span.is_recording():
-            self._span.set_attribute(Attribute.OUTCOME, outcome)
+            self._tracing.describe(self._span, {Attribute.OUTCOME: outcome})
         self._tracing.end(self._span, end_ns)
 
     def lost(self, reason: CancelReason = CancelReason.LEASE_LOST, end_ns: int | None = None) -> None:
@@ -268,7 +325,7 @@ class Activation:
         self._request_id = request
 
     def __enter__(self) -> None:
-        self._token = otel_context.attach(self._context)
+        self._token = notes.attach(self._context)
         self._job_token = current_job.set(self._job)
         self._request_token = request_id.set(self._request_id)
 
@@ -277,7 +334,7 @@ class Activation:
     ) -> None:
         request_id.reset(self._request_token)
         current_job.reset(self._job_token)
-        otel_context.detach(self._token)
+        notes.detach(self._token)
 
 
 def _attempt_links(note: TraceNote, last: TraceNote | None, place: Place) -> list[Link]:
@@ -300,35 +357,31 @@ def _ids(chain_id: str, position: int | None) -> dict[str, str | int]:
     return ids
 
 
-def _describe_creation(
-    span: Span,
-    *,
-    chain_id: str | None,
-    position: int | None = None,
-    delay: float | None = None,
-    batch: int | None = None,
-) -> None:
+def _creation(
+    *, chain_id: str | None, position: int | None = None, delay: float | None = None, batch: int | None = None
+) -> dict[str, str | int | float]:
+    attributes: dict[str, str | int | float] = {}
     if chain_id is not None:
-        span.set_attributes(_ids(chain_id, position))
+        attributes |= _ids(chain_id, position)
     if delay is not None:
-        span.set_attribute(Attribute.DELAY, delay)
+        attributes[Attribute.DELAY] = delay
     if batch is not None:
-        span.set_attribute(Attribute.BATCH_COUNT, batch)
+        attributes[Attribute.BATCH_COUNT] = batch
+    return attributes
 
 
-def _describe_attempt(span: Span, job: Claimed, worker: str, reason: LinkReason | None) -> None:
-    span.set_attributes(
-        {
-            **_ids(job.lease.chain_id, job.lease.position),
-            Attribute.CLIENT_ID: worker,
-            Attribute.CHAIN_TYPE: job.chain_type,
-            Attribute.ATTEMPT: job.attempt,
-            Attribute.WAIT: max(0.0, (job.claimed_at - job.due_at).total_seconds()),
-        }
-    )
+def _description(job: Claimed, worker: str, reason: LinkReason | None) -> dict[str, str | int | float]:
+    attributes: dict[str, str | int | float] = {
+        **_ids(job.lease.chain_id, job.lease.position),
+        Attribute.CLIENT_ID: worker,
+        Attribute.CHAIN_TYPE: line(job.chain_type, longest=NAME),
+        Attribute.ATTEMPT: job.attempt,
+        Attribute.WAIT: max(0.0, (job.claimed_at - job.due_at).total_seconds()),
+    }
     if job.crashes:
-        span.set_attribute(Attribute.CRASHES, job.crashes)
+        attributes[Attribute.CRASHES] = job.crashes
     if job.blockers:
-        span.set_attribute(Attribute.BLOCKERS, job.blockers)
+        attributes[Attribute.BLOCKERS] = job.blockers
     if reason is not None:
-        span.set_attribute(Attribute.LINK_REASON, str(reason))
+        attributes[Attribute.LINK_REASON] = str(reason)
+    return attributes

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.trace import TracerProvider
+from opentelemetry.trace import NoOpTracer, Tracer, TracerProvider
 
 from ..model import Claimed, Transition
 from . import names, told
+from .border import harmless
 from .context import Silence, TraceNote
 from .exceptions import Exceptions, qualified_name
 from .metrics import Registry, registry_for
@@ -64,14 +65,26 @@ class Telemetry:
         """Report to the providers; what was counted before stays counted."""
         release = _version()
         self._registry: Registry = registry_for(self._meter_provider, version=release)
-        tracer = trace.get_tracer(names.SCOPE, release, self._tracer_provider, names.SCHEMA_URL)
         self._tracing = Tracing(
-            tracer,
+            self._tracer(release),
             registry=self._registry,
             exceptions=Exceptions(self._logger_provider, version=release),
             baggage=self._baggage,
         )
 
+    def _tracer(self, release: str) -> Tracer:
+        try:
+            return trace.get_tracer(names.SCOPE, release, self._tracer_provider, names.SCHEMA_URL)
+        except Exception as error:
+            self._registry.trouble("a tracer provider, which was to give a tracer,", error)
+            return NoOpTracer()
+
+    @property
+    def registry(self) -> Registry:
+        """Where losses are counted."""
+        return self._registry
+
+    @harmless
     def close(self) -> None:
         """Take this client's attempts and slots out of the gauges; its totals stay. Closing twice is fine."""
         for type, count in self._active.items():
@@ -112,6 +125,7 @@ class Telemetry:
         """The span of an attempt that is about to run."""
         return start_attempt(self._tracing, job, worker=worker, mode=mode)
 
+    @harmless
     def claimed(self, jobs: Sequence[Claimed], *, started_ns: int, worker: str) -> None:
         """Tell of a claim that returned ``jobs``, span and duration; nothing if it returned none."""
         if not jobs:
@@ -120,6 +134,7 @@ class Telemetry:
         told.tell_claim(self._tracing, jobs, started_ns=started_ns, ended_ns=ended_ns, worker=worker)
         self.operation(Operation.CLAIM, (ended_ns - started_ns) / 1e9)
 
+    @harmless
     def settled(
         self,
         operation: str,
@@ -146,11 +161,13 @@ class Telemetry:
         )
         self.operation(operation, (ended_ns - started_ns) / 1e9, qualified_name(error) if error else None)
 
+    @harmless
     def project(self, transitions: Sequence[Transition]) -> None:
         """Count and measure committed transitions, and write the spans of those that no live span tells."""
         if self._registry.transitions(transitions):
             told.tell_transitions(self._tracing, transitions)
 
+    @harmless
     def processed(
         self,
         type: str,
@@ -167,6 +184,7 @@ class Telemetry:
         """
         self._registry.processed(type, seconds, outcome, error_type, context)
 
+    @harmless
     def operation(self, name: str, seconds: float, error_type: str | None = None) -> None:
         """Measure one of otelq's own statements that neither ``claimed`` nor ``settled`` tells of."""
         self._registry.operation(name, seconds, error_type, self._system)

@@ -8,12 +8,13 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, get_current_span
 
 from ..model import Claimed, Transition, job_id
+from ..texts import NAME, line
 from . import context as notes
 from . import names
 from .context import TraceNote
 from .exceptions import qualified_name
 from .names import Attribute, Drop, LinkReason, Operation, Told
-from .tracing import Tracing, context_of, linked, mark_failed
+from .tracing import Tracing, context_of, linked
 
 
 def tell_claim(tracing: Tracing, jobs: Sequence[Claimed], *, started_ns: int, ended_ns: int, worker: str) -> None:
@@ -57,7 +58,10 @@ def tell_transitions(tracing: Tracing, transitions: Iterable[Transition]) -> Non
             continue
         if left:
             left -= 1
-            _tell(tracing, transition, told)
+            try:
+                _tell(tracing, transition, told)
+            except Exception as error:
+                tracing.registry.trouble("telling of a transition", error)
         else:
             tracing.registry.drop(Drop.SPAN_LIMIT)
 
@@ -72,9 +76,9 @@ def _tell(tracing: Tracing, transition: Transition, told: Told) -> None:
     context = _home(told, note, last)
     span = tracing.start(told.operation, transition.type, context, links=links, start_ns=at_ns)
     if span.is_recording():
-        _describe(span, transition)
+        tracing.describe(span, _description(transition))
         if told.error is not None:
-            mark_failed(span, transition.error_type or told.error)
+            tracing.mark_failed(span, transition.error_type or told.error)
     tracing.end(span, at_ns)
 
 
@@ -87,22 +91,20 @@ def _home(told: Told, note: TraceNote, last: TraceNote | None) -> Context:
     return notes.EMPTY if segment is None else notes.under(segment, notes.EMPTY)
 
 
-def _describe(span: Span, transition: Transition) -> None:
-    span.set_attributes(
-        {
-            Attribute.MESSAGE_ID: job_id(transition.chain_id, transition.position),
-            Attribute.CONVERSATION_ID: transition.chain_id,
-            Attribute.CHAIN_ID: transition.chain_id,
-            Attribute.CHAIN_TYPE: transition.chain_type,
-            Attribute.CHAIN_HOP: transition.position,
-            Attribute.ATTEMPT: transition.attempt,
-            Attribute.TRANSITION: str(transition.verb),
-            Attribute.STATE_FROM: str(transition.source or "none"),
-            Attribute.STATE_TO: str(transition.target or "none"),
-        }
-    )
-    if transition.worker is not None:
-        span.set_attribute(Attribute.CLIENT_ID, transition.worker)
+def _description(transition: Transition) -> dict[str, str | int]:
+    worker = {} if transition.worker is None else {Attribute.CLIENT_ID: line(transition.worker, longest=NAME)}
+    return {
+        Attribute.MESSAGE_ID: job_id(transition.chain_id, transition.position),
+        Attribute.CONVERSATION_ID: transition.chain_id,
+        Attribute.CHAIN_ID: transition.chain_id,
+        Attribute.CHAIN_TYPE: line(transition.chain_type, longest=NAME),
+        Attribute.CHAIN_HOP: transition.position,
+        Attribute.ATTEMPT: transition.attempt,
+        Attribute.TRANSITION: str(transition.verb),
+        Attribute.STATE_FROM: str(transition.source or "none"),
+        Attribute.STATE_TO: str(transition.target or "none"),
+        **worker,
+    }
 
 
 def _link(tracing: Tracing, span: Span, texts: Iterable[str | None], reason: LinkReason, *, count: int) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from msgspec.structs import replace
 from opentelemetry.context import Context
 from opentelemetry.trace import (
     INVALID_SPAN,
@@ -16,11 +17,13 @@ from opentelemetry.trace import (
     StatusCode,
     Tracer,
 )
+from opentelemetry.util.types import AttributeValue
 
+from ..texts import NAME, line, lines, message_of
 from . import context as notes
 from . import names
 from .context import Propagation, TraceNote
-from .exceptions import Exceptions, text_of
+from .exceptions import Exceptions
 from .metrics import Registry
 from .names import Attribute, Drop, LinkReason, Operation
 
@@ -39,7 +42,7 @@ def _opening(operation: Operation, type: str | None) -> tuple[str, SpanKind, dic
     if operation_type is not None:
         attributes[Attribute.OPERATION_TYPE] = str(operation_type)
     if type is not None:
-        attributes[Attribute.DESTINATION] = type
+        attributes[Attribute.DESTINATION] = type = line(type, longest=NAME)
     name = str(operation) if type is None else f"{operation} {type}"
     return name, names.SPAN_KINDS[operation_type], attributes
 
@@ -53,12 +56,6 @@ def context_of(span: Span) -> SpanContext | None:
     """The span's context; None where there is no trace at all."""
     context = span.get_span_context()
     return context if context.is_valid else None
-
-
-def mark_failed(span: Span, error_type: str, description: str | None = None) -> None:
-    """Status ERROR and ``error.type``, always together."""
-    span.set_status(Status(StatusCode.ERROR, description))
-    span.set_attribute(Attribute.ERROR_TYPE, error_type)
 
 
 class Tracing:
@@ -86,35 +83,59 @@ class Tracing:
         name, kind, attributes = _opening(operation, type)
         try:
             return self._tracer.start_span(name, context, kind, attributes, links, start_ns)
-        except Exception:
-            self.registry.drop(Drop.SDK_ERROR)
+        except Exception as error:
+            self.registry.trouble("starting a span", error)
             return INVALID_SPAN
+
+    def describe(self, span: Span, attributes: Mapping[str, AttributeValue]) -> None:
+        """Add attributes to a span that records."""
+        try:
+            span.set_attributes(attributes)
+        except Exception as error:
+            self.registry.trouble("describing a span", error)
 
     def end(self, span: Span, end_ns: int | None = None) -> None:
         """End a span; a processor that raises is counted."""
         try:
             span.end(end_ns)
-        except Exception:
-            self.registry.drop(Drop.SDK_ERROR)
+        except Exception as error:
+            self.registry.trouble("ending a span", error)
 
     def fail(self, span: Span, error: BaseException, error_type: str, operation: Operation) -> None:
         """Record the exception and mark the span as failed."""
         try:
             self._exceptions.record(span, error, operation)
-        except Exception:
-            self.registry.drop(Drop.SDK_ERROR)
-        if span.is_recording():
-            mark_failed(span, error_type, text_of(error))
+        except Exception as trouble:
+            self.registry.trouble("recording an exception", trouble)
+        self.mark_failed(span, error_type, lines(message_of(error)))
+
+    def mark_failed(self, span: Span, error_type: str, description: str | None = None) -> None:
+        """Status ERROR and ``error.type``, always together, on a span that records."""
+        try:
+            if span.is_recording():
+                span.set_status(Status(StatusCode.ERROR, description))
+                span.set_attribute(Attribute.ERROR_TYPE, line(error_type, longest=NAME))
+        except Exception as error:
+            self.registry.trouble("marking a span as failed", error)
 
     def read(self, text: str | None) -> TraceNote | None:
         """The stored note; None if there is none, or if it is damaged."""
         if text is None:
             return None
         try:
-            return notes.read(text)
+            note = notes.read(text)
         except ValueError:
             self.registry.drop(Drop.BAD_CONTEXT)
             return None
+        return self._bounded(note) if note.baggage or note.carrier else note
+
+    def _bounded(self, note: TraceNote) -> TraceNote:
+        """The note with no more of what it passes on than a caller could have given it."""
+        baggage, left_out = notes.fitting(note.baggage or {}, limit=notes.BAGGAGE_LIMIT)
+        carrier, lost = notes.fitting(note.carrier or {}, limit=notes.CARRIER_LIMIT)
+        if left_out or lost:
+            self.registry.drop(Drop.BAGGAGE, left_out + lost)
+        return replace(note, baggage=baggage or None, carrier=carrier or None)
 
     def chosen_baggage(self, context: Context) -> dict[str, str]:
         """The allowed baggage of a caller's context."""
@@ -127,14 +148,16 @@ class Tracing:
         """What the configured propagator wants to pass on beside the ids."""
         try:
             return self.propagation.inject(context)
-        except Exception:
-            self.registry.drop(Drop.SDK_ERROR)
+        except Exception as error:
+            self.registry.trouble("a propagator, which was to pass on a context,", error)
             return None
 
     def extract(self, note: TraceNote) -> Context:
         """A fresh context with what the note carries."""
+        if not (note.baggage or note.carrier):
+            return notes.EMPTY
         try:
-            return self.propagation.extract(note)
-        except Exception:
-            self.registry.drop(Drop.SDK_ERROR)
+            return self.propagation.extract(note, allowed=self.baggage)
+        except Exception as error:
+            self.registry.trouble("a propagator, which was to read a context,", error)
             return notes.EMPTY

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import random
 import secrets
 import time
@@ -15,6 +14,7 @@ from ..client.starting import successor
 from ..definitions import Attempt, Continue, Definition, Snooze, check_continuation, is_continue
 from ..errors import Unavailable, UndecodablePayload
 from ..finish import finish
+from ..logs import Log
 from ..model import (
     CancelReason,
     Claimed,
@@ -32,6 +32,7 @@ from ..model import (
     read_meta,
 )
 from ..telemetry import AttemptSpan, Count, Enqueue
+from ..texts import lines
 from .completion import LOOK_UP_PAUSE, OWN_ENDS, Completion
 from .crew import Crew
 from .deadlines import Key
@@ -40,7 +41,7 @@ from .slots import Slots
 from .tasks import stack_of, stack_of_thread
 from .verdicts import TIMED_OUT, failure_of, of_exception, outcome_name, undescribed
 
-logger = logging.getLogger("otelq.worker")
+logger = Log("otelq.worker")
 
 MOST_HOPS = 16
 """How many jobs of a chain one slot runs in a row before others get their turn."""
@@ -100,6 +101,7 @@ class Run:
         self._crew.engine.telemetry.active(self.job.type, 1)
         loop = asyncio.get_running_loop()
         self._task = loop.create_task(self._run(), context=contextvars.Context())
+        self._task.add_done_callback(self._over)
         if self.definition.timeout is not None:
             self._deadline = self._slots.deadlines.add(self, self.definition.timeout)
         if self.definition.soft_timeout is not None:
@@ -337,6 +339,15 @@ class Run:
 
     # Ends that nobody wished for
 
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """Whatever ended the task without an outcome: free the slot, and let the lease run out."""
+        if self.done or self.settling:
+            return
+        self.done = True
+        error = None if task.cancelled() else task.exception()
+        logger.error("%s ended without an outcome; its lease runs out", self, exc_info=error, extra=self._labels())
+        self._leave()
+
     def _abandon(self) -> None:
         """The handler ignored its cancel for the grace period: let it be, fenced off, and say so."""
         if self._task.done() or self.settling or self._committing:
@@ -345,7 +356,7 @@ class Run:
         self._slots.leaked += 1
         self._slots.touch()
         self._crew.engine.telemetry.count(Count.SLOT_LEAKED, type=self.job.type)
-        logger.error("%s ignores its cancel; abandoned\n%s", self, self._stack(), extra=self._labels())
+        logger.error("%s ignores its cancel; abandoned\n%s", self, lines(self._stack()), extra=self._labels())
         self._task.add_done_callback(self._returned)
         cancelled = asyncio.CancelledError()
         self._undoing = asyncio.get_running_loop().create_task(self._roll_back(cancelled))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
@@ -30,6 +29,7 @@ from ..definitions import (
     scope_of,
 )
 from ..errors import InvalidArgument, ProcessFailed
+from ..logs import Log
 from ..telemetry.carrying import carry
 from .crew import Crew
 from .processes import Children
@@ -50,7 +50,7 @@ from .wire import (
     unknown,
 )
 
-logger = logging.getLogger("otelq.worker")
+logger = Log("otelq.worker")
 
 
 def wrapped(call: Handler, middleware: Sequence[Middleware]) -> Handler:

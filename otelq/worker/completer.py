@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import random
 import time
 from collections.abc import Callable, Sequence
 
 from ..errors import Refused, Unavailable
+from ..logs import Log
 from ..loop import Loop
 from ..model import CancelReason, Claimed, Settlement, Verdict
 from .attempt import Run
 from .crew import Crew
 from .verdicts import reason_of, refused
 
-logger = logging.getLogger("otelq.worker")
+logger = Log("otelq.worker")
 
 SHARES = (128, 1_000)
 """Batches are cut to a quarter of the slots, within these: so claims, handlers and settlements overlap under load."""

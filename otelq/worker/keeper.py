@@ -9,7 +9,6 @@ taken for dead, every stack is logged, and the reapers of others do their work.
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 import threading
 import time
@@ -17,6 +16,7 @@ import traceback
 from collections.abc import Callable
 from types import FrameType
 
+from ..logs import Log
 from ..loop import Loop
 from ..model import Renewal, Verdict
 from ..ports.notify import Hint, HintKind
@@ -26,7 +26,7 @@ from .crew import Crew
 from .slots import Slots
 from .verdicts import reason_of
 
-logger = logging.getLogger("otelq.worker")
+logger = Log("otelq.worker")
 
 MAX_STALL = 10
 """After how many leases without a turn of the main loop the process is taken for dead."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Mapping
 from typing import cast
 
-from ..codec import storable
 from ..definitions import Definition, Fail, RetryAfter, Snooze, WaitFor
 from ..errors import ProcessFailed, Refused
 from ..model import (
@@ -24,6 +22,7 @@ from ..model import (
     Verdict,
 )
 from ..schedule import Lineage, lineage_of, qualified
+from ..texts import NAME, message_of, storable, trace_of
 
 TIMED_OUT = "TimeoutError"
 
@@ -73,25 +72,18 @@ def alone(error: BaseException) -> BaseException:
 def failure_of(error: BaseException) -> Failure:
     """The stored form of an exception: its qualified name, its message, then its traceback, bounded."""
     if isinstance(error, ProcessFailed):
-        return Failure(storable(error.type, longest=200), storable(error.text))
+        return Failure(storable(error.type, longest=NAME), storable(error.text))
     kind = type(error)
-    message = _message(error) or kind.__qualname__
-    lines = "".join(traceback.format_exception(error, limit=-8))
-    return Failure(storable(qualified(kind), longest=200), storable(f"{message}\n{lines}"))
+    message = message_of(error) or kind.__qualname__
+    return Failure(storable(qualified(kind), longest=NAME), storable(f"{message}\n{trace_of(error, frames=8)}"))
 
 
 def undescribed(error: BaseException, *, definition: Definition, attempt: int, spread: float) -> Outcome:
     """The outcome of an attempt whose exception fails those who ask it what it is."""
-    failure = Failure("otelq.undescribed", f"an exception of type {type(error).__qualname__} that cannot be described")
+    kind = storable(type(error).__qualname__, longest=NAME)
+    failure = Failure("otelq.undescribed", f"an exception of type {kind} that cannot be described")
     lineage = lineage_of(error)
     return after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:
-        return f"{type(error).__qualname__} (its text cannot be had)"
 
 
 def _of_handler(error: BaseException, *, definition: Definition, attempt: int, spread: float) -> Outcome:
@@ -113,7 +105,7 @@ def _of_handler(error: BaseException, *, definition: Definition, attempt: int, s
 
 def refused(error: Refused, *, definition: Definition, attempt: int, spread: float) -> Outcome:
     """The outcome of an attempt whose own outcome the database refused to store."""
-    failure = Failure("otelq.errors.Refused", storable(str(error)))
+    failure = Failure("otelq.errors.Refused", storable(message_of(error)))
     lineage = lineage_of(error)
     return after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)
 

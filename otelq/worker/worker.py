@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import secrets
 import socket
@@ -15,6 +14,7 @@ from ..client import Client
 from ..codec import check_line
 from ..definitions import Definition, Jobs, Middleware, check_count, check_middleware, check_seconds, merge
 from ..errors import InvalidArgument, OtelqError
+from ..logs import Log
 from ..model import CancelReason
 from ..ports.notify import Hint
 from .calling import check_required, equipped
@@ -28,7 +28,7 @@ from .signals import signals
 from .slots import Slots
 from .tasks import to_the_end
 
-logger = logging.getLogger("otelq.worker")
+logger = Log("otelq.worker")
 
 LAST_WRITES = 5.0
 """Seconds that a stopping worker spends on storing its last outcomes."""

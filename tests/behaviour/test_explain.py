@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
 import otelq
 from otelq import Why
+from otelq.client.explaining import Known, explanation
+from otelq.model import Failure
 
 from .support import ONCE, becomes, ended, until
 
@@ -139,3 +142,22 @@ async def test_what_does_not_exist_cannot_be_explained(memory: otelq.Client) -> 
             await memory.explain(missing)
     with pytest.raises(otelq.InvalidArgument):
         await memory.explain("seven")
+
+
+def test_what_stands_in_rows_steers_no_terminal_and_forges_no_line() -> None:
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    row = otelq.JobRecord(
+        chain_id=otelq.new_id(),
+        position=0,
+        type="a\x1b[2J\nERROR forged\r",
+        queue="default",
+        status=otelq.Status.FAILED,
+        input="1",
+        created_at=now,
+        closed_at=now,
+        failure=Failure("E\x1b[0m", "no\x1b]0;x\x07\u202e"),
+    )
+    told = explanation(row, Known(attempts=[], blockers=[], waited_for={}, served=frozenset()))
+    for text in (str(told), *(reason.text for reason in told.reasons)):
+        assert text.replace("\n", "", 1).isprintable()
+    assert len(str(told).splitlines()) == 2

@@ -72,6 +72,9 @@ def test_an_empty_note_is_not_stored() -> None:
         json.dumps({"c": PARENT, "s": "a=" + "x" * 600}),
         json.dumps({"c": PARENT, "b": {"tenant": 1}}),
         json.dumps({"c": PARENT, "r": "x" * 20_000}),
+        json.dumps({"c": PARENT, "s": "a=b\nERROR forged"}),
+        json.dumps({"c": PARENT, "s": ",".join(f"k{n}=v" for n in range(33))}),
+        '{"zz":' + "[" * 3000 + "]" * 3000 + "}",
     ],
 )
 def test_a_damaged_note_is_a_new_trace_and_a_count(sdk: Sdk, text: str) -> None:
@@ -110,6 +113,40 @@ def test_only_allowed_baggage_travels_and_only_what_can_be_stored(sdk: Sdk) -> N
     with telemetry.attempt(claimed(enqueue.note), worker="w").activate():
         assert dict(baggage.get_all()) == {"tenant": "t-1"}
     assert sdk.total("otelq.telemetry.dropped", reason="baggage") == 2
+
+
+def test_what_a_stored_note_passes_on_is_held_to_the_rules_of_who_reads_it(sdk: Sdk) -> None:
+    stored = {"tenant": "t-1", "secret": "s", "forged": "a\r\nx-admin: yes", "long": "x" * 5000}
+    telemetry = sdk.telemetry(baggage=["tenant", "forged", "long"])
+    attempt = telemetry.attempt(claimed(json.dumps({"c": PARENT, "b": stored})), worker="w")
+    with attempt.activate():
+        assert dict(baggage.get_all()) == {"tenant": "t-1"}
+        headers: dict[str, str] = {}
+        propagate.inject(headers)
+    assert headers["baggage"] == "tenant=t-1"
+    assert "forged" not in str(attempt.successor(type="next").note)
+    assert sdk.total("otelq.telemetry.dropped", reason="baggage") == 2
+
+
+def test_a_stored_carrier_speaks_to_the_configured_propagator_alone(sdk: Sdk, colour: None) -> None:
+    carrier = {"x-colour": "blue", "baggage": "secret=s", "x-undeclared": "more"}
+    note = json.dumps({"c": PARENT, "x": carrier})
+    with sdk.telemetry(baggage=["secret"]).attempt(claimed(note), worker="w").activate():
+        assert otel_context.get_value("colour") == "blue"
+        assert dict(baggage.get_all()) == {}
+
+
+@pytest.mark.parametrize("stored", ["7\nERROR forged", "x" * 201, ""])
+def test_a_stored_request_id_that_nobody_could_have_given_is_none(sdk: Sdk, stored: str) -> None:
+    job = replace(claimed(None), meta=json.dumps({"request_id": stored}))
+    with sdk.telemetry().attempt(job, worker="w").activate():
+        assert request_id.get() is None
+
+
+@pytest.mark.parametrize("meta", ["[]", '{"request_id":7}', "[" * 3000 + "]" * 3000])
+def test_a_damaged_request_id_harms_no_attempt(sdk: Sdk, meta: str) -> None:
+    with sdk.telemetry().attempt(replace(claimed(None), meta=meta), worker="w").activate():
+        assert request_id.get() is None
 
 
 def test_the_request_id_of_the_chain_is_there_in_the_attempt_and_no_longer(sdk: Sdk) -> None:

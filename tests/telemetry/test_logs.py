@@ -10,7 +10,8 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
 from otelq.telemetry import JobContextFilter, job_extra, logger
-from otelq.telemetry.exceptions import OPT_IN, text_of
+from otelq.telemetry.exceptions import OPT_IN
+from otelq.texts import message_of
 
 from .sdk import CHAIN, Sdk, claimed, span_context
 
@@ -78,4 +79,4 @@ def test_an_exception_without_a_readable_text_is_told_all_the_same() -> None:
         def __str__(self) -> str:
             raise RuntimeError("no words")
 
-    assert text_of(Mute()).endswith("Mute has no text>")
+    assert message_of(Mute()).endswith("Mute has no text>")

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otelq.codec import MAX_DEPTH, Payload, check_json, check_text, storable
+from otelq.codec import MAX_DEPTH, Payload, check_json, check_text
 from otelq.errors import InvalidArgument, UndecodablePayload
+from otelq.texts import storable
 
 
 class Colour(Enum):

@@ -1,0 +1,77 @@
+"""Logging that cannot harm what is logged about: bounded lines, nothing forged in them, and no error out of them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from contextlib import suppress
+from typing import Any
+
+from .texts import Lines, is_short, line, lines, trace_of
+
+
+class Log(logging.LoggerAdapter[logging.Logger]):
+    """
+    A logger of otelq's, used like any other.
+
+    Values in a line are cut, and escaped where they would break it. So are tracebacks: an exception whose texts are too
+    long is not handed on as ``exc_info``, but as text. A handler or a filter that raises is told of on stderr, as
+    ``logging`` does it, and what was at work goes on.
+    """
+
+    def __init__(self, name: str) -> None:
+        logger = logging.getLogger(name)
+        logger.addFilter(_bounded)
+        super().__init__(logger, {})
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        """Leave the caller's ``extra`` as it is."""
+        return msg, kwargs
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Log a line; never raise."""
+        try:
+            super().log(level, msg, *args, **{**kwargs, "stacklevel": kwargs.get("stacklevel", 1) + 1})
+        except Exception as error:
+            with suppress(Exception):
+                sys.stderr.write(f"--- a handler of {self.logger.name} raised ---\n{trace_of(error)}")
+
+
+class _Bounded(logging.Filter):
+    """Bounds what a record holds; drops none."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(_value(value) for value in record.args)
+        for name, value in record.__dict__.items():
+            if isinstance(value, str) and "." in name:  # the extra fields; those of logging itself have no dots
+                record.__dict__[name] = line(value)
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            record.exc_text = lines(trace_of(error))
+            if not is_short(error):
+                record.exc_info = None
+        return True
+
+
+class _Value:
+    """A value as it stands in a line, formatted only if somebody reads it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __str__(self) -> str:
+        return line(str(self._value))
+
+    def __repr__(self) -> str:
+        return line(repr(self._value))
+
+
+def _value(value: object) -> Any:
+    return value if isinstance(value, int | float | Lines | _Value) or value is None else _Value(value)
+
+
+_bounded = _Bounded()
