@@ -72,6 +72,7 @@ def dump(schema: str = "otelq") -> str:
 def _apply(connection: sqlite3.Connection, schema: str) -> None:
     connection.execute(named(_LEDGER, schema))
     have = _version(connection, schema)
+    theirs = _added_by_users(connection, schema)
     for version, name, text in _files():
         if version <= have:
             continue
@@ -81,6 +82,20 @@ def _apply(connection: sqlite3.Connection, schema: str) -> None:
             f'INSERT INTO "{schema}_migration" (version, name, applied_at) VALUES (?, ?, ?)',
             (version, name, clock()),
         )
+    left = _added_by_users(connection, schema)
+    for name in theirs.keys() - left.keys():
+        connection.execute(theirs[name])
+
+
+def _added_by_users(connection: sqlite3.Connection, schema: str) -> dict[str, str]:
+    """Return what users have put on our tables, by name: it goes with a table that a migration makes anew."""
+    return dict(
+        connection.execute(
+            "SELECT name, sql FROM sqlite_schema WHERE type IN ('index', 'trigger') AND sql IS NOT NULL"
+            " AND substr(tbl_name, 1, length(:prefix)) = :prefix AND substr(name, 1, length(:prefix)) <> :prefix",
+            {"prefix": f"{schema}_"},
+        )
+    )
 
 
 def _found(connection: sqlite3.Connection, settings: Settings, schema: str) -> int:

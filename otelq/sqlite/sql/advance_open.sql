@@ -1,5 +1,5 @@
 -- Hand each chain to its next job, leased already where value ->> 5 is a token.
-UPDATE "{schema}_open_job" AS open
+UPDATE main."{schema}_open_job" AS open
    SET position = open.position + 1,
        type = item.value ->> 1,
        queue = item.value ->> 2,

@@ -1,4 +1,5 @@
-UPDATE "{schema}_job" AS job
-   SET amended_input = item.value ->> 2
+-- What is no JSON is refused: see create_job.
+UPDATE main."{schema}_job" AS job
+   SET amended_input = iif(json_valid(item.value ->> 2), item.value ->> 2, x'')
   FROM json_each(:amended) AS item
  WHERE job.chain_id = item.value ->> 0 AND job.position = item.value ->> 1;

@@ -1,10 +1,10 @@
 -- How jobs that were given blockers at a time fared at that time: how many they waited for, and why they were lost.
 SELECT json_group_array(json_array(
            item.key,
-           (SELECT count(*) FROM "{schema}_blocker" AS edge
+           (SELECT count(*) FROM main."{schema}_blocker" AS edge
              WHERE edge.chain_id = item.value ->> 0 AND edge.position = item.value ->> 1
                AND edge.awaited_at = item.value ->> 2),
-           (SELECT outcome.error_type FROM "{schema}_outcome" AS outcome
+           (SELECT outcome.error_type FROM main."{schema}_outcome" AS outcome
              WHERE outcome.chain_id = item.value ->> 0 AND outcome.position = item.value ->> 1
                AND outcome.verb = 'fail_by_blocker' AND outcome.closed_at = item.value ->> 2)))
   FROM json_each(:jobs) AS item;

@@ -1,10 +1,10 @@
 -- How chains stand that somebody wants to wait for: NULL while open; a chain that does not exist is left out.
 SELECT json_group_array(json_array(
            item.value,
-           (SELECT status FROM "{schema}_outcome" AS outcome
+           (SELECT status FROM main."{schema}_outcome" AS outcome
              WHERE outcome.chain_id = item.value AND outcome.generation = 0
-               AND NOT EXISTS (SELECT 1 FROM "{schema}_open_job" AS open WHERE open.chain_id = item.value)
+               AND NOT EXISTS (SELECT 1 FROM main."{schema}_open_job" AS open WHERE open.chain_id = item.value)
              ORDER BY position DESC
              LIMIT 1)))
   FROM json_each(:chains) AS item
- CROSS JOIN "{schema}_job" AS job ON job.chain_id = item.value AND job.position = 0;
+ CROSS JOIN main."{schema}_job" AS job ON job.chain_id = item.value AND job.position = 0;

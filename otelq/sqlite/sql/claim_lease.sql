@@ -1,4 +1,4 @@
-UPDATE "{schema}_open_job" AS open
+UPDATE main."{schema}_open_job" AS open
    SET attempt = open.attempt + 1,
        token = :token,
        leased_by = :worker,

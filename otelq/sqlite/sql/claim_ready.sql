@@ -7,13 +7,13 @@ arm AS MATERIALIZED (
 ),
 level (nr, type, quota, priority) AS (
     SELECT nr, type, quota,
-           (SELECT min(open.priority) FROM "{schema}_open_job" AS open
+           (SELECT min(open.priority) FROM main."{schema}_open_job" AS open
              WHERE open.type = arm.type
                AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0)
       FROM arm
     UNION ALL
     SELECT nr, type, quota,
-           (SELECT min(open.priority) FROM "{schema}_open_job" AS open
+           (SELECT min(open.priority) FROM main."{schema}_open_job" AS open
              WHERE open.type = level.type AND open.priority > level.priority
                AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0)
       FROM level
@@ -24,7 +24,7 @@ candidate AS (
            row_number() OVER (PARTITION BY level.nr ORDER BY level.priority, probe.key) AS rank
       FROM level, json_each((
                SELECT json_group_array(chain_id)
-                 FROM (SELECT chain_id FROM "{schema}_open_job" AS open
+                 FROM (SELECT chain_id FROM main."{schema}_open_job" AS open
                         WHERE open.type = level.type AND open.priority = level.priority AND open.run_at <= :now
                           AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0
                           AND (open.expires_at IS NULL OR open.expires_at > :now OR open.attempt > 0)
@@ -36,11 +36,11 @@ candidate AS (
 SELECT json_group_array(json_array(
            candidate.nr, open.chain_id, open.position, open.type, open.queue, head.type, coalesce(job.amended_input, job.input), 
            open.attempt, open.crashes, open.priority, open.run_at, job.created_at, head.created_at,
-           (SELECT coalesce(max(edge.ordinal) + 1, 0) FROM "{schema}_blocker" AS edge
+           (SELECT coalesce(max(edge.ordinal) + 1, 0) FROM main."{schema}_blocker" AS edge
              WHERE edge.chain_id = open.chain_id AND edge.position = open.position),
            job.trace, open.last_trace, job.meta))
   FROM candidate
-  CROSS JOIN "{schema}_open_job" AS open ON open.chain_id = candidate.chain_id
-  CROSS JOIN "{schema}_job" AS job ON job.chain_id = open.chain_id AND job.position = open.position
-  CROSS JOIN "{schema}_job" AS head ON head.chain_id = open.chain_id AND head.position = 0
+  CROSS JOIN main."{schema}_open_job" AS open ON open.chain_id = candidate.chain_id
+  CROSS JOIN main."{schema}_job" AS job ON job.chain_id = open.chain_id AND job.position = open.position
+  CROSS JOIN main."{schema}_job" AS head ON head.chain_id = open.chain_id AND head.position = 0
  WHERE candidate.rank <= candidate.quota;

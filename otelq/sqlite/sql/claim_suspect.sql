@@ -5,13 +5,13 @@ arm AS MATERIALIZED (
 ),
 level (nr, type, priority) AS (
     SELECT nr, type,
-           (SELECT min(open.priority) FROM "{schema}_open_job" AS open
+           (SELECT min(open.priority) FROM main."{schema}_open_job" AS open
              WHERE open.type = arm.type
                AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes > 0)
       FROM arm
     UNION ALL
     SELECT nr, type,
-           (SELECT min(open.priority) FROM "{schema}_open_job" AS open
+           (SELECT min(open.priority) FROM main."{schema}_open_job" AS open
              WHERE open.type = level.type AND open.priority > level.priority
                AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes > 0)
       FROM level
@@ -19,7 +19,7 @@ level (nr, type, priority) AS (
 ),
 candidate AS (
     SELECT level.nr,
-           (SELECT open.chain_id FROM "{schema}_open_job" AS open
+           (SELECT open.chain_id FROM main."{schema}_open_job" AS open
              WHERE open.type = level.type AND open.priority = level.priority AND open.run_at <= :now
                AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes > 0
              ORDER BY open.run_at, open.chain_id
@@ -33,12 +33,12 @@ SELECT json_group_array(json_array(
   FROM (
     SELECT candidate.nr, open.*, head.type AS chain_type, coalesce(job.amended_input, job.input) AS input, job.created_at,
            head.created_at AS chain_created_at, job.trace, job.meta,
-           (SELECT coalesce(max(edge.ordinal) + 1, 0) FROM "{schema}_blocker" AS edge
+           (SELECT coalesce(max(edge.ordinal) + 1, 0) FROM main."{schema}_blocker" AS edge
              WHERE edge.chain_id = open.chain_id AND edge.position = open.position) AS blockers
       FROM candidate
-      CROSS JOIN "{schema}_open_job" AS open ON open.chain_id = candidate.chain_id
-      CROSS JOIN "{schema}_job" AS job ON job.chain_id = open.chain_id AND job.position = open.position
-      CROSS JOIN "{schema}_job" AS head ON head.chain_id = open.chain_id AND head.position = 0
+      CROSS JOIN main."{schema}_open_job" AS open ON open.chain_id = candidate.chain_id
+      CROSS JOIN main."{schema}_job" AS job ON job.chain_id = open.chain_id AND job.position = open.position
+      CROSS JOIN main."{schema}_job" AS head ON head.chain_id = open.chain_id AND head.position = 0
      ORDER BY open.priority, open.run_at, open.chain_id
      LIMIT 1
   );

@@ -1,3 +1,3 @@
 -- Chains that closed give their keys back, but for those that keep them.
-DELETE FROM "{schema}_dedup_key"
+DELETE FROM main."{schema}_dedup_key"
  WHERE NOT lasting AND chain_id IN (SELECT value FROM json_each(:chains));

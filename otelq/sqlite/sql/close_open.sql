@@ -1,2 +1,2 @@
-DELETE FROM "{schema}_open_job"
+DELETE FROM main."{schema}_open_job"
  WHERE chain_id IN (SELECT value FROM json_each(:chains));

@@ -1,2 +1,2 @@
-DELETE FROM "{schema}_attempt"
+DELETE FROM main."{schema}_attempt"
  WHERE chain_id IN (SELECT value FROM json_each(:chains));

@@ -1,2 +1,2 @@
-DELETE FROM "{schema}_blocker"
+DELETE FROM main."{schema}_blocker"
  WHERE chain_id IN (SELECT value FROM json_each(:chains));

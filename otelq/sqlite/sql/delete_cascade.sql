@@ -4,6 +4,6 @@ WITH RECURSIVE doomed (chain_id) AS (
     UNION
     SELECT edge.blocker_id
       FROM doomed
-     CROSS JOIN "{schema}_blocker" AS edge ON edge.chain_id = doomed.chain_id
+     CROSS JOIN main."{schema}_blocker" AS edge ON edge.chain_id = doomed.chain_id
 )
 SELECT json_group_array(chain_id) FROM doomed;

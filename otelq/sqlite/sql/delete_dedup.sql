@@ -1,2 +1,2 @@
-DELETE FROM "{schema}_dedup_key"
+DELETE FROM main."{schema}_dedup_key"
  WHERE chain_id IN (SELECT value FROM json_each(:chains));

@@ -1,2 +1,2 @@
-DELETE FROM "{schema}_job"
+DELETE FROM main."{schema}_job"
  WHERE chain_id IN (SELECT value FROM json_each(:chains));

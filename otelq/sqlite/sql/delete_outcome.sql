@@ -1,2 +1,2 @@
-DELETE FROM "{schema}_outcome"
+DELETE FROM main."{schema}_outcome"
  WHERE chain_id IN (SELECT value FROM json_each(:chains));

@@ -1,2 +1,2 @@
-DELETE FROM "{schema}_pending_unblock"
+DELETE FROM main."{schema}_pending_unblock"
  WHERE chain_id IN (SELECT value FROM json_each(:chains));

@@ -2,10 +2,10 @@
 SELECT json_group_array(json_array(
            0, {open_job}))
   FROM (
-    SELECT * FROM "{schema}_open_job" INDEXED BY "{schema}_expiring"
+    SELECT * FROM main."{schema}_open_job" INDEXED BY "{schema}_expiring"
      WHERE expires_at IS NOT NULL AND token IS NULL AND attempt = 0 AND crashes = 0 AND expires_at <= :now
      ORDER BY expires_at
      LIMIT :most
   ) AS open
- CROSS JOIN "{schema}_job" AS job ON job.chain_id = open.chain_id AND job.position = open.position
- CROSS JOIN "{schema}_job" AS head ON head.chain_id = open.chain_id AND head.position = 0;
+ CROSS JOIN main."{schema}_job" AS job ON job.chain_id = open.chain_id AND job.position = open.position
+ CROSS JOIN main."{schema}_job" AS head ON head.chain_id = open.chain_id AND head.position = 0;

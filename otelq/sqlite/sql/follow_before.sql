@@ -7,20 +7,20 @@ SELECT json_group_array(json_array(json_array(
            dependent.created_at, dependent.trace, head.type, head.created_at, 0), failed.error_type))
   FROM (
     SELECT DISTINCT edge.chain_id, edge.position,
-           EXISTS (SELECT 1 FROM "{schema}_blocker" AS next WHERE next.blocker_id = edge.chain_id) AS waited_on,
-           NOT EXISTS (SELECT 1 FROM "{schema}_blocker" AS other
+           EXISTS (SELECT 1 FROM main."{schema}_blocker" AS next WHERE next.blocker_id = edge.chain_id) AS waited_on,
+           NOT EXISTS (SELECT 1 FROM main."{schema}_blocker" AS other
                         WHERE other.chain_id = edge.chain_id AND other.position = edge.position
                           AND (other.released_at IS NULL OR other.released_at > :at))
-           AND NOT EXISTS (SELECT 1 FROM "{schema}_outcome" AS past
+           AND NOT EXISTS (SELECT 1 FROM main."{schema}_outcome" AS past
                             WHERE past.chain_id = edge.chain_id AND past.position = edge.position
                               AND past.generation = 0 AND past.closed_at < :at) AS is_free
       FROM json_each(:blockers) AS item
-     CROSS JOIN "{schema}_blocker" AS edge ON edge.blocker_id = item.value AND edge.released_at = :at
+     CROSS JOIN main."{schema}_blocker" AS edge ON edge.blocker_id = item.value AND edge.released_at = :at
   ) AS told
- CROSS JOIN "{schema}_job" AS dependent ON dependent.chain_id = told.chain_id AND dependent.position = told.position
- CROSS JOIN "{schema}_job" AS head ON head.chain_id = told.chain_id AND head.position = 0
-  LEFT JOIN "{schema}_open_job" AS open ON open.chain_id = told.chain_id AND open.position = told.position
-  LEFT JOIN "{schema}_outcome" AS failed
+ CROSS JOIN main."{schema}_job" AS dependent ON dependent.chain_id = told.chain_id AND dependent.position = told.position
+ CROSS JOIN main."{schema}_job" AS head ON head.chain_id = told.chain_id AND head.position = 0
+  LEFT JOIN main."{schema}_open_job" AS open ON open.chain_id = told.chain_id AND open.position = told.position
+  LEFT JOIN main."{schema}_outcome" AS failed
     ON failed.chain_id = told.chain_id AND failed.position = told.position
    AND failed.verb = 'fail_by_blocker' AND failed.closed_at = :at
  WHERE told.is_free OR failed.chain_id IS NOT NULL;

@@ -1,2 +1,2 @@
 -- Take the write lock, and nothing else.
-UPDATE "{schema}_open_job" SET position = position WHERE false;
+UPDATE main."{schema}_open_job" SET position = position WHERE false;

@@ -2,13 +2,13 @@
 WITH RECURSIVE
 ready (type, priority) AS (
     SELECT item.value,
-           (SELECT min(open.priority) FROM "{schema}_open_job" AS open
+           (SELECT min(open.priority) FROM main."{schema}_open_job" AS open
              WHERE open.type = item.value
                AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0)
       FROM json_each(:types) AS item
     UNION ALL
     SELECT type,
-           (SELECT min(open.priority) FROM "{schema}_open_job" AS open
+           (SELECT min(open.priority) FROM main."{schema}_open_job" AS open
              WHERE open.type = ready.type AND open.priority > ready.priority
                AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0)
       FROM ready
@@ -16,27 +16,27 @@ ready (type, priority) AS (
 ),
 suspect (type, priority) AS (
     SELECT item.value,
-           (SELECT min(open.priority) FROM "{schema}_open_job" AS open
+           (SELECT min(open.priority) FROM main."{schema}_open_job" AS open
              WHERE open.type = item.value
                AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes > 0)
       FROM json_each(:types) AS item
     UNION ALL
     SELECT type,
-           (SELECT min(open.priority) FROM "{schema}_open_job" AS open
+           (SELECT min(open.priority) FROM main."{schema}_open_job" AS open
              WHERE open.type = suspect.type AND open.priority > suspect.priority
                AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes > 0)
       FROM suspect
      WHERE priority IS NOT NULL
 ),
 due (run_at) AS (
-    SELECT (SELECT min(open.run_at) FROM "{schema}_open_job" AS open
+    SELECT (SELECT min(open.run_at) FROM main."{schema}_open_job" AS open
              WHERE open.type = ready.type AND open.priority = ready.priority
                AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0
                AND (open.expires_at IS NULL OR open.expires_at > :now OR open.attempt > 0))
       FROM ready
      WHERE priority IS NOT NULL
     UNION ALL
-    SELECT (SELECT min(open.run_at) FROM "{schema}_open_job" AS open
+    SELECT (SELECT min(open.run_at) FROM main."{schema}_open_job" AS open
              WHERE open.type = suspect.type AND open.priority = suspect.priority
                AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes > 0)
       FROM suspect

@@ -1,5 +1,5 @@
 -- Give leased jobs back to the line: when they run, how many attempts are given back, and how many crashes more.
-UPDATE "{schema}_open_job" AS open
+UPDATE main."{schema}_open_job" AS open
    SET run_at = item.value ->> 1,
        attempt = open.attempt - (item.value ->> 2),
        crashes = open.crashes + (item.value ->> 3),

@@ -1,10 +1,10 @@
 -- Forget chains that have nobody left to tell, or that were opened again: their next end tells the others.
-DELETE FROM "{schema}_pending_unblock"
+DELETE FROM main."{schema}_pending_unblock" AS pending
  WHERE chain_id IN (SELECT value FROM json_each(:chains))
-   AND (EXISTS (SELECT 1 FROM "{schema}_open_job" AS open WHERE open.chain_id = "{schema}_pending_unblock".chain_id)
+   AND (EXISTS (SELECT 1 FROM main."{schema}_open_job" AS open WHERE open.chain_id = pending.chain_id)
         OR NOT EXISTS (
-            SELECT 1 FROM "{schema}_blocker" AS edge
-             WHERE edge.blocker_id = "{schema}_pending_unblock".chain_id AND edge.released_at IS NULL
-               AND edge.waits <= ((SELECT status FROM "{schema}_outcome" AS outcome
+            SELECT 1 FROM main."{schema}_blocker" AS edge
+             WHERE edge.blocker_id = pending.chain_id AND edge.released_at IS NULL
+               AND edge.waits <= ((SELECT status FROM main."{schema}_outcome" AS outcome
                                     WHERE outcome.chain_id = edge.blocker_id AND outcome.generation = 0
                                     ORDER BY outcome.position DESC LIMIT 1) = 'completed')));

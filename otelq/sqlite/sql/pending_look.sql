@@ -1,1 +1,1 @@
-SELECT json_group_array(chain_id) FROM (SELECT chain_id FROM "{schema}_pending_unblock" LIMIT :most);
+SELECT json_group_array(chain_id) FROM (SELECT chain_id FROM main."{schema}_pending_unblock" LIMIT :most);

@@ -3,15 +3,15 @@
 -- where it stands.
 SELECT json_group_array(json_array(
            item.key, job.created_at,
-           (SELECT outcome.status FROM "{schema}_outcome" AS outcome
+           (SELECT outcome.status FROM main."{schema}_outcome" AS outcome
              WHERE outcome.chain_id = job.chain_id AND outcome.position = job.position
                AND outcome.closed_at = item.value ->> 2),
-           EXISTS (SELECT 1 FROM "{schema}_attempt" AS attempt
+           EXISTS (SELECT 1 FROM main."{schema}_attempt" AS attempt
                     WHERE attempt.chain_id = job.chain_id AND attempt.position = job.position
                       AND attempt.verb = 'take_over' AND attempt.ended_at = item.value ->> 2),
-           (SELECT outcome.closed_at FROM "{schema}_outcome" AS outcome
+           (SELECT outcome.closed_at FROM main."{schema}_outcome" AS outcome
              WHERE outcome.chain_id = job.chain_id AND outcome.position = job.position AND outcome.generation = 0),
            open.run_at, open.attempt))
   FROM json_each(:jobs) AS item
-  LEFT JOIN "{schema}_job" AS job ON job.chain_id = item.value ->> 0 AND job.position = item.value ->> 1
-  LEFT JOIN "{schema}_open_job" AS open ON open.chain_id = item.value ->> 0 AND open.position = item.value ->> 1;
+  LEFT JOIN main."{schema}_job" AS job ON job.chain_id = item.value ->> 0 AND job.position = item.value ->> 1
+  LEFT JOIN main."{schema}_open_job" AS open ON open.chain_id = item.value ->> 0 AND open.position = item.value ->> 1;

@@ -2,12 +2,12 @@
 SELECT json_group_array(json_array(
            0, {open_job}))
   FROM (
-    SELECT * FROM "{schema}_open_job" INDEXED BY "{schema}_leased"
+    SELECT * FROM main."{schema}_open_job" INDEXED BY "{schema}_leased"
      WHERE token IS NOT NULL AND leased_until <= :now
        AND type IN (SELECT value FROM json_each(:types))
        AND token NOT IN (SELECT value FROM json_each(:spare))
      ORDER BY leased_until
      LIMIT :most
   ) AS open
- CROSS JOIN "{schema}_job" AS job ON job.chain_id = open.chain_id AND job.position = open.position
- CROSS JOIN "{schema}_job" AS head ON head.chain_id = open.chain_id AND head.position = 0;
+ CROSS JOIN main."{schema}_job" AS job ON job.chain_id = open.chain_id AND job.position = open.position
+ CROSS JOIN main."{schema}_job" AS head ON head.chain_id = open.chain_id AND head.position = 0;

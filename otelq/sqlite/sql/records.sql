@@ -6,7 +6,7 @@ SELECT json_group_array(json_array(
            open.leased_until, outcome.closed_at, outcome.output, outcome.error_type, outcome.error_text,
            coalesce(open.blocked_by_count, 0), job.amended_input, open.expires_at, job.trace, job.meta))
   FROM json_each(:jobs) AS item
- CROSS JOIN "{schema}_job" AS job ON job.chain_id = item.value ->> 0 AND job.position = item.value ->> 1
-  LEFT JOIN "{schema}_open_job" AS open ON open.chain_id = job.chain_id AND open.position = job.position
-  LEFT JOIN "{schema}_outcome" AS outcome
+ CROSS JOIN main."{schema}_job" AS job ON job.chain_id = item.value ->> 0 AND job.position = item.value ->> 1
+  LEFT JOIN main."{schema}_open_job" AS open ON open.chain_id = job.chain_id AND open.position = job.position
+  LEFT JOIN main."{schema}_outcome" AS outcome
     ON outcome.chain_id = job.chain_id AND outcome.position = job.position AND outcome.generation = 0;

@@ -4,10 +4,10 @@ SELECT json_group_array(json_array(
            outcome.on_failure, job.created_at, job.trace, head.type, head.created_at, head.dedup_key,
            head.dedup_lasting))
   FROM json_each(:chains) AS item
- CROSS JOIN "{schema}_job" AS head ON head.chain_id = item.value AND head.position = 0
- CROSS JOIN "{schema}_job" AS job
+ CROSS JOIN main."{schema}_job" AS head ON head.chain_id = item.value AND head.position = 0
+ CROSS JOIN main."{schema}_job" AS job
     ON job.chain_id = item.value
-   AND job.position = (SELECT max(position) FROM "{schema}_job" AS tail WHERE tail.chain_id = item.value)
-  LEFT JOIN "{schema}_outcome" AS outcome
+   AND job.position = (SELECT max(position) FROM main."{schema}_job" AS tail WHERE tail.chain_id = item.value)
+  LEFT JOIN main."{schema}_outcome" AS outcome
     ON outcome.chain_id = job.chain_id AND outcome.position = job.position AND outcome.generation = 0
-   AND NOT EXISTS (SELECT 1 FROM "{schema}_open_job" AS open WHERE open.chain_id = item.value);
+   AND NOT EXISTS (SELECT 1 FROM main."{schema}_open_job" AS open WHERE open.chain_id = item.value);

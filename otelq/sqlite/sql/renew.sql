@@ -1,4 +1,4 @@
-UPDATE "{schema}_open_job" AS open
+UPDATE main."{schema}_open_job" AS open
    SET leased_until = item.value ->> 1
   FROM json_each(:renewed) AS item
  WHERE open.chain_id = item.value ->> 0;

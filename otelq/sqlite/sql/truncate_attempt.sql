@@ -1,1 +1,1 @@
-DELETE FROM "{schema}_attempt";
+DELETE FROM main."{schema}_attempt";

@@ -1,1 +1,1 @@
-DELETE FROM "{schema}_blocker";
+DELETE FROM main."{schema}_blocker";

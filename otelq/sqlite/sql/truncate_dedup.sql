@@ -1,1 +1,1 @@
-DELETE FROM "{schema}_dedup_key";
+DELETE FROM main."{schema}_dedup_key";

@@ -1,1 +1,1 @@
-DELETE FROM "{schema}_job";
+DELETE FROM main."{schema}_job";

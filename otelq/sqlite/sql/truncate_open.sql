@@ -1,1 +1,1 @@
-DELETE FROM "{schema}_open_job";
+DELETE FROM main."{schema}_open_job";

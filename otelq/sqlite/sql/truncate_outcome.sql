@@ -1,1 +1,1 @@
-DELETE FROM "{schema}_outcome";
+DELETE FROM main."{schema}_outcome";

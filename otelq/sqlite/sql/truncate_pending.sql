@@ -1,1 +1,1 @@
-DELETE FROM "{schema}_pending_unblock";
+DELETE FROM main."{schema}_pending_unblock";

@@ -1,3 +1,3 @@
-SELECT chain_id, position FROM "{schema}_open_job"
+SELECT chain_id, position FROM main."{schema}_open_job"
                  WHERE {within}
                  ORDER BY chain_id DESC
