@@ -154,7 +154,7 @@ class Effects:
 
     async def resolve(self, held: _Held) -> None:
         """Settle what is held by what a connection of our own can see."""
-        is_over = not held.tx.active  # asked first: a commit meanwhile must not be taken for a rollback
+        is_over = await held.tx.is_over()  # asked first: a commit meanwhile must not be taken for a rollback
         seen = await self._is_present(held)
         if seen is None and is_over:
             self._telemetry.count_unknown(max(1, len(held.transitions)))
@@ -222,8 +222,9 @@ class Effects:
     async def _watch(self) -> None:
         while self._held:
             await asyncio.sleep(LOOK_AGAIN)
-            for held in [held for held in self._held if not held.tx.active]:
-                await self.resolve(held)
+            for held in list(self._held):
+                if await held.tx.is_over():
+                    await self.resolve(held)
 
     # Callbacks of the application
 

@@ -70,13 +70,17 @@ class Transaction(ABC):
     def active(self) -> bool:
         """Whether the transaction is still open."""
 
+    async def is_over(self) -> bool:
+        """Whether it has ended for certain, also where ``active`` may speak of the next one on the same connection."""
+        return not self.active
+
     @abstractmethod
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         """
         Call ``ended`` once, when the end of what was written so far is known; savepoints count.
 
-        Returns False, and never calls, where the driver does not say: then the caller waits until ``active`` is
-        false (or is told otherwise) and looks the ids up with ``present``.
+        Returns False, and never calls, where the driver does not say: then the caller waits until
+        ``is_over`` (or is told otherwise) and looks the ids up with ``present``.
         """
 
 

@@ -7,13 +7,14 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
+from ..finish import finish
 from ..ports.state import Transaction
 from .errors import translating
-from .lane import Lane, Settings, patiently
+from .lane import Lane, Settings, is_free, patiently
 from .migrate import check, migrate, missing
 from .queries import Queries
 from .rows import clock, micros
-from .session import ThreadSession, Verb, run
+from .session import Session, Verb, run
 from .transactions import Lender, Transactions
 from .writer import Writer
 
@@ -30,7 +31,9 @@ class Database:
         self._reading = Lane(settings)
         self._writer = Writer(self._lane, settings, queries)
         self._version: int | None = None
-        self.transactions = Transactions(settings, queries, self._writer.lock, lender)
+        self.transactions = Transactions(
+            settings, queries, lender, lock=self._writer.lock, is_free=lambda: self._lane.run(is_free)
+        )
 
     async def open(self, *, with_migration: bool) -> None:
         """Connect, and see to the schema."""
@@ -42,7 +45,7 @@ class Database:
             await self._lane.run(lambda connection: prepare(connection, self._settings, self._queries))
             await self._reading.open()
         except BaseException:
-            await self.close()
+            await finish(self.close())
             raise
 
     async def close(self) -> None:
@@ -82,7 +85,7 @@ class Database:
         """All statements of the question see one snapshot."""
         connection.execute("BEGIN")
         try:
-            session = ThreadSession(self._queries, connection)
+            session = Session(self._queries, connection)
             return run(question(session, clock() if now is None else micros(now)))
         finally:
             connection.rollback()  # nothing was written; unlike a COMMIT it cannot fail, nor miss what SQLite ended

@@ -69,6 +69,12 @@ def primary(error: BaseException) -> int | None:
     return None if code is None else code & 0xFF
 
 
+def is_worth_waiting(error: BaseException) -> bool:
+    """Whether the lock may be had later, and not only by a transaction that begins anew."""
+    stale = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY_SNAPSHOT
+    return is_busy(error) and not stale
+
+
 def is_busy(error: BaseException) -> bool:
     """Whether somebody else held the lock."""
     return primary(error) in _BUSY

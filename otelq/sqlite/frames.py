@@ -18,7 +18,7 @@ _CONTROL = re.compile(
         rollback (?: \s+ transaction)? \s+ to (?: \s+ savepoint)? \s+ (?P<back_to> \S+)
       | savepoint \s+ (?P<savepoint> \S+)
       | release (?: \s+ savepoint)? \s+ (?P<release> \S+)
-      | (?P<end> commit | end | rollback) \b .*
+      | (?P<end> commit | end | rollback | begin) \b .*
     ) \s* ;? \s* $"""
 )
 
@@ -32,7 +32,8 @@ class Frames:
     """
 
     def __init__(self) -> None:
-        self.is_doubtful = False
+        self.ended_by: str | None = None
+        """The word by which its user ended the transaction, or began another."""
         self._frames: list[tuple[str | None, list[Ended]]] = [(None, [])]
 
     def add(self, ended: Ended) -> None:
@@ -47,10 +48,15 @@ class Frames:
         kind = found.lastgroup or ""
         name = found[kind].strip("\"'`[];").lower()
         if kind == "end":
-            self.is_doubtful = True
+            self.ended_by = name
         elif name != SAVEPOINT:
             return self._move(kind, name)
         return ()
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether one transaction may have ended, and another begun."""
+        return self.ended_by is not None
 
     def end(self, ending: Ending) -> None:
         """Tell all who still wait."""

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 import aiosqlite
 
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, OtelqError
 from ..ports.state import Ending, Transaction
 from .errors import DRIVER, JOINED, translated
-from .frames import SAVEPOINT
 from .lane import Settings
 from .queries import Queries
-from .rows import clock, micros
-from .session import DriverSession, JoinedSession, Verb
+from .session import Verb
+from .visit import Visit, main_file, own_functions
 
 T = TypeVar("T")
+
+ENDED = "its transaction has ended"
 
 
 class Turn:
@@ -35,10 +36,10 @@ class Turn:
 class Joined(Transaction):
     """A transaction in which verbs take turns, each whole or not at all."""
 
-    def __init__(self, session: JoinedSession, turn: Turn, settings: Settings) -> None:
-        self._session = session
+    def __init__(self, turn: Turn, settings: Settings, queries: Queries) -> None:
         self._turn = turn
         self._settings = settings
+        self._queries = queries
 
     def belongs_to(self, settings: Settings) -> bool:
         """Whether the adapter with these settings joined it."""
@@ -46,71 +47,65 @@ class Joined(Transaction):
 
     async def do(self, verb: Verb[T], now: datetime | None) -> T:
         """Run ``verb`` in the transaction: one verb at a time, each whole or not at all."""
-        async with self._turn.lock:
-            try:
-                await self._check()
-                await self._get_ready()
-                return await self._in_savepoint(verb, now)
-            except DRIVER as error:
-                raise translated(error, JOINED) from error
+        return await self._visit(self._writing(verb, now))
 
     async def ask(self, question: Verb[T], now: datetime | None = None) -> T:
-        """Run a verb that only reads."""
-        async with self._turn.lock:
-            try:
-                await self._check()
-                return await self._in_snapshot(question, now)
-            except DRIVER as error:
-                raise translated(error, JOINED) from error
+        """Run a verb that only reads: all of it sees the same, also where the driver has begun no transaction yet."""
+        visit = Visit(self._settings, self._queries, question, now=now, prepare=self._check, writes=False)
+        return await self._visit(visit)
 
     @property
     def has_ended(self) -> bool:
         """Whether it is too late for verbs."""
         return not self.active
 
-    async def _check(self) -> None:
-        if self.has_ended:
-            raise InvalidArgument("tx", "its transaction has ended")
-        if self._turn.is_ours:
-            return
-        if not is_same(await self._session.main_file(), self._settings.path):
-            raise InvalidArgument("tx", f"belongs to another database than {self._settings.path}")
-        self._turn.is_ours = True
+    def _writing(self, verb: Verb[T], now: datetime | None = None) -> Visit[T]:
+        return Visit(self._settings, self._queries, verb, now=now, prepare=self._prepare_to_write, writes=True)
+
+    async def _visit(self, visit: Visit[T]) -> T:
+        async with self._turn.lock:
+            if self.has_ended:
+                raise InvalidArgument("tx", ENDED)
+            try:
+                return await visit.make(await self._driver())
+            except DRIVER as error:
+                raise translated(error, JOINED) from error
 
     @abstractmethod
-    async def _get_ready(self) -> None:
-        """Make sure that a transaction of the database itself is open."""
+    async def _driver(self) -> aiosqlite.Connection:
+        """Return the driver's connection, in a transaction that whatever is on top of it knows of."""
 
-    async def _in_snapshot(self, question: Verb[T], now: datetime | None) -> T:
-        """All statements see the same, also where the driver begins no transaction before the first that writes."""
-        await self._session.command(f"SAVEPOINT {SAVEPOINT}")
-        try:
-            return await question(self._session, clock() if now is None else micros(now))
-        finally:
-            if self.active:
-                await self._session.command(f"RELEASE {SAVEPOINT}")
+    def _prepare_to_write(self, connection: sqlite3.Connection) -> None:
+        """Make sure that a transaction of the database itself is open; in the thread of the connection."""
+        self._check(connection)
 
-    async def _in_savepoint(self, verb: Verb[T], now: datetime | None) -> T:
-        await self._session.command(f"SAVEPOINT {SAVEPOINT}")
-        try:
-            # First of all a write: only a transaction that has read nothing yet can wait for the write lock.
-            await self._session.write("lock")
-            result = await verb(self._session, clock() if now is None else micros(now))
-        except BaseException:
-            if self.active:
-                await self._session.command(f"ROLLBACK TO {SAVEPOINT}")
-                await self._session.command(f"RELEASE {SAVEPOINT}")
-            raise
-        await self._session.command(f"RELEASE {SAVEPOINT}")
-        return result
+    def _check(self, connection: sqlite3.Connection) -> None:
+        """See, once for each handle, that this connection does with our statements what we mean."""
+        if self._turn.is_ours:
+            return
+        file = main_file(connection)
+        if file is None or not file.samefile(self._settings.path):
+            raise InvalidArgument("tx", f"belongs to another database than {self._settings.path}")
+        if replaced := own_functions(connection):
+            raise InvalidArgument("tx", f"its connection has functions in place of SQLite's own: {', '.join(replaced)}")
+        self._turn.is_ours = True
 
 
 class DriverJoined(Joined):
     """A transaction on a connection of aiosqlite, which does not tell how it ends."""
 
-    def __init__(self, connection: aiosqlite.Connection, turn: Turn, settings: Settings, queries: Queries) -> None:
-        super().__init__(DriverSession(queries, connection), turn, settings)
+    def __init__(
+        self,
+        connection: aiosqlite.Connection,
+        turn: Turn,
+        settings: Settings,
+        queries: Queries,
+        *,
+        is_free: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        super().__init__(turn, settings, queries)
         self._connection = connection
+        self._is_free = is_free
 
     @property
     def handle(self) -> aiosqlite.Connection:
@@ -120,16 +115,29 @@ class DriverJoined(Joined):
     def active(self) -> bool:
         return is_open(self._connection)
 
+    async def is_over(self) -> bool:
+        """
+        Whether it has ended: the next may be open on the connection, which with ``autocommit=False`` is never without.
+
+        What wrote in it took the write lock, which it keeps to its end.
+        """
+        if not self.active:
+            return True
+        try:
+            return self._is_free is not None and await self._is_free()
+        except (OtelqError, *DRIVER):
+            return False
+
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         return False
 
-    async def _get_ready(self) -> None:
-        pass  # it is open, or was refused
+    async def _driver(self) -> aiosqlite.Connection:
+        return self._connection
 
-
-def is_same(path: str, other: Path) -> bool:
-    """Whether both name one file, by whatever links; an empty path names none."""
-    return bool(path) and other.samefile(path)
+    def _prepare_to_write(self, connection: sqlite3.Connection) -> None:
+        if not connection.in_transaction:  # it was when this began to wait for the thread
+            raise InvalidArgument("tx", ENDED)
+        super()._prepare_to_write(connection)
 
 
 def is_open(connection: aiosqlite.Connection) -> bool:

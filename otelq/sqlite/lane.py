@@ -14,7 +14,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from ..errors import OtelqError, Unavailable
-from .errors import is_busy, translating
+from .errors import is_busy, is_worth_waiting, translating
 
 T = TypeVar("T")
 
@@ -39,7 +39,11 @@ class Lane:
         self._connection: sqlite3.Connection | None = None
 
     async def open(self) -> None:
-        self._connection = await self._submit(connect, self._settings)
+        await self._submit(self._connect)
+
+    def _connect(self) -> None:
+        """In the thread, so that a connection whose opener was cancelled can be closed."""
+        self._connection = connect(self._settings)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``work`` with the connection; its errors are its own to translate."""
@@ -50,7 +54,7 @@ class Lane:
     async def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            await self._submit(sqlite3.Connection.close, connection)
+            await self._submit(connection.close)
         self._thread.shutdown(wait=False)
 
     async def _submit(self, work: Callable[..., T], *args: object) -> T:
@@ -70,7 +74,8 @@ def connect(settings: Settings) -> sqlite3.Connection:
     if not settings.path.parent.is_dir():
         raise Unavailable(f"cannot open {settings.path}: the directory {settings.path.parent} does not exist")
     with translating(f"cannot open {settings.path}"):
-        connection = sqlite3.connect(settings.path, timeout=0, isolation_level=None)
+        # Not by `sqlite3.connect`: that is what tools replace that trace the application's statements.
+        connection = sqlite3.Connection(settings.path, timeout=0, isolation_level=None)
         try:
             patiently(lambda: _configure(connection, settings), patience=settings.busy_timeout)
         except BaseException:
@@ -98,6 +103,18 @@ def begin_immediate(connection: sqlite3.Connection, settings: Settings) -> bool:
         return patiently(lambda: connection.execute("BEGIN IMMEDIATE"), patience=settings.busy_timeout)[1]
 
 
+def is_free(connection: sqlite3.Connection) -> bool:
+    """Whether nobody holds the write lock at this moment."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if is_busy(error):
+            return False
+        raise
+    connection.execute("ROLLBACK")
+    return True
+
+
 def patiently(work: Callable[[], T], *, patience: float) -> tuple[T, bool]:
     """
     Repeat ``work`` while the database is locked; also returns whether it was.
@@ -110,7 +127,7 @@ def patiently(work: Callable[[], T], *, patience: float) -> tuple[T, bool]:
         try:
             return work(), waited
         except sqlite3.OperationalError as error:
-            if not is_busy(error) or time.monotonic() >= deadline:
+            if not is_worth_waiting(error) or time.monotonic() >= deadline:
                 raise
         waited = True
         time.sleep(nap())

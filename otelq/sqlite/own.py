@@ -17,6 +17,12 @@ from .frames import Frames
 from .joined import DriverJoined, Joined, Turn, is_open
 from .lane import Settings
 from .queries import Queries
+from .visit import on_thread
+
+LOST = (
+    "the transaction was ended by its user, or by an error after which SQLite rolls back, as of a full disk; it is "
+    "committed at the end of the block, or not at all"
+)
 
 
 class OwnTransaction(Joined):
@@ -61,8 +67,9 @@ class Lent(aiosqlite.Connection):
     Connections are used again, so whoever keeps one for longer would write into somebody else's transaction.
     """
 
-    def __init__(self, lender: aiosqlite.Connection) -> None:
+    def __init__(self, lender: aiosqlite.Connection, check: Callable[[], None]) -> None:
         self._lender: Any = lender  # the driver leaves its own parts untyped
+        self._check = check
         self._connection = None  # read by the driver's finaliser
         self._iter_chunk_size = lender._iter_chunk_size
         self.at_work = 0
@@ -83,9 +90,14 @@ class Lent(aiosqlite.Connection):
             raise ValueError("the transaction of this connection has ended")
         self.at_work += 1
         try:
-            return await self._lender._execute(fn, *args, **kwargs)
+            return await self._lender._execute(self._checked, fn, *args, **kwargs)
         finally:
             self.at_work -= 1
+
+    def _checked(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """In the thread of the connection."""
+        self._check()
+        return fn(*args, **kwargs)
 
 
 class LentTransaction(DriverJoined, OwnTransaction):
@@ -97,8 +109,9 @@ class LentTransaction(DriverJoined, OwnTransaction):
         super().__init__(handle.connection, turn, settings, queries)
         self._on = handle
         self._on.listener = self._heard
-        self._lent = Lent(handle.connection)
+        self._lent = Lent(handle.connection, self._refuse_if_lost)
         self._ended = False
+        self._ending = Ending.UNKNOWN
         self._frames = Frames()
         self._loop = asyncio.get_running_loop()
 
@@ -129,18 +142,45 @@ class LentTransaction(DriverJoined, OwnTransaction):
         self._ended = True
         self._lent.end()
         self._on.listener = None
-        ending = Ending.UNKNOWN
         try:
-            if is_open(self._connection):
-                await self._session.command("COMMIT" if commit else "ROLLBACK")
-                ending = Ending.COMMITTED if commit else Ending.ROLLED_BACK
-        except DRIVER as error:
-            if is_open(self._connection):
-                await self._session.command("ROLLBACK")
-                ending = Ending.ROLLED_BACK
-            raise Unavailable(f"the commit to {self._settings.path} failed: {error}") from error
+            await on_thread(self._connection, self._commit if commit else self._roll_back)
         finally:
-            self._frames.end(ending)
+            self._frames.end(self._ending)
+
+    def _commit(self, connection: sqlite3.Connection) -> None:
+        if not connection.in_transaction:
+            return self._settle_for_what_the_user_did()
+        try:
+            connection.execute("COMMIT")
+        except DRIVER as error:
+            self._roll_back(connection)
+            raise Unavailable(f"the commit to {self._settings.path} failed: {error}") from error
+        self._ending = Ending.COMMITTED
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+            self._ending = Ending.ROLLED_BACK
+
+    def _settle_for_what_the_user_did(self) -> None:
+        """Raise unless that was a commit: who leaves the block well believes in one."""
+        if self._frames.ended_by in ("commit", "end"):
+            return
+        if not self._frames.is_doubtful:
+            self._ending = Ending.ROLLED_BACK
+        raise Unavailable(LOST)
+
+    def _refuse_if_lost(self) -> None:
+        """
+        Keep what comes after an error that ended the whole transaction from being committed by itself.
+
+        In the thread of the connection.
+
+        Raises:
+            sqlite3.OperationalError: SQLite rolled the transaction back by itself.
+        """
+        if not self._frames.is_doubtful and not is_open(self._connection):
+            raise sqlite3.OperationalError(LOST)
 
     def _heard(self, sql: str) -> None:
         """In the thread of the connection, before whoever sent the statement goes on."""

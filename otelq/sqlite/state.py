@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from ..errors import OtelqError, Unavailable
+from ..finish import finish
 from ..model import (
     Amendment,
     AttemptRecord,
@@ -83,7 +84,7 @@ class SqliteState(StateAdapter):
     async def close(self) -> None:
         opened, self._opened = self._opened, None
         if opened is not None:
-            await opened.close()
+            await finish(opened.close())
         folder, self._folder = self._folder, None
         if folder is not None:
             folder.cleanup()

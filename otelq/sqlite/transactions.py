@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from importlib import import_module
@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 import aiosqlite
 
 from ..errors import InvalidArgument
+from ..finish import finish
 from .errors import DRIVER, Locked, is_busy, translated
 from .joined import DriverJoined, Joined, Turn, is_open
 from .lane import Settings, connect, nap
@@ -40,10 +41,24 @@ class Lender(Protocol):
 
 
 class Transactions:
-    """Begins and joins transactions. ``lock`` is the writer's: one at a time writes in this process."""
+    """
+    Begins and joins transactions.
 
-    def __init__(self, settings: Settings, queries: Queries, lock: asyncio.Lock, lender: Lender | None) -> None:
+    ``lock`` is the writer's: one at a time writes in this process. ``is_free`` says whether anybody at all holds the
+    write lock of the file.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        queries: Queries,
+        lender: Lender | None,
+        *,
+        lock: asyncio.Lock,
+        is_free: Callable[[], Awaitable[bool]],
+    ) -> None:
         self._settings = settings
+        self._is_free = is_free
         self._lender = lender
         self._queries = queries
         self._lock = lock
@@ -80,7 +95,7 @@ class Transactions:
             raise InvalidArgument("tx", f"is a {type(tx).__name__}; give an open aiosqlite.Connection")
         if not is_open(tx):
             raise InvalidArgument("tx", "no transaction is open; await connection.execute('BEGIN IMMEDIATE') first")
-        return DriverJoined(tx, self._turn_of(tx), self._settings, self._queries)
+        return DriverJoined(tx, self._turn_of(tx), self._settings, self._queries, is_free=self._is_free)
 
     def _turn_of(self, handle: object) -> Turn:
         return self._turns.setdefault(handle, Turn())
@@ -110,10 +125,10 @@ class Transactions:
             try:
                 yield tx
             except BaseException:
-                await to_the_end(tx.end(commit=False))
+                await finish(tx.end(commit=False))
                 raise
             else:
-                await to_the_end(tx.end(commit=True))
+                await finish(tx.end(commit=True))
             finally:
                 self._current = None
 
@@ -158,22 +173,29 @@ class Transactions:
     @asynccontextmanager
     async def _connection(self) -> AsyncGenerator[Handle]:
         """A connection of the pool. One whose user was interrupted may still be at work and does not return to it."""
-        handle = self._idle.pop() if self._idle else await self._connect()
+        if not self._idle:
+            # A cancel leaves the new connection to the next transaction; nobody else takes one under the lock.
+            await finish(self._connect())
+        handle = self._idle.pop()
         try:
             yield handle
         except BaseException:
-            await to_the_end(handle.connection.close())
+            await finish(handle.connection.close())
             raise
         if len(self._idle) < _IDLE and not is_open(handle.connection):
             self._idle.append(handle)
         else:
-            await to_the_end(handle.connection.close())
+            await finish(handle.connection.close())
 
-    async def _connect(self) -> Handle:
-        handle = Handle(await aiosqlite.Connection(lambda: connect(self._settings), iter_chunk_size=64))
-        driver: Any = handle.connection  # whose annotation of this method is incomplete
+    async def _connect(self) -> None:
+        connection = aiosqlite.Connection(lambda: connect(self._settings), iter_chunk_size=64)
+        # The end of a program that forgot to close does not wait for this thread.
+        thread: Any = getattr(connection, "_thread", connection)
+        thread.daemon = True
+        handle = Handle(await connection)
+        driver: Any = connection  # whose annotation of this method is incomplete
         await driver.set_trace_callback(handle.traced)
-        return handle
+        self._idle.append(handle)
 
 
 def comes_from(package: str, thing: object) -> bool:
@@ -184,15 +206,3 @@ def comes_from(package: str, thing: object) -> bool:
 def _sqlalchemy() -> Any:
     """What knows SQLAlchemy, which need not be installed."""
     return import_module(".sqlalchemy", __package__)
-
-
-async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Await ``work`` even if this task is cancelled meanwhile; the cancellation goes on afterwards."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if error := task.exception():
-            raise error from None
-        raise

@@ -20,7 +20,7 @@ from .errors import Locked, translating
 from .lane import Lane, Settings, begin_immediate
 from .queries import Queries
 from .rows import clock, micros
-from .session import ThreadSession, Verb, run
+from .session import Session, Verb, run
 
 T = TypeVar("T")
 
@@ -125,7 +125,7 @@ class Writer:
         waited = begin_immediate(connection, self._settings) or waited
         with translating(f"cannot write to {self._settings.path}"):
             try:
-                session = ThreadSession(self._queries, connection, waited=waited)
+                session = Session(self._queries, connection, waited=waited)
                 results = [self._attempt(session, connection, waiting) for waiting in group]
                 with translating(f"cannot commit to {self._settings.path}"):
                     connection.execute("COMMIT")
@@ -134,7 +134,7 @@ class Writer:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
-    def _attempt(self, session: ThreadSession, connection: sqlite3.Connection, waiting: _Waiting[Any]) -> object:
+    def _attempt(self, session: Session, connection: sqlite3.Connection, waiting: _Waiting[Any]) -> object:
         """The result of one verb, or its error; whatever a verb that failed wrote is taken back."""
         connection.execute("SAVEPOINT verb")
         try:

@@ -243,12 +243,27 @@ async def test_a_savepoint_that_is_rolled_back_takes_its_own_alone(state: Sqlite
 
 
 async def test_a_savepoint_that_is_kept_ends_with_the_transaction(state: SqliteState, handle: Handle) -> None:
+    await start(state, tx=state.join(handle))
     async with handle.begin_nested():
         told = await _watched(state, handle)
     kept = list(told)
     await handle.rollback()
 
     assert (kept, await _until_told(told)) == ([], [Ending.ROLLED_BACK])
+
+
+async def test_a_savepoint_outside_of_any_transaction_of_sqlite_is_told_as_the_commit_that_it_is(
+    state: SqliteState, handle: Handle
+) -> None:
+    told: list[Ending] = []
+    async with handle.begin_nested():
+        tx = state.join(handle)
+        chain = await start(state, tx=tx)
+        assert tx.watch(told.append)
+    await handle.rollback()
+
+    assert await _until_told(told) == [Ending.COMMITTED]
+    assert await count_jobs(state, chain) == 1
 
 
 async def test_what_ends_it_behind_sqlalchemys_back_must_be_looked_up(state: SqliteState, handle: Handle) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import aiosqlite
 import pytest
@@ -67,23 +65,6 @@ async def test_concurrent_verbs_in_one_transaction_take_turns(state: SqliteState
     await connection.commit()
 
     assert await count_jobs(state, *chains) == 10
-
-
-def as_mapping(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
-    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
-
-
-@pytest.mark.parametrize("factory", [sqlite3.Row, as_mapping])
-async def test_a_row_factory_of_the_application_is_no_obstacle(
-    state: SqliteState, connect: Connect, factory: Any
-) -> None:
-    connection = await connect()
-    connection.row_factory = factory
-    await connection.execute("BEGIN IMMEDIATE")
-    chain = await start(state, tx=state.join(connection))
-    await connection.commit()
-
-    assert await count_jobs(state, chain) == 1
 
 
 async def test_a_deferred_transaction_that_has_read_and_was_overtaken_is_told_how_to_begin(
@@ -250,9 +231,16 @@ async def test_savepoints_that_are_kept_leave_no_doubt(state: SqliteState) -> No
     assert await _endings(state, "SAVEPOINT a", "RELEASE a") == [Ending.COMMITTED]
 
 
-@pytest.mark.parametrize("statements", [["rollback"], ["COMMIT"], ["ROLLBACK", "BEGIN IMMEDIATE"]])
+@pytest.mark.parametrize("statements", [["COMMIT"], ["ROLLBACK", "BEGIN IMMEDIATE"]])
 async def test_what_the_application_ends_by_hand_must_be_looked_up(state: SqliteState, statements: list[str]) -> None:
     assert await _endings(state, *statements) == [Ending.UNKNOWN]
+
+
+async def test_a_block_that_is_left_well_after_its_user_rolled_back_is_not_taken_for_a_commit(
+    state: SqliteState,
+) -> None:
+    with pytest.raises(Unavailable, match="ended by its user"):
+        await _endings(state, "rollback")
 
 
 async def test_a_savepoint_that_is_rolled_back_takes_what_was_written_in_it_and_no_more(state: SqliteState) -> None:

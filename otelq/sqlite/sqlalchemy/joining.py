@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable
 from typing import Any
 from weakref import ref
 
 import aiosqlite
-from sqlalchemy import Connection, RootTransaction
+from sqlalchemy import RootTransaction
 from sqlalchemy.exc import DBAPIError, InvalidRequestError, SQLAlchemyError, UnboundExecutionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from ...errors import InvalidArgument
 from ...ports.state import Ending
-from ..joined import Joined, Turn, is_open
-from ..lane import Settings
+from ..joined import Joined, Turn
+from ..lane import Settings, patiently
 from ..queries import Queries
-from ..session import JoinedSession, Value
 from .early import Early, root_of
+from .handles import connection_of, driver_error, driver_of, sync_of
 from .watching import Watcher
 
 AUTOCOMMIT = "is in AUTOCOMMIT mode, so that each statement would commit by itself; give another isolation level"
-
-
-class SqlalchemySession(JoinedSession):
-    """A session on a connection of SQLAlchemy. All goes through it and nothing past it, so that it knows."""
-
-    def __init__(self, queries: Queries, handle: AsyncSession | AsyncConnection) -> None:
-        super().__init__(queries)
-        self._handle = handle
-
-    async def connection(self) -> AsyncConnection:
-        """
-        The connection, in a transaction that SQLAlchemy knows of.
-
-        Raises:
-            InvalidArgument: there is none to be had.
-        """
-        try:
-            connection = await connection_of(self._handle)
-            if not connection.in_transaction():
-                _ = await connection.begin()
-        except DBAPIError as error:
-            raise driver_error(error) from error
-        except SQLAlchemyError as error:
-            raise InvalidArgument("tx", f"has no transaction to write in: {error}") from error
-        return connection
-
-    async def _fetch(self, sql: str, values: Mapping[str, Value]) -> list[Sequence[Any]]:
-        connection = await self.connection()
-        parameters: Any = dict(values)
-        try:
-            result = await connection.exec_driver_sql(sql, parameters or None)
-        except DBAPIError as error:
-            raise driver_error(error) from error
-        return list(result.fetchall()) if result.returns_rows else []
 
 
 class SqlalchemyJoined(Joined):
@@ -63,8 +30,7 @@ class SqlalchemyJoined(Joined):
     def __init__(
         self, handle: AsyncSession | AsyncConnection, turn: Turn, settings: Settings, queries: Queries
     ) -> None:
-        self._through = SqlalchemySession(queries, handle)
-        super().__init__(self._through, turn, settings)
+        super().__init__(turn, settings, queries)
         self._handle = handle
         self._root: RootTransaction | None = None
 
@@ -100,23 +66,35 @@ class SqlalchemyJoined(Joined):
 
     def _watcher(self, root: RootTransaction) -> Watcher:
         known: Watcher | None = self._turn.watcher() if self._turn.watcher else None
-        if known is None or known.root is not root:
+        if known is None or known.root is not root or known.is_over:
             session = self._handle.sync_session if isinstance(self._handle, AsyncSession) else None
             known = Watcher(root, session)
             self._turn.watcher = ref(known)
         return known
 
-    async def _get_ready(self) -> None:
-        connection = sync_of(await self._through.connection())
-        self._root = connection.get_transaction()
-        driver = driver_of(connection)
-        if is_open(driver):
+    async def _driver(self) -> aiosqlite.Connection:
+        """Have SQLAlchemy begin; our statements then go past it, as past whatever it tells of the application's."""
+        try:
+            connection = await connection_of(self._handle)
+            if not connection.in_transaction():
+                _ = await connection.begin()
+        except DBAPIError as error:
+            raise driver_error(error) from error
+        except SQLAlchemyError as error:
+            raise InvalidArgument("tx", f"has no transaction to write in: {error}") from error
+        sync = sync_of(connection)
+        self._root = sync.get_transaction()
+        return driver_of(sync)
+
+    def _prepare_to_write(self, connection: sqlite3.Connection) -> None:
+        super()._prepare_to_write(connection)
+        if connection.in_transaction:
             return
         # SQLAlchemy believes in a transaction that the driver would begin with the next statement that writes. A
         # savepoint would begin one of its own before that, and its release would commit.
-        if driver.isolation_level is None:
+        if connection.isolation_level is None or getattr(connection, "autocommit", None) is True:
             raise InvalidArgument("tx", AUTOCOMMIT)
-        await self._through.command("BEGIN IMMEDIATE")
+        patiently(lambda: connection.execute("BEGIN IMMEDIATE"), patience=self._settings.busy_timeout)
 
 
 def join(tx: Any, turn_of: Callable[[object], Turn], settings: Settings, queries: Queries) -> SqlalchemyJoined:
@@ -139,26 +117,3 @@ def join(tx: Any, turn_of: Callable[[object], Turn], settings: Settings, queries
     if isinstance(tx, AsyncConnection) and tx.closed:
         raise InvalidArgument("tx", "is closed; give the open connection of your transaction")
     return SqlalchemyJoined(tx, turn_of(tx), settings, queries)
-
-
-async def connection_of(handle: AsyncSession | AsyncConnection) -> AsyncConnection:
-    """The connection of a session, or the connection itself."""
-    return await handle.connection() if isinstance(handle, AsyncSession) else handle
-
-
-def sync_of(connection: AsyncConnection) -> Connection:
-    """What events and transactions belong to."""
-    assert connection.sync_connection is not None
-    return connection.sync_connection
-
-
-def driver_of(connection: Connection) -> aiosqlite.Connection:
-    """The driver's own connection, to ask of its state and for nothing else."""
-    driver: Any = connection.connection.driver_connection
-    assert isinstance(driver, aiosqlite.Connection)
-    return driver
-
-
-def driver_error(error: DBAPIError) -> Exception:
-    """What the driver said."""
-    return error.orig if isinstance(error.orig, Exception) else error

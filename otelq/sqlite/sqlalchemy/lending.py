@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -10,16 +9,19 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session as OrmSession
 
 from ...errors import InvalidArgument, Unavailable
+from ...finish import finish
 from ...ports.state import Ending
 from ..errors import DRIVER, translated
 from ..joined import Turn
 from ..lane import Settings
-from ..own import OwnTransaction
+from ..own import LOST, OwnTransaction
 from ..queries import Queries
-from .joining import SqlalchemyJoined, driver_error
+from ..session import Session
+from .handles import driver_error
+from .joining import SqlalchemyJoined
 from .watching import Watcher
 
 
@@ -38,12 +40,16 @@ class EngineTransaction(SqlalchemyJoined, OwnTransaction):
         return self._root is not None and self._root.is_active
 
     async def begin(self) -> None:
-        """Take the write lock."""
-        await self._get_ready()
-        await self._through.write("lock")
+        """Connect, and take the write lock."""
+        if isinstance(self._handle, AsyncConnection):
+            _ = await self._handle.start()
+        await self._writing(_nothing).make(await self._driver())
         assert self._root is not None
         self._kept = self._watcher(self._root)
-        self._guards.append((self._root.connection, "commit", _refuse_to_commit))
+        self._guards += [
+            (self._root.connection, "commit", _refuse_to_commit),
+            (self._root.connection, "before_cursor_execute", self._refuse_if_lost),
+        ]
         if isinstance(self._handle, AsyncSession):
             self._guards.append((self._handle.sync_session, "before_commit", _refuse_to_commit_session))
         for guard in self._guards:
@@ -64,10 +70,8 @@ class EngineTransaction(SqlalchemyJoined, OwnTransaction):
             await self._roll_back()
 
     async def _commit(self, was_active: bool) -> None:
-        if not was_active:
-            raise Unavailable(
-                "the transaction was ended by its user; it is committed at the end of the block, or not at all"
-            )
+        if not was_active or self._is_lost:
+            raise Unavailable(LOST)
         if isinstance(self._handle, AsyncSession):
             await self._handle.flush()
         self._let_go()
@@ -82,6 +86,15 @@ class EngineTransaction(SqlalchemyJoined, OwnTransaction):
         with suppress(SQLAlchemyError):
             await self._handle.rollback()
         self._tell(Ending.ROLLED_BACK)
+
+    @property
+    def _is_lost(self) -> bool:
+        return self._kept is not None and self._kept.look_for_loss()
+
+    def _refuse_if_lost(self, *_: Any) -> None:
+        """Keep what comes after an error that ended the whole transaction from being committed by itself."""
+        if self._is_lost:
+            raise Unavailable(LOST)
 
     def _tell(self, ending: Ending) -> None:
         if self._kept is not None:
@@ -113,16 +126,14 @@ class EngineLender:
         try:
             transaction = EngineTransaction(handle, settings, queries)
             try:
-                if isinstance(handle, AsyncConnection):
-                    _ = await handle.start()
-                await transaction.begin()
+                await finish(transaction.begin())
             except (SQLAlchemyError, *DRIVER) as error:
                 reason = driver_error(error) if isinstance(error, DBAPIError) else error
                 raise translated(reason, f"cannot write to {settings.path}") from error
             yield transaction
         finally:
             with suppress(SQLAlchemyError):
-                await asyncio.shield(asyncio.ensure_future(handle.close()))
+                await finish(handle.close())
 
     def _session(self) -> AsyncSession:
         make = self._sessions or async_sessionmaker(expire_on_commit=False)
@@ -130,10 +141,14 @@ class EngineLender:
         return make(bind=make.kw.get("bind") or self.engine, close_resets_only=False)
 
 
+async def _nothing(session: Session, at: int) -> None:
+    """A verb whose only use is the write lock, which comes before every verb."""
+
+
 def _refuse_to_commit(_: object) -> None:
     raise InvalidArgument("tx", "is committed by otelq when its block or its handler ends; do not commit it")
 
 
-def _refuse_to_commit_session(session: Session) -> None:
+def _refuse_to_commit_session(session: OrmSession) -> None:
     if not session.in_nested_transaction():
         _refuse_to_commit(session)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from ...ports.state import Ending
 from ..frames import Ended, Frames
+from .handles import is_in_transaction
 
 LOOK_AGAIN = 0.001
 """Seconds between two looks at a commit that is under way on a connection, which tells of its begin only."""
@@ -27,13 +28,16 @@ class Watcher:
     def __init__(self, root: RootTransaction, session: Session | None) -> None:
         self.root = root
         self._loop = asyncio.get_running_loop()
-        self._is_over = False
+        self.is_over = False
+        self._is_open = is_in_transaction(root.connection)
+        self._is_lost = False
         self._is_committing = False
         self._frames = Frames()
         connection = root.connection
         self._listeners: list[tuple[Any, str, Callable[..., None]]] = [
             (connection, "commit", self._committing),
             (connection, "rollback", self._rolled_back),
+            (connection, "before_cursor_execute", self._starting),
             (connection, "after_cursor_execute", self._executed),
         ]
         if session is not None:
@@ -47,19 +51,20 @@ class Watcher:
 
     def end(self, ending: Ending) -> None:
         """The transaction is over; whoever comes later changes nothing."""
-        if self._is_over:
+        if self.is_over:
             return
-        self._is_over = True
+        self.is_over = True
         self._loop.call_soon(self._stop)  # events must not be taken away while they are told
         self._frames.end(ending)
 
     def _committing(self, connection: Connection) -> None:
+        self.look_for_loss()
         self._is_committing = True
         self._loop.call_later(LOOK_AGAIN, self._look)
 
     def _look(self) -> None:
         """See whether the commit that was begun is done."""
-        if self._is_over:
+        if self.is_over:
             return
         if self.root.is_active:
             self._loop.call_later(LOOK_AGAIN, self._look)
@@ -77,6 +82,25 @@ class Watcher:
     def _executed(self, connection: Connection, cursor: Any, statement: str, *context: Any) -> None:
         for ended in self._frames.hear(statement):
             ended(Ending.ROLLED_BACK)
+        # The release of a savepoint that was set before any transaction of SQLite's began is a commit.
+        self.look_for_loss(Ending.COMMITTED)
+
+    def _starting(self, *_: Any) -> None:
+        self.look_for_loss()
+
+    def look_for_loss(self, ending: Ending = Ending.UNKNOWN) -> bool:
+        """
+        See whether the database itself has left the transaction that SQLAlchemy believes in; then that was its end.
+
+        It is in it from the first statement that writes, and may leave it by an error, which says nothing of that.
+        """
+        if self.is_over or self._is_committing or self._frames.is_doubtful or not self.root.is_active:
+            return self._is_lost
+        was_open, self._is_open = self._is_open, is_in_transaction(self.root.connection)
+        if was_open and not self._is_open:
+            self._is_lost = True
+            self.end(ending)
+        return self._is_lost
 
     def _stop(self) -> None:
         unlisten(self._listeners)

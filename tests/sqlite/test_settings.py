@@ -1,0 +1,276 @@
+"""What an application sets on its connection changes nothing of ours, and stays as it was set."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import aiosqlite
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from otelq.errors import InvalidArgument, OtelqError
+from otelq.model import Status
+from otelq.sqlite.queries import Queries, templates
+from otelq.sqlite.state import SqliteState
+from otelq.sqlite.visit import BUILT_IN
+
+from .conftest import Connect
+from .making import count_jobs, elsewhere, job, lease, start
+
+
+class Reached(NamedTuple):
+    """A connection of the application: what it gives as ``tx``, and the driver's."""
+
+    handle: Any
+    driver: aiosqlite.Connection
+
+    async def begin(self) -> Any:
+        """Begin as an application does that will write."""
+        if self.handle is self.driver and not self.driver.in_transaction:
+            await self.driver.execute("BEGIN")
+        return self.handle
+
+
+Reach = Callable[..., Awaitable[Reached]]
+
+
+@pytest.fixture(params=["aiosqlite", "sqlalchemy"])
+async def reach(request: pytest.FixtureRequest, connect: Connect, file: Path) -> AsyncIterator[Reach]:
+    """Opens a connection with arguments of the driver, directly or by SQLAlchemy."""
+    engines: list[tuple[Any, Any]] = []
+
+    async def directly(**options: Any) -> Reached:
+        connection = await connect(**options)
+        return Reached(connection, connection)
+
+    async def by_engine(**options: Any) -> Reached:
+        engine = create_async_engine(f"sqlite+aiosqlite:///{file}", connect_args=options)
+        connection = await engine.connect()
+        engines.append((engine, connection))
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        return Reached(connection, driver)
+
+    yield directly if request.param == "aiosqlite" else by_engine
+    for engine, connection in engines:
+        await connection.close()
+        await engine.dispose()
+
+
+async def works(state: SqliteState, reached: Reached) -> None:
+    """Start a chain, ask for it in the transaction, cancel another, and commit."""
+    other = await start(state)
+    tx = state.join(await reached.begin())
+    chain = await start(state, tx=tx, input='{"a": "ü"}', meta='{"tags":{"a":"b"}}')
+    assert {*await state.outcomes([chain, other], tx=tx)} == {chain, other}
+    await state.cancel([other], tx=tx)
+    await reached.handle.commit()
+    found = await state.outcomes([chain, other])
+    assert (found[chain].status, found[other].status) == (Status.READY, Status.CANCELLED)
+    assert [claimed.lease.chain_id for claimed in await lease(state)] == [chain]
+
+
+def refuse(*_: Any) -> NoReturn:
+    raise ZeroDivisionError
+
+
+def as_mapping(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
+    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
+
+
+@pytest.mark.parametrize("factory", [bytes, bytearray, refuse])
+async def test_a_text_factory(state: SqliteState, reach: Reach, factory: Any) -> None:
+    reached = await reach()
+    reached.driver.text_factory = factory
+    await works(state, reached)
+    assert reached.driver.text_factory is factory
+
+
+@pytest.mark.parametrize("factory", [sqlite3.Row, as_mapping, refuse])
+async def test_a_row_factory(state: SqliteState, reach: Reach, factory: Any) -> None:
+    reached = await reach()
+    reached.driver.row_factory = factory
+    await works(state, reached)
+    assert reached.driver.row_factory is factory
+
+
+@pytest.mark.parametrize("level", ["", "DEFERRED", "IMMEDIATE", "EXCLUSIVE"])
+async def test_an_isolation_level(state: SqliteState, reach: Reach, level: str) -> None:
+    await works(state, await reach(isolation_level=level))
+
+
+async def test_no_isolation_level(state: SqliteState, connect: Connect) -> None:
+    connection = await connect(isolation_level=None)
+    await works(state, Reached(connection, connection))
+
+
+async def test_converters_of_declared_types_and_of_names_of_columns(state: SqliteState, reach: Reach) -> None:
+    known = dict(sqlite3.converters)
+    try:
+        for type in ("TEXT", "INTEGER", "JSON", "TIMESTAMP", "0", "%S"):
+            sqlite3.register_converter(type, refuse)
+        await works(state, await reach(detect_types=sqlite3.PARSE_DECLTYPES | sqlite3.PARSE_COLNAMES))
+    finally:
+        sqlite3.converters.clear()
+        sqlite3.converters.update(known)
+
+
+PRAGMAS = [
+    "trusted_schema = OFF", "foreign_keys = ON", "recursive_triggers = ON", "legacy_alter_table = ON",
+    "case_sensitive_like = ON", "reverse_unordered_selects = ON", "cell_size_check = ON", "defer_foreign_keys = ON",
+    "ignore_check_constraints = ON", "busy_timeout = 0", "count_changes = ON", "full_column_names = ON",
+    "automatic_index = OFF", "read_uncommitted = ON", "synchronous = OFF", "query_only = OFF", "writable_schema = ON",
+    "temp_store = FILE", "cache_size = 1", "mmap_size = 100000000",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pragma", PRAGMAS)
+async def test_a_pragma(state: SqliteState, reach: Reach, pragma: str) -> None:
+    reached = await reach()
+    await reached.driver.execute(f"PRAGMA {pragma}")
+    await works(state, reached)
+
+
+async def test_a_journal_that_the_application_wanted_before_otelq_came(
+    another: Callable[..., Awaitable[SqliteState]], connect: Connect
+) -> None:
+    connection = await connect()
+    await connection.execute("PRAGMA journal_mode = DELETE")
+    await works(await another(), Reached(connection, connection))
+
+
+async def test_a_file_in_utf_16(another: Callable[..., Awaitable[SqliteState]], connect: Connect) -> None:
+    connection = await connect()
+    await connection.execute("PRAGMA encoding = 'UTF-16'")
+    await connection.execute("CREATE TABLE mine (number INTEGER)")
+    await works(await another(), Reached(connection, connection))
+
+
+async def test_a_connection_that_waits_for_nobody_waits_for_us(
+    another: Callable[..., Awaitable[SqliteState]], reach: Reach
+) -> None:
+    state, other, reached = await another(), await another(), await reach(timeout=0)
+    handle = await reached.begin()
+    async with other.begin():
+        waiting = elsewhere(start(state, tx=state.join(handle)))
+        await asyncio.wait([waiting], timeout=0.05)
+    chain = await waiting
+    await handle.commit()
+    assert await count_jobs(state, chain) == 1
+
+
+@pytest.mark.parametrize("kind", ["TABLE", "VIEW"])
+async def test_a_temporary_table_or_view_of_the_name_of_one_of_ours(
+    state: SqliteState, reach: Reach, kind: str
+) -> None:
+    reached = await reach()
+    for name in ("job", "open_job", "outcome", "attempt", "blocker", "pending_unblock", "dedup_key", "migration"):
+        await reached.driver.execute(f"CREATE TEMP {kind} otelq_{name} {'(x)' if kind == 'TABLE' else 'AS SELECT 1'}")
+    await works(state, reached)
+
+
+async def test_a_database_that_is_attached(state: SqliteState, reach: Reach, tmp_path: Path) -> None:
+    reached = await reach()
+    await reached.driver.execute(f"ATTACH '{tmp_path}/other.db' AS other")
+    await reached.driver.execute("CREATE TABLE other.otelq_job (x)")
+    await works(state, reached)
+
+
+@pytest.mark.parametrize("name", ["json_array", "coalesce", "->>"])
+async def test_functions_in_place_of_those_of_sqlite_are_refused(state: SqliteState, reach: Reach, name: str) -> None:
+    reached = await reach()
+    await reached.driver.create_function("my_own", 1, str)
+    await reached.driver.create_function(name, 2, max)
+    tx = state.join(await reached.begin())
+    with pytest.raises(InvalidArgument, match=f"tx: its connection has functions in place of SQLite's own: {name}"):
+        await start(state, tx=tx)
+
+
+def test_all_functions_that_our_statements_call_are_looked_for() -> None:
+    texts = [*Queries("otelq").texts.values(), *templates("sql/parts").values()]
+    code = "\n".join(texts)
+    called = {name for name in BUILT_IN if f"{name}(" in code or f" {name} " in code}
+    assert called | {"->"} == BUILT_IN
+
+
+async def test_a_trace_callback_and_a_progress_handler_that_let_it_pass(state: SqliteState, reach: Reach) -> None:
+    heard: list[str] = []
+    reached = await reach()
+    driver: Any = reached.driver
+    await driver.set_trace_callback(heard.append)
+    await driver.set_progress_handler(lambda: 0, 1)
+    await works(state, reached)
+    await reached.handle.execute("SELECT 1" if reached.handle is reached.driver else text("SELECT 1"))
+    assert "SELECT 1" in heard
+
+
+async def leaves_nothing(state: SqliteState, reached: Reached, *, calm: Callable[[], Awaitable[object]]) -> None:
+    """See that a start raises one of our errors, and that nothing of it is in what is committed then."""
+    new, tx = job(), state.join(await reached.begin())
+    with pytest.raises(OtelqError):
+        await state.create([new], tx=tx)
+    await calm()
+    await reached.handle.commit()
+    assert await count_jobs(state, new.chain_id) == 0
+    await works(state, reached)
+
+
+@pytest.mark.parametrize("denied", ["otelq_open_job", "otelq_job"])
+async def test_an_authorizer_that_denies(state: SqliteState, reach: Reach, denied: str) -> None:
+    def authorize(action: int, one: str | None, *_: Any) -> int:
+        is_it = action in (sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE) and one == denied
+        return sqlite3.SQLITE_DENY if is_it else sqlite3.SQLITE_OK
+
+    reached = await reach()
+    driver: Any = reached.driver
+    await driver.set_authorizer(authorize)
+    await leaves_nothing(state, reached, calm=lambda: driver.set_authorizer(None))
+
+
+@pytest.mark.parametrize("after", [1, 30, 120])
+async def test_a_progress_handler_that_interrupts(state: SqliteState, reach: Reach, after: int) -> None:
+    reached = await reach()
+    driver: Any = reached.driver
+    handle = await reached.begin()
+    await start(state, tx=state.join(handle))  # so that the next is interrupted in the midst of its work
+    await handle.rollback()
+    await reached.begin()
+    await driver.set_progress_handler(lambda: 1, after)
+    await leaves_nothing(state, reached, calm=lambda: driver.set_progress_handler(None, 0))
+
+
+async def test_what_traces_the_statements_of_the_application_hears_none_of_ours(
+    state: SqliteState, connect: Connect
+) -> None:
+    connection = await connect()
+    driver: Any = connection
+    inner: Any = Traced(driver._connection)
+    outer: Any = Traced(inner)
+    driver._connection = outer
+    await works(state, Reached(connection, connection))
+    assert driver._connection is outer
+    assert inner.heard == outer.heard == {"BEGIN", "commit"}
+
+
+class Traced:
+    """Stands round a connection as the proxies of tracing tools do, and knows what was said to it."""
+
+    def __init__(self, connection: Any) -> None:
+        self.__dict__["__wrapped__"] = connection
+        self.__dict__["heard"] = set[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("commit", "rollback", "cursor", "executemany", "executescript"):
+            self.heard.add(name)
+        return getattr(self.__wrapped__, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self.__wrapped__, name, value)
+
+    def execute(self, sql: str, *parameters: Any) -> Any:
+        self.heard.add(sql)
+        return self.__wrapped__.execute(sql, *parameters)
