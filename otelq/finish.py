@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
+from .spawn import spawn
+
 T = TypeVar("T")
 
 
@@ -21,7 +23,7 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
     Raises:
         asyncio.CancelledError: the caller was cancelled meanwhile; what ``work`` came to is dropped.
     """
-    task = asyncio.get_running_loop().create_task(work)
+    task = spawn(work)
     if cancel := await _end_of(task):
         raise _without(cancel, task)
     return task.result()
@@ -34,7 +36,7 @@ async def cancel_once(work: Coroutine[Any, Any, T]) -> T:
     For a driver that answers a cancel by ending its statement at the server, and would leave the statement in flight
     if it was cancelled again while it does so. Of work that ended in spite of the cancel, the result is dropped.
     """
-    task = asyncio.get_running_loop().create_task(work)
+    task = spawn(work)
     try:
         await asyncio.wait([task])
     except asyncio.CancelledError as cancel:
@@ -47,7 +49,7 @@ async def cancel_once(work: Coroutine[Any, Any, T]) -> T:
 async def _end_of(task: asyncio.Task[Any]) -> asyncio.CancelledError | None:
     """Wait until a task has ended, through any number of cancels; return the last of these."""
     last: asyncio.CancelledError | None = None
-    with _shield():
+    with shield():
         while not task.done():
             try:
                 await asyncio.wait([task])
@@ -56,7 +58,7 @@ async def _end_of(task: asyncio.Task[Any]) -> asyncio.CancelledError | None:
     return last
 
 
-def _shield() -> AbstractContextManager[object]:
+def shield() -> AbstractContextManager[object]:
     """
     Keep a cancelled anyio scope from cancelling the current task.
 

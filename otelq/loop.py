@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from .errors import Refused, Unavailable
 from .logs import Log
+from .spawn import spawn
 
 logger = Log("otelq.loop")
 
@@ -51,9 +52,7 @@ class Loop(ABC):
         if not self.is_running:
             self._stopping = False
             self._errors = 0
-            self._task = asyncio.get_running_loop().create_task(
-                self._run(), name=f"otelq {self.name}", context=contextvars.Context()
-            )
+            self._task = spawn(self._run(), name=f"otelq {self.name}", context=contextvars.Context())
 
     def wake(self) -> None:
         """Let the next tick come at once."""

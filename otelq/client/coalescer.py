@@ -10,6 +10,7 @@ from copy import copy
 
 from ..errors import Refused, Unavailable
 from ..model import Created, NewJob
+from ..spawn import spawn
 from .engine import Engine
 
 LARGEST_BATCH = 1_000
@@ -33,11 +34,10 @@ class Coalescer:
         A caller that is cancelled before its statement is sent starts nothing; afterwards the chain may exist.
         """
         self._engine.state.refuse_inside()
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Created] = loop.create_future()
+        future: asyncio.Future[Created] = asyncio.get_running_loop().create_future()
         self._waiting.append((job, future))
         if self._flight is None:
-            self._flight = loop.create_task(self._fly(), name="otelq starts", context=contextvars.Context())
+            self._flight = spawn(self._fly(), name="otelq starts", context=contextvars.Context())
         return await future
 
     async def close(self) -> None:

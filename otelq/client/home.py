@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from ..definitions import Middleware, overrides
 from ..errors import WrongLoop
+from ..finish import finish
 from ..ports.state import Transaction
 from .coalescer import Coalescer
 from .engine import Engine
@@ -54,7 +55,7 @@ class Home:
             try:
                 await self._engine.notify.open()
             except BaseException:
-                await self._engine.state.close()
+                await finish(self._engine.state.close())
                 raise
         self._engine.telemetry.open()
         self._engine.effects.open()
@@ -70,6 +71,9 @@ class Home:
             return
         self._check_home()
         self._home = self._opening = None
+        await finish(self._close())
+
+    async def _close(self) -> None:
         engine = self._engine
         async with AsyncExitStack() as rooms:  # left from the last to the first, whatever one of them raises
             rooms.callback(engine.telemetry.close)

@@ -16,6 +16,7 @@ from ..logs import Log
 from ..model import Transition
 from ..ports.notify import NotifyAdapter
 from ..ports.state import Ending, StateAdapter, Transaction
+from ..spawn import spawn
 from ..telemetry import Telemetry
 from .hints import hints_of
 from .scopes import Block, Hung, Inside, current, enclosing_block, innermost, run
@@ -137,7 +138,7 @@ class Effects:
 
     def look_up(self, held: _Held) -> None:
         """Find out by the ids whether a transaction with an unknown end was committed."""
-        task = asyncio.get_running_loop().create_task(self.resolve(held), context=contextvars.Context())
+        task = spawn(self.resolve(held), context=contextvars.Context())
         self._lookups.add(task)
         task.add_done_callback(self._lookups.discard)
 
@@ -215,9 +216,7 @@ class Effects:
         if held.block is not None:
             held.block.held.append(held)
         if self._watcher is None or self._watcher.done():
-            self._watcher = asyncio.get_running_loop().create_task(
-                self._watch(), name="otelq effects", context=contextvars.Context()
-            )
+            self._watcher = spawn(self._watch(), name="otelq effects", context=contextvars.Context())
 
     async def _watch(self) -> None:
         while self._held:
@@ -271,7 +270,7 @@ class Effects:
     def _start_due(self) -> None:
         due, self._due = self._due, []
         if due:
-            task = asyncio.get_running_loop().create_task(run(due), context=contextvars.Context())
+            task = spawn(run(due), context=contextvars.Context())
             self._lookups.add(task)
             task.add_done_callback(self._lookups.discard)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import inspect
 from abc import ABC, abstractmethod
@@ -13,6 +12,7 @@ from typing import Protocol, TypeAlias
 
 from ..logs import Log
 from ..ports.state import Transaction
+from ..spawn import spawn
 
 logger = Log("otelq.effects")
 
@@ -43,7 +43,7 @@ async def run(hung: Iterable[Hung]) -> None:
     """Run callbacks, one after the other; one that raises harms neither the others nor what was committed."""
     for one in hung:
         try:
-            await asyncio.get_running_loop().create_task(_call(one.callback), context=one.context)
+            await spawn(_call(one.callback), context=one.context)
         except Exception:
             logger.exception("%r, which followed a commit, failed; the commit stands", one.callback)
 

@@ -16,6 +16,7 @@ from contextvars import Context
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from ..spawn import spawn
 from .errors import Locked, translating
 from .lane import Lane, Settings, begin_immediate
 from .queries import Queries
@@ -59,7 +60,7 @@ class Writer:
         self._waiting.append(waiting)
         if self._task is None or self._task.done():
             # An empty context: what runs for one caller carries nothing of another's.
-            self._task = asyncio.get_running_loop().create_task(self._work_off(), context=Context())
+            self._task = spawn(self._work_off(), context=Context())
         return await waiting.future
 
     async def drain(self) -> None:

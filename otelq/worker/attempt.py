@@ -31,6 +31,7 @@ from ..model import (
     job_id,
     read_meta,
 )
+from ..spawn import spawn
 from ..telemetry import AttemptSpan, Count, Enqueue
 from ..texts import lines
 from .completion import LOOK_UP_PAUSE, OWN_ENDS, Completion
@@ -99,8 +100,7 @@ class Run:
         """Take a slot and start the task."""
         self._slots.take(self)
         self._crew.engine.telemetry.active(self.job.type, 1)
-        loop = asyncio.get_running_loop()
-        self._task = loop.create_task(self._run(), context=contextvars.Context())
+        self._task = spawn(self._run(), context=contextvars.Context())
         self._task.add_done_callback(self._over)
         if self.definition.timeout is not None:
             self._deadline = self._slots.deadlines.add(self, self.definition.timeout)
@@ -359,7 +359,7 @@ class Run:
         logger.error("%s ignores its cancel; abandoned\n%s", self, lines(self._stack()), extra=self._labels())
         self._task.add_done_callback(self._returned)
         cancelled = asyncio.CancelledError()
-        self._undoing = asyncio.get_running_loop().create_task(self._roll_back(cancelled))
+        self._undoing = spawn(self._roll_back(cancelled))
         self._settle(self._judge(cancelled))
         self.settling = True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial, reduce
 from typing import Any, cast
@@ -29,13 +30,13 @@ from ..definitions import (
     scope_of,
 )
 from ..errors import InvalidArgument, ProcessFailed
+from ..finish import finish, shield
 from ..logs import Log
 from ..telemetry.carrying import carry
 from .crew import Crew
 from .processes import Children
 from .scope import ThreadScope, WorkScope
-from .tasks import to_the_end
-from .threads import Threads
+from .threads import Errand, Threads
 from .wire import (
     Continued,
     Ended,
@@ -91,7 +92,7 @@ def _undone(call: Handler) -> Handler:
             return await call(attempt)
         except BaseException as error:
             try:
-                await to_the_end(cast(WorkScope, scope_of(attempt)).roll_back(error))
+                await finish(cast(WorkScope, scope_of(attempt)).roll_back(error))
             except Exception as trouble:
                 logger.warning("rolling back the completion of %s failed: %s", attempt.job_id, trouble)
             raise
@@ -130,13 +131,12 @@ class ThreadCall:
         inside = attempt.behind(ThreadScope(scope))
         scope.errand = errand = self._threads.begin(partial(self._handler, inside))
         cancelled = False
-        while not errand.done.is_set():
-            try:
-                await errand.done.wait()
-            except asyncio.CancelledError:
-                cancelled = True
-                if scope.abandoned:
-                    raise
+        try:
+            await errand.done.wait()
+        except asyncio.CancelledError:
+            cancelled = True
+            with shield():
+                await _until_done(errand, scope)
         result = errand.result()
         if inspect.iscoroutine(result):
             result.close()
@@ -144,6 +144,15 @@ class ThreadCall:
         if cancelled and scope.cancel_reason is None:
             raise asyncio.CancelledError  # somebody else's wish, such as a time limit of a middleware
         return result
+
+
+async def _until_done(errand: Errand, scope: WorkScope) -> None:
+    """Wait for a thread although the wait is cancelled, unless the attempt was abandoned."""
+    while not errand.done.is_set():
+        if scope.abandoned:
+            raise asyncio.CancelledError
+        with suppress(asyncio.CancelledError):
+            await errand.done.wait()
 
 
 class ProcessCall:

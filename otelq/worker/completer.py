@@ -12,6 +12,7 @@ from ..errors import Refused, Unavailable
 from ..logs import Log
 from ..loop import Loop
 from ..model import CancelReason, Claimed, Settlement, Verdict
+from ..spawn import spawn
 from .attempt import Run
 from .crew import Crew
 from .verdicts import reason_of, refused
@@ -121,9 +122,7 @@ class Completer(Loop):
 
     def _store_apart(self, run: Run, settlement: Settlement) -> None:
         """Somebody holds the row: try again beside the batches, so that nobody else waits for it."""
-        task = asyncio.get_running_loop().create_task(
-            self._until_free(run, settlement), name="otelq completer, apart", context=contextvars.Context()
-        )
+        task = spawn(self._until_free(run, settlement), name="otelq completer, apart", context=contextvars.Context())
         self._apart[run] = task
         task.add_done_callback(lambda _: self._apart.pop(run, None))
 

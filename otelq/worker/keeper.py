@@ -14,6 +14,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from types import FrameType
 
 from ..logs import Log
@@ -113,6 +115,7 @@ class Keeper:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._renewals: Renewals | None = None
         self._thread: threading.Thread | None = None
+        self._stopping = asyncio.Event()
         self._ended = asyncio.Event()
 
     def start(self) -> None:
@@ -127,7 +130,8 @@ class Keeper:
         self._renewals = self._renewals_on(
             main, sibling, lambda error: main.call_soon_threadsafe(self._on_fatal, error), is_sibling=True
         )
-        self._thread = threading.Thread(target=self._live, args=(self._loop, sibling), name="otelq keeper", daemon=True)
+        work = partial(self._live, self._loop, sibling, ended=partial(main.call_soon_threadsafe, self._ended.set))
+        self._thread = threading.Thread(target=work, name="otelq keeper", daemon=True)
         self._thread.start()
 
     def hinted(self, hint: Hint) -> None:
@@ -146,8 +150,9 @@ class Keeper:
         if self._thread is None:
             return await self._renewals.stop()
         thread, self._thread = self._thread, None
-        self._loop.call_soon_threadsafe(self._ended.set)
-        await asyncio.to_thread(thread.join)
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        await self._ended.wait()  # the loop's default executor may be full of the application's own work
+        thread.join()
         self._renewals = None
 
     def _renewals_on(
@@ -160,13 +165,17 @@ class Keeper:
     ) -> Renewals:
         return Renewals(self._crew, self._slots, state, main=main, on_fatal=on_fatal, is_sibling=is_sibling)
 
-    def _live(self, loop: asyncio.AbstractEventLoop, sibling: StateAdapter) -> None:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(self._keep(sibling))
+    def _live(self, loop: asyncio.AbstractEventLoop, sibling: StateAdapter, *, ended: Callable[[], object]) -> None:
+        try:
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                runner.run(self._keep(sibling))
+        finally:
+            with suppress(RuntimeError):  # the main loop was closed meanwhile: nobody waits any more
+                ended()
 
     async def _keep(self, sibling: StateAdapter) -> None:
         assert self._renewals is not None
         self._renewals.start()
-        await self._ended.wait()
+        await self._stopping.wait()
         await self._renewals.stop()
         await sibling.close()

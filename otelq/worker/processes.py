@@ -16,8 +16,9 @@ from contextlib import suppress
 
 from ..definitions import Definition, Scope
 from ..errors import InvalidArgument, ProcessDied
+from ..finish import finish
+from ..spawn import spawn
 from .child import find_handler
-from .tasks import to_the_end
 from .wire import PREFIX, Order, Reply, Stop, framed, read_reply
 
 LAST_CHANCE = 5.0
@@ -30,6 +31,7 @@ class Children:
 
     def __init__(self) -> None:
         self._idle: list[Child] = []
+        self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def attend(self, order: Order, *, scope: Scope) -> Reply:
@@ -43,10 +45,10 @@ class Children:
         try:
             reply = await child.ask(order, scope=scope)
         except BaseException:
-            await to_the_end(child.kill())
+            await finish(child.kill())
             raise
         if self._closed:
-            await to_the_end(child.end())
+            self._let_go(child)
         else:
             self._idle.append(child)
         return reply
@@ -55,7 +57,15 @@ class Children:
         """End those that are idle now, and each of the others when its attempt ends."""
         self._closed = True
         idle, self._idle = self._idle, []
-        await asyncio.gather(*(child.end() for child in idle))
+        for child in idle:
+            self._let_go(child)
+        if self._ending:
+            await asyncio.wait(self._ending)
+
+    def _let_go(self, child: Child) -> None:
+        task = spawn(child.end(), name="otelq process, ending")
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     def _take(self) -> Child | None:
         while self._idle:
@@ -88,9 +98,8 @@ class Child:
 
     async def ask(self, order: Order, *, scope: Scope) -> Reply:
         """The reply to an order."""
-        loop = asyncio.get_running_loop()
-        reply = loop.create_task(self._talk(order))
-        stop = loop.create_task(scope.stopping.wait())
+        reply = spawn(self._talk(order))
+        stop = spawn(scope.stopping.wait())
         try:
             await asyncio.wait({reply, stop}, return_when=asyncio.FIRST_COMPLETED)
             if not reply.done():

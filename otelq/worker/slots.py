@@ -57,11 +57,17 @@ class Slots:
         self._changed.set()
         self.on_free()
 
-    async def drained(self, *, timeout: float) -> bool:
-        """Wait until no place is taken but by what leaked; whether that came about within ``timeout`` seconds."""
+    async def drained(self, *, timeout: float, unless: Callable[[], bool] = bool) -> bool:
+        """
+        Wait until no place is taken but by what leaked; whether that came about within ``timeout`` seconds.
+
+        The wait ends early when ``unless`` is true; ``touch`` has it asked.
+        """
         try:
             async with asyncio.timeout(timeout):
                 while len(self._runs) > self.leaked:
+                    if unless():
+                        return False
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:

@@ -1,28 +1,15 @@
-"""What is missing about tasks and threads: the stack of one that waits, and work that no cancel stops half-way."""
+"""The stacks of tasks that wait, and of threads."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import traceback
-from collections.abc import Coroutine
-from contextlib import suppress
 from types import FrameType
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from typing import Any
 
 _FRAMES = ("cr_frame", "gi_frame", "ag_frame")
 _AWAITED = ("cr_await", "gi_yieldfrom", "ag_await")
-
-
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await what must not stop half-way: a cancel of this task comes too late, and is forgotten."""
-    task = asyncio.get_running_loop().create_task(work)
-    while not task.done():
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait([task])
-    return task.result()
 
 
 def stack_of(task: asyncio.Task[Any]) -> str:

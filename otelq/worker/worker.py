@@ -14,9 +14,11 @@ from ..client import Client
 from ..codec import check_line
 from ..definitions import Definition, Jobs, Middleware, check_count, check_middleware, check_seconds, merge
 from ..errors import InvalidArgument, OtelqError
+from ..finish import finish
 from ..logs import Log
 from ..model import CancelReason
 from ..ports.notify import Hint
+from ..spawn import spawn
 from .calling import check_required, equipped
 from .completer import Completer
 from .crew import Crew, Provided
@@ -26,7 +28,6 @@ from .processes import check_importable
 from .reaper import Reaper
 from .signals import signals
 from .slots import Slots
-from .tasks import to_the_end
 
 logger = Log("otelq.worker")
 
@@ -168,6 +169,8 @@ class _Shift:
         self.reaper = Reaper(crew, self.slots, on_fatal=on_fatal)
         self._unsubscribe: Callable[[], None] | None = None
         self._stopped = False
+        self._hurried = False
+        """Whoever waits for the end was cancelled."""
 
     def start(self) -> None:
         self._unsubscribe = self.crew.engine.notify.subscribe(self._hinted)
@@ -188,25 +191,35 @@ class _Shift:
         for run in self.slots.runs():
             run.scope.wind_up()
         logger.info("worker %s stops; %d attempts are running", self.crew.name, len(self.slots.runs()))
+        ending = spawn(self._end())
+        try:
+            await asyncio.wait([ending])
+        except asyncio.CancelledError:
+            self._hurried = True
+            self.hurry()
+            self.slots.touch()
+            await finish(_end_of(ending))
+            raise
+        await ending
+
+    async def _end(self) -> None:
         try:
             await self.fetcher.stop()
             await self._drain()
         finally:
-            await to_the_end(self._leave())
+            await self._leave()
 
     async def _drain(self) -> None:
-        """Let attempts finish within their grace, then cancel them, at once if whoever waits here is cancelled."""
+        """Let attempts finish within their grace, then cancel them, at once if the caller of ``stop`` is cancelled."""
         patience = self.crew.grace if self.completer.is_running else 0.0  # else no outcome can be stored any more
-        try:
-            if await self.slots.drained(timeout=patience):
-                return
-        except asyncio.CancelledError:
-            self.hurry()
-            await self.slots.drained(timeout=LAST_WRITES)
-            raise
+        if await self.slots.drained(timeout=patience, unless=lambda: self._hurried):
+            return
         self.hurry()
         # Abandoned ones still have their outcome stored; what the database will not take is left to the leases.
-        await self.slots.drained(timeout=patience + LAST_WRITES)
+        if await self.slots.drained(timeout=patience + LAST_WRITES, unless=lambda: self._hurried):
+            return
+        if self._hurried:
+            await self.slots.drained(timeout=LAST_WRITES)
 
     async def _leave(self) -> None:
         self.crew.gone.set()
@@ -227,6 +240,10 @@ class _Shift:
     def _hinted(self, hint: Hint) -> None:
         self.fetcher.hinted(hint)
         self.keeper.hinted(hint)
+
+
+async def _end_of(task: asyncio.Task[None]) -> None:
+    await asyncio.wait([task])
 
 
 def _check(definition: Definition) -> None:

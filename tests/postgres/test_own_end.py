@@ -50,15 +50,18 @@ async def test_an_attempt_whose_job_was_redriven_and_claimed_anew_cannot_end_it(
         await attempt.client.cancel(otelq.Chain(attempt.chain_id, selfish), tx=tx)
         return "by the first"
 
-    async with otelq.connect(postgres_url) as first, otelq.connect(postgres_url) as second:
-        async with otelq.Worker(first, jobs):
-            chain = await first.start(selfish, None)
-            await until(lambda: attempts)
-            await second.cancel(chain)
-            await second.redrive(chain)
-            async with otelq.Worker(second, jobs, poll_interval=0.05):
-                await may_cancel.wait()
-                await until(lambda: "is no longer ours" in caplog.text)
-                may_return.set()
-                assert await second.result(chain, timeout=10) == "by the second"
+    async with (
+        otelq.connect(postgres_url) as first,
+        otelq.connect(postgres_url) as second,
+        otelq.Worker(first, jobs),
+    ):
+        chain = await first.start(selfish, None)
+        await until(lambda: attempts)
+        await second.cancel(chain)
+        await second.redrive(chain)
+        async with otelq.Worker(second, jobs, poll_interval=0.05):
+            await may_cancel.wait()
+            await until(lambda: "is no longer ours" in caplog.text)
+            may_return.set()
+            assert await second.result(chain, timeout=10) == "by the second"
     assert attempts == [1, 1]

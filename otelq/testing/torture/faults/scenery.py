@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
 
-from ....worker.tasks import to_the_end
+from ....finish import finish
 from ..fleet import Process
 from ..scene import Scene
 
@@ -42,9 +41,4 @@ async def busy(scene: Scene) -> list[Process]:
 
 async def for_certain(work: Coroutine[Any, Any, T]) -> T:
     """Do what must not stop half-way: a cancel of this task waits for it."""
-    task = asyncio.get_running_loop().create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await to_the_end(asyncio.wait([task]))
-        raise
+    return await finish(work)

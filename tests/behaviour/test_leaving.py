@@ -1,0 +1,194 @@
+"""A cancel that arrives while a worker's block or a client is left: it waits for the end, and is not lost."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+import anyio
+import pytest
+
+import otelq
+from otelq.memory.state import MemoryState
+
+from .support import for_ever, status, until
+
+
+class Lingering(MemoryState):
+    """A store that takes its time over the question that a worker asks last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+
+    async def reap(self, *_: Any, **__: Any) -> tuple[()]:
+        self.asked.set()
+        await self.may_answer.wait()
+        return ()
+
+
+class Hopeless(MemoryState):
+    """A store that nobody can claim from."""
+
+    async def claim(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError("always")
+
+
+jobs = otelq.Jobs()
+
+
+@jobs.job("idle")
+async def idle(attempt: otelq.Attempt[None]) -> None: ...
+
+
+async def leave_when_asked(state: Lingering, *, left: list[str]) -> None:
+    async with otelq.connect(state) as client:
+        async with otelq.Worker(client, jobs):
+            await state.asked.wait()
+            left.append("block")
+        left.append("worker")
+        await for_ever()
+
+
+@pytest.mark.parametrize("cancels", [1, 3])
+async def test_a_cancel_while_a_worker_stops_arrives_after_the_stop(cancels: int) -> None:
+    state, left = Lingering(), list[str]()
+    task = asyncio.create_task(leave_when_asked(state, left=left))
+    await until(lambda: left)
+    for _ in range(cancels):
+        task.cancel()
+        await asyncio.sleep(0.01)
+    assert not task.done()
+    state.may_answer.set()
+    await asyncio.wait([task], timeout=10)
+    assert (task.cancelled(), left) == (True, ["block"])
+
+
+async def test_a_time_limit_that_runs_out_while_a_worker_stops_is_told() -> None:
+    state, left = Lingering(), list[str]()
+    asyncio.get_running_loop().call_later(0.2, state.may_answer.set)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await leave_when_asked(state, left=left)
+    assert left == ["block"]
+
+
+async def test_a_scope_of_anyio_that_runs_out_while_a_worker_stops_is_told_and_does_not_spin() -> None:
+    state, left = Lingering(), list[str]()
+    asyncio.get_running_loop().call_later(0.6, state.may_answer.set)
+    cpu = time.thread_time()
+    with anyio.move_on_after(0.1) as scope:
+        await leave_when_asked(state, left=left)
+    assert (scope.cancelled_caught, left) == (True, ["block"])
+    assert time.thread_time() - cpu < 0.1
+
+
+async def test_a_task_group_that_fails_while_a_worker_stops_ends() -> None:
+    state, left = Lingering(), list[str]()
+
+    async def fail() -> None:
+        await until(lambda: left)
+        state.may_answer.set()
+        raise ValueError
+
+    async def together() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(leave_when_asked(state, left=left))
+            group.create_task(fail())
+
+    with pytest.raises(ExceptionGroup):
+        await together()
+
+
+async def test_a_cancel_while_attempts_finish_cancels_them_and_their_jobs_are_given_back(
+    client: otelq.Client,
+) -> None:
+    slow, begun, stopping = otelq.Jobs(), asyncio.Event(), asyncio.Event()
+
+    @slow.job("slow")
+    async def handler(attempt: otelq.Attempt[None]) -> None:
+        begun.set()
+        await attempt.stopping.wait()
+        stopping.set()
+        await for_ever()
+
+    async def serve() -> None:
+        async with otelq.Worker(client, slow, grace=3600):
+            await begun.wait()
+
+    chain = await client.start(handler, None)
+    task = asyncio.create_task(serve())
+    await stopping.wait()
+    task.cancel()
+    await asyncio.wait([task], timeout=10)
+    assert task.cancelled()
+    assert (await status(client, chain), (await client.chain(chain)).tail.attempt) == ("ready", 0)
+
+
+async def test_a_worker_that_gives_up_leaves_no_cancel_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("otelq.loop.LONGEST_BACK_OFF", 0.01)
+    async with otelq.connect(Hopeless()) as client:
+        with pytest.raises(otelq.OtelqError, match="could not go on"):
+            async with otelq.Worker(client, jobs, poll_interval=0.01):
+                await for_ever()
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
+
+
+async def test_run_that_is_cancelled_while_it_stops_ends_cancelled() -> None:
+    state = Lingering()
+    async with otelq.connect(state) as client:
+        task = asyncio.create_task(otelq.Worker(client, jobs).run())
+        await state.asked.wait()
+        task.cancel()
+        await asyncio.sleep(0.01)
+        task.cancel()
+        state.may_answer.set()
+        await asyncio.wait([task], timeout=10)
+        assert task.cancelled()
+
+
+async def test_a_cancel_while_a_client_is_closed_arrives_when_it_is() -> None:
+    closing, may_close, closed = asyncio.Event(), asyncio.Event(), list[bool]()
+
+    class Slow(MemoryState):
+        async def close(self) -> None:
+            closing.set()
+            await may_close.wait()
+            await super().close()
+            closed.append(True)
+
+    client = await otelq.connect(Slow()).open()
+    task = asyncio.create_task(client.aclose())
+    await closing.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    may_close.set()
+    await asyncio.wait([task])
+    assert (task.cancelled(), closed) == (True, [True])
+
+
+async def test_a_scope_of_anyio_round_a_handler_in_a_thread_does_not_spin(memory: otelq.Client) -> None:
+    threads, may_return = otelq.Jobs(), threading.Event()
+
+    class Limits(otelq.Middleware):
+        async def attempt(self, attempt: otelq.Attempt[Any], call: Any) -> Any:
+            with anyio.move_on_after(0.05):
+                return await call(attempt)
+
+    @threads.job("blocks")
+    def blocks(attempt: otelq.Attempt[None]) -> None:
+        may_return.wait(10)
+
+    async with otelq.Worker(memory, threads, middleware=[Limits()]):
+        chain = await memory.start(blocks, None)
+        cpu = time.thread_time()
+        await asyncio.sleep(0.6)
+        spent = time.thread_time() - cpu
+        may_return.set()
+        await memory.result(chain, timeout=10)
+    assert spent < 0.05
