@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
@@ -29,12 +29,15 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
     return task.result()
 
 
-async def cancel_once(work: Coroutine[Any, Any, T]) -> T:
+async def cancel_once(
+    work: Coroutine[Any, Any, T], *, undo: Callable[[T], Coroutine[Any, Any, object]] | None = None
+) -> T:
     """
     Run ``work`` in a task of its own, pass on the first cancel of the caller, and wait until ``work`` dealt with it.
 
     For a driver that answers a cancel by ending its statement at the server, and would leave the statement in flight
-    if it was cancelled again while it does so. Of work that ended in spite of the cancel, the result is dropped.
+    if it was cancelled again while it does so. Of work that ended in spite of the cancel the result is dropped, and
+    given to ``undo``, as a connection that has to go back to its pool.
     """
     task = spawn(work)
     try:
@@ -42,6 +45,8 @@ async def cancel_once(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError as cancel:
         task.cancel()
         later = await _end_of(task)
+        if undo is not None and not task.cancelled() and task.exception() is None:
+            await finish(undo(task.result()))
         raise _without(later or cancel, task) from None
     return task.result()
 

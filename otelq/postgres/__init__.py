@@ -25,7 +25,7 @@ def adapter(
     keeper: str | None = None,
     connect_timeout: float = 10.0,
     command_timeout: float = 30.0,
-    max_size: int = 10,
+    max_size: int = 20,
     **options: Any,
 ) -> StateAdapter:
     """

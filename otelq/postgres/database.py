@@ -11,10 +11,12 @@ from typing import Any, Final, NoReturn, TypeVar, cast
 from weakref import WeakSet
 
 from ..errors import InvalidArgument, OtelqError, Unavailable
+from ..finish import finish
 from ..ports.state import Transaction
 from .drivers import Joiners, Link, Linked, Source
 from .errors import bare, is_conflict, is_lost, is_stale, misuse, raise_alone, text_of, translate
 from .queries import Queries
+from .room import Room
 from .turns import Turns
 
 T = TypeVar("T")
@@ -71,7 +73,7 @@ class Database:
         self._connect_timeout = connect_timeout
         self._max_size = max_size
         self._joiners = Joiners(source)
-        self._room: asyncio.Semaphore | None = None
+        self._room: Room | None = None
         self._turns = Turns()
         self._home: tuple[object, ...] = ()
         self._seen: WeakSet[Any] = WeakSet()
@@ -89,7 +91,7 @@ class Database:
         """
         try:
             async with asyncio.timeout(self._connect_timeout):
-                self._room = asyncio.Semaphore(await self.source.open() or self._max_size)
+                self._room = Room(await self.source.open() or self._max_size)
                 async with self.source.loan(atomic=False, timeout=self._connect_timeout) as link:
                     await link.fetch("SELECT 1 AS one", (), timeout=self._connect_timeout)
         except OtelqError:
@@ -173,12 +175,15 @@ class Database:
         try:
             yield
         except BaseException as error:
-            with suppress(TimeoutError):  # the connection is gone, and the transaction with it
-                async with asyncio.timeout(self.command_timeout):
-                    await savepoint.__aexit__(type(error), error, error.__traceback__)
+            await finish(self._take_back(savepoint, error))
             raise
         async with asyncio.timeout(self.command_timeout):
             await savepoint.__aexit__(None, None, None)
+
+    async def _take_back(self, savepoint: AbstractAsyncContextManager[None], error: BaseException) -> None:
+        with suppress(TimeoutError):  # without an answer the connection is gone, and the transaction
+            async with asyncio.timeout(self.command_timeout):
+                await savepoint.__aexit__(type(error), error, error.__traceback__)
 
     def session(self, link: Link, now: datetime | None) -> Session:
         """The means of a verb on a connection."""
@@ -197,7 +202,7 @@ class Database:
         if self._room is None:
             raise Unavailable("the PostgreSQL adapter is not open")
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._room)
+            await stack.enter_async_context(self._room.place(timeout=self.command_timeout))
             try:
                 transaction = await stack.enter_async_context(self.source.begin(kind, timeout=self.command_timeout))
             except Exception as error:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Callable, Coroutine
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from ..ports.state import Ending
 
@@ -70,6 +69,11 @@ class Account:
         """How it ends when the server says yes to a COMMIT; of an aborted transaction, it then made a rollback."""
         return {False: Ending.COMMITTED, True: Ending.ROLLED_BACK, None: Ending.UNKNOWN}[self.is_aborted]
 
+    def prove(self) -> None:
+        """A statement succeeded, which none does in a transaction that a failure aborted."""
+        if self.is_aborted is None:
+            self.is_aborted = False
+
     def move(self, step: Control) -> None:
         """A savepoint was set, released, or gone back to."""
         match step.kind:
@@ -106,22 +110,3 @@ class Account:
     def _find(self, name: str) -> int:
         """The frame of the innermost savepoint of this name; the bottom for one from before our time."""
         return next((i for i in range(len(self._frames) - 1, 0, -1) if self._frames[i][0] == name), 0)
-
-
-async def to_its_end(work: Coroutine[Any, Any, object], *, finished: Callable[[BaseException | None], None]) -> None:
-    """
-    Send a commit; once it is sent, a cancellation waits for it.
-
-    ``finished`` is told the error, if there was one, and may raise.
-    """
-    sent = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(sent)
-    except asyncio.CancelledError:
-        await asyncio.wait([sent])
-        finished(sent.exception())
-        raise
-    except Exception as error:
-        finished(error)
-    else:
-        finished(None)

@@ -7,8 +7,6 @@ from contextlib import asynccontextmanager
 from io import BytesIO
 from typing import Any, Final
 
-import asyncpg
-
 from .arrays import introduce_arrays
 
 _SAVEPOINT: Final = "otelq_verb"
@@ -17,21 +15,23 @@ _SAVEPOINT: Final = "otelq_verb"
 class AsyncpgLink:
     """An asyncpg connection."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "_past_codecs")
 
     can_copy = True
     is_guarded = False
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, *, past_codecs: bool = False) -> None:
         self._connection = connection
         introduce_arrays(connection)
+        self._past_codecs = past_codecs
 
     def fetch(self, text: str, args: Sequence[object], /, *, timeout: float | None) -> Awaitable[list[Any]]:
-        # What `Connection.fetch` does, but without the application's record class and codecs (except those of the
-        # elements of arrays): what we send would be encoded a second time by the codec of asyncpg's manual for jsonb.
-        found: Awaitable[list[Any]] = self._connection._execute(
-            text, args, 0, timeout, ignore_custom_codec=True, record_class=asyncpg.Record
-        )
+        found: Awaitable[list[Any]]
+        if self._past_codecs:
+            # Else what we send would be encoded a second time, by the codec of asyncpg's manual for jsonb.
+            found = self._connection._execute(text, args, 0, timeout, ignore_custom_codec=True)
+        else:
+            found = self._connection.fetch(text, *args, timeout=timeout)
         return found
 
     async def copy(self, table: str, rows: bytes, *, schema: str, columns: Sequence[str], timeout: float) -> None:

@@ -10,9 +10,11 @@ from typing import Any, Final
 import asyncpg
 
 from ....errors import InvalidArgument, Unavailable
+from ....finish import finish
 from ..port import room
+from .codecs import must_be_passed
 from .link import AsyncpgLink
-from .transactions import ERRORS, AsyncpgJoiner, AsyncpgTransaction, in_time
+from .transactions import ERRORS, AsyncpgJoiner, AsyncpgTransaction, in_time, roll_back
 from .url import place_of
 
 VERBS: Final = 4
@@ -42,6 +44,8 @@ class AsyncpgSource:
         self._connect_timeout = connect_timeout
         self._max_size = max_size
         self._options = options
+        self._is_foreign = not isinstance(target, str) or "init" in options
+        """Whether the application may have prepared the connections."""
         self._verbs: asyncpg.Pool[Any] | None = None
         self._handlers: asyncpg.Pool[Any] | None = None
 
@@ -81,16 +85,13 @@ class AsyncpgSource:
     async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[AsyncpgLink]:
         if self._verbs is None:
             raise Unavailable("the PostgreSQL adapter is not open")
-        pool = self._verbs
-        connection = await pool.acquire(timeout=timeout)
-        try:
+        async with _borrowed(self._verbs, timeout) as connection:
+            link = AsyncpgLink(connection, past_codecs=self._is_foreign and must_be_passed(connection, argument="pool"))
             if not atomic:
-                yield AsyncpgLink(connection)
+                yield link
                 return
             async with _transaction(connection, timeout):
-                yield AsyncpgLink(connection)
-        finally:
-            await _take_back(pool, connection, timeout)
+                yield link
 
     def check(self, kind: type | None) -> None:
         if kind not in (None, asyncpg.Connection):
@@ -100,26 +101,22 @@ class AsyncpgSource:
     async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[AsyncpgTransaction]:
         if self._handlers is None:
             raise Unavailable("the PostgreSQL adapter is not open")
-        pool = self._handlers
-        connection = await pool.acquire()
-        try:
-            async with self._begun(connection, timeout) as transaction:
-                yield transaction
-        finally:
-            await _take_back(pool, connection, timeout)
+        async with _borrowed(self._handlers, timeout) as connection, self._begun(connection, timeout) as transaction:
+            yield transaction
 
     @asynccontextmanager
     async def _begun(self, connection: Any, timeout: float) -> AsyncGenerator[AsyncpgTransaction]:
         block = connection.transaction(isolation=_READ_COMMITTED)
-        await in_time(connection, block.start(), timeout=timeout)
-        transaction = self.joiner.follow(connection)
-        transaction.is_own = True
+        transaction: AsyncpgTransaction | None = None
         try:
+            await finish(in_time(connection, block.start(), timeout=timeout))
+            transaction = self.joiner.follow(connection)
+            transaction.is_own = True
             yield transaction
         except BaseException:
-            await transaction.roll_back(block, timeout=timeout)
+            await finish(roll_back(connection, block, transaction, timeout=timeout))
             raise
-        await transaction.commit(block, timeout=timeout)
+        await finish(transaction.commit(block, timeout=timeout))
 
     @property
     def place(self) -> str:
@@ -127,23 +124,33 @@ class AsyncpgSource:
 
 
 @asynccontextmanager
+async def _borrowed(pool: asyncpg.Pool[Any], timeout: float) -> AsyncGenerator[Any]:
+    """A connection of the pool, waited for ``timeout`` seconds at most."""
+    try:
+        async with asyncio.timeout(timeout):
+            connection = await pool.acquire()
+    except TimeoutError as error:
+        raise Unavailable(f"no connection was to be had within {timeout:g} s") from error
+    try:
+        yield connection
+    finally:
+        # One that dies while it is tidied up is the pool's to replace; what was committed stands. The pool itself
+        # waits for a statement that was cancelled, and goes on when this wait is cancelled.
+        with suppress(*ERRORS):
+            await pool.release(connection, timeout=timeout)
+
+
+@asynccontextmanager
 async def _transaction(connection: Any, timeout: float) -> AsyncGenerator[None]:
     """The transaction of one verb, of which the driver's own would wait for ever for its begin and its end."""
     block = connection.transaction(isolation=_READ_COMMITTED)
-    await in_time(connection, block.start(), timeout=timeout)
     try:
+        await finish(in_time(connection, block.start(), timeout=timeout))
         yield
     except BaseException:
-        with suppress(*ERRORS):
-            await in_time(connection, block.rollback(), timeout=timeout)
+        await finish(roll_back(connection, block, None, timeout=timeout))
         raise
-    await in_time(connection, block.commit(), timeout=timeout)
-
-
-async def _take_back(pool: asyncpg.Pool[Any], connection: Any, timeout: float) -> None:
-    """A connection that dies while it is tidied up is the pool's to replace; what was committed stands."""
-    with suppress(*ERRORS):
-        await pool.release(connection, timeout=timeout)
+    await finish(in_time(connection, block.commit(), timeout=timeout))
 
 
 async def _keep_as_it_is(connection: object) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -14,8 +13,10 @@ from asyncpg.pool import PoolConnectionProxy
 from ....errors import InvalidArgument, Unavailable
 from ....ports.state import Ending
 from ...errors import is_lost, is_refusal, raise_commit_failure
-from ...transactions import Account, Control, Ended, control, to_its_end
+from ...transactions import Account, Control, Ended, control
+from ..answers import CommitAnswer, answer_of
 from ..port import Linked
+from .codecs import must_be_passed
 from .link import AsyncpgLink
 
 ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
@@ -44,40 +45,41 @@ class AsyncpgTransaction(Linked):
     async def link(self) -> AsyncpgLink:
         if not self.active:
             raise InvalidArgument("tx", "its transaction has ended")
-        return AsyncpgLink(self._handle)
+        self._watcher.begin()
+        return AsyncpgLink(self._handle, past_codecs=must_be_passed(self._handle, argument="tx"))
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
-        """
-        Tell how it ends, learnt from the statements that pass on the connection.
-
-        An error that aborted the transaction is seen in statements of the connection itself; after one in a cursor,
-        a ``COPY`` or a prepared statement that the caller swallowed, a COMMIT counts as one.
-        """
+        """Tell how it ends, learnt from the statements that pass on the connection and from the answer to COMMIT."""
         self._watcher.add(ended)
         return True
 
     async def commit(self, block: Any, *, timeout: float) -> None:
         """
-        Commit what the adapter began; once it is sent, a cancellation waits for it, ``timeout`` seconds at most.
+        Commit what the adapter began.
 
         Raises:
             Unavailable: it failed, or its result is not known.
         """
-        await to_its_end(in_time(self._handle, block.commit(), timeout=timeout), finished=self._committed)
+        if not self.active:
+            self._watcher.end(Ending.UNKNOWN)
+            _cut(self._handle)
+            raise Unavailable("the transaction was ended by its user; it is committed at the end of the block")
+        answer = answer_of(_raw(self._handle))
+        try:
+            await in_time(self._handle, block.commit(), timeout=timeout)
+        except ERRORS as error:
+            self._watcher.end(Ending.ROLLED_BACK if is_refusal(error) else Ending.UNKNOWN)
+            if is_open(self._handle):
+                _cut(self._handle)  # a task of the user is still at a statement
+            raise_commit_failure(error)
+        if answer is None or answer.is_rollback:
+            self._watcher.end(Ending.ROLLED_BACK)
+            raise Unavailable("the transaction was rolled back, because a statement in it had failed")
+        self._watcher.end(Ending.COMMITTED)
 
-    async def roll_back(self, block: Any, *, timeout: float) -> None:
-        """Roll back what the adapter began; if the connection is gone, the server does."""
-        with suppress(*ERRORS):
-            await in_time(self._handle, block.rollback(), timeout=timeout)
+    def rolled_back(self) -> None:
+        """The adapter has rolled it back."""
         self._watcher.end(Ending.ROLLED_BACK)
-
-    def _committed(self, error: BaseException | None) -> None:
-        if error is None:
-            if self._watcher.end_by_commit() is not Ending.COMMITTED:
-                raise Unavailable("the transaction was rolled back, because a statement in it had failed")
-            return
-        self._watcher.end(Ending.ROLLED_BACK if is_refusal(error) else Ending.UNKNOWN)
-        raise_commit_failure(error)
 
 
 class Watcher:
@@ -89,18 +91,35 @@ class Watcher:
         self._forget = forget
         self._listens = False
         self._ending: Ending | None = None
+        self._answer: CommitAnswer | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether the transaction has ended."""
         return self._account.is_over
 
-    def add(self, ended: Ended) -> None:
-        """Somebody waits for the end of what was written last."""
+    def begin(self) -> None:
+        """
+        Hear how the transaction ends.
+
+        Of one that the caller began by a statement of their own nobody sees the answer to COMMIT. Whether a statement
+        failed in it before, and was forgiven, is not known until the next one succeeds.
+        """
+        self._answer = self._answer or answer_of(self._connection)
+        if self._answer is None:
+            self._listen(is_aborted=None)
+
+    def _listen(self, *, is_aborted: bool | None) -> None:
         if not self._listens:
             self._listens = True
+            self._account.is_aborted = is_aborted
             self._connection.add_query_logger(self._heard)
             self._connection.add_termination_listener(self._died)
+
+    def add(self, ended: Ended) -> None:
+        """Somebody waits for the end of what was written last."""
+        self.begin()
+        self._listen(is_aborted=False)
         # What was said on the connection until now is heard in the next turn of the loop only, and comes before this.
         asyncio.get_running_loop().call_soon(self._add, ended)
 
@@ -120,11 +139,12 @@ class Watcher:
             self._account.end(ending)
             self._forget()
 
-    def end_by_commit(self) -> Ending:
-        """The server said yes to a COMMIT."""
-        ending = self._account.end_by_commit
-        self.end(ending)
-        return ending
+    def _committed(self) -> None:
+        """COMMIT was sent, and there was no error."""
+        if self._answer is None or self._answer.text is None:
+            self.end(self._account.end_by_commit)
+        else:
+            self.end(Ending.ROLLED_BACK if self._answer.is_rollback else Ending.COMMITTED)
 
     def _died(self, connection: object) -> None:
         self.end(Ending.UNKNOWN)
@@ -136,6 +156,8 @@ class Watcher:
         if step is None:
             if record.exception is not None:
                 self._broke(record.exception)
+            else:
+                self._account.prove()
         elif step.kind == "maybe":
             self._may_have_ended(record.exception)
         elif record.exception is not None:
@@ -146,10 +168,11 @@ class Watcher:
     def _control(self, step: Control) -> None:
         match step.kind:
             case "commit":
-                self.end_by_commit()
+                self._committed()
             case "rollback":
                 self.end(Ending.ROLLED_BACK)
             case _:
+                self._account.prove()
                 self._account.move(step)
 
     def _control_failed(self, step: Control, error: BaseException) -> None:
@@ -211,6 +234,16 @@ def is_open(connection: Any) -> bool:
         return False
 
 
+async def roll_back(connection: Any, block: Any, transaction: AsyncpgTransaction | None, *, timeout: float) -> None:
+    """Roll back what the adapter began, or cut a connection on which that fails, so that the server does."""
+    try:
+        await in_time(connection, block.rollback(), timeout=timeout)
+    except ERRORS:
+        _cut(connection)
+    if transaction is not None:
+        transaction.rolled_back()
+
+
 async def in_time(connection: Any, work: Coroutine[Any, Any, None], *, timeout: float) -> None:
     """
     Begin or end a transaction; a connection that gives no answer is cut, so that nobody waits for it again.
@@ -222,8 +255,14 @@ async def in_time(connection: Any, work: Coroutine[Any, Any, None], *, timeout: 
         async with asyncio.timeout(timeout):
             await work
     except TimeoutError:
-        connection.terminate()
+        _cut(connection)
         raise
+
+
+def _cut(connection: Any) -> None:
+    """End a connection without a word to the server; a pool has taken one away that ended by itself."""
+    if (raw := _raw(connection)) is not None:
+        raw.terminate()
 
 
 def _raw(connection: Any) -> Any:

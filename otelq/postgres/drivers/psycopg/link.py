@@ -11,6 +11,7 @@ from psycopg import AsyncConnection, AsyncRawCursor, sql
 from psycopg.pq import PipelineStatus
 from psycopg.rows import tuple_row
 
+from ....finish import cancel_once
 from ..rows import Row, plain, rows
 
 _SAVEPOINT: Final = "otelq_verb"
@@ -28,9 +29,13 @@ class PsycopgLink:
         self._connection = connection
 
     async def fetch(self, text: str, args: Sequence[object], /, *, timeout: float | None) -> list[Row]:
-        async with asyncio.timeout(timeout), AsyncRawCursor(self._connection, row_factory=tuple_row) as cursor:
+        async with asyncio.timeout(timeout):
+            return await cancel_once(self._fetch(text.encode(), [plain(value) for value in args] or None))
+
+    async def _fetch(self, text: bytes, args: Sequence[object] | None) -> list[Row]:
+        async with AsyncRawCursor(self._connection, row_factory=tuple_row) as cursor:
             async with synced(self._connection):
-                await cursor.execute(text.encode(), [plain(value) for value in args] or None)
+                await cursor.execute(text, args)
             columns = cursor.description
             return rows([column.name for column in columns], await cursor.fetchall()) if columns else []
 
@@ -38,7 +43,11 @@ class PsycopgLink:
         statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
             sql.Identifier(schema, table), sql.SQL(", ").join(map(sql.Identifier, columns))
         )
-        async with asyncio.timeout(timeout), self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+        async with asyncio.timeout(timeout):
+            await cancel_once(self._copy(statement, rows))
+
+    async def _copy(self, statement: sql.Composed, rows: bytes) -> None:
+        async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             await copy.write(rows)
 
     @asynccontextmanager
@@ -54,9 +63,8 @@ class PsycopgLink:
             raise
         await self._execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
 
-    async def _execute(self, text: str) -> None:
-        async with synced(self._connection):
-            await self._connection.execute(text.encode())
+    async def _execute(self, statement: str) -> None:
+        await cancel_once(self._fetch(statement.encode(), None))
 
 
 @asynccontextmanager

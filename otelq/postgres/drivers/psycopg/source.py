@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -9,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from psycopg import AsyncConnection, IsolationLevel
 
 from ....errors import InvalidArgument, Unavailable
+from ....finish import cancel_once, finish
+from ..liveness import was_closed_by_server
 from ..port import room
 from .link import PsycopgLink
-from .transactions import ERRORS, PsycopgJoiner, PsycopgTransaction, begun, in_time
+from .transactions import ERRORS, PsycopgJoiner, PsycopgTransaction, begun, bring_to_rest, check_committable, in_time
 
 if TYPE_CHECKING:
     from psycopg_pool import AsyncConnectionPool
@@ -65,17 +68,12 @@ class PsycopgSource:
     @asynccontextmanager
     async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[PsycopgLink]:
         async with self._borrowed(timeout) as connection:
-            before = connection.autocommit
             await connection.set_autocommit(True)
-            try:
-                if not atomic:
-                    yield PsycopgLink(connection)
-                    return
-                async with _transaction(connection, timeout):
-                    yield PsycopgLink(connection)
-            finally:
-                with suppress(*ERRORS):
-                    await connection.set_autocommit(before)
+            if not atomic:
+                yield PsycopgLink(connection)
+                return
+            async with _transaction(connection, timeout):
+                yield PsycopgLink(connection)
 
     def check(self, kind: type | None) -> None:
         if kind not in (None, AsyncConnection):
@@ -84,35 +82,51 @@ class PsycopgSource:
     @asynccontextmanager
     async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[PsycopgTransaction]:
         async with self._borrowed(timeout) as connection:
-            before = connection.isolation_level
             await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
-            try:
-                async with begun(connection, self.joiner.lend(connection), timeout) as transaction:
-                    yield transaction
-            finally:
-                with suppress(*ERRORS):
-                    await connection.set_isolation_level(before)
+            async with begun(connection, self.joiner.lend(connection), timeout) as transaction:
+                yield transaction
 
     @asynccontextmanager
     async def _borrowed(self, timeout: float) -> AsyncGenerator[AsyncConnection[Any]]:
+        """A connection of the pool for a while, with its settings as the application made them before and after."""
         if not self._is_open:
             raise Unavailable("the PostgreSQL adapter is not open")
-        connection = await self._pool.getconn(timeout)
+        connection = await cancel_once(self._live(timeout), undo=self._pool.putconn)
+        before = connection.autocommit, connection.isolation_level
         try:
             yield connection
         finally:
-            with suppress(*ERRORS):
-                await self._pool.putconn(connection)
+            await finish(self._give_back(connection, *before, timeout=timeout))
+
+    async def _live(self, timeout: float) -> AsyncConnection[Any]:
+        """A connection that the server has not closed while it was idle; the pool looks at none before it lends it."""
+        async with asyncio.timeout(timeout):
+            while True:
+                connection: AsyncConnection[Any] = await self._pool.getconn(timeout)
+                if not was_closed_by_server(connection):
+                    return connection
+                await connection.close()
+                await self._pool.putconn(connection)  # which makes the pool open another
+
+    async def _give_back(
+        self, connection: AsyncConnection[Any], autocommit: bool, isolation: IsolationLevel | None, *, timeout: float
+    ) -> None:
+        with suppress(*ERRORS):
+            await bring_to_rest(connection, timeout=timeout)
+            await connection.set_autocommit(autocommit)
+            await connection.set_isolation_level(isolation)
+        with suppress(*ERRORS):
+            await self._pool.putconn(connection)
 
 
 @asynccontextmanager
 async def _transaction(connection: AsyncConnection[Any], timeout: float) -> AsyncGenerator[None]:
     """The transaction of one verb."""
-    await in_time(connection, connection.execute(_BEGIN), timeout=timeout)
     try:
+        await finish(in_time(connection, connection.execute(_BEGIN), timeout=timeout))
         yield
+        check_committable(connection)
     except BaseException:
-        with suppress(*ERRORS):
-            await in_time(connection, connection.rollback(), timeout=timeout)
+        await finish(bring_to_rest(connection, timeout=timeout))
         raise
-    await in_time(connection, connection.commit(), timeout=timeout)
+    await finish(in_time(connection, connection.commit(), timeout=timeout))

@@ -13,9 +13,9 @@ from psycopg import AsyncConnection
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 from ....errors import InvalidArgument, Unavailable
+from ....finish import finish
 from ....ports.state import Ending
 from ...errors import raise_commit_failure
-from ...transactions import to_its_end
 from ..port import Linked
 from .link import PsycopgLink, synced
 
@@ -151,26 +151,62 @@ async def begun(
 ) -> AsyncGenerator[OwnTransaction]:
     """The transaction, open; committed at the end, or rolled back. Its handle is dead before either is sent."""
     block = connection.transaction()  # the driver refuses a commit by hand within one of its blocks
-    await in_time(connection, block.__aenter__(), timeout=timeout)
     try:
+        await finish(in_time(connection, block.__aenter__(), timeout=timeout))
         yield transaction
-        if not transaction.active:
-            raise Unavailable("the connection was closed before its transaction was committed")
-        is_aborted = status_of(connection) is TransactionStatus.INERROR
+        check_committable(connection)
     except BaseException as error:
         transaction.end()
-        with suppress(*ERRORS):
-            await in_time(connection, block.__aexit__(type(error), error, None), timeout=timeout)
+        await finish(_roll_back(connection, block, error, timeout))
         raise
     transaction.end()
-    await to_its_end(in_time(connection, block.__aexit__(None, None, None), timeout=timeout), finished=_committed)
-    if is_aborted:
-        raise Unavailable("the transaction was rolled back, because a statement in it had failed")
+    await finish(_commit(connection, block, timeout))
 
 
-def _committed(error: BaseException | None) -> None:
-    if error is not None:
+async def _commit(connection: AsyncConnection[Any], block: Any, timeout: float) -> None:
+    try:
+        await in_time(connection, block.__aexit__(None, None, None), timeout=timeout)
+    except ERRORS as error:
         raise_commit_failure(error)
+
+
+async def _roll_back(connection: AsyncConnection[Any], block: Any, error: BaseException, timeout: float) -> None:
+    with suppress(*ERRORS):
+        if status_of(connection) is not TransactionStatus.ACTIVE:
+            await in_time(connection, block.__aexit__(type(error), error, None), timeout=timeout)
+    await bring_to_rest(connection, timeout=timeout)
+
+
+def check_committable(connection: AsyncConnection[Any]) -> None:
+    """
+    See that a COMMIT will be one: of a transaction in which a statement failed, the server makes a rollback.
+
+    Raises:
+        Unavailable: it will not.
+    """
+    match status_of(connection):
+        case TransactionStatus.INTRANS:
+            return
+        case TransactionStatus.INERROR:
+            raise Unavailable("the transaction was rolled back, because a statement in it had failed")
+        case TransactionStatus.ACTIVE:
+            raise Unavailable("the transaction was rolled back, because a statement in it had not ended")
+        case TransactionStatus.IDLE:
+            raise Unavailable("the transaction was ended by its user; it is committed at the end of the block")
+        case _:
+            raise Unavailable("the connection was closed before its transaction was committed")
+
+
+async def bring_to_rest(connection: AsyncConnection[Any], *, timeout: float) -> None:
+    """Roll back what is open, or close a connection on which that fails or a statement is still in flight."""
+    if status_of(connection) in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
+        return
+    try:
+        if status_of(connection) is TransactionStatus.ACTIVE:
+            raise psycopg.OperationalError("a statement is in flight")
+        await in_time(connection, connection.execute("ROLLBACK"), timeout=timeout)
+    except ERRORS:
+        await connection.close()
 
 
 async def in_time(connection: AsyncConnection[Any], work: Any, *, timeout: float) -> None:

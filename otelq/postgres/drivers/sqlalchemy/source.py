@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 from sqlalchemy.pool import AssertionPool, Pool, QueuePool, SingletonThreadPool, StaticPool
 
 from ....errors import InvalidArgument, Unavailable
+from ....finish import cancel_once, finish
+from ..liveness import was_closed_by_server
 from ..port import room
 from .link import SqlalchemyLink
 from .transactions import ERRORS, OwnTransaction, SqlalchemyJoiner, in_time
@@ -64,14 +66,13 @@ class SqlalchemySource:
             if not atomic:
                 yield SqlalchemyLink(connection)
                 return
-            transaction = await connection.begin()
             try:
+                await finish(in_time(connection.begin(), timeout=timeout))
                 yield SqlalchemyLink(connection)
             except BaseException:
-                with suppress(*ERRORS):
-                    await in_time(transaction.rollback(), timeout=timeout)
+                await finish(_rolled_back(connection, timeout))
                 raise
-            await in_time(transaction.commit(), timeout=timeout)
+            await finish(in_time(connection.commit(), timeout=timeout))
 
     def check(self, kind: type | None) -> None:
         session = self._sessions.class_ if self._sessions else AsyncSession
@@ -86,7 +87,7 @@ class SqlalchemySource:
                 yield transaction
                 await transaction.commit(timeout=timeout)
             except BaseException:
-                await transaction.roll_back(timeout=timeout)
+                await finish(transaction.roll_back(timeout=timeout))
                 raise
 
     @asynccontextmanager
@@ -96,38 +97,69 @@ class SqlalchemySource:
         # Once closed, it is of no use to those who kept it.
         session = make(bind=make.kw.get("bind") or self._engine, close_resets_only=False)
         try:
-            async with asyncio.timeout(timeout):
-                connection = await session.connection(execution_options={"isolation_level": _READ_COMMITTED})
+            connection = await cancel_once(_session_connected(session, timeout))
             yield self.joiner.begun(session, connection)
         finally:
-            await _closed(session)
+            await finish(_closed(session, timeout))
 
     @asynccontextmanager
     async def _connection(self, timeout: float) -> AsyncGenerator[OwnTransaction]:
         async with self._connected(self._atomic, timeout) as connection:
-            _ = await connection.begin()
+            await finish(in_time(connection.begin(), timeout=timeout))
             yield self.joiner.begun(connection, connection)
 
     @asynccontextmanager
     async def _connected(self, engine: AsyncEngine, timeout: float) -> AsyncGenerator[AsyncConnection]:
         self._check_open()
-        connection = engine.connect()
-        async with asyncio.timeout(timeout):
-            _ = await connection.start()
+        connection = await cancel_once(_connected(engine, timeout), undo=lambda made: _closed(made, timeout))
         try:
             yield connection
         finally:
-            await _closed(connection)
+            await finish(_closed(connection, timeout))
 
     def _check_open(self) -> None:
         if not self._is_open:
             raise Unavailable("the PostgreSQL adapter is not open")
 
 
-async def _closed(loan: AsyncSession | AsyncConnection) -> None:
-    """Give a connection back, also when cancelled; one that dies meanwhile is the engine's to replace."""
+async def _connected(engine: AsyncEngine, timeout: float) -> AsyncConnection:
+    """A connection that the server has not closed while it was idle."""
+    async with asyncio.timeout(timeout):
+        while True:
+            connection = engine.connect()
+            _ = await connection.start()
+            if not await _is_dead(connection):
+                return connection
+            await connection.close()
+
+
+async def _session_connected(session: AsyncSession, timeout: float) -> AsyncConnection:
+    async with asyncio.timeout(timeout):
+        while True:
+            connection = await session.connection(execution_options={"isolation_level": _READ_COMMITTED})
+            if not await _is_dead(connection):
+                return connection
+            await session.rollback()
+
+
+async def _is_dead(connection: AsyncConnection) -> bool:
+    """Whether the server closed it in the pool, which then opens another."""
+    raw = await connection.get_raw_connection()
+    if not was_closed_by_server(raw.driver_connection):
+        return False
+    await connection.invalidate()
+    return True
+
+
+async def _rolled_back(connection: AsyncConnection, timeout: float) -> None:
     with suppress(*ERRORS):
-        await asyncio.shield(asyncio.ensure_future(loan.close()))
+        await in_time(connection.rollback(), timeout=timeout)
+
+
+async def _closed(loan: AsyncSession | AsyncConnection, timeout: float) -> None:
+    """Give a connection back; one that dies meanwhile is the engine's to replace."""
+    with suppress(*ERRORS):
+        await in_time(loan.close(), timeout=timeout)
 
 
 def _room_of(pool: Pool) -> int | None:

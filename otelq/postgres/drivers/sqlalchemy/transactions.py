@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session
 
 from ....errors import InvalidArgument, Unavailable
+from ....finish import finish
 from ....ports.state import Ending
 from ...errors import is_refusal, misuse, raise_commit_failure
-from ...transactions import to_its_end
 from ..port import Linked
 from .early import Early, root_of
 from .link import SqlalchemyLink
@@ -130,7 +130,7 @@ class OwnTransaction(SqlalchemyTransaction):
 
     async def commit(self, *, timeout: float) -> None:
         """
-        Commit; once it is sent, a cancellation waits for it, ``timeout`` seconds at most.
+        Commit; a cancellation waits for the end of that, ``timeout`` seconds at most.
 
         Raises:
             Unavailable: it failed, or its result is not known, or somebody else ended the transaction before.
@@ -141,10 +141,20 @@ class OwnTransaction(SqlalchemyTransaction):
             )
         if isinstance(self._handle, AsyncSession):
             await self._handle.flush()
+        await finish(self._commit(timeout))
+
+    async def _commit(self, timeout: float) -> None:
         self._let_go()
         if self._watcher.is_aborted:
-            raise Unavailable("the transaction was rolled back, because a statement in it had failed")
-        await to_its_end(in_time(self._handle.commit(), timeout=timeout), finished=self._committed)
+            raise _aborted()
+        try:
+            await in_time(self._handle.commit(), timeout=timeout)
+        except ERRORS as error:
+            self._watcher.end(Ending.ROLLED_BACK if is_refusal(error) else Ending.UNKNOWN)
+            raise_commit_failure(error)
+        self._watcher.look()
+        if self._watcher.ending is Ending.ROLLED_BACK:
+            raise _aborted()
 
     async def roll_back(self, *, timeout: float) -> None:
         """Roll back; if the connection is gone, the server does."""
@@ -158,11 +168,9 @@ class OwnTransaction(SqlalchemyTransaction):
         for guard in guards:
             event.remove(*guard)
 
-    def _committed(self, error: BaseException | None) -> None:
-        if error is None:
-            return self._watcher.look()
-        self._watcher.end(Ending.ROLLED_BACK if is_refusal(error) else Ending.UNKNOWN)
-        raise_commit_failure(error)
+
+def _aborted() -> Unavailable:
+    return Unavailable("the transaction was rolled back, because a statement in it had failed")
 
 
 class SqlalchemyJoiner:

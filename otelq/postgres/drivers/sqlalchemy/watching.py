@@ -14,6 +14,10 @@ from sqlalchemy.orm import Session
 from ....ports.state import Ending
 from ...errors import is_refusal, sqlstate
 from ...transactions import Account, Ended, control
+from ..answers import CommitAnswer, answer_of
+
+_INERROR: Final = 3
+"""``psycopg.pq.TransactionStatus.INERROR``, without psycopg."""
 
 LOOK_AGAIN: Final = 0.001
 """Seconds between two looks at a commit that is under way on a connection, which tells of its begin only."""
@@ -34,6 +38,9 @@ class Watcher:
         self._loop = asyncio.get_running_loop()
         self._is_committing = False
         self._error: BaseException | None = None
+        self._answer: CommitAnswer | None = None
+        self.ending: Ending | None = None
+        """How it ended, as far as that is known."""
         self._listeners: list[tuple[Any, str, Callable[..., Any]]] = [
             (connection, "commit", self._committing),
             (connection, "rollback", self._rolled_back),
@@ -54,7 +61,11 @@ class Watcher:
     @property
     def is_aborted(self) -> bool | None:
         """Whether a statement failed, so that a commit would be a rollback; None if that is not known."""
-        return self._account.is_aborted
+        return _is_aborted_in_psycopg(self._driver_connection) or self._account.is_aborted
+
+    @property
+    def _driver_connection(self) -> Any:
+        return self._connection.connection.driver_connection
 
     def add(self, ended: Ended) -> None:
         """Somebody waits for the end of what was written last."""
@@ -74,6 +85,11 @@ class Watcher:
     def _committing(self, connection: Connection) -> None:
         self._is_committing = True
         self._error = None
+        # A statement may have failed before anybody listened, and the application may have forgiven it.
+        if _is_aborted_in_psycopg(self._driver_connection):
+            self._account.is_aborted = True
+        elif hasattr(self._driver_connection, "_top_xact"):
+            self._answer = answer_of(self._driver_connection)
         self._loop.call_later(LOOK_AGAIN, self._look_again)
 
     def _look_again(self) -> None:
@@ -111,6 +127,8 @@ class Watcher:
     # How it ended
 
     def _ending_of_commit(self) -> Ending:
+        if self._error is None and self._answer is not None and self._answer.text is not None:
+            return Ending.ROLLED_BACK if self._answer.is_rollback else Ending.COMMITTED
         if self._error is None:
             return self._account.end_by_commit
         return Ending.ROLLED_BACK if is_refusal(self._error) else Ending.UNKNOWN
@@ -118,11 +136,17 @@ class Watcher:
     def _end(self, ending: Ending) -> None:
         if not self._account.is_over:
             self._loop.call_soon(self._stop)  # events must not be taken away while they are told
+            self.ending = ending
             self._account.end(ending)
 
     def _stop(self) -> None:
         self._unlisten.detach()
         unlisten(self._listeners)
+
+
+def _is_aborted_in_psycopg(connection: Any) -> bool:
+    """Whether a statement failed in the transaction that is open; psycopg knows, asyncpg does not say."""
+    return hasattr(connection, "pgconn") and bool(connection.info.transaction_status == _INERROR)
 
 
 def _weakly(method: Callable[[ExceptionContext], None]) -> Callable[[ExceptionContext], None]:

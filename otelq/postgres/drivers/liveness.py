@@ -1,0 +1,39 @@
+"""Connections that the server closed while they were idle in a pool."""
+
+from __future__ import annotations
+
+import select
+from typing import Any
+
+_EVENTS = select.POLLIN | select.POLLHUP | select.POLLERR
+
+
+def was_closed_by_server(connection: Any) -> bool:
+    """
+    Return whether an idle connection of asyncpg or psycopg is of no use any more, without asking the server.
+
+    psycopg hears nothing while it is idle: a restarted server has left a last message in the socket, and its end. A
+    notice or a notification is there in the same way, and is read.
+    """
+    if not hasattr(connection, "pgconn"):
+        return bool(connection.is_closed())
+    if connection.closed:
+        return True
+    return _has_news(connection.pgconn.socket) and _ended(connection.pgconn)
+
+
+def _has_news(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, _EVENTS)
+    return bool(poll.poll(0))
+
+
+def _ended(pgconn: Any) -> bool:
+    # The last message and the end of the stream come in one read or in two.
+    try:
+        for _ in range(2):
+            pgconn.consume_input()
+            pgconn.is_busy()  # takes apart what was read
+    except Exception:
+        return True
+    return bool(pgconn.status != 0)  # ConnStatus.OK
