@@ -69,11 +69,6 @@ class Account:
         """How it ends when the server says yes to a COMMIT; of an aborted transaction, it then made a rollback."""
         return {False: Ending.COMMITTED, True: Ending.ROLLED_BACK, None: Ending.UNKNOWN}[self.is_aborted]
 
-    def prove(self) -> None:
-        """A statement succeeded, which none does in a transaction that a failure aborted."""
-        if self.is_aborted is None:
-            self.is_aborted = False
-
     def move(self, step: Control) -> None:
         """A savepoint was set, released, or gone back to."""
         match step.kind:

@@ -2,57 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+from ...ports.state import Ending
+
+_ENDINGS: Final = {"COMMIT": Ending.COMMITTED, "ROLLBACK": Ending.ROLLED_BACK}
 
 
-class CommitAnswer:
+class Answers:
     """
-    Stands between a transaction of asyncpg and its connection, and keeps the answer to its last statement.
+    Stands between a connection of asyncpg and its protocol, and keeps the answer to the last simple query.
 
-    The server answers ROLLBACK to the COMMIT of a transaction in which a statement failed. asyncpg drops the answer
-    and returns as from a commit, so that what was written is lost in silence.
+    The server answers ROLLBACK to the COMMIT of a transaction in which a statement failed. The driver drops that
+    answer, and returns as from a commit: what was written would be lost in silence.
     """
 
-    __slots__ = ("_connection", "text")
+    __slots__ = ("last", "protocol")
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        self.text: str | None = None
+    def __init__(self, protocol: Any) -> None:
+        self.protocol = protocol
+        self.last = ""
 
-    async def execute(self, query: str, *args: Any, **options: Any) -> str:
-        """Do what the connection does."""
-        self.text = None
-        answer: str = await self._connection.execute(query, *args, **options)
-        self.text = answer
+    async def query(self, query: str, timeout: float | None) -> Any:
+        """Send a query, as BEGIN and COMMIT are sent."""
+        answer = await self.protocol.query(query, timeout)
+        self.last = answer
         return answer
 
-    @property
-    def _top_xact(self) -> Any:
-        return self._connection._top_xact
-
-    @_top_xact.setter
-    def _top_xact(self, value: Any) -> None:
-        self._connection._top_xact = value
-
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
+        return getattr(self.protocol, name)
 
     @property
-    def is_rollback(self) -> bool:
-        """Whether a COMMIT was answered by a ROLLBACK."""
-        return self.text == "ROLLBACK"
+    def ending(self) -> Ending | None:
+        """How a transaction ended by the last query; None if that was no COMMIT or ROLLBACK."""
+        return _ENDINGS.get(self.last)
 
 
-def answer_of(connection: Any) -> CommitAnswer | None:
-    """
-    Return what will hold the answer to the COMMIT of the transaction that is open on an asyncpg connection.
+def hear_answers(connection: Any) -> Answers:
+    """Hear what the server answers on a connection of asyncpg; whoever asks again gets the same."""
+    if not isinstance(connection._protocol, Answers):
+        connection._protocol = Answers(connection._protocol)
+    answers: Answers = connection._protocol
+    return answers
 
-    None where it was begun by a BEGIN of the caller's own: then the caller's own COMMIT gives the answer, to them.
-    """
-    transaction = connection._top_xact
-    if transaction is None:
-        return None
-    if not isinstance(transaction._connection, CommitAnswer):
-        transaction._connection = CommitAnswer(transaction._connection)
-    answer: CommitAnswer = transaction._connection
-    return answer
+
+def hear_no_more(connection: Any) -> None:
+    """Give a connection of asyncpg its protocol back."""
+    if isinstance(connection._protocol, Answers):
+        connection._protocol = connection._protocol.protocol

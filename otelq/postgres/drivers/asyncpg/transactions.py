@@ -14,7 +14,7 @@ from ....errors import InvalidArgument, Unavailable
 from ....ports.state import Ending
 from ...errors import is_lost, is_refusal, raise_commit_failure
 from ...transactions import Account, Control, Ended, control
-from ..answers import CommitAnswer, answer_of
+from ..answers import Answers, hear_answers, hear_no_more
 from ..port import Linked
 from .codecs import must_be_passed
 from .link import AsyncpgLink
@@ -45,7 +45,6 @@ class AsyncpgTransaction(Linked):
     async def link(self) -> AsyncpgLink:
         if not self.active:
             raise InvalidArgument("tx", "its transaction has ended")
-        self._watcher.begin()
         return AsyncpgLink(self._handle, past_codecs=must_be_passed(self._handle, argument="tx"))
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
@@ -64,7 +63,7 @@ class AsyncpgTransaction(Linked):
             self._watcher.end(Ending.UNKNOWN)
             _cut(self._handle)
             raise Unavailable("the transaction was ended by its user; it is committed at the end of the block")
-        answer = answer_of(_raw(self._handle))
+        answers = hear_answers(self.connection)
         try:
             await in_time(self._handle, block.commit(), timeout=timeout)
         except ERRORS as error:
@@ -72,10 +71,9 @@ class AsyncpgTransaction(Linked):
             if is_open(self._handle):
                 _cut(self._handle)  # a task of the user is still at a statement
             raise_commit_failure(error)
-        if answer is None or answer.is_rollback:
-            self._watcher.end(Ending.ROLLED_BACK)
+        self._watcher.end(answers.ending or Ending.UNKNOWN)
+        if answers.ending is not Ending.COMMITTED:
             raise Unavailable("the transaction was rolled back, because a statement in it had failed")
-        self._watcher.end(Ending.COMMITTED)
 
     def rolled_back(self) -> None:
         """The adapter has rolled it back."""
@@ -89,37 +87,20 @@ class Watcher:
         self._account = Account()
         self._connection = connection
         self._forget = forget
-        self._listens = False
         self._ending: Ending | None = None
-        self._answer: CommitAnswer | None = None
+        self._answers: Answers | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether the transaction has ended."""
         return self._account.is_over
 
-    def begin(self) -> None:
-        """
-        Hear how the transaction ends.
-
-        Of one that the caller began by a statement of their own nobody sees the answer to COMMIT. Whether a statement
-        failed in it before, and was forgiven, is not known until the next one succeeds.
-        """
-        self._answer = self._answer or answer_of(self._connection)
-        if self._answer is None:
-            self._listen(is_aborted=None)
-
-    def _listen(self, *, is_aborted: bool | None) -> None:
-        if not self._listens:
-            self._listens = True
-            self._account.is_aborted = is_aborted
-            self._connection.add_query_logger(self._heard)
-            self._connection.add_termination_listener(self._died)
-
     def add(self, ended: Ended) -> None:
         """Somebody waits for the end of what was written last."""
-        self.begin()
-        self._listen(is_aborted=False)
+        if self._answers is None:
+            self._answers = hear_answers(self._connection)
+            self._connection.add_query_logger(self._heard)
+            self._connection.add_termination_listener(self._died)
         # What was said on the connection until now is heard in the next turn of the loop only, and comes before this.
         asyncio.get_running_loop().call_soon(self._add, ended)
 
@@ -132,19 +113,18 @@ class Watcher:
     def end(self, ending: Ending) -> None:
         """The transaction is over; whoever comes later changes nothing."""
         if not self.is_over:
-            if self._listens:
+            if self._answers is not None:
                 self._connection.remove_query_logger(self._heard)
                 self._connection.remove_termination_listener(self._died)
+            hear_no_more(self._connection)
             self._ending = Ending.UNKNOWN if self._account.is_doubtful else ending
             self._account.end(ending)
             self._forget()
 
     def _committed(self) -> None:
         """COMMIT was sent, and there was no error."""
-        if self._answer is None or self._answer.text is None:
-            self.end(self._account.end_by_commit)
-        else:
-            self.end(Ending.ROLLED_BACK if self._answer.is_rollback else Ending.COMMITTED)
+        answer = self._answers.ending if self._answers is not None else None
+        self.end(answer or self._account.end_by_commit)
 
     def _died(self, connection: object) -> None:
         self.end(Ending.UNKNOWN)
@@ -152,12 +132,14 @@ class Watcher:
     def _heard(self, record: Any) -> None:
         if self.is_over:
             return
-        step = control(record.query)
+        self._hear(control(record.query), record)
+        if self._answers is not None:
+            self._answers.last = ""  # of a savepoint it would be taken for that of a COMMIT sent in another way
+
+    def _hear(self, step: Control | None, record: Any) -> None:
         if step is None:
             if record.exception is not None:
                 self._broke(record.exception)
-            else:
-                self._account.prove()
         elif step.kind == "maybe":
             self._may_have_ended(record.exception)
         elif record.exception is not None:
@@ -172,7 +154,6 @@ class Watcher:
             case "rollback":
                 self.end(Ending.ROLLED_BACK)
             case _:
-                self._account.prove()
                 self._account.move(step)
 
     def _control_failed(self, step: Control, error: BaseException) -> None:

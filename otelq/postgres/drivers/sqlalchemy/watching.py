@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from ....ports.state import Ending
 from ...errors import is_refusal, sqlstate
 from ...transactions import Account, Ended, control
-from ..answers import CommitAnswer, answer_of
+from ..answers import Answers, hear_answers, hear_no_more
 
 _INERROR: Final = 3
 """``psycopg.pq.TransactionStatus.INERROR``, without psycopg."""
@@ -38,7 +38,8 @@ class Watcher:
         self._loop = asyncio.get_running_loop()
         self._is_committing = False
         self._error: BaseException | None = None
-        self._answer: CommitAnswer | None = None
+        self._answers: Answers | None = None
+        self._hearing: Any = None
         self.ending: Ending | None = None
         """How it ended, as far as that is known."""
         self._listeners: list[tuple[Any, str, Callable[..., Any]]] = [
@@ -88,8 +89,9 @@ class Watcher:
         # A statement may have failed before anybody listened, and the application may have forgiven it.
         if _is_aborted_in_psycopg(self._driver_connection):
             self._account.is_aborted = True
-        elif hasattr(self._driver_connection, "_top_xact"):
-            self._answer = answer_of(self._driver_connection)
+        elif hasattr(self._driver_connection, "_protocol"):
+            self._hearing = self._driver_connection
+            self._answers = hear_answers(self._hearing)
         self._loop.call_later(LOOK_AGAIN, self._look_again)
 
     def _look_again(self) -> None:
@@ -127,10 +129,9 @@ class Watcher:
     # How it ended
 
     def _ending_of_commit(self) -> Ending:
-        if self._error is None and self._answer is not None and self._answer.text is not None:
-            return Ending.ROLLED_BACK if self._answer.is_rollback else Ending.COMMITTED
         if self._error is None:
-            return self._account.end_by_commit
+            answer = self._answers.ending if self._answers is not None else None
+            return answer or self._account.end_by_commit
         return Ending.ROLLED_BACK if is_refusal(self._error) else Ending.UNKNOWN
 
     def _end(self, ending: Ending) -> None:
@@ -141,6 +142,8 @@ class Watcher:
 
     def _stop(self) -> None:
         self._unlisten.detach()
+        if self._hearing is not None:
+            hear_no_more(self._hearing)
         unlisten(self._listeners)
 
 
