@@ -11,10 +11,11 @@ import asyncpg
 
 from ....errors import InvalidArgument, Unavailable
 from ....finish import finish
+from ...errors import is_stale
 from ..port import room
 from .codecs import must_be_passed
 from .link import AsyncpgLink
-from .transactions import ERRORS, AsyncpgJoiner, AsyncpgTransaction, in_time, roll_back
+from .transactions import ERRORS, AsyncpgJoiner, AsyncpgTransaction, cut, in_time, roll_back
 from .url import place_of
 
 VERBS: Final = 4
@@ -133,6 +134,10 @@ async def _borrowed(pool: asyncpg.Pool[Any], timeout: float) -> AsyncGenerator[A
         raise Unavailable(f"no connection was to be had within {timeout:g} s") from error
     try:
         yield connection
+    except Exception as error:
+        if is_stale(error):
+            cut(connection)
+        raise
     finally:
         # One that dies while it is tidied up is the pool's to replace; what was committed stands. The pool itself
         # waits for a statement that was cancelled, and goes on when this wait is cancelled.

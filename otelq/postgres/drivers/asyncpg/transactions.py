@@ -61,7 +61,7 @@ class AsyncpgTransaction(Linked):
         """
         if not self.active:
             self._watcher.end(Ending.UNKNOWN)
-            _cut(self._handle)
+            cut(self._handle)
             raise Unavailable("the transaction was ended by its user; it is committed at the end of the block")
         answers = hear_answers(self.connection)
         try:
@@ -69,7 +69,7 @@ class AsyncpgTransaction(Linked):
         except ERRORS as error:
             self._watcher.end(Ending.ROLLED_BACK if is_refusal(error) else Ending.UNKNOWN)
             if is_open(self._handle):
-                _cut(self._handle)  # a task of the user is still at a statement
+                cut(self._handle)  # a task of the user is still at a statement
             raise_commit_failure(error)
         self._watcher.end(answers.ending or Ending.UNKNOWN)
         if answers.ending is not Ending.COMMITTED:
@@ -220,7 +220,7 @@ async def roll_back(connection: Any, block: Any, transaction: AsyncpgTransaction
     try:
         await in_time(connection, block.rollback(), timeout=timeout)
     except ERRORS:
-        _cut(connection)
+        cut(connection)
     if transaction is not None:
         transaction.rolled_back()
 
@@ -236,11 +236,11 @@ async def in_time(connection: Any, work: Coroutine[Any, Any, None], *, timeout: 
         async with asyncio.timeout(timeout):
             await work
     except TimeoutError:
-        _cut(connection)
+        cut(connection)
         raise
 
 
-def _cut(connection: Any) -> None:
+def cut(connection: Any) -> None:
     """End a connection without a word to the server; a pool has taken one away that ended by itself."""
     if (raw := _raw(connection)) is not None:
         raw.terminate()

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection, IsolationLevel
 
 from ....errors import InvalidArgument, Unavailable
 from ....finish import cancel_once, finish
+from ...errors import is_stale
 from ..liveness import was_closed_by_server
 from ..port import room
 from .link import PsycopgLink
@@ -95,6 +96,10 @@ class PsycopgSource:
         before = connection.autocommit, connection.isolation_level
         try:
             yield connection
+        except Exception as error:
+            if is_stale(error):
+                await finish(connection.close())
+            raise
         finally:
             await finish(self._give_back(connection, *before, timeout=timeout))
 

@@ -12,6 +12,7 @@ from sqlalchemy.pool import AssertionPool, Pool, QueuePool, SingletonThreadPool,
 
 from ....errors import InvalidArgument, Unavailable
 from ....finish import cancel_once, finish
+from ...errors import is_stale
 from ..liveness import was_closed_by_server
 from ..port import room
 from .link import SqlalchemyLink
@@ -99,6 +100,10 @@ class SqlalchemySource:
         try:
             connection = await cancel_once(_session_connected(session, timeout))
             yield self.joiner.begun(session, connection)
+        except Exception as error:
+            if is_stale(error):
+                await finish(session.invalidate())
+            raise
         finally:
             await finish(_closed(session, timeout))
 
@@ -114,6 +119,10 @@ class SqlalchemySource:
         connection = await cancel_once(_connected(engine, timeout), undo=lambda made: _closed(made, timeout))
         try:
             yield connection
+        except Exception as error:
+            if is_stale(error):
+                await finish(connection.invalidate())
+            raise
         finally:
             await finish(_closed(connection, timeout))
 
