@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import weakref
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
@@ -18,6 +20,8 @@ from .engine import Engine
 from .waiting import Waiter
 from .watching import Watcher
 
+logger = logging.getLogger("otelq.client")
+
 
 class Home:
     """What the rooms of a client share: its engine, and the rule where it may be used."""
@@ -31,6 +35,7 @@ class Home:
         self._coalescer = Coalescer(engine)
         self._waiter: Waiter | None = None
         self._watcher: Watcher | None = None
+        self._forgotten: weakref.finalize[..., Any] | None = None
 
     async def open(self) -> Self:
         """
@@ -60,6 +65,7 @@ class Home:
         self._engine.telemetry.open()
         self._engine.effects.open()
         self._home = (asyncio.get_running_loop(), os.getpid())
+        self._forgotten = weakref.finalize(self, _warn, self._engine.state.name, os.getpid())
         self._waiter = Waiter(self._engine)
         if self._engine.state.watch_interval is not None:
             self._watcher = Watcher(self._engine, interval=self._engine.state.watch_interval)
@@ -71,6 +77,8 @@ class Home:
             return
         self._check_home()
         self._home = self._opening = None
+        if self._forgotten is not None:
+            self._forgotten.detach()
         await finish(self._close())
 
     async def _close(self) -> None:
@@ -125,3 +133,11 @@ class Home:
 
     def _join(self, tx: object | None) -> Transaction | None:
         return None if tx is None else self._engine.state.join(tx)
+
+
+def _warn(system: str, pid: int) -> None:
+    """Say that a client was dropped, or the program ended, while it was open; in a forked child it is not its own."""
+    if os.getpid() == pid:
+        logger.warning(
+            "a client of %s was never closed; use `async with otelq.connect(...)`, or await client.aclose()", system
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -58,7 +59,11 @@ class Lane:
         self._thread.shutdown(wait=False)
 
     async def _submit(self, work: Callable[..., T], *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+        except RuntimeError as error:  # the interpreter is on its way out, and other threads are not yet
+            raise Unavailable(f"{self._settings.path}: {error}") from error
+        return await running
 
 
 def connect(settings: Settings) -> sqlite3.Connection:
@@ -73,6 +78,7 @@ def connect(settings: Settings) -> sqlite3.Connection:
         raise OtelqError(f"SQLite is {sqlite3.sqlite_version}; otelq needs {'.'.join(map(str, _OLDEST))}")
     if not settings.path.parent.is_dir():
         raise Unavailable(f"cannot open {settings.path}: the directory {settings.path.parent} does not exist")
+    _make_private(settings.path)
     with translating(f"cannot open {settings.path}"):
         # Not by `sqlite3.connect`: that is what tools replace that trace the application's statements.
         connection = sqlite3.Connection(settings.path, timeout=0, isolation_level=None)
@@ -82,6 +88,22 @@ def connect(settings: Settings) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+def _make_private(path: Path) -> None:
+    """
+    Make the file if there is none, for its owner alone; SQLite gives the files beside it the same mode.
+
+    Raises:
+        Unavailable: it is a link that leads nowhere, and somebody else may have said where the file is to be made.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        if not path.exists():
+            raise Unavailable(f"cannot open {path}: it is a link to a file that does not exist; make that") from None
+    except OSError:
+        pass  # SQLite says it better
 
 
 def _configure(connection: sqlite3.Connection, settings: Settings) -> None:

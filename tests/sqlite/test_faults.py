@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from otelq.errors import InvalidArgument, OtelqError, Refused, Unavailable
 from otelq.sqlite import adapter
 from otelq.sqlite.state import SqliteState
 
-from .conftest import opened
+from .conftest import Open, opened
 from .making import count_jobs, start
 
 
@@ -120,3 +122,54 @@ async def test_a_number_beyond_64_bits_is_refused(state: SqliteState) -> None:
 async def test_a_closed_adapter_is_unavailable(sqlite_url: str) -> None:
     with pytest.raises(Unavailable, match="not open"):
         await adapter(sqlite_url).next_due(["a"])
+
+
+# Who may read the files
+
+
+@pytest.fixture
+def lax_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def linked(file: Path) -> Path:
+    """Where the file's name leads to: nothing is there."""
+    target = file.with_name("elsewhere")
+    file.symlink_to(target)
+    return target
+
+
+@pytest.mark.usefixtures("lax_umask")
+async def test_a_file_that_is_made_here_and_those_beside_it_are_for_their_owner_alone(
+    another: Open, file: Path
+) -> None:
+    await start(await another())
+    modes = {path.name.removeprefix(file.name): oct(path.stat().st_mode & 0o777) for path in file.parent.iterdir()}
+    assert modes == {"": "0o600", "-wal": "0o600", "-shm": "0o600"}
+
+
+@pytest.mark.usefixtures("lax_umask")
+async def test_a_file_that_was_there_before_keeps_its_mode(another: Open, file: Path) -> None:
+    os.close(os.open(file, os.O_CREAT, 0o640))
+    await start(await another())
+    assert {path.stat().st_mode & 0o777 for path in file.parent.iterdir()} == {0o640}
+
+
+async def test_a_link_to_a_file_that_does_not_exist_is_not_followed(sqlite_url: str, linked: Path) -> None:
+    with pytest.raises(Unavailable, match="it is a link to a file that does not exist"):
+        await adapter(sqlite_url).open()
+    assert not os.path.lexists(linked)
+
+
+async def test_a_link_to_a_file_that_exists_is_followed(another: Open, linked: Path) -> None:
+    os.close(os.open(linked, os.O_CREAT, 0o600))
+    state = await another()
+    assert await count_jobs(state, await start(state)) == 1
+
+
+async def test_a_folder_that_may_not_be_written_in_is_unavailable() -> None:
+    with pytest.raises(Unavailable, match="cannot open"):
+        await adapter("sqlite:////proc/otelq.db").open()
