@@ -122,8 +122,10 @@ def is_stale(error: BaseException) -> bool:
     Return whether the connection is to blame: nothing was done, and another connection may do it.
 
     It must not go back to its pool: after a fail-over it leads to a server that is read-only for good, and others of
-    its kind keep a statement prepared that the server no longer has.
+    its kind keep a statement prepared that the server no longer has. Errors that were translated count, too.
     """
+    if isinstance(error, OtelqError) and error.__cause__ is not None:
+        error = error.__cause__
     return _kind(error) is Kind.STALE
 
 
