@@ -13,6 +13,7 @@ from weakref import WeakSet
 from ..errors import InvalidArgument, OtelqError, Unavailable
 from ..finish import finish
 from ..ports.state import Transaction
+from .codecs import TextLink, needs_text
 from .drivers import Joiners, Link, Linked, Source
 from .errors import bare, is_conflict, is_lost, is_stale, misuse, raise_alone, text_of, translate
 from .queries import Queries
@@ -78,6 +79,9 @@ class Database:
         self._home: tuple[object, ...] = ()
         self._seen: WeakSet[Any] = WeakSet()
         """Connections of callers that were found to lead to this database."""
+        self._needs_text = False
+        self._textual: WeakSet[Any] = WeakSet()
+        """Those of them on which values travel as text."""
 
     # Life
 
@@ -93,7 +97,7 @@ class Database:
             async with asyncio.timeout(self._connect_timeout):
                 self._room = Room(await self.source.open() or self._max_size)
                 async with self.source.loan(atomic=False, timeout=self._connect_timeout) as link:
-                    await link.fetch("SELECT 1 AS one", (), timeout=self._connect_timeout)
+                    self._needs_text = await needs_text(link, argument="pool", timeout=self._connect_timeout)
         except OtelqError:
             await self.close()
             raise
@@ -163,9 +167,9 @@ class Database:
         if not tx.is_own and tx.connection not in self._seen:
             await self._recognise(tx, link)
         if not savepoint and (tx.is_own or not link.is_guarded):
-            return await work(self.session(link, now))
+            return await work(self.session(link, now, tx))
         async with self._in_time(link.savepoint()):
-            return await work(self.session(link, now))
+            return await work(self.session(link, now, tx))
 
     @asynccontextmanager
     async def _in_time(self, savepoint: AbstractAsyncContextManager[None]) -> AsyncGenerator[None]:
@@ -185,9 +189,10 @@ class Database:
             async with asyncio.timeout(self.command_timeout):
                 await savepoint.__aexit__(type(error), error, error.__traceback__)
 
-    def session(self, link: Link, now: datetime | None) -> Session:
-        """The means of a verb on a connection."""
-        return Session(link, self.queries, now=now, timeout=self.command_timeout)
+    def session(self, link: Link, now: datetime | None, tx: Linked | None = None) -> Session:
+        """The means of a verb on a connection, which is a caller's if there is a transaction that is no own one."""
+        is_text = self._needs_text if tx is None or tx.is_own else tx.connection in self._textual
+        return Session(TextLink(link) if is_text else link, self.queries, now=now, timeout=self.command_timeout)
 
     # Transactions
 
@@ -211,7 +216,13 @@ class Database:
 
     async def _recognise(self, tx: Linked, link: Link) -> None:
         """See that a caller's connection leads here, and not to another server, database, or set of tables."""
-        theirs = await self._home_of(link)
+
+        def guard() -> AbstractAsyncContextManager[None]:
+            return self._in_time(link.savepoint())
+
+        if await needs_text(link, argument="tx", timeout=self.command_timeout, guard=guard):
+            self._textual.add(tx.connection)
+        theirs = await self._home_of(link, tx)
         if theirs != self._home:
             async with self.source.loan(atomic=False, timeout=self.command_timeout) as own:
                 self._home = await self._home_of(own)  # the server may have been started anew
@@ -219,8 +230,8 @@ class Database:
             raise InvalidArgument("tx", "belongs to another database than the client; give a connection to the same")
         self._seen.add(tx.connection)
 
-    async def _home_of(self, link: Link) -> tuple[object, ...]:
-        return tuple(await self.session(link, None).row("home", self.queries.fill("{schema}.open_job")))
+    async def _home_of(self, link: Link, tx: Linked | None = None) -> tuple[object, ...]:
+        return tuple(await self.session(link, None, tx).row("home", self.queries.fill("{schema}.open_job")))
 
 
 def raise_translated(error: Exception, *, in_doubt: Sequence[object] = ()) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 
+import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
@@ -13,10 +14,10 @@ from otelq.testing.cases import Factory, Theme, run_cases
 from otelq.testing.kit import Kit
 from otelq.testing.state_cases import THEMES
 
-from ..postgres.drivers import ROOMY, engine_for, own_provider, psycopg_pool
+from ..postgres.drivers import ROOMY, engine_for, odd_codecs, own_provider, psycopg_pool
 from ..servers import PostgresServer
 
-WAYS = ("psycopg", "sqlalchemy-asyncpg", "sqlalchemy-psycopg", "sqlalchemy-session", "provider")
+WAYS = ("psycopg", "sqlalchemy-asyncpg", "sqlalchemy-psycopg", "sqlalchemy-session", "provider", "codecs")
 
 
 @asynccontextmanager
@@ -25,6 +26,9 @@ async def way(name: str, url: str) -> AsyncGenerator[Factory]:
     match name.split("-"):
         case ["psycopg"]:
             async with psycopg_pool(url, max_size=ROOMY) as pool:
+                yield lambda: adapter(pool)
+        case ["codecs"]:
+            async with asyncpg.create_pool(url, init=odd_codecs, min_size=0, max_size=ROOMY) as pool:
                 yield lambda: adapter(pool)
         case ["provider"]:
             async with own_provider(url) as provider:

@@ -22,6 +22,12 @@ def engine_for(url: str, dialect: str, **options: Any) -> AsyncEngine:
     return create_async_engine(url.replace("postgresql://", f"postgresql+{dialect}://", 1), **options)
 
 
+async def odd_codecs(connection: Any) -> None:
+    """Give an asyncpg connection codecs by which nothing of otelq's comes back as it was."""
+    for name in ("uuid", "timestamptz", "int8", "float8", "bool", "json", "jsonb"):
+        await connection.set_type_codec(name, encoder=str, decoder=len, schema="pg_catalog")
+
+
 @asynccontextmanager
 async def psycopg_pool(url: str, **options: Any) -> AsyncGenerator[AsyncConnectionPool[Any]]:
     """An open pool of psycopg."""

@@ -49,24 +49,3 @@ async def test_codecs_of_a_connection_given_as_tx_are_not_used(pool: asyncpg.Poo
         async with connection.transaction():
             await client.start(JOB, 1, tags={"shop": "7"}, dedup=otelq.Dedup("k"), tx=connection)
         assert (await client.count(tags={"shop": "7"})).number == 1
-
-
-@pytest.mark.parametrize("name", ["uuid", "timestamptz", "int8", "text"])
-async def test_a_codec_that_arrays_go_through_is_refused_when_the_client_opens(postgres_url: str, name: str) -> None:
-    async def init(connection: Any) -> None:
-        await connection.set_type_codec(name, encoder=str, decoder=str, schema="pg_catalog")
-
-    async with asyncpg.create_pool(postgres_url, init=init, min_size=1, max_size=4) as pool:
-        with pytest.raises(otelq.InvalidArgument, match=f"pool: has a codec of its own for {name}"):
-            await otelq.connect(pool).open()
-        async with otelq.connect(postgres_url) as client, pool.acquire() as connection, connection.transaction():
-            with pytest.raises(otelq.InvalidArgument, match=f"tx: has a codec of its own for {name}"):
-                await client.start(JOB, 1, tx=connection)
-            assert await connection.fetchval("SELECT 1") in (1, "1")
-        assert (await client_count(postgres_url)) == 0
-
-
-async def client_count(url: str) -> int:
-    """How many chains a database has."""
-    async with otelq.connect(url) as client:
-        return (await client.count()).number

@@ -3,7 +3,8 @@
 SELECT a.*
 FROM (
     SELECT
-        number, token, verb, worker, claimed_at, ended_at, error_type, error_text, trace, generation, false AS closes
+        number, token, verb, worker, claimed_at, ended_at, error_type, error_text, trace, generation::integer,
+        false AS closes
     FROM {schema}.attempt
     WHERE chain_id = $1::uuid AND position = $2::integer
     UNION ALL

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from io import BytesIO
 from typing import Any, Final
 
+import asyncpg
+
 from .arrays import introduce_arrays
 
 _SAVEPOINT: Final = "otelq_verb"
@@ -15,23 +17,17 @@ _SAVEPOINT: Final = "otelq_verb"
 class AsyncpgLink:
     """An asyncpg connection."""
 
-    __slots__ = ("_connection", "_past_codecs")
+    __slots__ = ("_connection",)
 
     can_copy = True
     is_guarded = False
 
-    def __init__(self, connection: Any, *, past_codecs: bool = False) -> None:
+    def __init__(self, connection: Any) -> None:
         self._connection = connection
         introduce_arrays(connection)
-        self._past_codecs = past_codecs
 
     def fetch(self, text: str, args: Sequence[object], /, *, timeout: float | None) -> Awaitable[list[Any]]:
-        found: Awaitable[list[Any]]
-        if self._past_codecs:
-            # Else what we send would be encoded a second time, by the codec of asyncpg's manual for jsonb.
-            found = self._connection._execute(text, args, 0, timeout, ignore_custom_codec=True)
-        else:
-            found = self._connection.fetch(text, *args, timeout=timeout)
+        found: Awaitable[list[Any]] = self._connection.fetch(text, *args, timeout=timeout, record_class=asyncpg.Record)
         return found
 
     async def copy(self, table: str, rows: bytes, *, schema: str, columns: Sequence[str], timeout: float) -> None:

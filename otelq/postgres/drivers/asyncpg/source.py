@@ -13,7 +13,6 @@ from ....errors import InvalidArgument, Unavailable
 from ....finish import finish
 from ...errors import is_stale
 from ..port import room
-from .codecs import must_be_passed
 from .link import AsyncpgLink
 from .transactions import ERRORS, AsyncpgJoiner, AsyncpgTransaction, cut, in_time, roll_back
 from .url import place_of
@@ -45,7 +44,6 @@ class AsyncpgSource:
         self._connect_timeout = connect_timeout
         self._max_size = max_size
         self._options = options
-        self._is_foreign = not isinstance(target, str) or "init" in options
         """Whether the application may have prepared the connections."""
         self._verbs: asyncpg.Pool[Any] | None = None
         self._handlers: asyncpg.Pool[Any] | None = None
@@ -87,7 +85,7 @@ class AsyncpgSource:
         if self._verbs is None:
             raise Unavailable("the PostgreSQL adapter is not open")
         async with _borrowed(self._verbs, timeout) as connection:
-            link = AsyncpgLink(connection, past_codecs=self._is_foreign and must_be_passed(connection, argument="pool"))
+            link = AsyncpgLink(connection)
             if not atomic:
                 yield link
                 return

@@ -16,7 +16,6 @@ from ...errors import is_lost, is_refusal, raise_commit_failure
 from ...transactions import Account, Control, Ended, control
 from ..answers import Answers, hear_answers, hear_no_more
 from ..port import Linked
-from .codecs import must_be_passed
 from .link import AsyncpgLink
 
 ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
@@ -45,7 +44,7 @@ class AsyncpgTransaction(Linked):
     async def link(self) -> AsyncpgLink:
         if not self.active:
             raise InvalidArgument("tx", "its transaction has ended")
-        return AsyncpgLink(self._handle, past_codecs=must_be_passed(self._handle, argument="tx"))
+        return AsyncpgLink(self._handle)
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         """Tell how it ends, learnt from the statements that pass on the connection and from the answer to COMMIT."""
