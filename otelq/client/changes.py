@@ -127,7 +127,7 @@ class Changing(Starting):
             step: the type that job must have; needed with ``input``.
             input: what it is to run with from now on. What it was created with stays on record.
             delay: seconds from now until it is due; or ``at``, a time with a zone. A blocked job stays blocked.
-            priority: lower runs first.
+            priority: -100 to 100; lower runs first, within a type.
             tx: the caller's own open transaction.
 
         Raises:

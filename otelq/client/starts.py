@@ -56,7 +56,7 @@ class Starting(Home):
             tx: the caller's own open transaction. The chain is there if and only if it commits.
             id: a UUIDv7 made with ``otelq.new_id()``, so that a start can be repeated safely.
             delay: seconds until the job is due, by the database's clock; or ``at``, a time with a zone. Past is now.
-            priority: -32768 to 32767; lower runs first.
+            priority: -100 to 100; lower runs first, within a type.
             dedup: at most one chain of the type holds the key. Where one does that matches, nothing is written and
                 the handle returned is that chain's, as it is now, with ``deduplicated`` true; the input and all other
                 options of this start are ignored.

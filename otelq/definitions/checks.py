@@ -9,6 +9,7 @@ from ..errors import InvalidArgument
 from ..schedule import LONGEST
 
 LONGEST_NAME = 200
+LARGEST_PRIORITY = 100
 
 
 def check_seconds(argument: str, value: object, *, lowest: float = 0.0) -> float:
@@ -65,9 +66,13 @@ def _shown(value: object) -> str:
 
 
 def check_priority(priority: object) -> int | None:
-    """Refuse a priority that is no integer of 16 bits."""
+    """
+    Refuse a priority that is no integer from -100 to 100.
+
+    A claim looks once at each priority in use, so that their number must have a bound.
+    """
     if priority is None:
         return None
-    if isinstance(priority, bool) or not isinstance(priority, int) or not -32768 <= priority <= 32767:
-        raise InvalidArgument("priority", f"is {priority!r}; give an integer from -32768 to 32767, lower runs first")
+    if isinstance(priority, bool) or not isinstance(priority, int) or abs(priority) > LARGEST_PRIORITY:
+        raise InvalidArgument("priority", f"is {priority!r}; give an integer from -100 to 100, lower runs first")
     return int(priority)

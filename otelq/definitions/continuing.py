@@ -23,7 +23,7 @@ class Continue(Generic[Out_co]):
         job_type: a type whose chain yields the same output.
         input: its input.
         delay: seconds until it is due; or ``at``, a time with a zone.
-        priority: lower runs first; None keeps the priority of the job before.
+        priority: -100 to 100, lower runs first; None keeps the priority of the job before.
         blockers: chains that it waits for: handles, or ``AllOf(...)`` or ``AnyOf(...)``.
     """
 

@@ -119,7 +119,7 @@ async def test_what_is_amended_in_a_transaction_that_rolls_back_stays_as_it_was(
         ({"delay": -1}, "delay"),
         ({"delay": 1, "at": datetime.now(UTC)}, "at"),
         ({"at": datetime(2030, 1, 1)}, "at"),
-        ({"priority": 40_000}, "priority"),
+        ({"priority": 101}, "priority"),
         ({"priority": 1, "tx": "BEGIN"}, "tx"),
     ],
 )

@@ -163,7 +163,7 @@ async def test_lower_priority_runs_first_and_equals_in_the_order_of_their_start(
     async with otelq.Worker(client, jobs, concurrency=1):
         for chain in chains:
             await client.result(chain, timeout=10)
-    assert ran == ["first", "second", "third", "fourth"]
+    assert ran == ["first", "second", "third", "fourth", "fifth", "last"]
 
 
-_MIXED = [("third", 0), ("first", -5), ("fourth", 0), ("second", -5)]
+_MIXED = [("last", 100), ("fourth", 0), ("second", -5), ("first", -100), ("fifth", 0), ("third", -5)]
