@@ -172,8 +172,8 @@ class Run:
         try:
             with self._span.activate():
                 outcome = await self._attempt()
-        except KeyboardInterrupt:
-            raise
+        except KeyboardInterrupt as interrupt:
+            outcome = await self._interrupted(interrupt)
         except BaseException as error:
             outcome = await self._fail(error)
         finally:
@@ -297,9 +297,17 @@ class Run:
         await self._roll_back(error)
         try:
             return self._judge(error)
-        except Exception:
+        except BaseException:
             logger.exception("%s failed, and how cannot be said", self, extra=self._labels())
             return undescribed(error, definition=self.definition, attempt=self.job.attempt, spread=random.random())
+
+    async def _interrupted(self, interrupt: KeyboardInterrupt) -> Outcome | None:
+        """End the worker's block, and give the job back; in a thread, which no Ctrl-C reaches, it is any exception."""
+        if self.scope.errand is not None and self.scope.errand.done.is_set():
+            return await self._fail(interrupt)
+        self._crew.interrupt(interrupt)
+        self.scope.cancel_reason = self.scope.cancel_reason or CancelReason.SHUTDOWN
+        return await self._fail(asyncio.CancelledError())
 
     def _judge(self, error: BaseException) -> Outcome | None:
         reason = self.scope.cancel_reason

@@ -245,7 +245,7 @@ def _end_with_all() -> NoReturn:
     os._exit(1)
 
 
-_NOT_OURS = (signal.SIGINT, signal.SIGTERM)
+_NOT_OURS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def _ignore(*_: object) -> None:

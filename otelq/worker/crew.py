@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
@@ -64,6 +64,8 @@ class Crew:
     middleware: Sequence[Middleware]
     provided: Provided
     name: str
+    interrupt: Callable[[KeyboardInterrupt], None]
+    """Ends the worker's block with a KeyboardInterrupt that came while a handler ran."""
     concurrency: int
     grace: float
     poll_interval: float

@@ -95,6 +95,7 @@ class Worker:
             middleware=outer,
             provided=provided,
             name=named,
+            interrupt=self._give_up,
             concurrency=concurrency,
             grace=grace,
             poll_interval=poll_interval,
@@ -103,7 +104,7 @@ class Worker:
         )
         self._shift: _Shift | None = None
         self._owner: asyncio.Task[object] | None = None
-        self._fatal: Exception | None = None
+        self._fatal: Exception | KeyboardInterrupt | None = None
 
     @property
     def leaked(self) -> int:
@@ -130,12 +131,18 @@ class Worker:
                 await self._shift.stop()
             finally:
                 self._shift = None
+        if isinstance(self._fatal, KeyboardInterrupt):
+            raise self._fatal
         if self._fatal is not None:
             raise OtelqError(f"the worker could not go on: {self._fatal}") from self._fatal
 
     async def run(self) -> None:
         """
-        Serve until SIGINT or SIGTERM, then stop gracefully; a second signal cancels what still runs at once.
+        Serve until SIGINT, SIGTERM or SIGHUP, then stop gracefully; a second signal cancels what still runs at once.
+
+        Signals that the process ignores stay ignored, and a SIGHUP for which the application has a handler stays its
+        own. Afterwards the handlers are as they were before. Only the main thread hears signals: in another one,
+        cancel the task to stop.
 
         Raises:
             OtelqError: a loop could not recover.
@@ -151,7 +158,7 @@ class Worker:
             async with self:
                 await asked.wait()
 
-    def _give_up(self, error: Exception) -> None:
+    def _give_up(self, error: Exception | KeyboardInterrupt) -> None:
         if self._fatal is None and self._owner is not None:
             self._owner.cancel()
         self._fatal = self._fatal or error

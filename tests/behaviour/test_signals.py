@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -78,3 +81,108 @@ async def test_a_worker_that_has_ended_leaves_the_signals_to_the_others(memory: 
     os.kill(os.getpid(), signal.SIGTERM)
     await first
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@contextmanager
+def handler_of(number: signal.Signals, handler: Any) -> Generator[None]:
+    """The handler that an application has set."""
+    before = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+async def run_for_a_moment(client: otelq.Client) -> asyncio.Task[None]:
+    """A worker that runs, and has heard of the signals."""
+    jobs, began = otelq.Jobs(), asyncio.Event()
+
+    @jobs.job("begins")
+    async def begins(attempt: otelq.Attempt[None]) -> None:
+        began.set()
+
+    task = asyncio.create_task(otelq.Worker(client, jobs).run())
+    await client.start(begins, None)
+    await began.wait()
+    return task
+
+
+def note(number: int, frame: object) -> None:
+    """An application's own handler."""
+
+
+@pytest.mark.parametrize("ends", ["by a signal", "by a cancel"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_the_handlers_of_the_application_are_there_again_after_run(
+    memory: otelq.Client, number: signal.Signals, ends: str
+) -> None:
+    with handler_of(number, note):
+        task = await run_for_a_moment(memory)
+        os.kill(os.getpid(), number) if ends == "by a signal" else task.cancel()
+        await asyncio.wait([task])
+        assert signal.getsignal(number) is note
+
+
+async def test_a_handler_of_the_event_loop_hears_its_signal_during_run_and_after(memory: otelq.Client) -> None:
+    loop, heard = asyncio.get_running_loop(), list[int]()
+    loop.add_signal_handler(signal.SIGTERM, heard.append, 1)
+    task = await run_for_a_moment(memory)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await task
+    await until(lambda: heard == [1])
+    os.kill(os.getpid(), signal.SIGTERM)
+    await until(lambda: heard == [1, 1])
+    loop.remove_signal_handler(signal.SIGTERM)
+
+
+async def test_a_handler_that_the_application_sets_during_run_stays(memory: otelq.Client) -> None:
+    with handler_of(signal.SIGTERM, signal.SIG_DFL):
+        task = await run_for_a_moment(memory)
+        signal.signal(signal.SIGTERM, note)
+        task.cancel()
+        await asyncio.wait([task])
+        assert signal.getsignal(signal.SIGTERM) is note
+
+
+async def test_a_signal_that_is_ignored_stays_ignored(memory: otelq.Client) -> None:
+    with handler_of(signal.SIGHUP, signal.SIG_IGN):
+        task = await run_for_a_moment(memory)
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        os.kill(os.getpid(), signal.SIGTERM)
+        await task
+
+
+async def test_a_closed_terminal_stops_a_worker_and_its_jobs_finish(memory: otelq.Client) -> None:
+    task = await run_for_a_moment(memory)
+    os.kill(os.getpid(), signal.SIGHUP)
+    await task
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+
+async def test_a_sighup_of_the_application_is_not_taken(memory: otelq.Client) -> None:
+    heard = list[int]()
+    with handler_of(signal.SIGHUP, lambda number, _: heard.append(number)):
+        task = await run_for_a_moment(memory)
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(lambda: heard)
+        assert not task.done()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await task
+
+
+def test_run_in_another_thread_serves_without_signals(sqlite_url: str) -> None:
+    before, done = [signal.getsignal(number) for number in signal.valid_signals()], list[str]()
+
+    async def serve() -> None:
+        async with otelq.connect(sqlite_url) as client:
+            task = await run_for_a_moment(client)
+            task.cancel()
+            await asyncio.wait([task])
+            done.append("cancelled" if task.cancelled() else repr(task.exception()))
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    thread.join(20)
+    assert done == ["cancelled"]
+    assert [signal.getsignal(number) for number in signal.valid_signals()] == before
