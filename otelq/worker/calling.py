@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial, reduce
@@ -34,7 +34,6 @@ from ..finish import finish, shield
 from ..logs import Log
 from ..telemetry.carrying import carry
 from .crew import Crew
-from .processes import Children
 from .scope import ThreadScope, WorkScope
 from .threads import Errand, Threads
 from .wire import (
@@ -52,6 +51,9 @@ from .wire import (
 )
 
 logger = Log("otelq.worker")
+
+LARGEST_RATIO = 16
+"""How many times its limit a payload may have before a codec, which may compress, has made it what is stored."""
 
 
 def wrapped(call: Handler, middleware: Sequence[Middleware]) -> Handler:
@@ -114,7 +116,7 @@ def _served(definition: Definition, crew: Crew) -> Definition:
     if definition.executor == "thread":
         call = ThreadCall(definition.handler, crew.threads)
     elif definition.executor == "process":
-        call = ProcessCall(definition, types=crew.definitions, children=crew.children)
+        call = ProcessCall(definition, crew=crew)
     middleware = (*crew.middleware, *definition.middleware)
     return replace(definition, handler=wrapped(call, middleware), middleware=middleware)
 
@@ -158,10 +160,11 @@ async def _until_done(errand: Errand, scope: WorkScope) -> None:
 class ProcessCall:
     """Calls a ``def`` handler in another process, which a cancel ends."""
 
-    def __init__(self, definition: Definition, *, types: Mapping[str, Definition], children: Children) -> None:
+    def __init__(self, definition: Definition, *, crew: Crew) -> None:
         self._definition = definition
-        self._types = types
-        self._children = children
+        self._types = crew.definitions
+        self._children = crew.children
+        self._payloads = crew.engine.payloads
 
     async def __call__(self, attempt: Attempt[Any]) -> Any:
         scope = cast(WorkScope, scope_of(attempt))
@@ -183,6 +186,7 @@ class ProcessCall:
             time_left=scope.time_left,
             stop_reason=scope.stop_reason,
             carrier=carry(),
+            largest=self._payloads.limit * (1 if self._payloads.codec is None else LARGEST_RATIO),
         )
 
     def _result(self, reply: Reply) -> Any:

@@ -19,7 +19,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from importlib import import_module
 from queue import SimpleQueue
-from typing import Any, BinaryIO, NoReturn, TypeVar
+from typing import Any, BinaryIO, NoReturn, TypeAlias, TypeVar
 
 from ..client import Client
 from ..definitions import (
@@ -42,9 +42,11 @@ from ..telemetry.carrying import carried
 from .verdicts import alone, failure_of
 from .wire import (
     PREFIX,
+    Answer,
     Continued,
     Ended,
     Order,
+    Ping,
     Postponed,
     Raised,
     Reply,
@@ -169,16 +171,16 @@ def _result_of(order: Order, scope: ChildScope) -> Reply:
     result = job_type.handler(attempt)
     if is_continue(result):
         check_continuation(result.job_type, of=job_type, argument="continuation")
-        return _continued(result)
-    return Returned(job_type.signature.output.encode(result, argument="return value", limit=None))
+        return _continued(result, limit=order.largest)
+    return Returned(job_type.signature.output.encode(result, argument="return value", limit=order.largest))
 
 
-def _continued(continuation: Continue[Any]) -> Continued:
+def _continued(continuation: Continue[Any], *, limit: int) -> Continued:
     target = continuation.job_type
     return Continued(
         type=target.name,
         queue=target.queue,
-        input=target.signature.input.encode(continuation.input, argument="continuation", limit=None),
+        input=target.signature.input.encode(continuation.input, argument="continuation", limit=limit),
         delay=continuation.delay,
         at=continuation.at,
         priority=continuation.priority,
@@ -204,11 +206,15 @@ def _decision(error: BaseException) -> Reply:
 # The process
 
 
+Given: TypeAlias = tuple[Order, ChildScope] | Ping
+"""What the main thread has to do."""
+
+
 class _Listener:
     """Reads what the worker says, beside the handler."""
 
     def __init__(self, pipe: BinaryIO) -> None:
-        self.orders: SimpleQueue[tuple[Order, ChildScope] | None] = SimpleQueue()
+        self.orders: SimpleQueue[Given | None] = SimpleQueue()
         self.busy = False
         self._pipe = pipe
         self._scope: ChildScope | None = None
@@ -223,15 +229,17 @@ class _Listener:
                 _end_with_all()
             self.orders.put(None)
 
-    def _heed(self, message: Order | Stop) -> None:
+    def _heed(self, message: Order | Stop | Ping) -> None:
         if isinstance(message, Order):
             self.busy = True
             self._scope = ChildScope(message)
             self.orders.put((message, self._scope))
+        elif isinstance(message, Ping):
+            self.orders.put(message)
         elif self._scope is not None:
             self._scope.stop(message.reason)
 
-    def _read(self) -> Order | Stop | None:
+    def _read(self) -> Order | Stop | Ping | None:
         """The next message; None if the worker has hung up, perhaps in the middle of one."""
         prefix = self._pipe.read(PREFIX)
         length = int.from_bytes(prefix)
@@ -278,21 +286,25 @@ def main() -> None:
     source, sink = _own_pipes()
     listener = _Listener(source)
     threading.Thread(target=listener.listen, name="otelq listener", daemon=True).start()
-    serve(listener.orders.get, lambda reply: _send(sink, reply, listener))
+    serve(listener.orders.get, lambda answer: _send(sink, answer, listener))
 
 
-def serve(next_order: Callable[[], tuple[Order, ChildScope] | None], send: Callable[[Reply], None]) -> None:
+def serve(next_given: Callable[[], Given | None], send: Callable[[Answer], None]) -> None:
     """Attend to one order after the other, each in an empty context, as in the event loop."""
-    while (given := next_order()) is not None:
-        send(contextvars.Context().run(attend, *given))
+    while (given := next_given()) is not None:
+        if isinstance(given, Ping):
+            send(Answer(given.token, None))
+            continue
+        order, scope = given
+        send(Answer(order.token, contextvars.Context().run(attend, order, scope)))
         with suppress(Exception):  # a handler may have closed it, or whoever read it is gone
             sys.stdout.flush()
 
 
-def _send(sink: BinaryIO, reply: Reply, listener: _Listener) -> None:
+def _send(sink: BinaryIO, answer: Answer, listener: _Listener) -> None:
     listener.busy = False
     try:
-        sink.write(framed(reply))
+        sink.write(framed(answer))
         sink.flush()
     except BrokenPipeError:
         _end_with_all()

@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
 from ..definitions import Definition, Scope
 from ..errors import InvalidArgument, ProcessDied
 from ..finish import finish
 from ..spawn import spawn
 from .child import find_handler
-from .wire import PREFIX, Order, Reply, Stop, framed, read_reply
+from .wire import MARGIN, PREFIX, Answer, Order, Ping, Reply, Stop, framed, largest_answer, read_answer
 
 LAST_CHANCE = 5.0
 """Seconds that an idle process has to end by itself when its worker stops."""
+SOUND_WITHIN = 5.0
+"""Seconds that an idle process has to show that it can be used again."""
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; del sys.argv[1:]; from otelq.worker.child import main; main()"
 
 
@@ -41,7 +46,7 @@ class Children:
         Raises:
             ProcessDied: the process ended before it replied.
         """
-        child = self._take() or await Child.start()
+        child = await self._take() or await Child.start()
         try:
             reply = await child.ask(order, scope=scope)
         except BaseException:
@@ -63,16 +68,32 @@ class Children:
             await asyncio.wait(self._ending)
 
     def _let_go(self, child: Child) -> None:
-        task = spawn(child.end(), name="otelq process, ending")
+        self._in_background(child.end())
+
+    def _bury(self, child: Child) -> None:
+        self._in_background(child.kill())
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = spawn(work, name="otelq process, ending")
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    def _take(self) -> Child | None:
+    async def _take(self) -> Child | None:
+        """An idle process that answers as it should; a handler before may have spoilt what it is reached by."""
         while self._idle:
             child = self._idle.pop()
-            if child.is_alive:
-                return child
+            try:
+                if child.is_alive and await child.is_sound():
+                    return child
+            except asyncio.CancelledError:
+                await finish(child.kill())
+                raise
+            self._bury(child)
         return None
+
+
+class _Broken(Exception):
+    """A process wrote something that is no answer, as only its handler can have done."""
 
 
 class Child:
@@ -132,11 +153,40 @@ class Child:
         try:
             self._input.write(framed(order))
             await self._input.drain()
-            length = int.from_bytes(await self._output.readexactly(PREFIX))
-            return read_reply.decode(await self._output.readexactly(length))
+            return await self._reply(order)
         except (ConnectionError, asyncio.IncompleteReadError):
             await self.kill()  # what it started may live on
             raise ProcessDied(f"the process of {order.module}.{order.name} {self._end()}") from None
+        except _Broken as problem:
+            await self.kill()
+            raise ProcessDied(f"the process of {order.module}.{order.name} {problem}, and was ended") from None
+
+    async def _reply(self, order: Order) -> Reply:
+        answer = await self._answer(largest=largest_answer(order))
+        if answer.token != order.token or answer.reply is None:
+            raise _Broken("answered for another attempt")
+        return answer.reply
+
+    async def _answer(self, *, largest: int) -> Answer:
+        length = int.from_bytes(await self._output.readexactly(PREFIX))
+        if length > largest:
+            raise _Broken("sent more than a reply may have")
+        text = await self._output.readexactly(length)
+        try:
+            return read_answer(text)
+        except Exception:  # malformed, of the wrong shape, too deep
+            raise _Broken("sent what is no reply") from None
+
+    async def is_sound(self) -> bool:
+        """Whether the process answers a question of now, with nothing before it that was left over."""
+        ping = Ping(secrets.randbits(63))
+        try:
+            async with asyncio.timeout(SOUND_WITHIN):
+                self._input.write(framed(ping))
+                await self._input.drain()
+                return await self._answer(largest=MARGIN) == Answer(ping.token, None)
+        except (ConnectionError, asyncio.IncompleteReadError, TimeoutError, _Broken):
+            return False
 
     async def _gone(self) -> None:
         self._input.close()

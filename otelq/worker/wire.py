@@ -14,6 +14,8 @@ from ..model import CancelReason, ChainOutcome, Failure, Meta, Until
 
 PREFIX = 4
 """Bytes before each message, which say how long it is."""
+MARGIN = 1 << 20
+"""Bytes that a reply may have beside its payload."""
 
 
 class Order(Struct, frozen=True, tag_field="is", tag=True, kw_only=True):
@@ -32,12 +34,20 @@ class Order(Struct, frozen=True, tag_field="is", tag=True, kw_only=True):
     time_left: float | None
     stop_reason: CancelReason | None
     carrier: Mapping[str, str]
+    largest: int
+    """Bytes of the largest payload that may come back."""
 
 
 class Stop(Struct, frozen=True, tag_field="is", tag=True):
     """The attempt should come to a good end."""
 
     reason: CancelReason | None
+
+
+class Ping(Struct, frozen=True, tag_field="is", tag=True):
+    """Send this token back: asked before a process is used again."""
+
+    token: int
 
 
 class Returned(Struct, frozen=True, tag_field="is", tag=True):
@@ -92,12 +102,25 @@ class Raised(Struct, frozen=True, tag_field="is", tag=True):
 
 Reply: TypeAlias = Returned | Continued | Snoozed | Waiting | Ended | Postponed | Raised
 
+
+class Answer(Struct, frozen=True, tag_field="is", tag=True):
+    """What came of the attempt with this token; None answers a ping."""
+
+    token: int
+    reply: Reply | None
+
+
 _encoder = Encoder()
-read_order = Decoder(Order | Stop).decode
-read_reply: Decoder[Reply] = Decoder(Reply)
+read_order = Decoder(Order | Stop | Ping).decode
+read_answer = Decoder(Answer).decode
 
 
-def framed(message: Order | Stop | Reply) -> bytes:
+def largest_answer(order: Order) -> int:
+    """Return how many bytes an answer may have: text in text has a backslash before each quote, at worst before all."""
+    return 2 * order.largest + MARGIN
+
+
+def framed(message: Order | Stop | Ping | Answer) -> bytes:
     """The message as it goes over the pipe."""
     text = _encoder.encode(message)
     return len(text).to_bytes(PREFIX) + text

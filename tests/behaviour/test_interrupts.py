@@ -10,7 +10,7 @@ import pytest
 
 import otelq
 
-from .support import ONCE, ended, for_ever
+from .support import ONCE, ended, for_ever, until
 
 RAISED = [
     KeyboardInterrupt("by hand"),
@@ -66,8 +66,7 @@ def interrupted(url: str, serve: Callable[[otelq.Client, otelq.Jobs], Any]) -> l
 
     @jobs.job("interrupted")
     async def unlucky(attempt: otelq.Attempt[None]) -> None:
-        while not begun:
-            await asyncio.sleep(0.01)
+        await until(lambda: begun)
         raise KeyboardInterrupt
 
     async def program() -> None:

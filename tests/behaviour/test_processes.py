@@ -290,6 +290,7 @@ def test_a_process_ends_when_its_worker_dies_in_the_middle_of_an_order() -> None
         time_left=None,
         stop_reason=None,
         carrier={},
+        largest=1 << 20,
     )
     command = [sys.executable, "-c", "from otelq.worker.child import main; main()"]
     child = subprocess.run(command, input=framed(order)[:-1], capture_output=True, timeout=30, check=False)

@@ -162,7 +162,11 @@ async def test_a_closed_terminal_stops_a_worker_and_its_jobs_finish(memory: otel
 
 async def test_a_sighup_of_the_application_is_not_taken(memory: otelq.Client) -> None:
     heard = list[int]()
-    with handler_of(signal.SIGHUP, lambda number, _: heard.append(number)):
+
+    def reload(number: int, frame: object) -> None:
+        heard.append(number)
+
+    with handler_of(signal.SIGHUP, reload):
         task = await run_for_a_moment(memory)
         os.kill(os.getpid(), signal.SIGHUP)
         await until(lambda: heard)
