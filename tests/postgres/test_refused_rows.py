@@ -78,10 +78,10 @@ def check(error: BaseException) -> None:
 
 @pytest.mark.parametrize("way", [*WAYS, "provider"])
 async def test_a_start_that_is_refused_does_not_show_its_row(
-    way: str, url: str, caplog: pytest.LogCaptureFixture
+    way: str, url: str, sdk: Sdk, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "otelq")
-    async with connected(way, url) as client:
+    async with connected(way, url, tracer_provider=sdk.tracers) as client:
         for refused in (
             client.start(echo, SECRET),
             client.start(echo, SECRET, dedup=otelq.Dedup("k")),
@@ -96,6 +96,7 @@ async def test_a_start_that_is_refused_does_not_show_its_row(
         check(raised.value)
 
     assert SECRET not in caplog.text
+    assert not [span.name for span in sdk.exporter.get_finished_spans() if SECRET in span.to_json()]
 
 
 @pytest.mark.parametrize("way", [*WAYS, "provider"])
