@@ -1,8 +1,8 @@
 """
 Typed payloads to JSON text and back, and the checks at the border.
 
-What is encoded can be decoded again as the same type, and every supported database can hold it: the check is made
-before anything is written, so that one bad value never reaches a batch. Types are what msgspec understands
+What is encoded is decoded again as the same value, and every supported database can hold it: both are checked before
+anything is written, so that one bad value never reaches a batch. Types are what msgspec understands
 (dataclasses, TypedDict, attrs, Struct, NamedTuple, unions, plain JSON), strictly, and pydantic's, by pydantic's rules.
 Between that JSON and the database may stand a codec, which encrypts or compresses.
 """
@@ -11,6 +11,7 @@ from .checks import MAX_DEPTH, MAX_ERROR_TEXT, MAX_PAYLOAD, check_json, check_li
 from .encryption import Encryption
 from .payload import Payload
 from .protocol import PayloadCodec, PayloadPlace
+from .shapes import has_fields
 from .storing import Payloads
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "check_json",
     "check_line",
     "check_text",
+    "has_fields",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from math import isfinite
+from typing import cast
 
 from ..errors import InvalidArgument
 from ..texts import TRACE, UNSEEN
@@ -23,6 +24,11 @@ _UNSEEN = re.compile(f"[\\t\\n{UNSEEN}]")
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|[0-9]{309}|[eE](?:\+?[0-9]{3}|-[0-9]{5})")
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes({*range(256)} - {*b"[]{}"})
+_RUN = re.compile(rb"\[+|\]+")
+_OPENING = ord("[")
+_LEVELS = 8
 _NUMBER = re.compile(rb"-?[0-9]+(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 
 
@@ -33,16 +39,34 @@ def check_json(data: bytes, *, argument: str, limit: int | None = MAX_PAYLOAD) -
     Raises:
         InvalidArgument: too large, nested too deep, NUL or a lone surrogate in text, or a number out of range.
     """
-    if limit is not None and len(data) > limit:
-        raise InvalidArgument(
-            argument,
-            f"is {len(data):,} bytes as JSON, over the limit of {limit:,}; store it elsewhere and pass a key",
-        )
+    check_size(data, argument=argument, limit=limit)
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
         raise InvalidArgument(argument, f"nests deeper than {MAX_DEPTH} levels; flatten it")
     if _SUSPECT.search(data):
         _check_escapes(data, argument)
         _check_numbers(data, argument)
+
+
+def check_size(data: bytes, *, argument: str, limit: int | None) -> None:
+    """Refuse JSON of more than ``limit`` bytes; None for no limit."""
+    if limit is not None and len(data) > limit:
+        raise InvalidArgument(
+            argument,
+            f"is {len(data):,} bytes as JSON, over the limit of {limit:,}; store it elsewhere and pass a key",
+        )
+
+
+def refuse_non_finite(plain: object, *, argument: str) -> None:
+    """Refuse NaN and infinity: JSON has neither, and encoders write null in their place."""
+    waiting = [plain]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, float) and not isfinite(item):
+            raise InvalidArgument(argument, f"holds {item}, which JSON cannot express; send None or text")
+        if isinstance(item, dict):
+            waiting.extend(cast(dict[object, object], item).values())
+        elif isinstance(item, (list, tuple)):
+            waiting.extend(cast(list[object], item))
 
 
 def check_text(text: str, *, argument: str, longest: int) -> str:
@@ -108,11 +132,18 @@ def _check_numbers(data: bytes, argument: str) -> None:
 
 
 def _depth(data: bytes) -> int:
+    """
+    Return how deep the brackets nest.
+
+    The innermost pairs are taken away some levels at a time, for much that is wide is shallow, and what is deep is in
+    long runs of the same bracket.
+    """
+    brackets = _STRING.sub(b"", data).translate(_SQUARE, _NO_BRACKETS)
+    for _ in range(_LEVELS):
+        brackets = brackets.replace(b"[]", b"")
     deepest = depth = 0
-    for character in _STRING.sub(b"", data):
-        if character in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in b"]}":
-            depth -= 1
-    return deepest
+    for run in _RUN.finditer(brackets):
+        length = run.end() - run.start()
+        depth += length if brackets[run.start()] == _OPENING else -length
+        deepest = max(deepest, depth)
+    return deepest + _LEVELS

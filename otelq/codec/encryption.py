@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 import msgspec
 from msgspec import Struct
@@ -68,6 +68,9 @@ class Encryption:
     Raises:
         InvalidArgument: a key of another length, an unknown ``use``, or cryptography is not installed.
     """
+
+    shrinks: Final = False
+    """A payload over the limit is refused before it is encrypted."""
 
     def __init__(self, keys: Mapping[str, bytes], *, use: str | None = None, require: bool = False) -> None:
         check_keys(keys)

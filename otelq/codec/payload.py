@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from math import isfinite
-from typing import Any, Protocol, TypeVar, cast, get_args
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, TypeVar, get_args
 
 from ..errors import InvalidArgument, UndecodablePayload
-from .checks import MAX_DEPTH, MAX_PAYLOAD, SURROGATE, check_json
-from .models import ModelFormat, is_model, is_model_dataclass
+from .checks import MAX_DEPTH, MAX_PAYLOAD, SURROGATE, check_json, check_size, refuse_non_finite
+from .comparison import Comparison, is_equal, is_rearranged
+from .kinds import is_model, is_model_dataclass
+from .models import ModelFormat
+from .numbers import with_points
 from .plain import PlainFormat
+from .shapes import is_loose
 from .words import Misfit, name_of, words_of
 
 
 class _Format(Protocol):
     """How values of one type are written and read."""
 
+    @property
+    def decode(self) -> Callable[[bytes], Any]: ...
+    @property
+    def is_comparable(self) -> bool:
+        """``==`` of every class in the type looks at all fields."""
+        ...
+
+    @property
+    def has_any_number(self) -> bool:
+        """A number may be read as an int or as a float, whichever it looks like."""
+        ...
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of mappings that the type declares."""
+        ...
+
     def encode(self, value: object) -> bytes: ...
-    def decode(self, data: bytes, /) -> Any: ...
     def builtins(self, value: object) -> object: ...
+    def hint(self, data: bytes) -> str: ...
 
 
 class Payload:
@@ -31,28 +51,35 @@ class Payload:
         InvalidArgument: the type is not one that can be read back from JSON.
     """
 
-    __slots__ = ("_format", "type")
+    __slots__ = ("_format", "_is_loose", "type")
 
     def __init__(self, type: Any) -> None:
         self.type = type
         self._format = _format(type)
+        self._is_loose = is_loose(type)
 
     def encode(self, value: object, *, argument: str = "input", limit: int | None = MAX_PAYLOAD) -> str:
         """
-        The JSON text of ``value``, checked to fit the type, every database, and ``limit`` bytes (None: no limit).
+        Return the JSON text of ``value``, which every database can hold in ``limit`` bytes (None: no limit).
+
+        It is read back as a handler will read it: what would come back as another value is refused.
 
         Raises:
             InvalidArgument: it does not fit; the message names ``argument``, what is wrong and what to do.
         """
         data = self._written(value, argument)
         check_json(data, argument=argument, limit=limit)
-        if value is not None and b"null" in data:
-            _refuse_non_finite(self._format.builtins(value), argument)
+        if self._format.has_any_number:
+            data = with_points(data)
+            check_size(data, argument=argument, limit=limit)
         try:
-            self._format.decode(data)
+            got = self._format.decode(data)
         except Exception as error:
+            self._refuse_non_finite(value, data, argument)
             words = words_of(error, data=data)
             raise InvalidArgument(argument, f"does not fit {name_of(self.type)}: {words}") from None
+        if not (got is value or (self._format.is_comparable and is_equal(value, got))):
+            self._refuse_changed(value, got, data=data, argument=argument)
         return data.decode()
 
     def decode(self, text: str) -> Any:
@@ -72,6 +99,27 @@ class Payload:
         except Exception as error:
             words = words_of(error, data=data)
             raise UndecodablePayload(f"does not fit {name_of(self.type)}: {words}") from None
+
+    def _refuse_changed(self, value: object, got: object, *, data: bytes, argument: str) -> None:
+        """Refuse a value that was read back as another one."""
+        compared = Comparison(keys=self._format.keys, loose=self._is_loose)
+        if compared.same(value, got):
+            if not compared.opaque or is_rearranged(self._format.encode(got), data):
+                return
+            compared.problem = "comes back as something that is written in another way"
+        self._refuse_non_finite(value, data, argument)
+        place = f"{compared.path} " if compared.path else ""
+        raise InvalidArgument(argument, f"{place}{compared.problem}; {self._format.hint(data)}")
+
+    def _refuse_non_finite(self, value: object, data: bytes, argument: str) -> None:
+        """Name the number that is none, where that is why a value is not read back."""
+        if value is None or b"null" not in data:
+            return
+        try:
+            plain = self._format.builtins(value)
+        except Exception:  # somebody's serializer, say: there are other words for what is wrong
+            return
+        refuse_non_finite(plain, argument=argument)
 
     def _written(self, value: object, argument: str) -> bytes:
         try:
@@ -105,16 +153,3 @@ def _parts(kind: object) -> Iterator[object]:
             part = getattr(part, "__value__")  # noqa: B009  # unknown to the types of Python 3.11
         yield part
         waiting.extend(get_args(part))
-
-
-def _refuse_non_finite(plain: object, argument: str) -> None:
-    """JSON has no NaN and no infinity, and encoders write them as null: a silent loss."""
-    waiting = [plain]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, float) and not isfinite(item):
-            raise InvalidArgument(argument, f"holds {item}, which JSON cannot express; send None or text")
-        if isinstance(item, dict):
-            waiting.extend(cast(dict[object, object], item).values())
-        elif isinstance(item, (list, tuple)):
-            waiting.extend(cast(list[object], item))

@@ -28,6 +28,9 @@ class PayloadCodec(Protocol):
     Both methods are called in the event loop, for every payload; they must be quick and must not wait. What they
     raise is stored and logged with the job, so it must not show payloads. Every client and worker of a database needs
     a codec that reads what the others write.
+
+    A codec that never makes a payload smaller may have an attribute ``shrinks = False``: payloads over the limit are
+    then refused before they come to it.
     """
 
     def encode(self, text: str, place: PayloadPlace, /) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ..errors import InvalidArgument, UndecodablePayload
-from .checks import MAX_PAYLOAD, check_json
+from .checks import MAX_PAYLOAD, check_json, check_size
 from .encryption import refuse_sealed, refuse_unopened
 from .payload import Payload
 from .protocol import PayloadCodec, PayloadPlace
@@ -32,14 +32,23 @@ class Payloads:
             text = payload.encode(value, argument=argument, limit=self.limit)
             refuse_sealed(text, argument=argument)
             return text
-        text = payload.encode(value, argument=argument, limit=None)
+        text = payload.encode(value, argument=argument, limit=self._plain_limit)
         try:
             stored = self.codec.encode(text, place)
-            msgspec.json.decode(stored)
+            data = str.encode(stored)  # a TypeError for what is no text
+            check_size(data, argument=argument, limit=self.limit)
+            msgspec.json.decode(data)
+        except InvalidArgument:
+            raise
         except Exception as error:
             raise InvalidArgument(argument, f"was not encoded by the codec: {_kind(error)}") from error
-        check_json(stored.encode(), argument=argument, limit=self.limit)
+        check_json(data, argument=argument, limit=self.limit)
         return stored
+
+    @property
+    def _plain_limit(self) -> int | None:
+        """The largest text to give to the codec: what it makes of a larger one would be refused, unless it shrinks."""
+        return None if getattr(self.codec, "shrinks", True) else self.limit
 
     def decode(self, text: str, *, payload: Payload, place: PayloadPlace) -> Any:
         """

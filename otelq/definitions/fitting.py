@@ -1,13 +1,17 @@
-"""Whether a chain may continue into a type: what that yields must be what the chain yields, as type checkers say."""
+"""Whether a chain may continue into a type: what that yields must be readable as what the chain yields."""
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, is_typeddict
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, is_typeddict
 
+from ..codec import has_fields
 from ..errors import InvalidArgument
 from .types import JobType
+
+_WRITTEN_OTHERWISE: Final[frozenset[tuple[type, type]]] = frozenset({(bool, int), (datetime, date)})
 
 Kinds = frozenset[type] | None
 """The classes of a type's values; None where they cannot be told."""
@@ -59,8 +63,15 @@ def _all_of(parts: list[Kinds]) -> Kinds:
 
 
 def _passes(found: type, wanted: type) -> bool:
-    """Whether a value of the one class is one of the other; an int passes for a float, as everywhere."""
+    """
+    Return whether a value of the one class, once it is written, can be read as one of the other.
+
+    An int passes for a float, as everywhere. A subclass does not where it would be read as its base and lose its
+    fields, or where its JSON is another: that of a bool is no int, and that of a datetime is no date.
+    """
+    if found is wanted or (found is int and wanted is float):
+        return True
     try:
-        return issubclass(found, wanted) or (wanted is float and issubclass(found, int))
+        return issubclass(found, wanted) and not (has_fields(wanted) or (found, wanted) in _WRITTEN_OTHERWISE)
     except TypeError:
         return True

@@ -207,6 +207,18 @@ def test_no_key_is_shown_by_repr() -> None:
     assert shown == "Encryption(keys=['old', 'new'], use='new', require=False)"
 
 
+class Unused(Encryption):
+    """Must not be asked."""
+
+    def encode(self, text: str, place: PayloadPlace, /) -> str:
+        raise AssertionError(f"was given {len(text):,} characters")
+
+
+def test_a_payload_over_the_limit_is_refused_before_it_is_encrypted() -> None:
+    with pytest.raises(InvalidArgument, match="1,026 bytes as JSON, over the limit of 1,024"):
+        Stored(Unused({"new": NEW}), limit=1024).encode("x" * 1024)
+
+
 class Squeezed:
     """A user's codec: compresses what is long."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import IntEnum
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 import pytest
@@ -23,6 +24,14 @@ class Cat(Animal):
     lives: int
 
 
+class Tom(Cat):
+    pass
+
+
+class Level(IntEnum):
+    LOW = 1
+
+
 class Pair(NamedTuple):
     left: int
 
@@ -33,10 +42,8 @@ class Row(TypedDict):
 
 PASSES: list[tuple[Any, Any]] = [
     (int, int),
-    (Cat, Animal),
-    (bool, int),
     (int, float),
-    (datetime, date),
+    (Level, int),
     (int, int | str),
     (Literal["a", "b"], str),
     (Annotated[int, "positive"], int),
@@ -50,6 +57,11 @@ PASSES: list[tuple[Any, Any]] = [
 REFUSED: list[tuple[Any, Any]] = [
     (int, str),
     (Animal, Cat),
+    (Cat, Animal),
+    (bool, int),
+    (bool, float),
+    (datetime, date),
+    (Tom, Cat),
     (float, int),
     (int | str, int),
     (str | None, str),

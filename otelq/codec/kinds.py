@@ -1,0 +1,25 @@
+"""Which classes are pydantic's, found without importing it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, TypeGuard
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+def is_model(kind: object) -> TypeGuard[type[BaseModel]]:
+    """Whether this is a pydantic model, a class like ``BaseModel`` or ``RootModel``, with its arguments or without."""
+    module = sys.modules.get("pydantic")
+    return module is not None and isinstance(kind, type) and issubclass(kind, module.BaseModel)
+
+
+def is_model_dataclass(kind: object) -> bool:
+    """Whether this is a dataclass made by pydantic's decorator, which validates; msgspec would pass it by."""
+    return "pydantic" in sys.modules and isinstance(kind, type) and "__pydantic_validator__" in vars(kind)
+
+
+def is_validated(kind: object) -> bool:
+    """Return whether a class brings a schema for pydantic along: a model, or a type such as ``HttpUrl``."""
+    return "pydantic" in sys.modules and hasattr(kind, "__get_pydantic_core_schema__")
