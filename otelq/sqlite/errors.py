@@ -23,6 +23,9 @@ _UPGRADE = (
 )
 
 
+END_IT = "SQLite has one writer: end that transaction sooner, or write in it with tx="
+
+
 class Locked(Unavailable):
     """Somebody else held the only write lock for longer than ``busy_timeout``."""
 

@@ -14,7 +14,7 @@ import aiosqlite
 
 from ..errors import InvalidArgument
 from ..finish import finish
-from .errors import DRIVER, Locked, is_busy, translated
+from .errors import DRIVER, END_IT, Locked, is_busy, translated
 from .joined import DriverJoined, Joined, Turn, is_open
 from .lane import Settings, connect, nap
 from .own import Handle, LentTransaction, OwnTransaction
@@ -152,7 +152,8 @@ class Transactions:
             async with asyncio.timeout(self._settings.busy_timeout):
                 await self._lock.acquire()
         except TimeoutError:
-            raise Locked(f"another transaction of this process on {self._settings.path} is open") from None
+            text = f"cannot begin on {self._settings.path}: a transaction of this process is open; {END_IT}"
+            raise Locked(text) from None
         try:
             yield
         finally:

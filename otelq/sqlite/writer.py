@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from ..spawn import spawn
-from .errors import Locked, translating
+from .errors import END_IT, Locked, translating
 from .lane import Lane, Settings, begin_immediate
 from .queries import Queries
 from .rows import clock, micros
@@ -92,7 +92,7 @@ class Writer:
     def _give_up(self) -> None:
         waiting = self._waiting.popleft()
         if not waiting.future.done():
-            text = f"cannot write to {self._settings.path}: a transaction of this process is open"
+            text = f"cannot write to {self._settings.path}: a transaction of this process is open; {END_IT}"
             waiting.future.set_exception(Locked(text))
 
     def _next_group(self) -> list[_Waiting[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -13,6 +14,9 @@ import pytest
 from otelq.ports.state import StateAdapter
 from otelq.sqlite import adapter
 from otelq.sqlite.state import SqliteState
+
+# Python 3.11 has no autocommit.
+collect_ignore = ["test_autocommit.py"] if sys.version_info < (3, 12) else []
 
 Connect = Callable[..., Awaitable[aiosqlite.Connection]]
 Open = Callable[..., Awaitable[SqliteState]]

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+import otelq
 from otelq.errors import InvalidArgument, OtelqError
 from otelq.model import Status
 from otelq.sqlite.queries import Queries, templates
@@ -254,6 +255,25 @@ async def test_what_traces_the_statements_of_the_application_hears_none_of_ours(
     await works(state, Reached(connection, connection))
     assert driver._connection is outer
     assert inner.heard == outer.heard == {"BEGIN", "commit"}
+
+
+async def test_what_stands_in_the_place_of_connect_makes_no_connection_of_ours(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    async with otelq.connect(sqlite_url) as client, otelq.Worker(client, jobs):
+        async with client.transaction() as tx:
+            chain = await client.start(double, 7, tx=tx)
+        assert await client.result(chain, timeout=10) == 14
+
+
+jobs = otelq.Jobs()
+
+
+@jobs.job("double")
+async def double(attempt: otelq.Attempt[int]) -> int:
+    await attempt.completion()
+    return attempt.input * 2
 
 
 class Traced:
