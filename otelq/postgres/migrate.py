@@ -7,6 +7,7 @@ from typing import Final
 
 from ..errors import OtelqError
 from .database import Database, Session
+from .owners import name_strangers, refuse_strangers
 from .qualify import qualify
 from .queries import Queries, names, read
 
@@ -36,10 +37,13 @@ async def migrate(database: Database) -> None:
     """Apply what is missing. Several processes may do so at once; one works, the others wait and find it done."""
     if await database.run(version, again=True) < LATEST:
         await database.run(_apply, atomic=True)
+    await database.run(name_strangers, again=True)
 
 
 async def _apply(session: Session) -> None:
-    await _run(session, _LOCK + _LEDGER)
+    await _run(session, _LOCK)
+    await refuse_strangers(session)
+    await _run(session, _LEDGER)
     applied = await version(session)
     for number, name in _steps():
         if number > applied:
@@ -72,6 +76,7 @@ async def check(database: Database) -> None:
         raise OtelqError(
             f"the otelq schema {schema!r} has version {found}, this code needs {OLDEST}; run `otelq migrate`"
         )
+    await database.run(name_strangers, again=True)
 
 
 async def _run(session: Session, script: str) -> None:

@@ -1,0 +1,58 @@
+"""Whose schema it is: an owner can have code of theirs run by all who write in their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
+
+from ..errors import OtelqError
+from ..logs import Log
+from .database import Session
+
+TABLES: Final = (
+    "attempt", "blocker", "dedup_key", "job", "jobs", "migration", "open_job", "outcome", "pending_unblock",
+)  # fmt: skip
+
+logger = Log("otelq.postgres")
+
+
+async def refuse_strangers(session: Session) -> None:
+    """
+    See that a schema is made and changed by nobody but its owner.
+
+    Raises:
+        OtelqError: something in it belongs to a role that the current one is not in.
+    """
+    for row in await _strangers(session):
+        _refuse(session.queries.schema, row)
+
+
+async def name_strangers(session: Session) -> None:
+    """
+    Warn of roles that could gain the rights of the current one.
+
+    An application that is given rights in somebody else's schema trusts its owner. A superuser does so by mistake.
+    """
+    found = await _strangers(session)
+    trusted = {row["owner"] for row in found if row["what"] == "schema" and not row["is_superuser"]}
+    for row in found:
+        if row["owner"] not in trusted:
+            logger.warning(
+                "a %s of the otelq schema %r belongs to %r, whose triggers run with the rights of %r",
+                row["what"],
+                session.queries.schema,
+                row["owner"],
+                row["me"],
+            )
+
+
+async def _strangers(session: Session) -> Sequence[Any]:
+    return await session.rows("owners", session.queries.schema, TABLES)
+
+
+def _refuse(schema: str, row: Any) -> NoReturn:
+    what = "it" if row["what"] == "schema" else f"a {row['what']} in it"
+    raise OtelqError(
+        f"the otelq schema {schema!r} cannot be migrated by {row['me']!r}: {what} belongs to {row['owner']!r}, a role "
+        f"that it is not in; run `otelq migrate` as {row['owner']!r}"
+    )
