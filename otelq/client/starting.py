@@ -215,9 +215,11 @@ def check_near(at: datetime) -> datetime:
     """Refuse a time that is more than ten years ahead, as a delay would be; some drivers cannot even send it."""
     if at - datetime.now(UTC) > _LONGEST:  # noqa: TID251  # told from a mistake, by years; the database says when it is due
         raise InvalidArgument("at", f"is {at.isoformat()}; give a time within the next ten years")
-    return at
+    return max(at, _FIRST)
 
 
+_FIRST = datetime(1, 1, 3, tzinfo=UTC)
+"""What is long past is now; further back some clients of the database cannot show it in their zones."""
 _LONGEST = timedelta(seconds=LONGEST)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..model import AttemptRecord, ChainOutcome, JobKey, Status, Transition, Verb
+from ..model import AttemptRecord, ChainOutcome, JobKey, Status, Transition
 from . import rows
 from .database import Session
 
 
 async def outcomes(session: Session, chain_ids: Sequence[str]) -> dict[str, ChainOutcome]:
-    """How chains stand."""
+    """How chains stand; one that is neither open nor closed, as only a row removed by hand leaves it, does not."""
     return {
         row["chain_id"]: ChainOutcome(
             chain_id=row["chain_id"],
@@ -20,6 +20,7 @@ async def outcomes(session: Session, chain_ids: Sequence[str]) -> dict[str, Chai
             failure=rows.failure(row["error_type"], row["error_text"]),
         )
         for row in await session.rows("read_tails", chain_ids)
+        if row["status"] is not None
     }
 
 
@@ -42,7 +43,7 @@ async def attempts(session: Session, chain_id: str, position: int) -> list[Attem
             position=position,
             number=row["number"],
             token=row["token"],
-            verb=Verb(row["verb"]),
+            verb=rows.verb(row),
             worker=row["worker"],
             started_at=row["claimed_at"],
             ended_at=row["ended_at"],

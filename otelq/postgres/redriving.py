@@ -67,7 +67,7 @@ async def _hold(session: Session, ids: Sequence[str]) -> dict[str, rows.Row]:
             raise NotFound(f"there is no chain {id}")
         if found[id]["is_open"]:
             raise InvalidArgument("chain", f"{id} is open; only a failed or cancelled chain can be redriven")
-        if Status(found[id]["status"]) not in BAD_ENDS:
+        if found[id]["status"] not in BAD_ENDS:
             raise InvalidArgument("chain", f"{id} is {found[id]['status']}; give one that failed or was cancelled")
     return found
 

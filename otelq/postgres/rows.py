@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ..errors import OtelqError
 from ..model import (
     Claimed,
     Continues,
@@ -337,6 +338,14 @@ def places(row: Row) -> list[int]:
 def failure(error_type: str | None, error_text: str | None) -> Failure | None:
     """A stored failure, if there is one."""
     return None if error_type is None else Failure(error_type, error_text or "")
+
+
+def verb(row: Row) -> Verb:
+    """How an attempt ended."""
+    try:
+        return Verb(row["verb"])
+    except ValueError as error:
+        raise OtelqError(f"a stored attempt cannot be read: {error}") from None
 
 
 def waiting(run_at: datetime, at: datetime) -> Status:

@@ -29,11 +29,11 @@ _HIGHEST = "\U0010ffff"
 
 
 class Standing(Struct, frozen=True, array_like=True):
-    """How a chain stands."""
+    """How a chain stands; without a status if it is neither open nor closed, as when rows were removed by hand."""
 
     chain_id: str
     type: str
-    status: Status
+    status: Status | None
     output: str | None
     error_type: str | None
     error_text: str | None
@@ -75,7 +75,7 @@ _EDGES = Decoder(list[tuple[int, str]])
 async def outcomes(db: Session, at: int, *, chain_ids: Sequence[str]) -> dict[str, ChainOutcome]:
     """How chains stand."""
     rows = await db.read("outcomes", _STANDINGS, chains=batch(chain_ids), now=at)
-    return {row.chain_id: _outcome(row) for row in rows}
+    return {row.chain_id: _outcome(row, row.status) for row in rows if row.status is not None}
 
 
 async def blocker_outputs(db: Session, at: int, *, jobs: Sequence[JobKey]) -> dict[JobKey, list[ChainOutcome]]:
@@ -152,10 +152,8 @@ def _is_present(made: Transition, seen: Seen) -> bool | None:
             return None
 
 
-def _outcome(row: Standing) -> ChainOutcome:
-    return ChainOutcome(
-        chain_id=row.chain_id, type=row.type, status=row.status, output=row.output, failure=_failure(row)
-    )
+def _outcome(row: Standing, status: Status) -> ChainOutcome:
+    return ChainOutcome(chain_id=row.chain_id, type=row.type, status=status, output=row.output, failure=_failure(row))
 
 
 def _failure(row: Standing | AttemptRow) -> Failure | None:

@@ -33,7 +33,7 @@ async def jobs(db: Session, at: int, *, query: JobQuery) -> Page[JobRecord]:
     """A page of jobs."""
     keys, last = await _page(db, at, query, of="jobs")
     records = await read_records(db, at, keys)
-    return Page([records[key] for key in keys], f"{last[0]}.{last[1]}" if last else None)
+    return Page([records[key] for key in keys if key in records], f"{last[0]}.{last[1]}" if last else None)
 
 
 async def chains(db: Session, at: int, *, query: JobQuery) -> Page[ChainRecord]:
@@ -41,7 +41,8 @@ async def chains(db: Session, at: int, *, query: JobQuery) -> Page[ChainRecord]:
     keys, last = await _page(db, at, query, of="chains")
     heads = [(chain_id, 0) for chain_id, position in keys if position]
     records = await read_records(db, at, [*keys, *heads])
-    return Page([_chain(records[key[0], 0], records[key]) for key in keys], last[0] if last else None)
+    found = [key for key in keys if key in records and (key[0], 0) in records]
+    return Page([_chain(records[key[0], 0], records[key]) for key in found], last[0] if last else None)
 
 
 async def count(db: Session, at: int, *, query: JobQuery, of: Of) -> Count:

@@ -24,6 +24,8 @@ from .rules import Rule, stored_rule
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 def clock() -> int:
@@ -38,8 +40,13 @@ def micros(moment: datetime) -> int:
 
 @lru_cache(maxsize=4096)
 def when(stored: int) -> datetime:
-    """A stored time, in UTC; remembered, because the jobs of a batch share most of their times."""
-    return _EPOCH + timedelta(microseconds=stored)
+    """
+    A stored time, in UTC; remembered, because the jobs of a batch share most of their times.
+
+    One that Python has no name for, which somebody wrote by hand, is the nearest that it has: a row that could not be
+    read would fail all that are read with it.
+    """
+    return _EPOCH + timedelta(microseconds=min(max(stored, _FIRST), _LAST))
 
 
 def span(seconds: float) -> int:

@@ -1,12 +1,14 @@
 NOT EXISTS (
                SELECT 1 FROM wish
                 WHERE NOT EXISTS (
-                    SELECT 1 FROM (SELECT CASE wish.part
-                                              WHEN 'input' THEN (SELECT coalesce(asked.amended_input, asked.input)
-                                                                   FROM {its_asked})
-                                              WHEN 'output' THEN (SELECT outcome.output FROM {its_outcome})
-                                              ELSE (SELECT head.meta FROM {its_head})
-                                          END AS json) AS stored
+                    -- What somebody wrote by hand, and is no JSON, matches nothing.
+                    SELECT 1 FROM (SELECT iif(json_valid(found.json), found.json, NULL) AS json
+                                     FROM (SELECT CASE wish.part
+                                                      WHEN 'input' THEN (SELECT coalesce(asked.amended_input, asked.input)
+                                                                           FROM {its_asked})
+                                                      WHEN 'output' THEN (SELECT outcome.output FROM {its_outcome})
+                                                      ELSE (SELECT head.meta FROM {its_head})
+                                                  END AS json) AS found) AS stored
                      -- A quick look passes most over. It would not see names that stand there escaped.
                      WHERE (wish.path IS NULL OR instr(stored.json, '\') OR stored.json ->> wish.path IS wish.atom)
                        AND EXISTS (
