@@ -20,7 +20,7 @@ from msgspec import json
 from ..errors import InvalidArgument
 from .drivers import Link
 from .drivers.rows import Row
-from .errors import is_lost
+from .errors import is_passing
 from .qualify import Kind, qualify, tokens
 from .queries import read
 
@@ -107,7 +107,7 @@ async def _is_faithful(link: Link, timeout: float, guard: Guard) -> bool:
             [row] = await link.fetch(qualify(read("sql/probe.sql")), _SAMPLE, timeout=timeout)
         return all(_is_same(row[place], value) for place, value in enumerate(_SAMPLE))
     except Exception as error:
-        if is_lost(error) or isinstance(error, (OSError, TimeoutError)):
+        if is_passing(error):
             raise
         return False  # a codec or an adapter may raise anything
 

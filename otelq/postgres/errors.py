@@ -134,6 +134,14 @@ def is_configuration(error: BaseException) -> bool:
     return _kind(error) is Kind.CONFIGURATION
 
 
+def is_passing(error: BaseException) -> bool:
+    """Return whether server, network or connection are to blame, and neither the work's values nor its statements."""
+    if kind := _kind(error):
+        return kind not in (Kind.REFUSED, Kind.CONFIGURATION)
+    error = cause(error)
+    return is_of_driver(error) and not _is_unsendable(error)
+
+
 def is_taken(error: BaseException) -> bool:
     """Return whether a row was not written because its key is another's."""
     return sqlstate(error) == _TAKEN

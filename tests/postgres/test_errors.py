@@ -22,6 +22,7 @@ from otelq.postgres.errors import (
     is_configuration,
     is_conflict,
     is_lost,
+    is_passing,
     is_refusal,
     is_stale,
     kind_of,
@@ -134,6 +135,7 @@ def check(error: BaseException, code: str, kind: Kind) -> None:
     kinds = (Kind.LOST, Kind.STALE, Kind.CONFLICT, Kind.CONFIGURATION)
     assert [ask(error) for ask in asked] == [kind is each for each in kinds], code
     assert is_refusal(error) is (kind is not Kind.LOST)
+    assert is_passing(error) is (kind not in (Kind.REFUSED, Kind.CONFIGURATION))
 
 
 @pytest.mark.parametrize("error, is_open", WITHOUT_CODE, ids=lambda value: type(value).__name__)
@@ -141,6 +143,7 @@ def test_what_comes_from_a_driver_or_the_network_passes(error: Exception, is_ope
     ours = translate(error)
     assert type(ours) is Unavailable
     assert "secret" not in str(ours)
+    assert is_passing(error)
     assert is_lost(error) is is_open
     assert not is_stale(error)
 
