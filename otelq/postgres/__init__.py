@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InvalidArgument
+from ..logs import Log
 from ..ports.state import StateAdapter
 from .database import Database
 from .drivers import Source, driver_of, load
@@ -15,6 +16,10 @@ from .queries import Queries
 from .state import PostgresState
 
 __all__ = ["Provider", "adapter", "dump"]
+
+logger = Log("otelq.postgres")
+
+CURE = "what was given to connect() cannot be opened a second time; give it keeper= with a URL of the same database"
 
 
 def adapter(
@@ -39,7 +44,8 @@ def adapter(
             they get an ``AsyncConnection`` unless they ask for an ``AsyncSession``.
         keeper: with a pool or an engine, a URL for the same database, by which another event loop can reach it with
             asyncpg. Without one it is reached as the pool or engine reaches it, where that can be repeated: not where
-            an ``asyncpg.Pool`` was given, an engine with its own ``creator``, or a pool whose parameters are computed.
+            a ``Provider`` was given, a pool with a ``connect`` of its own or whose parameters are computed, or an
+            engine with its own ``creator``. Then a worker renews leases in the application's event loop, and says so.
         connect_timeout: seconds that opening may take.
         command_timeout: seconds that one statement of otelq's own may take.
         max_size: connections for transactions of handlers and clients; a few more serve otelq itself. A pool or an
@@ -58,7 +64,10 @@ def adapter(
 
     def sibling() -> StateAdapter | None:
         again = _source(keeper, session=None, options=options | own) if keeper else source.sibling()
-        return state(again, 1, was_open=keeper is None) if again else None
+        if again is None:
+            logger.warning("leases are renewed in the application's event loop, which no handler may block: %s", CURE)
+            return None
+        return state(again, 1, was_open=keeper is None)
 
     own = {"connect_timeout": connect_timeout, "max_size": max_size}
     source = _source(target, session=session, options=options | own)

@@ -13,13 +13,14 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from types import FrameType
 
+from ..errors import Unavailable
 from ..logs import Log
-from ..loop import Loop
+from ..loop import FROM_THE_DATABASE, Loop
 from ..model import Renewal, Verdict
 from ..ports.notify import Hint, HintKind
 from ..ports.state import StateAdapter
@@ -63,15 +64,16 @@ class Renewals(Loop):
         self._shortest = min(definition.lease for definition in crew.definitions.values())
         self._beat = time.monotonic()
         self._stalled = False
-        self._unopened = is_sibling
+        self._unopened = self._is_sibling = is_sibling
+        self._is_told = False
+        """That the keeper's own connection is missing."""
 
     async def tick(self) -> float:
         """Renew what is a third of its lease old."""
         self._main.call_soon_threadsafe(self._tick_main)
         if self._unopened:
-            with self._crew.engine.telemetry.silence():
-                await self._state.open(migrate=False)
-            self._unopened = False
+            with suppress(*FROM_THE_DATABASE):  # what is wrong is told when something is to be renewed
+                await self._open()
         if self._is_stalled():
             return self._shortest * RENEW_AFTER
         now = time.monotonic()
@@ -82,8 +84,7 @@ class Renewals(Loop):
 
     async def _renew(self, runs: list[Run]) -> None:
         asked = time.monotonic()
-        with self._crew.engine.telemetry.silence():
-            verdicts = await self._state.renew([Renewal(run.job.lease, run.definition.lease) for run in runs])
+        verdicts = await self._ask([Renewal(run.job.lease, run.definition.lease) for run in runs])
         for run, verdict in zip(runs, verdicts, strict=True):
             match verdict:
                 case Verdict.DONE:
@@ -92,6 +93,43 @@ class Renewals(Loop):
                     self._main.call_soon_threadsafe(run.cancel, reason_of(verdict))
                 case Verdict.BUSY:
                     pass  # somebody reads it under a lock; the next round asks again
+
+    async def _ask(self, renewals: Sequence[Renewal]) -> Sequence[Verdict]:
+        """Renew by the keeper's own connection; where that fails, by those of the main loop, as it may have some."""
+        try:
+            if self._unopened:
+                await self._open()
+            with self._crew.engine.telemetry.silence():
+                verdicts = await self._state.renew(renewals)
+        except FROM_THE_DATABASE as error:
+            if not self._is_sibling:
+                raise
+            self._tell(error)
+            return await self._ask_main(renewals)
+        self._is_told = False
+        return verdicts
+
+    async def _open(self) -> None:
+        with self._crew.engine.telemetry.silence():
+            await self._state.open(migrate=False)
+        self._unopened = False
+
+    async def _ask_main(self, renewals: Sequence[Renewal]) -> Sequence[Verdict]:
+        async def ask() -> Sequence[Verdict]:
+            with self._crew.engine.telemetry.silence():
+                return await self._crew.engine.state.renew(renewals)
+
+        asked = asyncio.run_coroutine_threadsafe(ask(), self._main)
+        try:
+            async with asyncio.timeout(self._shortest * RENEW_AFTER):
+                return await asyncio.wrap_future(asked)
+        except TimeoutError:
+            raise Unavailable("the keeper has no connection of its own, and the main loop is busy") from None
+
+    def _tell(self, error: Exception) -> None:
+        if not self._is_told:
+            logger.warning("the keeper has no connection of its own, and uses the main loop's: %s", error)
+        self._is_told = True
 
     def _tick_main(self) -> None:
         self._beat = time.monotonic()

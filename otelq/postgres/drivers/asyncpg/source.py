@@ -76,9 +76,11 @@ class AsyncpgSource:
             await _close(pool)
 
     def sibling(self) -> AsyncpgSource | None:
-        if not isinstance(self._target, str):
-            return None  # a pool keeps to itself how it connects
-        return AsyncpgSource(self._target, connect_timeout=self._connect_timeout, max_size=1, options=self._options)
+        found = (self._target, self._options) if isinstance(self._target, str) else _arguments_of(self._target)
+        if found is None:
+            return None
+        url, options = found
+        return AsyncpgSource(url, connect_timeout=self._connect_timeout, max_size=1, options=options)
 
     @asynccontextmanager
     async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[AsyncpgLink]:
@@ -158,6 +160,21 @@ async def _transaction(connection: Any, timeout: float) -> AsyncGenerator[None]:
 
 async def _keep_as_it_is(connection: object) -> None:
     """Verbs leave nothing behind on a connection, so that no statement need tidy up."""
+
+
+def _arguments_of(pool: asyncpg.Pool[Any]) -> tuple[str, dict[str, Any]] | None:
+    """
+    Return the URL and the options by which a caller's pool connects; None where something else does it for the pool.
+
+    The pool has no public name for them. What it does with a connection beside that is left out: it belongs to the
+    caller's event loop, and otelq's own statements need none of it.
+    """
+    arguments, options = getattr(pool, "_connect_args", None), getattr(pool, "_connect_kwargs", None)
+    if type(pool) is not asyncpg.Pool or getattr(pool, "_connect", None) is not asyncpg.connect:
+        return None
+    if arguments is None or options is None or any(callable(option) for option in options.values()):
+        return None
+    return (arguments[0] if arguments else None) or "", dict(options)
 
 
 async def _close(pool: asyncpg.Pool[Any]) -> None:
