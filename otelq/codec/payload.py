@@ -67,11 +67,7 @@ class Payload:
         Raises:
             InvalidArgument: it does not fit; the message names ``argument``, what is wrong and what to do.
         """
-        data = self._written(value, argument)
-        check_json(data, argument=argument, limit=limit)
-        if self._format.has_any_number:
-            data = with_points(data)
-            check_size(data, argument=argument, limit=limit)
+        data = self._checked(value, argument, limit)
         try:
             got = self._format.decode(data)
         except Exception as error:
@@ -82,9 +78,20 @@ class Payload:
             self._refuse_changed(value, got, data=data, argument=argument)
         return data.decode()
 
+    def sought(self, value: object, *, argument: str) -> str:
+        """
+        Return the JSON text by which ``value`` is found in payloads: what is only looked for need not come back.
+
+        Raises:
+            InvalidArgument: no payload can hold it.
+        """
+        data = self._checked(value, argument, None)
+        self._refuse_non_finite(value, data, argument)
+        return data.decode()
+
     def decode(self, text: str) -> Any:
         """
-        The value that ``text`` stands for.
+        Return the value that ``text`` stands for.
 
         Raises:
             UndecodablePayload: the text does not fit the type. The message does not repeat it, and no cause is kept
@@ -99,6 +106,16 @@ class Payload:
         except Exception as error:
             words = words_of(error, data=data)
             raise UndecodablePayload(f"does not fit {name_of(self.type)}: {words}") from None
+
+    def _checked(self, value: object, argument: str, limit: int | None) -> bytes:
+        """Return the value as JSON that every database can hold."""
+        data = self._written(value, argument)
+        check_json(data, argument=argument, limit=limit)
+        if not self._format.has_any_number:
+            return data
+        data = with_points(data)
+        check_size(data, argument=argument, limit=limit)
+        return data
 
     def _refuse_changed(self, value: object, got: object, *, data: bytes, argument: str) -> None:
         """Refuse a value that was read back as another one."""

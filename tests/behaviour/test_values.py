@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
 
 import otelq
-from tests.unit.shapes import EVERYTHING, ORDER, SHAPES, Ingested
+from tests.unit.shapes import EVERYTHING, ORDER, SHAPES, Colour, Ingested
 from tests.unit.test_readback import Cents, Labelled, Markup, Moment
 from tests.unit.test_readback_pydantic import Order, Shouting
 
@@ -106,3 +107,21 @@ async def test_a_copy_has_the_same_input(client: otelq.Client) -> None:
     async with otelq.Worker(client, work.jobs):
         chain = await client.copy(await client.start(work.everything, EVERYTHING))
         assert await client.result(chain, timeout=30) == EVERYTHING
+
+
+class Found(NamedTuple):
+    key: UUID
+    day: date
+    colour: Colour
+    number: float
+
+
+async def test_a_payload_is_found_by_the_values_that_it_was_given(client: otelq.Client) -> None:
+    found = Found(UUID(int=7), date(2026, 1, 2), Colour.RED, 1e23)
+    held: otelq.JobType[dict[str, Any], None] = otelq.JobType[dict[str, Any], None]("held")
+    await client.start(held, {**found._asdict(), "key": str(found.key), "day": "2026-01-02", "colour": "red"})
+
+    for name, value in found._asdict().items():
+        assert (await client.count(input={name: value})).number == 1
+    with pytest.raises(otelq.InvalidArgument, match="nan"):
+        await client.count(input={"number": float("nan")})
