@@ -56,7 +56,7 @@ class Engine:
         with self.telemetry.silence():
             transaction = await manager.__aenter__()
         try:
-            with self.effects.inside(transaction):
+            with self.effects.inside(transaction) as scope:
                 yield transaction
         except BaseException:
             with self.telemetry.silence():
@@ -64,3 +64,4 @@ class Engine:
             raise
         with self.telemetry.silence():
             await manager.__aexit__(None, None, None)
+        self.effects.committed(scope)

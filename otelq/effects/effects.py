@@ -142,6 +142,13 @@ class Effects:
         self._lookups.add(task)
         task.add_done_callback(self._lookups.discard)
 
+    async def _resolve_in_doubt(self, held: _Held) -> None:
+        """A server whose client has gone may still be at the COMMIT: what is not there yet is looked for again."""
+        if await self._is_present(held) is False:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), LOOK_AGAIN)
+        await self.resolve(held)
+
     @contextmanager
     def doubting(self) -> Generator[None]:
         """Look up what a verb of the block committed, perhaps, in a transaction of its own whose end was lost."""
@@ -228,14 +235,18 @@ class Effects:
     # Callbacks of the application
 
     @contextmanager
-    def inside(self, tx: Transaction) -> Generator[None]:
+    def inside(self, tx: Transaction) -> Generator[Inside]:
         """Let callbacks that are hung from now on in this task, and name no transaction, wait for this one."""
         scope = Inside(current(), tx, self.hang)
         innermost.set(scope)  # not set back at the end, which may come in another task: it counts while ``tx`` is open
         try:
-            yield
+            yield scope
         finally:
             scope.is_over = True
+
+    def committed(self, scope: Inside) -> None:
+        """Run the callbacks of a transaction that the client itself has committed, and whose driver tells nothing."""
+        self._run_or_drop(scope.left, committed=True)
 
     def join(self, tx: object) -> Transaction:
         """The caller's transaction; raises as the state adapter does."""

@@ -77,14 +77,15 @@ class Inside(Scope):
         super().__init__(parent)
         self._tx = tx
         self._hang = hang
+        self.left: list[Hung] = []
+        """Callbacks that wait for an end of which the driver does not tell: only who began it knows."""
 
     @property
     def counts(self) -> bool:
         return not self.is_over and self._tx.active
 
     def adopt(self, hung: Sequence[Hung]) -> None:
-        for one in hung:
-            self._hang(one, self._tx)
+        self.left += [one for one in hung if not self._hang(one, self._tx)]
 
 
 class Block(Scope):

@@ -18,6 +18,9 @@ from ..answers import Answers, hear_answers, hear_no_more
 from ..port import Linked
 from .link import AsyncpgLink
 
+LOOK_AGAIN: Final = 0.001
+"""Seconds between two looks at a COMMIT that was interrupted."""
+
 ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 """What the driver raises."""
 
@@ -158,10 +161,17 @@ class Watcher:
     def _control_failed(self, step: Control, error: BaseException) -> None:
         if step.kind not in ("commit", "rollback"):
             self._broke(error)
-        elif isinstance(error, asyncpg.PostgresError) and not is_lost(error):
+        elif (isinstance(error, asyncpg.PostgresError) and not is_lost(error)) or step.kind == "rollback":
             self.end(Ending.ROLLED_BACK)
         else:
-            self.end(Ending.ROLLED_BACK if step.kind == "rollback" else Ending.UNKNOWN)
+            self._await_quiet()
+
+    def _await_quiet(self) -> None:
+        """Let the server deal with a COMMIT that was interrupted; only then can it be looked up what became of it."""
+        if not self._connection.is_closed() and self._connection._protocol._is_cancelling():
+            asyncio.get_running_loop().call_later(LOOK_AGAIN, self._await_quiet)
+        else:
+            self.end(Ending.UNKNOWN)
 
     def _may_have_ended(self, error: BaseException | None) -> None:
         """Several statements, or a block such as DO: while a transaction is open, ask at its end, not before."""

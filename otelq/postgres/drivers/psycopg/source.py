@@ -84,7 +84,7 @@ class PsycopgSource:
     async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[PsycopgTransaction]:
         async with self._borrowed(timeout) as connection:
             await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
-            async with begun(connection, self.joiner.lend(connection), timeout) as transaction:
+            async with begun(connection, self.joiner.lend(connection), timeout=timeout) as transaction:
                 yield transaction
 
     @asynccontextmanager
@@ -110,8 +110,10 @@ class PsycopgSource:
                 connection: AsyncConnection[Any] = await self._pool.getconn(timeout)
                 if not was_closed_by_server(connection):
                     return connection
-                await connection.close()
-                await self._pool.putconn(connection)  # which makes the pool open another
+                try:
+                    await connection.close()
+                finally:
+                    await self._pool.putconn(connection)  # which makes the pool open another
 
     async def _give_back(
         self, connection: AsyncConnection[Any], autocommit: bool, isolation: IsolationLevel | None, *, timeout: float

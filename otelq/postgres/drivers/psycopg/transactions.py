@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, NoReturn, cast
+from typing import Any, ClassVar, Final, NoReturn, cast
 from weakref import WeakKeyDictionary, ref
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncTransaction
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 from ....errors import InvalidArgument, Unavailable
 from ....finish import finish
 from ....ports.state import Ending
-from ...errors import raise_commit_failure
+from ...errors import is_refusal, raise_commit_failure
+from ...transactions import Account, Control, control
 from ..port import Linked
 from .link import PsycopgLink, synced
+
+_SAVEPOINTS: Final = ("savepoint", "release", "back_to")
 
 ERRORS: Final = (psycopg.Error, OSError, TimeoutError)
 """What the driver raises."""
@@ -60,8 +63,9 @@ class OwnTransaction(PsycopgTransaction):
 
     is_own = True
 
-    def __init__(self, connection: AsyncConnection[Any]) -> None:
+    def __init__(self, connection: AsyncConnection[Any], account: Account) -> None:
         super().__init__(connection)
+        self._account = account
         self._is_over = False
 
     @property
@@ -73,11 +77,20 @@ class OwnTransaction(PsycopgTransaction):
             raise InvalidArgument("tx", "its transaction has ended")
         return PsycopgLink(self._connection)
 
-    def end(self) -> None:
+    def watch(self, ended: Callable[[Ending], None]) -> bool:
+        """Tell how it ends, as the adapter does that, and what became of savepoints that went through the handle."""
+        self._account.add(ended)
+        return True
+
+    def lapse(self) -> None:
         """From now on the handle is of no use."""
         self._is_over = True
         self._connection.__dict__ = {}
         self._connection.__class__ = Ended
+
+    def end(self, ending: Ending) -> None:
+        """The adapter has ended it."""
+        self._account.end(ending)
 
 
 class Ended(AsyncConnection[Any]):
@@ -95,6 +108,8 @@ class PsycopgJoiner:
 
     def __init__(self) -> None:
         self._own: WeakKeyDictionary[AsyncConnection[Any], ref[OwnTransaction]] = WeakKeyDictionary()
+        self._accounts: WeakKeyDictionary[Any, Account] = WeakKeyDictionary()
+        self._kinds: dict[type[AsyncConnection[Any]], type[AsyncConnection[Any]]] = {}
 
     def join(self, tx: Any) -> PsycopgTransaction:
         """
@@ -117,11 +132,52 @@ class PsycopgJoiner:
 
     def lend(self, connection: AsyncConnection[Any]) -> OwnTransaction:
         """The transaction that the adapter begins, on a double of a connection, which can be taken away."""
-        double = object.__new__(type(connection))
+        account = Account()
+        double = object.__new__(self._lent(type(connection)))
         double.__dict__ = connection.__dict__
-        transaction = OwnTransaction(double)
+        self._accounts[double] = account
+        transaction = OwnTransaction(double, account)
         self._own[double] = ref(transaction)
         return transaction
+
+    def _lent(self, kind: type[AsyncConnection[Any]]) -> type[AsyncConnection[Any]]:
+        """The class of doubles: that of the connections, which tells in passing what becomes of savepoints."""
+        if kind not in self._kinds:
+            self._kinds[kind] = type(kind.__name__, (_Telling, kind), {"accounts": self._accounts, "__slots__": ()})
+        return self._kinds[kind]
+
+
+class _Telling:
+    """Goes before a class of connections. The driver tells nobody of savepoints, but all of them pass here."""
+
+    __slots__ = ()
+
+    accounts: ClassVar[WeakKeyDictionary[Any, Account]]
+
+    @asynccontextmanager
+    async def transaction(
+        self, savepoint_name: str | None = None, force_rollback: bool = False
+    ) -> AsyncGenerator[AsyncTransaction]:
+        account, name = self.accounts[self], None
+        status = AsyncTransaction.Status.NOT_STARTED
+        try:
+            async with cast(Any, super()).transaction(savepoint_name, force_rollback) as block:
+                name = block.savepoint_name or ""
+                account.move(Control("savepoint", name))
+                yield block
+            status = block.status
+        finally:
+            if name is not None:
+                if status is not AsyncTransaction.Status.COMMITTED:
+                    account.move(Control("back_to", name))
+                account.move(Control("release", name))
+
+    async def execute(self, query: Any, *args: Any, **options: Any) -> Any:
+        cursor = await cast(Any, super()).execute(query, *args, **options)
+        text = query.decode(errors="replace") if isinstance(query, bytes) else query
+        if isinstance(text, str) and (step := control(text)) is not None and step.kind in _SAVEPOINTS:
+            self.accounts[self].move(step)
+        return cursor
 
 
 def check_open(connection: AsyncConnection[Any]) -> None:
@@ -147,7 +203,7 @@ def status_of(connection: AsyncConnection[Any]) -> TransactionStatus:
 
 @asynccontextmanager
 async def begun(
-    connection: AsyncConnection[Any], transaction: OwnTransaction, timeout: float
+    connection: AsyncConnection[Any], transaction: OwnTransaction, *, timeout: float
 ) -> AsyncGenerator[OwnTransaction]:
     """The transaction, open; committed at the end, or rolled back. Its handle is dead before either is sent."""
     block = connection.transaction()  # the driver refuses a commit by hand within one of its blocks
@@ -156,18 +212,21 @@ async def begun(
         yield transaction
         check_committable(connection)
     except BaseException as error:
-        transaction.end()
+        transaction.lapse()
         await finish(_roll_back(connection, block, error, timeout))
+        transaction.end(Ending.ROLLED_BACK)
         raise
-    transaction.end()
-    await finish(_commit(connection, block, timeout))
+    transaction.lapse()
+    await finish(_commit(connection, block, transaction, timeout))
 
 
-async def _commit(connection: AsyncConnection[Any], block: Any, timeout: float) -> None:
+async def _commit(connection: AsyncConnection[Any], block: Any, transaction: OwnTransaction, timeout: float) -> None:
     try:
         await in_time(connection, block.__aexit__(None, None, None), timeout=timeout)
     except ERRORS as error:
+        transaction.end(Ending.ROLLED_BACK if is_refusal(error) else Ending.UNKNOWN)
         raise_commit_failure(error)
+    transaction.end(Ending.COMMITTED)
 
 
 async def _roll_back(connection: AsyncConnection[Any], block: Any, error: BaseException, timeout: float) -> None:

@@ -136,9 +136,13 @@ async def _connected(engine: AsyncEngine, timeout: float) -> AsyncConnection:
     async with asyncio.timeout(timeout):
         while True:
             connection = engine.connect()
-            _ = await connection.start()
-            if not await _is_dead(connection):
-                return connection
+            try:
+                _ = await connection.start()
+                if not await _is_dead(connection):
+                    return connection
+            except BaseException:
+                await _closed(connection, timeout)
+                raise
             await connection.close()
 
 
