@@ -117,11 +117,11 @@ class Block(Scope):
                 outer.endings += self.endings
 
     def _is_committed(self, hung: Hung) -> bool:
-        if hung.tx is not None and hung.tx.active:
-            logger.warning("%r does not run: its transaction is open at the end of the block", hung.callback)
-            return False
         handle = None if hung.tx is None else hung.tx.handle
         known = [committed for tx, committed in self.endings if handle is None or tx.handle is handle]
+        if not known and hung.tx is not None and hung.tx.active:
+            logger.warning("%r does not run: its transaction is open at the end of the block", hung.callback)
+            return False
         return any(known) or not known
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, ClassVar, Final, NoReturn, cast
+from typing import Any, Final, NoReturn, cast
 from weakref import WeakKeyDictionary, ref
 
 import psycopg
@@ -143,41 +143,44 @@ class PsycopgJoiner:
     def _lent(self, kind: type[AsyncConnection[Any]]) -> type[AsyncConnection[Any]]:
         """The class of doubles: that of the connections, which tells in passing what becomes of savepoints."""
         if kind not in self._kinds:
-            self._kinds[kind] = type(kind.__name__, (_Telling, kind), {"accounts": self._accounts, "__slots__": ()})
+            self._kinds[kind] = _telling(kind, self._accounts)
         return self._kinds[kind]
 
 
-class _Telling:
-    """Goes before a class of connections. The driver tells nobody of savepoints, but all of them pass here."""
+def _telling(kind: Any, accounts: WeakKeyDictionary[Any, Account]) -> type[AsyncConnection[Any]]:
+    """A class of connections whose savepoints are accounted for. The driver tells nobody of them."""
 
-    __slots__ = ()
+    class Telling(kind):  # type: ignore[misc]  # the application may have a class of its own
+        @asynccontextmanager
+        async def transaction(
+            self, savepoint_name: str | None = None, force_rollback: bool = False
+        ) -> AsyncGenerator[AsyncTransaction]:
+            above: Any = super()
+            name: str | None = None
+            status = AsyncTransaction.Status.NOT_STARTED
+            try:
+                async with above.transaction(savepoint_name, force_rollback) as block:
+                    name = str(block.savepoint_name)
+                    accounts[self].move(Control("savepoint", name))
+                    yield block
+                status = block.status
+            finally:
+                if name is not None and status is not AsyncTransaction.Status.COMMITTED:
+                    accounts[self].move(Control("back_to", name))
+                if name is not None:
+                    accounts[self].move(Control("release", name))
 
-    accounts: ClassVar[WeakKeyDictionary[Any, Account]]
+        async def execute(self, query: Any, *args: Any, **options: Any) -> Any:
+            above: Any = super()
+            cursor = await above.execute(query, *args, **options)
+            text = query.decode(errors="replace") if isinstance(query, bytes) else query
+            if isinstance(text, str) and (step := control(text)) is not None and step.kind in _SAVEPOINTS:
+                accounts[self].move(step)
+            return cursor
 
-    @asynccontextmanager
-    async def transaction(
-        self, savepoint_name: str | None = None, force_rollback: bool = False
-    ) -> AsyncGenerator[AsyncTransaction]:
-        account, name = self.accounts[self], None
-        status = AsyncTransaction.Status.NOT_STARTED
-        try:
-            async with cast(Any, super()).transaction(savepoint_name, force_rollback) as block:
-                name = block.savepoint_name or ""
-                account.move(Control("savepoint", name))
-                yield block
-            status = block.status
-        finally:
-            if name is not None:
-                if status is not AsyncTransaction.Status.COMMITTED:
-                    account.move(Control("back_to", name))
-                account.move(Control("release", name))
-
-    async def execute(self, query: Any, *args: Any, **options: Any) -> Any:
-        cursor = await cast(Any, super()).execute(query, *args, **options)
-        text = query.decode(errors="replace") if isinstance(query, bytes) else query
-        if isinstance(text, str) and (step := control(text)) is not None and step.kind in _SAVEPOINTS:
-            self.accounts[self].move(step)
-        return cursor
+    for name in ("__name__", "__qualname__", "__module__"):
+        setattr(Telling, name, getattr(kind, name))
+    return Telling
 
 
 def check_open(connection: AsyncConnection[Any]) -> None:

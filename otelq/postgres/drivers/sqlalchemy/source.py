@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, cast
 
+from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import AssertionPool, Pool, QueuePool, SingletonThreadPool, StaticPool
 
@@ -21,8 +22,8 @@ from .transactions import ERRORS, OwnTransaction, SqlalchemyJoiner, in_time
 _LONELY: Final = (StaticPool, SingletonThreadPool, AssertionPool)
 """Pools that have one connection for all."""
 
-_READ_COMMITTED: Final = "READ COMMITTED"
-_AUTOCOMMIT: Final = "AUTOCOMMIT"
+_READ_COMMITTED: Final[IsolationLevel] = "READ COMMITTED"
+_AUTOCOMMIT: Final[IsolationLevel] = "AUTOCOMMIT"
 
 
 class SqlalchemySource:
@@ -38,8 +39,6 @@ class SqlalchemySource:
         self._sessions = sessions
         self._is_own = is_own
         self._is_open = False
-        self._plain = engine.execution_options(isolation_level=_AUTOCOMMIT)
-        self._atomic = engine.execution_options(isolation_level=_READ_COMMITTED)
 
     @property
     def place(self) -> str:
@@ -63,7 +62,7 @@ class SqlalchemySource:
 
     @asynccontextmanager
     async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[SqlalchemyLink]:
-        async with self._connected(self._atomic if atomic else self._plain, timeout) as connection:
+        async with self._connected(_READ_COMMITTED if atomic else _AUTOCOMMIT, timeout) as connection:
             if not atomic:
                 yield SqlalchemyLink(connection)
                 return
@@ -109,14 +108,16 @@ class SqlalchemySource:
 
     @asynccontextmanager
     async def _connection(self, timeout: float) -> AsyncGenerator[OwnTransaction]:
-        async with self._connected(self._atomic, timeout) as connection:
+        async with self._connected(_READ_COMMITTED, timeout) as connection:
             await finish(in_time(connection.begin(), timeout=timeout))
             yield self.joiner.begun(connection, connection)
 
     @asynccontextmanager
-    async def _connected(self, engine: AsyncEngine, timeout: float) -> AsyncGenerator[AsyncConnection]:
+    async def _connected(self, isolation: IsolationLevel, timeout: float) -> AsyncGenerator[AsyncConnection]:
         self._check_open()
-        connection = await cancel_once(_connected(engine, timeout), undo=lambda made: _closed(made, timeout))
+        connection = await cancel_once(
+            _connected(self._engine, isolation, timeout), undo=lambda made: _closed(made, timeout)
+        )
         try:
             yield connection
         except Exception as error:
@@ -131,15 +132,20 @@ class SqlalchemySource:
             raise Unavailable("the PostgreSQL adapter is not open")
 
 
-async def _connected(engine: AsyncEngine, timeout: float) -> AsyncConnection:
-    """A connection that the server has not closed while it was idle."""
+async def _connected(engine: AsyncEngine, isolation: IsolationLevel, timeout: float) -> AsyncConnection:
+    """
+    A connection that the server has not closed while it was idle.
+
+    Its isolation level is set here and not by options of the engine: a cancel while those are applied would leave a
+    connection behind that is in nobody's hands.
+    """
     async with asyncio.timeout(timeout):
         while True:
             connection = engine.connect()
             try:
                 _ = await connection.start()
                 if not await _is_dead(connection):
-                    return connection
+                    return await connection.execution_options(isolation_level=isolation)
             except BaseException:
                 await _closed(connection, timeout)
                 raise
