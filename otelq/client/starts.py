@@ -55,7 +55,8 @@ class Starting(Home):
             input: that job's input; checked against the type before anything is written.
             tx: the caller's own open transaction. The chain is there if and only if it commits.
             id: a UUIDv7 made with ``otelq.new_id()``, so that a start can be repeated safely.
-            delay: seconds until the job is due, by the database's clock; or ``at``, a time with a zone. Past is now.
+            delay: seconds until the job is due, by the database's clock; or ``at``, a time with a zone. Past is now;
+                more than ten years ahead is refused.
             priority: -100 to 100; lower runs first, within a type.
             dedup: at most one chain of the type holds the key. Where one does that matches, nothing is written and
                 the handle returned is that chain's, as it is now, with ``deduplicated`` true; the input and all other
@@ -64,7 +65,8 @@ class Starting(Home):
                 or is cancelled), or ``AllOf(...)`` or ``AnyOf(...)``.
             expires: seconds from now; a job that was not started by then never is, and its chain ends cancelled, at the
                 next look that a worker takes (every ``reap_interval``).
-            tags: up to 32 pairs of text of up to 512 characters, inherited by all jobs of the chain, to search for.
+            tags: up to 32 pairs of text of up to 512 characters, without control characters or line breaks, inherited
+                by all jobs of the chain, to search for.
             headers: likewise, for handlers and other systems.
             tenant: on whose behalf, 1 to 200 characters; inherited likewise.
             request_id: on account of which request, likewise; else what ``otelq.telemetry.request_id`` says here.

@@ -52,7 +52,7 @@ class JobType(Generic[In_contra, Out_co]):
     ``JobType`` too, and stays callable so that it can be tested as a function.
 
     Args:
-        name: 1 to 200 characters, unique in an application; it is stored with every job.
+        name: 1 to 200 characters without control characters, unique in an application; it is stored with every job.
         input: the type of the job's input.
         output: what the whole chain yields that begins with, or continues into, this job.
         entry: False for a type that may only be continued into.

@@ -134,7 +134,6 @@ class Enqueue:
         """Where losses are counted."""
         return self._tracing.registry
 
-    @harmless
     def end(self, at_ns: int | None = None, *, held_by: str | None = None) -> None:
         """
         The commit is known.
@@ -144,7 +143,7 @@ class Enqueue:
         """
         if not self._close():
             return
-        if held_by is not None and self._span.is_recording():
+        if held_by is not None:
             self._tracing.describe(self._span, {Attribute.DEDUPLICATED: True, **_ids(held_by, None)})
         self._tracing.end(self._span, at_ns)
 
@@ -199,13 +198,15 @@ class AttemptSpan:
         return set_span_in_context(self._span, self._base)
 
     @property
-    @harmless
     def exemplar(self) -> Context | None:
         """The context for a measurement that this span could be an example of; None if nobody records it."""
-        return self.context if self._span.is_recording() else None
+        try:
+            return self.context if self._span.is_recording() else None
+        except Exception as error:
+            self.registry.trouble("asking a span whether it records", error)
+            return None
 
     @property
-    @harmless
     def note(self) -> str | None:
         """
         The text to store with the attempt; read it once the handler has returned.
@@ -213,6 +214,13 @@ class AttemptSpan:
         None where the next attempt could do nothing with it: the span is not sampled, and stands where the
         job's own note says.
         """
+        try:
+            return self._written()
+        except Exception as error:
+            self.registry.trouble("writing down where an attempt stood", error)
+            return None
+
+    def _written(self) -> str | None:
         own, place = context_of(self._span), self._place
         if own is None or not (own.trace_flags.sampled or self._left_the_trace()):
             return None
@@ -238,10 +246,11 @@ class AttemptSpan:
         Inside, the caller's allowed baggage and the chain's request id are there again, and log records say
         which job they belong to. Enter and leave in the task, or thread, that runs the handler.
         """
-        return Activation(self.context, self._job, self._request_id())
+        request = None if self._job.meta is None else self._stored_request_id()
+        return Activation(self.context, self._job, request)
 
     @harmless
-    def _request_id(self) -> str | None:
+    def _stored_request_id(self) -> str | None:
         stored = read_meta(self._job.meta).request_id
         return stored if stored is not None and notes.is_request_id(stored) else None
 
@@ -289,7 +298,6 @@ class AttemptSpan:
             self.error_type = error_type or names.OTHER
             self._tracing.mark_failed(self._span, self.error_type)
 
-    @harmless
     def end(self, outcome: str, end_ns: int | None = None) -> None:
         """
         The acknowledgement is in: close the span.
@@ -299,8 +307,7 @@ class AttemptSpan:
         if not self._open:
             return
         self._open = False
-        if self._span.is_recording():
-            self._tracing.describe(self._span, {Attribute.OUTCOME: outcome})
+        self._tracing.describe(self._span, {Attribute.OUTCOME: outcome})
         self._tracing.end(self._span, end_ns)
 
     def lost(self, reason: CancelReason = CancelReason.LEASE_LOST, end_ns: int | None = None) -> None:

@@ -161,13 +161,14 @@ class Telemetry:
         )
         self.operation(operation, (ended_ns - started_ns) / 1e9, qualified_name(error) if error else None)
 
-    @harmless
     def project(self, transitions: Sequence[Transition]) -> None:
         """Count and measure committed transitions, and write the spans of those that no live span tells."""
-        if self._registry.transitions(transitions):
-            told.tell_transitions(self._tracing, transitions)
+        try:
+            if self._registry.transitions(transitions):
+                told.tell_transitions(self._tracing, transitions)
+        except Exception as error:
+            self._registry.trouble("telling of transitions", error)
 
-    @harmless
     def processed(
         self,
         type: str,
@@ -182,7 +183,10 @@ class Telemetry:
 
         ``context`` is the attempt's, for an exemplar; the current one if None.
         """
-        self._registry.processed(type, seconds, outcome, error_type, context)
+        try:
+            self._registry.processed(type, seconds, outcome, error_type, context)
+        except Exception as error:
+            self._registry.trouble("measuring an attempt", error)
 
     @harmless
     def operation(self, name: str, seconds: float, error_type: str | None = None) -> None:

@@ -88,9 +88,10 @@ class Tracing:
             return INVALID_SPAN
 
     def describe(self, span: Span, attributes: Mapping[str, AttributeValue]) -> None:
-        """Add attributes to a span that records."""
+        """Add attributes to a span, if it records."""
         try:
-            span.set_attributes(attributes)
+            if span.is_recording():
+                span.set_attributes(attributes)
         except Exception as error:
             self.registry.trouble("describing a span", error)
 

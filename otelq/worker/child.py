@@ -39,6 +39,7 @@ from ..errors import InvalidArgument
 from ..model import CancelReason, ChainOutcome
 from ..schedule import qualified
 from ..telemetry.carrying import carried
+from ..texts import TRACE, cut
 from .verdicts import alone, failure_of
 from .wire import (
     PREFIX,
@@ -195,7 +196,7 @@ def _decision(error: BaseException) -> Reply:
         case WaitFor():
             return Waiting(error.awaited)
         case Fail():
-            return Ended(error.reason)
+            return Ended(cut(error.reason, TRACE))
         case RetryAfter():
             cause = error.__cause__
             return Postponed(error.delay, None if cause is None else failure_of(cause))

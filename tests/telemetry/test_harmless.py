@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 from collections.abc import Iterator
@@ -148,6 +149,30 @@ async def test_a_provider_that_raises_harms_no_job(providers: Any) -> None:
 class BrokenProcessor(SpanProcessor):
     on_start = broken
     on_end = broken
+
+
+class Cancelling(SpanProcessor):
+    """Cancels the task of the first attempt, which no handler of exceptions catches."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        if span.name == "process second" and not self.is_over:
+            self.is_over = True
+            raise asyncio.CancelledError
+
+
+async def test_whatever_ends_an_attempts_task_its_slot_is_free_again(caplog: pytest.LogCaptureFixture) -> None:
+    tracers = TracerProvider()
+    tracers.add_span_processor(Cancelling())
+    async with (
+        otelq.connect("sqlite://", tracer_provider=tracers) as client,
+        otelq.Worker(client, jobs, concurrency=1, grace=0.5),
+    ):
+        await client.start(second, 1)
+        assert await client.result(await client.start(second, 2), timeout=10) == 2
+    assert "ended without an outcome" in caplog.text
 
 
 class BrokenSampler(Sampler):

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
-from otelq.telemetry import JobContextFilter, job_extra, logger
+from otelq.telemetry import JobContextFilter, job_extra, logger, request_id
 from otelq.telemetry.exceptions import OPT_IN
 from otelq.texts import message_of
 
@@ -80,3 +80,11 @@ def test_an_exception_without_a_readable_text_is_told_all_the_same() -> None:
             raise RuntimeError("no words")
 
     assert message_of(Mute()).endswith("Mute has no text>")
+
+
+def test_a_request_id_of_the_applications_own_forges_no_line() -> None:
+    token = request_id.set("7\nERROR forged")
+    record = logging.LogRecord("app", logging.INFO, "app.py", 1, "hello", (), None)
+    assert JobContextFilter().filter(record)
+    request_id.reset(token)
+    assert record.request_id == "7\\nERROR forged"  # type: ignore[attr-defined]  # the filter adds it
