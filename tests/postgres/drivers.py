@@ -47,7 +47,8 @@ async def target(way: str, url: str) -> AsyncGenerator[Any]:
             async with asyncpg.create_pool(url, min_size=0, max_size=ROOMY) as pool:
                 yield pool
         case ["psycopg", _]:
-            async with psycopg_pool(url, max_size=ROOMY) as pool:
+            # It waits twice as long after each failure to connect, and begins anew after this many seconds.
+            async with psycopg_pool(url, max_size=ROOMY, reconnect_timeout=1) as pool:
                 yield pool
         case ["sqlalchemy", dialect]:
             engine = engine_for(url, dialect)

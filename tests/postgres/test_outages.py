@@ -112,8 +112,8 @@ async def live_through(
         with pytest.raises(OtelqError) as raised:
             await client.start(greet, "meanwhile")
         await end()
-        assert await client.result(chain, timeout=20) == name
-        assert await client.result(await client.start(greet, "after"), timeout=20) == "AFTER"
+        assert await client.result(chain) == name
+        assert await client.result(await client.start(greet, "after")) == "AFTER"
     assert [attempt.verb for attempt in await client.attempts(f"{chain.id}.0")] == ["complete"]
     return raised.value
 
