@@ -22,7 +22,8 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 SELECT pg_advisory_xact_lock(hashtextextended('otelq migration of {schema}', 0));
 """
 _LEDGER = """\
-CREATE SCHEMA IF NOT EXISTS {schema};
+-- IF NOT EXISTS would ask for the right to create schemas also where there is one.
+DO $$ BEGIN IF to_regnamespace('{schema}') IS NULL THEN CREATE SCHEMA {schema}; END IF; END $$;
 CREATE TABLE IF NOT EXISTS {schema}.migration (
     version    integer     NOT NULL PRIMARY KEY,
     name       text        NOT NULL,
