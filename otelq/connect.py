@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
+from .adapters import find, known
 from .client import Client, Engine
 from .codec import MAX_PAYLOAD, PayloadCodec, Payloads, check_text
 from .definitions import Middleware, check_count, check_middleware
@@ -143,12 +143,11 @@ def _scheme_of_object(target: object) -> str:
 
 
 def _load(argument: str, group: str, scheme: str) -> Any:
-    found: EntryPoint | None = next(iter(entry_points(group=group, name=scheme)), None)
+    found = find(group, scheme, argument=argument)
     if found is None and "+" in scheme:
         raise InvalidArgument(argument, f"is a URL of SQLAlchemy ({scheme}:); give `create_async_engine(url)` instead")
     if found is None:
-        known = ", ".join(sorted({entry.name for entry in entry_points(group=group)}))
-        raise InvalidArgument(argument, f"no adapter for {scheme}: is installed; known are {known}")
+        raise InvalidArgument(argument, f"no adapter for {scheme}: is installed; known are {', '.join(known(group))}")
     return found.load()
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Callable
-from importlib.metadata import entry_points
 
 import click
 
+from ..adapters import find
 from ..connect import connect
 from .redacting import redacted
 
@@ -41,8 +41,9 @@ def script(url: str, schema: str) -> str:
     """
     connect(url, schema=schema)  # refuses what nobody could connect to, and opens nothing
     scheme = url.partition(":")[0].lower()
-    entry = next(iter(entry_points(group="otelq.state", name=scheme)))
-    dump: Callable[[str], str] | None = getattr(importlib.import_module(entry.module), "dump", None)
+    entry = find("otelq.state", scheme, argument="url")
+    module = None if entry is None else importlib.import_module(entry.module)
+    dump: Callable[[str], str] | None = getattr(module, "dump", None)
     if dump is None:
         raise click.UsageError(f"{scheme}: has no tables, so there is no SQL to print")
     return dump(schema)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Protocol
 
 import click
 
+from ..adapters import find, known
 from ..errors import OtelqError
 from ..model import JobQuery
 from ..ports.notify import NotifyAdapter
@@ -213,12 +214,12 @@ def _notify_factory(url: str) -> NotifyFactory:
 
 
 def _entry(group: str, url: str) -> EntryPoint | None:
-    return next(iter(entry_points(group=group, name=_scheme(url))), None)
+    return find(group, _scheme(url), argument="url")
 
 
 def _unknown(url: str, *groups: str) -> click.UsageError:
-    known = ", ".join(sorted({entry.name for group in groups for entry in entry_points(group=group)}))
-    return click.UsageError(f"no adapter for {_scheme(url)}: is installed; known are {known}")
+    schemes = ", ".join(sorted({scheme for group in groups for scheme in known(group)}))
+    return click.UsageError(f"no adapter for {_scheme(url)}: is installed; known are {schemes}")
 
 
 def _scheme(url: str) -> str:

@@ -5,6 +5,7 @@ import pytest
 
 import otelq
 
+from ..unit.test_adapters import plant
 from .shell import read_until, run, started
 
 SHOP = '''
@@ -89,6 +90,14 @@ async def test_a_quiet_worker_says_nothing_while_all_is_well(sqlite_url: str, sh
         await client.start(greet, "Ada")
         with started([*WORKER, "--url", sqlite_url, "--log-level", "warning"], folder=shop) as worker:
             assert read_until(worker, "greeted") == "greeted\n"
+
+
+async def test_metadata_in_the_folder_of_the_application_do_not_replace_an_adapter(sqlite_url: str, shop: Path) -> None:
+    plant(shop, name="otelq", scheme="sqlite", module="planted")
+    async with otelq.connect(sqlite_url) as client:
+        chain = await client.start(greet, "Ada")
+        with started(WORKER, folder=shop, OTELQ_URL=sqlite_url):
+            assert await client.result(chain, timeout=30) == "Hello, Ada"
 
 
 def test_the_package_runs_as_a_module_too(tmp_path: Path) -> None:
