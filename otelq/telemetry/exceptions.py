@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry import trace
 from opentelemetry.trace import Span
 
+from ..logs import Log
 from ..texts import NAME, line, lines, message_of, trace_of
 from . import names
 from .names import Operation
 
 if TYPE_CHECKING:
     from opentelemetry._logs import Logger, LoggerProvider
+
+logger = Log("otelq.telemetry")
 
 OPT_IN: Final = "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN"
 
@@ -57,11 +60,15 @@ class Exceptions:
             _emit(self._logger, span, error, operation)
 
 
-def _logger(provider: LoggerProvider | None, version: str) -> Logger:
+def _logger(provider: LoggerProvider | None, version: str) -> Logger | None:
     # The logs API still has an underscore, so it is imported only where somebody asked for it.
     from opentelemetry._logs import get_logger
 
-    return get_logger(names.SCOPE, version, provider, names.SCHEMA_URL)
+    try:
+        return get_logger(names.SCOPE, version, provider, names.SCHEMA_URL)
+    except Exception:
+        logger.exception("the logger provider %r failed; there will be no log records of exceptions", provider)
+        return None
 
 
 def _emit(logger: Logger, span: Span, error: BaseException, operation: Operation) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import pytest
 from opentelemetry import baggage, metrics, propagate, trace
 from opentelemetry import context as otel_context
+from opentelemetry._logs import LoggerProvider, NoOpLogger
 from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
@@ -19,10 +20,11 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 import otelq
 from otelq.logs import Log
+from otelq.telemetry.exceptions import OPT_IN
 from otelq.texts import MESSAGE, TRACE
 from tests.behaviour.support import AT_ONCE, ended
 
-from .sdk import Sdk
+from .sdk import Sdk, claimed
 
 jobs = otelq.Jobs()
 
@@ -300,6 +302,29 @@ def test_a_traceback_in_a_log_is_bounded_and_an_exception_that_is_not_is_not_han
 
 
 # The texts of failures
+
+
+class BrokenLogger(NoOpLogger):
+    emit = broken
+
+
+class BrokenLoggers(LoggerProvider):
+    def get_logger(self, name: str, *_: Any, **__: Any) -> BrokenLogger:
+        return BrokenLogger(name)
+
+
+class NoLoggers(LoggerProvider):
+    get_logger = broken
+
+
+@pytest.mark.parametrize("method", ["get_logger", "emit"])
+def test_a_broken_logger_provider_harms_nobody(sdk: Sdk, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    monkeypatch.setenv(OPT_IN, "logs")
+    telemetry = sdk.telemetry(logger_provider=NoLoggers() if method == "get_logger" else BrokenLoggers())
+    attempt = telemetry.attempt(claimed(None), worker="w")
+    attempt.failed(ValueError("no"))
+    attempt.end("failed")
+    assert (sdk.one("process ship").attributes or {})["error.type"] == "ValueError"
 
 
 async def test_an_exception_of_a_megabyte_leaves_little_of_itself(sdk: Sdk, caplog: pytest.LogCaptureFixture) -> None:
