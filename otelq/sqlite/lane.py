@@ -82,7 +82,7 @@ def connect(settings: Settings) -> sqlite3.Connection:
     with translating(f"cannot open {settings.path}"):
         # Not by `sqlite3.connect`: that is what tools replace that trace the application's statements.
         connection = sqlite3.Connection(settings.path, timeout=0, isolation_level=None)
-        connection.text_factory = _text
+        connection.text_factory = read_text
         try:
             patiently(lambda: _configure(connection, settings), patience=settings.busy_timeout)
         except BaseException:
@@ -107,7 +107,7 @@ def _make_private(path: Path) -> None:
         pass  # SQLite says it better
 
 
-def _text(stored: bytes) -> str:
+def read_text(stored: bytes) -> str:
     """What is stored as text; where it is none, which SQLite does not look at, one row shall not hide the others."""
     return stored.decode(errors="replace")
 

@@ -16,7 +16,7 @@ from ..errors import InvalidArgument
 from ..finish import cancel_once
 from .errors import DRIVER
 from .frames import SAVEPOINT
-from .lane import Settings, patiently
+from .lane import Settings, patiently, read_text
 from .queries import Queries
 from .rows import clock, micros
 from .session import Session, Verb, run
@@ -163,7 +163,7 @@ def _plainly(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection]
 def _plain(connection: sqlite3.Connection) -> Generator[None]:
     """Let rows be tuples and text be text; cursors of the application keep what they were made with."""
     row_factory, text_factory = connection.row_factory, connection.text_factory
-    connection.row_factory, connection.text_factory = None, str
+    connection.row_factory, connection.text_factory = None, read_text
     try:
         yield
     finally:

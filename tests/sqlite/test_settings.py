@@ -294,3 +294,14 @@ class Traced:
     def execute(self, sql: str, *parameters: Any) -> Any:
         self.heard.add(sql)
         return self.__wrapped__.execute(sql, *parameters)
+
+
+async def test_a_row_that_is_no_text_hides_no_other_from_a_transaction(sqlite_url: str, file: Path) -> None:
+    async with otelq.connect(sqlite_url) as client, aiosqlite.connect(file) as connection:
+        bad, fine = await client.start_many(otelq.JobType("typed", input=int, output=int), [1, 2])
+        await connection.execute("UPDATE otelq_job SET queue = CAST(x'ff' AS TEXT) WHERE chain_id = ?", (bad.id,))
+        await connection.commit()
+        await connection.execute("BEGIN IMMEDIATE")
+        records = [await client.lock(chain, tx=connection) for chain in (bad, fine)]
+        await connection.rollback()
+    assert [record.queue for record in records] == ["\N{REPLACEMENT CHARACTER}", "default"]
