@@ -230,3 +230,14 @@ def leaves_a_fork(attempt: otelq.Attempt[None]) -> int:
 def closes_its_output(attempt: otelq.Attempt[None]) -> int:
     sys.stdout.close()
     return os.getpid()
+
+
+@jobs.job("shouts", executor="process", retry=ONCE)
+def shouts(attempt: otelq.Attempt[str]) -> None:
+    error = otelq.Fail if attempt.input == "fail" else ValueError
+    raise error("x" * 5_000_000)
+
+
+@jobs.job("shouts-in-a-thread", retry=ONCE)
+def shouts_in_a_thread(attempt: otelq.Attempt[str]) -> None:
+    shouts.handler(attempt)  # type: ignore[misc]  # it is one

@@ -295,3 +295,15 @@ def test_a_process_ends_when_its_worker_dies_in_the_middle_of_an_order() -> None
     command = [sys.executable, "-c", "from otelq.worker.child import main; main()"]
     child = subprocess.run(command, input=framed(order)[:-1], capture_output=True, timeout=30, check=False)
     assert (child.returncode, child.stdout, child.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("way", [work.shouts, work.shouts_in_a_thread], ids=["a process", "a thread"])
+@pytest.mark.parametrize("how", ["fail", "raise"])
+async def test_the_text_of_an_exception_is_cut_before_it_leaves(
+    memory: otelq.Client, caplog: pytest.LogCaptureFixture, way: otelq.JobType[str, None], how: str
+) -> None:
+    async with otelq.Worker(memory, work.jobs):
+        with pytest.raises(otelq.ChainFailed, match="xxx") as failed:
+            await memory.result(await memory.start(way, how), timeout=30)
+    assert len(str(failed.value)) < 9_000
+    assert len(caplog.text) < 20_000
