@@ -254,7 +254,8 @@ class Propagation:
         """Whether the global propagator speaks more than W3C; quick, as it is asked for each job."""
         propagator = get_global_textmap()
         if propagator is not self._known:
-            self._known, self._fields = propagator, frozenset(propagator.fields) - _W3C_FIELDS
+            self._known, self._fields = propagator, frozenset()  # one that raises is not asked again
+            self._fields = frozenset(propagator.fields) - _W3C_FIELDS
         return bool(self._fields)
 
     def inject(self, context: Context) -> dict[str, str] | None:
