@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from ..client import Client
 from ..definitions import Attempt, Definition, JobType, Middleware, check_job_type, overrides
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, OtelqError
 from ..model import CancelReason, ChainOutcome
 from ..ports.state import Transaction
 from .crew import Crew, Provided
@@ -171,6 +171,8 @@ class WorkScope:
         try:
             if inside is not None:
                 await inside.__aexit__(type(error), error, error.__traceback__)
+        except (SystemExit, KeyboardInterrupt) as trouble:  # they would end the event loop, out of a task of ours
+            raise OtelqError(f"middleware raised {type(trouble).__name__}") from trouble
         finally:
             if stack is not None:
                 await stack.__aexit__(type(error), error, error.__traceback__)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -98,3 +99,29 @@ async def by_run(client: otelq.Client, jobs: otelq.Jobs) -> None:
 def test_an_interrupt_in_a_handler_ends_the_block_and_every_job_is_given_back(sqlite_url: str, serve: Any) -> None:
     jobs = interrupted(sqlite_url, serve)
     assert {(job.status, job.attempt, job.crashes) for job in jobs} == {(otelq.Status.READY, 0, 0)}
+
+
+@pytest.mark.parametrize("when", ["the handler returned", "the handler raised"])
+async def test_middleware_that_exits_round_a_completion_fails_its_attempt_alone(
+    client: otelq.Client, when: str
+) -> None:
+    jobs = otelq.Jobs()
+
+    class Exits(otelq.Middleware):
+        @asynccontextmanager
+        async def transaction(self, attempt: otelq.Attempt[Any], tx: Any) -> AsyncGenerator[None]:
+            try:
+                yield
+            finally:
+                raise SystemExit(3)
+
+    @jobs.job("completes", retry=ONCE)
+    async def completes(attempt: otelq.Attempt[str]) -> None:
+        await attempt.completion()
+        if attempt.input == "the handler raised":
+            raise ValueError
+
+    async with otelq.Worker(client, jobs, middleware=[Exits()], poll_interval=0.05):
+        first = await ended(client, await client.start(completes, when))
+        second = await ended(client, await client.start(completes, when))
+    assert (first.status, second.status) == ("failed", "failed")
