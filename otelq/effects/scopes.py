@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import inspect
 from abc import ABC, abstractmethod
@@ -10,6 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from ..errors import OtelqError
 from ..logs import Log
 from ..ports.state import Transaction
 from ..spawn import spawn
@@ -49,9 +51,18 @@ async def run(hung: Iterable[Hung]) -> None:
 
 
 async def _call(callback: Callback) -> None:
-    result = callback()
-    if inspect.isawaitable(result):
-        await result
+    """Call it; what ends more than itself, as ``sys.exit()`` in a task ends the event loop, is an error like others."""
+    try:
+        result = callback()
+        if inspect.isawaitable(result):
+            await result
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as end:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise OtelqError(f"a callback raised {type(end).__name__}") from end
 
 
 class Scope(ABC):

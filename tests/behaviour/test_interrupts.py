@@ -125,3 +125,16 @@ async def test_middleware_that_exits_round_a_completion_fails_its_attempt_alone(
         first = await ended(client, await client.start(completes, when))
         second = await ended(client, await client.start(completes, when))
     assert (first.status, second.status) == ("failed", "failed")
+
+
+@pytest.mark.parametrize("error", RAISED[1:], ids=lambda error: type(error).__name__)
+async def test_what_a_callback_raises_keeps_no_other_from_running(memory: otelq.Client, error: BaseException) -> None:
+    ran = list[str]()
+
+    def raises() -> None:
+        raise error
+
+    async with memory.transaction():
+        otelq.after_commit(raises)
+        otelq.after_commit(lambda: ran.append("the next"))
+    await until(lambda: ran)
