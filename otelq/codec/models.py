@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from inspect import signature
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -105,8 +106,11 @@ class ModelFormat:
         return self._adapter.dump_python(value, warnings=False)
 
     def _words(self, error: ValidationError, data: bytes) -> str:
-        told = [_word(item, known=self.keys, data=data) for item in error.errors(include_url=False)[:MOST_ERRORS]]
-        rest = error.error_count() - len(told)
+        found = error.errors(include_url=False, include_context=False, include_input=False)[:MOST_ERRORS]
+        messages = without_values("\n".join(item["msg"].split("\n", 1)[0] for item in found), data=data).split("\n")
+        places = [_place(item["loc"], known=self.keys) for item in found]
+        told = [f"{place}: {text}" if place else text for place, text in zip_longest(places, messages, fillvalue="")]
+        rest = error.error_count() - len(found)
         return "; ".join(told) + (f" (and {rest} more)" if rest else "")
 
     def _unwritable(self, value: object, error: Exception) -> str:
@@ -151,8 +155,6 @@ def _check_syntax(data: bytes) -> None:
         raise Misfit("holds NaN or infinity, which JSON cannot express; send None or text") from None
 
 
-def _word(item: Mapping[str, Any], *, known: frozenset[str], data: bytes) -> str:
-    """One error: where, by names that the schema knows and not by keys of the payload, and pydantic's message."""
-    where = ".".join(str(part) if isinstance(part, int) or part in known else "…" for part in item["loc"])
-    text = without_values(item["msg"].split("\n", 1)[0], data=data)
-    return f"{where}: {text}" if where else text
+def _place(steps: tuple[str | int, ...], *, known: frozenset[str]) -> str:
+    """Where an error is, by names that the schema knows and not by keys of the payload."""
+    return ".".join(str(step) if isinstance(step, int) or step in known else "…" for step in steps)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar, get_args
 
 from ..errors import InvalidArgument, UndecodablePayload
+from ..texts import storable
 from .checks import MAX_DEPTH, MAX_PAYLOAD, SURROGATE, check_json, check_size, refuse_non_finite
 from .comparison import Comparison, is_equal, is_rearranged
 from .kinds import is_model, is_model_dataclass
@@ -13,7 +14,7 @@ from .models import ModelFormat
 from .numbers import with_points
 from .plain import PlainFormat
 from .shapes import is_loose
-from .words import Misfit, name_of, words_of
+from .words import LONGEST, Misfit, name_of, words_of
 
 
 class _Format(Protocol):
@@ -113,19 +114,23 @@ class Payload:
         check_json(data, argument=argument, limit=limit)
         if not self._format.has_any_number:
             return data
-        data = with_points(data)
+        data = with_points(data, longest=limit)
         check_size(data, argument=argument, limit=limit)
         return data
 
     def _refuse_changed(self, value: object, got: object, *, data: bytes, argument: str) -> None:
         """Refuse a value that was read back as another one."""
         compared = Comparison(keys=self._format.keys, loose=self._is_loose)
-        if compared.same(value, got):
+        try:
+            same = compared.same(value, got)
+        except RecursionError:
+            raise InvalidArgument(argument, "nests too deep to be compared; flatten it") from None
+        if same:
             if not compared.opaque or is_rearranged(self._format.encode(got), data):
                 return
             compared.problem = "comes back as something that is written in another way"
         self._refuse_non_finite(value, data, argument)
-        place = f"{compared.path} " if compared.path else ""
+        place = f"{storable(compared.path, longest=LONGEST)} " if compared.path else ""
         raise InvalidArgument(argument, f"{place}{compared.problem}; {self._format.hint(data)}")
 
     def _refuse_non_finite(self, value: object, data: bytes, argument: str) -> None:
@@ -148,7 +153,8 @@ class Payload:
         except Misfit as error:
             raise InvalidArgument(argument, f"does not fit {name_of(self.type)}: {error}") from None
         except Exception as error:
-            raise InvalidArgument(argument, f"cannot be written as JSON: {error}") from error
+            text = storable(str(error).split("\n", 1)[0], longest=LONGEST)
+            raise InvalidArgument(argument, f"cannot be written as JSON: {text}") from error
 
 
 def _format(kind: Any) -> _Format:

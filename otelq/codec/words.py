@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, cast, get_args
 
 import msgspec
 
-from ..texts import storable
+from ..texts import MESSAGE, storable
 
 LONGEST = 500
 """How many characters of a validator's words are kept."""
@@ -33,14 +34,27 @@ def words_of(error: Exception, *, data: bytes) -> str:
 
 
 def without_values(text: str, *, data: bytes) -> str:
-    """The text with every value of the JSON document that occurs in it blotted out; names of fields stay."""
+    """
+    Return the text with every value of the JSON document that occurs in it blotted out; names of fields stay.
+
+    A text too long to be looked through is not shown at all: its beginning could end within a value.
+    """
+    if len(text) > MESSAGE:
+        return f"a message of {len(text):,} characters"
     try:
-        values = {leaf for leaf in _leaves(msgspec.json.decode(data)) if len(leaf) >= SHORTEST_SECRET and leaf in text}
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        values = {leaf for leaf in _leaves(_document(data)) if len(leaf) >= SHORTEST_SECRET and leaf in text}
+    except (ValueError, RecursionError):  # no validator was asked about what cannot be parsed
         return text
     for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, "…")
     return text
+
+
+def _document(data: bytes) -> object:
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        return json.loads(data, parse_int=str, parse_float=str)  # pydantic takes numbers that msgspec does not
 
 
 def name_of(kind: Any) -> str:
@@ -56,5 +70,7 @@ def _leaves(document: object) -> Iterator[str]:
             waiting.extend(cast(dict[str, object], item).values())
         elif isinstance(item, list):
             waiting.extend(cast(list[object], item))
+        elif isinstance(item, str):
+            yield from item.split("\n")  # of a message only the first line is kept
         elif item is not None and not isinstance(item, bool):
             yield str(item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -67,15 +68,16 @@ async def test_what_would_change_is_refused_from_outside(memory: otelq.Client) -
     quiet: otelq.JobType[Any, Shouting] = otelq.JobType[Any, Shouting]("quiet")
     chain = await memory.start(quiet, None, delay=3600)
 
-    for refused in [
-        memory.start(loud, LOUD),
-        memory.start_many(loud, [LOUD]),
-        memory.complete(chain, LOUD, step=quiet),
-        memory.complete(chain, otelq.Continue(loud, LOUD), step=quiet),
-        memory.amend(chain, step=quiet, input=(1,)),
-    ]:
+    refused: list[Callable[[], Awaitable[object]]] = [
+        lambda: memory.start(loud, LOUD),
+        lambda: memory.start_many(loud, [LOUD]),
+        lambda: memory.complete(chain, LOUD, step=quiet),
+        lambda: memory.complete(chain, otelq.Continue(loud, LOUD), step=quiet),
+        lambda: memory.amend(chain, step=quiet, input=(1,)),
+    ]
+    for call in refused:
         with pytest.raises(otelq.InvalidArgument, match="would come back as"):
-            await refused
+            await call()
     assert (await memory.count()).number == 1
 
 
