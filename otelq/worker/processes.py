@@ -28,6 +28,7 @@ LAST_CHANCE = 5.0
 """Seconds that an idle process has to end by itself when its worker stops."""
 SOUND_WITHIN = 5.0
 """Seconds that an idle process has to show that it can be used again."""
+PIPEFUL = 1 << 16
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; del sys.argv[1:]; from otelq.worker.child import main; main()"
 
 
@@ -137,17 +138,17 @@ class Child:
                 os.killpg(self._process.pid, signal.SIGKILL)
             else:
                 self._process.kill()
-        await self._gone()
+        with suppress(TimeoutError):  # something that it started holds its pipe open
+            async with asyncio.timeout(LAST_CHANCE):
+                await self._gone()
 
     async def end(self) -> None:
         """Hang up, so that it ends by itself."""
-        self._input.close()
         try:
-            await asyncio.wait_for(self._process.wait(), LAST_CHANCE)
+            async with asyncio.timeout(LAST_CHANCE):
+                await self._gone()
         except TimeoutError:
             await self.kill()
-        else:
-            await self._gone()
 
     async def _talk(self, order: Order) -> Reply:
         try:
@@ -189,8 +190,17 @@ class Child:
             return False
 
     async def _gone(self) -> None:
+        """Wait for the end; with a pipe that is full and that nobody reads, asyncio would not notice it."""
         self._input.close()
-        await self._process.wait()
+        rest = spawn(self._discard())
+        try:
+            await self._process.wait()
+        finally:
+            rest.cancel()
+
+    async def _discard(self) -> None:
+        while await self._output.read(PIPEFUL):
+            pass
 
     def _end(self) -> str:
         code = self._process.returncode or 0
