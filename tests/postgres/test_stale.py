@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -121,3 +122,25 @@ async def test_a_plan_that_a_migration_made_unfit_is_made_anew(way: str, url: st
         await client.trigger(chain)
         await client.cancel(chain)
     await connection.close()
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_connections_that_died_while_they_were_idle_fail_nobody(way: str, url: str) -> None:
+    async with target(way, url) as place, otelq.connect(place) as client:
+        chain = await client.start(greet, "later", delay=3600)
+        all_in = asyncio.Barrier(4)
+        await asyncio.gather(*(_hold(client, all_in) for _ in range(4)))
+        async with administrator(url) as connection:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1",
+                urlsplit(url).path.strip("/"),
+            )
+        await asyncio.gather(*(client.amend(chain, priority=priority) for priority in range(4)))
+        async with client.transaction() as tx:
+            await client.cancel(chain, tx=tx)
+
+
+async def _hold(client: otelq.Client, all_in: asyncio.Barrier) -> None:
+    """Have a connection of the client's, together with others."""
+    async with client.transaction():
+        await all_in.wait()

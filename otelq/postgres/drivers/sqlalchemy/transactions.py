@@ -151,17 +151,30 @@ class OwnTransaction(SqlalchemyTransaction):
             await in_time(self._handle.commit(), timeout=timeout)
         except ERRORS as error:
             self._watcher.end(Ending.ROLLED_BACK if is_refusal(error) else Ending.UNKNOWN)
+            if not is_refusal(error):
+                await self._invalidate()
             raise_commit_failure(error)
         self._watcher.look()
         if self._watcher.ending is Ending.ROLLED_BACK:
             raise _aborted()
 
     async def roll_back(self, *, timeout: float) -> None:
-        """Roll back; if the connection is gone, the server does."""
+        """Roll back, or end a connection on which that fails, so that the server does."""
         self._let_go()
+        assert self._connection is not None
+        try:
+            await in_time(self._connection.rollback(), timeout=timeout)
+        except ERRORS:
+            await self._invalidate()
         with suppress(*ERRORS):
             await in_time(self._handle.rollback(), timeout=timeout)
         self._watcher.end(Ending.ROLLED_BACK)
+
+    async def _invalidate(self) -> None:
+        """Let the engine open another connection: on this one a task of the user may still be at a statement."""
+        assert self._connection is not None
+        with suppress(*ERRORS):
+            await self._connection.invalidate()
 
     def _let_go(self) -> None:
         guards, self._guards = self._guards, []

@@ -16,8 +16,9 @@ from ...errors import is_refusal, sqlstate
 from ...transactions import Account, Ended, control
 from ..answers import Answers, hear_answers, hear_no_more
 
+_ACTIVE: Final = 1
 _INERROR: Final = 3
-"""``psycopg.pq.TransactionStatus.INERROR``, without psycopg."""
+"""``psycopg.pq.TransactionStatus``, without psycopg."""
 
 LOOK_AGAIN: Final = 0.001
 """Seconds between two looks at a commit that is under way on a connection, which tells of its begin only."""
@@ -148,8 +149,8 @@ class Watcher:
 
 
 def _is_aborted_in_psycopg(connection: Any) -> bool:
-    """Whether a statement failed in the transaction that is open; psycopg knows, asyncpg does not say."""
-    return hasattr(connection, "pgconn") and bool(connection.info.transaction_status == _INERROR)
+    """Whether a statement failed, or has not ended, in the transaction; psycopg knows, asyncpg does not say."""
+    return hasattr(connection, "pgconn") and connection.info.transaction_status in (_ACTIVE, _INERROR)
 
 
 def _weakly(method: Callable[[ExceptionContext], None]) -> Callable[[ExceptionContext], None]:
