@@ -15,6 +15,8 @@ from itertools import count
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+import anyio
+
 from ..errors import InvalidArgument
 
 T = TypeVar("T")
@@ -83,11 +85,21 @@ async def application(url: str, driver: str, *, size: int = 6) -> AsyncGenerator
     Raises:
         InvalidArgument: this kind of database is not reached by it.
     """
-    known = drivers_for(url)
-    if driver not in known:
-        raise InvalidArgument("driver", f"is {driver!r}; for this database there are {', '.join(known)}")
+    check_driver(url, driver)
     async with _KNOWN[driver](url, size) as made:
         yield made
+
+
+def check_driver(url: str, driver: str | None) -> None:
+    """
+    See that a database is reached by a driver; None is any database's own.
+
+    Raises:
+        InvalidArgument: it is not.
+    """
+    known = drivers_for(url)
+    if driver is not None and driver not in known:
+        raise InvalidArgument("driver", f"is {driver!r}; for this database there are {', '.join(known)}")
 
 
 def drivers_for(url: str) -> Sequence[str]:
@@ -172,6 +184,7 @@ async def _asyncpg_url(url: str, size: int) -> AsyncGenerator[Application]:
         try:
             async with connection.transaction():
                 yield connection
+            await connection.close()
         finally:
             connection.terminate()
 
@@ -256,13 +269,14 @@ async def _aiosqlite(url: str, size: int) -> AsyncGenerator[Application]:
     @asynccontextmanager
     async def transaction() -> AsyncGenerator[Any]:
         async with aiosqlite.connect(path, isolation_level=None, timeout=PATIENCE) as connection:
-            await execute(connection, "BEGIN IMMEDIATE")
             try:
+                await execute(connection, "BEGIN IMMEDIATE")
                 yield connection
-            except BaseException:
-                await connection.rollback()
-                raise
-            await connection.commit()
+                await connection.commit()
+            finally:
+                with anyio.CancelScope(shield=True):  # the driver would leave its lock behind
+                    await connection.rollback()
+                    await connection.close()
 
     yield Application(target=url, transaction=transaction)
 

@@ -185,7 +185,7 @@ class Heard(logging.Handler):
         """Count what nobody else handles."""
         self.note(f"loop: {context.get('exception') or context['message']}")
 
-    def of_warning(self, message: Warning | str, *where: Any) -> None:
+    def of_warning(self, message: Warning | str, *where: Any, **rest: Any) -> None:
         """Count a warning."""
         self.note(f"warning: {message}")
 

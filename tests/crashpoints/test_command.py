@@ -43,7 +43,7 @@ def test_it_reaches_postgresql_by_its_url(postgres18: PostgresServer) -> None:
     postgres18.drop_database(url)
 
     assert result.exit_code == 0, result.output
-    assert "1 scenarios, 1 statements, 3 points: all survived" in result.output
+    assert "1 scenarios, 1 statements, 5 points: all survived" in result.output
 
 
 def test_it_refuses_a_schema_that_holds_jobs(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ async def test_other_statements_than_were_counted_are_a_problem() -> None:
     counting = Counting(Point(Fault.UNSENT, 2, "SELECT 2"))
 
     assert [counting.hear("SELECT 1"), counting.hear("SELECT 3")] == [False, True]
-    assert counting.problem == "made other statements than before: SELECT 1; SELECT 3"
+    assert counting.problems == ["made other statements than before: SELECT 1; SELECT 3"]
 
 
 def test_a_statement_is_named_by_its_beginning_without_comments() -> None:

@@ -5,19 +5,45 @@ from __future__ import annotations
 import pytest
 
 from otelq.model import Verb
-from otelq.testing.crashpoints import SCENARIOS, Scenario, Stage, line, sweep
+from otelq.testing.crashpoints import SCENARIOS, Fault, Scenario, Stage, line, sweep
+from otelq.testing.crashpoints.scenarios import BY_NAME
+
+from .conftest import OTHERS
+
+FAULTS = frozenset(Fault)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.name.replace(" ", "-") for scenario in SCENARIOS])
 async def test_the_work_goes_on_wherever_a_verb_was_interrupted(stage: Stage, scenario: Scenario) -> None:
-    [swept] = [swept async for swept in sweep(stage, [scenario], in_turn=True)]
+    [swept] = [swept async for swept in sweep(stage, [scenario], faults=FAULTS, in_turn=True)]
 
     assert swept.statements > 0
     if not swept.survived:
         pytest.fail(line(swept), pytrace=False)
 
 
-@pytest.mark.parametrize("stage", ["sqlite"], indirect=True)
+MAIN = (
+    "claim",
+    "complete a job that others wait for",
+    "start chains with dedup keys",
+    "cancel",
+    "completion(): continue a chain",
+    "transaction(): start two chains",
+    "tx=: start a chain",
+)
+"""The scenarios for the drivers of pools and engines; `make crashpoints` runs all of them."""
+
+
+@pytest.mark.parametrize("stage", OTHERS, indirect=True, scope="module")
+@pytest.mark.parametrize("name", MAIN)
+async def test_the_work_goes_on_by_every_driver(stage: Stage, name: str) -> None:
+    [swept] = [swept async for swept in sweep(stage, [BY_NAME[name]], faults=FAULTS, in_turn=True)]
+
+    if not swept.survived:
+        pytest.fail(line(swept), pytrace=False)
+
+
+@pytest.mark.parametrize("stage", ["aiosqlite"], indirect=True)
 async def test_every_verb_is_among_the_scenarios(stage: Stage) -> None:
     seen = {verb async for swept in sweep(stage, SCENARIOS, faults=()) for verb in swept.seen}
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from ...errors import Unavailable
 from ...model import OPEN, Completes, JobQuery, JobRecord, ReapRule, Settlement, Wanted
+from ..drivers import execute, rows
 from ..kit import Broken
 from .scenario import Scene
 
@@ -95,13 +96,13 @@ def _plain(job: JobRecord) -> tuple[object, ...]:
 async def make_ledger(scene: Scene) -> None:
     """Make the table, empty."""
     async with scene.adapter.begin() as tx:
-        await tx.handle.execute(f"DROP TABLE IF EXISTS {scene.ledger}")
-        await tx.handle.execute(f"CREATE TABLE {scene.ledger} (chain_id text, position integer, token bigint)")
+        await execute(tx.handle, f"DROP TABLE IF EXISTS {scene.ledger}")
+        await execute(tx.handle, f"CREATE TABLE {scene.ledger} (chain_id text, position integer, token bigint)")
 
 
 async def empty_ledger(scene: Scene) -> None:
     async with scene.adapter.begin() as tx:
-        await tx.handle.execute(f"DELETE FROM {scene.ledger}")
+        await execute(tx.handle, f"DELETE FROM {scene.ledger}")
 
 
 async def write_ledger(scene: Scene, handle: Any, *, chain_id: str, token: int = 0) -> None:
@@ -112,14 +113,13 @@ async def write_ledger(scene: Scene, handle: Any, *, chain_id: str, token: int =
         Unavailable: the driver raised something, as it does in the application's own statements.
     """
     try:
-        await handle.execute(f"INSERT INTO {scene.ledger} VALUES ('{chain_id}', 0, {token})")
+        await execute(handle, f"INSERT INTO {scene.ledger} VALUES ('{chain_id}', 0, {token})")
     except Exception as error:
-        raise Unavailable("the application's own statement failed") from error
+        raise Unavailable(f"the application's own statement failed: {error!r}") from error
 
 
 async def written(scene: Scene) -> dict[str, int]:
     """How many rows there are of each chain."""
     text = f"SELECT chain_id, count(*) FROM {scene.ledger} GROUP BY chain_id"
     async with scene.adapter.begin() as tx:
-        fetch = getattr(tx.handle, "fetch", None) or tx.handle.execute_fetchall
-        return dict(await fetch(text))
+        return {str(chain_id): int(times) for chain_id, times in await rows(tx.handle, text)}

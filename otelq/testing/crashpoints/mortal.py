@@ -14,13 +14,17 @@ import pickle
 import signal
 import sqlite3
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, BinaryIO, TypeVar
 
 from ...sqlite import adapter
-from .points import Counting, Fault, Point
+from ..drivers import application
+from .canceller import Canceller
+from .points import CANCELS, Counting, Fault, Point
 from .scenario import Play, World, perform
 from .scenarios import BY_NAME
 from .stages import Trace
@@ -43,6 +47,7 @@ class Order:
     point: Point | None
     url: str
     schema: str
+    driver: str
 
     @property
     def play(self) -> Play:
@@ -55,6 +60,8 @@ class Tap:
     def __init__(self, point: Point | None) -> None:
         self.is_open = False
         self.counting = Counting(point)
+        self.canceller = Canceller(point.fault if point else None)
+        self._loop = asyncio.get_running_loop()
         self._point = point
 
     def pass_on(self, statement: str, connection: sqlite3.Connection, execute: Callable[[], T]) -> T:
@@ -64,14 +71,30 @@ class Tap:
             return execute()
         self.is_open = False
         match self._point.fault:
+            case Fault.CANCELLED | Fault.SCOPED:
+                self._cancel()
+                return execute()
             case Fault.KILLED:
                 execute()
                 os.kill(os.getpid(), signal.SIGKILL)
+            case Fault.FULL if statement == "ROLLBACK":
+                return execute()  # which needs no room
             case Fault.BROKEN if connection.in_transaction:
                 connection.rollback()  # as SQLite does by itself when it cannot read or write
             case _:
                 pass
         raise _error(self._point.fault)
+
+    def _cancel(self) -> None:
+        """Cancel the verb from the thread of a connection, and wait until that has happened."""
+        is_done = threading.Event()
+
+        def cancel() -> None:
+            self.canceller.strike()
+            is_done.set()
+
+        self._loop.call_soon_threadsafe(cancel)
+        is_done.wait()
 
 
 def _error(fault: Fault) -> sqlite3.OperationalError:
@@ -88,9 +111,26 @@ def _coded(error: sqlite3.OperationalError, code: int) -> sqlite3.OperationalErr
 def tapped(tap: Tap) -> type[sqlite3.Connection]:
     """A class of connections whose statements are heard."""
 
+    class TappedCursor(sqlite3.Cursor):
+        def execute(self, sql: str, parameters: Any = (), /) -> Any:
+            return tap.pass_on(sql, self.connection, lambda: super(TappedCursor, self).execute(sql, parameters))
+
     class Tapped(sqlite3.Connection):
         def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
             return tap.pass_on(sql, self, lambda: super(Tapped, self).execute(sql, parameters))
+
+        def cursor(self, factory: Any = None) -> Any:
+            return super().cursor(TappedCursor)
+
+        def commit(self) -> None:
+            self._end("COMMIT", super().commit)
+
+        def rollback(self) -> None:
+            self._end("ROLLBACK", super().rollback)
+
+        def _end(self, statement: str, end: Callable[[], None]) -> None:
+            if self.in_transaction:
+                tap.pass_on(statement, self, end)
 
     return Tapped
 
@@ -99,14 +139,19 @@ async def live(order: Order) -> Trace:
     """Make the verb, in a process that may not outlive it."""
     tap = Tap(order.point)
     # This process is there for nothing else.
-    sqlite3.Connection = tapped(tap)  # type: ignore[misc]  # a class in the place of another
-    state = adapter(order.url, schema=order.schema, synchronous=SYNCHRONOUS)
-    await state.open(migrate=False)
-    tap.is_open = True
-    heard = await perform(order.play, state)
-    tap.is_open = False
-    await state.close()
-    return Trace(statements=tap.counting.said, heard=heard, problem=tap.counting.problem)
+    sqlite3.Connection = Tapped = tapped(tap)  # type: ignore[misc]  # a class in the place of another
+    sqlite3.connect = partial(sqlite3.connect, factory=Tapped)  # type: ignore[assignment]  # it has overloads
+    async with application(order.url, order.driver, size=2) as app:
+        state = adapter(app.target, schema=order.schema, synchronous=SYNCHRONOUS)
+        await state.open(migrate=False)
+        problems = await app.faults()  # opens them all
+        tap.is_open = True
+        heard = await perform(order.play, state, app, tap.canceller)
+        tap.is_open = False
+        if order.point and order.point.fault in CANCELS:
+            problems += await app.faults()
+        await state.close()
+    return Trace(statements=tap.counting.said, heard=heard, problem="; ".join([*tap.counting.problems, *problems]))
 
 
 def main() -> None:

@@ -15,9 +15,10 @@ from typing import Self
 from ...errors import InvalidArgument
 from ...ports.state import StateAdapter
 from ...sqlite import adapter
+from ..drivers import SQLITE
 from ..places import is_private
 from .mortal import LENGTH, SYNCHRONOUS, Order
-from .points import Fault, Point
+from .points import CANCELS, Fault, Point
 from .scenario import Play
 from .stages import Trace
 
@@ -25,12 +26,13 @@ from .stages import Trace
 class FileStage:
     """A file of SQLite. Its processes are forked, which not every operating system knows."""
 
-    faults = (Fault.BROKEN, Fault.FULL, Fault.KILLED)
+    faults = (Fault.BROKEN, Fault.FULL, Fault.KILLED, *CANCELS)
 
-    def __init__(self, url: str, *, schema: str) -> None:
+    def __init__(self, url: str, *, schema: str, driver: str | None = None) -> None:
         if is_private(url):
             raise InvalidArgument("url", f"is {url!r}; give one of a file, which other processes can open")
         self._url = url
+        self._driver = driver or SQLITE[0]
         self.schema = schema
         self.ledger = f"{schema}_crashpoints_ledger"
         self._mortals: Popen[bytes]
@@ -65,6 +67,7 @@ class FileStage:
             point=point,
             url=self._url,
             schema=self.schema,
+            driver=self._driver,
         )
 
     def _ask(self, order: Order) -> Trace | int:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from ...ports.state import StateAdapter
 from ...postgres import adapter
+from ..drivers import POSTGRES, application
 from ..wire import LossyProxy, Said
-from .points import Counting, Fault, Point
+from .canceller import Canceller
+from .points import CANCELS, Counting, Fault, Point
 from .scenario import Heard, Play, perform
 from .stages import Trace
 
@@ -24,10 +26,11 @@ from .stages import Trace
 class WireStage:
     """A PostgreSQL database that is reached without encryption."""
 
-    faults = (Fault.UNSENT, Fault.UNANSWERED, Fault.KILLED)
+    faults = (Fault.UNSENT, Fault.UNANSWERED, Fault.KILLED, *CANCELS)
 
-    def __init__(self, url: str, *, schema: str) -> None:
+    def __init__(self, url: str, *, schema: str, driver: str | None = None) -> None:
         self._url = url
+        self._driver = driver or POSTGRES[0]
         self.schema = schema
         self.ledger = f'"{schema}".crashpoints_ledger'
 
@@ -36,29 +39,47 @@ class WireStage:
 
     @asynccontextmanager
     async def perform(self, play: Play, point: Point | None) -> AsyncGenerator[Trace]:
-        counting = Counting(point)
-        async with LossyProxy(self._url) as proxy:
-            state = adapter(proxy.url, schema=self.schema, command_timeout=600)
-            await state.open(migrate=False)
-            _arm(proxy, point, counting)
-            verb = asyncio.create_task(perform(play, state))
-            heard = await _answer(verb, proxy)
-            yield Trace(statements=counting.said, heard=heard, problem=counting.problem)
-            if heard is not None:
-                await state.close()
-        await asyncio.wait([verb])
-        await state.close()
+        fault = point.fault if point else None
+        counting, canceller = Counting(point), Canceller(fault)
+        async with AsyncExitStack() as stack:
+            async with LossyProxy(self._url) as proxy:
+                app = await stack.enter_async_context(application(proxy.url, self._driver, size=CONNECTIONS))
+                state = adapter(app.target, schema=self.schema, command_timeout=600)
+                await state.open(migrate=False)
+                problems = await app.faults()  # opens them all: what drivers ask of a new connection is not ours
+                _arm(proxy, fault, counting, canceller)
+                verb = asyncio.create_task(perform(play, state, app, canceller))
+                heard = await _answer(verb, proxy)
+                if fault in CANCELS:
+                    problems += await app.faults()
+                yield Trace(statements=counting.said, heard=heard, problem="; ".join([*counting.problems, *problems]))
+                if heard is not None:
+                    await state.close()
+            verb.cancel()  # of who died; a pool would try to connect for as long as its statements have
+            await asyncio.wait([verb])
+            await state.close()
 
 
-def _arm(proxy: LossyProxy, point: Point | None, counting: Counting) -> None:
+CONNECTIONS: Final = 4
+"""Of the application's pool or engine: one for each transaction that a scenario has open, and the two for verbs."""
+
+
+def _arm(proxy: LossyProxy, fault: Fault | None, counting: Counting, canceller: Canceller) -> None:
     def which(said: Said) -> bool:
         return not any(mark in said[-1] for mark in _OF_THE_DRIVER) and counting.hear(said[-1])
 
-    match point.fault if point else None:
+    def strikes(said: Said) -> bool:
+        if which(said):
+            canceller.strike()
+        return False  # the statement goes its way
+
+    match fault:
         case Fault.UNANSWERED:
             proxy.lose(which)
         case Fault.KILLED:
             proxy.freeze_after(which)
+        case Fault.CANCELLED | Fault.SCOPED:
+            proxy.cut_before(strikes)
         case _:
             proxy.cut_before(which)
 

@@ -17,6 +17,8 @@ class Fault(StrEnum):
     KILLED = "the process dies after"
     BROKEN = "the disk fails, which ends the transaction, at"
     FULL = "the disk is full at"
+    CANCELLED = "the task is cancelled at"
+    SCOPED = "the anyio scope is cancelled at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,10 @@ def points(statements: Sequence[str], faults: Sequence[Fault], *, in_turn: bool 
             yield Point(fault, number, statement)
 
 
+CANCELS: Final = (Fault.CANCELLED, Fault.SCOPED)
+"""Those in which nothing fails but that the caller does not want to know any more."""
+
+
 class Counting:
     """Counts the statements that are sent, and knows the one at which something is to happen."""
 
@@ -52,12 +58,12 @@ class Counting:
         return self._point is not None and len(self.said) == self._point.number
 
     @property
-    def problem(self) -> str:
+    def problems(self) -> list[str]:
         """Why what happened did not happen where it should; empty if it did."""
         point = self._point
         if point is None or (len(self.said) >= point.number and self.said[point.number - 1] == point.statement):
-            return ""
-        return f"made other statements than before: {'; '.join(map(brief, self.said))}"
+            return []
+        return [f"made other statements than before: {'; '.join(map(brief, self.said))}"]
 
 
 def brief(statement: str) -> str:

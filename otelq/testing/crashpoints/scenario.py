@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,9 @@ from datetime import datetime
 from ...errors import OtelqError, Unavailable
 from ...model import Claimed, NewJob, Transition, Verb
 from ...ports.state import StateAdapter
+from ..drivers import Application
 from ..kit import Kit
+from .canceller import Canceller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +31,19 @@ class World:
 class Scene(Kit):
     """A kit in a world whose time stands still, beside a table of the application."""
 
-    def __init__(self, adapter: StateAdapter, *, now: datetime, ledger: str) -> None:
+    def __init__(
+        self, adapter: StateAdapter, *, now: datetime, ledger: str, application: Application | None = None
+    ) -> None:
         super().__init__(adapter)
         self.now = now
         self.ledger = ledger
         """A table with the columns ``chain_id``, ``position`` and ``token``."""
+        self.application = application
+        """Begins callers' transactions; there only where the verb is made."""
+        self.told: list[Transition] = []
+        """What is known of a verb that was cancelled to be committed."""
+        self.inquiry: Callable[[], Awaitable[None]] | None = None
+        """Finds out what became of it, where that can be known."""
 
 
 Arrange = Callable[[Scene], Awaitable[World]]
@@ -82,15 +93,27 @@ class Heard:
     problem: str = ""
 
 
-async def perform(play: Play, adapter: StateAdapter) -> Heard:
+async def perform(play: Play, adapter: StateAdapter, application: Application, canceller: Canceller) -> Heard:
     """Make the verb; where it is not known whether it was done, make it again, once."""
-    scene = Scene(adapter, now=play.now, ledger=play.ledger)
+    scene = Scene(adapter, now=play.now, ledger=play.ledger, application=application)
     try:
-        return Heard(transitions=tuple(await play.scenario.act(scene, play.world)))
+        made = await canceller.run(play.scenario.act(scene, play.world))
     except Unavailable:
         return await _repeat(play, scene)
+    except asyncio.CancelledError:
+        if not canceller.has_struck:
+            raise
+        return await _ask(play, scene)
     except Exception as error:
         return Heard(problem=f"raises {_named(error)}")
+    return Heard(transitions=tuple(made), problem=canceller.problem)
+
+
+async def _ask(play: Play, scene: Scene) -> Heard:
+    """Find out what became of a verb that was cancelled; make it again unless it is known to be done."""
+    if scene.inquiry is not None:
+        await scene.inquiry()
+    return Heard(transitions=tuple(scene.told)) if scene.told else await _repeat(play, scene)
 
 
 async def _repeat(play: Play, scene: Scene) -> Heard:

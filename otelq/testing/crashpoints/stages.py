@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ...errors import InvalidArgument
 from ...ports.state import StateAdapter
+from ..drivers import check_driver
 from .points import Fault, Point
 from .scenario import Heard, Play
 
@@ -55,22 +56,23 @@ class Stage(Protocol):
 
 
 @asynccontextmanager
-async def stage_at(url: str, *, schema: str) -> AsyncGenerator[Stage]:
+async def stage_at(url: str, *, schema: str, driver: str | None = None) -> AsyncGenerator[Stage]:
     """
-    The stage for a database.
+    The stage for a database, on which verbs are made by a driver; None is that of a URL.
 
     Raises:
-        InvalidArgument: it is none that several processes can share.
+        InvalidArgument: it is none that several processes can share, or is not reached by the driver.
     """
+    check_driver(url, driver)
     match url.partition(":")[0].lower():  # the drivers of one need not be installed for the other
         case "postgresql" | "postgres":
             from .onwire import WireStage
 
-            yield WireStage(url, schema=schema)
+            yield WireStage(url, schema=schema, driver=driver)
         case "sqlite":
             from .onfile import FileStage
 
-            with FileStage(url, schema=schema) as stage:
+            with FileStage(url, schema=schema, driver=driver) as stage:
                 yield stage
         case scheme:
             raise InvalidArgument("url", f"begins with {scheme}:; give one of PostgreSQL or of a SQLite file")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from ....effects import Effects
-from ....errors import Unavailable
+from ....errors import OtelqError, Unavailable
 from ....memory import notifier
 from ....model import Completes, Continues, Dedup, Outcome, Settlement, Successor, Transition, Verdict
-from ....ports.state import StateAdapter, Transaction
+from ....ports.state import Transaction
 from ....telemetry import Telemetry
-from ...kit import equal, true
+from ...kit import Broken, equal, true
 from ..carrying import write_ledger
 from ..scenario import Act, Scenario, Scene, World
 from .arranging import asked, leased
@@ -19,27 +20,32 @@ from .requesting import planned, tied
 from .starting import beside_a_closed_holder, beside_blockers
 
 Write = Callable[[Scene, World, Transaction], Awaitable[Sequence[Transition]]]
-Begin = Callable[[StateAdapter], AbstractAsyncContextManager[Transaction]]
+Begin = Callable[[Scene], AbstractAsyncContextManager[Transaction]]
 
 
 @asynccontextmanager
-async def own(adapter: StateAdapter) -> AsyncGenerator[Transaction]:
+async def own(scene: Scene) -> AsyncGenerator[Transaction]:
     """A transaction of the adapter's own, as ``client.transaction()`` is."""
-    async with adapter.begin() as tx:
+    async with scene.adapter.begin() as tx:
         yield tx
 
 
 @asynccontextmanager
-async def of_the_caller(adapter: StateAdapter) -> AsyncGenerator[Transaction]:
-    """A transaction on a connection that the adapter did not make, and joins."""
-    caller = adapter.sibling()
-    assert caller is not None
-    await caller.open(migrate=False)
+async def of_the_caller(scene: Scene) -> AsyncGenerator[Transaction]:
+    """
+    A transaction that the application began, on whatever its driver calls a connection or a session.
+
+    Raises:
+        Unavailable: the driver raised something.
+    """
+    assert scene.application is not None
     try:
-        async with caller.begin() as tx:
-            yield adapter.join(tx.handle)
-    finally:
-        await caller.close()
+        async with scene.application.transaction() as handle:
+            yield scene.adapter.join(handle)
+    except (OtelqError, Broken):
+        raise
+    except Exception as error:
+        raise Unavailable(f"the application's own transaction failed: {error!r}") from error
 
 
 def reported(write: Write, *, begin: Begin = own) -> Act:
@@ -50,19 +56,22 @@ def reported(write: Write, *, begin: Begin = own) -> Act:
     """
 
     async def act(scene: Scene, world: World) -> Sequence[Transition]:
-        told: list[Transition] = []
+        told = scene.told
         effects = Effects(state=scene.adapter, notify=notifier(None), telemetry=Telemetry(system=scene.adapter.name))
         effects.open()
         try:
-            async with begin(scene.adapter) as tx:
+            async with begin(scene) as tx:
                 await write_ledger(scene, tx.handle, chain_id=_chain(world))
                 made = await write(scene, world, tx)
                 effects.follow(made, tx=tx, told=lambda committed: told.extend(made if committed else ()))
+            await effects.close()
         except Unavailable:
             await effects.close()
             if not told:
                 raise
-        await effects.close()
+        except asyncio.CancelledError:
+            scene.inquiry = effects.close
+            raise
         return told
 
     return act
@@ -102,6 +111,15 @@ def completes(outcome: Outcome) -> Act:
         [job] = world.held
         lease = job.lease
         made: Sequence[Transition] = ()
+
+        async def is_done() -> bool:
+            attempts = await scene.adapter.attempts(lease.chain_id, lease.position)
+            return any(attempt.token == lease.token for attempt in attempts)
+
+        async def inquire() -> None:
+            if await is_done():
+                scene.told.extend(made)
+
         try:
             async with scene.adapter.begin() as tx:
                 await write_ledger(scene, tx.handle, chain_id=lease.chain_id, token=lease.token)
@@ -109,9 +127,11 @@ def completes(outcome: Outcome) -> Act:
                 equal(settled.verdicts, (Verdict.DONE,), "the verdict on a lease that is held")
                 made = settled.transitions
         except Unavailable:
-            attempts = await scene.adapter.attempts(lease.chain_id, lease.position)
-            if not any(attempt.token == lease.token for attempt in attempts):
+            if not await is_done():
                 raise
+        except asyncio.CancelledError:
+            scene.inquiry = inquire
+            raise
         return made
 
     return act
