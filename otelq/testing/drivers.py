@@ -78,15 +78,19 @@ async def _in_time(work: Awaitable[T]) -> T:
 
 
 @asynccontextmanager
-async def application(url: str, driver: str, *, size: int = 6) -> AsyncGenerator[Application]:
+async def application(
+    url: str, driver: str, *, size: int = 6, patience: float = PATIENCE
+) -> AsyncGenerator[Application]:
     """
     An application that reaches the database at a URL by this driver, with ``size`` connections.
+
+    ``patience`` is how many seconds connecting may take.
 
     Raises:
         InvalidArgument: this kind of database is not reached by it.
     """
     check_driver(url, driver)
-    async with _KNOWN[driver](url, size) as made:
+    async with _KNOWN[driver](url, size, patience) as made:
         yield made
 
 
@@ -155,7 +159,17 @@ def _counted(statement: str, mark: str) -> str:
 def package_of(handle: object) -> str:
     """The driver of a connection or a session."""
     packages = [base.__module__.partition(".")[0] for base in type(handle).__mro__]
-    return next(name for name in packages if name in ("asyncpg", "psycopg", "sqlalchemy", "aiosqlite", "otelq"))
+    return next(name for name in packages if name in ("asyncpg", "psycopg", "sqlalchemy", "aiosqlite"))
+
+
+def is_sqlite(handle: Any) -> bool:
+    """Whether a connection or a session leads to SQLite."""
+    match package_of(handle):
+        case "sqlalchemy":
+            dialect = handle.dialect if hasattr(handle, "dialect") else handle.get_bind().dialect
+            return bool(dialect.name == "sqlite")
+        case package:
+            return package == "aiosqlite"
 
 
 async def is_inside(connection: Any) -> bool:
@@ -173,14 +187,17 @@ async def is_inside(connection: Any) -> bool:
 
 # The drivers of PostgreSQL
 
+Reach = Callable[[str, int, float], AbstractAsyncContextManager[Application]]
+"""Takes a URL, the number of connections, and the seconds that one may take."""
+
 
 @asynccontextmanager
-async def _asyncpg_url(url: str, size: int) -> AsyncGenerator[Application]:
+async def _asyncpg_url(url: str, size: int, patience: float) -> AsyncGenerator[Application]:
     import asyncpg
 
     @asynccontextmanager
     async def transaction() -> AsyncGenerator[Any]:
-        connection: Any = await asyncpg.connect(url)
+        connection: Any = await asyncpg.connect(url, timeout=patience)
         try:
             async with connection.transaction():
                 yield connection
@@ -192,10 +209,10 @@ async def _asyncpg_url(url: str, size: int) -> AsyncGenerator[Application]:
 
 
 @asynccontextmanager
-async def _asyncpg_pool(url: str, size: int) -> AsyncGenerator[Application]:
+async def _asyncpg_pool(url: str, size: int, patience: float) -> AsyncGenerator[Application]:
     import asyncpg
 
-    async with asyncpg.create_pool(url, min_size=0, max_size=size) as made:
+    async with asyncpg.create_pool(url, min_size=0, max_size=size, timeout=patience) as made:
         pool: Any = made
 
         @asynccontextmanager
@@ -207,10 +224,11 @@ async def _asyncpg_pool(url: str, size: int) -> AsyncGenerator[Application]:
 
 
 @asynccontextmanager
-async def _psycopg(url: str, size: int) -> AsyncGenerator[Application]:
+async def _psycopg(url: str, size: int, patience: float) -> AsyncGenerator[Application]:
     from psycopg_pool import AsyncConnectionPool
 
-    async with AsyncConnectionPool(url, min_size=0, max_size=size, open=False) as made:
+    limits = {"connect_timeout": max(2, int(patience))}
+    async with AsyncConnectionPool(url, min_size=0, max_size=size, kwargs=limits, open=False) as made:
         pool: Any = made
 
         @asynccontextmanager
@@ -221,13 +239,13 @@ async def _psycopg(url: str, size: int) -> AsyncGenerator[Application]:
         yield Application(target=pool, transaction=transaction, borrow=pool.connection, size=size, begins=True)
 
 
-def _sqlalchemy(dialect: str) -> Callable[[str, int], AbstractAsyncContextManager[Application]]:
+def _sqlalchemy(dialect: str) -> Reach:
     @asynccontextmanager
-    async def reached(url: str, size: int) -> AsyncGenerator[Application]:
+    async def reached(url: str, size: int, patience: float) -> AsyncGenerator[Application]:
         from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 
-        target, options = _for_sqlalchemy(url, dialect)
-        engine = create_async_engine(target, pool_size=size, max_overflow=0, **options)
+        target, options = _for_sqlalchemy(url, dialect, patience)
+        engine = create_async_engine(target, pool_size=size, max_overflow=0, connect_args=options)
 
         @asynccontextmanager
         async def transaction() -> AsyncGenerator[Any]:
@@ -249,19 +267,25 @@ def _sqlalchemy(dialect: str) -> Callable[[str, int], AbstractAsyncContextManage
     return reached
 
 
-def _for_sqlalchemy(url: str, dialect: str) -> tuple[str, Mapping[str, Any]]:
-    """The URL as SQLAlchemy wants it, and what it cannot say of asyncpg."""
+def _for_sqlalchemy(url: str, dialect: str, patience: float) -> tuple[str, dict[str, Any]]:
+    """The URL as SQLAlchemy wants it, and what the driver is to be told besides."""
     parts = urlsplit(url)
-    if dialect == "asyncpg" and parts.query == "sslmode=disable":
-        return parts._replace(scheme="postgresql+asyncpg", query="").geturl(), {"connect_args": {"ssl": False}}
-    return url.replace(parts.scheme, f"{'sqlite' if dialect == 'aiosqlite' else 'postgresql'}+{dialect}", 1), {}
+    match dialect:
+        case "asyncpg":
+            plain = {"ssl": False} if "sslmode=disable" in parts.query else {}
+            return parts._replace(scheme="postgresql+asyncpg", query="").geturl(), {"timeout": patience, **plain}
+        case "psycopg":
+            wait = max(2, int(patience))
+            return url.replace(parts.scheme, "postgresql+psycopg", 1), {"connect_timeout": wait}
+        case _:
+            return url.replace(parts.scheme, "sqlite+aiosqlite", 1), {}
 
 
 # The drivers of SQLite
 
 
 @asynccontextmanager
-async def _aiosqlite(url: str, size: int) -> AsyncGenerator[Application]:
+async def _aiosqlite(url: str, size: int, patience: float) -> AsyncGenerator[Application]:
     import aiosqlite
 
     path = url.removeprefix("sqlite:///")
@@ -281,7 +305,7 @@ async def _aiosqlite(url: str, size: int) -> AsyncGenerator[Application]:
     yield Application(target=url, transaction=transaction)
 
 
-_KNOWN: Final[Mapping[str, Callable[[str, int], AbstractAsyncContextManager[Application]]]] = {
+_KNOWN: Final[Mapping[str, Reach]] = {
     "asyncpg": _asyncpg_url,
     "asyncpg-pool": _asyncpg_pool,
     "psycopg": _psycopg,

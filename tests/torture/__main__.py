@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from otelq.testing.drivers import POSTGRES, SQLITE
 from otelq.testing.torture import Plan, torture
 from tests.torture.servers import tortured
 
@@ -31,13 +32,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--pace", type=float, default=4.0, help="seconds between two faults")
+    parser.add_argument("--driver", action="append", choices=[*POSTGRES, *SQLITE], help="several take turns")
+    parser.add_argument("--cancels", type=float, default=0.0, help="the share of what clients do that is cancelled")
     parser.add_argument("--out", type=Path, help="where the report is kept as JSON")
     options = parser.parse_args(arguments)
     seed = secrets.randbits(32) if options.seed is None else options.seed
     print(f"seed {seed}", file=sys.stderr)
     logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(message)s")
     logging.getLogger("otelq.testing.torture").setLevel(logging.INFO)
-    plan = Plan(seed=seed, seconds=options.seconds, workers=options.workers, pace=options.pace)
+    plan = Plan(
+        seed=seed,
+        seconds=options.seconds,
+        workers=options.workers,
+        pace=options.pace,
+        drivers=tuple(options.driver or [None]),
+        cancels=options.cancels,
+    )
     with tortured(options.backend) as server:
         report = asyncio.run(torture(server.url, plan, server=server))
     if options.out is not None:

@@ -7,6 +7,9 @@ import secrets
 import pytest
 
 from otelq.testing.torture import Plan, torture
+from tests.servers import PostgresServer
+
+DRIVERS = ("psycopg", "sqlalchemy-asyncpg", "sqlalchemy-psycopg", "asyncpg-pool")
 
 
 @pytest.mark.timeout(240)
@@ -19,3 +22,16 @@ async def test_nothing_is_lost_doubled_or_contradictory_under_faults(backend: st
     assert report.is_clean, str(report)
     assert report.strikes
     assert report.effects
+
+
+@pytest.mark.timeout(240)
+async def test_nothing_is_lost_through_pools_and_engines_whose_users_are_cancelled(postgres18: PostgresServer) -> None:
+    url, seed = postgres18.create_database(), secrets.randbits(32)
+    print(f"seed {seed}")
+    report = await torture(url, Plan(seed=seed, seconds=20, workers=4, pace=1.5, drivers=DRIVERS, cancels=0.4))
+    print(report)
+    postgres18.drop_database(url)
+    assert report.is_clean, str(report)
+    assert report.strikes
+    assert report.effects
+    assert any("TimeoutError" in refused for refused in report.refusals), "nobody was cancelled"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from ..drivers import POSTGRES, SQLITE
 from .plan import SCHEMA, Plan
 from .running import torture
 
@@ -20,12 +21,35 @@ from .running import torture
 @click.option("--workers", default=3, show_default=True, type=click.IntRange(1), help="Worker processes.")
 @click.option("--pace", default=4.0, show_default=True, type=click.FloatRange(0.1), help="Seconds between two faults.")
 @click.option(
+    "--driver",
+    "drivers",
+    multiple=True,
+    type=click.Choice([*POSTGRES, *SQLITE]),
+    help="How workers and clients reach the database; several take turns. Else as by the URL.",
+)
+@click.option(
+    "--cancels",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="The share of what clients do that is cancelled.",
+)
+@click.option(
     "--json",
     "file",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Write the whole report there.",
 )
-def command(url: str, seconds: float, seed: int | None, workers: int, pace: float, file: Path | None) -> None:
+def command(
+    url: str,
+    seconds: float,
+    seed: int | None,
+    workers: int,
+    pace: float,
+    drivers: tuple[str, ...],
+    cancels: float,
+    file: Path | None,
+) -> None:
     """
     Run chains of every kind on the database at URL while worker processes and their network fail, and judge the end.
 
@@ -42,7 +66,13 @@ def command(url: str, seconds: float, seed: int | None, workers: int, pace: floa
     to run. Exits with 1 if anything is violated.
     """
     plan = Plan(
-        seed=secrets.randbits(32) if seed is None else seed, seconds=seconds, workers=workers, pace=pace, schema=SCHEMA
+        seed=secrets.randbits(32) if seed is None else seed,
+        seconds=seconds,
+        workers=workers,
+        pace=pace,
+        schema=SCHEMA,
+        drivers=drivers or (None,),
+        cancels=cancels,
     )
     click.echo(f"seed {plan.seed}", err=True)
     logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(message)s")

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 from typing import Any, Final
 
+import anyio
+
 from ...client import Client, Start, new_id
 from ...definitions import AllOf, AnyOf, Chain, JobType
 from ...definitions.blockers import IfFailed
@@ -26,6 +28,9 @@ MOST_LATER: Final = 8
 
 SO_RECENT: Final = 4
 """Chains of a type that were started last are likely to be open."""
+
+SOON: Final = 0.01
+"""Seconds after which a deed is cancelled that is to be, on average."""
 
 AGAIN: Final = 0.1
 """Seconds before a start of which nothing is known is tried again."""
@@ -108,12 +113,25 @@ class Feeder:
     async def _do(self, deed: Deed) -> None:
         try:
             self._open = (await self._client.count(of="chains", status="open")).number
-            await deed()
+            if self._chance.random() < self._plan.cancels:
+                await self._cut_short(deed)
+            else:
+                await deed()
             self._known.counted(deed)
         except _NothingThere:
             pass
         except (OtelqError, OSError, TimeoutError) as error:
             self._known.refused(deed, error)
+
+    async def _cut_short(self, deed: Deed) -> None:
+        """Do a deed with a limit of some milliseconds, of anyio, which cancels again and again, or of asyncio."""
+        seconds = self._chance.expovariate(1 / SOON)
+        if self._chance.random() < 0.5:
+            with anyio.fail_after(seconds):
+                await deed()
+        else:
+            async with asyncio.timeout(seconds):
+                await deed()
 
     # Starts
 

@@ -30,6 +30,8 @@ class Plan:
         backlog: chains that are open at once, at most.
         patience: how long the chains that are open in the end may take.
         schema: that of otelq's tables (on SQLite: their prefix).
+        drivers: by which workers and clients reach the database, in turn; None is that of a URL.
+        cancels: the share of what clients do that is cancelled after some milliseconds, by a limit of anyio or asyncio.
     """
 
     seed: int
@@ -42,3 +44,5 @@ class Plan:
     backlog: int = 48
     patience: float = 120.0
     schema: str = SCHEMA
+    drivers: tuple[str | None, ...] = (None,)
+    cancels: float = 0.0

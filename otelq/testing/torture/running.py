@@ -17,6 +17,7 @@ from ...connect import connect
 from ...errors import InvalidArgument
 from ...model import Verb
 from .. import audit
+from ..drivers import check_driver
 from ..invariants import Violation
 from ..places import is_shared
 from . import tables
@@ -34,7 +35,7 @@ from .report import Report
 from .scene import Scene, Sight
 from .striking import Striker
 from .telling import stories
-from .work import is_sqlite, options_for
+from .work import is_sqlite, options_for, reaching
 
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
@@ -63,6 +64,8 @@ async def torture(url: str, plan: Plan, *, server: Server | None = None, faults:
     """
     if not is_shared(url):
         raise InvalidArgument("url", "names nothing that processes share; give one of PostgreSQL or of a SQLite file")
+    for driver in plan.drivers:
+        check_driver(url, driver)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="otelq-torture-")))
         network: Network = network_for(url, seed=plan.seed)
@@ -102,13 +105,22 @@ class _Run:
 
     async def _torture(self) -> None:
         """Feed and strike for the planned time."""
-        url, ended = self._scene.network.url, asyncio.Event()
-        client = connect(url, schema=self._plan.schema, migrate=False, **options_for(url))
-        async with client, asyncio.TaskGroup() as tasks:
+        ended = asyncio.Event()
+        async with AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(self._client(driver)) for driver in self._plan.drivers]
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
             for number in range(self._plan.feeders):
-                tasks.create_task(self._feeder(client, number).feed(ended))
+                tasks.create_task(self._feeder(clients[number % len(clients)], number).feed(ended))
             await self._striker.strike_for(self._plan.seconds)
             ended.set()
+
+    @asynccontextmanager
+    async def _client(self, driver: str | None) -> AsyncGenerator[Client]:
+        url = self._scene.network.url
+        async with AsyncExitStack() as stack:
+            target = await stack.enter_async_context(reaching(url, driver))
+            client = connect(target, schema=self._plan.schema, migrate=False, **options_for(url))
+            yield await stack.enter_async_context(client)
 
     def _feeder(self, client: Client, number: int) -> Feeder:
         return Feeder(
@@ -193,4 +205,9 @@ async def _prepared(url: str, sight: Sight, schema: str) -> AsyncGenerator[None]
 def _command(url: str, folder: Path, plan: Plan) -> Command:
     module = f"{__name__.rpartition('.')[0]}.work"
     options = ("--schema", plan.schema, "--concurrency", str(plan.concurrency))
-    return lambda name: ("-m", module, url, name, str(folder), *options)
+
+    def command(name: str) -> Sequence[str]:
+        driver = plan.drivers[int(name.removeprefix("w")) % len(plan.drivers)]  # those that replace the dead as well
+        return ("-m", module, url, name, str(folder), *options, *(("--driver", driver) if driver else ()))
+
+    return command

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
-from itertools import count
 from typing import Any, Final
 
 from ...client import Client
 from ...errors import InvalidArgument
+from .. import drivers
 
 HISTORY: Final = "otelq_torture_history"
 ORDERS: Final = "otelq_torture_order"
@@ -45,7 +46,7 @@ async def create(client: Client, schema: str) -> None:
         InvalidArgument: the role may not, as in a database of others since PostgreSQL 15.
     """
     async with client.transaction() as connection:
-        if is_postgres(connection) and not await connection.fetchval(_MAY_CREATE):
+        if not drivers.is_sqlite(connection) and await drivers.rows(connection, _MAY_CREATE) != [(True,)]:
             raise InvalidArgument(
                 "url", "names a role that may not create tables; let it: GRANT CREATE ON SCHEMA public"
             )
@@ -64,31 +65,19 @@ async def drop(client: Client, schema: str) -> None:
 
 async def execute(connection: Any, statement: str, *values: object, schema: str = "") -> None:
     """Run a statement with ``?`` for its values; ``{job}`` and its like stand for otelq's tables."""
-    if is_postgres(connection):
-        await connection.execute(_numbered(named(statement, schema, is_sqlite=False)), *values, timeout=PATIENCE)
+    if drivers.is_sqlite(connection):
+        await drivers.execute(connection, named(statement, schema, is_sqlite=True), *values)
     else:
-        await (await connection.execute(named(statement, schema, is_sqlite=True), values)).close()
+        async with asyncio.timeout(PATIENCE):
+            await drivers.execute(connection, named(statement, schema, is_sqlite=False), *values)
 
 
 async def rows(connection: Any, query: str, *values: object, schema: str = "") -> Sequence[tuple[Any, ...]]:
     """The rows of a query, written as for ``execute``."""
-    if is_postgres(connection):
-        found = await connection.fetch(_numbered(named(query, schema, is_sqlite=False)), *values)
-    else:
-        found = await connection.execute_fetchall(named(query, schema, is_sqlite=True), values)
-    return [tuple(row) for row in found]
-
-
-def is_postgres(connection: object) -> bool:
-    """Whether this is a connection of asyncpg, and not one of aiosqlite."""
-    return hasattr(connection, "fetchval")
+    is_sqlite = drivers.is_sqlite(connection)
+    return await drivers.rows(connection, named(query, schema, is_sqlite=is_sqlite), *values)
 
 
 def named(statement: str, schema: str, *, is_sqlite: bool) -> str:
     """The statement with the names of otelq's tables in it."""
     return re.sub(r"\{(\w+)\}", rf"{schema}_\1" if is_sqlite else rf'"{schema}".\1', statement)
-
-
-def _numbered(statement: str) -> str:
-    numbers = count(1)
-    return re.sub(r"\?", lambda _: f"${next(numbers)}", statement)

@@ -10,13 +10,14 @@ import signal
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ...client import Client
 from ...connect import connect
 from ...definitions import Jobs
 from ...errors import Unavailable
 from ...worker import Worker
+from ..drivers import application
 from .faults.clock import relaunch
 from .faults.hints import KINDS, unreliable
 from .fleet import Notes
@@ -26,6 +27,9 @@ from .plan import POLL_INTERVAL, REAP_INTERVAL, SCHEMA
 
 OUT_OF_REACH = 1_000_000
 AGAIN = 0.2
+LIMITS: Final = {"connect_timeout": 3.0, "command_timeout": 5.0}
+CONNECTIONS: Final = 16
+"""Of a pool or an engine: more than there are attempts and clients at once."""
 
 _PARENT = os.getppid()
 
@@ -37,6 +41,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("name", help="what the worker is called in its leases")
     parser.add_argument("folder", type=Path, help="where notes are kept")
     parser.add_argument("--schema", default=SCHEMA)
+    parser.add_argument("--driver", help="by which it reaches the database")
     parser.add_argument("--concurrency", type=int, default=8)
     parser.add_argument("--clock-skew", metavar="SECONDS[@AFTER]", help="by how much its wall clock is wrong")
     parser.add_argument("--hints", choices=KINDS, help="what becomes of its hints")
@@ -61,16 +66,27 @@ async def main(options: argparse.Namespace) -> None:
 async def connected(options: argparse.Namespace) -> AsyncGenerator[Client]:
     """The client of this worker; a database that is away when the process starts is waited for."""
     notify = unreliable(options.hints, options.seed) if options.hints else None
-    client = connect(options.url, notify=notify, schema=options.schema, migrate=False, **options_for(options.url))
-    while not is_orphan():
-        with suppress(Unavailable):
-            await client.open()
-            break
-        await asyncio.sleep(AGAIN)
-    try:
-        yield client
-    finally:
-        await client.aclose()
+    async with reaching(options.url, options.driver) as target:
+        client = connect(target, notify=notify, schema=options.schema, migrate=False, **options_for(options.url))
+        while not is_orphan():
+            with suppress(Unavailable):
+                await client.open()
+                break
+            await asyncio.sleep(AGAIN)
+        try:
+            yield client
+        finally:
+            await client.aclose()
+
+
+@asynccontextmanager
+async def reaching(url: str, driver: str | None) -> AsyncGenerator[Any]:
+    """What a client or a worker gives ``connect``: the URL, or the pool or the engine of an application."""
+    if driver is None:
+        yield url
+        return
+    async with application(url, driver, size=CONNECTIONS, patience=LIMITS["connect_timeout"]) as made:
+        yield made.target
 
 
 def is_orphan() -> bool:
@@ -80,7 +96,7 @@ def is_orphan() -> bool:
 
 def options_for(url: str) -> dict[str, Any]:
     """What clients of a run give ``connect``: short limits, so that whoever waits for a lost reply soon knows."""
-    return {} if is_sqlite(url) else {"connect_timeout": 3.0, "command_timeout": 5.0}
+    return {} if is_sqlite(url) else {**LIMITS}
 
 
 def is_sqlite(url: str) -> bool:
