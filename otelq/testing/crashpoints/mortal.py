@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from importlib import import_module
 from typing import Any, BinaryIO, TypeVar
 
 from ...sqlite import adapter
@@ -61,7 +62,7 @@ class Tap:
         self.is_open = False
         self.counting = Counting(point)
         self.canceller = Canceller(point.fault if point else None)
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         self._point = point
 
     def pass_on(self, statement: str, connection: sqlite3.Connection, execute: Callable[[], T]) -> T:
@@ -87,6 +88,8 @@ class Tap:
 
     def _cancel(self) -> None:
         """Cancel the verb from the thread of a connection, and wait until that has happened."""
+        if threading.get_ident() == self._thread:
+            return self.canceller.strike()
         is_done = threading.Event()
 
         def cancel() -> None:
@@ -160,6 +163,7 @@ def main() -> None:
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while head := source.read(LENGTH):
         order: Order = pickle.loads(source.read(int.from_bytes(head)))
+        _load(order)
         child = os.fork()
         if not child:
             _answer(sink, asyncio.run(live(order)))
@@ -167,6 +171,13 @@ def main() -> None:
         _, status = os.waitpid(child, 0)
         if status:
             _answer(sink, os.waitstatus_to_exitcode(status))
+
+
+def _load(order: Order) -> None:
+    """Import what the children would import each for itself."""
+    if order.driver.startswith("sqlalchemy"):
+        import_module("sqlalchemy.dialects.sqlite.aiosqlite")
+        import_module("otelq.sqlite.sqlalchemy")
 
 
 def _answer(sink: BinaryIO, answer: object) -> None:
