@@ -1,13 +1,40 @@
-"""The books notice what is lost or doubled by a cancellation."""
+"""Whatever is cancelled wherever, nothing is lost or doubled, and the application's connections stay usable."""
 
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from otelq.testing.drivers import POSTGRES, SQLITE
+from tests.conftest import StartServer
+
 from .books import RETURNED, STOPPED, SWALLOWED, Books, Call, Found
+from .launch import cancel
+
+SECONDS = 4.0
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("driver", POSTGRES)
+def test_cancelled_calls_lose_and_double_nothing_on_postgresql(driver: str, postgres_server: StartServer) -> None:
+    server = postgres_server(18)
+    url = server.create_database()
+    ended = cancel(url, driver, seconds=SECONDS, seed=1)
+    server.drop_database(url)
+
+    assert ended.is_clean, f"{ended.how}\n{ended.said}"
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("driver", SQLITE)
+def test_cancelled_calls_lose_and_double_nothing_on_sqlite(driver: str, tmp_path: Path) -> None:
+    ended = cancel(f"sqlite:///{tmp_path}/otelq.db", driver, seconds=SECONDS, seed=1)
+
+    assert ended.is_clean, f"{ended.how}\n{ended.said}"
+
 
 STARTED: dict[str, Any] = {"chains": 1}
 TIED: dict[str, Any] = {"chains": 1, "row": True}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 from ....effects import Effects
 from ....errors import OtelqError, Unavailable
@@ -20,6 +20,9 @@ from .requesting import planned, tied
 from .starting import beside_a_closed_holder, beside_blockers
 
 Write = Callable[[Scene, World, Transaction], Awaitable[Sequence[Transition]]]
+SOON = 1.0
+"""Seconds in which it is known how a transaction ended, or can only be looked up."""
+
 Begin = Callable[[Scene], AbstractAsyncContextManager[Transaction]]
 
 
@@ -56,21 +59,34 @@ def reported(write: Write, *, begin: Begin = own) -> Act:
     """
 
     async def act(scene: Scene, world: World) -> Sequence[Transition]:
-        told = scene.told
+        told, is_known = scene.told, asyncio.Event()
+        is_known.set()  # nothing has been written yet
         effects = Effects(state=scene.adapter, notify=notifier(None), telemetry=Telemetry(system=scene.adapter.name))
         effects.open()
+
+        def ended(committed: bool) -> None:
+            told.extend(made if committed else ())
+            is_known.set()
+
+        async def close() -> None:
+            with suppress(TimeoutError):  # a client lives on after a transaction; drivers tell of its end soon
+                await asyncio.wait_for(is_known.wait(), SOON)
+            await effects.close()
+
+        made: Sequence[Transition] = ()
         try:
             async with begin(scene) as tx:
                 await write_ledger(scene, tx.handle, chain_id=_chain(world))
                 made = await write(scene, world, tx)
-                effects.follow(made, tx=tx, told=lambda committed: told.extend(made if committed else ()))
-            await effects.close()
+                is_known.clear()
+                effects.follow(made, tx=tx, told=ended)
+            await close()
         except Unavailable:
-            await effects.close()
+            await close()
             if not told:
                 raise
         except asyncio.CancelledError:
-            scene.inquiry = effects.close
+            scene.inquiry = close
             raise
         return told
 
