@@ -144,9 +144,11 @@ class Effects:
 
     async def _resolve_in_doubt(self, held: _Held) -> None:
         """A server whose client has gone may still be at the COMMIT: what is not there yet is looked for again."""
-        if await self._is_present(held) is False:
+        for pause in PAUSES[:2]:
+            if await self._is_present(held) is not False:
+                break
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), LOOK_AGAIN)
+                await asyncio.wait_for(self._closing.wait(), pause)
         await self.resolve(held)
 
     @contextmanager
@@ -202,7 +204,8 @@ class Effects:
             self._watcher = None
         if self._lookups:
             await asyncio.wait(self._lookups)
-        for held in list(self._held):
+        await asyncio.sleep(0)  # what a driver has heard by now, it tells in the next turn of the loop
+        for held in [held for held in self._open if held in self._held or await held.tx.is_over()]:
             await self.resolve(held)
         self._telemetry.count_unknown(sum(len(held.transitions) for held in self._held))
         self._held.clear()

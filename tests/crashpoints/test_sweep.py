@@ -31,23 +31,12 @@ MAIN = (
     "transaction(): start two chains",
     "tx=: start a chain",
 )
-"""The scenarios for the drivers of pools and engines; `make crashpoints` runs all of them."""
-
-
-BEGIN = "a transaction whose BEGIN is lost raises RuntimeError, and not Unavailable"
-KNOWN = {
-    ("psycopg", "completion(): continue a chain"): BEGIN,
-    ("psycopg", "transaction(): start two chains"): BEGIN,
-    ("sqlalchemy-aiosqlite", "tx=: start a chain"): "a COMMIT that the disk refuses passes for a commit",
-}
-"""Faults that the sweep has found and that are not repaired."""
+"""The scenarios for drivers of pools and engines; `python -m otelq.testing crashpoints URL --driver ...` runs all."""
 
 
 @pytest.mark.parametrize("stage", OTHERS, indirect=True, scope="module")
 @pytest.mark.parametrize("name", MAIN)
-async def test_the_work_goes_on_by_every_driver(stage: Stage, name: str, request: pytest.FixtureRequest) -> None:
-    if why := KNOWN.get((request.node.callspec.params["stage"], name)):
-        request.applymarker(pytest.mark.xfail(reason=why, strict=True))
+async def test_the_work_goes_on_by_every_driver(stage: Stage, name: str) -> None:
     [swept] = [swept async for swept in sweep(stage, [BY_NAME[name]], faults=FAULTS, in_turn=True)]
 
     if not swept.survived:

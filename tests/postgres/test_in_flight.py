@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 import otelq
 from otelq.testing.drivers import execute, is_inside, rows
@@ -125,19 +126,23 @@ async def test_limits_of_a_few_milliseconds_leave_all_connections_in_order(appli
     await application.check_usable()
 
 
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("kind", [None, AsyncSession])
 async def test_a_task_of_the_user_that_is_still_at_a_statement_does_not_poison_the_next_loan(
-    application: Application,
+    application: Application, kind: type | None, fails: bool
 ) -> None:
     left: list[asyncio.Task[None]] = []
 
     async def leave_one() -> None:
-        async with application.client.transaction() as tx:
+        async with application.client.transaction(kind if isinstance(application.given, AsyncEngine) else None) as tx:
             await execute(tx, "INSERT INTO kept VALUES ('left')")
             left.append(asyncio.create_task(execute(tx, "SELECT pg_sleep(20)")))
             await asyncio.sleep(0.1)
+            if fails:
+                raise LookupError
 
-    with pytest.raises(otelq.OtelqError):
+    with pytest.raises(LookupError if fails else otelq.OtelqError):
         await leave_one()
     left[0].cancel()
-    await asyncio.wait(left)
+    await asyncio.gather(*left, return_exceptions=True)
     assert await application.kept() == ([], 0)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakMethod, finalize
 
 from sqlalchemy import Connection, RootTransaction, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import Session
 
 from ...ports.state import Ending
@@ -32,6 +34,7 @@ class Watcher:
         self._is_open = is_in_transaction(root.connection)
         self._is_lost = False
         self._is_committing = False
+        self._has_failed = False
         self._frames = Frames()
         connection = root.connection
         self._listeners: list[tuple[Any, str, Callable[..., None]]] = [
@@ -39,11 +42,13 @@ class Watcher:
             (connection, "rollback", self._rolled_back),
             (connection, "before_cursor_execute", self._starting),
             (connection, "after_cursor_execute", self._executed),
+            (connection.engine, "handle_error", _weakly(self._failed)),
         ]
         if session is not None:
             self._listeners.append((session, "after_commit", self._session_committed))
         for listener in self._listeners:
             event.listen(*listener)
+        self._unlisten = finalize(self, unlisten, [self._listeners[4]])
 
     def add(self, ended: Ended) -> None:
         """Somebody waits for the end of what was written last."""
@@ -60,6 +65,7 @@ class Watcher:
     def _committing(self, connection: Connection) -> None:
         self.look_for_loss()
         self._is_committing = True
+        self._has_failed = False
         self._loop.call_later(LOOK_AGAIN, self._look)
 
     def _look(self) -> None:
@@ -69,7 +75,12 @@ class Watcher:
         if self.root.is_active:
             self._loop.call_later(LOOK_AGAIN, self._look)
         else:
-            self.end(Ending.COMMITTED)
+            self.end(Ending.UNKNOWN if self._has_failed else Ending.COMMITTED)
+
+    def _failed(self, context: ExceptionContext) -> None:
+        # SQLAlchemy takes the transaction for ended when its COMMIT has failed, too.
+        if context.connection is self.root.connection:
+            self._has_failed = True
 
     def _session_committed(self, session: Session) -> None:
         if self._is_committing and not self.root.is_active:
@@ -103,7 +114,19 @@ class Watcher:
         return self._is_lost
 
     def _stop(self) -> None:
+        self._unlisten.detach()
         unlisten(self._listeners)
+
+
+def _weakly(method: Callable[[ExceptionContext], None]) -> Callable[[ExceptionContext], None]:
+    """An engine outlives its connections, and must not keep them."""
+    weak = WeakMethod(method)
+
+    def listener(context: ExceptionContext) -> None:
+        if (strong := weak()) is not None:
+            strong(context)
+
+    return listener
 
 
 def unlisten(listeners: list[tuple[Any, str, Callable[..., None]]]) -> None:

@@ -209,34 +209,56 @@ async def begun(
     connection: AsyncConnection[Any], transaction: OwnTransaction, *, timeout: float
 ) -> AsyncGenerator[OwnTransaction]:
     """The transaction, open; committed at the end, or rolled back. Its handle is dead before either is sent."""
-    block = connection.transaction()  # the driver refuses a commit by hand within one of its blocks
+    block = _Block(connection, timeout)
     try:
-        await finish(in_time(connection, block.__aenter__(), timeout=timeout))
+        await finish(block.begin())
         yield transaction
         check_committable(connection)
     except BaseException as error:
         transaction.lapse()
-        await finish(_roll_back(connection, block, error, timeout))
+        await finish(block.roll_back(error))
         transaction.end(Ending.ROLLED_BACK)
         raise
     transaction.lapse()
-    await finish(_commit(connection, block, transaction, timeout))
+    await finish(block.commit(transaction))
 
 
-async def _commit(connection: AsyncConnection[Any], block: Any, transaction: OwnTransaction, timeout: float) -> None:
-    try:
-        await in_time(connection, block.__aexit__(None, None, None), timeout=timeout)
-    except ERRORS as error:
-        transaction.end(Ending.ROLLED_BACK if is_refusal(error) else Ending.UNKNOWN)
-        raise_commit_failure(error)
-    transaction.end(Ending.COMMITTED)
+class _Block:
+    """The driver's block of a transaction, which refuses a commit by hand within it, in three steps."""
 
+    def __init__(self, connection: AsyncConnection[Any], timeout: float) -> None:
+        self._block = connection.transaction()
+        self._connection = connection
+        self._timeout = timeout
+        self._is_begun = False
 
-async def _roll_back(connection: AsyncConnection[Any], block: Any, error: BaseException, timeout: float) -> None:
-    with suppress(*ERRORS):
-        if status_of(connection) is not TransactionStatus.ACTIVE:
-            await in_time(connection, block.__aexit__(type(error), error, None), timeout=timeout)
-    await bring_to_rest(connection, timeout=timeout)
+    async def begin(self) -> None:
+        await in_time(self._connection, self._block.__aenter__(), timeout=self._timeout)
+        self._is_begun = True
+
+    async def commit(self, transaction: OwnTransaction) -> None:
+        """
+        Commit, and tell of the end.
+
+        Raises:
+            Unavailable: it failed, or its result is not known.
+        """
+        try:
+            await in_time(self._connection, self._block.__aexit__(None, None, None), timeout=self._timeout)
+        except ERRORS as error:
+            transaction.end(Ending.ROLLED_BACK if is_refusal(error) else Ending.UNKNOWN)
+            raise_commit_failure(error)
+        transaction.end(Ending.COMMITTED)
+
+    async def roll_back(self, error: BaseException) -> None:
+        """Roll back, or close a connection on which that cannot be done."""
+        if not self._is_begun:
+            return await self._connection.close()  # the driver counts a block that it could not begin
+        with suppress(*ERRORS):
+            if status_of(self._connection) is not TransactionStatus.ACTIVE:
+                left = self._block.__aexit__(type(error), error, None)
+                await in_time(self._connection, left, timeout=self._timeout)
+        await bring_to_rest(self._connection, timeout=self._timeout)
 
 
 def check_committable(connection: AsyncConnection[Any]) -> None:

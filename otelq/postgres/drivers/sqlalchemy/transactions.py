@@ -22,6 +22,9 @@ from .early import Early, root_of
 from .link import SqlalchemyLink
 from .watching import Watcher
 
+_ACTIVE: Final = 1
+"""``psycopg.pq.TransactionStatus.ACTIVE``, without psycopg."""
+
 ERRORS: Final = (SQLAlchemyError, OSError, TimeoutError)
 """What the driver raises."""
 
@@ -161,11 +164,8 @@ class OwnTransaction(SqlalchemyTransaction):
     async def roll_back(self, *, timeout: float) -> None:
         """Roll back, or end a connection on which that fails, so that the server does."""
         self._let_go()
-        assert self._connection is not None
-        try:
-            await in_time(self._connection.rollback(), timeout=timeout)
-        except ERRORS:
-            await self._invalidate()
+        if not await _is_free(self._watcher.driver_connection, timeout):
+            await self._invalidate()  # a session would give it back as it is
         with suppress(*ERRORS):
             await in_time(self._handle.rollback(), timeout=timeout)
         self._watcher.end(Ending.ROLLED_BACK)
@@ -236,6 +236,18 @@ async def in_time(work: Awaitable[object], *, timeout: float) -> None:
     """
     async with asyncio.timeout(timeout):
         await work
+
+
+async def _is_free(connection: Any, timeout: float) -> bool:
+    """Whether no statement is in flight on a driver's connection, and it answers."""
+    if hasattr(connection, "pgconn"):
+        return bool(connection.info.transaction_status != _ACTIVE)
+    try:
+        async with asyncio.timeout(timeout):
+            await connection.execute("")
+    except Exception:  # SQLAlchemy does not stand between
+        return False
+    return True
 
 
 async def _connection_of(handle: AsyncSession | AsyncConnection) -> AsyncConnection:

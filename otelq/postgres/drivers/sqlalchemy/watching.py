@@ -63,10 +63,11 @@ class Watcher:
     @property
     def is_aborted(self) -> bool | None:
         """Whether a statement failed, so that a commit would be a rollback; None if that is not known."""
-        return _is_aborted_in_psycopg(self._driver_connection) or self._account.is_aborted
+        return _is_aborted_in_psycopg(self.driver_connection) or self._account.is_aborted
 
     @property
-    def _driver_connection(self) -> Any:
+    def driver_connection(self) -> Any:
+        """The connection of asyncpg or psycopg."""
         return self._connection.connection.driver_connection
 
     def add(self, ended: Ended) -> None:
@@ -88,10 +89,10 @@ class Watcher:
         self._is_committing = True
         self._error = None
         # A statement may have failed before anybody listened, and the application may have forgiven it.
-        if _is_aborted_in_psycopg(self._driver_connection):
+        if _is_aborted_in_psycopg(self.driver_connection):
             self._account.is_aborted = True
-        elif hasattr(self._driver_connection, "_protocol"):
-            self._hearing = self._driver_connection
+        elif hasattr(self.driver_connection, "_protocol"):
+            self._hearing = self.driver_connection
             self._answers = hear_answers(self._hearing)
         self._loop.call_later(LOOK_AGAIN, self._look_again)
 
