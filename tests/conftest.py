@@ -66,7 +66,8 @@ class StartServer(Protocol):
 def _all_log_lines() -> None:  # pyright: ignore[reportUnusedFunction]  # used by every test
     """A command that an earlier test ran in this process may have made loggers quiet."""
     logging.getLogger().setLevel(logging.WARNING)
-    logging.getLogger("otelq").setLevel(logging.NOTSET)
+    for name in [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "otelq"]:
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -164,7 +164,8 @@ class OwnTransaction(SqlalchemyTransaction):
     async def roll_back(self, *, timeout: float) -> None:
         """Roll back, or end a connection on which that fails, so that the server does."""
         self._let_go()
-        if not await _is_free(self._watcher.driver_connection, timeout):
+        connection = self._watcher.driver_connection
+        if connection is not None and not await _is_free(connection, timeout):
             await self._invalidate()  # a session would give it back as it is
         with suppress(*ERRORS):
             await in_time(self._handle.rollback(), timeout=timeout)

@@ -63,12 +63,17 @@ class Watcher:
     @property
     def is_aborted(self) -> bool | None:
         """Whether a statement failed, so that a commit would be a rollback; None if that is not known."""
-        return _is_aborted_in_psycopg(self.driver_connection) or self._account.is_aborted
+        connection = self.driver_connection
+        return connection is None or _is_aborted_in_psycopg(connection) or self._account.is_aborted
 
     @property
     def driver_connection(self) -> Any:
-        """The connection of asyncpg or psycopg."""
-        return self._connection.connection.driver_connection
+        """The connection of asyncpg or psycopg; None if it was lost, and SQLAlchemy has let go of it."""
+        return (
+            None
+            if self._connection.invalidated or self._connection.closed
+            else self._connection.connection.driver_connection
+        )
 
     def add(self, ended: Ended) -> None:
         """Somebody waits for the end of what was written last."""
