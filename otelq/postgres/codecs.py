@@ -96,7 +96,9 @@ async def needs_text(link: Link, *, argument: str, timeout: float, guard: Guard 
     if await _is_faithful(TextLink(link), timeout, guard):
         return True
     raise InvalidArgument(
-        argument, "reads or writes text by a codec or an adapter of the application; give a connection without it"
+        argument,
+        "reads or writes text by a codec, an adapter or a client_encoding of the application; give a connection "
+        "without it",
     )
 
 
