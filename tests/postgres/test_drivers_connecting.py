@@ -57,6 +57,18 @@ async def test_an_engine_with_one_connection_for_all_is_refused(url: str) -> Non
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
+async def test_an_engine_that_streams_its_results_does_not_stream_ours(url: str, dialect: str) -> None:
+    engine = engine_for(url, dialect, execution_options={"stream_results": True})
+
+    async with connect(engine) as client, engine.connect() as connection:
+        await client.start(greet, "Ada")
+        async with connection.begin():
+            await client.start(greet, "Grace", tx=connection)
+        assert (await client.count()).number == 2
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 async def test_the_smallest_engine_does_its_work_beside_a_handler(url: str, dialect: str) -> None:
     engine = engine_for(url, dialect, pool_size=3, max_overflow=0)
     state = adapter(engine)

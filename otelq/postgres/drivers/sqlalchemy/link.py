@@ -13,6 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..rows import Row, plain, rows
 
+_PLAIN: Final = {"stream_results": False}
+"""An engine that streams results wants a transaction round each statement, and some of ours stand alone."""
+
 _PARAMETER: Final = re.compile(r"\$(\d+)")
 
 
@@ -36,7 +39,7 @@ class SqlalchemyLink:
         if self._connection.dialect.paramstyle != "numeric_dollar":
             text, given = by_name(text), {f"p{n}": plain(value) for n, value in enumerate(args, 1)}
         async with asyncio.timeout(timeout):
-            result = await self._connection.exec_driver_sql(text, given)
+            result = await self._connection.exec_driver_sql(text, given, execution_options=_PLAIN)
         return rows(list(result.keys()), result.fetchall()) if result.returns_rows else []
 
     async def copy(self, table: str, rows: bytes, *, schema: str, columns: Sequence[str], timeout: float) -> None:
