@@ -200,7 +200,7 @@ def _listen() -> Heard:
         logging.getLogger(name).addHandler(heard)
         logging.getLogger(name).propagate = False
     warnings.simplefilter("always")
-    warnings.showwarning = heard.of_warning  # type: ignore[assignment]  # it takes whatever comes after the message
+    warnings.showwarning = heard.of_warning
     sys.unraisablehook = lambda raised: heard.note(f"unraisable: {raised.exc_value!r} in {raised.object!r}")
     return heard
 
