@@ -25,6 +25,8 @@ logger = Log("otelq.effects")
 
 LOOK_AGAIN = 0.05
 """Seconds between two looks at a transaction whose driver does not tell its end."""
+CLOSING: Final = 5.0
+"""Seconds that callbacks have to end when their client is closed."""
 PAUSES: Final = (0.05, 0.5, 1.5, 5.0)
 """Seconds between tries to look up what was committed: what left a commit in doubt may last as long as a restart."""
 
@@ -203,15 +205,25 @@ class Effects:
             await asyncio.wait([self._watcher])
             self._watcher = None
         if self._lookups:
-            await asyncio.wait(self._lookups)
+            await asyncio.wait(self._lookups, timeout=CLOSING)
         await asyncio.sleep(0)  # what a driver has heard by now, it tells in the next turn of the loop
         for held in [held for held in self._open if held in self._held or await held.tx.is_over()]:
             await self.resolve(held)
         self._telemetry.count_unknown(sum(len(held.transitions) for held in self._held))
         self._held.clear()
         self._start_due()
-        while self._lookups:
-            await asyncio.wait(self._lookups)
+        await self._end_callbacks()
+
+    async def _end_callbacks(self) -> None:
+        """Wait for callbacks that run, but not for ever: one may wait for the very client that is being closed."""
+        if not self._lookups:
+            return
+        _, left = await asyncio.wait(self._lookups, timeout=CLOSING)
+        for task in left:
+            task.cancel()
+        if left:
+            logger.warning("%d callbacks after commits did not end within %g s and are cancelled", len(left), CLOSING)
+            await asyncio.wait(left, timeout=CLOSING)
 
     def _tell(self, transitions: Sequence[Transition]) -> None:
         self._telemetry.project(transitions)

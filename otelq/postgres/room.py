@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Final
@@ -17,11 +17,18 @@ PATIENCE: Final = 0.25
 
 
 class _Place:
-    """One of the connections, held by a transaction or waited for; ``waits`` counts the requests made inside of it."""
+    """
+    One of the connections, held by a transaction or waited for.
 
-    __slots__ = ("turn", "waits")
+    ``waits`` counts the requests that the task of the transaction waits for inside of it. What another task asks for
+    keeps nobody from going on, or so one cannot know.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("outer", "task", "turn", "waits")
+
+    def __init__(self, outer: _Place | None) -> None:
+        self.task = asyncio.current_task()
+        self.outer = outer if outer is not None and outer.task is self.task else None
         self.waits = 0
         self.turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -48,26 +55,26 @@ class Room:
         Raises:
             Unavailable: none was free within ``timeout`` seconds, or none will ever be.
         """
-        place = _Place()
+        place = _Place(self._innermost.get())
         self._waiting.append(place)
         self._let_in()
         try:
             if place not in self._held:
-                await self._turn_of(place, outer=self._innermost.get(), timeout=timeout)
+                await self._turn_of(place, timeout=timeout)
             self._innermost.set(place)  # not set back, as the block may end in another task: it counts while held
             yield
         finally:
             self._leave(place)
 
-    async def _turn_of(self, place: _Place, *, outer: _Place | None, timeout: float) -> None:
+    async def _turn_of(self, place: _Place, *, timeout: float) -> None:
         deadline = time.monotonic() + timeout
-        with _waiting_inside(outer):
+        with _waiting_inside(place.outer):
             while not place.turn.done():
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise Unavailable(self._refusal(f"none ended within {timeout:g} s"))
                 await asyncio.wait([place.turn], timeout=min(PATIENCE, left))
-                if not place.turn.done() and outer in self._held and all(held.waits for held in self._held):
+                if not place.turn.done() and place.outer in self._held and all(held.waits for held in self._held):
                     raise Unavailable(self._refusal("all of them wait for one more"))
 
     def _refusal(self, why: str) -> str:
@@ -90,12 +97,19 @@ class Room:
 
 
 @contextmanager
-def _waiting_inside(outer: _Place | None) -> Generator[None]:
-    if outer is None:
-        yield
-        return
-    outer.waits += 1
+def _waiting_inside(place: _Place | None) -> Generator[None]:
+    """Note that a task waits, at the innermost of its transactions and at all round that."""
+    inside = list(_with_outer(place))
+    for one in inside:
+        one.waits += 1
     try:
         yield
     finally:
-        outer.waits -= 1
+        for one in inside:
+            one.waits -= 1
+
+
+def _with_outer(place: _Place | None) -> Iterator[_Place]:
+    while place is not None:
+        yield place
+        place = place.outer

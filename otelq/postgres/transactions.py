@@ -14,10 +14,10 @@ _CONTROL: Final = re.compile(
     r"""(?ix) ^ \s* (?:
         (?P<commit> commit | end) (?: \s+ (?: work | transaction))? (?: \s+ and \s+ (?:no \s+)? chain)?
       | (?P<rollback> rollback | abort) (?: \s+ (?: work | transaction))? (?: \s+ and \s+ (?:no \s+)? chain)?
-      | rollback (?: \s+ (?: work | transaction))? \s+ to (?: \s+ savepoint)? \s+ (?P<back_to> \S+)
-      | savepoint \s+ (?P<savepoint> \S+)
-      | release (?: \s+ savepoint)? \s+ (?P<release> \S+)
-    ) \s* $"""
+      | rollback (?: \s+ (?: work | transaction))? \s+ to (?: \s+ savepoint)? \s+ (?P<back_to> {name})
+      | savepoint \s+ (?P<savepoint> {name})
+      | release (?: \s+ savepoint)? \s+ (?P<release> {name})
+    ) \s* $""".replace("{name}", r"""(?:"(?:[^"]|"")+"|[^\s"]+)""")
 )
 _MAY_CONTROL: Final = re.compile(r"(?i)\b(commit|end|rollback|abort|savepoint|release|prepare\s+transaction)\b")
 _COMMENTS: Final = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -34,8 +34,13 @@ def control(query: str) -> Control | None:
     """What a statement does to the transaction that it is in; None if nothing."""
     text = _COMMENTS.sub(" ", query).strip().rstrip(";")
     if found := _CONTROL.match(text):
-        return Control(found.lastgroup or "", found[found.lastgroup or 0].lower())
+        return Control(found.lastgroup or "", _folded(found[found.lastgroup or 0]))
     return Control("maybe") if ";" in text and _MAY_CONTROL.search(text) else None
+
+
+def _folded(name: str) -> str:
+    """A name as the server compares it."""
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
 
 
 class Account:
@@ -52,6 +57,8 @@ class Account:
         """None: a statement broke off in a way that leaves this open."""
         self.is_doubtful = False
         """One transaction may have ended unheard and another begun: whose end comes next is not known."""
+        self.is_ended_by_hand = False
+        """Its user sent a COMMIT or a ROLLBACK past whoever began it, who cannot commit it any more."""
         self._frames: list[tuple[str | None, list[Ended]]] = [(None, [])]
 
     def add(self, ended: Ended) -> None:
@@ -88,7 +95,8 @@ class Account:
     def _back_to(self, name: str) -> None:
         start = self._find(name)
         self.is_aborted = False
-        self._tell(Ending.ROLLED_BACK, since=start)
+        # Where a savepoint may have been set unheard, what was written before it may be there still.
+        self._tell(Ending.ROLLED_BACK if start or not self.is_doubtful else Ending.UNKNOWN, since=start)
         self._frames.append((name, []) if start else (None, []))
 
     def _tell(self, ending: Ending, *, since: int) -> None:

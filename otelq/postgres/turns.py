@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import InvalidArgument
 from .drivers import Linked
@@ -40,8 +41,8 @@ class Turns:
         Raises:
             InvalidArgument: another task uses it, and its driver does not let several use a connection in turns.
         """
-        key = id(tx.handle)
-        queue = self._queues.setdefault(key, _Queue())
+        key, queues = self._place_of(tx)
+        queue = queues.setdefault(key, _Queue())
         if queue.length and not tx.takes_turns:
             raise InvalidArgument("tx", IN_USE)
         queue.length += 1
@@ -51,4 +52,9 @@ class Turns:
         finally:
             queue.length -= 1
             if not queue.length:
-                del self._queues[key]
+                del queues[key]
+
+    def _place_of(self, tx: Linked) -> tuple[Any, dict[Any, _Queue]]:
+        """Where the queue is: on the connection itself, if it can be, as several clients may write on one."""
+        known: dict[Any, _Queue] | None = getattr(tx.handle, "__dict__", None) if tx.takes_turns else None
+        return ("otelq_turns", known) if known is not None else (id(tx.handle), self._queues)

@@ -21,6 +21,7 @@ _CONTROL = re.compile(
       | (?P<end> commit | end | rollback | begin) \b .*
     ) \s* ;? \s* $"""
 )
+_COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 class Frames:
@@ -42,7 +43,7 @@ class Frames:
 
     def hear(self, sql: str) -> Sequence[Ended]:
         """Follow a statement; returns those whose writes it took back."""
-        found = _CONTROL.match(sql)
+        found = _CONTROL.match(_COMMENTS.sub(" ", sql))
         if found is None:
             return ()
         kind = found.lastgroup or ""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
+import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import otelq
@@ -163,3 +166,96 @@ async def test_psycopg_is_told_of_savepoints_of_its_handle(url: str) -> None:
             otelq.after_commit(lambda: ran.append("last"))
         await until(lambda: "last" in ran)
     assert ran == ["kept", "last"]
+
+
+SAVEPOINTS: dict[str, Callable[[Any, str], Awaitable[object]]] = {
+    "connection": lambda tx, text: tx.execute(text),
+    "cursor": lambda tx, text: tx.cursor().execute(text),
+    "composed": lambda tx, text: tx.execute(sql.SQL(text)),
+}
+
+
+@pytest.mark.parametrize("name", ["here", "HERE", '"my point"'])
+@pytest.mark.parametrize("how", SAVEPOINTS)
+async def test_psycopg_is_told_of_savepoints_however_they_are_sent(url: str, how: str, name: str) -> None:
+    ran: list[str] = []
+    send = SAVEPOINTS[how]
+    async with target("psycopg-pool", url) as given, otelq.connect(given) as client:
+        async with client.transaction() as tx:
+            await send(tx, f"SAVEPOINT {name}")
+            otelq.after_commit(lambda: ran.append("gone back"))
+            await send(tx, f"ROLLBACK TO {name.lower()}")
+            otelq.after_commit(lambda: ran.append("last"))
+        await until(lambda: "last" in ran)
+    assert ran == ["last"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_savepoint_is_known_by_its_name_with_quotes_and_without(url: str, way: str) -> None:
+    ran: list[str] = []
+    async with target(way, url) as given, otelq.connect(given) as client:
+        async with client.transaction() as tx:
+            await client.start(JOB, 1, tx=tx)
+            otelq.after_commit(lambda: ran.append("kept"))
+            await execute(tx, 'SAVEPOINT "a"')
+            otelq.after_commit(lambda: ran.append("dropped"))
+            await execute(tx, "ROLLBACK TO A")
+        await until(lambda: bool(ran))
+    assert ran == ["kept"]
+
+
+@pytest.mark.parametrize("end", ["ROLLBACK", "COMMIT"])
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_transaction_that_its_user_ended_is_not_taken_for_committed(url: str, way: str, end: str) -> None:
+    ran: list[str] = []
+
+    async def end_by_hand(client: otelq.Client) -> None:
+        async with client.transaction() as tx:
+            otelq.after_commit(lambda: ran.append(end))
+            await execute(tx, end)
+            await execute(tx, "SELECT 1")
+
+    async with target(way, url) as given, otelq.connect(given) as client:
+        with pytest.raises((otelq.Unavailable, otelq.InvalidArgument)):
+            await end_by_hand(client)
+        async with client.transaction():
+            otelq.after_commit(lambda: ran.append("next"))
+        await until(lambda: "next" in ran)
+    assert "ROLLBACK" not in ran  # a COMMIT of the user's is one, where it is heard
+
+
+async def test_two_clients_that_watch_one_connection_hear_the_same_end(url: str) -> None:
+    told: list[str] = []
+    async with otelq.connect(url) as one, otelq.connect(url) as two:
+        for client in (one, two):
+            client.engine.notify.subscribe(lambda hint: told.append(hint.subject))
+        connection = await asyncpg.connect(url)
+        async with connection.transaction():
+            statement = await connection.prepare("SELECT 1 / $1::int")
+            await one.start(JOB, 1, tx=connection)
+            await two.start(JOB, 2, tx=connection)
+            with suppress(asyncpg.DivisionByZeroError):
+                await statement.fetch(0)
+        async with connection.transaction():
+            await one.start(JOB, 3, tx=connection)
+        await until(lambda: bool(told))
+        assert (await one.count()).number == 1
+        await connection.close()
+    assert told == [JOB.name]
+
+
+async def test_two_clients_take_turns_on_one_connection_of_psycopg(url: str) -> None:
+    async with otelq.connect(url) as one, otelq.connect(url) as two:
+        closed = await one.start(JOB, 1)
+        await one.complete(closed, 1, step=JOB)
+        connection = await psycopg.AsyncConnection.connect(url)
+        async with connection.transaction():
+            started, refused = await asyncio.gather(
+                one.start(JOB, 2, tx=connection),
+                two.complete(closed, 1, step=JOB, tx=connection),
+                return_exceptions=True,
+            )
+        await connection.close()
+        assert isinstance(refused, otelq.JobAlreadyClosed)
+        assert isinstance(started, otelq.Chain)
+        assert (await one.chain(started)).chain_id == started.id

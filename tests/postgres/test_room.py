@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 
 import pytest
 
 from otelq.errors import Unavailable
-from otelq.postgres.room import Room
+from otelq.postgres.room import PATIENCE, Room
 
 
 async def _hold(room: Room, *, depth: int, all_in: asyncio.Barrier, timeout: float = 10) -> int:
@@ -85,3 +86,18 @@ async def test_a_cancelled_wait_leaves_no_place_behind() -> None:
     await asyncio.wait(waiting)
     assert [task.cancelled() for task in waiting] == [True, True, False]
     await _enter_patiently(room)
+
+
+async def test_a_transaction_of_another_task_is_waited_for_though_it_began_inside() -> None:
+    room = Room(1)
+    async with room.place(timeout=5):
+        late = asyncio.create_task(_enter_patiently(room))
+        await asyncio.wait([late], timeout=3 * PATIENCE)
+        assert not late.done()
+    await late
+
+
+async def test_three_in_each_other_are_refused_where_two_have_room() -> None:
+    room, began = Room(2), time.monotonic()
+    assert await _hold(room, depth=3, all_in=asyncio.Barrier(1), timeout=10) == 2
+    assert time.monotonic() - began < 5

@@ -17,16 +17,17 @@ class Answers:
     answer, and returns as from a commit: what was written would be lost in silence.
     """
 
-    __slots__ = ("last", "protocol")
+    __slots__ = ("asked", "last", "protocol")
 
     def __init__(self, protocol: Any) -> None:
         self.protocol = protocol
+        self.asked = ""
         self.last = ""
 
     async def query(self, query: str, timeout: float | None) -> Any:
         """Send a query, as BEGIN and COMMIT are sent."""
         answer = await self.protocol.query(query, timeout)
-        self.last = answer
+        self.asked, self.last = query, answer
         return answer
 
     def __getattr__(self, name: str) -> Any:
@@ -36,6 +37,10 @@ class Answers:
     def ending(self) -> Ending | None:
         """How a transaction ended by the last query; None if that was no COMMIT or ROLLBACK."""
         return _ENDINGS.get(self.last)
+
+    def ending_by(self, query: str) -> Ending | None:
+        """The same of this query; None if it was not the last, or was sent in another way than BEGIN and COMMIT are."""
+        return self.ending if self.asked is query else None
 
 
 def hear_answers(connection: Any) -> Answers:

@@ -123,9 +123,9 @@ class Watcher:
             self._account.end(ending)
             self._forget()
 
-    def _committed(self) -> None:
+    def _committed(self, query: str) -> None:
         """COMMIT was sent, and there was no error."""
-        answer = self._answers.ending if self._answers is not None else None
+        answer = self._answers.ending_by(query) if self._answers is not None else None
         self.end(answer or self._account.end_by_commit)
 
     def _died(self, connection: object) -> None:
@@ -134,11 +134,7 @@ class Watcher:
     def _heard(self, record: Any) -> None:
         if self.is_over:
             return
-        self._hear(control(record.query), record)
-        if self._answers is not None:
-            self._answers.last = ""  # of a savepoint it would be taken for that of a COMMIT sent in another way
-
-    def _hear(self, step: Control | None, record: Any) -> None:
+        step = control(record.query)
         if step is None:
             if record.exception is not None:
                 self._broke(record.exception)
@@ -147,12 +143,12 @@ class Watcher:
         elif record.exception is not None:
             self._control_failed(step, record.exception)
         else:
-            self._control(step)
+            self._control(step, record.query)
 
-    def _control(self, step: Control) -> None:
+    def _control(self, step: Control, query: str) -> None:
         match step.kind:
             case "commit":
-                self._committed()
+                self._committed(query)
             case "rollback":
                 self.end(Ending.ROLLED_BACK)
             case _:

@@ -65,7 +65,7 @@ class OwnTransaction(PsycopgTransaction):
 
     def __init__(self, connection: AsyncConnection[Any], account: Account) -> None:
         super().__init__(connection)
-        self._account = account
+        self.account = account
         self._is_over = False
 
     @property
@@ -79,7 +79,7 @@ class OwnTransaction(PsycopgTransaction):
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         """Tell how it ends, as the adapter does that, and what became of savepoints that went through the handle."""
-        self._account.add(ended)
+        self.account.add(ended)
         return True
 
     def lapse(self) -> None:
@@ -90,7 +90,7 @@ class OwnTransaction(PsycopgTransaction):
 
     def end(self, ending: Ending) -> None:
         """The adapter has ended it."""
-        self._account.end(ending)
+        self.account.end(ending)
 
 
 class Ended(AsyncConnection[Any]):
@@ -98,6 +98,9 @@ class Ended(AsyncConnection[Any]):
 
     def __getattr__(self, name: str) -> NoReturn:
         raise psycopg.InterfaceError("the transaction of this connection has ended")
+
+    def __repr__(self) -> str:
+        return "<the connection of a transaction that has ended>"
 
     def __del__(self, __warn: object = None, /) -> None:
         """There is nothing to close: the connection went back to its pool."""
@@ -149,6 +152,7 @@ class PsycopgJoiner:
 
 def _telling(kind: Any, accounts: WeakKeyDictionary[Any, Account]) -> type[AsyncConnection[Any]]:
     """A class of connections whose savepoints are accounted for. The driver tells nobody of them."""
+    heard: dict[Any, type[Any]] = {}
 
     class Telling(kind):  # type: ignore[misc]  # the application may have a class of its own
         @asynccontextmanager
@@ -170,17 +174,47 @@ def _telling(kind: Any, accounts: WeakKeyDictionary[Any, Account]) -> type[Async
                 if name is not None:
                     accounts[self].move(Control("release", name))
 
-        async def execute(self, query: Any, *args: Any, **options: Any) -> Any:
+        def cursor(self, *args: Any, **options: Any) -> Any:
             above: Any = super()
-            cursor = await above.execute(query, *args, **options)
-            text = query.decode(errors="replace") if isinstance(query, bytes) else query
-            if isinstance(text, str) and (step := control(text)) is not None and step.kind in _SAVEPOINTS:
-                accounts[self].move(step)
+            cursor = above.cursor(*args, **options)
+            kind: Any = type(cursor)
+            if kind not in heard:
+                heard[kind] = _heard(kind, accounts)
+            cursor.__class__ = heard[kind]
             return cursor
 
     for name in ("__name__", "__qualname__", "__module__"):
         setattr(Telling, name, getattr(kind, name))
     return Telling
+
+
+def _heard(kind: Any, accounts: WeakKeyDictionary[Any, Account]) -> type[Any]:
+    """A class of cursors that tell of what they send; ``execute`` of a connection goes through one, too."""
+
+    class Heard(kind):  # type: ignore[misc]  # as above
+        __slots__ = ()
+
+        async def execute(self, query: Any, *args: Any, **options: Any) -> Any:
+            above: Any = super()
+            result = await above.execute(query, *args, **options)
+            _account_for(query, accounts[self.connection], self.connection)
+            return result
+
+    for name in ("__name__", "__qualname__", "__module__"):
+        setattr(Heard, name, getattr(kind, name))
+    return Heard
+
+
+def _account_for(query: Any, account: Account, connection: Any) -> None:
+    text: object = query.as_string(connection) if hasattr(query, "as_string") else query
+    step = control(text.decode(errors="replace") if isinstance(text, bytes) else str(text))
+    if step is None:
+        return
+    if step.kind in _SAVEPOINTS:
+        account.move(step)
+    else:
+        account.is_doubtful = True
+        account.is_ended_by_hand = account.is_ended_by_hand or step.kind != "maybe"
 
 
 def check_open(connection: AsyncConnection[Any]) -> None:
@@ -213,7 +247,7 @@ async def begun(
     try:
         await finish(block.begin())
         yield transaction
-        check_committable(connection)
+        check_committable(connection, transaction.account)
     except BaseException as error:
         transaction.lapse()
         await finish(block.roll_back(error))
@@ -261,13 +295,15 @@ class _Block:
         await bring_to_rest(self._connection, timeout=self._timeout)
 
 
-def check_committable(connection: AsyncConnection[Any]) -> None:
+def check_committable(connection: AsyncConnection[Any], account: Account | None = None) -> None:
     """
     See that a COMMIT will be one: of a transaction in which a statement failed, the server makes a rollback.
 
     Raises:
         Unavailable: it will not.
     """
+    if account is not None and account.is_ended_by_hand:
+        raise _ended_by_hand()
     match status_of(connection):
         case TransactionStatus.INTRANS:
             return
@@ -276,9 +312,13 @@ def check_committable(connection: AsyncConnection[Any]) -> None:
         case TransactionStatus.ACTIVE:
             raise Unavailable("the transaction was rolled back, because a statement in it had not ended")
         case TransactionStatus.IDLE:
-            raise Unavailable("the transaction was ended by its user; it is committed at the end of the block")
+            raise _ended_by_hand()
         case _:
             raise Unavailable("the connection was closed before its transaction was committed")
+
+
+def _ended_by_hand() -> Unavailable:
+    return Unavailable("the transaction was ended by its user; it is committed at the end of the block")
 
 
 async def bring_to_rest(connection: AsyncConnection[Any], *, timeout: float) -> None:

@@ -148,6 +148,8 @@ class OwnTransaction(SqlalchemyTransaction):
 
     async def _commit(self, timeout: float) -> None:
         self._let_go()
+        if self._watcher.is_ended_by_hand:
+            raise Unavailable("the transaction was ended by its user; it is committed at the end of the block")
         if self._watcher.is_aborted:
             raise _aborted()
         try:

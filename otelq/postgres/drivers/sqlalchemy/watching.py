@@ -67,6 +67,11 @@ class Watcher:
         return connection is None or _is_aborted_in_psycopg(connection) or self._account.is_aborted
 
     @property
+    def is_ended_by_hand(self) -> bool:
+        """Whether its user sent a COMMIT or a ROLLBACK past SQLAlchemy."""
+        return self._account.is_ended_by_hand
+
+    @property
     def driver_connection(self) -> Any:
         """The connection of asyncpg or psycopg; None if it was lost, and SQLAlchemy has let go of it."""
         return (
@@ -121,6 +126,7 @@ class Watcher:
             self._account.move(step)
         else:
             self._account.is_doubtful = True  # ended behind SQLAlchemy's back, or so it may be
+            self._account.is_ended_by_hand = self._account.is_ended_by_hand or step.kind != "maybe"
 
     def _failed(self, context: ExceptionContext) -> None:
         if context.connection is not self._connection:
