@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import psycopg
@@ -171,7 +171,7 @@ async def test_psycopg_is_told_of_savepoints_of_its_handle(url: str) -> None:
 SAVEPOINTS: dict[str, Callable[[Any, str], Awaitable[object]]] = {
     "connection": lambda tx, text: tx.execute(text),
     "cursor": lambda tx, text: tx.cursor().execute(text),
-    "composed": lambda tx, text: tx.execute(sql.SQL(text)),
+    "composed": lambda tx, text: tx.execute(sql.Composed([sql.SQL(cast(Any, text))])),
 }
 
 
