@@ -177,7 +177,7 @@ def _telling(kind: Any, accounts: WeakKeyDictionary[Any, Account]) -> type[Async
         def cursor(self, *args: Any, **options: Any) -> Any:
             above: Any = super()
             cursor = above.cursor(*args, **options)
-            kind: Any = type(cursor)
+            kind: Any = cursor.__class__
             if kind not in heard:
                 heard[kind] = _heard(kind, accounts)
             cursor.__class__ = heard[kind]
