@@ -12,6 +12,7 @@ import aiosqlite
 
 from ..errors import InvalidArgument, Unavailable
 from ..ports.state import Ending
+from ..spawn import spawn
 from .errors import DRIVER
 from .frames import Frames
 from .joined import DriverJoined, Joined, Turn, is_open
@@ -19,6 +20,8 @@ from .lane import Settings
 from .queries import Queries
 from .visit import on_thread
 
+PATIENCE = 0.01
+"""Seconds after which a statement that stands before a rollback is interrupted, and again."""
 LOST = (
     "the transaction was ended by its user, or by an error after which SQLite rolls back, as of a full disk; it is "
     "committed at the end of the block, or not at all"
@@ -143,9 +146,16 @@ class LentTransaction(DriverJoined, OwnTransaction):
         self._lent.end()
         self._on.listener = None
         try:
-            await on_thread(self._connection, self._commit if commit else self._roll_back)
+            await (on_thread(self._connection, self._commit) if commit else self._roll_back_soon())
         finally:
             self._frames.end(self._ending)
+
+    async def _roll_back_soon(self) -> None:
+        """Roll back, and end what a caller has given up: it would keep the thread, and the write lock of all."""
+        ending = spawn(on_thread(self._connection, self._roll_back))
+        while not (await asyncio.wait([ending], timeout=PATIENCE))[0]:
+            await self._connection.interrupt()  # of no effect on a statement that is yet to begin
+        ending.result()
 
     def _commit(self, connection: sqlite3.Connection) -> None:
         if not connection.in_transaction:

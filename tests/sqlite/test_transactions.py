@@ -212,6 +212,26 @@ async def test_a_cancelled_transaction_is_rolled_back_and_the_lock_is_free(state
     assert await count_jobs(state, new.chain_id, await start(state)) == 1
 
 
+FOR_EVER = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+
+async def test_a_cancel_ends_a_statement_that_would_keep_the_lock_for_ever(state: SqliteState) -> None:
+    began = asyncio.Event()
+
+    async def write() -> None:
+        async with state.begin() as tx:
+            await start(state, tx=tx)
+            began.set()
+            await tx.handle.execute(FOR_EVER)
+
+    writing = elsewhere(write())
+    await began.wait()
+    writing.cancel()
+    await asyncio.wait([writing])
+
+    assert await count_jobs(state, await start(state)) == 1
+
+
 async def _endings(state: SqliteState, *statements: str) -> Sequence[Ending]:
     """What a watcher is told that begins to watch before the application runs the statements itself."""
     told: list[Ending] = []
