@@ -78,8 +78,9 @@ class Watcher:
             self.end(Ending.UNKNOWN if self._has_failed else Ending.COMMITTED)
 
     def _failed(self, context: ExceptionContext) -> None:
-        # SQLAlchemy takes the transaction for ended when its COMMIT has failed, too.
-        if context.connection is self.root.connection:
+        # SQLAlchemy takes the transaction for ended when its COMMIT has failed, too. One that was cancelled has not
+        # failed: the connection's thread makes it.
+        if context.connection is self.root.connection and isinstance(context.original_exception, Exception):
             self._has_failed = True
 
     def _session_committed(self, session: Session) -> None:
