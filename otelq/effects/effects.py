@@ -140,7 +140,7 @@ class Effects:
 
     def look_up(self, held: _Held) -> None:
         """Find out by the ids whether a transaction with an unknown end was committed."""
-        task = spawn(self.resolve(held), context=contextvars.Context())
+        task = spawn(self._resolve_in_doubt(held), context=contextvars.Context())
         self._lookups.add(task)
         task.add_done_callback(self._lookups.discard)
 
