@@ -147,18 +147,22 @@ async def _connected(engine: AsyncEngine, isolation: IsolationLevel, timeout: fl
                 if not await _is_dead(connection):
                     return await connection.execution_options(isolation_level=isolation)
             except BaseException:
-                await _closed(connection, timeout)
+                await _spoilt(connection, timeout)
                 raise
             await connection.close()
 
 
 async def _session_connected(session: AsyncSession, timeout: float) -> AsyncConnection:
-    async with asyncio.timeout(timeout):
-        while True:
-            connection = await session.connection(execution_options={"isolation_level": _READ_COMMITTED})
-            if not await _is_dead(connection):
-                return connection
-            await session.rollback()
+    try:
+        async with asyncio.timeout(timeout):
+            while True:
+                connection = await session.connection(execution_options={"isolation_level": _READ_COMMITTED})
+                if not await _is_dead(connection):
+                    return connection
+                await session.rollback()
+    except BaseException:
+        await _spoilt(session, timeout)
+        raise
 
 
 async def _is_dead(connection: AsyncConnection) -> bool:
@@ -173,6 +177,18 @@ async def _is_dead(connection: AsyncConnection) -> bool:
 async def _rolled_back(connection: AsyncConnection, timeout: float) -> None:
     with suppress(*ERRORS):
         await in_time(connection.rollback(), timeout=timeout)
+
+
+async def _spoilt(loan: AsyncSession | AsyncConnection, timeout: float) -> None:
+    """
+    Give up a connection that a cancel met while its isolation level was set.
+
+    The driver may be in autocommit mode by then and SQLAlchemy not know of it, so that the next statements of the
+    application would commit one by one.
+    """
+    with suppress(*ERRORS):
+        await in_time(loan.invalidate(), timeout=timeout)
+    await _closed(loan, timeout)
 
 
 async def _closed(loan: AsyncSession | AsyncConnection, timeout: float) -> None:
