@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-SOURCES := otelq otelq_redis otelq_nats tests scripts $(wildcard examples benchmarks)
+SOURCES := otelq otelq_redis otelq_nats otelq_verify tests scripts $(wildcard examples benchmarks)
 
 # The version is pinned; asking whether there is a newer one only costs a request.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1

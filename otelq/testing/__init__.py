@@ -1,4 +1,4 @@
-"""What helps to test with otelq, and to test an adapter for it."""
+"""Help to test an application that uses otelq: attempts without a database; in ``otlp``, an OTLP receiver."""
 
 from .attempts import attempt
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import otelq
-from otelq.testing.audit import install
+from otelq_verify.audit import install
 from tests.conftest import StartServer
 from tests.telemetry.sdk import Sdk
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 import otelq
-from otelq.testing.audit import Moved, changes, install, read
-from otelq.testing.audit.telling import (
+from otelq.testing.otlp import OtlpReceiver
+from otelq_verify.audit import Moved, changes, install, read
+from otelq_verify.audit.telling import (
     Spoken,
     Tale,
     by_metrics,
@@ -24,7 +25,6 @@ from otelq.testing.audit.telling import (
     said_by_otlp_metrics,
     said_by_otlp_spans,
 )
-from otelq.testing.otlp import OtlpReceiver
 
 from .reporting import CONCURRENCY
 

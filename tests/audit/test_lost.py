@@ -10,9 +10,9 @@ import pytest
 
 import otelq
 from otelq.model import Verb, Wanted
-from otelq.testing.audit import Moved, changes, install, read
-from otelq.testing.audit.telling import by_metrics, disagreement, said_by_metrics
-from otelq.testing.wire import LossyProxy, Said
+from otelq_verify.audit import Moved, changes, install, read
+from otelq_verify.audit.telling import by_metrics, disagreement, said_by_metrics
+from otelq_verify.wire import LossyProxy, Said
 from tests.behaviour.support import until
 from tests.servers import PostgresServer
 from tests.telemetry.sdk import Sdk

@@ -17,7 +17,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from otelq.testing.drivers import POSTGRES, SQLITE
+from otelq_verify.drivers import POSTGRES, SQLITE
 from tests import servers
 
 from .launch import Ended, cancel

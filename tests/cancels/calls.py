@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import otelq
-from otelq.testing.drivers import Application, execute
+from otelq_verify.drivers import Application, execute
 
 from .books import Books, Call
 

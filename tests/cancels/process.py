@@ -19,8 +19,8 @@ from random import Random
 from typing import Any
 
 import otelq
-from otelq.testing.drivers import SQLITE, Application, application, execute, rows
-from otelq.testing.invariants import violations
+from otelq_verify.drivers import SQLITE, Application, application, execute, rows
+from otelq_verify.invariants import violations
 
 from .books import RETURNED, Books, Found
 from .calls import ROWS, TABLES, Calls, jobs

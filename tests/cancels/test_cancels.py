@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from otelq.testing.drivers import POSTGRES, SQLITE
+from otelq_verify.drivers import POSTGRES, SQLITE
 from tests.conftest import StartServer
 
 from .books import RETURNED, STOPPED, SWALLOWED, Books, Call, Found

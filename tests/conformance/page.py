@@ -10,18 +10,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from otelq.testing import notify_cases, state_cases
-from otelq.testing.cases import Theme
+from otelq_verify import notify_cases, state_cases
+from otelq_verify.cases import Theme
 
 PAGE = Path(__file__).parents[2] / "docs/reference/conformance.md"
 
 _INTRODUCTION = """\
 # Conformance
 
-What a state adapter and a notify adapter promise, case by case, as `otelq.testing` checks it. Run the cases on your own
+What a state adapter and a notify adapter promise, case by case, as `otelq_verify` checks it. Run the cases on your own
 database, or on your own notifier, with
 
-    python -m otelq.testing conformance URL
+    python -m otelq_verify conformance URL
 
 The scheme of the URL says which of the two kits is run; `memory:` is both. The cases are data, in `CASES` and
 `NOTIFY_CASES`; `run_cases` and `run_notify_cases` take a factory of adapters and need no test framework.

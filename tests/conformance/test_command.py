@@ -1,4 +1,4 @@
-"""`python -m otelq.testing conformance`, as a user runs it."""
+"""`python -m otelq_verify conformance`, as a user runs it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from otelq.model import NewJob
 from otelq.sqlite import adapter
-from otelq.testing.__main__ import SCHEMA, main
+from otelq_verify.__main__ import SCHEMA, main
 
 from .notify_faults import NOTIFY_FAULTS
 

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from otelq.postgres import adapter
-from otelq.testing.cases import Factory, Theme, run_cases
-from otelq.testing.kit import Kit
-from otelq.testing.state_cases import THEMES
+from otelq_verify.cases import Factory, Theme, run_cases
+from otelq_verify.kit import Kit
+from otelq_verify.state_cases import THEMES
 
 from ..postgres.drivers import ROOMY, engine_for, odd_codecs, own_provider, psycopg_pool
 from ..servers import PostgresServer

@@ -1,4 +1,4 @@
-"""The commands of `python -m otelq.testing` answer what is wrong with one sentence, and clean up if interrupted."""
+"""The commands of `python -m otelq_verify` answer what is wrong with one sentence, and clean up if interrupted."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from otelq.testing.__main__ import main
-from otelq.testing.torture.fleet import wait_for
+from otelq_verify.__main__ import main
+from otelq_verify.torture.fleet import wait_for
 
 COMMANDS = sorted(main.commands)
 LOOKED_THROUGH = [command for command in COMMANDS if command != "torture"]
@@ -56,7 +56,7 @@ def test_a_name_that_nothing_has_is_a_mistake_and_no_success(command: str, tmp_p
 @pytest.mark.parametrize("command", COMMANDS)
 def test_an_interrupted_run_ends_its_processes_and_leaves_no_jobs(command: str, tmp_path: Path) -> None:
     file = tmp_path / "app.db"
-    words = [sys.executable, "-m", "otelq.testing", command, f"sqlite:///{file}", *MANY.get(command, [])]
+    words = [sys.executable, "-m", "otelq_verify", command, f"sqlite:///{file}", *MANY.get(command, [])]
     output = tmp_path / "output"
     with output.open("wb") as sink:
         run = subprocess.Popen(

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from otelq.testing import drivers
-from otelq.testing.crashpoints import Stage
-from otelq.testing.crashpoints.onfile import FileStage
-from otelq.testing.crashpoints.onwire import WireStage
+from otelq_verify import drivers
+from otelq_verify.crashpoints import Stage
+from otelq_verify.crashpoints.onfile import FileStage
+from otelq_verify.crashpoints.onwire import WireStage
 from tests.conftest import POSTGRES, StartServer
 
 SCHEMA = "otelq_crashpoints"

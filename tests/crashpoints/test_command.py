@@ -1,4 +1,4 @@
-"""`python -m otelq.testing crashpoints`, as a user runs it."""
+"""`python -m otelq_verify crashpoints`, as a user runs it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from otelq.model import NewJob
 from otelq.sqlite import adapter
-from otelq.testing.__main__ import main
+from otelq_verify.__main__ import main
 from tests.servers import PostgresServer
 
 from .conftest import SCHEMA

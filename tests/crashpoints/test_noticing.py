@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from otelq.model import Transition
-from otelq.testing.crashpoints import Fault, Scenario, line, summary, sweep
-from otelq.testing.crashpoints.onwire import WireStage
-from otelq.testing.crashpoints.points import Counting, Point, brief
-from otelq.testing.crashpoints.scenario import Scene, World
-from otelq.testing.crashpoints.scenarios.arranging import asked, creates
+from otelq_verify.crashpoints import Fault, Scenario, line, summary, sweep
+from otelq_verify.crashpoints.onwire import WireStage
+from otelq_verify.crashpoints.points import Counting, Point, brief
+from otelq_verify.crashpoints.scenario import Scene, World
+from otelq_verify.crashpoints.scenarios.arranging import asked, creates
 from tests.servers import PostgresServer
 
 from .conftest import SCHEMA

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from otelq.model import Verb
-from otelq.testing.crashpoints import SCENARIOS, Fault, Scenario, Stage, line, sweep
-from otelq.testing.crashpoints.scenarios import BY_NAME
+from otelq_verify.crashpoints import SCENARIOS, Fault, Scenario, Stage, line, sweep
+from otelq_verify.crashpoints.scenarios import BY_NAME
 
 from .conftest import OTHERS
 
@@ -31,7 +31,7 @@ MAIN = (
     "transaction(): start two chains",
     "tx=: start a chain",
 )
-"""The scenarios for drivers of pools and engines; `python -m otelq.testing crashpoints URL --driver ...` runs all."""
+"""The scenarios for drivers of pools and engines; `python -m otelq_verify crashpoints URL --driver ...` runs all."""
 
 
 @pytest.mark.parametrize("stage", OTHERS, indirect=True, scope="module")

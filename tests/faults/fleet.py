@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from otelq.testing.torture import fleet
-from otelq.testing.torture.fleet import wait_for
+from otelq_verify.torture import fleet
+from otelq_verify.torture.fleet import wait_for
 
 __all__ = ["ROOT", "Fleet", "wait_for"]
 

@@ -1,4 +1,4 @@
-"""Each check of `otelq.testing.invariants` finds what it is there for, and nothing in tables that are sound."""
+"""Each check of `otelq_verify.invariants` finds what it is there for, and nothing in tables that are sound."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import otelq
 from otelq.errors import InvalidArgument
 from otelq.model import Closure, Continues, Successor, Wanted
-from otelq.testing.invariants import checks, violations
+from otelq_verify.invariants import checks, violations
 from tests.conftest import POSTGRES, StartServer
 
 from . import handlers

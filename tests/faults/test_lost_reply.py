@@ -13,8 +13,8 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 
 import otelq
-from otelq.testing.invariants import violations
-from otelq.testing.wire import LossyProxy, Said
+from otelq_verify.invariants import violations
+from otelq_verify.wire import LossyProxy, Said
 
 from .observer import Observer
 

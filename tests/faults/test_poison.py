@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import otelq
-from otelq.testing.invariants import violations
+from otelq_verify.invariants import violations
 
 from . import handlers
 from .conftest import SHARED

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import otelq
-from otelq.testing.invariants import violations
+from otelq_verify.invariants import violations
 from tests.servers import PostgresServer, postgres
 
 from . import handlers

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 import otelq
-from otelq.testing.invariants import violations
+from otelq_verify.invariants import violations
 
 from . import handlers
 from .conftest import SHARED, FreshDatabase

@@ -1,4 +1,4 @@
-"""`python -m otelq.testing interleave`, as a user runs it."""
+"""`python -m otelq_verify interleave`, as a user runs it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from otelq.testing.__main__ import main
-from otelq.testing.interleaving import ANYWHERE, BY_STATEMENT
+from otelq_verify.__main__ import main
+from otelq_verify.interleaving import ANYWHERE, BY_STATEMENT
 
 from ..servers import PostgresServer
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from otelq.model import Status, Transition, Verb
-from otelq.testing.interleaving import Case, Finding, play
-from otelq.testing.interleaving.judging import unexplained
-from otelq.testing.interleaving.playing import Play
-from otelq.testing.interleaving.scheduling import opened
+from otelq_verify.interleaving import Case, Finding, play
+from otelq_verify.interleaving.judging import unexplained
+from otelq_verify.interleaving.playing import Play
+from otelq_verify.interleaving.scheduling import opened
 
 from .making import factory
 

@@ -1,4 +1,4 @@
-"""`python -m otelq.testing machines`, as a user runs it."""
+"""`python -m otelq_verify machines`, as a user runs it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from otelq.testing.__main__ import main
-from otelq.testing.machines import MACHINES
+from otelq_verify.__main__ import main
+from otelq_verify.machines import MACHINES
 
 from ..conformance.faults import FAULTS
 

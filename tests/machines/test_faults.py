@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from otelq.memory import adapter
-from otelq.testing.machines import ChainMachine, DedupMachine, LifeMachine, Machine, QueryMachine, on
+from otelq_verify.machines import ChainMachine, DedupMachine, LifeMachine, Machine, QueryMachine, on
 
 from ..conformance.faults import FAULTS
 

@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from otelq.memory import adapter as memory
 from otelq.model import Verb
 from otelq.ports.state import StateAdapter
-from otelq.testing.machines import IN_LOCK_STEP, Machine, QueryMachine, on, pair
+from otelq_verify.machines import IN_LOCK_STEP, Machine, QueryMachine, on, pair
 
 EXAMPLES = int(os.environ.get("OTELQ_MACHINE_EXAMPLES", "10"))
 EVERY_DAY = "OTELQ_MACHINE_EXAMPLES" not in os.environ

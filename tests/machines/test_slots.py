@@ -8,8 +8,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from otelq.memory import adapter
 from otelq.model import Verb
-from otelq.testing.machines import SlotMachine, on
 from otelq.worker.fetcher import Fetcher
+from otelq_verify.machines import SlotMachine, on
 
 from .test_machines import EVERY_DAY, EXAMPLES, ROUNDS, _factory
 
@@ -46,7 +46,7 @@ def _never_starts(_: Fetcher) -> None:
 
 
 def test_a_worker_that_does_not_look_for_work_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("otelq.testing.machines.slots.PATIENCE", 0.2)
+    monkeypatch.setattr("otelq_verify.machines.slots.PATIENCE", 0.2)
     monkeypatch.setattr(Fetcher, "start", _never_starts)
 
     with pytest.raises(AssertionError, match="work and free places do not meet"):

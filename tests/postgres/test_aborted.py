@@ -14,7 +14,7 @@ from psycopg import sql
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import otelq
-from otelq.testing.drivers import execute, rows
+from otelq_verify.drivers import execute, rows
 
 from ..behaviour.support import until
 from ..servers import PostgresServer

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 import otelq
-from otelq.testing.wire import LossyProxy, Said
+from otelq_verify.wire import LossyProxy, Said
 from tests.servers import PostgresServer
 
 from .drivers import ROOMY, engine_for, psycopg_pool

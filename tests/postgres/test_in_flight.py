@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 import otelq
-from otelq.testing.drivers import execute, is_inside, rows
+from otelq_verify.drivers import execute, is_inside, rows
 
 from ..servers import PostgresServer
 from .drivers import WAYS, target

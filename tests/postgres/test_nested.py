@@ -14,7 +14,7 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 
 import otelq
-from otelq.testing.drivers import execute
+from otelq_verify.drivers import execute
 
 from ..servers import PostgresServer
 from .drivers import engine_for

@@ -21,12 +21,14 @@ PLANTS = [
     ("otelq/worker/planted.py", "import opentelemetry.trace", "Only telemetry"),
     ("otelq/postgres/planted.py", "from ..telemetry import spans", "Adapters see"),
     ("otelq/memory/planted.py", "from ..codec import encode", "Adapters see"),
-    ("otelq/testing/planted.py", "import asyncpg", "asyncpg, psycopg"),
+    ("otelq_verify/planted.py", "import asyncpg", "asyncpg, psycopg"),
     ("otelq/memory/planted.py", "import aiosqlite", "aiosqlite belongs"),
     ("otelq_redis/planted.py", "import otelq.client", "Satellites see"),
     ("otelq_nats/planted.py", "import otelq", "Satellites see"),
-    ("otelq/cli/planted.py", "import otelq_redis", "house does not know"),
-    ("otelq_nats/planted.py", "import otelq_redis", "Satellites are independent"),
+    ("otelq/cli/planted.py", "import otelq_redis", "house knows neither"),
+    ("otelq/testing/planted.py", "import otelq_verify", "house knows neither"),
+    ("otelq_redis/planted.py", "import otelq_verify", "are independent"),
+    ("otelq_nats/planted.py", "import otelq_redis", "are independent"),
 ]
 
 

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("otelq", "otelq_redis", "otelq_nats")
+PACKAGES = ("otelq", "otelq_redis", "otelq_nats", "otelq_verify")
 
 
 def tracked_files() -> list[Path]:

@@ -3,7 +3,7 @@ Torture a database whose server is ours, for as long as you like.
 
     python -m tests.torture --backend postgres18 --seconds 1200 --seed 1 --out build/torture-postgres18.json
 
-What `python -m otelq.testing torture` does to a database that is somebody's, and more: the server is crashed and failed
+What `python -m otelq_verify torture` does to a database that is somebody's, and more: the server is crashed and failed
 over, and its disk is full at times. Exits with 1 if anything is violated.
 """
 
@@ -17,8 +17,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from otelq.testing.drivers import POSTGRES, SQLITE
-from otelq.testing.torture import Plan, torture
+from otelq_verify.drivers import POSTGRES, SQLITE
+from otelq_verify.torture import Plan, torture
 from tests.torture.servers import tortured
 
 BACKENDS = ("sqlite", "postgres18", "postgres16")
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seed = secrets.randbits(32) if options.seed is None else options.seed
     print(f"seed {seed}", file=sys.stderr)
     logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(message)s")
-    logging.getLogger("otelq.testing.torture").setLevel(logging.INFO)
+    logging.getLogger("otelq_verify.torture").setLevel(logging.INFO)
     plan = Plan(
         seed=seed,
         seconds=options.seconds,

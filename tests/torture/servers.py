@@ -22,7 +22,7 @@ from typing import Literal, LiteralString
 
 import psycopg
 
-from otelq.testing.torture.faults import Server
+from otelq_verify.torture.faults import Server
 from tests.servers import Cluster, prepared
 
 from .disks import SmallDisk, can_mount, small_disk

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 import otelq
 from otelq.model import Wanted
-from otelq.testing.audit import Change, changes, install
-from otelq.testing.torture import tables
-from otelq.testing.torture.handlers import Errand, Pace, Walk, doomed, gather, jobs, keyed, later, leaf, waiter, walk
-from otelq.testing.torture.history import Diary
+from otelq_verify.audit import Change, changes, install
+from otelq_verify.torture import tables
+from otelq_verify.torture.handlers import Errand, Pace, Walk, doomed, gather, jobs, keyed, later, leaf, waiter, walk
+from otelq_verify.torture.history import Diary
 from tests.behaviour.support import ended
 
 QUICK = Pace(0.001)

@@ -14,10 +14,10 @@ from pathlib import Path
 import psycopg
 
 import otelq
-from otelq.testing.invariants import violations
-from otelq.testing.torture.faults import Fault, Network, Server, network_for
-from otelq.testing.torture.fleet import Fleet
-from otelq.testing.torture.scene import Scene, Sight
+from otelq_verify.invariants import violations
+from otelq_verify.torture.faults import Fault, Network, Server, network_for
+from otelq_verify.torture.fleet import Fleet
+from otelq_verify.torture.scene import Scene, Sight
 from tests.faults import handlers
 from tests.faults.observer import Observer
 

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from otelq.testing.torture.attending import Attendance, merged
-from otelq.testing.torture.fleet import Fleet
+from otelq_verify.torture.attending import Attendance, merged
+from otelq_verify.torture.fleet import Fleet
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 COMES_UP = "import sys, time; open(sys.argv[1], 'a').write(f'up {sys.argv[2]}\\n'); time.sleep(60)"

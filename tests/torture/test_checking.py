@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from otelq.testing.audit import Change, moving
-from otelq.testing.audit.values import Row
-from otelq.testing.torture import checking
-from otelq.testing.torture.checking import Facts, check
-from otelq.testing.torture.tables import HISTORY
+from otelq_verify.audit import Change, moving
+from otelq_verify.audit.values import Row
+from otelq_verify.torture import checking
+from otelq_verify.torture.checking import Facts, check
+from otelq_verify.torture.tables import HISTORY
 
 from .small import (
     UNDONE,

@@ -13,8 +13,8 @@ import pytest
 
 from otelq.memory.notify import MemoryNotify
 from otelq.ports.notify import Hint, HintKind
-from otelq.testing.torture.faults import clock
-from otelq.testing.torture.faults.hints import Unreliability, UnreliableNotify
+from otelq_verify.torture.faults import clock
+from otelq_verify.torture.faults.hints import Unreliability, UnreliableNotify
 
 ROOT = Path(__file__).parents[2]
 HINTS = [Hint(HintKind.CLOSED, str(number)) for number in range(100)]

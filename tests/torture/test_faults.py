@@ -12,13 +12,13 @@ import psycopg
 import pytest
 
 import otelq
-from otelq.testing.torture.faults import FAULTS, Fault, Kill, Proxy
-from otelq.testing.torture.faults.killing import Stop
-from otelq.testing.torture.faults.link import CLEAR, Weather
-from otelq.testing.torture.faults.serving import FailOver, FullDisk, Restart
-from otelq.testing.torture.faults.storms import BOTH, Storm
-from otelq.testing.torture.fleet import Process
-from otelq.testing.torture.scene import Scene
+from otelq_verify.torture.faults import FAULTS, Fault, Kill, Proxy
+from otelq_verify.torture.faults.killing import Stop
+from otelq_verify.torture.faults.link import CLEAR, Weather
+from otelq_verify.torture.faults.serving import FailOver, FullDisk, Restart
+from otelq_verify.torture.faults.storms import BOTH, Storm
+from otelq_verify.torture.fleet import Process
+from otelq_verify.torture.scene import Scene
 from tests.conftest import StartServer
 from tests.faults import handlers
 

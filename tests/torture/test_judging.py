@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import pytest
 
 import otelq
-from otelq.testing.torture import tables
-from otelq.testing.torture.handlers import Pace, Walk, hop, jobs, walk
-from otelq.testing.torture.history import Diary
-from otelq.testing.torture.judging import Aftermath
-from otelq.testing.torture.knowing import Knowledge
+from otelq_verify.torture import tables
+from otelq_verify.torture.handlers import Pace, Walk, hop, jobs, walk
+from otelq_verify.torture.history import Diary
+from otelq_verify.torture.judging import Aftermath
+from otelq_verify.torture.knowing import Knowledge
 
 ELSEWHERE = "0198c0de-0000-7000-8000-000000000001"
 

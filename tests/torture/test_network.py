@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import otelq
-from otelq.testing.torture.faults import Direct, Proxy, network_for
-from otelq.testing.torture.faults.link import Weather
-from otelq.testing.torture.faults.messages import IDLE, Messages, is_commit
-from otelq.testing.torture.faults.storms import BOTH
+from otelq_verify.torture.faults import Direct, Proxy, network_for
+from otelq_verify.torture.faults.link import Weather
+from otelq_verify.torture.faults.messages import IDLE, Messages, is_commit
+from otelq_verify.torture.faults.storms import BOTH
 from tests.servers import PostgresServer
 
 WaitUntil = Callable[[Callable[[], bool]], None]

@@ -16,14 +16,14 @@ import pytest
 from click.testing import CliRunner
 
 import otelq
-from otelq.testing.__main__ import main
-from otelq.testing.torture import Plan, torture
-from otelq.testing.torture.fleet import wait_for
-from otelq.testing.torture.handlers import Pace, leaf
-from otelq.testing.torture.plan import SCHEMA
-from otelq.testing.torture.scene import Scene
-from otelq.testing.torture.striking import in_order
-from otelq.testing.torture.tables import HISTORY, execute
+from otelq_verify.__main__ import main
+from otelq_verify.torture import Plan, torture
+from otelq_verify.torture.fleet import wait_for
+from otelq_verify.torture.handlers import Pace, leaf
+from otelq_verify.torture.plan import SCHEMA
+from otelq_verify.torture.scene import Scene
+from otelq_verify.torture.striking import in_order
+from otelq_verify.torture.tables import HISTORY, execute
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def test_the_command_prints_and_keeps_its_report_and_cleans_up(tmp_path: Path) -
 
 @pytest.mark.timeout(120)
 def test_workers_do_not_outlive_a_run_that_is_killed(tmp_path: Path) -> None:
-    arguments = [sys.executable, "-m", "otelq.testing", "torture", f"sqlite:///{tmp_path}/app.db", "--workers", "1"]
+    arguments = [sys.executable, "-m", "otelq_verify", "torture", f"sqlite:///{tmp_path}/app.db", "--workers", "1"]
     run = subprocess.Popen([*arguments, "--pace", "100"], env={**os.environ, "TMPDIR": str(tmp_path)})
     try:
         wait_for(lambda: list(tmp_path.glob("otelq-torture-*/notes")), "a worker is up")

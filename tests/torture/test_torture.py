@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from otelq.testing.torture import Plan, torture
+from otelq_verify.torture import Plan, torture
 from tests.servers import PostgresServer
 
 DRIVERS = ("psycopg", "sqlalchemy-asyncpg", "sqlalchemy-psycopg", "asyncpg-pool")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import otelq
-from otelq.testing.torture.faults.clock import relaunch
-from otelq.testing.torture.faults.hints import KINDS, unreliable
+from otelq_verify.torture.faults.clock import relaunch
+from otelq_verify.torture.faults.hints import KINDS, unreliable
 from tests.faults import handlers
 
 REAP_INTERVAL = 0.5

@@ -1,0 +1,1 @@
+"""Proofs that an adapter, a database and a notifier keep the promises of otelq."""

@@ -1,0 +1,398 @@
+"""
+What happened to jobs, read from how their rows changed.
+
+The hot row (``open_job``) tells most of it: its token comes and goes, it moves on to the next position, it vanishes.
+What its other tables add (the outcome, the finished attempt, the request) names the verb where several would leave
+the hot row alike, and every name is held against the change: ``Oddity`` says where the two do not fit.
+
+Rows alone do not tell everything. An amendment that makes a scheduled job due now, and changes nothing
+else, reads as a trigger. An amendment that changes nothing at all may not be seen. Where tests move the clock (``now``
+of the state port), what depends on the time is not to be relied on: scheduled or ready, trigger or amend.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain as joined
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from otelq.model import Status, Verb
+
+from .shapes import Shape, describes_return, ends_as, fits_holder, shape_of, status_of
+from .values import Change, Moved, Row
+
+
+class Oddity(Struct, frozen=True):
+    """A change that no move explains, or that does not fit the verb which is written beside it."""
+
+    seq: int
+    chain_id: str
+    position: int
+    invariant: str
+    """Which of the invariants it bears on, as ``"I2"``."""
+    detail: str
+
+
+class Reading(Struct, frozen=True):
+    """Moves and oddities, by ``seq``; one change may be several moves."""
+
+    moves: list[Moved]
+    oddities: list[Oddity]
+
+
+def moves(changes: Iterable[Change]) -> list[Moved]:
+    """What happened to jobs, in the order of ``seq``; the changes are all that there were, from an empty schema on."""
+    return read(changes).moves
+
+
+def read(changes: Iterable[Change]) -> Reading:
+    """What happened to jobs, and what is odd about it."""
+    by_chain: defaultdict[str, list[Change]] = defaultdict(list)
+    for change in changes:
+        if change.chain_id is not None:
+            by_chain[change.chain_id].append(change)
+    readers = [_Chain(found) for found in by_chain.values()]
+    for reader in readers:
+        reader.read()
+    return Reading(
+        sorted(joined.from_iterable(reader.moves for reader in readers), key=lambda move: move.seq),
+        sorted(joined.from_iterable(reader.oddities for reader in readers), key=lambda oddity: oddity.seq),
+    )
+
+
+class _Written:
+    """Rows that stand beside a change of the hot row, each taken once, in the order in which they were written."""
+
+    def __init__(self, changes: Iterable[Change]) -> None:
+        self._found: defaultdict[tuple[object, ...], deque[Change]] = defaultdict(deque)
+        for change in changes:
+            self._found[_key(change)].append(change)
+
+    def take(self, table: str, op: str, *key: object) -> Row | None:
+        found = self._found[table, op, *key]
+        return found.popleft().row if found else None
+
+    def next(self, table: str, op: str, *key: object) -> Change | None:
+        found = self._found[table, op, *key]
+        return found[0] if found else None
+
+    def left(self, table: str) -> list[Change]:
+        return [change for key, found in self._found.items() if key[:2] == (table, "INSERT") for change in found]
+
+
+def _key(change: Change) -> tuple[object, ...]:
+    """By position; an attempt by position and token."""
+    if change.table == "attempt":
+        return change.table, change.op, change.position, change.row["token"]
+    return change.table, change.op, change.position
+
+
+def _amended(changes: list[Change]) -> set[int]:
+    """Which changes of the hot row have a new input beside them: just before or just after, each for one of them."""
+    amended: set[int] = set()
+    used: set[int] = set()
+    for nr, change in enumerate(changes):
+        if (change.table, change.op) != ("open_job", "UPDATE"):
+            continue
+        for near in (*changes[max(nr - 1, 0) : nr], *changes[nr + 1 : nr + 2]):
+            if (near.table, near.op, near.tx) == ("job", "UPDATE", change.tx) and near.seq not in used:
+                amended.add(change.seq)
+                used.add(near.seq)
+                break
+    return amended
+
+
+class _Chain:
+    """Reads the changes of one chain."""
+
+    def __init__(self, changes: list[Change]) -> None:
+        self.moves: list[Moved] = []
+        self.oddities: list[Oddity] = []
+        self._changes = changes
+        self._beside = _Written(changes)
+        self._amended = _amended(changes)
+        self._unsettled: Change | None = None
+        """A move that may leave the job blocked, which the next change of its hot row decides."""
+
+    def read(self) -> None:
+        for change in self._changes:
+            if handler := _HANDLERS.get((change.table, change.op)):
+                handler(self, change)
+        self._settle()
+        for table in ("outcome", "attempt"):
+            for change in self._beside.left(table):
+                self._find_odd(change, "I3", f"{table} says {change.row['verb']}, but no hot row changed so")
+
+    # A chain begins, or begins again
+
+    def asked(self, change: Change) -> None:
+        """The request of a chain that failed as it was born: it never has a hot row."""
+        end = self._beside.next("outcome", "INSERT", 0)
+        if change.position or not _says(end, Verb.FAIL_BY_BLOCKER) or self._is_opened(change):
+            return
+        self._beside.take("outcome", "INSERT", 0)
+        self._beside.take("job", "INSERT", 0)
+        self._add(change, Verb.CREATE, None, Status.BLOCKED)
+        self._add(change, Verb.FAIL_BY_BLOCKER, Status.BLOCKED, Status.FAILED)
+
+    def _is_opened(self, asked: Change) -> bool:
+        """Whether the hot row of a first job stands beside its request."""
+        for change in self._changes:
+            if (change.table, change.op) == ("outcome", "UPDATE"):
+                return False
+            if (change.table, change.op, change.tx) == ("open_job", "INSERT", asked.tx):
+                return True
+        return False
+
+    def opened(self, change: Change) -> None:
+        self._settle()
+        row = change.row
+        if change.position == 0 and (request := self._beside.take("job", "INSERT", 0)):
+            self._begin(change, Verb.CREATE, None, status_of(row, request["created_at"]))
+        elif before := self._beside.take("outcome", "UPDATE", change.position):
+            self._begin(change, Verb.REDRIVE, Status(before["status"]), status_of(row, row["run_at"]))
+        else:
+            self._find_odd(change, "I4", "a hot row came out of nothing")
+
+    def _begin(self, change: Change, verb: Verb, source: Status | None, target: Status) -> None:
+        """A job stands in line, unless the next change shows that it waits."""
+        self._add(change, verb, source, target)
+        self._unsettled = None if target is Status.BLOCKED else change
+
+    # The hot row changes
+
+    def changed(self, change: Change) -> None:
+        old, new = _both(change)
+        shape = shape_of(old, new)
+        if self._unsettled is not None:
+            if shape is Shape.BLOCKED:
+                return self._stays_blocked()
+            if shape is Shape.SAME and self._is_of_the_same_move(change, self._unsettled):
+                return None
+        self._settle()
+        handler = _SHAPES.get(shape)
+        if handler is not None:
+            handler(self, change)
+        elif shape is Shape.ODD:
+            self._find_odd(change, "I1", f"nothing turns {_brief(old)} into {_brief(new)}")
+        return None
+
+    def _is_of_the_same_move(self, change: Change, move: Change) -> bool:
+        """SQLite notes how many blockers a job waits for in a statement of its own, also if there are none."""
+        return change.tx == move.tx and change.seq not in self._amended and self.moves[-1].verb is not Verb.CLAIM
+
+    def leased(self, change: Change) -> None:
+        old, new = _both(change)
+        if new["attempt"] != old["attempt"] + 1:
+            self._find_odd(change, "I8", f"a claim made {old['attempt']} attempts {new['attempt']}")
+        if old["run_at"] > new["claimed_at"]:
+            self._find_odd(change, "I6", f"claimed at {new['claimed_at']}, before {old['run_at']}")
+        self._add(change, Verb.CLAIM, Status.READY, Status.RUNNING)
+
+    def renewed(self, change: Change) -> None:
+        self._add(change, Verb.RENEW, Status.RUNNING, Status.RUNNING)
+
+    def given_up(self, change: Change) -> None:
+        """The token is gone, the job stays: the finished attempt says why."""
+        old, new = _both(change)
+        attempt = self._beside.take("attempt", "INSERT", change.position, old["token"])
+        verb = Verb.RELEASE if attempt is None else Verb(attempt["verb"])
+        if not describes_return(verb, old, new):
+            self._find_odd(change, "I8", f"{verb} does not turn {_brief(old)} into {_brief(new)}")
+        ended_at = change.at if attempt is None else attempt["ended_at"]
+        if verb is Verb.BLOCK:
+            self._add(change, verb, Status.RUNNING, Status.BLOCKED, row=old)
+            self._unsettled = None if new["blocked_by"] else change
+        else:
+            self._add(change, verb, Status.RUNNING, status_of(new, ended_at), row=old)
+
+    def freed(self, change: Change) -> None:
+        old, new = _both(change)
+        due = new["run_at"] > old["run_at"] or new["run_at"] <= change.at
+        self._add(change, Verb.UNBLOCK, Status.BLOCKED, Status.READY if due else Status.SCHEDULED)
+
+    def waited(self, change: Change) -> None:
+        """A job that does not run was made due, or changed."""
+        old, new = _both(change)
+        source = status_of(old, change.at)
+        made_due = source is Status.SCHEDULED and old["priority"] == new["priority"] and new["run_at"] <= change.at
+        if made_due and change.seq not in self._amended:
+            self._add(change, Verb.TRIGGER, source, Status.READY)
+        else:
+            self._add(change, Verb.AMEND, source, status_of(new, change.at))
+
+    def same(self, change: Change) -> None:
+        """Nothing changed: an amendment of the input, or of nothing; but who marks a job as waited on does that too."""
+        if change.seq in self._amended or not change.row["waited_on"]:
+            status = status_of(change.row, change.at)
+            self._add(change, Verb.AMEND, status, status)
+
+    def crashed(self, change: Change) -> None:
+        """A crash that is counted before the end that it brings about."""
+        old, new = _both(change)
+        end = self._beside.next("outcome", "INSERT", change.position)
+        if new["crashes"] != old["crashes"] + 1 or not _says(end, Verb.REAP):
+            self._find_odd(change, "I8", "a crash was counted of a job that goes on running")
+
+    def moved_on(self, change: Change) -> None:
+        """The hot row stands for the next job of the chain now."""
+        old, new = _both(change)
+        self._ends(change, old)
+        request = self._beside.take("job", "INSERT", new["position"])
+        if request is None:
+            return self._find_odd(change, "I5", "a successor without a request")
+        if new["token"] is None:
+            self._begin(change, Verb.CREATE, None, status_of(new, request["created_at"]))
+        else:
+            self._add(change, Verb.CREATE, None, Status.READY)
+            self._add(change, Verb.CLAIM, Status.READY, Status.RUNNING)
+        return None
+
+    # The end
+
+    def closed(self, change: Change) -> None:
+        old = change.row
+        end = self._beside.next("outcome", "INSERT", change.position)
+        deletion = self._beside.next("job", "DELETE", change.position)
+        if deletion is not None and (end is None or deletion.seq < end.seq):
+            return self._settle()
+        self._beside.take("open_job", "DELETE", change.position)  # what is left of these was deleted open
+        if _says(end, Verb.FAIL_BY_BLOCKER):
+            return self._failed_by_blocker(change, old)
+        self._settle()
+        self._ends(change, old)
+        if end is not None and end.row["status"] == Status.CONTINUED:
+            self._successor_fails(change, old)
+        return None
+
+    def _failed_by_blocker(self, change: Change, old: Row) -> None:
+        self._beside.take("outcome", "INSERT", change.position)
+        if old["token"] is not None:
+            self._blocks(change, old)
+        elif self._unsettled is not None:
+            self._stays_blocked()
+        elif not old["blocked_by"]:
+            self._find_odd(change, "I7", "a job that waits for nobody failed by a blocker")
+        self._add(change, Verb.FAIL_BY_BLOCKER, Status.BLOCKED, Status.FAILED, lease=None)
+
+    def _blocks(self, change: Change, old: Row) -> None:
+        """A running job gave up its lease to wait, in vain."""
+        attempt = self._beside.take("attempt", "INSERT", change.position, old["token"])
+        if attempt is None or attempt["verb"] != Verb.BLOCK:
+            self._find_odd(change, "I2", "a running job failed by a blocker")
+        self._add(change, Verb.BLOCK, Status.RUNNING, Status.BLOCKED)
+
+    def _successor_fails(self, change: Change, old: Row) -> None:
+        position = old["position"] + 1
+        request = self._beside.take("job", "INSERT", position)
+        end = self._beside.take("outcome", "INSERT", position)
+        if request is None or end is None or end["verb"] != Verb.FAIL_BY_BLOCKER:
+            return self._find_odd(change, "I5", "a job continued, but nothing came of its successor")
+        self._add(change, Verb.CREATE, None, Status.BLOCKED, row=request)
+        self._add(change, Verb.FAIL_BY_BLOCKER, Status.BLOCKED, Status.FAILED, row=request)
+        return None
+
+    def _ends(self, change: Change, old: Row) -> None:
+        """The job of this hot row closes as its outcome says."""
+        end = self._beside.take("outcome", "INSERT", old["position"])
+        if end is None:
+            return self._find_odd(change, "I3", "a hot row vanished, or moved on, without an outcome")
+        verb, status = Verb(end["verb"]), Status(end["status"])
+        source = status_of(old, end["closed_at"])
+        if not ends_as(verb, status) or not fits_holder(verb, old, end):
+            self._find_odd(change, "I2", f"the outcome says {verb} and {status} of {_brief(old)}")
+        attempt = self._beside.take("attempt", "INSERT", old["position"], old["token"])
+        if attempt is not None and attempt["verb"] != verb:
+            self._find_odd(change, "I2", f"the attempt says {attempt['verb']}, the outcome {verb}")
+        self._add(change, verb, source, status, row=old)
+        return None
+
+    def deleted(self, change: Change) -> None:
+        self._settle()
+        end = self._beside.take("outcome", "DELETE", change.position)
+        while end is not None and end["generation"]:
+            end = self._beside.take("outcome", "DELETE", change.position)
+        hot = self._beside.take("open_job", "DELETE", change.position) if end is None else None
+        source = Status(end["status"]) if end else status_of(hot, change.at) if hot else None
+        if source is None:
+            self._find_odd(change, "I4", "a job was deleted that was neither open nor closed")
+        self._add(change, Verb.DELETE, source, None, lease=None)
+
+    # What was read
+
+    def _settle(self) -> None:
+        """A job that began to wait, and that nothing keeps waiting, was let go at once."""
+        change, self._unsettled = self._unsettled, None
+        if change is not None and self.moves[-1].verb is Verb.BLOCK:
+            self._add(change, Verb.UNBLOCK, Status.BLOCKED, Status.READY, lease=None)
+
+    def _stays_blocked(self) -> None:
+        self._unsettled = None
+        self.moves[-1] = replace(self.moves[-1], target=Status.BLOCKED)
+
+    def _add(
+        self,
+        change: Change,
+        verb: Verb,
+        source: Status | None,
+        target: Status | None,
+        *,
+        row: Row | None = None,
+        **lease: int | None,
+    ) -> None:
+        row = change.row if row is None else row
+        token = lease.get("lease", row.get("token"))
+        self.moves.append(
+            Moved(
+                verb=verb,
+                chain_id=str(change.chain_id),
+                position=row["position"],
+                type=row["type"],
+                source=source,
+                target=target,
+                token=None if verb is Verb.CREATE else token,
+                at=change.at,
+                seq=change.seq,
+                tx=change.tx,
+            )
+        )
+
+    def _find_odd(self, change: Change, invariant: str, detail: str) -> None:
+        self.oddities.append(Oddity(change.seq, str(change.chain_id), change.row["position"], invariant, detail))
+
+
+def _both(change: Change) -> tuple[Row, Row]:
+    return change.old or {}, change.new or {}
+
+
+def _says(end: Change | None, verb: Verb) -> bool:
+    return end is not None and end.row["verb"] == verb
+
+
+def _brief(row: Row) -> str:
+    told = ("position", "token", "attempt", "crashes", "blocked_by")
+    return " ".join(f"{name}={row.get(name)}" for name in told)
+
+
+_Handler = Callable[[_Chain, Change], None]
+_HANDLERS: Final[Mapping[tuple[str, str], _Handler]] = {
+    ("job", "INSERT"): _Chain.asked,
+    ("job", "DELETE"): _Chain.deleted,
+    ("open_job", "INSERT"): _Chain.opened,
+    ("open_job", "UPDATE"): _Chain.changed,
+    ("open_job", "DELETE"): _Chain.closed,
+}
+_SHAPES: Final[Mapping[Shape, _Handler]] = {
+    Shape.LEASED: _Chain.leased,
+    Shape.RENEWED: _Chain.renewed,
+    Shape.GIVEN_UP: _Chain.given_up,
+    Shape.FREED: _Chain.freed,
+    Shape.WAITED: _Chain.waited,
+    Shape.SAME: _Chain.same,
+    Shape.CRASHED: _Chain.crashed,
+    Shape.MOVED_ON: _Chain.moved_on,
+}

@@ -1,0 +1,118 @@
+"""How a hot row may change, and which verbs that fits. From the description of statuses and verbs, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum, auto
+from typing import Final
+
+from otelq.model import Status, Verb
+
+from .values import Row
+
+
+class Shape(Enum):
+    """What an update of a hot row is, by the columns that differ."""
+
+    MOVED_ON = auto()
+    LEASED = auto()
+    GIVEN_UP = auto()
+    RENEWED = auto()
+    CRASHED = auto()
+    BLOCKED = auto()
+    FREED = auto()
+    COUNTED_DOWN = auto()
+    WAITED = auto()
+    MARKED = auto()
+    SAME = auto()
+    ODD = auto()
+
+
+def shape_of(old: Row, new: Row) -> Shape:
+    """The shape of one update."""
+    if old["position"] != new["position"]:
+        return Shape.MOVED_ON if new["position"] == old["position"] + 1 else Shape.ODD
+    if (old["token"] is None) != (new["token"] is None):
+        return Shape.LEASED if old["token"] is None else Shape.GIVEN_UP
+    differs = {name for name in new if old.get(name) != new[name]} - {"until", "on_failure"}
+    if not differs:
+        return Shape.SAME
+    if old["token"] is None:
+        return _of_waiting(old, new, differs)
+    return _RUNNING.get(frozenset(differs), Shape.ODD)
+
+
+_RUNNING: Final[Mapping[frozenset[str], Shape]] = {
+    frozenset({"leased_until"}): Shape.RENEWED,
+    frozenset({"crashes"}): Shape.CRASHED,
+    frozenset({"waited_on"}): Shape.MARKED,
+}
+
+
+def _of_waiting(old: Row, new: Row, differs: set[str]) -> Shape:
+    if differs == {"waited_on"}:
+        return Shape.MARKED
+    if "blocked_by" in differs and differs <= {"blocked_by", "run_at"}:
+        if not old["blocked_by"]:
+            return Shape.BLOCKED
+        if not new["blocked_by"]:
+            return Shape.FREED
+        return Shape.COUNTED_DOWN if new["blocked_by"] < old["blocked_by"] else Shape.ODD
+    return Shape.WAITED if differs <= {"run_at", "priority"} else Shape.ODD
+
+
+def status_of(row: Row, at: datetime) -> Status:
+    """Where the job of a hot row stands."""
+    if row["token"] is not None:
+        return Status.RUNNING
+    if row["blocked_by"]:
+        return Status.BLOCKED
+    return Status.SCHEDULED if row["run_at"] > at else Status.READY
+
+
+_RETURNS: Final[Mapping[Verb, tuple[int, int]]] = {
+    Verb.RETRY: (0, 0),
+    Verb.SNOOZE: (-1, 0),
+    Verb.RELEASE: (-1, 0),
+    Verb.BLOCK: (-1, 0),
+    Verb.REAP: (0, 1),
+    Verb.TAKE_OVER: (0, 0),
+}
+"""By how much the attempts and the crashes grow when a lease ends and the job does not."""
+
+
+def describes_return(verb: Verb, old: Row, new: Row) -> bool:
+    """Whether a lease that ended so leaves these counts, and nothing of itself."""
+    grown = new["attempt"] - old["attempt"], new["crashes"] - old["crashes"]
+    is_clean = all(new[name] is None for name in ("leased_by", "claimed_at", "leased_until", "deadline"))
+    return _RETURNS.get(verb) == grown and is_clean and (verb is Verb.BLOCK or not new["blocked_by"])
+
+
+_ENDS: Final[Mapping[Verb, tuple[Status, ...]]] = {
+    Verb.COMPLETE: (Status.COMPLETED,),
+    Verb.CONTINUE: (Status.CONTINUED,),
+    Verb.COMPLETE_EXTERNALLY: (Status.COMPLETED, Status.CONTINUED),
+    Verb.FAIL: (Status.FAILED,),
+    Verb.REAP: (Status.FAILED,),
+    Verb.CANCEL: (Status.CANCELLED,),
+    Verb.EXPIRE: (Status.CANCELLED,),
+}
+
+
+def ends_as(verb: Verb, status: Status) -> bool:
+    """Whether this verb closes a job so."""
+    return status in _ENDS.get(verb, ())
+
+
+def fits_holder(verb: Verb, old: Row, end: Row) -> bool:
+    """Whether a verb of the holder closed a leased job under its token, and one of nobody's a job that was not held."""
+    match verb:
+        case Verb.COMPLETE | Verb.CONTINUE | Verb.FAIL:
+            return old["token"] is not None and end["token"] == old["token"]
+        case Verb.REAP:
+            return old["token"] is not None and old["leased_until"] <= end["closed_at"]
+        case Verb.EXPIRE:
+            return old["token"] is None and old["expires_at"] is not None and old["expires_at"] <= end["closed_at"]
+        case _:
+            return True

@@ -1,0 +1,64 @@
+"""What an audit knows: rows that changed, and what that did to jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
+
+from otelq.model import Status, Verb
+
+Row: TypeAlias = Mapping[str, Any]
+
+
+class Change(Struct, frozen=True, kw_only=True, gc=False):
+    """
+    One change of one row, as a trigger recorded it in the same transaction.
+
+    Rows of otelq's own tables are alike on both databases: their times are ``datetime``, and what SQLite calls
+    ``blocked_by_count`` and ``waits`` is ``blocked_by`` and ``patient``, as on PostgreSQL.
+    """
+
+    seq: int
+    """
+    From one sequence for all tables, drawn when the row was written: before its commit. Changes of one chain stand in
+    their true order, because whoever writes them holds its row.
+    """
+    at: datetime
+    """PostgreSQL: when the statement began. SQLite: when the row was written, rounded up to a millisecond."""
+    tx: int
+    """The transaction. SQLite has no number for it: always 0 there."""
+    table: str
+    """Without schema or prefix: ``open_job``. A table of the application has its own name."""
+    op: Literal["INSERT", "UPDATE", "DELETE"]
+    chain_id: str | None
+    position: int | None
+    """Both as the row has them now, or had them at its deletion; None where it has no such column."""
+    old: Row | None
+    new: Row | None
+
+    @property
+    def row(self) -> Row:
+        """The row as it is now, or was at its deletion."""
+        row = self.new if self.new is not None else self.old
+        return {} if row is None else row
+
+
+class Moved(Struct, frozen=True, kw_only=True, gc=False):
+    """What happened to one job, by the rows that it left."""
+
+    verb: Verb
+    chain_id: str
+    position: int
+    type: str
+    source: Status | None
+    """As at the time of the move; None for ``create``."""
+    target: Status | None
+    """None for ``delete``."""
+    token: int | None
+    """That of the lease which began or ended, or was renewed."""
+    at: datetime
+    seq: int
+    tx: int

@@ -1,0 +1,97 @@
+"""
+PostgreSQL: verbs are interrupted on the wire, by a proxy between the adapter and the server.
+
+A process that dies is to the server a connection that ends without a further word, whatever has become of its replies.
+So the verb is made in this process: after the statement the server loses its client, and the client, for which no time
+passes any more, hears nothing; it is let go when the work was carried on, and can reach nobody then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from otelq.ports.state import StateAdapter
+from otelq.postgres import adapter
+
+from ..drivers import POSTGRES, application
+from ..wire import LossyProxy, Said
+from .canceller import Canceller
+from .points import CANCELS, Counting, Fault, Point
+from .scenario import Heard, Play, perform
+from .stages import Trace
+
+
+class WireStage:
+    """A PostgreSQL database that is reached without encryption."""
+
+    faults = (Fault.UNSENT, Fault.UNANSWERED, Fault.KILLED, *CANCELS)
+
+    def __init__(self, url: str, *, schema: str, driver: str | None = None) -> None:
+        self._url = url
+        self._driver = driver or POSTGRES[0]
+        self.schema = schema
+        self.ledger = f'"{schema}".crashpoints_ledger'
+
+    def adapter(self) -> StateAdapter:
+        return adapter(self._url, schema=self.schema)
+
+    @asynccontextmanager
+    async def perform(self, play: Play, point: Point | None) -> AsyncGenerator[Trace]:
+        fault = point.fault if point else None
+        counting, canceller = Counting(point), Canceller(fault)
+        async with AsyncExitStack() as stack:
+            async with LossyProxy(self._url) as proxy:
+                app = await stack.enter_async_context(application(proxy.url, self._driver, size=CONNECTIONS))
+                state = adapter(app.target, schema=self.schema, command_timeout=600)
+                await state.open(migrate=False)
+                problems = await app.faults()  # opens them all: what drivers ask of a new connection is not ours
+                _arm(proxy, fault, counting, canceller)
+                verb = asyncio.create_task(perform(play, state, app, canceller))
+                heard = await _answer(verb, proxy)
+                if fault in CANCELS:
+                    problems += await app.faults()
+                yield Trace(statements=counting.said, heard=heard, problem="; ".join([*counting.problems, *problems]))
+                if heard is not None:
+                    await state.close()
+            verb.cancel()  # of who died; a pool would try to connect for as long as its statements have
+            await asyncio.wait([verb])
+            await state.close()
+
+
+CONNECTIONS: Final = 4
+"""Of the application's pool or engine: one for each transaction that a scenario has open, and the two for verbs."""
+
+
+def _arm(proxy: LossyProxy, fault: Fault | None, counting: Counting, canceller: Canceller) -> None:
+    def which(said: Said) -> bool:
+        return not any(mark in said[-1] for mark in _OF_THE_DRIVER) and counting.hear(said[-1])
+
+    def strikes(said: Said) -> bool:
+        if which(said):
+            canceller.strike()
+        return False  # the statement goes its way
+
+    match fault:
+        case Fault.UNANSWERED:
+            proxy.lose(which)
+        case Fault.KILLED:
+            proxy.freeze_after(which)
+        case Fault.CANCELLED | Fault.SCOPED:
+            proxy.cut_before(strikes)
+        case _:
+            proxy.cut_before(which)
+
+
+_OF_THE_DRIVER: Final = ("typeinfo_tree", "'jit'")
+"""In what the driver asks about types before a statement of ours: nothing has happened then that had not before."""
+
+
+async def _answer(verb: asyncio.Task[Heard], proxy: LossyProxy) -> Heard | None:
+    """What the verb came to; None if its maker is frozen."""
+    frozen = asyncio.create_task(proxy.frozen.wait())
+    await asyncio.wait([verb, frozen], return_when=asyncio.FIRST_COMPLETED)
+    frozen.cancel()
+    return verb.result() if verb.done() else None

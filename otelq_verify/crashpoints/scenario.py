@@ -1,0 +1,133 @@
+"""What a sweep makes happen: a verb, on what, and what the port promises to whoever makes it again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from otelq.errors import OtelqError, Unavailable
+from otelq.model import Claimed, NewJob, Transition, Verb
+from otelq.ports.state import StateAdapter
+
+from ..drivers import Application
+from ..kit import Kit
+from .canceller import Canceller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What there is to make a verb on; it travels to another process."""
+
+    jobs: tuple[NewJob, ...] = ()
+    """Chains that are to be started."""
+    held: tuple[Claimed, ...] = ()
+    """Jobs under lease."""
+    chains: tuple[str, ...] = ()
+    tokens: tuple[int, ...] = ()
+    """Fresh ones."""
+
+
+class Scene(Kit):
+    """A kit in a world whose time stands still, beside a table of the application."""
+
+    def __init__(
+        self, adapter: StateAdapter, *, now: datetime, ledger: str, application: Application | None = None
+    ) -> None:
+        super().__init__(adapter)
+        self.now = now
+        self.ledger = ledger
+        """A table with the columns ``chain_id``, ``position`` and ``token``."""
+        self.application = application
+        """Begins callers' transactions; there only where the verb is made."""
+        self.told: list[Transition] = []
+        """What is known of a verb that was cancelled to be committed."""
+        self.inquiry: Callable[[], Awaitable[None]] | None = None
+        """Finds out what became of it, where that can be known."""
+
+
+Arrange = Callable[[Scene], Awaitable[World]]
+Act = Callable[[Scene, World], Awaitable[Sequence[Transition]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """
+    A verb to be interrupted.
+
+    ``act`` makes it, and ``repeat`` makes it again where it was answered with ``Unavailable``. If ``is_same``, the port
+    promises that this gives what the verb would have given; else it may be refused with one of ``refusals``, for it
+    was done after all, or do what is left.
+    """
+
+    name: str
+    arrange: Arrange
+    act: Act
+    repeat: Act | None = None
+    is_same: bool = False
+    refusals: tuple[type[OtelqError], ...] = ()
+    is_whole: bool = True
+    """Whether the verb is done as a whole or not at all; if not, each of its chains is."""
+    writes: bool = False
+    """Whether it writes in the ledger."""
+    silent: frozenset[Verb] = frozenset()
+    """Verbs that it makes without a transition to show for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """A scenario that is arranged: all that whoever makes the verb must know."""
+
+    scenario: Scenario
+    world: World
+    now: datetime
+    ledger: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What whoever made the verb knows of it."""
+
+    transitions: tuple[Transition, ...] = ()
+    was_repeated: bool = False
+    problem: str = ""
+
+
+async def perform(play: Play, adapter: StateAdapter, application: Application, canceller: Canceller) -> Heard:
+    """Make the verb; where it is not known whether it was done, make it again, once."""
+    scene = Scene(adapter, now=play.now, ledger=play.ledger, application=application)
+    try:
+        made = await canceller.run(play.scenario.act(scene, play.world))
+    except Unavailable:
+        return await _repeat(play, scene)
+    except asyncio.CancelledError:
+        if not canceller.has_struck:
+            raise
+        return await _ask(play, scene)
+    except Exception as error:
+        return Heard(problem=f"raises {_named(error)}")
+    return Heard(transitions=tuple(made), problem=canceller.problem)
+
+
+async def _ask(play: Play, scene: Scene) -> Heard:
+    """Find out what became of a verb that was cancelled; make it again unless it is known to be done."""
+    if scene.inquiry is not None:
+        await scene.inquiry()
+    return Heard(transitions=tuple(scene.told)) if scene.told else await _repeat(play, scene)
+
+
+async def _repeat(play: Play, scene: Scene) -> Heard:
+    scenario = play.scenario
+    try:
+        made = await (scenario.repeat or scenario.act)(scene, play.world)
+    except scenario.refusals:
+        return Heard(was_repeated=True)
+    except Exception as error:
+        return Heard(was_repeated=True, problem=f"raises, made again, {_named(error)}")
+    return Heard(transitions=tuple(made), was_repeated=True)
+
+
+def _named(error: Exception) -> str:
+    kind = type(error)
+    return f"{kind.__module__}.{kind.__qualname__}: {error}"

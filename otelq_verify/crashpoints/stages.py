@@ -1,0 +1,79 @@
+"""Where a verb is made and interrupted: what the sweep needs of a database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from otelq.errors import InvalidArgument
+from otelq.ports.state import StateAdapter
+
+from ..drivers import check_driver
+from .points import Fault, Point
+from .scenario import Heard, Play
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """The statements that a verb made, and what its maker heard; None if that died."""
+
+    statements: Sequence[str]
+    heard: Heard | None
+    problem: str = ""
+    """Why the interruption was not the one that was wanted."""
+
+
+class Stage(Protocol):
+    """A database on which verbs can be interrupted."""
+
+    @property
+    def faults(self) -> Sequence[Fault]:
+        """What can happen here."""
+        ...
+
+    @property
+    def schema(self) -> str:
+        """The schema in which it all happens."""
+        ...
+
+    @property
+    def ledger(self) -> str:
+        """The name of a table for the application's writes."""
+        ...
+
+    def adapter(self) -> StateAdapter:
+        """An unopened adapter to which nothing happens."""
+        ...
+
+    def perform(self, play: Play, point: Point | None) -> AbstractAsyncContextManager[Trace]:
+        """
+        Make a verb, by an adapter of its own, and let ``point`` happen to it.
+
+        Who died stays dead while the block lasts; afterwards nothing of it can reach the database.
+        """
+        ...
+
+
+@asynccontextmanager
+async def stage_at(url: str, *, schema: str, driver: str | None = None) -> AsyncGenerator[Stage]:
+    """
+    The stage for a database, on which verbs are made by a driver; None is that of a URL.
+
+    Raises:
+        InvalidArgument: it is none that several processes can share, or is not reached by the driver.
+    """
+    check_driver(url, driver)
+    match url.partition(":")[0].lower():  # the drivers of one need not be installed for the other
+        case "postgresql" | "postgres":
+            from .onwire import WireStage
+
+            yield WireStage(url, schema=schema, driver=driver)
+        case "sqlite":
+            from .onfile import FileStage
+
+            with FileStage(url, schema=schema, driver=driver) as stage:
+                yield stage
+        case scheme:
+            raise InvalidArgument("url", f"begins with {scheme}:; give one of PostgreSQL or of a SQLite file")

@@ -1,0 +1,140 @@
+"""Actors: each a task that does one operation after the other, alone or in one transaction, and stops before each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from contextvars import Context
+from dataclasses import dataclass
+from typing import Any
+
+from otelq.errors import OtelqError
+from otelq.model import Transition
+from otelq.ports.state import StateAdapter, Transaction
+
+from .gates import Gate, pause, place
+
+Work = Callable[[StateAdapter, Transaction | None], Awaitable[Sequence[Transition]]]
+"""A verb with its arguments; it gives the transitions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One verb, and what is promised of it."""
+
+    name: str
+    work: Work
+    never_waits: bool = False
+    """Whether it is a worker's: no open transaction of anybody may keep it waiting."""
+    learns_what_to_lock: bool = False
+    """Whether it locks some chains before it knows the others, so that deadlocks happen, and it is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What an actor does: operations, each alone or all inside one transaction, which commits or rolls back."""
+
+    operations: tuple[Operation, ...]
+    inside: bool = False
+    commits: bool = True
+
+
+class RolledBack(Exception):
+    """Ends a transaction on purpose."""
+
+
+class Actor:
+    """A script under way, on an adapter of its own, as if in a process of its own."""
+
+    def __init__(self, name: str, script: Script, adapter: StateAdapter) -> None:
+        self.name = name
+        self.script = script
+        self.adapter = adapter
+        self.gate = Gate()
+        self.now_doing: Operation | None = None
+        self.is_inside = False
+        """Whether its transaction is open."""
+        self.waits_on: frozenset[Actor] = frozenset()
+        """Those for whose locks it was found waiting."""
+        self.met_a_deadlock = False
+        self.steps: list[str] = []
+        """The steps of its operation that it took so far."""
+        self.made: list[Transition] = []
+        """What it did, and committed."""
+        self.error: Exception | None = None
+        self.task = asyncio.get_running_loop().create_task(self._run(), context=Context())
+
+    @property
+    def is_done(self) -> bool:
+        return self.task.done()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it stands at its gate."""
+        return not self.is_done and self.gate.step is not None
+
+    @property
+    def is_loose(self) -> bool:
+        """Whether it is on its way, or waits for a lock."""
+        return not self.is_done and self.gate.step is None
+
+    @property
+    def title(self) -> str:
+        """What it does, in one line."""
+        titles = ", ".join(operation.name for operation in self.script.operations)
+        end = ("commit" if self.script.commits else "roll back") if self.script.inside else ""
+        return f"in one transaction: {titles}; {end}" if end else titles
+
+    @property
+    def last(self) -> str:
+        """The step that it took last."""
+        return self.steps[-1] if self.steps else ""
+
+    async def moved(self) -> None:
+        """Wait until it stands at its gate again, or is done."""
+        stopping = asyncio.ensure_future(self.gate.stopped())
+        try:
+            await asyncio.wait([self.task, stopping], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+
+    async def cancel(self) -> None:
+        """End it where it stands; what it did not commit is rolled back."""
+        self.task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.task
+
+    async def _run(self) -> None:
+        place(self.gate)
+        try:
+            await (self._inside() if self.script.inside else self._alone())
+        except OtelqError as error:
+            self.error = error
+        except RolledBack:
+            self.made.clear()
+
+    async def _alone(self) -> None:
+        for operation in self.script.operations:
+            self.made += await self._do(operation, None)
+
+    async def _inside(self) -> None:
+        await pause("begin")
+        made: list[Transition] = []
+        try:
+            async with self.adapter.begin() as tx:
+                self.is_inside = True
+                for operation in self.script.operations:
+                    made += await self._do(operation, tx)
+                await pause("commit" if self.script.commits else "roll back")
+                if not self.script.commits:
+                    raise RolledBack
+        finally:
+            self.is_inside = False
+        self.made += made
+
+    async def _do(self, operation: Operation, tx: Transaction | None) -> Sequence[Any]:
+        self.now_doing = operation
+        await pause(operation.name)
+        del self.steps[:-1]
+        return await operation.work(self.adapter, tx)

@@ -1,0 +1,284 @@
+"""Operations on a small world of chains: each verb, aimed at whatever the numbers that it is given pick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from otelq.model import (
+    Amendment,
+    Blocks,
+    Claimed,
+    Closure,
+    Completes,
+    Continues,
+    Dedup,
+    Fails,
+    Failure,
+    NewJob,
+    OnFailure,
+    Outcome,
+    ReapRule,
+    Releases,
+    Renewal,
+    Retries,
+    Settlement,
+    Snoozes,
+    Successor,
+    Transition,
+    Until,
+    Wanted,
+)
+from otelq.ports.state import StateAdapter, Transaction
+
+from ..kit import Kit
+from .actors import Operation
+
+FAILURE: Final = Failure("Error", "text")
+FAR: Final = 3600.0
+TYPES: Final = ("work", "next")
+
+
+@dataclass
+class World:
+    """The chains and leases that operations are aimed at, by short names."""
+
+    kit: Kit
+    chains: list[str] = field(default_factory=list[str])
+    focus: list[str] = field(default_factory=list[str])
+    """Those that operations are aimed at."""
+    types: dict[str, str] = field(default_factory=dict[str, str])
+    """The type of each chain's first job."""
+    claims: list[Claimed] = field(default_factory=list[Claimed])
+    made: list[Transition] = field(default_factory=list[Transition])
+    """What was done before any actor came."""
+
+    def new(self, **fields: Any) -> NewJob:
+        """A chain to start; from now on it can be picked."""
+        job = self.kit.job(**fields)
+        self.chains.append(job.chain_id)
+        self.focus.append(job.chain_id)
+        self.types[job.chain_id] = job.type
+        return job
+
+    def look_at(self, numbers: Sequence[int]) -> None:
+        """Aim at these chains only, and at those that come later: so operations meet."""
+        self.focus = [self.chains[number % len(self.chains)] for number in numbers]
+
+    def pick(self, number: int) -> str:
+        """A chain."""
+        return self.focus[number % len(self.focus)]
+
+    def picks(self, *numbers: int) -> tuple[str, ...]:
+        """Chains, each once."""
+        return tuple(dict.fromkeys(self.pick(number) for number in numbers))
+
+    def claim(self, number: int) -> Claimed:
+        """A lease, current or lost."""
+        return self.claims[number % len(self.claims)]
+
+    def name(self, *chains: str) -> str:
+        """Short names of chains."""
+        return " ".join(f"c{self.chains.index(chain)}" for chain in chains)
+
+
+async def settled_world(adapter: StateAdapter) -> World:
+    """A world in which each operation has something to do."""
+    world = World(Kit(adapter))
+    plain = [world.new(), world.new()]
+    free, lost = world.new(dedup=Dedup("k0")), world.new(dedup=Dedup("k1"))
+    world.made += (await adapter.create([*plain, free, lost]))[1]
+    world.made += await adapter.cancel([lost.chain_id])
+    leased = [world.new(priority=-1, dedup=Dedup("k1")), world.new(priority=-1)]
+    first, second, left, right = (job.chain_id for job in (*plain, *leased))
+    waiting = [
+        world.new(type="next", blockers=(first, second)),
+        world.new(type="next", blockers=(free.chain_id, first), until=Until.ANY, dedup=Dedup("k0")),
+        world.new(type="next", blockers=(left, right)),
+        world.new(delay=FAR),
+    ]
+    last = world.new(type="next", blockers=(waiting[2].chain_id,), on_failure=OnFailure.IGNORE)
+    world.made += (await adapter.create([*leased, *waiting, last]))[1]
+    wanted = Wanted(type="work", limit=2, lease=0.0)
+    claimed, made = await adapter.claim([wanted], worker="worker", token=world.kit.token())
+    world.claims += claimed
+    world.made += made
+    return world
+
+
+# Verbs of clients, alone or in a transaction
+
+
+def _create(world: World, job: NewJob, what: str) -> Operation:
+    async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
+        return (await adapter.create([job], tx=tx))[1]
+
+    return Operation(f"start {world.name(job.chain_id)}{what}", work)
+
+
+def start(world: World, first: int, second: int) -> Operation:
+    return _create(world, world.new(), "")
+
+
+def start_waiting(world: World, first: int, second: int) -> Operation:
+    blockers = world.picks(first, second)
+    until = list(Until)[first % 2]
+    job = world.new(
+        type="next", blockers=blockers, until=until, on_failure=[OnFailure.FAIL, OnFailure.IGNORE][second % 2]
+    )
+    return _create(world, job, f", which waits for {until} of {world.name(*blockers)}")
+
+
+def start_with_key(world: World, first: int, second: int) -> Operation:
+    job = world.new(dedup=Dedup(f"k{first % 2}"))
+    return _create(world, job, f" with the key k{first % 2}")
+
+
+def start_instead(world: World, first: int, second: int) -> Operation:
+    """Take a key over from a chain that does not count."""
+    excluded = tuple(world.chains) if second % 2 else world.picks(second)
+    job = world.new(dedup=Dedup(f"k{first % 2}", exclude=excluded))
+    what = "anybody" if second % 2 else world.name(*excluded)
+    return _create(world, job, f" with the key k{first % 2}, which it takes from {what}")
+
+
+def finish(world: World, first: int, second: int) -> Operation:
+    return _finish(world, world.pick(first), Completes("1"), "complete")
+
+
+def finish_and_continue(world: World, first: int, second: int) -> Operation:
+    chain, blockers = world.pick(first), world.picks(second)
+    successor = Successor(type="work", input="1", blockers=blockers if chain not in blockers else ())
+    return _finish(world, chain, Continues(successor), f"continue after {world.name(*successor.blockers)}")
+
+
+def _finish(world: World, chain: str, outcome: Completes | Continues, what: str) -> Operation:
+    closure = Closure(chain_id=chain, step=world.types[chain], outcome=outcome)
+
+    async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
+        return await adapter.finish([closure], tx=tx)
+
+    return Operation(f"{what} {world.name(chain)} from outside", work)
+
+
+def cancel(world: World, first: int, second: int) -> Operation:
+    return _move(world, "cancel", world.picks(first, second))
+
+
+def trigger(world: World, first: int, second: int) -> Operation:
+    return _move(world, "trigger", world.picks(first))
+
+
+def take_over(world: World, first: int, second: int) -> Operation:
+    return _move(world, "take_over", world.picks(first))
+
+
+def redrive(world: World, first: int, second: int) -> Operation:
+    return _move(world, "redrive", world.picks(first))
+
+
+def delete(world: World, first: int, second: int) -> Operation:
+    return _move(world, "delete", world.picks(first, second), cascade=bool(second % 2))
+
+
+def _move(world: World, verb: str, chains: tuple[str, ...], **more: Any) -> Operation:
+    async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
+        made: Sequence[Transition] = await getattr(adapter, verb)(chains, tx=tx, **more)
+        return made
+
+    return Operation(f"{verb} {world.name(*chains)}", work, learns_what_to_lock=bool(more.get("cascade")))
+
+
+def amend(world: World, first: int, second: int) -> Operation:
+    amendment = Amendment(chain_id=world.pick(first), priority=second % 3, delay=[0.0, FAR][second % 2])
+
+    async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
+        return await adapter.amend([amendment], tx=tx)
+
+    return Operation(f"amend {world.name(amendment.chain_id)}", work)
+
+
+def settle(world: World, first: int, second: int) -> Operation:
+    """Settle a lease, or two in one batch."""
+    claims = [world.claim(first)] + ([world.claim(second)] if second % 3 == 0 else [])
+    batch = {claim.lease: claim for claim in claims}
+    by_chain = {claim.lease.chain_id: claim for claim in batch.values()}
+    items = [Settlement(claim, _outcome(world, claim, second), "worker") for claim in by_chain.values()]
+
+    async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
+        return (await adapter.settle(items, tx=tx)).transitions
+
+    what = ", ".join(f"{type(item.outcome).__name__} {world.name(item.job.lease.chain_id)}" for item in items)
+    return Operation(f"settle: {what}", work, never_waits=True)
+
+
+def _outcome(world: World, claim: Claimed, number: int) -> Outcome:
+    others = tuple(chain for chain in world.picks(number + 1) if chain != claim.lease.chain_id)
+    outcomes: list[Outcome] = [
+        Completes("1"),
+        Completes("1"),
+        Completes("1"),
+        Fails(FAILURE),
+        Fails(FAILURE),
+        Continues(Successor(type="work", input="1")),
+        Continues(Successor(type="work", input="1", blockers=others)),
+        Retries(0.0, FAILURE),
+        Snoozes(0.0),
+        Releases(),
+    ]
+    return [*outcomes, *([Blocks(others)] if others else [])][number % (len(outcomes) + len(others))]
+
+
+# Verbs of workers, which begin their own transactions
+
+
+def claim(world: World, first: int, second: int) -> Operation:
+    arm = Wanted(type=TYPES[second % 2], limit=1 + first % 3, lease=[0.0, FAR][first % 2])
+    token = world.kit.token()
+
+    async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
+        claimed, made = await adapter.claim([arm], worker="worker", token=token)
+        world.claims += claimed
+        return made
+
+    return Operation(f"claim up to {arm.limit} of {arm.type!r} as {token}", work, never_waits=True)
+
+
+def renew(world: World, first: int, second: int) -> Operation:
+    claims = {world.claim(number).lease.chain_id: world.claim(number) for number in (first, second)}
+    renewals = [Renewal(claim.lease, FAR) for claim in claims.values()]
+
+    async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
+        await adapter.renew(renewals)
+        return ()
+
+    return Operation(f"renew {world.name(*claims)}", work, never_waits=True)
+
+
+def reap(world: World, first: int, second: int) -> Operation:
+    rules = [ReapRule(type=type, max_attempts=1 + first % 3, max_crashes=5) for type in TYPES]
+
+    async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
+        return await adapter.reap(rules)
+
+    return Operation("reap", work, never_waits=True)
+
+
+def mop_up(world: World, first: int, second: int) -> Operation:
+    async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
+        return await adapter.mop_up()
+
+    return Operation("mop up", work, never_waits=True)
+
+
+Maker = Callable[[World, int, int], Operation]
+ANYWHERE: Final[Mapping[str, Maker]] = {
+    maker.__name__: maker
+    for maker in (
+        settle, start_waiting, finish, cancel, start_with_key, start_instead, redrive, delete,
+        finish_and_continue, amend, trigger, take_over, start,
+    )
+}  # fmt: skip
+ALONE: Final[Sequence[Maker]] = (settle, settle, claim, settle, reap, renew, mop_up)
+"""What workers do; settling is most of what may go wrong."""

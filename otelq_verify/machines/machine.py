@@ -1,0 +1,279 @@
+"""What all machines share: an adapter beside a model, a clock, and what is compared after each step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar, cast
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from otelq.errors import (
+    AlreadyExists,
+    InvalidArgument,
+    JobAlreadyClosed,
+    JobTypeMismatch,
+    NotFound,
+    OtelqError,
+    Refused,
+    StillReferenced,
+)
+from otelq.model import (
+    Claimed,
+    Continues,
+    Failure,
+    JobKey,
+    Outcome,
+    Settled,
+    Settlement,
+    Transition,
+    Verb,
+    Verdict,
+    Wanted,
+)
+from otelq.ports.state import StateAdapter
+
+from ..interrupting import run_on
+from ..kit import Kit
+from ..model import Impossible, Job, Model, Move, working
+from ..model.waiting import follow
+from .comparing import next_dues, same_claim, same_records
+from .history import History
+
+T = TypeVar("T")
+Errors = Mapping[str, type[OtelqError]]
+FAILURE = Failure("Error", "text")
+TYPES = ("work", "other")
+ERRORS: Errors = {
+    "AlreadyExists": AlreadyExists,
+    "InvalidArgument": InvalidArgument,
+    "JobAlreadyClosed": JobAlreadyClosed,
+    "JobTypeMismatch": JobTypeMismatch,
+    "NotFound": NotFound,
+    "StillReferenced": StillReferenced,
+    "cycle": InvalidArgument,
+}
+"""What the adapter raises where the model finds something impossible."""
+SETTLE_ERRORS: Errors = {"NotFound": Refused, "cycle": Refused}
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """What works on an adapter, on an event loop of its own."""
+
+    seen: ClassVar[Counter[Verb]] = Counter()
+    """How often each verb was made, in all runs of a bound machine."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.adapter: StateAdapter = self.make()
+
+    @staticmethod
+    def make() -> StateAdapter:
+        """An unopened adapter; a subclass, or ``on``, says which."""
+        raise NotImplementedError
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return run_on(self.runner, work)
+
+
+class Machine(StoreMachine):
+    """An adapter in lock-step with a model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history = History()
+        self.claims: list[Claimed] = []
+        self.touched: set[JobKey] = set()
+
+    def open(self) -> None:
+        self.run(self.adapter.open())
+        self.run(self.adapter.truncate_all())
+        self.kit = Kit(self.adapter)
+        self.model = Model(self.kit.now)
+
+    def teardown(self) -> None:
+        self.seen.update(self.history.seen)
+        self.run(self.adapter.close())
+        self.runner.close()
+
+    # A step on both sides
+
+    def ask(
+        self,
+        work: Coroutine[Any, Any, Sequence[Transition]],
+        change: Callable[[Model], object],
+        *,
+        errors: Errors = ERRORS,
+    ) -> bool:
+        """The adapter makes the moves that the model makes, or refuses what the model refuses."""
+        made = self.both(work, change, errors=errors)
+        if made is None:
+            return False
+        self.expect(made)
+        return True
+
+    def both(
+        self, work: Coroutine[Any, Any, T], change: Callable[[Model], object], *, errors: Errors = ERRORS
+    ) -> T | None:
+        """The adapter's answer, once the model has made the step too; None if both refuse it."""
+        tried = self.model.copy()
+        try:
+            change(tried)
+            follow(tried)
+        except Impossible as refusal:
+            self.refuses(errors[refusal.kind], work)
+            return None
+        answer = self.run(work)
+        self.model = tried
+        return answer
+
+    def refuses(self, error: type[OtelqError], work: Coroutine[Any, Any, object]) -> None:
+        """The adapter raises the error; that nothing was written is for the invariants to see."""
+        try:
+            self.run(work)
+        except error:
+            return
+        raise AssertionError(f"expected {error.__name__}, and nothing was raised")
+
+    def expect(self, made: Sequence[Transition]) -> None:
+        """The adapter reported what the model did: each move once, those of one chain in order."""
+        self.history.take(made)
+        found = [_move(transition) for transition in made]
+        assert _by_chain(found) == _by_chain(self.model.moves), f"made {found}, expected {self.model.moves}"
+        self.touched |= {(move.chain, move.position) for move in found}
+        self.model.moves.clear()
+
+    # Work, which all machines do
+
+    def claim_some(
+        self, type: str, limit: int, *, lease: float = 20.0, timeout: float | None = 30.0, suspect: bool = True
+    ) -> list[Claimed]:
+        """Claim by adapter and model, and compare who was chosen."""
+        token = self.kit.token()
+        arm = Wanted(type=type, limit=limit, lease=lease, timeout=timeout)
+        claimed, made = self.run(self.kit.claim_arms(arm, token=token, suspect=suspect))
+        chosen = [self.model.tail(job.lease.chain_id) for job in claimed]
+        self._fair(type, chosen, limit, suspect=suspect)
+        for job in chosen:
+            working.lease(self.model, job, token=token, worker="worker", seconds=lease, timeout=timeout)
+        self.expect(made)
+        self._remember(claimed)
+        return list(claimed)
+
+    def _remember(self, claimed: Sequence[Claimed]) -> None:
+        for leased in claimed:
+            self.history.lease(leased)
+            same_claim(self.model, leased)
+        self.claims += claimed
+
+    def _fair(self, type: str, chosen: list[Job], limit: int, *, suspect: bool) -> None:
+        """I6 and I12: only what is ready, in turn, as many as there are, and one suspect at most."""
+        ready = self.model.due(type)
+        sound = [job for job in ready if not job.crashes]
+        suspects = [job for job in chosen if job.crashes]
+        assert all(job in ready for job in chosen), f"I6: claimed what is not ready: {chosen}"
+        assert len(suspects) <= (1 if suspect else 0), f"claimed several suspects, or unasked: {suspects}"
+        taken = [job for job in chosen if not job.crashes]
+        assert taken == sound[: len(taken)], f"I12: out of turn: {taken}"
+        possible = len(sound) + (suspect and len(ready) > len(sound))
+        assert len(chosen) == min(limit, possible), f"claimed {len(chosen)} of {possible}, limit {limit}"
+
+    def settle_some(self, *items: tuple[Claimed, Outcome], worker: str = "worker") -> Settled | None:
+        """Settle held leases in one batch; None if adapter and model refuse it, and then nothing is written."""
+
+        def change(model: Model) -> None:
+            for claim, outcome in items:
+                working.settle(model, model.tail(claim.lease.chain_id), outcome)
+
+        batch = [Settlement(claim, outcome, worker) for claim, outcome in items]
+        settled = self.both(self.kit.settle_all(*batch), change, errors=SETTLE_ERRORS)
+        if settled is not None:
+            assert settled.verdicts == (Verdict.DONE,) * len(items), settled.verdicts
+            self._keep(settled, [outcome for _, outcome in items])
+            self.expect(settled.transitions)
+            self._remember(list(settled.kept.values()))
+        return settled
+
+    def _keep(self, settled: Settled, outcomes: Sequence[Outcome]) -> None:
+        """A successor is kept only if nobody of its type was ready before it."""
+        keeps = {one.keep.token: one.keep for one in outcomes if isinstance(one, Continues) and one.keep}
+        for kept in settled.kept.values():
+            following = self.model.tail(kept.lease.chain_id)
+            keep = keeps[kept.lease.token]
+            assert self.model.due(kept.type)[0] is following, "kept a successor before others that were ready"
+            working.lease(
+                self.model, following, token=keep.token, worker="worker", seconds=keep.lease, timeout=keep.timeout
+            )
+
+    def held(self, claim: Claimed) -> Job | None:
+        """The job if the claim's lease is its current one."""
+        jobs = self.model.chains.get(claim.lease.chain_id, [])
+        at = claim.lease.position
+        return jobs[at] if at < len(jobs) and jobs[at].token == claim.lease.token else None
+
+    def live(self) -> list[Claimed]:
+        """The claims that hold their job."""
+        return [claim for claim in self.claims if self.held(claim)]
+
+    def stale(self) -> list[Claimed]:
+        """The claims whose job moved on without them."""
+        return [claim for claim in self.claims if not self.held(claim)]
+
+    def chain(self, data: st.DataObject, *statuses: str) -> str:
+        """One of the chains, whose tail has one of these statuses if any are named."""
+        return data.draw(st.sampled_from(self.chain_ids(*statuses)), label="chain")
+
+    def chain_ids(self, *statuses: str) -> list[str]:
+        jobs = self.model.with_status(*statuses) if statuses else self.model.tails()
+        return sorted(job.chain for job in jobs)
+
+    def open_chains(self) -> list[str]:
+        return sorted(job.chain for job in self.model.open())
+
+    # The clock
+
+    @rule(seconds=st.sampled_from([0.5, 3.0, 10.0, 40.0]))
+    def wait(self, seconds: float) -> None:
+        self.pass_time(seconds)
+
+    def pass_time(self, seconds: float) -> None:
+        self.kit.wait(seconds)
+        self.model.now = self.kit.now
+
+    # After each step
+
+    @invariant()
+    def the_store_is_as_the_model_has_it(self) -> None:
+        """I3, I4, I5, I7, I8: every record is as the model has it, and there are no others."""
+        touched = {key for key in self.touched if key[0] in self.model.chains}
+        records = self.run(same_records(self.adapter, self.model, touched))
+        self.touched.clear()
+        self.history.counts(records)
+
+    @invariant()
+    def the_next_due_time_is_known(self) -> None:
+        for type in TYPES:
+            found = self.run(self.kit.next_due(type))
+            assert found in next_dues(self.model, type), f"{type} is due in {found} seconds"
+
+
+Bound = TypeVar("Bound", bound=StoreMachine)
+
+
+def on(machine: type[Bound], factory: Callable[[], StateAdapter]) -> type[Bound]:
+    """The machine, bound to the store of the adapters that ``factory`` makes; ``seen`` counts its verbs."""
+    members = {"make": staticmethod(factory), "seen": Counter[Verb]()}
+    return cast("type[Bound]", type(machine.__name__, (machine,), members))
+
+
+def _move(made: Transition) -> Move:
+    source = None if made.source is None else made.source.value
+    target = None if made.target is None else made.target.value
+    return Move(made.verb.value, made.chain_id, made.position, source, target, made.attempt)
+
+
+def _by_chain(moves: Sequence[Move]) -> list[Move]:
+    return sorted(moves, key=lambda move: move.chain)

@@ -1,0 +1,347 @@
+"""A real worker on a real store, with handlers that run until they are let go, one by one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Protocol
+
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, invariant, rule
+
+from otelq.client import Client, new_id
+from otelq.connect import connect
+from otelq.definitions import Attempt, Chain, Continue, Fail, Jobs, JobType, Snooze, WaitFor
+from otelq.model import (
+    Blocks,
+    CancelReason,
+    Completes,
+    Continues,
+    Fails,
+    ReapRule,
+    Retries,
+    Snoozes,
+    Status,
+)
+from otelq.schedule import RetryPolicy
+from otelq.worker import Worker
+
+from ..model.slots import Key, OutcomeType, Place, SlotModel, Work
+from .machine import StoreMachine
+from .watching import heard_by, on_the_clock_of
+
+PLAIN, OTHER, NARROW, PAIR, HASTY = TYPES = ("plain", "other", "narrow", "pair", "hasty")
+LIMITS = {PLAIN: None, OTHER: None, NARROW: 1, PAIR: 2, HASTY: None}
+LEASE = 30.0
+BRIEF = 0.02
+"""Seconds after which a hasty job times out; it is never let go before."""
+PATIENCE = 5.0
+"""Seconds within which all must have come to rest that has no reason to go on."""
+GRACES = (0.05, 600.0)
+"""For those that are to be cancelled when the worker stops, and for those that may finish."""
+MOST = 30
+"""How many chains are open at a time, at most."""
+ANY = st.integers(0, 63)
+"""Which of those that there are, round and round: however many there are, the draw is the same."""
+
+Step = JobType[int, int]
+Order = Callable[[], int | Continue[int]]
+
+
+class Broke(Exception):
+    """Raised by a handler that was told to raise."""
+
+
+class Door(Protocol):
+    """What handlers report to."""
+
+    async def hold(self, attempt: Attempt[int]) -> int | Continue[int]: ...
+
+
+@dataclass(eq=False, slots=True)
+class Held:
+    """A handler that runs, and how it is let go."""
+
+    attempt: Attempt[int]
+    order: asyncio.Future[Order]
+
+
+def steps_of(door: Door) -> tuple[Jobs, dict[str, Step]]:
+    """A collection of all types, whose handlers stay until they are let go."""
+    jobs, steps = Jobs(), {name: Step(name, input=int, output=int) for name in TYPES}
+    for name, step in steps.items():
+        patience = BRIEF if name == HASTY else None
+        retry = RetryPolicy(max_attempts=1 if name == HASTY else None, initial=0.0, jitter=0.0)
+
+        async def handler(attempt: Attempt[int]) -> int | Continue[int]:
+            return await door.hold(attempt)
+
+        jobs.handles(step, retry=retry, lease=LEASE, timeout=patience, concurrency=LIMITS[name])(handler)
+    return jobs, steps
+
+
+class SlotMachine(StoreMachine):
+    """A worker's places: never too many, never idle beside work, shared fairly, and free again however a job ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.silence = logging.NullHandler()  # what handlers raise on purpose need not go to the screen
+        logging.getLogger("otelq").addHandler(self.silence)
+        self.model = SlotModel(LIMITS, now=datetime.now(UTC).replace(microsecond=0) - timedelta(days=1))
+        heard_by(self.model, on_the_clock_of(self.model, self.adapter), seen=self.seen)
+        self.jobs, self.steps = steps_of(self)
+        self.held: dict[Key, Held] = {}
+        self.client: Client = connect(self.adapter)
+        self.worker: Worker | None = None
+        self.begun = False
+
+    @initialize(capacity=st.integers(1, 4), grace=st.sampled_from(GRACES))
+    def begin(self, capacity: int, grace: float) -> None:
+        self.run(self.client.open())
+        self.begun = True
+        self.run(self.adapter.truncate_all())
+        for type in (*TYPES, PLAIN, OTHER, NARROW, PAIR):
+            self.start(type)
+        self.begin_work(capacity, grace)
+
+    def begin_work(self, capacity: int, grace: float) -> None:
+        self.model.begin(capacity)
+        self.grace = grace
+        self.worker = Worker(
+            self.client, self.jobs, concurrency=capacity, poll_interval=0.01, reap_interval=0.05, grace=grace
+        )
+        self.run(self.worker.__aenter__())
+
+    def teardown(self) -> None:
+        if self.worker is not None:
+            for held in self.held.values():
+                held.order.cancel()
+            self.run(self.worker.__aexit__(None, None, None))
+        if self.begun:
+            self.run(self.client.aclose())
+        self.runner.close()
+        logging.getLogger("otelq").removeHandler(self.silence)
+
+    # In the handlers
+
+    async def hold(self, attempt: Attempt[int]) -> int | Continue[int]:
+        """Stay until let go, or cancelled."""
+        key = attempt.chain_id, attempt.token
+        held = self.held[key] = Held(attempt, asyncio.get_running_loop().create_future())
+        self.model.entered(key)
+        if attempt.type == HASTY:
+            self.model.places[key].reason = CancelReason.TIMEOUT
+        try:
+            return (await held.order)()
+        finally:
+            del self.held[key]
+            self.model.left(key, attempt.cancel_reason)
+
+    # Work from outside
+
+    @rule(which=st.integers(0, len(TYPES) - 1), number=st.integers(1, 6), delay=st.sampled_from([0.0, 0.0, 0.0, 60.0]))
+    def a_start(self, which: int, number: int, delay: float) -> None:
+        """Start a few chains of one type."""
+        for _ in range(min(number, MOST - len(self.model.open))):
+            self.start(TYPES[which], delay=delay)
+
+    def start(self, type: str, *, delay: float = 0.0) -> Chain[int]:
+        chain = new_id()
+        self.model.start(chain, type, delay=delay)
+        return self.run(self.client.start(self.steps[type], 1, id=chain, delay=delay))
+
+    @rule(kind=st.sampled_from(["cancel", "complete", "take over", "delete"]), which=ANY)
+    def request(self, kind: str, which: int) -> None:
+        """End a chain that runs, or take it from the worker."""
+        places = [place for place in self.places() if place.holds]
+        if not places:
+            return
+        work = places[which % len(places)].work
+        chain = Chain(work.chain, self.steps[PLAIN])
+        match kind:
+            case "cancel":
+                self.model.end_by_request(work.chain, "cancelled")
+                self.run(self.client.cancel(chain))
+            case "complete":
+                step = self.steps[work.type]
+                self.model.end_by_request(work.chain, "completed")
+                self.run(self.client.complete(chain, 1, step=step))
+            case "delete":
+                if any(other.waits_for == work.chain for other in self.model.open.values()):
+                    return
+                self.model.end_by_request(work.chain, "deleted")
+                self.run(self.client.delete(chain))
+            case _:
+                self.model.take_over(work.chain)
+                self.run(self.client.take_over(chain))
+
+    # Handlers are let go
+
+    @rule(which=ANY, kinds=st.lists(st.integers(0, 8), min_size=1, max_size=4))
+    def let_go(self, which: int, kinds: list[int]) -> None:
+        """Let a few end at once, each in its way."""
+        places = self.places()
+        for place, kind in zip(places[which % max(1, len(places)) :], kinds, strict=False):
+            self.order(place, kind)
+
+    def order(self, place: Place, kind: int) -> None:
+        attempt, order = self.held[place.key].attempt, self.held[place.key].order
+        steps = self.steps
+        orders: list[tuple[OutcomeType, Callable[[], Order]]] = [
+            (Completes, lambda: lambda: 1),
+            (Continues, lambda: lambda: attempt.continue_with(steps[PLAIN], 1)),
+            (Continues, lambda: lambda: attempt.continue_with(steps[NARROW], 1)),
+            (Continues, lambda: lambda: attempt.continue_with(steps[OTHER], 1, delay=60.0)),
+            (Fails, lambda: _raiser(Fail("told to"))),
+            (Retries, lambda: _raiser(Broke("told to"))),
+            (Snoozes, lambda: _raiser(Snooze(60.0))),
+            (Snoozes, lambda: _raiser(Snooze(0.0))),
+            (Blocks, lambda: _raiser(WaitFor(self.start(PLAIN)))),
+        ]
+        place.expects, make = orders[kind]
+        order.set_result(make())
+
+    @rule(which=ANY, times=st.sampled_from([1, 2, 18]))
+    def a_long_chain(self, which: int, times: int) -> None:
+        """Let one chain continue again and again."""
+        places = [place for place in self.places() if place.holds]
+        if not places:
+            return
+        chain = places[which % len(places)].work.chain
+        for _ in range(times):
+            place = self.model.runs(chain)
+            if place is None:
+                return  # it was passed over for others that were ready before it
+            self.order(place, 1)
+            self.come_to_rest()
+
+    # Time
+
+    @rule(seconds=st.sampled_from([1.0, 45.0, 90.0]))
+    def later(self, seconds: float) -> None:
+        """Time passes. That leases ran out is nothing to the worker that has them, and its reaper spares them."""
+        self.model.now += timedelta(seconds=seconds)
+
+    @rule()
+    def lose_all(self) -> None:
+        """Somebody else finds the leases run out, and takes the jobs back; the handlers here run on for nothing."""
+        self.model.now += timedelta(seconds=LEASE + 1)
+        self.model.reap()
+        rules = [ReapRule(type=type, max_attempts=None, max_crashes=1000, delay=0.0) for type in TYPES]
+        self.run(self.adapter.reap(rules))
+
+    # The worker stops
+
+    @rule(capacity=st.integers(1, 4), grace=st.sampled_from(GRACES), kind=st.integers(0, 1))
+    def restart(self, capacity: int, grace: float, kind: int) -> None:
+        """Stop: what runs may finish, or is cancelled; nothing runs then; and begin anew."""
+        self.run(self.stop(kind))
+        self.demand_nothing()
+        self.begin_work(capacity, grace)
+
+    async def stop(self, kind: int) -> None:
+        assert self.worker is not None
+        worker, self.worker = self.worker, None
+        self.model.stopping = True
+        patient = self.grace == max(GRACES)
+        if not patient:
+            for place in self.places():
+                place.reason = CancelReason.SHUTDOWN
+        async with asyncio.TaskGroup() as group:  # whoever finds something wrong does not wait for the worker's grace
+            group.create_task(self.let_all_go(kind) if patient else asyncio.sleep(0))
+            await worker.__aexit__(None, None, None)
+
+    async def let_all_go(self, kind: int) -> None:
+        for place in self.places():
+            attempt = self.held[place.key].attempt
+            await self.until(attempt.stopping.is_set, "attempts are not told that their worker stops")
+            self.order(place, kind)
+            await self.until(partial(self.is_free, place.key), "a stopping worker keeps its places")
+        await self.until(lambda: not self.model.places, "a stopping worker fills its places anew")
+
+    def is_free(self, key: Key) -> bool:
+        return key not in self.model.places
+
+    def demand_nothing(self) -> None:
+        """Nothing runs, though there is work."""
+        self.model.end()
+        self.start(PLAIN)
+        for _ in range(20):
+            self.run(asyncio.sleep(0))
+        assert not self.held, "handlers run after the worker has stopped"
+
+    @rule(kind=st.sampled_from([0, 4]))
+    def z_let_all_go(self, kind: int) -> None:
+        """Let all go that there are, one after the other; then every place is free, and can be taken at once."""
+        while places := self.places():
+            self.order(places[0], kind)
+            self.come_to_rest()
+        for _ in range(self.model.capacity):
+            self.start(PLAIN)
+        self.come_to_rest()
+        assert len(self.held) == self.model.capacity, f"{len(self.held)} of {self.model.capacity} places are in use"
+
+    # After each step
+
+    @invariant()
+    def come_to_rest(self) -> None:
+        """Free places and work that waits for them meet in time, and nothing that must not be was seen."""
+        if self.worker is not None:
+            self.run(self.until(self.is_at_rest, "work and free places do not meet"))
+        assert not self.model.broken, self.model.broken[0]
+        assert set(self.held) == set(self.model.places), "who runs is not who has a place"
+
+    @invariant()
+    def the_store_agrees(self) -> None:
+        """Each chain is where the attempts and requests have led it."""
+        known = {**{chain: _where(work) for chain, work in self.model.open.items()}, **self.model.closed}
+        outcomes = self.run(self.adapter.outcomes(list(known)))
+        found = {chain: _AT[outcome.status] for chain, outcome in outcomes.items()}
+        expected = {chain: where for chain, where in known.items() if where != "deleted"}
+        assert found == expected, f"{Counter(found.values())}, expected {Counter(expected.values())}"
+
+    def is_at_rest(self) -> bool:
+        """Nobody is on the way in or out, and no place is free for a job in line."""
+        places = self.model.places.values()
+        moving = any(place.reason or place.expects or not place.entered for place in places)
+        return bool(self.model.broken) or not (moving or self.model.starving())
+
+    async def until(self, condition: Callable[[], bool], problem: str) -> None:
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < end, f"{problem}: {self.model.starving()}, {list(self.model.places.values())}"
+            await asyncio.sleep(0.001)
+
+    def places(self) -> list[Place]:
+        """The places of those that can be let go, first come first."""
+        return [place for place in self.model.places.values() if place.type != HASTY and place.key in self.held]
+
+
+def _raiser(error: Exception) -> Order:
+    def order() -> int:
+        raise error
+
+    return order
+
+
+def _where(work: Work) -> str:
+    if work.token is not None:
+        return "running"
+    return "blocked" if work.waits_for else "in line"
+
+
+_AT = {
+    Status.RUNNING: "running",
+    Status.BLOCKED: "blocked",
+    Status.SCHEDULED: "in line",
+    Status.READY: "in line",
+    Status.COMPLETED: "completed",
+    Status.FAILED: "failed",
+    Status.CANCELLED: "cancelled",
+}

@@ -1,0 +1,65 @@
+"""A real adapter under a worker: with a clock that the machine moves, and with somebody who listens."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from otelq.model import Claimed, Settled, Settlement, Transition, Verb, Wanted
+from otelq.ports.state import StateAdapter
+
+from ..model.slots import SlotModel
+
+Method = Callable[..., Awaitable[Any]]
+
+
+def on_the_clock_of(model: SlotModel, adapter: StateAdapter) -> StateAdapter:
+    """The adapter, whose verbs, and those of its siblings, take the model's time for the database's."""
+    for name, verb in inspect.getmembers(StateAdapter, inspect.iscoroutinefunction):
+        if "now" in inspect.signature(verb).parameters:
+            setattr(adapter, name, _timed(getattr(adapter, name), model))
+    sibling = adapter.sibling
+
+    def timed_sibling() -> StateAdapter | None:
+        other = sibling()
+        return None if other is None else on_the_clock_of(model, other)
+
+    setattr(adapter, "sibling", timed_sibling)  # noqa: B010  # a method of this one object
+    return adapter
+
+
+def heard_by(model: SlotModel, adapter: StateAdapter, *, seen: Counter[Verb]) -> StateAdapter:
+    """The adapter, which tells the model what is claimed and settled; ``seen`` counts the verbs that this makes."""
+    claim, settle = adapter.claim, adapter.settle
+
+    async def heard_claim(
+        wanted: Sequence[Wanted], *, suspect: bool = True, **call: Any
+    ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
+        model.asked(wanted, suspect=suspect)
+        claimed, made = await claim(wanted, suspect=suspect, **call)
+        seen.update(one.verb for one in made)
+        for job in claimed:
+            model.granted(job)
+        return claimed, made
+
+    async def heard_settle(settlements: Sequence[Settlement], **call: Any) -> Settled:
+        settled = await settle(settlements, **call)
+        seen.update(one.verb for one in settled.transitions)
+        for settlement, verdict in zip(settlements, settled.verdicts, strict=True):
+            hops = model.settled(settlement, verdict)
+            if (kept := settled.kept.get(settlement.job.lease.chain_id)) is not None:
+                model.granted(kept, hops=hops + 1)
+        return settled
+
+    setattr(adapter, "claim", heard_claim)  # noqa: B010  # as above
+    setattr(adapter, "settle", heard_settle)  # noqa: B010  # as above
+    return adapter
+
+
+def _timed(verb: Method, model: SlotModel) -> Method:
+    async def ask(*args: Any, **kwargs: Any) -> Any:
+        return await verb(*args, **{"now": model.now, **kwargs})
+
+    return ask

@@ -1,0 +1,41 @@
+"""Dedup keys: who has one, and against whom it counts."""
+
+from __future__ import annotations
+
+from otelq.model import Dedup
+
+from .rows import Holder, Job, Model
+
+
+def holder_of(model: Model, type: str, dedup: Dedup) -> str | None:
+    """The chain that a start with this key returns instead of its own, if one matches."""
+    holder = model.holders.get((type, dedup.key))
+    if holder is None or holder.chain in dedup.exclude:
+        return None
+    if dedup.window is not None and (model.now - holder.created_at).total_seconds() > dedup.window:
+        return None
+    if dedup.scope == "open" and model.tail(holder.chain).closed:
+        return None
+    return holder.chain
+
+
+def take_key(model: Model, job: Job, dedup: Dedup) -> None:
+    lasting = dedup.scope == "any"
+    model.keys[job.chain] = (job.type, dedup.key, lasting)
+    model.holders[job.type, dedup.key] = Holder(job.chain, job.created_at, lasting)
+
+
+def take_back_key(model: Model, chain: str) -> bool:
+    """Let a chain that is opened again have its key, unless another has it."""
+    if chain not in model.keys:
+        return True
+    type, key, lasting = model.keys[chain]
+    holder = model.holders.setdefault((type, key), Holder(chain, model.chains[chain][0].created_at, lasting))
+    return holder.chain == chain
+
+
+def give_back_key(model: Model, chain: str, *, always: bool = False) -> None:
+    """Free the key of a chain that ended, or (``always``) that is deleted."""
+    for key, holder in list(model.holders.items()):
+        if holder.chain == chain and (always or not holder.lasting):
+            del model.holders[key]

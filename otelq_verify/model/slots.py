@@ -1,0 +1,262 @@
+"""
+What one worker may do with its places: written from the promises of ``Worker`` and ``Jobs``, and from I12 and I14.
+
+It is told what the worker asks its store for and what it is given, and when a handler is entered and left; it says what
+must not be. What it finds wrong it keeps in ``broken``, for whoever asks the worker's store runs inside a loop that
+would log an exception and go on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from otelq.model import (
+    Blocks,
+    CancelReason,
+    Claimed,
+    Completes,
+    Continues,
+    Fails,
+    Outcome,
+    Releases,
+    Retries,
+    Settlement,
+    Snoozes,
+    Verdict,
+    Wanted,
+)
+
+OutcomeType = type[Completes | Continues | Retries | Snoozes | Blocks | Fails | Releases]
+Key = tuple[str, int]
+"""An attempt: its chain, and the token, which all share that one claim gave."""
+MOST_HOPS = 16
+
+
+@dataclass(eq=False, slots=True)
+class Work:
+    """The open job of a chain: in line, or in a place, or waiting for another chain."""
+
+    chain: str
+    type: str
+    due: datetime
+    position: int = 0
+    crashes: int = 0
+    waits_for: str | None = None
+    token: int | None = None
+    """Under which it is held; None in line."""
+
+
+@dataclass(eq=False, slots=True)
+class Place:
+    """A place that an attempt holds; its job may have moved on without it."""
+
+    work: Work
+    token: int
+    type: str
+    suspect: bool
+    hops: int
+    entered: bool = False
+    left: bool = False
+    expects: OutcomeType | None = None
+    """What its handler was told to come to."""
+    reason: CancelReason | None = None
+    """Why it has to end before that."""
+
+    @property
+    def key(self) -> Key:
+        return self.work.chain, self.token
+
+    @property
+    def holds(self) -> bool:
+        """Whether the job is still the attempt's."""
+        return self.work.token == self.token
+
+
+class SlotModel:
+    """The jobs of one worker, and its places."""
+
+    def __init__(self, limits: Mapping[str, int | None], *, now: datetime) -> None:
+        self.limits = limits
+        self.now = now
+        self.capacity = 0
+        """0 while no worker runs."""
+        self.stopping = False
+        self.open: dict[str, Work] = {}
+        self.closed: dict[str, str] = {}
+        """How each closed chain ended."""
+        self.places: dict[Key, Place] = {}
+        self.broken: list[str] = []
+        self.most_hops = 0
+        self._passed_over: Counter[str] = Counter()
+
+    def demand(self, condition: bool, problem: str) -> None:
+        """Keep a problem."""
+        if not condition:
+            self.broken.append(problem)
+
+    # A worker begins and ends
+
+    def begin(self, capacity: int) -> None:
+        self.capacity, self.stopping = capacity, False
+        self._passed_over.clear()
+
+    def end(self) -> None:
+        self.demand(not self.places, f"the worker has stopped, and places are taken: {list(self.places.values())}")
+        self.capacity = 0
+        self.places.clear()
+
+    # Jobs from outside
+
+    def start(self, chain: str, type: str, *, delay: float) -> None:
+        self.open[chain] = Work(chain, type, self._in(delay))
+
+    def close(self, chain: str, status: str) -> None:
+        """A chain ends; what waits for it goes on, or ends as well."""
+        self.open.pop(chain).token = None
+        self.closed[chain] = status
+        for work in [work for work in self.open.values() if work.waits_for == chain]:
+            work.waits_for, work.due = None, self.now
+            if status != "completed":
+                self.close(work.chain, "failed")
+
+    def end_by_request(self, chain: str, status: str) -> None:
+        """Whoever runs the chain's job has to end."""
+        self._revoke(chain, CancelReason.CANCELLED if status == "cancelled" else CancelReason.LEASE_LOST)
+        self.close(chain, status)
+
+    def take_over(self, chain: str) -> None:
+        self._revoke(chain, CancelReason.LEASE_LOST)
+        self.open[chain].token, self.open[chain].due = None, self.now
+
+    def reap(self) -> None:
+        """Every lease has run out, and somebody else has found that; nobody here is told."""
+        for work in self.open.values():
+            if work.token is not None:
+                work.token, work.due, work.crashes = None, self.now, work.crashes + 1
+
+    def _revoke(self, chain: str, reason: CancelReason) -> None:
+        """Tell the holder why, and those that run on for nothing that they do."""
+        for place in self.places.values():
+            if place.work.chain == chain:
+                place.reason = reason if place.holds else CancelReason.LEASE_LOST
+
+    def runs(self, chain: str) -> Place | None:
+        """The place of a chain's open job, if it is held."""
+        return self.places.get((chain, self.open[chain].token or 0))
+
+    # What there is to do
+
+    def room(self, type: str) -> int:
+        """For how many jobs of a type there are places."""
+        free, most = self.capacity - len(self.places), self.limits[type]
+        return free if most is None else min(free, most - sum(place.type == type for place in self.places.values()))
+
+    def claimable(self, type: str) -> list[Work]:
+        """The jobs in line; those that brought a worker down only while no other such one runs."""
+        suspects = any(place.suspect for place in self.places.values())
+        line = (work for work in self.open.values() if work.type == type and work.token is None and not work.waits_for)
+        return [work for work in line if work.due <= self.now and not (suspects and work.crashes)]
+
+    def starving(self) -> list[str]:
+        """The types that have a job in line and a place for it."""
+        return [type for type in self.limits if self.capacity and self.room(type) > 0 and self.claimable(type)]
+
+    # What the worker asks for and is given
+
+    def asked(self, wanted: Sequence[Wanted], *, suspect: bool) -> None:
+        """I12, I14: a claim wants no more than there is room for, and passes no type over for more than a rotation."""
+        self.demand(self.capacity > 0 and not self.stopping, "claimed while stopping, or after it has stopped")
+        limits = {arm.type: arm.limit for arm in wanted}
+        self.demand(sum(limits.values()) <= self.capacity - len(self.places), f"I14: asks for too many: {limits}")
+        self.demand(all(limits[type] <= self.room(type) for type in limits), f"I14: asks for too many: {limits}")
+        running = any(place.suspect for place in self.places.values())
+        self.demand(not (suspect and running), "asks for a suspect while one is running")
+        for type in self.limits:
+            waits = type not in limits and type in self.starving()
+            self._passed_over[type] = self._passed_over[type] + 1 if waits else 0
+            times = self._passed_over[type]
+            self.demand(times <= len(self.limits), f"I12: {type} was passed over {times} times in a row")
+
+    def granted(self, job: Claimed, *, hops: int = 0) -> None:
+        """A job takes a place, by a claim or in the place of the job before it."""
+        work = self.open.get(job.lease.chain_id)
+        known = work is not None and (work.position, work.type) == (job.lease.position, job.type)
+        self.demand(known, f"was given what is not open: {job}")
+        if work is None:
+            return
+        self.demand(work.token is None and not work.waits_for and work.due <= self.now, f"I6: {work} is not in line")
+        self.demand(self.room(job.type) > 0, f"I14: no place for one more of type {job.type}")
+        suspect = work.crashes > 0
+        running = any(place.suspect for place in self.places.values())
+        self.demand(not (suspect and running), f"a second suspect: {work}")
+        self.demand(hops <= MOST_HOPS, f"{hops} continuations in a row")
+        self.demand(not hops or not self.stopping, "kept a continuation while stopping")
+        self.demand(not hops or self.limits[job.type] is None, f"kept a continuation into {job.type}, which is limited")
+        self.most_hops = max(self.most_hops, hops)
+        work.token = job.lease.token
+        self.places[work.chain, work.token] = Place(work, work.token, job.type, suspect, hops)
+
+    def settled(self, settlement: Settlement, verdict: Verdict) -> int:
+        """An outcome was stored, or was not; how many continuations led to the attempt."""
+        lease, outcome = settlement.job.lease, settlement.outcome
+        place = self.places.pop((lease.chain_id, lease.token), None)
+        self.demand(place is not None and place.entered, f"settles what holds no place: {outcome}")
+        if place is None:
+            return 0
+        held = place.holds
+        self.demand((verdict is Verdict.DONE) == held, f"the verdict is {verdict}, and the job is held: {held}")
+        expected = place.expects or _ENDED_BY.get(place.reason)
+        self.demand(type(outcome) is expected, f"stores {outcome}, expected {expected}")
+        if held:
+            self._apply(place.work, outcome)
+        return place.hops
+
+    def _apply(self, work: Work, outcome: Outcome) -> None:
+        work.token, work.due = None, self.now
+        match outcome:
+            case Completes():
+                self.close(work.chain, "completed")
+            case Fails():
+                self.close(work.chain, "failed")
+            case Continues(successor):
+                work.type, work.position, work.crashes = successor.type, work.position + 1, 0
+                work.due = self._in(successor.delay or 0.0)
+            case Retries(delay) | Snoozes(delay):
+                work.due = self._in(delay)
+            case Blocks((blocker,)) if blocker in self.open:
+                work.waits_for = blocker
+            case Releases():
+                pass
+            case _:
+                self.demand(False, f"an outcome that nobody asked for: {outcome}")
+
+    # What handlers see
+
+    def entered(self, key: Key) -> None:
+        place = self.places.get(key)
+        self.demand(place is not None and not place.entered, f"a handler is entered without a place, or twice: {key}")
+        if place is not None:
+            place.entered = True
+
+    def left(self, key: Key, reason: CancelReason | None) -> None:
+        """A handler is left; its place is free at once if nothing of it is stored."""
+        place = self.places.get(key)
+        self.demand(place is not None and not place.left, f"a handler is left without a place, or twice: {key}")
+        if place is None:
+            return
+        place.left = True
+        self.demand(reason is place.reason, f"the reason is {reason}, expected {place.reason}: {place}")
+        if reason in (CancelReason.LEASE_LOST, CancelReason.CANCELLED):
+            del self.places[key]
+
+    def _in(self, seconds: float) -> datetime:
+        return self.now + timedelta(seconds=seconds)
+
+
+_ENDED_BY: Mapping[CancelReason | None, OutcomeType] = {
+    CancelReason.TIMEOUT: Fails,
+    CancelReason.SHUTDOWN: Releases,
+}

@@ -1,0 +1,116 @@
+"""Chains that wait for chains: what they wait for, and what an end means to them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from otelq.model import BLOCKER_FAILED, OnFailure, Until
+
+from .keys import give_back_key
+from .rows import Job, Model, Wait
+
+BAD = ("failed", "cancelled")
+
+
+class Impossible(Exception):
+    """What was asked for must be refused; ``kind`` says why, in the name of an error of the port."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+def wait_for(
+    model: Model,
+    *,
+    chains: Sequence[str],
+    until: Until,
+    on_failure: OnFailure,
+    open_again: Collection[str] = (),
+) -> Wait | None:
+    """What is left to wait for: every chain is looked at once, those of ``open_again`` as if they were open."""
+    wait = Wait(tuple(chains), until, on_failure)
+    for chain in chains:
+        end = None if chain in open_again else model.tail(chain).closed
+        if end:
+            wait.hear(chain, end)
+    return None if wait.is_met() else wait
+
+
+def check_blockers(model: Model, chain: str | None, blockers: Sequence[str]) -> None:
+    """Blockers must exist, and none may wait for the chain that is to wait for it."""
+    for blocker in blockers:
+        if blocker not in model.chains:
+            raise Impossible("NotFound")
+    if chain is not None and any(reaches(model, blocker, goal=chain) for blocker in blockers):
+        raise Impossible("cycle")
+
+
+def reaches(model: Model, start: str, *, goal: str) -> bool:
+    """Whether a chain is, or waits for, another, itself or through others."""
+    seen: set[str] = set()
+    ahead = [start]
+    while ahead:
+        chain = ahead.pop()
+        if chain == goal:
+            return True
+        if chain not in seen:
+            seen.add(chain)
+            ahead += _awaited(model, chain)
+    return False
+
+
+def _awaited(model: Model, chain: str) -> set[str]:
+    wait = model.tail(chain).wait
+    return wait.pending() if wait else set()
+
+
+def begin_to_wait(model: Model, job: Job, *, blockers: Sequence[str], until: Until, on_failure: OnFailure) -> None:
+    """Let a job wait for these chains as well, and remember the rule."""
+    job.blockers += [blocker for blocker in blockers if blocker not in job.blockers]
+    job.until, job.on_failure = until, on_failure
+    job.wait = wait_for(model, chains=blockers, until=until, on_failure=on_failure)
+
+
+def judge(model: Model, job: Job) -> None:
+    """Let a blocked job go, or fail, if its condition says so."""
+    if job.wait and job.wait.is_hopeless():
+        close(model, job, verb="fail_by_blocker", status="failed", failure=BLOCKER_FAILED)
+    elif job.wait and job.wait.is_met():
+        unblock(model, job)
+
+
+def unblock(model: Model, job: Job) -> None:
+    job.wait = None
+    job.run_at = max(job.run_at, model.now)
+    model.move("unblock", job, "blocked", job.status(model.now))
+
+
+def close(
+    model: Model, job: Job, *, verb: str, status: str, output: str | None = None, failure: str | None = None
+) -> None:
+    """End a chain at its tail, and free its key; ``follow`` tells those that wait for it."""
+    model.move(verb, job, job.status(model.now), status)
+    end(model, job, verb=verb, status=status, failure=failure)
+    job.output = output
+    give_back_key(model, job.chain)
+    model.ended.append(job)
+
+
+def end(model: Model, job: Job, *, verb: str, status: str, failure: str | None = None) -> None:
+    """What closing and continuing have in common: no lease and no wait outlives the job."""
+    if job.token is not None:
+        job.end_attempt(verb, model.now, failure=failure)
+    job.unlease()
+    job.wait = None
+    job.closed, job.closed_by, job.closed_at, job.failure = status, verb, model.now, failure
+
+
+def follow(model: Model) -> None:
+    """Tell the chains that wait for those that ended, and those that wait for them in turn."""
+    while model.ended:
+        ended = model.ended.pop(0)
+        for job in model.open():
+            if job.wait and ended.closed and ended.chain in job.wait.pending():
+                job.wait.hear(ended.chain, ended.closed)
+                judge(model, job)

@@ -1,0 +1,172 @@
+"""
+What a case of a notify adapter works with, and how such cases are run; the cases themselves are in ``notify_cases``.
+
+Hints may be lost, doubled or late, so the kit publishes a hint again and again, and calls it delivered if it arrives
+within ``PATIENCE``. What must not arrive is waited for only as long as other hints take: what comes later than that
+goes unnoticed, and no adapter is blamed for what it did not do.
+
+An adapter whose ``is_shared`` says that its hints reach others is given a second one of the same place, and every
+case listens there too. Subjects are made for the case at hand: strangers in the same place do not disturb it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from uuid import uuid4
+
+from otelq.ports.notify import Hint, HintKind, NotifyAdapter
+
+from .cases import CASE_TIMEOUT, Case, Report, Result
+from .kit import true
+
+NotifyFactory = Callable[[], NotifyAdapter]
+"""Makes an unopened adapter; where those are shared, all that it makes are of one place."""
+PATIENCE = 5.0
+"""Seconds within which a hint must arrive that is published again and again."""
+AGAIN = 0.1
+"""Seconds after which a hint that did not arrive is published again."""
+QUIET = 0.03
+"""Seconds for what must not arrive to arrive after all."""
+
+
+class Ear:
+    """A receiver that notes what it hears, and then does what else a case wants of it."""
+
+    def __init__(self, rings: asyncio.Event, also: Callable[[Hint], None]) -> None:
+        self.heard: Counter[Hint] = Counter()
+        """How often it was called with each hint."""
+        self.threads: set[int] = set()
+        """From which threads it was called."""
+        self.unsubscribe: Callable[[], None] = _nothing
+        self._rings = rings
+        self._also = also
+
+    def __call__(self, hint: Hint) -> None:
+        self.heard[hint] += 1
+        self.threads.add(threading.get_ident())
+        self._rings.set()
+        self._also(hint)
+
+
+class NotifyKit:
+    """What a case works with: an open adapter, a second one of its place where there is such a thing, and ears."""
+
+    def __init__(self, factory: NotifyFactory, opened: AsyncExitStack, *, log: Sequence[BaseException | None]) -> None:
+        self.make = factory
+        self.log = log
+        """The errors that were logged, None for what was logged without one."""
+        self.near = factory()
+        self.far = factory() if self.near.is_shared else self.near
+        """The other adapter of the place; the same one where hints reach no other."""
+        self._opened = opened
+        self._rings = asyncio.Event()
+
+    async def open(self, *adapters: NotifyAdapter) -> None:
+        """Open adapters, and close them when the case is over."""
+        for adapter in adapters:
+            await adapter.open()
+            self._opened.push_async_callback(adapter.close)
+
+    def everywhere(self) -> list[NotifyAdapter]:
+        """The adapters where hints arrive."""
+        return list(dict.fromkeys((self.near, self.far)))
+
+    def hint(self, kind: HintKind = HintKind.DUE, subject: str = "", delay: float = 0.0) -> Hint:
+        """A hint that nobody else publishes."""
+        return Hint(kind, f"{subject}{uuid4()}", delay)
+
+    def listen(self, at: NotifyAdapter | None = None, *, also: Callable[[Hint], None] | None = None) -> Ear:
+        """Subscribe an ear, here if it is not said where."""
+        ear = Ear(self._rings, also or _ignore)
+        ear.unsubscribe = (at or self.near).subscribe(ear)
+        return ear
+
+    async def arrive(self, hints: Sequence[Hint], *ears: Ear, by: NotifyAdapter | None = None) -> None:
+        """
+        Publish hints, as one batch, until every ear has heard each.
+
+        Raises:
+            Broken: that took longer than ``PATIENCE``.
+        """
+        end = time.monotonic() + PATIENCE
+        while missing := [hint for ear in ears for hint in hints if hint not in ear.heard]:
+            true(time.monotonic() < end, f"not delivered in {PATIENCE:g} seconds, {len(missing)} times: {missing[0]}")
+            (by or self.near).publish(hints)
+            await self._a_while(hints, ears)
+
+    async def _a_while(self, hints: Sequence[Hint], ears: Sequence[Ear]) -> None:
+        end = time.monotonic() + AGAIN
+        while any(hint not in ear.heard for ear in ears for hint in hints) and time.monotonic() < end:
+            self._rings.clear()
+            try:
+                async with asyncio.timeout(max(0.001, end - time.monotonic())):
+                    await self._rings.wait()
+            except TimeoutError:
+                return
+
+    async def settle(self, *at: NotifyAdapter) -> None:
+        """Let a later hint arrive at each adapter, or everywhere: what came before it has had its time."""
+        ears = [self.listen(one) for one in at or self.everywhere()]
+        await self.arrive([self.hint()], *ears, by=at[0] if at else None)
+        await asyncio.sleep(QUIET)
+        for ear in ears:
+            ear.unsubscribe()
+
+
+class _Log(logging.Handler):
+    """Keeps the errors that are logged, so that those made on purpose do not go to the screen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: list[BaseException | None] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.errors.append(record.exc_info[1] if record.exc_info else None)
+
+
+@contextmanager
+def _kept(log: _Log) -> Generator[None]:
+    root = logging.getLogger()
+    root.addHandler(log)
+    try:
+        yield
+    finally:
+        root.removeHandler(log)
+
+
+NotifyCase = Case[NotifyKit]
+
+
+async def run_notify_case(factory: NotifyFactory, case: NotifyCase) -> Result:
+    """Run one case with adapters of its own."""
+    log = _Log()
+    try:
+        async with AsyncExitStack() as opened:
+            opened.enter_context(_kept(log))
+            kit = NotifyKit(factory, opened, log=log.errors)
+            await kit.open(*kit.everywhere())
+            async with asyncio.timeout(CASE_TIMEOUT):
+                await case.check(kit)
+    except Exception as error:
+        return Result(case, error)
+    return Result(case, None)
+
+
+async def run_notify_cases(factory: NotifyFactory, cases: Sequence[NotifyCase]) -> Report:
+    """Run cases one after the other."""
+    results = [await run_notify_case(factory, case) for case in cases]
+    return Report(f"{factory().name} notifier", results)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _ignore(_: Hint) -> None:
+    pass
