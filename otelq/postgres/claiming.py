@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from ..model import LEASE_LOST, Claimed, Failure, ReapRule, Renewal, Status, Transition, Verb, Verdict, Wanted
+from ..transitions import build
+from ..transitions.build import Snapshot
 from . import keys, rows
 from .database import SKIP, Session
 from .ending import close, in_order, marks
-from .rows import Held
 
 
 async def claim(
@@ -26,13 +27,13 @@ async def claim(
         suspect,
     )
     jobs = [rows.claimed(row, token) for row in found]
-    return jobs, [rows.claim(job, worker=worker) for job in jobs]
+    return jobs, [build.claimed(job, worker=worker) for job in jobs]
 
 
 async def disown(session: Session, token: int) -> list[Transition]:
     """Give back what a claim leased whose reply was lost."""
-    jobs = [rows.held(row) for row in await session.rows("disown", token)]
-    return [rows.moved(job, Verb.RELEASE, Status.READY, worker=job.leased_by) for job in jobs]
+    jobs = [rows.snapshot(row) for row in await session.rows("disown", token)]
+    return [build.moved(job, Verb.RELEASE, Status.READY) for job in jobs]
 
 
 async def renew(session: Session, renewals: Sequence[Renewal]) -> list[Verdict]:
@@ -63,7 +64,7 @@ async def reap(session: Session, rules: Sequence[ReapRule], *, spare: Collection
     """Take back jobs whose lease ran out; those that are spent fail."""
     by_type = {rule.type: rule for rule in rules}
     found = await session.rows("hold_expired", [*by_type], [*spare], limit)
-    jobs = [rows.held(row) for row in found]
+    jobs = [rows.snapshot(row) for row in found]
     if not jobs:
         return []
     spent = [job for job in jobs if _is_spent(job, by_type[job.type])]
@@ -75,7 +76,7 @@ async def reap(session: Session, rules: Sequence[ReapRule], *, spare: Collection
 
 
 async def _take_back(
-    session: Session, jobs: Sequence[Held], rules: Mapping[str, ReapRule]
+    session: Session, jobs: Sequence[Snapshot], rules: Mapping[str, ReapRule]
 ) -> dict[str, list[Transition]]:
     if not jobs:
         return {}
@@ -92,23 +93,14 @@ async def _take_back(
     return {jobs[rows.place(row)].chain_id: [_reaped(jobs[rows.place(row)], row)] for row in found}
 
 
-def _reaped(job: Held, row: rows.Row) -> Transition:
-    run_at = row["run_at"]
-    return rows.moved(
-        job,
-        Verb.REAP,
-        rows.waiting(run_at, row["at"]),
-        at=row["at"],
-        due_at=run_at,
-        error_type=_lease_lost(job).type,
-        worker=job.leased_by,
-    )
+def _reaped(job: Snapshot, row: rows.Row) -> Transition:
+    return build.put_back(job, Verb.REAP, at=row["at"], run_at=row["run_at"], error_type=_lease_lost(job).type)
 
 
-def _is_spent(job: Held, rule: ReapRule) -> bool:
+def _is_spent(job: Snapshot, rule: ReapRule) -> bool:
     out_of_attempts = rule.max_attempts is not None and job.attempt >= rule.max_attempts
     return out_of_attempts or job.crashes + 1 >= rule.max_crashes
 
 
-def _lease_lost(job: Held) -> Failure:
+def _lease_lost(job: Snapshot) -> Failure:
     return Failure(LEASE_LOST, f"the lease of {job.leased_by} ran out in attempt {job.attempt}")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import JobAlreadyClosed, JobTypeMismatch
-from ..model import Closure, Completes, Continues, Status, Transition, Verb
+from ..model import Closure, Completes, Continues, Transition, Verb
+from ..transitions import build
+from ..transitions.build import Snapshot
 from . import ending, keys, linking, rows
 from .database import WAIT, Session
 from .ending import OTHERS, Made, in_order
 from .holding import hold
 from .linking import Joined, Link
-from .rows import Held
 
-Continued = tuple[Held, Continues]
+Continued = tuple[Snapshot, Continues]
 
 
 async def finish(session: Session, closures: Sequence[Closure]) -> list[Transition]:
@@ -38,13 +39,13 @@ async def cancel(session: Session, chain_ids: Sequence[str]) -> list[Transition]
 
 async def expire(session: Session, *, limit: int) -> list[Transition]:
     """Close as cancelled the jobs that nobody started in time."""
-    found = [rows.held(row) for row in await session.rows("hold_expiring", limit)]
+    found = [rows.snapshot(row) for row in await session.rows("hold_expiring", limit)]
     busy = await keys.held_elsewhere(session, [job.chain_id for job in found])
     jobs = [job for job in found if job.chain_id not in busy]
     return in_order([job.chain_id for job in jobs], await ending.close(session, jobs, verb=Verb.EXPIRE))
 
 
-async def check_step(session: Session, job: Held, step: str) -> None:
+async def check_step(session: Session, job: Snapshot, step: str) -> None:
     """
     See that the open job is of the type ``step``.
 
@@ -88,12 +89,8 @@ async def _continue_plain(session: Session, pairs: Sequence[Continued]) -> Made:
     return {pairs[rows.place(row)][0].chain_id: _continued(*pairs[rows.place(row)], row) for row in found}
 
 
-def _continued(job: Held, outcome: Continues, row: rows.Row, *, born_blocked: bool = False) -> list[Transition]:
-    at, run_at = row["at"], row["run_at"]
-    return [
-        rows.moved(job, Verb.COMPLETE_EXTERNALLY, Status.CONTINUED, at=at),
-        rows.succeeded(job, outcome.successor, at=at, run_at=run_at, born_blocked=born_blocked),
-    ]
+def _continued(job: Snapshot, outcome: Continues, row: rows.Row) -> list[Transition]:
+    return build.handed_over(job, outcome.successor, at=row["at"], run_at=row["run_at"])
 
 
 async def _continue_tied(session: Session, pairs: Sequence[Continued]) -> Made:
@@ -106,7 +103,7 @@ async def _continue_tied(session: Session, pairs: Sequence[Continued]) -> Made:
     return made | {OTHERS: written.aside}
 
 
-def _link(job: Held, outcome: Continues) -> Link:
+def _link(job: Snapshot, outcome: Continues) -> Link:
     return Link(
         chain_id=job.chain_id,
         position=job.position,
@@ -117,7 +114,10 @@ def _link(job: Held, outcome: Continues) -> Link:
     )
 
 
-def _joined(job: Held, outcome: Continues, one: Joined) -> list[Transition]:
+def _joined(job: Snapshot, outcome: Continues, one: Joined) -> list[Transition]:
     fate = one.wait.fate
-    made = _continued(job, outcome, one.row, born_blocked=fate.is_blocked)
-    return [*made, rows.failed_at_once(made[-1], fate.failure.type)] if fate.failure else made
+    failed_with = fate.failure.type if fate.failure else None
+    at, run_at = one.row["at"], one.row["run_at"]
+    return build.handed_over(
+        job, outcome.successor, at=at, run_at=run_at, is_blocked=fate.is_blocked, failed_with=failed_with
+    )

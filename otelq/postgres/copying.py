@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ..model import NewJob, Status, Transition
-from . import rows
+from ..transitions import build
 from .database import Session
 
 _NULL: Final = "\\N"
@@ -33,7 +33,7 @@ async def copy_in(session: Session, jobs: Sequence[NewJob]) -> list[Transition]:
     await _copy(session, "job", _JOB, _requests(jobs, times, stamp))
     await _copy(session, "open_job", _OPEN_JOB, _hot_rows(jobs, times))
     return [
-        rows.created(job, at=at, run_at=moment, target=rows.waiting(moment, at) if moment is not at else Status.READY)
+        build.created(job, Status.READY if moment is at else build.waiting(moment, at), at=at, run_at=moment)
         for job, moment in zip(jobs, due, strict=True)
     ]
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from ..errors import NotFound, StillReferenced
 from ..model import Transition, Verb
+from ..transitions import build
 from . import rows
 from .database import WAIT, Session
 
@@ -50,4 +51,4 @@ async def _hold(session: Session, chain_ids: Sequence[str]) -> None:
 
 async def _delete(session: Session, chain_ids: Sequence[str]) -> list[Transition]:
     await session.rows("free_keys", chain_ids)
-    return [rows.moved(rows.held(row), Verb.DELETE, None) for row in await session.rows("delete", chain_ids)]
+    return [build.moved(rows.snapshot(row), Verb.DELETE, None) for row in await session.rows("delete", chain_ids)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..model import Failure, Status, Transition, Verb
-from . import rows
+from ..transitions import build
+from ..transitions.build import Snapshot
 from .database import WAIT, Session
-from .rows import Held
 from .unblocking import let_go
 
 Made = dict[str, list[Transition]]
@@ -18,7 +18,7 @@ OTHERS = ""
 
 async def close(
     session: Session,
-    jobs: Sequence[Held],
+    jobs: Sequence[Snapshot],
     *,
     verb: Verb,
     outputs: Mapping[str, str] | None = None,
@@ -46,24 +46,20 @@ async def close(
         await session.rows("free_keys", row["keyed"])
     status = Status.COMPLETED if outputs else Status.FAILED if failures else Status.CANCELLED
     made = {
-        job.chain_id: [_closed(job, verb, status, at=row["at"], failure=failures.get(job.chain_id))] for job in jobs
+        job.chain_id: [build.moved(job, verb, status, at=row["at"], error_type=end.type if end else None)]
+        for job, end in zip(jobs, ends, strict=True)
     }
     others, _ = await let_go(session, row["waited_on"]) if row["waited_on"] else ([], [])
     return made | ({OTHERS: others} if others else {})
 
 
-def _closed(job: Held, verb: Verb, status: Status, *, at: rows.Moment, failure: Failure | None) -> Transition:
-    worker = job.leased_by if verb is Verb.REAP else None
-    return rows.moved(job, verb, status, at=at, error_type=failure.type if failure else None, worker=worker)
-
-
-async def untie(session: Session, jobs: Sequence[Held]) -> None:
+async def untie(session: Session, jobs: Sequence[Snapshot]) -> None:
     """A job that was blocked waits no longer."""
     if blocked := [job.chain_id for job in jobs if job.status is Status.BLOCKED]:
         await session.rows("forget_edges", blocked)
 
 
-def marks(jobs: Sequence[Held]) -> tuple[list[str], list[int], list[int | None]]:
+def marks(jobs: Sequence[Snapshot]) -> tuple[list[str], list[int], list[int | None]]:
     """Jobs under the tokens that they have now, as fenced statements take them."""
     return [job.chain_id for job in jobs], [job.position for job in jobs], [job.token for job in jobs]
 

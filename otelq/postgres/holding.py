@@ -7,9 +7,9 @@ from typing import Final
 
 from ..errors import JobAlreadyClosed, NotFound
 from ..model import Status
+from ..transitions.build import Snapshot
 from . import rows
 from .database import WAIT, Session
-from .rows import Held
 
 STAY: Final = "FOR NO KEY UPDATE"
 """Locks a hot row of somebody else's job, which must not close meanwhile."""
@@ -18,7 +18,7 @@ PASS: Final = "SKIP LOCKED"
 """Added to a lock: rows that others hold are passed over."""
 
 
-async def hold(session: Session, chain_ids: Sequence[str], *, beside: Collection[str] = ()) -> dict[str, Held]:
+async def hold(session: Session, chain_ids: Sequence[str], *, beside: Collection[str] = ()) -> dict[str, Snapshot]:
     """
     Lock the hot rows of these chains; in the same ascending order, those of the open ones ``beside``.
 
@@ -27,7 +27,7 @@ async def hold(session: Session, chain_ids: Sequence[str], *, beside: Collection
         JobAlreadyClosed: a chain is closed.
     """
     ids = sorted({*chain_ids, *beside})
-    held = {row["chain_id"]: rows.held(row) for row in await session.rows("hold", ids, lock=WAIT)}
+    held = {row["chain_id"]: rows.snapshot(row) for row in await session.rows("hold", ids, lock=WAIT)}
     if closed := next((id for id in chain_ids if id not in held), None):
         raise await not_open(session, closed)
     return {id: held[id] for id in chain_ids}

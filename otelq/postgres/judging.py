@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ..model import Claimed, Completes, Continues, Fails, Settlement, Status, Successor, Transition, Verb, Verdict
+from ..transitions import build
 from . import rows
 from .database import Session
 
@@ -47,7 +48,7 @@ async def _made_before(session: Session, item: Settlement, row: rows.Row, kept: 
     match verb:
         case Verb.COMPLETE | Verb.FAIL:
             status = Status.COMPLETED if verb is Verb.COMPLETE else Status.FAILED
-            closed = rows.settled(item, verb, status, at=at, error_type=error_type)
+            closed = build.settled(item, verb, status, at=at, error_type=error_type)
             return [closed, *await _others_before(session, item, at)]
         case Verb.CONTINUE:
             return await _continued_before(session, item, kept)
@@ -55,8 +56,8 @@ async def _made_before(session: Session, item: Settlement, row: rows.Row, kept: 
             return await _blocked_before(session, item, row)
         case _:
             due_at = row["due_at"]
-            target = rows.waiting(due_at, at)
-            return [rows.settled(item, verb, target, at=at, due_at=due_at, error_type=error_type)]
+            target = build.waiting(due_at, at)
+            return [build.settled(item, verb, target, at=at, due_at=due_at, error_type=error_type)]
 
 
 async def _continued_before(session: Session, item: Settlement, kept: dict[str, Claimed]) -> list[Transition]:
@@ -67,18 +68,21 @@ async def _continued_before(session: Session, item: Settlement, kept: dict[str, 
         type=row["type"], queue=row["queue"], input=row["input"], trace=row["trace"], meta=row["meta"]
     )
     if not row["blockers"]:
-        return rows.continued(item, successor, keep, row=row, kept=kept)
-    made = rows.joined(item, successor, row=row, born_blocked=row["born_blocked"], failed_with=row["failed_with"])
-    return [*made, *(await _others_before(session, item, row["at"]) if row["failed_with"] else [])]
+        made, granted = rows.continued(item, successor, keep, row=row)
+        kept |= {lease.chain_id: granted} if granted else {}
+        return made
+    at, failed_with, is_blocked = row["at"], row["failed_with"], row["born_blocked"]
+    made = build.continued(item, successor, at=at, run_at=row["run_at"], is_blocked=is_blocked, failed_with=failed_with)
+    return [*made, *(await _others_before(session, item, at) if failed_with else [])]
 
 
 async def _blocked_before(session: Session, item: Settlement, row: rows.Row) -> list[Transition]:
     failed_with, is_free = row["failed_with"], row["due_at"] is not None
-    made = rows.waits(item, at=row["at"], is_free=is_free, failed_with=failed_with)
+    made = build.blocked(item, at=row["at"], is_free=is_free, failed_with=failed_with)
     return [*made, *(await _others_before(session, item, row["at"]) if failed_with else [])]
 
 
 async def _others_before(session: Session, item: Settlement, at: datetime) -> list[Transition]:
     """What a chain that closed at this time did to those that waited for it."""
     others = await session.rows("made_by_closing", item.job.lease.chain_id, at)
-    return [rows.let_go(other) for other in others]
+    return [rows.released(other) for other in others]

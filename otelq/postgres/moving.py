@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from ..errors import InvalidArgument
 from ..model import Amendment, JobRecord, Status, Transition, Verb
+from ..transitions import build
 from . import ending, rows
 from .closing import check_step
 from .database import WAIT, Session
 from .holding import hold
 from .listing import read_records
-from .rows import Held
 
 
 async def trigger(session: Session, chain_ids: Sequence[str]) -> list[Transition]:
@@ -23,7 +23,7 @@ async def trigger(session: Session, chain_ids: Sequence[str]) -> list[Transition
     scheduled = [job for job in held.values() if job.status is Status.SCHEDULED]
     if scheduled:
         await session.rows("trigger", [job.chain_id for job in scheduled], scheduled[0].at)
-    return [rows.moved(job, Verb.TRIGGER, Status.READY) for job in scheduled]
+    return [build.moved(job, Verb.TRIGGER, Status.READY) for job in scheduled]
 
 
 async def amend(session: Session, amendments: Sequence[Amendment]) -> list[Transition]:
@@ -61,13 +61,7 @@ async def _amend(session: Session, amendments: Sequence[Amendment]) -> list[Tran
         rows.column([amendment.delay for amendment in amendments]),
         rows.column([amendment.input for amendment in amendments]),
     )
-    return [_amended(held[row["chain_id"]], row) for row in found]
-
-
-def _amended(job: Held, row: rows.Row) -> Transition:
-    run_at, at = row["run_at"], row["at"]
-    target = Status.BLOCKED if job.status is Status.BLOCKED else rows.waiting(run_at, at)
-    return rows.moved(job, Verb.AMEND, target, at=at, due_at=run_at)
+    return [build.amended(held[row["chain_id"]], at=row["at"], run_at=row["run_at"]) for row in found]
 
 
 async def take_over(session: Session, chain_ids: Sequence[str]) -> list[Transition]:
@@ -80,8 +74,7 @@ async def take_over(session: Session, chain_ids: Sequence[str]) -> list[Transiti
     found = await session.rows(
         "put_back", *ending.marks(jobs), None, [Verb.TAKE_OVER] * len(jobs), None, None, [0.0] * len(jobs), lock=WAIT
     )
-    taken = [(jobs[rows.place(row)], row["at"]) for row in found]
-    return [rows.moved(job, Verb.TAKE_OVER, Status.READY, at=at, worker=job.leased_by) for job, at in taken]
+    return [build.moved(jobs[rows.place(row)], Verb.TAKE_OVER, Status.READY, at=row["at"]) for row in found]
 
 
 async def lock(session: Session, chain_ids: Sequence[str]) -> list[JobRecord]:

@@ -8,7 +8,8 @@ from datetime import datetime
 from msgspec import Struct
 
 from ..errors import AlreadyExists, InvalidArgument, NotFound
-from ..model import Status, Transition, Verb
+from ..model import Status, Transition
+from ..transitions import build
 from . import edges, keys, rows, rules
 from .database import Session
 from .edges import Wait
@@ -128,7 +129,7 @@ async def _open(session: Session, fallen: Sequence[Fallen]) -> list[Transition]:
         await edges.add(session, blocked, at, to="more")
         await _refuse_circles(session, blocked)
     await session.rows("mark_waited_on", [wait.chain_id for wait in waits])
-    return [_opened(each, at) for each in fallen]
+    return [build.redriven(rows.snapshot(each.row), at=at, is_blocked=each.wait.fate.is_blocked) for each in fallen]
 
 
 async def _refuse_circles(session: Session, blocked: Sequence[Wait]) -> None:
@@ -137,23 +138,3 @@ async def _refuse_circles(session: Session, blocked: Sequence[Wait]) -> None:
         await edges.refuse_circles(session, [wait.chain_id for wait in blocked])
     except InvalidArgument as error:
         raise InvalidArgument("chain", f"its blockers {error.problem}") from None
-
-
-def _opened(each: Fallen, at: datetime) -> Transition:
-    row = each.row
-    return Transition(
-        verb=Verb.REDRIVE,
-        chain_id=each.chain_id,
-        position=row["position"],
-        type=row["type"],
-        queue=row["queue"],
-        chain_type=row["chain_type"],
-        source=Status(row["status"]),
-        target=Status.BLOCKED if each.wait.fate.is_blocked else Status.READY,
-        at=at,
-        attempt=0,
-        created_at=row["created_at"],
-        chain_created_at=row["chain_created_at"],
-        trace=row["trace"],
-        last_trace=row["last_trace"],
-    )

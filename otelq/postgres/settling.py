@@ -26,6 +26,7 @@ from ..model import (
     Verdict,
 )
 from ..ports.state import Transaction
+from ..transitions import build
 from . import linking, rows
 from .database import SKIP, WAIT, Database, Session
 from .judging import Item, judge
@@ -187,7 +188,8 @@ async def _continue(session: Session, items: list[Item], written: Written, lock:
     )
     for row in found:
         place, item = items[rows.place(row)]
-        written.made[place] = _continued(item, row, written.kept)
+        written.made[place], granted = _continued(item, row)
+        written.kept |= {item.job.lease.chain_id: granted} if granted else {}
 
 
 async def _put_back(session: Session, items: list[Item], written: Written, lock: str, which: str) -> None:
@@ -242,26 +244,28 @@ def _joined(item: Settlement, one: Joined) -> list[Transition]:
     fate = one.wait.fate
     failed_with = fate.failure.type if fate.failure else None
     if isinstance(item.outcome, Continues):
-        successor, is_blocked = item.outcome.successor, fate.is_blocked
-        return rows.joined(item, successor, row=one.row, born_blocked=is_blocked, failed_with=failed_with)
-    return rows.waits(item, at=one.row["at"], is_free=not fate.is_blocked, failed_with=failed_with)
+        successor, at, run_at = item.outcome.successor, one.row["at"], one.row["run_at"]
+        return build.continued(
+            item, successor, at=at, run_at=run_at, is_blocked=fate.is_blocked, failed_with=failed_with
+        )
+    return build.blocked(item, at=one.row["at"], is_free=not fate.is_blocked, failed_with=failed_with)
 
 
 def _closed(item: Settlement, at: datetime) -> Transition:
     if failure := _failure(item):
-        return rows.settled(item, Verb.FAIL, Status.FAILED, at=at, error_type=failure.type)
-    return rows.settled(item, Verb.COMPLETE, Status.COMPLETED, at=at)
+        return build.settled(item, Verb.FAIL, Status.FAILED, at=at, error_type=failure.type)
+    return build.settled(item, Verb.COMPLETE, Status.COMPLETED, at=at)
 
 
-def _continued(item: Settlement, row: rows.Row, kept: dict[str, Claimed]) -> list[Transition]:
+def _continued(item: Settlement, row: rows.Row) -> rows.Continued:
     assert isinstance(item.outcome, Continues)
-    return rows.continued(item, item.outcome.successor, item.outcome.keep, row=row, kept=kept)
+    return rows.continued(item, item.outcome.successor, item.outcome.keep, row=row)
 
 
 def _back(item: Settlement, at: datetime, run_at: datetime) -> Transition:
     failure = _failure(item)
     error_type = failure.type if failure else None
-    return rows.settled(item, _verb(item), rows.waiting(run_at, at), at=at, due_at=run_at, error_type=error_type)
+    return build.settled(item, _verb(item), build.waiting(run_at, at), at=at, due_at=run_at, error_type=error_type)
 
 
 # Columns

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from ..errors import Unavailable
 from ..model import Created, NewJob, Status, Transition
+from ..transitions import build
 from . import edges, keys, rows, rules
 from .copying import copy_in
 from .database import Session
@@ -157,11 +158,8 @@ async def _made_before(session: Session, jobs: Sequence[NewJob]) -> dict[str, li
 def _remade(job: NewJob, row: Any) -> list[Transition]:
     if row["type"] != job.type or not row["same_input"]:
         return []
-    at = row["created_at"]
-    failed_with = row["failed_with"]
-    status = Status.BLOCKED if row["born_blocked"] else rows.waiting(row["run_at"], at)
-    created = rows.created(job, at=at, run_at=row["run_at"], target=status)
-    return [created, rows.failed_at_once(created, failed_with)] if failed_with else [created]
+    at, failed_with = row["created_at"], row["failed_with"]
+    return build.started(job, at=at, run_at=row["run_at"], is_blocked=row["born_blocked"], failed_with=failed_with)
 
 
 # Blockers
@@ -217,10 +215,9 @@ def _wait(plan: Plan) -> Wait:
 
 
 def _planned(plan: Plan, at: datetime, run_at: datetime) -> list[Transition]:
-    status = Status.BLOCKED if plan.fate.is_blocked else rows.waiting(run_at, at)
-    created = rows.created(plan.job, at=at, run_at=run_at, target=status)
-    failure = plan.fate.failure
-    return [created, rows.failed_at_once(created, failure.type)] if failure else [created]
+    fate = plan.fate
+    failed_with = fate.failure.type if fate.failure else None
+    return build.started(plan.job, at=at, run_at=run_at, is_blocked=fate.is_blocked, failed_with=failed_with)
 
 
 # Columns
@@ -232,7 +229,7 @@ def _started(jobs: Sequence[NewJob], row: Any) -> list[Transition]:
     taken: set[str] = set(row["taken"] or ())
     later = dict(zip(row["later"], row["run_at"], strict=True))
     return [
-        rows.created(job, at=at, run_at=later.get(n, at), target=Status.SCHEDULED if n in later else Status.READY)
+        build.created(job, Status.SCHEDULED if n in later else Status.READY, at=at, run_at=later.get(n, at))
         for n, job in enumerate(jobs)
         if job.chain_id not in taken
     ]

@@ -60,7 +60,7 @@ async def _release(
     if keyed := [row["chain_id"] for row in failed if row["keyed"]]:
         await session.rows("free_keys", keyed)
     further = [row["chain_id"] for row in failed if row["waited_on"]]
-    return [rows.let_go(row) for row in released], further, found["is_done"] and not busy
+    return [rows.released(row) for row in released], further, found["is_done"] and not busy
 
 
 def _without(busy: Collection[str], *columns: Sequence[Any]) -> list[list[Any]]:

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from msgspec.json import Decoder
 
 from ..model import LEASE_LOST, Claimed, Failure, ReapRule, Renewal, Status, Transition, Verb, Verdict, Wanted
+from ..transitions import build
 from .ending import Close, close
-from .rows import NUMBERS, OPEN_JOBS, PICKS, OpenJob, Pick, claimed, moved, span
-from .rows import claim as claim_transition
+from .rows import NUMBERS, OPEN_JOBS, PICKS, OpenJob, Pick, claimed, span, when
 from .session import Session, batch
 from .unblocking import follow
 
@@ -33,7 +33,7 @@ async def claim(
     jobs = [
         claimed(pick, token=token, at=at, leased_until=until) for pick, (_, until, _) in zip(picks, taken, strict=True)
     ]
-    return jobs, [claim_transition(job, worker=worker) for job in jobs]
+    return jobs, [build.claimed(job, worker=worker) for job in jobs]
 
 
 def _with_suspect(picks: list[Pick], suspects: Sequence[Pick], wanted: Sequence[Wanted]) -> list[Pick]:
@@ -60,7 +60,7 @@ async def disown(db: Session, at: int, *, token: int) -> list[Transition]:
     if not jobs:
         return []
     await db.write("open_put_back", back=batch([(job.chain_id, at, 1, 0, job.last_trace) for job in jobs]))
-    return [moved(job, Verb.RELEASE, Status.READY, at=at) for job in jobs]
+    return [build.moved(job.snapshot(at), Verb.RELEASE, Status.READY) for job in jobs]
 
 
 async def renew(db: Session, at: int, *, renewals: Sequence[Renewal]) -> list[Verdict]:
@@ -126,9 +126,7 @@ async def _put_back(db: Session, at: int, jobs: Sequence[OpenJob], rules: Mappin
         back = [(job.chain_id, due[job.chain_id], 0, 1, job.last_trace) for job in jobs]
         await db.write("open_put_back", back=batch(back))
     return [
-        moved(job, Verb.REAP, Status.SCHEDULED, at=at, due_at=due[job.chain_id], error_type=LEASE_LOST)
-        if due[job.chain_id] > at
-        else moved(job, Verb.REAP, Status.READY, at=at, error_type=LEASE_LOST)
+        build.put_back(job.snapshot(at), Verb.REAP, at=when(at), run_at=when(due[job.chain_id]), error_type=LEASE_LOST)
         for job in jobs
     ]
 
@@ -141,7 +139,7 @@ async def _fail(db: Session, at: int, jobs: Sequence[OpenJob], failures: Mapping
     ]
     await db.write("crash_count", chains=batch([job.chain_id for job in jobs]))
     await close(db, at, ended, with_dedup=any(job.has_dedup for job in jobs))
-    return [moved(job, Verb.REAP, Status.FAILED, at=at, error_type=LEASE_LOST) for job in jobs]
+    return [build.moved(job.snapshot(at), Verb.REAP, Status.FAILED, error_type=LEASE_LOST) for job in jobs]
 
 
 def _is_spent(job: OpenJob, rule: ReapRule) -> bool:

@@ -4,39 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct
 from msgspec.json import Decoder
 
 from ..errors import StillReferenced
 from ..model import Closure, Completes, Continues, Status, Successor, Transition, Verb
+from ..transitions import build
 from .blocking import Answer, block
 from .chains import check_known, open_jobs, open_step
 from .ending import Close, close, end_attempts
-from .reporting import lost
-from .rows import NUMBERS, OPEN_JOBS, TEXTS, OpenJob, moved, when
+from .rows import NUMBERS, OPEN_JOBS, TEXTS, AnyJob, OpenJob, when
 from .rules import Condition
 from .session import Session, batch
 from .settling import advance, successor_wish
-from .starting import continued_transition, request
+from .starting import due_at, request
 from .unblocking import follow
 from .values import check_outcome
-
-
-class AnyJob(Struct, frozen=True, array_like=True):
-    """A job, open or closed, of a chain that is to be deleted."""
-
-    nr: int
-    chain_id: str
-    position: int
-    type: str
-    queue: str
-    chain_type: str
-    attempt: int
-    status: Status
-    created_at: int
-    chain_created_at: int
-    trace: str | None
-
 
 _ANY_JOBS = Decoder(list[AnyJob])
 _PAIRS = Decoder(list[tuple[str, str]])
@@ -58,7 +40,7 @@ async def _finish(db: Session, at: int, closure: Closure) -> list[Transition]:
         case Completes(output):
             ended = Close(job.chain_id, Status.COMPLETED, Verb.COMPLETE_EXTERNALLY, output)
             await close(db, at, [ended], with_dedup=bool(job.has_dedup))
-            made = [moved(job, Verb.COMPLETE_EXTERNALLY, Status.COMPLETED, at=at)]
+            made = [build.moved(job.snapshot(at), Verb.COMPLETE_EXTERNALLY, Status.COMPLETED)]
             return made + await follow(db, at, [job.chain_id] if job.waited_on else [])
         case Continues(successor):
             return await _continue(db, at, job, successor)
@@ -70,19 +52,15 @@ async def _continue(db: Session, at: int, job: OpenJob, successor: Successor) ->
     await db.write("create_job", jobs=batch([request(successor, job.chain_id, job.position + 1)]), now=at)
     await db.write("advance_open", advanced=batch([advance(successor, job.chain_id, at)]))
     answer = await _wait(db, at, job, successor)
-    created = continued_transition(
+    made = build.handed_over(
+        job.snapshot(at),
         successor,
-        at,
-        chain_id=job.chain_id,
-        position=job.position + 1,
-        chain_type=job.chain_type,
-        chain_created_at=when(job.chain_created_at),
-        blocked=answer.condition is not Condition.MET,
+        at=when(at),
+        run_at=when(due_at(successor, at)),
+        is_blocked=answer.condition is not Condition.MET,
+        failed_with=answer.failure.type if answer.failure else None,
     )
-    made = [moved(job, Verb.COMPLETE_EXTERNALLY, Status.CONTINUED, at=at), created]
-    if answer.failure:
-        made += [lost(created, answer.failure.type), *await follow(db, at, [job.chain_id])]
-    return made
+    return made + await follow(db, at, [job.chain_id] if answer.failure else [])
 
 
 async def _wait(db: Session, at: int, job: OpenJob, successor: Successor) -> Answer:
@@ -114,7 +92,7 @@ async def _cancel(db: Session, at: int, jobs: Sequence[OpenJob], verb: Verb) -> 
     await end_attempts(db, at, jobs, verb)
     ended = [Close(job.chain_id, Status.CANCELLED, verb) for job in jobs]
     await close(db, at, ended, with_dedup=any(job.has_dedup for job in jobs))
-    made = [moved(job, verb, Status.CANCELLED, at=at) for job in jobs]
+    made = [build.moved(job.snapshot(at), verb, Status.CANCELLED) for job in jobs]
     return made + await follow(db, at, [job.chain_id for job in jobs if job.waited_on])
 
 
@@ -131,28 +109,11 @@ async def delete(db: Session, at: int, *, chain_ids: Sequence[str], cascade: boo
     await db.write("close_open", chains=chains)
     for table in ("dedup", "job", "outcome", "attempt", "blocker", "pending"):
         await db.write(f"delete_{table}", chains=chains)
-    return [_deleted(job, at) for job in sorted(jobs, key=lambda job: (job.nr, job.position))]
+    in_order = sorted(jobs, key=lambda job: (job.nr, job.position))
+    return [build.moved(job.snapshot(at), Verb.DELETE, None) for job in in_order]
 
 
 async def truncate_all(db: Session, at: int) -> None:
     """Empty all tables."""
     for name in ("open", "dedup", "job", "outcome", "attempt", "blocker", "pending"):
         await db.write(f"truncate_{name}")
-
-
-def _deleted(job: AnyJob, at: int) -> Transition:
-    return Transition(
-        verb=Verb.DELETE,
-        chain_id=job.chain_id,
-        position=job.position,
-        type=job.type,
-        queue=job.queue,
-        chain_type=job.chain_type,
-        source=job.status,
-        target=None,
-        at=when(at),
-        attempt=job.attempt,
-        created_at=when(job.created_at),
-        chain_created_at=when(job.chain_created_at),
-        trace=job.trace,
-    )

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from ..errors import InvalidArgument
 from ..model import Amendment, Status, Transition, Verb
+from ..transitions import build
 from .chains import open_jobs, open_step
 from .ending import end_attempts
-from .rows import moved
+from .rows import when
 from .session import Session, batch
 from .starting import due_at
 from .values import check_json
@@ -24,7 +25,7 @@ async def trigger(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Tra
     scheduled = [job for job in jobs if job.status(at) is Status.SCHEDULED]
     if scheduled:
         await db.write("trigger", chains=batch([job.chain_id for job in scheduled]), now=at)
-    return [moved(job, Verb.TRIGGER, Status.READY, at=at) for job in scheduled]
+    return [build.moved(job.snapshot(at), Verb.TRIGGER, Status.READY) for job in scheduled]
 
 
 async def amend(db: Session, at: int, *, amendments: Sequence[Amendment]) -> list[Transition]:
@@ -34,8 +35,7 @@ async def amend(db: Session, at: int, *, amendments: Sequence[Amendment]) -> lis
 
 async def _amend(db: Session, at: int, amendment: Amendment) -> Transition:
     job = await open_step(db, amendment.chain_id, amendment.step)
-    source = job.status(at)
-    if source is Status.RUNNING:
+    if job.status(at) is Status.RUNNING:
         raise InvalidArgument("chain", f"{job.chain_id} is running; only a job that waits can be amended")
     stays = amendment.at is None and amendment.delay is None
     run_at = job.run_at if stays else due_at(amendment, at)
@@ -43,11 +43,7 @@ async def _amend(db: Session, at: int, amendment: Amendment) -> Transition:
     if amendment.input is not None:
         check_json(amendment.input)
         await db.write("amend_input", amended=batch([(*job.key, amendment.input)]))
-    if source is Status.BLOCKED:
-        return moved(job, Verb.AMEND, source, at=at)
-    if run_at > at:
-        return moved(job, Verb.AMEND, Status.SCHEDULED, at=at, due_at=run_at)
-    return moved(job, Verb.AMEND, Status.READY, at=at)
+    return build.amended(job.snapshot(at), at=when(at), run_at=when(run_at))
 
 
 async def take_over(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
@@ -59,4 +55,4 @@ async def take_over(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[T
     await end_attempts(db, at, jobs, Verb.TAKE_OVER)
     back = [(job.chain_id, at, 0, 0, job.last_trace) for job in jobs]
     await db.write("open_put_back", back=batch(back))
-    return [moved(job, Verb.TAKE_OVER, Status.READY, at=at) for job in jobs]
+    return [build.moved(job.snapshot(at), Verb.TAKE_OVER, Status.READY) for job in jobs]

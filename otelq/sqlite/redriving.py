@@ -9,31 +9,32 @@ from msgspec import Struct
 from msgspec.json import Decoder
 
 from ..errors import AlreadyExists, InvalidArgument
-from ..model import OnFailure, Status, Transition, Until, Verb
+from ..model import JobKey, OnFailure, Status, Transition, Until
+from ..transitions import build
 from .blocking import check_cycles
 from .chains import check_known
-from .rows import when
+from .rows import AnyJob, when
 from .rules import Condition, Judgement, Rule, Standing, judge, stored_rule
 from .session import Session, batch
 
 
 class Ended(Struct, frozen=True, array_like=True):
-    """How the tail of a chain ended, and what begins anew with it; ``status`` is None while the chain is open."""
+    """How the tail of a chain ended, and what begins anew with it; it has no status while the chain is open."""
 
-    chain_id: str
-    position: int
-    type: str
-    queue: str
-    status: Status | None
+    job: AnyJob
     priority: int | None
     until: Until | None
     on_failure: OnFailure | None
-    created_at: int
-    trace: str | None
-    chain_type: str
-    chain_created_at: int
     dedup_key: str | None
     dedup_lasting: int | None
+
+    @property
+    def chain_id(self) -> str:
+        return self.job.chain_id
+
+    @property
+    def key(self) -> JobKey:
+        return self.job.chain_id, self.job.position
 
     @property
     def rule(self) -> Rule:
@@ -65,23 +66,23 @@ async def redrive(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Tra
     await _reopen(db, at, ended)
     await _take_keys(db, ended)
     judged = await _wait_anew(db, at, ended)
-    return [_transition(chain, at, blocked=bool(judged[chain.chain_id].held)) for chain in ended]
+    return [
+        build.redriven(chain.job.snapshot(at), at=when(at), is_blocked=bool(judged[chain.chain_id].held))
+        for chain in ended
+    ]
 
 
 def _check_badly_ended(chain: Ended) -> None:
-    if chain.status is None:
+    if chain.job.status is None:
         raise InvalidArgument("chain", f"{chain.chain_id} is open; only a failed or cancelled chain can be redriven")
-    if chain.status is Status.COMPLETED:
+    if chain.job.status is Status.COMPLETED:
         raise InvalidArgument("chain", f"{chain.chain_id} is completed; give one that failed or was cancelled")
 
 
 async def _reopen(db: Session, at: int, ended: Sequence[Ended]) -> None:
     """Put the ends on record as earlier generations, and the jobs back into their lines."""
-    tails = batch([(chain.chain_id, chain.position) for chain in ended])
-    rows = [
-        (chain.chain_id, chain.position, chain.type, chain.queue, chain.priority, at, *chain.rule.stored)
-        for chain in ended
-    ]
+    tails = batch([chain.key for chain in ended])
+    rows = [(*chain.key, chain.job.type, chain.job.queue, chain.priority, at, *chain.rule.stored) for chain in ended]
     await db.write("redrive_attempt", jobs=tails)
     await db.write("redrive_outcome", jobs=tails)
     await db.write("redrive_open", jobs=batch(rows))
@@ -97,15 +98,15 @@ async def _take_keys(db: Session, ended: Sequence[Ended]) -> None:
     wanted = [chain for chain in ended if chain.dedup_key is not None]
     if not wanted:
         return
-    keys = batch([(chain.chain_type, chain.dedup_key) for chain in wanted])
+    keys = batch([(chain.job.chain_type, chain.dedup_key) for chain in wanted])
     rows = await db.read("dedup_look", _HOLDERS, keys=keys)
     holders: dict[tuple[str, str | None], str] = {(type, key): chain_id for type, key, chain_id, _, _ in rows}
     for chain in wanted:
-        holder = holders.setdefault((chain.chain_type, chain.dedup_key), chain.chain_id)
+        holder = holders.setdefault((chain.job.chain_type, chain.dedup_key), chain.chain_id)
         if holder != chain.chain_id:
             raise AlreadyExists(f"the dedup key of chain {chain.chain_id} is held by chain {holder}")
     taken = [
-        (chain.chain_type, chain.dedup_key, chain.chain_id, chain.chain_created_at, chain.dedup_lasting)
+        (chain.job.chain_type, chain.dedup_key, chain.chain_id, chain.job.chain_created_at, chain.dedup_lasting)
         for chain in wanted
     ]
     await db.write("dedup_take", keys=batch(taken))
@@ -118,7 +119,7 @@ async def _wait_anew(db: Session, at: int, ended: Sequence[Ended]) -> Mapping[st
     Raises:
         InvalidArgument: what a job waits for cannot come about any more, or is the chain itself.
     """
-    tails = batch([(chain.chain_id, chain.position) for chain in ended])
+    tails = batch([chain.key for chain in ended])
     edges: defaultdict[str, list[Edge]] = defaultdict(list)
     for edge in await db.read("redrive_edges", _EDGES, jobs=tails):
         edges[edge.chain_id].append(edge)
@@ -149,21 +150,3 @@ def _edges(
         held = set(judged[chain.chain_id].held)
         for nr, edge in enumerate(edges[chain.chain_id]):
             yield edge.chain_id, edge.position, edge.ordinal, edge.blocker_id, chain.rule.waits, nr in held
-
-
-def _transition(chain: Ended, at: int, *, blocked: bool) -> Transition:
-    return Transition(
-        verb=Verb.REDRIVE,
-        chain_id=chain.chain_id,
-        position=chain.position,
-        type=chain.type,
-        queue=chain.queue,
-        chain_type=chain.chain_type,
-        source=chain.status,
-        target=Status.BLOCKED if blocked else Status.READY,
-        at=when(at),
-        attempt=0,
-        created_at=when(chain.created_at),
-        chain_created_at=when(chain.chain_created_at),
-        trace=chain.trace,
-    )

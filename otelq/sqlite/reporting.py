@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from ..model import (
     Blocks,
@@ -14,9 +12,7 @@ from ..model import (
     Completes,
     Continues,
     Fails,
-    Failure,
     Keep,
-    Lease,
     Outcome,
     Releases,
     Retries,
@@ -27,9 +23,10 @@ from ..model import (
     Transition,
     Verb,
 )
-from .rows import claim, leased, span, when
+from ..transitions import build
+from .rows import span, when
 from .rules import Condition
-from .starting import continued_transition
+from .starting import due_at
 
 
 class Wait(Struct, frozen=True):
@@ -73,24 +70,15 @@ def priority(item: Settlement, successor: Successor) -> int:
 
 def kept_successor(item: Settlement, successor: Successor, keep: Keep, at: int) -> Claimed:
     """The successor as its worker gets it at ``at``."""
-    lease = item.job.lease
     until = at + span(keep.lease if keep.timeout is None else min(keep.lease, keep.timeout))
-    return Claimed(
-        lease=Lease(lease.chain_id, lease.position + 1, keep.token),
-        type=successor.type,
-        queue=successor.queue,
-        chain_type=item.job.chain_type,
-        input=successor.input,
-        attempt=1,
-        crashes=0,
+    return build.kept(
+        item,
+        successor,
+        keep,
         priority=priority(item, successor),
+        at=when(at),
         due_at=when(at),
-        created_at=when(at),
-        chain_created_at=item.job.chain_created_at,
-        claimed_at=when(at),
         leased_until=when(until),
-        trace=successor.trace,
-        meta=successor.meta,
     )
 
 
@@ -98,78 +86,36 @@ def transitions(item: Settlement, at: int, kept: Claimed | None = None, wait: Wa
     """The transitions of one settlement made at ``at``, those of other chains apart."""
     match item.outcome:
         case Completes():
-            return [_ended(item, Status.COMPLETED, when(at))]
+            return [build.settled(item, Verb.COMPLETE, Status.COMPLETED, at=when(at))]
         case Fails(failure):
-            return [_ended(item, Status.FAILED, when(at), failure=failure)]
+            return [build.settled(item, Verb.FAIL, Status.FAILED, at=when(at), error_type=failure.type)]
         case Continues(successor):
-            return list(_continued(item, successor, at, kept, wait))
+            return _continued(item, successor, at, kept, wait or Wait(Condition.MET))
         case Retries(delay, failure):
-            return [_put_back(item, delay, at, failure=failure)]
+            return [_put_back(item, delay, at, error_type=failure.type)]
         case Snoozes(delay):
             return [_put_back(item, delay, at)]
         case Releases():
             return [_put_back(item, 0, at)]
         case Blocks():
-            return list(_blocked(item, at, wait or Wait(Condition.OPEN)))
+            wait = wait or Wait(Condition.OPEN)
+            is_free = wait.condition is Condition.MET
+            return build.blocked(item, at=when(at), is_free=is_free, failed_with=wait.error_type)
 
 
-def _continued(
-    item: Settlement, successor: Successor, at: int, kept: Claimed | None, wait: Wait | None
-) -> Iterator[Transition]:
-    yield _ended(item, Status.CONTINUED, when(at))
-    created = continued_transition(
+def _continued(item: Settlement, successor: Successor, at: int, kept: Claimed | None, wait: Wait) -> list[Transition]:
+    return build.continued(
+        item,
         successor,
-        at,
-        chain_id=item.job.lease.chain_id,
-        position=item.job.lease.position + 1,
-        chain_type=item.job.chain_type,
-        chain_created_at=item.job.chain_created_at,
-        blocked=wait is not None and wait.condition is not Condition.MET,
-    )
-    yield created
-    if wait and wait.error_type:
-        yield lost(created, wait.error_type)
-    if kept:
-        yield claim(kept, worker=item.worker)
-
-
-def _blocked(item: Settlement, at: int, wait: Wait) -> Iterator[Transition]:
-    blocked = leased(item.job, Verb.BLOCK, Status.RUNNING, Status.BLOCKED, at=when(at), worker=item.worker)
-    yield blocked
-    attempt = item.job.attempt - 1
-    after = replace(blocked, source=Status.BLOCKED, attempt=attempt, worker=None, last_trace=item.trace)
-    if wait.condition is Condition.MET:
-        yield replace(after, verb=Verb.UNBLOCK, target=Status.READY)
-    elif wait.error_type:
-        yield lost(after, wait.error_type)
-
-
-def lost(blocked: Transition, error_type: str) -> Transition:
-    """The end of a job whose blockers can never meet its condition, told from the transition that blocked it."""
-    return replace(
-        blocked,
-        verb=Verb.FAIL_BY_BLOCKER,
-        source=Status.BLOCKED,
-        target=Status.FAILED,
-        due_at=None,
-        error_type=error_type,
-    )
-
-
-def _ended(item: Settlement, target: Status, moment: datetime, *, failure: Failure | None = None) -> Transition:
-    return leased(item.job, verb(item), Status.RUNNING, target, at=moment, worker=item.worker, failure=failure)
-
-
-def _put_back(item: Settlement, delay: float, at: int, *, failure: Failure | None = None) -> Transition:
-    due = at + span(max(delay, 0.0))
-    target, due_then = (Status.SCHEDULED, when(due)) if due > at else (Status.READY, None)
-    return leased(
-        item.job,
-        verb(item),
-        Status.RUNNING,
-        target,
         at=when(at),
-        worker=item.worker,
-        due_at=due_then,
-        failure=failure,
+        run_at=when(due_at(successor, at)),
+        is_blocked=wait.condition is not Condition.MET,
+        failed_with=wait.error_type,
+        kept=kept,
     )
+
+
+def _put_back(item: Settlement, delay: float, at: int, *, error_type: str | None = None) -> Transition:
+    due, moment = when(at + span(max(delay, 0.0))), when(at)
+    target = build.waiting(due, moment)
+    return build.settled(item, verb(item), target, at=moment, due_at=due, error_type=error_type)

@@ -11,15 +11,13 @@ from msgspec.json import Decoder
 
 from ..model import (
     Claimed,
-    Failure,
     JobKey,
     Lease,
     OnFailure,
     Status,
-    Transition,
     Until,
-    Verb,
 )
+from ..transitions.build import Snapshot
 from .rules import Rule, stored_rule
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -88,6 +86,27 @@ class OpenJob(Struct, frozen=True, array_like=True, gc=False):
         """What its blockers mean to it."""
         return stored_rule(self.until, self.on_failure)
 
+    def snapshot(self, at: int) -> Snapshot:
+        """The job as its transitions tell of it."""
+        return Snapshot(
+            self.chain_id,
+            self.position,
+            self.token,
+            self.type,
+            self.queue,
+            self.chain_type,
+            self.status(at),
+            self.attempt,
+            self.crashes,
+            self.leased_by,
+            when(self.created_at),
+            when(self.chain_created_at),
+            self.trace,
+            self.last_trace,
+            when(at),
+            when(self.run_at),
+        )
+
     def status(self, at: int) -> Status:
         """Where the job stands: a scheduled one becomes ready by the clock, with no write."""
         if self.blocked_by_count:
@@ -95,6 +114,44 @@ class OpenJob(Struct, frozen=True, array_like=True, gc=False):
         if self.token is not None:
             return Status.RUNNING
         return Status.SCHEDULED if self.run_at > at else Status.READY
+
+
+class AnyJob(Struct, frozen=True, array_like=True):
+    """A job, open or closed, without what its hot row has; ``nr`` is the place in the batch that asked."""
+
+    nr: int
+    chain_id: str
+    position: int
+    type: str
+    queue: str
+    chain_type: str
+    attempt: int
+    status: Status | None
+    created_at: int
+    chain_created_at: int
+    trace: str | None
+    last_trace: str | None = None
+
+    def snapshot(self, at: int) -> Snapshot:
+        """The job as its transitions tell of it; ready, if somebody removed the row by hand that says how it stands."""
+        return Snapshot(
+            self.chain_id,
+            self.position,
+            None,
+            self.type,
+            self.queue,
+            self.chain_type,
+            self.status or Status.READY,
+            self.attempt,
+            0,
+            None,
+            when(self.created_at),
+            when(self.chain_created_at),
+            self.trace,
+            self.last_trace,
+            when(at),
+            when(at),
+        )
 
 
 class Pick(Struct, frozen=True, array_like=True, gc=False):
@@ -149,74 +206,4 @@ def claimed(pick: Pick, *, token: int, at: int, leased_until: int) -> Claimed:
         trace=pick.trace,
         last_trace=pick.last_trace,
         meta=pick.meta,
-    )
-
-
-def claim(job: Claimed, *, worker: str) -> Transition:
-    """The transition that made a job ``Claimed``."""
-    return leased(job, Verb.CLAIM, Status.READY, Status.RUNNING, at=job.claimed_at, worker=worker, due_at=job.due_at)
-
-
-def leased(
-    job: Claimed,
-    verb: Verb,
-    source: Status,
-    target: Status,
-    *,
-    at: datetime,
-    worker: str | None,
-    due_at: datetime | None = None,
-    failure: Failure | None = None,
-) -> Transition:
-    """A transition of a job under lease, told from what the worker knows of it."""
-    return Transition(
-        verb=verb,
-        chain_id=job.lease.chain_id,
-        position=job.lease.position,
-        type=job.type,
-        queue=job.queue,
-        chain_type=job.chain_type,
-        source=source,
-        target=target,
-        at=at,
-        attempt=job.attempt,
-        created_at=job.created_at,
-        chain_created_at=job.chain_created_at,
-        due_at=due_at,
-        error_type=failure.type if failure else None,
-        worker=worker,
-        trace=job.trace,
-        last_trace=job.last_trace,
-    )
-
-
-def moved(
-    job: OpenJob,
-    verb: Verb,
-    target: Status | None,
-    *,
-    at: int,
-    due_at: int | None = None,
-    error_type: str | None = None,
-    attempt: int | None = None,
-) -> Transition:
-    """A transition of a job that no worker reported on, told from its row before the move."""
-    return Transition(
-        verb=verb,
-        chain_id=job.chain_id,
-        position=job.position,
-        type=job.type,
-        queue=job.queue,
-        chain_type=job.chain_type,
-        source=job.status(at),
-        target=target,
-        at=when(at),
-        attempt=job.attempt if attempt is None else attempt,
-        created_at=when(job.created_at),
-        chain_created_at=when(job.chain_created_at),
-        due_at=None if due_at is None else when(due_at),
-        error_type=error_type,
-        worker=job.leased_by,
-        trace=job.trace,
-        last_trace=job.last_trace,
     )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from functools import partial
 
 from msgspec import Struct
 from msgspec.json import Decoder
 
 from ..model import Amendment, Created, Dedup, NewJob, Status, Successor, Transition, Verb
+from ..transitions import build
 from .blocking import known, look_up
 from .ending import Close, close
 from .rows import micros, span, when
@@ -104,10 +103,8 @@ class _Start:
     def _found(self, before: Before, job: NewJob, *, again: bool) -> Created:
         if not again or (before.type, before.input) != (job.type, job.input):
             return Created(chain_id=job.chain_id, exists=True)
-        blocked = before.blocked > 0 or before.failed_by is not None
-        self.made.append(created_transition(job, before.created_at, blocked=blocked))
-        if before.failed_by is not None:
-            self.made.append(_failed_transition(job, before.created_at, before.failed_by))
+        is_blocked = before.blocked > 0 or before.failed_by is not None
+        self.made += _started(job, before.created_at, is_blocked=is_blocked, failed_with=before.failed_by)
         return Created(chain_id=job.chain_id)
 
     def _holder(self, type: str, dedup: Dedup) -> str | None:
@@ -131,19 +128,20 @@ class _Start:
         for ordinal, blocker in enumerate(blockers):
             self._edges.append((job.chain_id, 0, ordinal, blocker, rule.waits, ordinal in held))
         self._standing[job.chain_id] = None
-        self.made.append(created_transition(job, self.at, blocked=judgement.condition is not Condition.MET))
-        self._fail(job, blockers, judgement)
+        failed_with = self._fail(job, blockers, judgement)
+        is_blocked = judgement.condition is not Condition.MET
+        self.made += _started(job, self.at, is_blocked=is_blocked, failed_with=failed_with)
 
-    def _fail(self, job: NewJob, blockers: Sequence[str], judgement: Judgement) -> None:
-        """Close the job if it is lost from the beginning."""
+    def _fail(self, job: NewJob, blockers: Sequence[str], judgement: Judgement) -> str | None:
+        """Close the job if it is lost from the beginning; returns the type of its failure then."""
         if judgement.condition is not Condition.LOST or judgement.lost_by is None:
-            return
+            return None
         blocker = blockers[judgement.lost_by]
         failure = blocker_failure(blocker, self._standing[blocker])
         ended = Close(job.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, failure.type, failure.text)
         self._failed.append(ended)
         self._standing[job.chain_id] = Status.FAILED
-        self.made.append(_failed_transition(job, self.at, failure.type))
+        return failure.type
 
     async def write(self, db: Session) -> None:
         if not self._jobs:
@@ -161,6 +159,11 @@ class _Start:
             await close(db, self.at, self._failed, with_dedup=bool(self._keys))
 
 
+def _started(job: NewJob, at: int, *, is_blocked: bool, failed_with: str | None) -> list[Transition]:
+    due = when(due_at(job, at))
+    return build.started(job, at=when(at), run_at=due, is_blocked=is_blocked, failed_with=failed_with)
+
+
 def request(job: NewJob | Successor, chain_id: str, position: int) -> tuple[object, ...]:
     """The immutable row of a job."""
     dedup = job.dedup if isinstance(job, NewJob) else None
@@ -173,68 +176,3 @@ def due_at(job: NewJob | Successor | Amendment, at: int) -> int:
     if job.at is not None:
         return max(micros(job.at), at)
     return at + span(max(job.delay or 0.0, 0.0))
-
-
-def created_transition(job: NewJob, at: int, *, blocked: bool) -> Transition:
-    """The transition of a start at ``at``."""
-    due = due_at(job, at)
-    target = _first_status(due, at, blocked=blocked)
-    due_then = when(due) if target is Status.SCHEDULED else None
-    return _transition(job, at)(verb=Verb.CREATE, source=None, target=target, due_at=due_then)
-
-
-def continued_transition(
-    job: Successor,
-    at: int,
-    *,
-    chain_id: str,
-    position: int,
-    chain_type: str,
-    chain_created_at: datetime,
-    blocked: bool = False,
-) -> Transition:
-    """The transition that made the successor of a job at ``at``."""
-    due = due_at(job, at)
-    target = _first_status(due, at, blocked=blocked)
-    return Transition(
-        verb=Verb.CREATE,
-        chain_id=chain_id,
-        position=position,
-        type=job.type,
-        queue=job.queue,
-        chain_type=chain_type,
-        source=None,
-        target=target,
-        at=when(at),
-        attempt=0,
-        created_at=when(at),
-        chain_created_at=chain_created_at,
-        due_at=when(due) if target is Status.SCHEDULED else None,
-        trace=job.trace,
-    )
-
-
-def _first_status(due: int, at: int, *, blocked: bool) -> Status:
-    return Status.BLOCKED if blocked else Status.SCHEDULED if due > at else Status.READY
-
-
-def _failed_transition(job: NewJob, at: int, error_type: str) -> Transition:
-    make = _transition(job, at)
-    return make(verb=Verb.FAIL_BY_BLOCKER, source=Status.BLOCKED, target=Status.FAILED, error_type=error_type)
-
-
-def _transition(job: NewJob, at: int) -> partial[Transition]:
-    moment = when(at)
-    return partial(
-        Transition,
-        chain_id=job.chain_id,
-        position=0,
-        type=job.type,
-        queue=job.queue,
-        chain_type=job.type,
-        at=moment,
-        attempt=0,
-        created_at=moment,
-        chain_created_at=moment,
-        trace=job.trace,
-    )

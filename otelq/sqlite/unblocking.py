@@ -10,8 +10,9 @@ from msgspec import Struct
 from msgspec.json import Decoder
 
 from ..model import JobKey, Status, Transition, Until, Verb
+from ..transitions import build
 from .ending import Close, close
-from .rows import OPEN_JOBS, TEXTS, OpenJob, moved
+from .rows import OPEN_JOBS, TEXTS, OpenJob
 from .rules import blocker_failure
 from .session import Session, batch
 
@@ -60,8 +61,8 @@ async def followed(db: Session, at: int, closed: Sequence[str]) -> list[Transiti
     blockers = list(closed)
     while blockers:
         told = await db.read("follow_before", _TOLD, blockers=batch(blockers), at=at)
-        made += [free(job, at) for job, error_type in told if error_type is None]
-        made += [_failed(job, at, error_type) for job, error_type in told if error_type is not None]
+        in_order = sorted(told, key=lambda each: each[1] is not None)
+        made += [build.released(job.snapshot(at), failed_with=error_type) for job, error_type in in_order]
         blockers = [job.chain_id for job, error_type in told if error_type is not None and job.waited_on]
     return made
 
@@ -124,7 +125,7 @@ async def _count_down(db: Session, at: int, jobs: Sequence[OpenJob], ends: _Ends
     early = [job.key for job in jobs if not left[job.key] and job.blocked_by_count > len(ends[job.key])]
     if early:
         await db.write("follow_rest", jobs=batch(early), now=at)
-    return [free(job, at) for job in jobs if not left[job.key]]
+    return [build.released(job.snapshot(at), failed_with=None) for job in jobs if not left[job.key]]
 
 
 async def _fail(db: Session, at: int, jobs: Sequence[OpenJob], lost: Mapping[str, Edge]) -> list[Transition]:
@@ -136,15 +137,4 @@ async def _fail(db: Session, at: int, jobs: Sequence[OpenJob], lost: Mapping[str
         for chain_id, failure in failures.items()
     ]
     await close(db, at, ended, with_dedup=any(job.has_dedup for job in jobs))
-    return [_failed(job, at, failures[job.chain_id].type) for job in jobs]
-
-
-def free(job: OpenJob, at: int) -> Transition:
-    """The transition of a blocked job that waits for nobody any more."""
-    if job.run_at > at:
-        return moved(job, Verb.UNBLOCK, Status.SCHEDULED, at=at, due_at=job.run_at)
-    return moved(job, Verb.UNBLOCK, Status.READY, at=at)
-
-
-def _failed(job: OpenJob, at: int, error_type: str) -> Transition:
-    return moved(job, Verb.FAIL_BY_BLOCKER, Status.FAILED, at=at, error_type=error_type)
+    return [build.released(job.snapshot(at), failed_with=failures[job.chain_id].type) for job in jobs]

@@ -4,9 +4,9 @@ The lists of mutants, and the patches that make them.
 What is broken in an adapter stands in the list of its name, ``memory.toml`` and so on; the rest in ``mutants.toml``.
 
 A mutant breaks one ``rule``: an invariant of the design (``I2``), or another by its name. Where that is a rule of moves
-in the table of ``otelq/transitions.py``, ``verbs`` names these. Its patch, ``patches/<id>.patch``, is a unified diff of
-files in ``otelq/``, small enough to be read, whose header says which rule it breaks and how. ``tests`` are the tests
-that must then fail, each of them, by their ids.
+in ``otelq/transitions/table.py``, ``verbs`` names these. Its patch, ``patches/<id>.patch``, is a unified diff of files
+in ``otelq/``, small enough to be read, whose header says which rule it breaks and how. ``tests`` are the tests that
+must then fail, each of them, by their ids.
 """
 
 from __future__ import annotations

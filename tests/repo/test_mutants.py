@@ -94,7 +94,7 @@ def test_a_mutant_that_no_test_notices_has_survived(tmp_path: Path) -> None:
 
 
 def test_a_test_that_cannot_even_be_imported_has_noticed_nothing(tmp_path: Path) -> None:
-    mutant = _planted(tmp_path, path="otelq/transitions/__init__.py", line="raise", test=QUICK)
+    mutant = _planted(tmp_path, path="otelq/errors/__init__.py", line="raise", test=QUICK)
 
     verdict = try_mutant(mutant, {})
 

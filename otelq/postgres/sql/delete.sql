@@ -29,7 +29,7 @@ SELECT
         WHEN o.run_at > {now} THEN 'scheduled'
         ELSE 'ready'
     END AS status,
-    coalesce(c.attempt, o.attempt) AS attempt, coalesce(c.crashes, o.crashes) AS crashes, o.leased_by,
+    coalesce(c.attempt, o.attempt) AS attempt, coalesce(c.crashes, o.crashes) AS crashes, NULL AS leased_by,
     j.created_at, coalesce(j.chain_created_at, j.created_at) AS chain_created_at,
     j.trace, NULL AS last_trace, {now} AS at, j.run_at
 FROM gone_job AS j

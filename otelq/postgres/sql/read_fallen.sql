@@ -1,9 +1,10 @@
 -- How the last jobs of chains ended that are locked, and what it takes to open them again.
 SELECT
-    j.chain_id::text, j.position, j.type, j.queue, coalesce(j.chain_type, j.type) AS chain_type, c.status,
-    j.created_at, coalesce(j.chain_created_at, j.created_at) AS chain_created_at, j.trace, c.trace AS last_trace,
-    j.until, j.on_failure, head.dedup_key, o.chain_id IS NOT NULL AS is_open
-FROM unnest($1::uuid[]) AS i (chain_id)
+    j.chain_id::text, j.position, NULL AS token, j.type, j.queue, coalesce(j.chain_type, j.type) AS chain_type, c.status,
+    0 AS attempt, 0 AS crashes, NULL AS leased_by, j.created_at,
+    coalesce(j.chain_created_at, j.created_at) AS chain_created_at, j.trace, c.trace AS last_trace,
+    {now} AS at, {now} AS run_at, j.until, j.on_failure, head.dedup_key, o.chain_id IS NOT NULL AS is_open
+FROM unnest($2::uuid[]) AS i (chain_id)
 CROSS JOIN LATERAL (
     SELECT *
     FROM {schema}.job AS j

@@ -1,15 +1,15 @@
 """
 The one table of legal moves.
 
-Adapters write the moves in their own language; the conformance kit and the state machines hold them to this table,
-and the documentation is drawn from it. A feature that needs another move adds it here first.
+The builders refuse a transition that is not in it; the conformance kit and the state machines hold adapters to it, and
+the documentation is drawn from it. A feature that needs another move adds it here first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .model import CLOSED, ENDED, OPEN, Status, Verb
+from ..model import CLOSED, ENDED, OPEN, Status, Verb, job_id
 
 S = Status
 Move = tuple[Status | None, Status | None]
@@ -52,6 +52,15 @@ MOVES: Mapping[Verb, frozenset[Move]] = {
     Verb.DELETE: _moves(_ANY, None),
 }
 """Each verb with the moves (from, to) that it may make."""
+
+
+class IllegalMove(AssertionError):
+    """A store was about to report a move that its verb may not make: a fault in the store, which no caller handles."""
+
+    def __init__(
+        self, verb: Verb, source: Status | None, target: Status | None, *, chain_id: str, position: int
+    ) -> None:
+        super().__init__(f"{verb} may not take job {job_id(chain_id, position)} from {source} to {target}")
 
 
 def is_legal(verb: Verb, source: Status | None, target: Status | None) -> bool:
