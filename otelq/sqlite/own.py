@@ -12,13 +12,13 @@ import aiosqlite
 
 from ..errors import InvalidArgument, Unavailable
 from ..ports.state import Ending
+from ..savepoints import Control, Savepoints, step_of
 from ..spawn import spawn
 from .errors import DRIVER
-from .frames import Frames
 from .joined import DriverJoined, Joined, Turn, is_open
 from .lane import Settings
 from .queries import Queries
-from .visit import on_thread
+from .visit import SAVEPOINT, on_thread
 
 PATIENCE = 0.01
 """Seconds after which a statement that stands before a rollback is interrupted, and again."""
@@ -115,7 +115,8 @@ class LentTransaction(DriverJoined, OwnTransaction):
         self._lent = Lent(handle.connection, self._refuse_if_lost)
         self._ended = False
         self._ending = Ending.UNKNOWN
-        self._frames = Frames()
+        # Heard from the first statement on, and before it runs: also what SQLite then refuses.
+        self._savepoints = Savepoints[Callable[[Ending], None]](ignores_case=True, is_whole=True)
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -127,7 +128,7 @@ class LentTransaction(DriverJoined, OwnTransaction):
         return not self._ended and is_open(self._connection)
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
-        self._frames.add(ended)
+        self._savepoints.add(ended)
         return True
 
     def take_back(self) -> None:
@@ -148,7 +149,12 @@ class LentTransaction(DriverJoined, OwnTransaction):
         try:
             await (on_thread(self._connection, self._commit) if commit else self._roll_back_soon())
         finally:
-            self._frames.end(self._ending)
+            self._tell()
+
+    def _tell(self) -> None:
+        ending = Ending.UNKNOWN if self._savepoints.is_doubtful else self._ending
+        for ended in self._savepoints.take_all():
+            ended(ending)
 
     async def _roll_back_soon(self) -> None:
         """Roll back, and end what a caller has given up: it would keep the thread, and the write lock of all."""
@@ -174,9 +180,9 @@ class LentTransaction(DriverJoined, OwnTransaction):
 
     def _settle_for_what_the_user_did(self) -> None:
         """Raise unless that was a commit: who leaves the block well believes in one."""
-        if self._frames.ended_by in ("commit", "end"):
+        if self._savepoints.ended_by is Control.COMMIT:
             return
-        if not self._frames.is_doubtful:
+        if self._savepoints.ended_by is None:
             self._ending = Ending.ROLLED_BACK
         raise Unavailable(LOST)
 
@@ -189,10 +195,12 @@ class LentTransaction(DriverJoined, OwnTransaction):
         Raises:
             sqlite3.OperationalError: SQLite rolled the transaction back by itself.
         """
-        if not self._frames.is_doubtful and not is_open(self._connection):
+        if self._savepoints.ended_by is None and not is_open(self._connection):
             raise sqlite3.OperationalError(LOST)
 
     def _heard(self, sql: str) -> None:
         """In the thread of the connection, before whoever sent the statement goes on."""
-        for ended in self._frames.hear(sql):
-            self._loop.call_soon_threadsafe(ended, Ending.ROLLED_BACK)
+        step = step_of(sql)
+        if step is not None and step.name != SAVEPOINT:
+            for ended in self._savepoints.hear(step):
+                self._loop.call_soon_threadsafe(ended, Ending.ROLLED_BACK)

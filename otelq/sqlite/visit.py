@@ -15,13 +15,15 @@ import aiosqlite
 from ..errors import InvalidArgument
 from ..finish import cancel_once
 from .errors import DRIVER
-from .frames import SAVEPOINT
 from .lane import Settings, patiently, read_text
 from .queries import Queries
 from .rows import clock, micros
 from .session import Session, Verb, run
 
 T = TypeVar("T")
+
+SAVEPOINT: Final = "otelq_verb"
+"""The savepoint of the verbs, in which nobody else writes."""
 
 BUILT_IN: Final = frozenset({
     "->", "->>", "abs", "coalesce", "count", "iif", "instr", "json", "json_array", "json_array_length",

@@ -274,6 +274,26 @@ async def test_what_ends_it_behind_sqlalchemys_back_must_be_looked_up(state: Sql
     assert await _until_told(told) == [Ending.UNKNOWN]
 
 
+async def test_a_begin_by_hand_after_the_watcher_leaves_no_doubt(state: SqliteState, handle: Handle) -> None:
+    told: list[Ending] = []
+    await handle.execute(text("SELECT 1"))
+    assert state.join(handle).watch(told.append)
+    await handle.execute(text("BEGIN IMMEDIATE"))
+    await handle.commit()
+
+    assert await _until_told(told) == [Ending.COMMITTED]
+
+
+async def test_a_savepoint_with_a_name_of_several_words_takes_its_own_alone(state: SqliteState, handle: Handle) -> None:
+    outer = await _watched(state, handle)
+    await handle.execute(text('SAVEPOINT "My point"'))
+    inner = await _watched(state, handle)
+    await handle.execute(text("ROLLBACK TO 'my point'"))
+    await handle.commit()
+
+    assert (inner, await _until_told(outer)) == ([Ending.ROLLED_BACK], [Ending.COMMITTED])
+
+
 async def test_the_next_transaction_of_a_handle_is_told_for_itself(state: SqliteState, handle: Handle) -> None:
     first = await _watched(state, handle)
     await handle.rollback()

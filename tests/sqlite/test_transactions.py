@@ -280,6 +280,28 @@ async def test_a_savepoint_that_is_rolled_back_takes_what_was_written_in_it_and_
     assert told[2][1:] == [Ending.COMMITTED]
 
 
+async def test_a_savepoint_with_a_name_of_several_words_takes_back_what_was_written_in_it(state: SqliteState) -> None:
+    told: list[Ending] = []
+    async with state.begin() as tx:
+        await tx.handle.execute('SAVEPOINT "My point"')
+        await start(state, tx=tx)
+        tx.watch(told.append)
+        await tx.handle.execute("ROLLBACK TO [my point]")
+
+    assert told == [Ending.ROLLED_BACK]
+
+
+async def test_a_rollback_to_a_savepoint_that_sqlite_does_not_know_takes_nothing(state: SqliteState) -> None:
+    told: list[Ending] = []
+    async with state.begin() as tx:
+        chain = await start(state, tx=tx)
+        tx.watch(told.append)
+        with pytest.raises(aiosqlite.OperationalError, match="no such savepoint"):
+            await tx.handle.execute("ROLLBACK TO nobody")
+
+    assert (told, await count_jobs(state, chain)) == ([Ending.COMMITTED], 1)
+
+
 async def test_a_verb_that_failed_inside_leaves_no_doubt_about_the_others(state: SqliteState) -> None:
     told: list[Ending] = []
     async with state.begin() as tx:

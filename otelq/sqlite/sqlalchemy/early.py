@@ -11,8 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 
 from ...ports.state import Ending
-from ..frames import Ended
-from .watching import unlisten
+from .watching import Ended, unlisten
 
 
 class Early:

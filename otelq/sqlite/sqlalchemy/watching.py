@@ -12,8 +12,10 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import Session
 
 from ...ports.state import Ending
-from ..frames import Ended, Frames
+from ...savepoints import Savepoints, step_of
 from .handles import is_in_transaction
+
+Ended = Callable[[Ending], None]
 
 LOOK_AGAIN = 0.001
 """Seconds between two looks at a commit that is under way on a connection, which tells of its begin only."""
@@ -35,7 +37,7 @@ class Watcher:
         self._is_lost = False
         self._is_committing = False
         self._has_failed = False
-        self._frames = Frames()
+        self._savepoints = Savepoints[Ended](ignores_case=True)
         connection = root.connection
         self._listeners: list[tuple[Any, str, Callable[..., None]]] = [
             (connection, "commit", self._committing),
@@ -52,7 +54,7 @@ class Watcher:
 
     def add(self, ended: Ended) -> None:
         """Somebody waits for the end of what was written last."""
-        self._frames.add(ended)
+        self._savepoints.add(ended)
 
     def end(self, ending: Ending) -> None:
         """The transaction is over; whoever comes later changes nothing."""
@@ -60,7 +62,8 @@ class Watcher:
             return
         self.is_over = True
         self._loop.call_soon(self._stop)  # events must not be taken away while they are told
-        self._frames.end(ending)
+        for ended in self._savepoints.take_all():
+            ended(Ending.UNKNOWN if self._savepoints.is_doubtful else ending)
 
     def _committing(self, connection: Connection) -> None:
         self.look_for_loss()
@@ -92,8 +95,9 @@ class Watcher:
         self.end(Ending.UNKNOWN if self._is_committing else Ending.ROLLED_BACK)
 
     def _executed(self, connection: Connection, cursor: Any, statement: str, *context: Any) -> None:
-        for ended in self._frames.hear(statement):
-            ended(Ending.ROLLED_BACK)
+        if step := step_of(statement):
+            for ended in self._savepoints.hear(step):
+                ended(Ending.ROLLED_BACK)
         # The release of a savepoint that was set before any transaction of SQLite's began is a commit.
         self.look_for_loss(Ending.COMMITTED)
 
@@ -106,7 +110,7 @@ class Watcher:
 
         It is in it from the first statement that writes, and may leave it by an error, which says nothing of that.
         """
-        if self.is_over or self._is_committing or self._frames.is_doubtful or not self.root.is_active:
+        if self.is_over or self._is_committing or self._savepoints.is_doubtful or not self.root.is_active:
             return self._is_lost
         was_open, self._is_open = self._is_open, is_in_transaction(self.root.connection)
         if was_open and not self._is_open:

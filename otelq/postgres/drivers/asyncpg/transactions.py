@@ -12,8 +12,9 @@ from asyncpg.pool import PoolConnectionProxy
 
 from ....errors import InvalidArgument, Unavailable
 from ....ports.state import Ending
+from ....savepoints import Control, Step, step_among
 from ...errors import is_lost, is_refusal, raise_commit_failure
-from ...transactions import Account, Control, Ended, control
+from ...transactions import Account, Ended
 from ..answers import Answers, hear_answers, hear_no_more
 from ..port import Linked
 from .link import AsyncpgLink
@@ -134,30 +135,30 @@ class Watcher:
     def _heard(self, record: Any) -> None:
         if self.is_over:
             return
-        step = control(record.query)
+        step = step_among(record.query)
         if step is None:
             if record.exception is not None:
                 self._broke(record.exception)
-        elif step.kind == "maybe":
-            self._may_have_ended(record.exception)
+        elif step.control is Control.UNCLEAR:
+            self._may_have_ended(step, record.exception)
         elif record.exception is not None:
             self._control_failed(step, record.exception)
         else:
             self._control(step, record.query)
 
-    def _control(self, step: Control, query: str) -> None:
-        match step.kind:
-            case "commit":
+    def _control(self, step: Step, query: str) -> None:
+        match step.control:
+            case Control.COMMIT:
                 self._committed(query)
-            case "rollback":
+            case Control.ROLLBACK:
                 self.end(Ending.ROLLED_BACK)
             case _:
-                self._account.move(step)
+                self._account.hear(step)
 
-    def _control_failed(self, step: Control, error: BaseException) -> None:
-        if step.kind not in ("commit", "rollback"):
+    def _control_failed(self, step: Step, error: BaseException) -> None:
+        if step.control not in (Control.COMMIT, Control.ROLLBACK):
             self._broke(error)
-        elif (isinstance(error, asyncpg.PostgresError) and not is_lost(error)) or step.kind == "rollback":
+        elif (isinstance(error, asyncpg.PostgresError) and not is_lost(error)) or step.control is Control.ROLLBACK:
             self.end(Ending.ROLLED_BACK)
         else:
             self._await_quiet()
@@ -169,11 +170,11 @@ class Watcher:
         else:
             self.end(Ending.UNKNOWN)
 
-    def _may_have_ended(self, error: BaseException | None) -> None:
+    def _may_have_ended(self, step: Step, error: BaseException | None) -> None:
         """Several statements, or a block such as DO: while a transaction is open, ask at its end, not before."""
         if not is_open(self._connection):
             return self.end(Ending.UNKNOWN)
-        self._account.is_doubtful = True
+        self._account.hear(step)
         if error is not None:
             self._broke(error)
 

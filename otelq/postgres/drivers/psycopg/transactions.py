@@ -15,12 +15,11 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from ....errors import InvalidArgument, Unavailable
 from ....finish import finish
 from ....ports.state import Ending
+from ....savepoints import Control, Step, step_among
 from ...errors import is_refusal, raise_commit_failure
-from ...transactions import Account, Control, control
+from ...transactions import Account
 from ..port import Linked
 from .link import PsycopgLink, synced
-
-_SAVEPOINTS: Final = ("savepoint", "release", "back_to")
 
 ERRORS: Final = (psycopg.Error, OSError, TimeoutError)
 """What the driver raises."""
@@ -165,14 +164,14 @@ def _telling(kind: Any, accounts: WeakKeyDictionary[Any, Account]) -> type[Async
             try:
                 async with above.transaction(savepoint_name, force_rollback) as block:
                     name = str(block.savepoint_name)
-                    accounts[self].move(Control("savepoint", name))
+                    accounts[self].hear(Step(Control.SAVEPOINT, name))
                     yield block
                 status = block.status
             finally:
                 if name is not None and status is not AsyncTransaction.Status.COMMITTED:
-                    accounts[self].move(Control("back_to", name))
+                    accounts[self].hear(Step(Control.ROLLBACK_TO, name))
                 if name is not None:
-                    accounts[self].move(Control("release", name))
+                    accounts[self].hear(Step(Control.RELEASE, name))
 
         def cursor(self, *args: Any, **options: Any) -> Any:
             above: Any = super()
@@ -207,14 +206,8 @@ def _heard(kind: Any, accounts: WeakKeyDictionary[Any, Account]) -> type[Any]:
 
 def _account_for(query: Any, account: Account, connection: Any) -> None:
     text: object = query.as_string(connection) if hasattr(query, "as_string") else query
-    step = control(text.decode(errors="replace") if isinstance(text, bytes) else str(text))
-    if step is None:
-        return
-    if step.kind in _SAVEPOINTS:
-        account.move(step)
-    else:
-        account.is_doubtful = True
-        account.is_ended_by_hand = account.is_ended_by_hand or step.kind != "maybe"
+    if step := step_among(text.decode(errors="replace") if isinstance(text, bytes) else str(text)):
+        account.hear(step)
 
 
 def check_open(connection: AsyncConnection[Any]) -> None:

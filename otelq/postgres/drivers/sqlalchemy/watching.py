@@ -12,8 +12,9 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import Session
 
 from ....ports.state import Ending
+from ....savepoints import step_among
 from ...errors import is_refusal, sqlstate
-from ...transactions import Account, Ended, control
+from ...transactions import Account, Ended
 from ..answers import Answers, hear_answers, hear_no_more
 
 _ACTIVE: Final = 1
@@ -119,14 +120,8 @@ class Watcher:
             self._end(Ending.ROLLED_BACK)
 
     def _executed(self, connection: Connection, cursor: Any, statement: str, *context: Any) -> None:
-        step = control(statement)
-        if step is None:
-            return
-        if step.kind in ("savepoint", "release", "back_to"):
-            self._account.move(step)
-        else:
-            self._account.is_doubtful = True  # ended behind SQLAlchemy's back, or so it may be
-            self._account.is_ended_by_hand = self._account.is_ended_by_hand or step.kind != "maybe"
+        if step := step_among(statement):
+            self._account.hear(step)  # an end by hand, behind SQLAlchemy's back, leaves it in doubt
 
     def _failed(self, context: ExceptionContext) -> None:
         if context.connection is not self._connection:

@@ -1,0 +1,143 @@
+"""The savepoints of one transaction, and what was written in which of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import Final, Generic, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+_COMMENT: Final = r"(?: --[^\n]*(?:\n|$) | /\*(?:[^*]|\*(?!/))*\*/ )"
+_GAP: Final = rf"(?: \s | {_COMMENT} )"
+_AND: Final = rf"\b{_GAP}*"
+_NAME: Final = r"""(?: "(?:[^"]|"")+" | '(?:[^']|'')+' | `(?:[^`]|``)+` | \[[^\]]+\] | [^\s;"'`\[\-/]+ )"""
+_TRANSACTION: Final = rf"(?: {_AND} (?: work | transaction ))?"
+_CHAIN: Final = rf"(?: {_AND} and {_AND} (?: no {_AND} )? chain )?"
+_CONTROL: Final = re.compile(
+    rf"""(?ix) {_GAP}* (?:
+        (?P<COMMIT> commit | end) {_TRANSACTION} {_CHAIN} \b
+      | (?P<ROLLBACK> rollback | abort) {_TRANSACTION} {_CHAIN} \b
+      | rollback {_TRANSACTION} {_AND} to (?: {_AND} savepoint)? {_AND} (?P<ROLLBACK_TO> {_NAME})
+      | savepoint {_AND} (?P<SAVEPOINT> {_NAME})
+      | release (?: {_AND} savepoint)? {_AND} (?P<RELEASE> {_NAME})
+    ) (?: {_GAP} | ; )*"""
+)
+"""Anchored at both ends, so that other statements are passed over at their first word."""
+
+_SILENT: Final = re.compile(rf"(?x) {_COMMENT}")
+_MAY_CONTROL: Final = re.compile(r"(?i)\b(commit|end|rollback|abort|savepoint|release|prepare\s+transaction)\b")
+
+
+class Control(Enum):
+    """What a statement does to the transaction that it is sent in."""
+
+    SAVEPOINT = auto()
+    RELEASE = auto()
+    ROLLBACK_TO = auto()
+    COMMIT = auto()
+    ROLLBACK = auto()
+    UNCLEAR = auto()
+    """It is one among others, or in a procedure, and may be any of these."""
+
+
+class Step(NamedTuple):
+    """A statement that controls a transaction, with the name of its savepoint: in lower case unless it was quoted."""
+
+    control: Control
+    name: str = ""
+
+
+def step_of(sql: str) -> Step | None:
+    """Return what one statement does to its transaction; None if nothing."""
+    found = _CONTROL.fullmatch(sql)
+    if found is None or found.lastgroup is None:
+        return None
+    control = Control[found.lastgroup]
+    return Step(control) if control in (Control.COMMIT, Control.ROLLBACK) else Step(control, _bare(found[control.name]))
+
+
+def step_among(sql: str) -> Step | None:
+    """Return the same of text that may hold several statements, or a procedure; ``UNCLEAR`` if one may do it."""
+    if step := step_of(sql):
+        return step
+    text = _SILENT.sub(" ", sql).strip().rstrip(";") if ";" in sql else ""
+    return Step(Control.UNCLEAR) if ";" in text and _MAY_CONTROL.search(text) else None
+
+
+def _bare(name: str) -> str:
+    quote = name[0]
+    if quote == "[":
+        return name[1:-1]
+    return name[1:-1].replace(quote * 2, quote) if quote in "\"'`" else name.lower()
+
+
+class Savepoints(Generic[T]):
+    """
+    Keeps what was written in a transaction by the savepoint that was the innermost one at that moment.
+
+    Names may be set several times, and the last one counts. A name that was never set is one from before anybody
+    listened, and takes everything with it; with ``is_whole`` all was heard, and the statement is in error.
+    """
+
+    def __init__(self, *, ignores_case: bool = False, is_whole: bool = False) -> None:
+        self.ended_by: Control | None = None
+        """How its user ended the transaction by hand, so that what is written from now on is in another, or in none."""
+        self.is_doubtful = False
+        """Whether one transaction may have ended unheard and another begun: whose end comes next is not known."""
+        self._ignores_case = ignores_case
+        self._is_whole = is_whole
+        self._frames: list[tuple[str | None, list[T]]] = [(None, [])]
+
+    def add(self, written: T) -> None:
+        """Keep what was written now."""
+        self._frames[-1][1].append(written)
+
+    def hear(self, step: Step) -> Sequence[T]:
+        """Follow a statement that succeeded; return what it took back."""
+        name = step.name.lower() if self._ignores_case else step.name
+        match step.control:
+            case Control.SAVEPOINT:
+                self._frames.append((name, []))
+            case Control.RELEASE:
+                self._release(name)
+            case Control.ROLLBACK_TO:
+                return self._back_to(name)
+            case Control.COMMIT | Control.ROLLBACK:
+                self.ended_by = step.control
+                self.is_doubtful = True
+            case Control.UNCLEAR:
+                self.is_doubtful = True
+        return ()
+
+    def take_all(self) -> Sequence[T]:
+        """Return all that is kept, and keep it no more."""
+        return self._cut(0)
+
+    def _release(self, name: str) -> None:
+        start = self._find(name)
+        if start is not None:
+            released = self._cut(start)
+            self._frames[-1][1].extend(released)
+
+    def _back_to(self, name: str) -> Sequence[T]:
+        start = self._find(name)
+        # In doubt, what was written before an unknown savepoint may be there still.
+        if start is None or (start == 0 and self.is_doubtful):
+            return ()
+        taken = self._cut(start)
+        if start:
+            self._frames.append((name, []))
+        return taken
+
+    def _find(self, name: str) -> int | None:
+        """Return the frame of the innermost savepoint of this name, the bottom for one from before; None for none."""
+        found = (at for at in range(len(self._frames) - 1, 0, -1) if self._frames[at][0] == name)
+        return next(found, None if self._is_whole else 0)
+
+    def _cut(self, start: int) -> list[T]:
+        """Take what is kept in the frames from here on; there is always a bottom."""
+        taken = [written for _, frame in self._frames[start:] for written in frame]
+        self._frames[start:] = [] if start else [(None, [])]
+        return taken
