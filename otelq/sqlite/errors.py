@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from ..errors import OtelqError, Refused, Unavailable
+from ..errors import InvalidArgument, OtelqError, Refused, Unavailable
 
 DRIVER = (sqlite3.Error, sqlite3.Warning, UnicodeEncodeError, OverflowError)
 """What the driver raises."""
@@ -24,6 +24,9 @@ _UPGRADE = (
 
 
 END_IT = "SQLite has one writer: end that transaction sooner, or write in it with tx="
+
+
+_IN_PROGRESS = "SQL statements in progress"
 
 
 class Locked(Unavailable):
@@ -46,6 +49,8 @@ def translating(doing: str) -> Generator[None]:
 def translated(error: Exception, doing: str) -> OtelqError:
     """The error of the tree that stands for one of the driver's."""
     code = primary(error)
+    if doing == JOINED and (problem := problem_of_connection(error)):
+        return InvalidArgument("tx", problem)
     if code in _BUSY:
         return Locked(f"{doing}: {error}; {_UPGRADE}" if doing == JOINED else f"{doing}: {error}")
     if code in _REFUSED or not isinstance(error, sqlite3.Error):
@@ -57,6 +62,17 @@ def translated(error: Exception, doing: str) -> OtelqError:
     if code in _BROKEN:
         return Unfit(f"{doing}: the file is damaged or no SQLite database: {error}")
     return Unfit(f"{doing}: {error}") if code in _WRONG else Unavailable(f"{doing}: {error}")
+
+
+def problem_of_connection(error: BaseException) -> str | None:
+    """Return why nobody can write on a connection of the application, which only its owner can change."""
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY:
+        return "its connection is read-only, by mode=ro or PRAGMA query_only; give one that may write"
+    if _IN_PROGRESS in str(error):
+        return (
+            "a statement that writes has rows left, as of RETURNING, on its connection; read all, or close its cursor"
+        )
+    return None
 
 
 def opening_failure(error: OtelqError, *, was_open: bool) -> OtelqError:

@@ -17,7 +17,7 @@ from .errors import DRIVER, JOINED, translated
 from .lane import Settings
 from .queries import Queries
 from .session import Verb
-from .visit import Visit, main_file, own_functions
+from .visit import Visit, main_file, unfitness
 
 T = TypeVar("T")
 
@@ -86,8 +86,8 @@ class Joined(Transaction):
         file = main_file(connection)
         if file is None or not file.samefile(self._settings.path):
             raise InvalidArgument("tx", f"belongs to another database than {self._settings.path}")
-        if replaced := own_functions(connection):
-            raise InvalidArgument("tx", f"its connection has functions in place of SQLite's own: {', '.join(replaced)}")
+        if problem := unfitness(connection):
+            raise InvalidArgument("tx", problem)
         self._turn.is_ours = True
 
 

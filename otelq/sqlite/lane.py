@@ -15,11 +15,12 @@ from typing import TypeVar
 from msgspec import Struct
 
 from ..errors import OtelqError, Unavailable
-from .errors import is_busy, is_worth_waiting, translating
+from .errors import Locked, is_busy, is_worth_waiting, translating
 
 T = TypeVar("T")
 
 _OLDEST = (3, 38)
+_KEEPS_OUT = "a connection with PRAGMA locking_mode = EXCLUSIVE, or a long transaction, keeps others out"
 _LONGEST_NAP = 0.005
 
 
@@ -85,8 +86,10 @@ def connect(settings: Settings) -> sqlite3.Connection:
         connection.text_factory = read_text
         try:
             patiently(lambda: _configure(connection, settings), patience=settings.busy_timeout)
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if is_busy(error):
+                raise Locked(f"cannot open {settings.path}: {error}; {_KEEPS_OUT}") from error
             raise
     return connection
 

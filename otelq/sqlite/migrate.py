@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..errors import OtelqError
 from .errors import translating
 from .lane import Settings, begin_immediate, patiently
+from .parameters import unadapted
 from .queries import Queries, named, templates
 from .rows import clock
 
@@ -79,8 +80,8 @@ def _apply(connection: sqlite3.Connection, schema: str) -> None:
         for statement in _split(named(text, schema)):
             connection.execute(statement)
         connection.execute(
-            f'INSERT INTO "{schema}_migration" (version, name, applied_at) VALUES (?, ?, ?)',
-            (version, name, clock()),
+            f'INSERT INTO "{schema}_migration" (version, name, applied_at) VALUES (:version, :name, :at)',
+            unadapted({"version": version, "name": name, "at": clock()}),
         )
     left = _added_by_users(connection, schema)
     for name in theirs.keys() - left.keys():
@@ -93,7 +94,7 @@ def _added_by_users(connection: sqlite3.Connection, schema: str) -> dict[str, st
         connection.execute(
             "SELECT name, sql FROM sqlite_schema WHERE type IN ('index', 'trigger') AND sql IS NOT NULL"
             " AND substr(tbl_name, 1, length(:prefix)) = :prefix AND substr(name, 1, length(:prefix)) <> :prefix",
-            {"prefix": f"{schema}_"},
+            unadapted({"prefix": f"{schema}_"}),
         )
     )
 
@@ -105,7 +106,8 @@ def _found(connection: sqlite3.Connection, settings: Settings, schema: str) -> i
 
 def _version(connection: sqlite3.Connection, schema: str) -> int:
     """The newest version applied; 0 for none."""
-    known = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (f"{schema}_migration",)).fetchone()
+    name = unadapted({"name": f"{schema}_migration"})
+    known = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = :name", name).fetchone()
     if known is None:
         return 0
     version: int = connection.execute(f'SELECT coalesce(max(version), 0) FROM "{schema}_migration"').fetchone()[0]

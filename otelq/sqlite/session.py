@@ -21,10 +21,10 @@ from msgspec import Raw, ValidationError
 from msgspec.json import Decoder, encode
 
 from ..errors import Refused
+from .parameters import Value, unadapted
 from .queries import Queries
 
 T = TypeVar("T")
-Value: TypeAlias = str | int | None
 _NO_TOKENS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -55,7 +55,7 @@ class Session:
 
     def _run(self, sql: str, values: Mapping[str, Value]) -> str | None:
         """Return the first column of the first row."""
-        row: tuple[str] | None = self._connection.execute(sql, values).fetchone()
+        row: tuple[str] | None = self._connection.execute(sql, unadapted(values)).fetchone()
         return None if row is None else row[0]
 
 

@@ -178,8 +178,16 @@ def main_file(connection: sqlite3.Connection) -> Path | None:
     return Path(files["main"]) if files["main"] else None
 
 
-def own_functions(connection: sqlite3.Connection) -> list[str]:
+def unfitness(connection: sqlite3.Connection) -> str | None:
+    """Return what is set on a connection that nothing of ours can go past, or None. It opens no transaction."""
+    if replaced := _own_functions(connection):
+        return f"its connection has functions in place of SQLite's own: {', '.join(replaced)}"
+    if connection.execute("PRAGMA locking_mode").fetchone() == ("exclusive",):
+        return "its connection has locking_mode = EXCLUSIVE, which locks everybody else out; set it to NORMAL"
+    return None
+
+
+def _own_functions(connection: sqlite3.Connection) -> list[str]:
     """Return the functions that our statements call and that the application has put its own in place of."""
-    # As a PRAGMA: a SELECT would open a read transaction.
     found = {name for name, is_built_in, *_ in connection.execute("PRAGMA function_list") if not is_built_in}
     return sorted(found & BUILT_IN)

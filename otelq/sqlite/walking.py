@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from ..errors import InvalidArgument
 from ..model import CLOSED, ENDED, OPEN, JobKey, JobQuery, Status
-from .session import Value, batch
+from .parameters import Value
+from .session import batch
 
 Of: TypeAlias = Literal["jobs", "chains"]
 """What a query is for; of chains, the tails are walked."""

@@ -52,6 +52,8 @@ class Alchemy:
     connection: Mapping[str, Any] = field(default_factory=dict[str, Any])
     session: Mapping[str, Any] = field(default_factory=dict[str, Any])
     listen: Callable[[AsyncEngine], None] | None = None
+    begins: bool = False
+    """Whether it begins the transactions of sessions itself."""
 
 
 # asyncpg

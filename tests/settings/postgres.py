@@ -11,9 +11,9 @@ import asyncpg
 from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from ..postgres.drivers import engine_for
+from .alchemy import AlchemyApplication
 from .options import ALCHEMY, ASYNCPG, PSYCOPG, Alchemy, Asyncpg, Psycopg
 from .use import Application, Handles
 
@@ -257,50 +257,6 @@ async def _psycopg_connection(url: str, options: Psycopg, parameters: dict[str, 
 # SQLAlchemy
 
 
-class AlchemyApplication:
-    """An application with an engine, and with sessions of it."""
-
-    def __init__(self, engine: AsyncEngine, options: Alchemy) -> None:
-        self.target: Any = engine
-        self._options = options
-        self.session: Any = async_sessionmaker(engine, **options.session)
-        self.handles: Handles = [self._on_connection, self._on_session, self._on_connection_of_session]
-
-    @asynccontextmanager
-    async def _on_connection(self) -> AsyncGenerator[Any]:
-        async with self.target.connect() as connection:
-            if self._options.connection:
-                await connection.execution_options(**self._options.connection)
-            yield connection
-            await connection.commit()
-
-    @asynccontextmanager
-    async def _on_session(self) -> AsyncGenerator[AsyncSession]:
-        async with self.session() as session:
-            if self._options.connection:
-                await session.connection(execution_options=self._options.connection)
-            yield session
-            await session.commit()
-
-    @asynccontextmanager
-    async def _on_connection_of_session(self) -> AsyncGenerator[AsyncSession]:
-        """A session that takes part in a transaction that was begun on a connection."""
-        async with self.target.connect() as connection:
-            if self._options.connection:
-                await connection.execution_options(**self._options.connection)
-            async with connection.begin(), self.session(bind=connection) as session:
-                yield session
-                await session.commit()
-
-    async def facts(self) -> list[set[str]]:
-        pool = self.target.pool
-        async with AsyncExitStack() as stack:
-            held = [await stack.enter_async_context(self.target.connect())]
-            while getattr(pool, "checkedin", int)():
-                held.append(await stack.enter_async_context(self.target.connect()))
-            return [await _facts_of_sqlalchemy(each) for each in held]
-
-
 async def _facts_of_sqlalchemy(connection: Any) -> set[str]:
     raw = await connection.get_raw_connection()
     driver = raw.driver_connection if hasattr(raw.driver_connection, "pgconn") else raw.dbapi_connection
@@ -327,6 +283,6 @@ async def _sqlalchemy(
     if options.listen is not None:
         options.listen(engine)
     try:
-        yield AlchemyApplication(engine.execution_options(**options.options), options)
+        yield AlchemyApplication(engine.execution_options(**options.options), options, _facts_of_sqlalchemy)
     finally:
         await engine.dispose()

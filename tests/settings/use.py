@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 import otelq
+from otelq.errors import OtelqError
 
-TAGS = {"shop": "ä"}
+from .table import Line, refusal
+
 YEAR = timedelta(days=365)
 LATE = datetime.now(UTC).replace(microsecond=678901) + 3 * YEAR
 
-Handles = Sequence[Callable[[], AbstractAsyncContextManager[Any]]]
+Begin = Callable[[], AbstractAsyncContextManager[Any]]
+Handles = Sequence[Begin]
 
 
 class Application(Protocol):
@@ -54,7 +60,13 @@ class Row:
         """Write it in a transaction of any driver."""
         statement = f"INSERT INTO {await _table(handle)} (number) VALUES ({self.number})"
         is_alchemy = isinstance(handle, AsyncConnection | AsyncSession)
-        await handle.execute(text(statement) if is_alchemy else statement)
+        if is_alchemy:  # an engine that streams results has no result of a statement without rows
+            connection = await handle.connection() if isinstance(handle, AsyncSession) else handle
+            await connection.execute(text(statement), execution_options={"stream_results": False, "yield_per": None})
+            return
+        cursor = await handle.execute(statement)
+        if hasattr(cursor, "close"):
+            await cursor.close()
 
 
 async def _table(handle: Any) -> str:
@@ -72,38 +84,106 @@ async def double(attempt: otelq.Attempt[int]) -> int:
     return attempt.input * 2
 
 
-async def write_all(client: otelq.Client, tx: Any, *, key: str) -> list[otelq.Chain[int]]:
+def migrated(url: str, *, schema: str) -> None:
+    """Make the tables of otelq before any application comes."""
+
+    async def migrate() -> None:
+        async with otelq.connect(url, schema=schema):
+            pass
+
+    asyncio.run(migrate())
+
+
+async def try_out(line: Line, made: Application, *, url: str, schema: str, **options: Any) -> None:
+    """Do all that a client does with an application's connections, or see that it is refused as the line says."""
+    before = await made.facts()
+    if message := refusal(line.as_target):
+        await _refused_as_target(made, schema, message, **options)
+        if not made.handles:
+            return
+    is_target = line.as_target == "works"
+    target, session = (made.target, made.session) if is_target else (url, None)
+    async with otelq.connect(target, session=session, schema=schema, **options) as client:
+        written: list[Written] = []
+        if is_target:
+            async with client.transaction() as tx:
+                written.append(await _write_all(client, tx))
+        for begin in made.handles:
+            if message := refusal(line.as_tx):
+                await _refused_as_tx(client, begin, message)
+                continue
+            async with begin() as tx:
+                written.append(await _write_all(client, tx))
+        await _check_all(client, written)
+    await _stays(made, before)
+
+
+async def _refused_as_target(made: Application, schema: str, message: str, **options: Any) -> None:
+    """See that no client is connected, or that it can do nothing, with an error that says why."""
+    with pytest.raises(OtelqError, match=re.escape(message)):
+        await _start_in_own(otelq.connect(made.target, session=made.session, schema=schema, **options))
+
+
+async def _start_in_own(client: otelq.Client) -> None:
+    async with client, client.transaction() as tx:
+        await client.start(double, 1, tx=tx)
+
+
+async def _refused_as_tx(client: otelq.Client, begin: Begin, message: str) -> None:
+    """See that nothing is written in a transaction, with an error that says why."""
+    with pytest.raises(OtelqError, match=re.escape(message)):
+        async with begin() as tx:
+            await client.start(double, 1, tx=tx)
+
+
+class Written(NamedTuple):
+    """What was started in one transaction."""
+
+    mark: str
+    """Its tag, its tenant and its dedup key."""
+    plain: otelq.Chain[int]
+    tagged: otelq.Chain[int]
+    blocked: otelq.Chain[int]
+    late: otelq.Chain[int]
+
+
+async def _write_all(client: otelq.Client, tx: Any) -> Written:
     """Start chains in every way in a transaction, and cancel the last; the others wait for nothing but a worker."""
+    mark = f"{secrets.token_hex(4)} ä"
     await Row(0).write(tx)
-    plain = await client.start(double, 1, tx=tx)
-    tagged = await client.start(double, 2, tags=TAGS, tenant="acmé", dedup=otelq.Dedup(key), tx=tx)
-    known = await client.start(double, 3, dedup=otelq.Dedup(key), tx=tx)
+    plain = await client.start(double, 1, tenant=mark, tx=tx)
+    dedup = otelq.Dedup(mark)
+    tagged = await client.start(double, 2, tags={"shop": mark}, tenant=mark, dedup=dedup, tx=tx)
+    known = await client.start(double, 3, dedup=dedup, tx=tx)
     assert known.id == tagged.id
-    blocked = await client.start(double, 4, blockers=[plain, tagged], tx=tx)
-    late = await client.start(double, 5, at=LATE, tx=tx)
+    blocked = await client.start(double, 4, blockers=[plain, tagged], tenant=mark, tx=tx)
+    late = await client.start(double, 5, at=LATE, tenant=mark, tx=tx)
     await client.cancel(late, tx=tx)
-    return [plain, tagged, blocked, late]
+    return Written(mark, plain, tagged, blocked, late)
 
 
-async def check_all(client: otelq.Client, written: Sequence[Sequence[otelq.Chain[int]]]) -> None:
+async def _check_all(client: otelq.Client, written: Sequence[Written]) -> None:
     """Ask for what was written in every way, run it, and see that it comes out right."""
     since = datetime.now(UTC) - YEAR
-    tagged = {chains[1].id for chains in written}
-    asked: Any
-    for asked in ({"tags": TAGS}, {"tenant": "acmé"}, {"tags": TAGS, "since": since}):
-        assert {job.chain_id for job in (await client.jobs(**asked)).items} == tagged
-    assert (await client.count(since=since)).number == 4 * len(written)
-    assert (await client.count(since=datetime.now(UTC) + YEAR)).number == 0
+    for mark, *_ in written:
+        assert (await client.count(tenant=mark, since=since)).number == 4
+        assert (await client.count(tenant=mark, since=datetime.now(UTC) + YEAR)).number == 0
+    if not written:
+        return
     async with otelq.Worker(client, jobs, poll_interval=0.2, reap_interval=0.1):
-        for plain, other, blocked, late in written:
-            assert [await client.result(each, timeout=20) for each in (plain, other, blocked)] == [2, 4, 8]
+        for mark, plain, tagged, blocked, late in written:
+            tags = {"shop": mark}
+            asked: Any
+            for asked in ({"tags": tags}, {"tags": tags, "since": since}):
+                assert [job.chain_id for job in (await client.jobs(**asked)).items] == [tagged.id]
+            assert [await client.result(each, timeout=20) for each in (plain, tagged, blocked)] == [2, 4, 8]
             with pytest.raises(otelq.ChainCancelled):
                 await client.result(late, timeout=20)
             tail = (await client.chain(late)).tail
             assert tail.run_at == LATE
 
 
-async def stays(made: Application, before: list[set[str]]) -> None:
+async def _stays(made: Application, before: list[set[str]]) -> None:
     """See that each of the connections is as the first was, and that nothing was left on any."""
     for found in await made.facts():
         changed = found ^ before[0]

@@ -1,4 +1,4 @@
-"""What an application sets on its connection changes nothing of ours, and stays as it was set."""
+"""What a line of ``tests/settings`` cannot say of the settings of an application's connection."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from typing import Any, NamedTuple, NoReturn
 
 import aiosqlite
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import otelq
-from otelq.errors import InvalidArgument, OtelqError
+from otelq.errors import OtelqError
 from otelq.model import Status
 from otelq.sqlite.queries import Queries, templates
 from otelq.sqlite.state import SqliteState
@@ -79,78 +78,6 @@ def refuse(*_: Any) -> NoReturn:
     raise ZeroDivisionError
 
 
-def as_mapping(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
-    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
-
-
-@pytest.mark.parametrize("factory", [bytes, bytearray, refuse])
-async def test_a_text_factory(state: SqliteState, reach: Reach, factory: Any) -> None:
-    reached = await reach()
-    reached.driver.text_factory = factory
-    await works(state, reached)
-    assert reached.driver.text_factory is factory
-
-
-@pytest.mark.parametrize("factory", [sqlite3.Row, as_mapping, refuse])
-async def test_a_row_factory(state: SqliteState, reach: Reach, factory: Any) -> None:
-    reached = await reach()
-    reached.driver.row_factory = factory
-    await works(state, reached)
-    assert reached.driver.row_factory is factory
-
-
-@pytest.mark.parametrize("level", ["", "DEFERRED", "IMMEDIATE", "EXCLUSIVE"])
-async def test_an_isolation_level(state: SqliteState, reach: Reach, level: str) -> None:
-    await works(state, await reach(isolation_level=level))
-
-
-async def test_no_isolation_level(state: SqliteState, connect: Connect) -> None:
-    connection = await connect(isolation_level=None)
-    await works(state, Reached(connection, connection))
-
-
-async def test_converters_of_declared_types_and_of_names_of_columns(state: SqliteState, reach: Reach) -> None:
-    known = dict(sqlite3.converters)
-    try:
-        for type in ("TEXT", "INTEGER", "JSON", "TIMESTAMP", "0", "%S"):
-            sqlite3.register_converter(type, refuse)
-        await works(state, await reach(detect_types=sqlite3.PARSE_DECLTYPES | sqlite3.PARSE_COLNAMES))
-    finally:
-        sqlite3.converters.clear()
-        sqlite3.converters.update(known)
-
-
-PRAGMAS = [
-    "trusted_schema = OFF", "foreign_keys = ON", "recursive_triggers = ON", "legacy_alter_table = ON",
-    "case_sensitive_like = ON", "reverse_unordered_selects = ON", "cell_size_check = ON", "defer_foreign_keys = ON",
-    "ignore_check_constraints = ON", "busy_timeout = 0", "count_changes = ON", "full_column_names = ON",
-    "automatic_index = OFF", "read_uncommitted = ON", "synchronous = OFF", "query_only = OFF", "writable_schema = ON",
-    "temp_store = FILE", "cache_size = 1", "mmap_size = 100000000",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("pragma", PRAGMAS)
-async def test_a_pragma(state: SqliteState, reach: Reach, pragma: str) -> None:
-    reached = await reach()
-    await reached.driver.execute(f"PRAGMA {pragma}")
-    await works(state, reached)
-
-
-async def test_a_journal_that_the_application_wanted_before_otelq_came(
-    another: Callable[..., Awaitable[SqliteState]], connect: Connect
-) -> None:
-    connection = await connect()
-    await connection.execute("PRAGMA journal_mode = DELETE")
-    await works(await another(), Reached(connection, connection))
-
-
-async def test_a_file_in_utf_16(another: Callable[..., Awaitable[SqliteState]], connect: Connect) -> None:
-    connection = await connect()
-    await connection.execute("PRAGMA encoding = 'UTF-16'")
-    await connection.execute("CREATE TABLE mine (number INTEGER)")
-    await works(await another(), Reached(connection, connection))
-
-
 async def test_a_connection_that_waits_for_nobody_waits_for_us(
     another: Callable[..., Awaitable[SqliteState]], reach: Reach
 ) -> None:
@@ -174,39 +101,11 @@ async def test_a_temporary_table_or_view_of_the_name_of_one_of_ours(
     await works(state, reached)
 
 
-async def test_a_database_that_is_attached(state: SqliteState, reach: Reach, tmp_path: Path) -> None:
-    reached = await reach()
-    await reached.driver.execute(f"ATTACH '{tmp_path}/other.db' AS other")
-    await reached.driver.execute("CREATE TABLE other.otelq_job (x)")
-    await works(state, reached)
-
-
-@pytest.mark.parametrize("name", ["json_array", "coalesce", "->>"])
-async def test_functions_in_place_of_those_of_sqlite_are_refused(state: SqliteState, reach: Reach, name: str) -> None:
-    reached = await reach()
-    await reached.driver.create_function("my_own", 1, str)
-    await reached.driver.create_function(name, 2, max)
-    tx = state.join(await reached.begin())
-    with pytest.raises(InvalidArgument, match=f"tx: its connection has functions in place of SQLite's own: {name}"):
-        await start(state, tx=tx)
-
-
 def test_all_functions_that_our_statements_call_are_looked_for() -> None:
     texts = [*Queries("otelq").texts.values(), *templates("sql/parts").values()]
     code = "\n".join(texts)
     called = {name for name in BUILT_IN if f"{name}(" in code or f" {name} " in code}
     assert called | {"->"} == BUILT_IN
-
-
-async def test_a_trace_callback_and_a_progress_handler_that_let_it_pass(state: SqliteState, reach: Reach) -> None:
-    heard: list[str] = []
-    reached = await reach()
-    driver: Any = reached.driver
-    await driver.set_trace_callback(heard.append)
-    await driver.set_progress_handler(lambda: 0, 1)
-    await works(state, reached)
-    await reached.handle.execute("SELECT 1" if reached.handle is reached.driver else text("SELECT 1"))
-    assert "SELECT 1" in heard
 
 
 async def leaves_nothing(state: SqliteState, reached: Reached, *, calm: Callable[[], Awaitable[object]]) -> None:

@@ -7,10 +7,14 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from ...errors import InvalidArgument
 from .joining import join
 from .lending import EngineLender
+
+_SHARED = (StaticPool, SingletonThreadPool)
+"""What is rolled back as the one user gives the connection back is the work of the other."""
 
 __all__ = ["file_of", "join", "lender"]
 
@@ -36,7 +40,7 @@ def file_of(engine: AsyncEngine) -> Path:
     The file that an engine is for.
 
     Raises:
-        InvalidArgument: it is in memory, where only its own connections see it.
+        InvalidArgument: it is in memory, where only its own connections see it, or has one connection for all.
     """
     url = engine.url
     database, mode = url.database or "", url.query.get("mode")
@@ -45,6 +49,10 @@ def file_of(engine: AsyncEngine) -> Path:
     if mode == "memory" or database in ("", ":memory:"):
         raise InvalidArgument(
             "target", "is an engine in memory, which nobody else sees; give one for a file: sqlite+aiosqlite:///jobs.db"
+        )
+    if isinstance(engine.pool, _SHARED):
+        raise InvalidArgument(
+            "target", f"has a {type(engine.pool).__name__}, whose one connection all share; give another pool"
         )
     return Path(database).absolute()
 

@@ -92,9 +92,17 @@ class SqlalchemyJoined(Joined):
             return
         # SQLAlchemy believes in a transaction that the driver would begin with the next statement that writes. A
         # savepoint would begin one of its own before that, and its release would commit.
-        if connection.isolation_level is None or getattr(connection, "autocommit", None) is True:
-            raise InvalidArgument("tx", AUTOCOMMIT)
+        self._refuse_autocommit(connection)
         patiently(lambda: connection.execute("BEGIN IMMEDIATE"), patience=self._settings.busy_timeout)
+
+    def _refuse_autocommit(self, connection: sqlite3.Connection) -> None:
+        if connection.isolation_level is None or commits_by_itself(connection):
+            raise InvalidArgument("tx", AUTOCOMMIT)
+
+
+def commits_by_itself(connection: sqlite3.Connection) -> bool:
+    """Whether ``commit`` does nothing on it, as with ``autocommit=True`` since Python 3.12."""
+    return getattr(connection, "autocommit", None) is True
 
 
 def join(tx: Any, turn_of: Callable[[object], Turn], settings: Settings, queries: Queries) -> SqlalchemyJoined:

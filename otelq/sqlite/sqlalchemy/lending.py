@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
+from weakref import WeakSet
 
+import aiosqlite
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
@@ -14,24 +17,32 @@ from sqlalchemy.orm import Session as OrmSession
 from ...errors import InvalidArgument, Unavailable
 from ...finish import finish
 from ...ports.state import Ending
-from ..errors import DRIVER, translated
+from ..errors import DRIVER, problem_of_connection, translated
 from ..joined import Turn
 from ..lane import Settings
 from ..own import LOST, OwnTransaction
 from ..queries import Queries
 from ..session import Session
+from ..visit import on_thread, unfitness
 from .handles import driver_error
-from .joining import SqlalchemyJoined
+from .joining import SqlalchemyJoined, commits_by_itself
 from .watching import Watcher
 
 
 class EngineTransaction(SqlalchemyJoined, OwnTransaction):
     """One on a session or a connection of the engine; whoever else commits it is refused."""
 
-    def __init__(self, handle: AsyncSession | AsyncConnection, settings: Settings, queries: Queries) -> None:
+    def __init__(
+        self,
+        handle: AsyncSession | AsyncConnection,
+        settings: Settings,
+        queries: Queries,
+        known: WeakSet[aiosqlite.Connection],
+    ) -> None:
         turn = Turn()
         turn.is_ours = True
         super().__init__(handle, turn, settings, queries)
+        self._known = known
         self._kept: Watcher | None = None
         self._guards: list[tuple[Any, str, Callable[..., Any]]] = []
 
@@ -43,7 +54,11 @@ class EngineTransaction(SqlalchemyJoined, OwnTransaction):
         """Connect, and take the write lock."""
         if isinstance(self._handle, AsyncConnection):
             _ = await self._handle.start()
-        await self._writing(_nothing).make(await self._driver())
+        elif not self._handle.in_transaction():
+            _ = await self._handle.begin()  # a session with autobegin=False does not begin by itself
+        driver = await self._driver()
+        await self._check_driver(driver)
+        await self._writing(_nothing).make(driver)
         assert self._root is not None
         self._kept = self._watcher(self._root)
         self._guards += [
@@ -54,6 +69,19 @@ class EngineTransaction(SqlalchemyJoined, OwnTransaction):
             self._guards.append((self._handle.sync_session, "before_commit", _refuse_to_commit_session))
         for guard in self._guards:
             event.listen(*guard, insert=True)
+
+    async def _check_driver(self, driver: aiosqlite.Connection) -> None:
+        """See, once for each connection of the engine, that it does with our statements what we mean."""
+        if driver in self._known:
+            return
+        if problem := await on_thread(driver, unfitness):
+            raise InvalidArgument("target", problem)
+        self._known.add(driver)
+
+    def _refuse_autocommit(self, connection: sqlite3.Connection) -> None:
+        """Nothing commits by itself after a BEGIN of ours, as long as the driver's ``commit`` still does so."""
+        if commits_by_itself(connection):
+            raise InvalidArgument("target", "has connections with autocommit=True; give them autocommit=False")
 
     def take_back(self) -> None:
         pass  # a session that two tasks use at once refuses by itself
@@ -112,6 +140,7 @@ class EngineLender:
     def __init__(self, engine: AsyncEngine, sessions: async_sessionmaker[AsyncSession] | None) -> None:
         self.engine = engine
         self._sessions = sessions
+        self._known: WeakSet[aiosqlite.Connection] = WeakSet()
 
     def check(self, kind: type | None) -> bool:
         """Whether this kind of handle comes from here; the usual one does."""
@@ -124,11 +153,13 @@ class EngineLender:
         wants_session = self._sessions is not None if kind is None else kind is not AsyncConnection
         handle = self._session() if wants_session else self.engine.connect()
         try:
-            transaction = EngineTransaction(handle, settings, queries)
+            transaction = EngineTransaction(handle, settings, queries, self._known)
             try:
                 await finish(transaction.begin())
             except (SQLAlchemyError, *DRIVER) as error:
                 reason = driver_error(error) if isinstance(error, DBAPIError) else error
+                if problem := problem_of_connection(reason):
+                    raise InvalidArgument("target", problem) from error
                 raise translated(reason, f"cannot write to {settings.path}") from error
             yield transaction
         finally:
