@@ -163,20 +163,23 @@ async def test_no_more_jobs_of_a_type_run_at_once_than_its_concurrency(client: o
 
 
 async def test_no_more_jobs_run_at_once_than_the_worker_has_slots(client: otelq.Client) -> None:
-    crowd, running, most = otelq.Jobs(), 0, 0
+    crowd, running, most, free = otelq.Jobs(), 0, 0, asyncio.Event()
 
     @crowd.job("crowd")
     async def crowded(attempt: otelq.Attempt[int]) -> None:
         nonlocal running, most
         running += 1
         most = max(most, running)
-        await asyncio.sleep(0)
+        await free.wait()
         running -= 1
 
+    chains = await client.start_many(crowded, range(30))
     async with otelq.Worker(client, crowd, concurrency=3):
-        for chain in await client.start_many(crowded, range(30)):
+        await until(lambda: running >= 3)
+        free.set()
+        for chain in chains:
             await client.result(chain, timeout=10)
-    assert most <= 3
+    assert most == 3
 
 
 async def test_no_type_waits_more_than_one_rotation(memory: otelq.Client) -> None:

@@ -1,32 +1,36 @@
 """
-Breaks each rule in a copy of the tree and demands that its test notices: ``python -m tests.mutants [id...]``.
+Break each rule in a copy of the tree and demand that its tests notice: ``python -m tests.mutants [--only ID]...``.
 
-First all named tests must be green without a mutant. Exits with 1 if a mutant survives, a patch does not apply, or a
+First all named tests must pass without a mutant. Exits with 1 if a mutant survives or no longer fits the code, or if a
 test could not be run.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from argparse import ArgumentParser
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from queue import SimpleQueue
 
 from tests.servers import postgres
 
-from .listing import Mutant, mutants
-from .running import Fate, Verdict, not_green, try_mutant
+from .catalogue import Mutant, mutants
+from .trials import Fate, Tree, Verdict, copied
 
-AT_ONCE = 2
+AT_ONCE = os.cpu_count() or 2
 
 
-def main(names: Sequence[str]) -> int:
-    chosen = choose(names)
-    began = time.monotonic()
-    killed = 0
-    with servers(chosen) as env:
-        for verdict in judge(chosen, env):
+def main(arguments: Sequence[str]) -> int:
+    parser = ArgumentParser(prog="python -m tests.mutants", description=(__doc__ or "").strip().splitlines()[0])
+    parser.add_argument("--only", metavar="ID", action="append", default=[], help="try this mutant; may be repeated")
+    chosen = choose(parser.parse_args(arguments).only)
+    began, killed = time.monotonic(), 0
+    with servers(chosen) as env, trees(env) as copies:
+        for verdict in judge(chosen, copies):
             print(line(verdict), flush=True)
             killed += verdict.fate is Fate.KILLED
     print(f"{killed} of {len(chosen)} mutants killed, in {time.monotonic() - began:.0f} s")
@@ -34,31 +38,65 @@ def main(names: Sequence[str]) -> int:
 
 
 def choose(names: Sequence[str]) -> list[Mutant]:
-    """The mutants of these ids; all where none is named."""
+    """Return the mutants of these ids; all where none is named."""
     known = {mutant.id: mutant for mutant in mutants()}
-    unknown = [name for name in names if name not in known]
-    if unknown:
+    if unknown := [name for name in names if name not in known]:
         raise SystemExit(f"there is no mutant {', '.join(unknown)}; there are {', '.join(known)}")
     return [known[name] for name in names or known]
 
 
-def judge(chosen: Sequence[Mutant], env: Mapping[str, str]) -> Iterator[Verdict]:
-    """What becomes of each, in order, two at a time; those whose test is not green to begin with are not tried."""
-    unfit = not_green({test for mutant in chosen for test in mutant.tests}, env)
+def judge(chosen: Sequence[Mutant], copies: Sequence[Tree]) -> Iterator[Verdict]:
+    """Yield what becomes of each, in order, one at a time in each copy."""
+    free: SimpleQueue[Tree] = SimpleQueue()
+    for copy in copies:
+        free.put(copy)
 
-    def one(mutant: Mutant) -> Verdict:
-        for test in mutant.tests:
-            if test in unfit:
-                return Verdict(mutant, Fate.UNTESTED, f"without the mutant {test} {unfit[test]}")
-        return try_mutant(mutant, env)
+    def run(tests: Sequence[str]) -> dict[str, str]:
+        with taken(free) as tree:
+            return tree.run(tests)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield from pool.map(one, chosen)
+    def attempt(mutant: Mutant) -> Verdict:
+        if verdict := untested(mutant, unfit):
+            return verdict
+        with taken(free) as tree:
+            return tree.attempt(mutant)
+
+    tests = sorted({test for mutant in chosen for test in mutant.tests})
+    with ThreadPoolExecutor(len(copies)) as pool:
+        parts = [part for n in range(len(copies)) if (part := tests[n :: len(copies)])]
+        results = {test: result for part in pool.map(run, parts) for test, result in part.items()}
+        unfit = {test: result for test in tests if (result := results.get(test, "is not collected")) != "passed"}
+        yield from pool.map(attempt, chosen)
+
+
+@contextmanager
+def taken(free: SimpleQueue[Tree]) -> Generator[Tree]:
+    """Yield a copy that nobody uses, alone for the time of the block."""
+    tree = free.get()
+    try:
+        yield tree
+    finally:
+        free.put(tree)
+
+
+def untested(mutant: Mutant, unfit: Mapping[str, str]) -> Verdict | None:
+    """Return the verdict on a mutant of which a test does not pass without it."""
+    for test in mutant.tests:
+        if test in unfit:
+            return Verdict(mutant, Fate.UNTESTED, f"without the mutant {test} {unfit[test]}")
+    return None
+
+
+@contextmanager
+def trees(env: Mapping[str, str]) -> Generator[Sequence[Tree]]:
+    """Yield as many copies as runs go on at once."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(copied(env)) for _ in range(AT_ONCE)]
 
 
 @contextmanager
 def servers(chosen: Sequence[Mutant]) -> Generator[Mapping[str, str]]:
-    """One server of each version that is needed, shared by all runs through their environment."""
+    """Yield the environment that leads to one server of each version that is needed, shared by all runs."""
     with ExitStack() as running:
         env: dict[str, str] = {}
         for version in (16, 18):
@@ -68,9 +106,9 @@ def servers(chosen: Sequence[Mutant]) -> Generator[Mapping[str, str]]:
 
 
 def line(verdict: Verdict) -> str:
-    """A row of the table."""
+    """Return a row of the table."""
     mutant = verdict.mutant
-    row = f"{verdict.fate:<10}  {mutant.rule:<4}  {mutant.id:<40}  {mutant.title}"
+    row = f"{verdict.fate:<10}  {verdict.seconds:3.0f} s  {mutant.invariant:<3}  {mutant.id:<37}  {mutant.rule}"
     return f"{row}\n            {verdict.reason}" if verdict.reason else row
 
 

@@ -1,129 +1,191 @@
-"""The list of mutants is well-formed: every patch applies, every named test is collected, and each has its rule."""
+"""Every mutant fits the code and names tests that are there; and the tool finds, refuses and judges as it should."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
-from otelq.model import Verb
-from tests.mutants.listing import PATCHES, Mutant, mutants
-from tests.mutants.running import Fate, applies, try_mutant
+from tests.mutants.catalogue import Mutant, mutants
+from tests.mutants.source import Change, Stale, symbols
+from tests.mutants.trials import PACKAGE, Fate, copied
 
 from .tree import ROOT
 
 MUTANTS = mutants()
-LONGEST = 60
-"""How many lines a patch may have before nobody reads it."""
 
 
-def test_every_mutant_has_an_id_of_its_own_and_a_patch() -> None:
-    ids = [mutant.id for mutant in MUTANTS]
+# The list
 
-    assert len(set(ids)) == len(ids)
-    assert {f"{id}.patch" for id in ids} == {file.name for file in PATCHES.iterdir()}
+
+def test_every_mutant_has_an_id_and_a_rule_of_its_own() -> None:
+    assert len({mutant.id for mutant in MUTANTS}) == len(MUTANTS)
+    assert len({(mutant.rule, mutant.under) for mutant in MUTANTS}) == len(MUTANTS)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.id for mutant in MUTANTS])
-def test_the_patch_applies_says_what_it_breaks_and_touches_only_the_package(mutant: Mutant) -> None:
-    text = mutant.patch.read_text()
-    header = text.partition("--- ")[0]
+def test_the_mutant_fits_the_code(mutant: Mutant) -> None:
+    file, text = mutant.apply(ROOT / PACKAGE)
 
-    assert applies(mutant, ROOT) is None
-    assert mutant.rule in header
-    assert len(header.split()) > 8
-    assert set(re.findall(r"^(?:---|\+\+\+) [ab]/(\w+)/", text, re.MULTILINE)) == {"otelq"}
-    assert len(text.splitlines()) <= LONGEST
+    assert text != file.read_text()
+    if file.suffix == ".py":
+        compile(text, file, "exec")
+
+
+def test_every_mutant_names_one_test_to_three() -> None:
+    assert [mutant.id for mutant in MUTANTS if not 1 <= len(mutant.tests) <= 3] == []
 
 
 @pytest.mark.timeout(180)
 def test_every_named_test_is_collected() -> None:
     named = sorted({test for mutant in MUTANTS for test in mutant.tests})
-    files = sorted({test.partition("::")[0] for test in named})
     command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:randomly", *named]
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
-    assert finished.returncode == 0, f"of {', '.join(files)}: {finished.stdout[-2000:]}"
-
-
-def test_every_mutant_names_a_test() -> None:
-    assert all(mutant.tests for mutant in MUTANTS)
+    assert done.returncode == 0, done.stdout[-2000:]
 
 
 def test_every_invariant_is_broken_by_a_mutant() -> None:
-    broken = {mutant.rule for mutant in MUTANTS}
+    broken = {mutant.invariant for mutant in MUTANTS}
 
     assert [f"I{number}" for number in range(1, 15) if f"I{number}" not in broken] == []
 
 
-def test_every_verb_is_broken_by_a_mutant() -> None:
-    broken = {verb for mutant in MUTANTS for verb in mutant.verbs}
-
-    assert [verb for verb in Verb if verb not in broken] == []
+# Finding and replacing
 
 
-def test_every_kind_of_backend_is_among_them() -> None:
-    named = " ".join(test for mutant in MUTANTS for test in mutant.tests)
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    write(
+        tmp_path / "queue.py",
+        """
+        class Queue:
+            def is_full(self, size: int) -> bool:
+                # as many as there are places
+                return (
+                    len(self.items)
+                        < size
+                )
 
-    assert all(backend in named for backend in ("[memory", "[sqlite", "[postgres18"))
+            def put(self, item):
+                if self.closed:
+                    raise ValueError("it is closed")
+                self.items.append(item)
+                self.wake()
+
+        LIMIT = 3
+        """,
+    )
+    write(tmp_path / "north" / "store.py", "def save(row):\n    return row.token == 1 and row.token == 1\n")
+    write(tmp_path / "south" / "store.py", "def save(row):\n    return row.token == 1\n")
+    write(tmp_path / "north" / "sql" / "claim.sql", "SELECT *\n  FROM job -- all\n WHERE token IS NULL\n   AND due;\n")
+    return tmp_path
 
 
-PLANTED = """\
-I0. A file is planted.
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(dedent(text))
 
---- /dev/null
-+++ b/{path}
-@@ -0,0 +1 @@
-+{line}
-"""
+
+def changed(package: Path, change: Change) -> str:
+    return change.apply(package)[1]
+
+
+def test_a_comparison_is_found_however_it_is_laid_out_and_replaced(package: Path) -> None:
+    change = Change(symbol="Queue.is_full", replace="len(self.items) < size", by="len(self.items) <= size")
+
+    assert "return len(self.items) <= size" in changed(package, change)
+
+
+def test_a_symbol_is_found_in_a_file_that_was_moved(package: Path) -> None:
+    change = Change(symbol="Queue.is_full", replace="size", by="size + 1")
+    (package / "deep").mkdir()
+    (package / "queue.py").rename(package / "deep" / "line.py")
+    symbols.cache_clear()
+
+    assert change.apply(package)[0] == package / "deep" / "line.py"
+
+
+def test_statements_are_replaced_by_others_or_by_nothing(package: Path) -> None:
+    twice = Change(symbol="Queue.put", replace="self.wake()", by="self.wake()\nself.wake()")
+    unguarded = Change(symbol="Queue.put", replace="if self.closed:\n    raise ValueError(...)", by="")
+
+    assert changed(package, twice).count("self.wake()") == 2
+    assert "raise" not in changed(package, unguarded)
+
+
+def test_dots_stand_for_any_expression_any_arguments_and_any_block(package: Path) -> None:
+    for sought in ("raise ValueError(...)", "raise ...", "if ...:\n    ..."):
+        assert "raise" not in changed(package, Change(symbol="Queue.put", replace=sought, by="pass"))
+
+
+def test_what_a_module_or_a_class_assigns_is_a_symbol(package: Path) -> None:
+    assert "LIMIT = 4" in changed(package, Change(symbol="LIMIT", replace="3", by="4"))
+
+
+def test_a_statement_put_round_the_old_one_is_put_once(package: Path) -> None:
+    change = Change(symbol="Queue.put", replace="self.wake()", by="try:\n    self.wake()\nfinally:\n    pass")
+
+    assert changed(package, change).count("self.wake()") == 1
+
+
+def test_a_name_that_is_nowhere_is_refused(package: Path) -> None:
+    with pytest.raises(Stale, match=r"there is no symbol Queue\.take"):
+        Change(symbol="Queue.take", replace="1", by="2").apply(package)
+    with pytest.raises(Stale, match=r"there is no file claim\.sql under south"):
+        Change(sql="claim", under="south", replace="due", by="true").apply(package)
+
+
+def test_a_name_that_is_ambiguous_is_refused_unless_a_folder_is_named(package: Path) -> None:
+    change = Change(symbol="save", replace="row.token == 1", by="True", everywhere=True)
+
+    with pytest.raises(Stale, match="more than one symbol save"):
+        change.apply(package)
+    assert changed(package, replace(change, under="south")).endswith("return True")
+
+
+def test_a_place_that_is_ambiguous_is_refused_unless_it_is_said_which(package: Path) -> None:
+    change = Change(symbol="save", under="north", replace="row.token == 1", by="True")
+
+    with pytest.raises(Stale, match="has 2 places"):
+        change.apply(package)
+    assert changed(package, replace(change, nth=2)).endswith("return row.token == 1 and True")
+    assert changed(package, replace(change, everywhere=True)).endswith("return True and True")
+    with pytest.raises(Stale, match="has 2 place"):
+        replace(change, nth=3).apply(package)
+
+
+def test_a_piece_that_is_not_there_is_refused(package: Path) -> None:
+    with pytest.raises(Stale, match="has no place with 'len"):
+        Change(symbol="Queue.is_full", replace="len(self.items) > size", by="False").apply(package)
+
+
+def test_sql_is_found_however_it_is_laid_out(package: Path) -> None:
+    text = changed(package, Change(sql="claim", replace="WHERE token IS NULL AND due", by="WHERE due"))
+
+    assert text.split() == ["SELECT", "*", "FROM", "job", "--", "all", "WHERE", "due;"]
+
+
+# Trying
+
+
 QUICK = "tests/unit/test_transitions.py::test_every_verb_has_moves"
+HARMLESS = Mutant(
+    id="harmless", rule="none", tests=(QUICK,), symbol="closes_job", replace="Verb.DELETE", by="Verb.CREATE"
+)
 
 
-def _planted(folder: Path, *, path: str, line: str, test: str) -> Mutant:
-    Path(folder, "planted.patch").write_text(PLANTED.format(path=path, line=line))
-    return Mutant(id="planted", title="", rule="I0", tests=(test,), folder=folder)
-
-
-def test_a_mutant_that_no_test_notices_has_survived(tmp_path: Path) -> None:
-    mutant = _planted(tmp_path, path="otelq/planted.py", line="planted = True", test=QUICK)
-
-    assert try_mutant(mutant, {}).fate is Fate.SURVIVED
-
-
-def test_a_test_that_cannot_even_be_imported_has_noticed_nothing(tmp_path: Path) -> None:
-    mutant = _planted(tmp_path, path="otelq/errors/__init__.py", line="raise", test=QUICK)
-
-    verdict = try_mutant(mutant, {})
-
-    assert verdict.fate is Fate.UNTESTED
-    assert "could not be run" in verdict.reason
-
-
-def test_a_test_that_is_not_there_has_noticed_nothing(tmp_path: Path) -> None:
-    mutant = _planted(tmp_path, path="otelq/planted.py", line="planted = True", test=f"{QUICK}_of_nothing")
-
-    verdict = try_mutant(mutant, {})
-
-    assert verdict.fate is Fate.UNTESTED
-    assert "_of_nothing" in verdict.reason
-
-
-def test_a_test_that_is_skipped_has_noticed_nothing(tmp_path: Path) -> None:
-    line = "import pytest; pytest.skip(allow_module_level=True)"
-    mutant = _planted(tmp_path, path="tests/unit/test_planted.py", line=line, test="tests/unit/test_planted.py")
-
-    assert try_mutant(mutant, {}).fate is Fate.UNTESTED
-
-
-def test_a_patch_of_lines_that_have_changed_is_stale(tmp_path: Path) -> None:
-    text = "I0.\n\n--- a/otelq/model/moves.py\n+++ b/otelq/model/moves.py\n@@ -1 +1 @@\n-no such line\n+another\n"
-    Path(tmp_path, "planted.patch").write_text(text)
-    mutant = Mutant(id="planted", title="", rule="I0", tests=(QUICK,), folder=tmp_path)
-
-    verdict = try_mutant(mutant, {})
-
-    assert verdict.fate is Fate.STALE
-    assert "planted.patch does not apply" in verdict.reason
+@pytest.mark.timeout(180)
+def test_each_fate_is_told_from_the_others() -> None:
+    deadly = replace(HARMLESS, symbol="MOVES", replace="Verb.CREATE", by="Verb.CLAIM")
+    broken = replace(HARMLESS, symbol="MOVES", replace="Verb.CREATE", by="nobody")
+    with copied({}) as tree:
+        assert tree.attempt(deadly).fate is Fate.KILLED
+        assert tree.attempt(HARMLESS).fate is Fate.SURVIVED, "nothing is left of the mutant before"
+        assert tree.attempt(broken).fate is Fate.UNTESTED, "its module cannot be imported"
+        assert tree.attempt(replace(HARMLESS, tests=(QUICK, f"{QUICK}_of_nothing"))).fate is Fate.UNTESTED
+        assert tree.attempt(replace(HARMLESS, symbol="closes_nothing")).fate is Fate.STALE
