@@ -1,11 +1,11 @@
-"""What an application holds: the client, the chains it started, and what it can ask."""
+"""The client of an application, and the values that it takes and returns."""
 
 from ..definitions import Chain
 from .client import Client
 from .engine import Engine
-from .explaining import Explanation, Reason, Why
-from .queries import ChainFilters, JobFilters
-from .starting import Start, new_id
+from .filters import ChainFilters, JobFilters
+from .reasons import Explanation, Reason, Why
+from .start import Start, new_id
 
 __all__ = [
     "Chain",

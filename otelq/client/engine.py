@@ -1,4 +1,4 @@
-"""What the rooms of one client share."""
+"""The adapters and settings that all parts of a client share."""
 
 from __future__ import annotations
 
@@ -27,31 +27,35 @@ class Engine:
     telemetry: Telemetry
     payloads: Payloads
     served: Counter[str] = field(default_factory=Counter[str])
-    """How many workers of this process run a job type, for who asks why a job does not run."""
+    """How many workers of this process run a job type, to explain why a job does not run."""
 
     def encode_input(self, value: object, job_type: JobType[Any, Any], *, chain_id: str, argument: str) -> str:
-        """What is stored for a job's input; ``InvalidArgument`` names ``argument``."""
+        """Return what is stored for a job's input; ``InvalidArgument`` names ``argument``."""
         place = PayloadPlace("input", chain_id, job_type.name)
         return self.payloads.encode(value, payload=job_type.signature.input, place=place, argument=argument)
 
     def decode_input(self, text: str, job_type: JobType[Any, Any], *, chain_id: str) -> Any:
-        """The input of a job of this type, from what is stored; else ``UndecodablePayload``."""
+        """Return the input of a job of this type, from what is stored; else ``UndecodablePayload``."""
         place = PayloadPlace("input", chain_id, job_type.name)
         return self.payloads.decode(text, payload=job_type.signature.input, place=place)
 
     def encode_output(self, value: object, job_type: JobType[Any, Any], *, chain_id: str, argument: str) -> str:
-        """What is stored for a chain's output; ``InvalidArgument`` names ``argument``."""
+        """Return what is stored for a chain's output; ``InvalidArgument`` names ``argument``."""
         place = PayloadPlace("output", chain_id)
         return self.payloads.encode(value, payload=job_type.signature.output, place=place, argument=argument)
 
     def decode_output(self, text: str, job_type: JobType[Any, Any], *, chain_id: str) -> Any:
-        """The output of a chain of this type, from what is stored; else ``UndecodablePayload``."""
+        """Return the output of a chain of this type, from what is stored; else ``UndecodablePayload``."""
         place = PayloadPlace("output", chain_id)
         return self.payloads.decode(text, payload=job_type.signature.output, place=place)
 
+    def join(self, tx: object | None) -> Transaction | None:
+        """Return the caller's transaction as the state adapter sees it; None if there is none."""
+        return None if tx is None else self.state.join(tx)
+
     @asynccontextmanager
     async def transaction(self, kind: type | None = None) -> AsyncGenerator[Transaction]:
-        """A transaction of the state adapter whose begin and end are silent in traces; what is inside is not."""
+        """Yield a transaction of the state adapter whose begin and end are silent in traces; what is inside is not."""
         manager = self.state.begin(kind)
         with self.telemetry.silence():
             transaction = await manager.__aenter__()

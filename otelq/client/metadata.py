@@ -1,4 +1,4 @@
-"""What a start says of its chain beside the input: tags, headers, tenant and request id, checked and stored."""
+"""The tags, headers, tenant and request id of a chain, checked and stored."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from ..codec import check_line
+from ..definitions import MetaOptions
 from ..errors import InvalidArgument
 from ..model import Meta
 
@@ -17,8 +18,11 @@ LONGEST_ID = 200
 Pairs = Mapping[str, str] | None
 
 
-def check_meta(*, tags: Pairs, headers: Pairs, tenant: str | None, request_id: str | None) -> Meta | None:
-    """The checked values; None if nothing was said."""
+def check_meta(options: MetaOptions, *, request_id: str | None = None) -> Meta | None:
+    """Return the checked values, with this request id where the options have none; None if there are no values."""
+    tags, headers, tenant = options.get("tags"), options.get("headers"), options.get("tenant")
+    given = options.get("request_id")
+    request_id = request_id if given is None else given
     if not (tags or headers) and tenant is None and request_id is None:
         return None
     return Meta(
@@ -30,19 +34,21 @@ def check_meta(*, tags: Pairs, headers: Pairs, tenant: str | None, request_id: s
 
 
 def added(known: Meta | None, more: Meta | None) -> Meta | None:
-    """Both together; where both say something, ``more`` counts."""
+    """Return both together; where both have a value, that of ``more``."""
     if known is None or more is None:
         return known or more
     return check_meta(
-        tags={**known.tags, **more.tags},
-        headers={**known.headers, **more.headers},
-        tenant=known.tenant if more.tenant is None else more.tenant,
-        request_id=known.request_id if more.request_id is None else more.request_id,
+        {
+            "tags": {**known.tags, **more.tags},
+            "headers": {**known.headers, **more.headers},
+            "tenant": known.tenant if more.tenant is None else more.tenant,
+            "request_id": known.request_id if more.request_id is None else more.request_id,
+        }
     )
 
 
 def written(meta: Meta | None) -> str | None:
-    """What is stored of it, as JSON text."""
+    """Return what is stored of it, as JSON text."""
     return None if meta is None else msgspec.json.encode(meta).decode()
 
 

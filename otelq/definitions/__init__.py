@@ -9,6 +9,7 @@ from .continuing import Continue, is_continue
 from .deciding import Fail, RetryAfter, Snooze, WaitFor
 from .fitting import check_continuation
 from .middleware import Middleware, check_middleware, overrides
+from .options import ContinueOptions, CopyOptions, MetaOptions, StartOptions, WhenOptions, refuse_unknown
 from .types import AnyHandler, JobType, Signature, TraceMode, check_job_type, is_job_type
 
 __all__ = [
@@ -22,19 +23,24 @@ __all__ = [
     "Blockers",
     "Chain",
     "Continue",
+    "ContinueOptions",
+    "CopyOptions",
     "Definition",
     "Executor",
     "Fail",
     "Handler",
     "JobType",
     "Jobs",
+    "MetaOptions",
     "Middleware",
     "RetryAfter",
     "Scope",
     "Signature",
     "Snooze",
+    "StartOptions",
     "TraceMode",
     "WaitFor",
+    "WhenOptions",
     "check_chain_id",
     "check_continuation",
     "check_count",
@@ -51,5 +57,6 @@ __all__ = [
     "meta_of",
     "overrides",
     "read_blockers",
+    "refuse_unknown",
     "scope_of",
 ]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, Unpack, overload
 
 from ..errors import InvalidArgument
 from ..model import CancelReason, ChainOutcome, Meta
-from .blockers import Blockers
 from .continuing import Continue
+from .options import ContinueOptions
 from .types import JobType
 
 if TYPE_CHECKING:
@@ -169,18 +168,13 @@ class Attempt(Generic[In]):
         """
         return self._scope.blocker_outcomes()
 
-    def continue_with(
-        self,
-        job_type: JobType[X, Out],
-        input: X,
-        *,
-        delay: float | None = None,
-        at: datetime | None = None,
-        priority: int | None = None,
-        blockers: Blockers = (),
-    ) -> Continue[Out]:
-        """The value to return so that ``job_type`` takes the chain over, in the commit that closes this job."""
-        return Continue(job_type, input, delay=delay, at=at, priority=priority, blockers=blockers)
+    def continue_with(self, job_type: JobType[X, Out], input: X, **options: Unpack[ContinueOptions]) -> Continue[Out]:
+        """
+        Make the value to return so that ``job_type`` takes the chain over, in the commit that closes this job.
+
+        The options are those of ``otelq.Continue``: ``delay``, ``at``, ``priority`` and ``blockers``.
+        """
+        return Continue(job_type, input, **options)
 
     @overload
     def transaction(self, /) -> AbstractAsyncContextManager[Any]: ...

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeGuard, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar, Unpack
 
-from .blockers import NOTHING, Awaited, Blockers, read_blockers
+from .blockers import NOTHING, Awaited, read_blockers
 from .checks import check_priority, check_when
+from .options import ContinueOptions, refuse_unknown
 from .types import JobType, check_job_type
 
 Out_co = TypeVar("Out_co", covariant=True)
@@ -34,24 +35,17 @@ class Continue(Generic[Out_co]):
     priority: int | None
     awaited: Awaited
 
-    def __init__(
-        self,
-        job_type: JobType[X, Out_co],
-        input: X,
-        *,
-        delay: float | None = None,
-        at: datetime | None = None,
-        priority: int | None = None,
-        blockers: Blockers = (),
-    ) -> None:
+    def __init__(self, job_type: JobType[X, Out_co], input: X, **options: Unpack[ContinueOptions]) -> None:
+        refuse_unknown(options, ContinueOptions)
         check_job_type("job_type", job_type)
-        delay, at = check_when(delay, at)
+        delay, at = check_when(options.get("delay"), options.get("at"))
+        blockers = options.get("blockers", ())
         fields = {
             "job_type": job_type,
             "input": input,
             "delay": delay,
             "at": at,
-            "priority": check_priority(priority),
+            "priority": check_priority(options.get("priority")),
             "awaited": read_blockers(blockers) if blockers else NOTHING,
         }
         for name, value in fields.items():

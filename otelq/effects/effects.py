@@ -9,9 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
-from weakref import WeakSet
 
-from ..errors import OtelqError, Unavailable
+from ..errors import InvalidArgument, OtelqError, Unavailable
 from ..logs import Log
 from ..model import Transition
 from ..ports.notify import NotifyAdapter
@@ -19,7 +18,7 @@ from ..ports.state import Ending, StateAdapter, Transaction
 from ..spawn import spawn
 from ..telemetry import Telemetry
 from .hints import hints_of
-from .scopes import Block, Hung, Inside, current, enclosing_block, innermost, run
+from .scopes import Block, Callback, Hung, Inside, check_callback, current, enclosing, enclosing_block, innermost, run
 
 logger = Log("otelq.effects")
 
@@ -33,11 +32,8 @@ PAUSES: Final = (0.05, 0.5, 1.5, 5.0)
 Told = Callable[[bool], None]
 """Called with whether the transitions were committed."""
 
-everybody: WeakSet[Effects] = WeakSet()
-"""The effects of all open clients, among whom one knows how to follow a caller's transaction."""
 
-
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class _Held:
     """Transitions written in a transaction that is still open, and callbacks whose fate is theirs."""
 
@@ -88,19 +84,13 @@ class Effects:
         self._watcher: asyncio.Task[None] | None = None
         self._lookups: set[asyncio.Task[None]] = set()
         self._due: list[Hung] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._own: set[Inside] = set()
+        """The transactions that the client itself began."""
         self._closing = asyncio.Event()
 
     def open(self) -> None:
-        """Be found by callbacks that name a transaction."""
+        """Begin, in the running event loop."""
         self._closing = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        everybody.add(self)
-
-    @property
-    def is_here(self) -> bool:
-        """Whether the client is open in this event loop."""
-        return self._loop is asyncio.get_running_loop()
 
     def follow(
         self, transitions: Sequence[Transition], *, tx: Transaction | None = None, told: Told | None = None
@@ -117,6 +107,9 @@ class Effects:
             return
         held = _Held(self, tx, transitions, _nobody if told is None else told, enclosing_block())
         self._open[held] = None
+        for scope in enclosing():
+            if isinstance(scope, Inside):
+                scope.written.add(held)
         if not tx.watch(held.end):
             self._wait_for(held)
 
@@ -135,8 +128,13 @@ class Effects:
         self._run_or_drop(held.hung, committed=committed)
 
     def undecided(self) -> list[Transition]:
-        """Return what clients of this process wrote in transactions whose end is not known yet."""
-        return [change for effects in everybody for held in effects._open for change in held.transitions]
+        """
+        Return what was written in transactions whose end is not known yet.
+
+        That is by this client, and by others inside of a transaction that this one began.
+        """
+        held = [*self._open, *(one for scope in self._own for one in scope.written)]
+        return [change for one in held if not one.settled for change in one.transitions]
 
     def look_up(self, held: _Held) -> None:
         """Find out by the ids whether a transaction with an unknown end was committed."""
@@ -199,7 +197,6 @@ class Effects:
     async def close(self) -> None:
         """Settle what can be settled; what hangs in a transaction that is still open is given up as unknown."""
         self._closing.set()
-        everybody.discard(self)
         if self._watcher is not None:
             self._watcher.cancel()
             await asyncio.wait([self._watcher])
@@ -254,18 +251,32 @@ class Effects:
         """Let callbacks that are hung from now on in this task, and name no transaction, wait for this one."""
         scope = Inside(current(), tx, self.hang)
         innermost.set(scope)  # not set back at the end, which may come in another task: it counts while ``tx`` is open
+        self._own.add(scope)
         try:
             yield scope
         finally:
             scope.is_over = True
+            self._own.discard(scope)
 
     def committed(self, scope: Inside) -> None:
         """Run the callbacks of a transaction that the client itself has committed, and whose driver tells nothing."""
         self._run_or_drop(scope.left, committed=True)
 
-    def join(self, tx: object) -> Transaction:
-        """The caller's transaction; raises as the state adapter does."""
-        return self._state.join(tx)
+    def after_commit(self, callback: Callback, *, tx: object) -> None:
+        """
+        Run a callback after the commit of a caller's transaction: of which the driver tells, or the block round it.
+
+        Raises:
+            InvalidArgument: as the state adapter does for ``tx``, or there is neither.
+        """
+        transaction = self._state.join(tx)
+        hung = Hung(check_callback(callback), contextvars.copy_context(), transaction)
+        if self.hang(hung, transaction):
+            return
+        block = enclosing_block()
+        if block is None:
+            raise InvalidArgument("tx", "does not tell of its end; open `async with otelq.after_commit():` round it")
+        block.adopt([hung])
 
     def hang(self, hung: Hung, tx: Transaction) -> bool:
         """Run a callback after the commit of ``tx``; False where its driver does not tell of that."""

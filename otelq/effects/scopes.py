@@ -6,20 +6,22 @@ import asyncio
 import contextvars
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
+from weakref import WeakSet
 
-from ..errors import OtelqError
+from ..errors import InvalidArgument, OtelqError
 from ..logs import Log
+from ..model import Transition
 from ..ports.state import Transaction
 from ..spawn import spawn
 
 logger = Log("otelq.effects")
 
 Callback: TypeAlias = Callable[[], object]
-"""What an application hangs on a commit; what it returns is awaited, if it can be."""
+"""A function of the application to be called after a commit; what it returns is awaited, if it can be."""
 
 innermost: ContextVar[Scope | None] = ContextVar("otelq_after_commit", default=None)
 
@@ -36,9 +38,21 @@ class Hung:
 class Resolving(Protocol):
     """Something written in a transaction whose end may have to be looked up."""
 
+    @property
+    def transitions(self) -> Sequence[Transition]: ...
+    @property
+    def settled(self) -> bool: ...
+
     async def resolve(self) -> None:
         """Settle it by what can be seen."""
         ...
+
+
+def check_callback(callback: Callback) -> Callback:
+    """Refuse what cannot be called."""
+    if not callable(callback):
+        raise InvalidArgument("callback", f"is {callback!r}; give a function without parameters")
+    return callback
 
 
 async def run(hung: Iterable[Hung]) -> None:
@@ -90,6 +104,8 @@ class Inside(Scope):
         self._hang = hang
         self.left: list[Hung] = []
         """Callbacks that wait for an end of which the driver does not tell: only who began it knows."""
+        self.written: WeakSet[Resolving] = WeakSet()
+        """Writes in transactions of callers since it began, by whichever client: in this very one, most often."""
 
     @property
     def counts(self) -> bool:
@@ -143,12 +159,18 @@ def live(scope: Scope | None) -> Scope | None:
 
 
 def current() -> Scope | None:
-    """The innermost scope that this task is inside of."""
+    """Return the innermost scope that this task is inside of."""
     return live(innermost.get())
 
 
-def enclosing_block() -> Block | None:
+def enclosing() -> Generator[Scope]:
+    """Yield the scopes that this task is inside of, the innermost first."""
     scope = current()
-    while scope is not None and not isinstance(scope, Block):
+    while scope is not None:
+        yield scope
         scope = live(scope.parent)
-    return scope
+
+
+def enclosing_block() -> Block | None:
+    """Return the innermost block that this task is inside of."""
+    return next((scope for scope in enclosing() if isinstance(scope, Block)), None)

@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from typing import Any, Protocol
 
-from ..client.starting import successor
+from ..client.start import successor
 from ..definitions import Attempt, Continue, Definition, Snooze, check_continuation, is_continue
 from ..errors import Unavailable, UndecodablePayload
 from ..finish import finish

@@ -58,7 +58,7 @@ class Caller:
     async def settled(self) -> list[object]:
         """What ran, once a later commit's callback has, and no other is on its way: commits do not wait in line."""
         async with self.transaction() as tx:
-            otelq.after_commit(self.note("last"), tx=tx)
+            self.client.after_commit(self.note("last"), tx=tx)
         await until(lambda: "last" in self.ran and not self.client.engine.effects._lookups)
         return [name for name in self.ran if name != "last"]
 
@@ -155,7 +155,7 @@ def suppressed(begin: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 async def test_a_callback_runs_after_the_commit_and_not_before(caller: Caller) -> None:
     async with caller.transaction() as tx:
-        otelq.after_commit(caller.note(1), tx=tx)
+        caller.client.after_commit(caller.note(1), tx=tx)
         await caller.client.start(echo, 1, tx=tx)
         assert caller.ran == []
     assert await caller.settled() == [1]
@@ -163,43 +163,43 @@ async def test_a_callback_runs_after_the_commit_and_not_before(caller: Caller) -
 
 async def test_a_callback_never_runs_after_a_rollback(caller: Caller) -> None:
     async with caller.transaction(commit=False) as tx:
-        otelq.after_commit(caller.note(1), tx=tx)
+        caller.client.after_commit(caller.note(1), tx=tx)
         await caller.client.start(echo, 1, tx=tx)
-        otelq.after_commit(caller.note(2), tx=tx)
+        caller.client.after_commit(caller.note(2), tx=tx)
     assert await caller.settled() == []
 
 
 async def test_a_savepoint_that_is_rolled_back_drops_what_was_hung_in_it_and_no_more(caller: Caller) -> None:
     async with caller.transaction() as tx:
-        otelq.after_commit(caller.note("before"), tx=tx)
+        caller.client.after_commit(caller.note("before"), tx=tx)
         await go_back(caller, tx)
-        otelq.after_commit(caller.note("after"), tx=tx)
+        caller.client.after_commit(caller.note("after"), tx=tx)
     assert await caller.settled() == ["before", "after"]
 
 
 async def go_back(caller: Caller, tx: object) -> None:
     async with caller.savepoint(tx):
         await caller.client.start(echo, 1, tx=tx)
-        otelq.after_commit(caller.note("inside"), tx=tx)
+        caller.client.after_commit(caller.note("inside"), tx=tx)
         raise RollBack
 
 
 async def test_a_savepoint_that_is_kept_keeps_what_was_hung_in_it(caller: Caller) -> None:
     async with caller.transaction() as tx:
         async with caller.savepoint(tx):
-            otelq.after_commit(caller.note("inside"), tx=tx)
-        otelq.after_commit(caller.note("after"), tx=tx)
+            caller.client.after_commit(caller.note("inside"), tx=tx)
+        caller.client.after_commit(caller.note("after"), tx=tx)
     assert await caller.settled() == ["inside", "after"]
 
 
 async def test_a_savepoint_without_a_statement_drops_what_was_hung_in_it(caller: Caller) -> None:
     async with caller.transaction() as tx:
-        otelq.after_commit(caller.note("before"), tx=tx)
+        caller.client.after_commit(caller.note("before"), tx=tx)
         with suppress(RollBack):
             async with caller.savepoint(tx):
-                otelq.after_commit(caller.note("inside"), tx=tx)
+                caller.client.after_commit(caller.note("inside"), tx=tx)
                 raise RollBack
-        otelq.after_commit(caller.note("after"), tx=tx)
+        caller.client.after_commit(caller.note("after"), tx=tx)
         await caller.client.start(echo, 1, tx=tx)
     assert await caller.settled() == ["before", "after"]
 
@@ -211,7 +211,7 @@ async def test_callbacks_run_in_the_order_hung_whatever_they_are(caller: Caller)
 
     async with caller.transaction() as tx:
         for callback in (caller.note(1), slowly, caller.note(3)):
-            otelq.after_commit(callback, tx=tx)
+            caller.client.after_commit(callback, tx=tx)
     await until(lambda: 3 in caller.ran)
     assert caller.ran == [1, 2, 3]
 
@@ -226,8 +226,8 @@ async def test_a_callback_that_raises_is_logged_and_harms_nobody(
 
     async with caller.transaction() as tx:
         chain = await caller.client.start(echo, 1, tx=tx)
-        otelq.after_commit(fails, tx=tx)
-        otelq.after_commit(caller.note(2), tx=tx)
+        caller.client.after_commit(fails, tx=tx)
+        caller.client.after_commit(caller.note(2), tx=tx)
     assert await caller.settled() == [2]
     assert (await caller.client.chain(chain)).chain_id == chain.id
     assert [record.levelno for record in caplog.records if "fails" in record.getMessage()] == [logging.ERROR]
@@ -237,7 +237,7 @@ async def test_a_callback_runs_in_the_context_in_which_it_was_hung(caller: Calle
     user = ContextVar("user", default="nobody")
     user.set("ada")
     async with caller.transaction() as tx:
-        otelq.after_commit(lambda: caller.ran.append(user.get()), tx=tx)
+        caller.client.after_commit(lambda: caller.ran.append(user.get()), tx=tx)
         user.set("eve")
     assert await caller.settled() == ["ada"]
 
@@ -247,7 +247,7 @@ async def test_a_callback_may_write(caller: Caller) -> None:
         caller.ran.append((await caller.client.start(echo, 1)).id)
 
     async with caller.transaction() as tx:
-        otelq.after_commit(starts, tx=tx)
+        caller.client.after_commit(starts, tx=tx)
     await until(lambda: caller.ran)
     assert (await caller.client.chain(str(caller.ran[0]))).type == "echo"
 
@@ -261,7 +261,7 @@ async def test_the_end_of_a_client_waits_for_callbacks_that_run(caller: Caller) 
         caller.ran.append(1)
 
     async with caller.transaction() as tx:
-        otelq.after_commit(waits, tx=tx)
+        caller.client.after_commit(waits, tx=tx)
     await begun.wait()
     closing = asyncio.create_task(caller.client.aclose())
     await asyncio.wait([closing], timeout=0.02)
@@ -275,7 +275,7 @@ async def test_callbacks_follow_what_otelq_itself_has_to_tell() -> None:
     sdk, seen = Sdk(), list[int]()
     async with otelq.connect("memory://", tracer_provider=sdk.tracers, meter_provider=sdk.meters) as client:
         async with client.transaction() as tx:
-            otelq.after_commit(lambda: seen.append(len(sdk.named("enqueue echo"))), tx=tx)
+            client.after_commit(lambda: seen.append(len(sdk.named("enqueue echo"))), tx=tx)
             await client.start(echo, 1, tx=tx)
         await until(lambda: seen)
     sdk.shutdown()
@@ -320,10 +320,10 @@ async def test_outside_of_everything_a_callback_is_refused_and_the_fix_is_named(
     async with otelq.connect(backend) as client:
         async with client.transaction():
             pass
-        with pytest.raises(otelq.InvalidArgument, match=r"tx: is missing: .*client\.transaction\(\)"):
+        with pytest.raises(otelq.InvalidArgument, match=r"callback: belongs to no transaction; .*client\.transaction\(\)"):
             otelq.after_commit(list)
         with pytest.raises(otelq.InvalidArgument, match="tx: "):
-            otelq.after_commit(list, tx=object())
+            client.after_commit(list, tx=object())
         with pytest.raises(otelq.InvalidArgument, match="callback: is 'text'"):
             otelq.after_commit("text")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]  # what it refuses
 
@@ -339,8 +339,11 @@ class Bare:
         self.connection = connection
         self.ran: list[object] = []
 
-    def hang(self, name: object, **tx: object) -> None:
-        otelq.after_commit(lambda: self.ran.append(name), **tx)
+    def hang(self, name: object, *, tx: object = None) -> None:
+        if tx is None:
+            otelq.after_commit(lambda: self.ran.append(name))
+        else:
+            self.client.after_commit(lambda: self.ran.append(name), tx=tx)
 
     @asynccontextmanager
     async def transaction(self, *, commit: bool = True) -> AsyncGenerator[Any]:
@@ -454,7 +457,7 @@ async def test_a_block_knows_of_rollbacks_that_the_driver_told(caller: Caller) -
     async with otelq.after_commit(), caller.transaction(commit=False) as tx:
         await caller.client.start(echo, 1, tx=tx)
         async with otelq.after_commit():
-            otelq.after_commit(caller.note("in the transaction"), tx=tx)
+            caller.client.after_commit(caller.note("in the transaction"), tx=tx)
     assert await caller.settled() == []
 
 
@@ -482,7 +485,7 @@ async def test_where_the_end_is_not_known_a_callback_shares_the_fate_of_what_ote
     async with otelq.connect(Unsure()) as client:
         with suppress(RollBack):
             async with client.transaction() as tx:
-                otelq.after_commit(lambda: ran.append(1), tx=tx)
+                client.after_commit(lambda: ran.append(1), tx=tx)
                 await client.start(echo, 1, tx=tx)
                 if not commit:
                     raise RollBack
@@ -494,6 +497,6 @@ async def test_where_nothing_can_be_known_a_callback_does_not_run(caplog: pytest
     caplog.set_level(logging.WARNING, logger="otelq")
     async with otelq.connect(Unsure()) as client:
         async with client.transaction() as tx:
-            otelq.after_commit(lambda: ran.append(1), tx=tx)
+            client.after_commit(lambda: ran.append(1), tx=tx)
         await until(lambda: "whether its transaction was committed is not known" in caplog.text)
     assert ran == []

@@ -34,7 +34,7 @@ class Late:
     ran: list[object] = field(default_factory=list[object])
 
     def hang(self, name: object, tx: object) -> None:
-        otelq.after_commit(lambda: self.ran.append(name), tx=tx)
+        self.client.after_commit(lambda: self.ran.append(name), tx=tx)
 
     async def settled(self) -> list[object]:
         """What ran, once a later commit's callback has."""

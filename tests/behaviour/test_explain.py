@@ -9,7 +9,7 @@ import pytest
 
 import otelq
 from otelq import Why
-from otelq.client.explaining import Known, explanation
+from otelq.client.reasons import Known, explanation
 from otelq.model import Failure
 
 from .support import ONCE, becomes, ended, until

@@ -238,7 +238,7 @@ async def test_the_jobs_of_a_chain_come_first_to_last_in_pages(client: otelq.Cli
 async def test_every_job_and_chain_is_iterated_once_across_pages(
     memory: otelq.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("otelq.client.questions.LARGEST_PAGE", 7)
+    monkeypatch.setattr("otelq.client.client.LARGEST_PAGE", 7)
     started = [chain.id for chain in await memory.start_many(ship, range(30))][::-1]
     assert [job.chain_id async for job in memory.iterate_jobs(status="open")] == started
     assert [chain.chain_id async for chain in memory.iterate_chains(type=ship)] == started

@@ -100,7 +100,7 @@ class Calls:
         async with otelq.after_commit(), self._application.transaction() as tx:
             await execute(tx, f"INSERT INTO {ROWS} VALUES (?)", call.number)
             await self._client.start(quick, call.number, tx=tx)
-            otelq.after_commit(lambda: self._books.ran.update([call.number]), tx=tx)
+            self._client.after_commit(lambda: self._books.ran.update([call.number]), tx=tx)
 
     # Changes
 

@@ -126,10 +126,10 @@ async def test_a_callback_hung_after_a_forgiven_failure_never_runs(url: str, kin
             async with caller(kind, url) as tx:
                 await execute(tx, "INSERT INTO kept VALUES ('lost')")
                 await fail(tx)
-                otelq.after_commit(lambda: ran.append("after"), tx=tx)
+                client.after_commit(lambda: ran.append("after"), tx=tx)
         async with caller(kind, url) as tx:
             await execute(tx, "INSERT INTO kept VALUES ('kept')")
-            otelq.after_commit(lambda: ran.append("next"), tx=tx)
+            client.after_commit(lambda: ran.append("next"), tx=tx)
         await until(lambda: bool(ran))
         async with client.transaction() as tx:
             assert await rows(tx, "SELECT name FROM kept") == [("kept",)]

@@ -1,4 +1,4 @@
-"""What a caller asks for, turned into the query that an adapter answers."""
+"""The filters of jobs and chains, checked and made into the query that an adapter answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Path: TypeAlias = str | tuple[str | int, ...]
 
 class Filters(TypedDict, total=False):
     """
-    What jobs and chains can be asked for; all that is given must hold, and None is as good as not given.
+    The filters that jobs and chains share; all that is given must hold, and None is as good as not given.
 
     A path into a payload is text of keys joined by dots, where a number is the index of a list: ``"lines.0.sku"``; or
     a tuple of keys and indexes, for keys that hold dots or are numbers: ``("a.b", "0")``.
@@ -60,7 +60,7 @@ class Filters(TypedDict, total=False):
 
 
 class JobFilters(Filters, total=False):
-    """What jobs can be asked for."""
+    """The filters of jobs."""
 
     ids: Iterable[str] | None
     """Up to 100 ids of jobs."""
@@ -69,7 +69,7 @@ class JobFilters(Filters, total=False):
 
 
 class ChainFilters(Filters, total=False):
-    """What chains can be asked for."""
+    """The filters of chains."""
 
     ids: Iterable[AnyChain] | None
     """Up to 1,000 chains or their ids; of none, nothing is found."""
@@ -78,7 +78,7 @@ class ChainFilters(Filters, total=False):
 
 
 def job_query(filters: JobFilters, *, limit: int, after: str | None = None) -> JobQuery:
-    """The checked query for jobs; their ``ids`` are not in it, as a store is asked for each by itself."""
+    """Return the checked query for jobs; their ``ids`` are not in it, as a store is asked for each by itself."""
     _refuse_unknown(filters, JobFilters)
     if after is not None:
         chain, position = job_key(after, argument="after")
@@ -93,7 +93,7 @@ def job_query(filters: JobFilters, *, limit: int, after: str | None = None) -> J
 
 
 def chain_query(filters: ChainFilters, *, limit: int, after: str | None = None) -> JobQuery:
-    """The checked query for chains."""
+    """Return the checked query for chains."""
     _refuse_unknown(filters, ChainFilters)
     if after is not None:
         after = check_chain_id("after", after)
@@ -112,7 +112,7 @@ def asks_for_none(filters: ChainFilters, asked: JobQuery) -> bool:
 
 
 def job_keys(filters: JobFilters) -> list[JobKey] | None:
-    """The jobs asked for by their ids, those of the newest chains first; None if none are."""
+    """Return the jobs asked for by their ids, those of the newest chains first; None if none are."""
     given = filters.get("ids")
     if given is None:
         return None
@@ -126,14 +126,14 @@ def job_keys(filters: JobFilters) -> list[JobKey] | None:
 
 
 def chain_id(chain: AnyChain, *, argument: str = "chain") -> str:
-    """The id of a chain given as a handle or by its id."""
+    """Return the id of a chain given as a handle or by its id."""
     if isinstance(chain, Chain):
         return chain.id
     return check_chain_id(argument, chain)
 
 
 def job_key(job_id: object, *, argument: str = "job_id") -> JobKey:
-    """The chain id and position that a job id is made of."""
+    """Return the chain id and position that a job id is made of."""
     found = _JOB_ID(job_id) if isinstance(job_id, str) else None
     if found is None:
         raise InvalidArgument(argument, f"is {job_id!r}; give the id of a job, a chain id and a position: …-9c1e.0")

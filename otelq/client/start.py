@@ -1,10 +1,10 @@
-"""Starts: what is asked, and the checks before anything is written."""
+"""The value of one start, and the checks before anything is written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar, Unpack, cast
 from uuid import UUID
 
 import msgspec
@@ -13,10 +13,11 @@ from uuid_utils import uuid7
 from ..codec import check_line, check_text
 from ..definitions import (
     LONGEST_NAME,
-    Blockers,
     Chain,
     Continue,
     JobType,
+    MetaOptions,
+    StartOptions,
     check_chain_id,
     check_job_type,
     check_priority,
@@ -24,6 +25,7 @@ from ..definitions import (
     check_when,
     is_job_type,
     read_blockers,
+    refuse_unknown,
 )
 from ..errors import AlreadyExists, InvalidArgument
 from ..model import Created, Dedup, NewJob, Successor
@@ -43,13 +45,13 @@ Naming = Callable[[int], str]
 
 
 def new_id() -> str:
-    """A fresh chain id: a UUIDv7, so that ids sort by the time they were made."""
+    """Return a fresh chain id: a UUIDv7, so that ids sort by the time they were made."""
     return str(uuid7())
 
 
 class Start(Generic[Out_co]):
     """
-    One start among many, with options of its own; see ``Client.start`` for their meaning.
+    One start among many, with options of its own: those of ``Client.start``, which explains them.
 
     Raises:
         InvalidArgument: a value that no chain can be started with.
@@ -70,55 +72,35 @@ class Start(Generic[Out_co]):
         "queue",
     )
 
-    def __init__(
-        self,
-        job_type: JobType[X, Out_co],
-        input: X,
-        *,
-        id: str | None = None,
-        delay: float | None = None,
-        at: datetime | None = None,
-        priority: int = 0,
-        dedup: Dedup | None = None,
-        blockers: Blockers = (),
-        expires: float | None = None,
-        tags: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        tenant: str | None = None,
-        request_id: str | None = None,
-    ) -> None:
+    def __init__(self, job_type: JobType[X, Out_co], input: X, **options: Unpack[StartOptions]) -> None:
+        refuse_unknown(options, StartOptions)
         check_job_type("job_type", job_type)
         if not job_type.entry:
             raise InvalidArgument("job_type", f"{job_type.name!r} may only be continued into; start an entry type")
-        delay, at = check_due(delay, at)
+        id, expires = options.get("id"), options.get("expires")
+        self.delay, self.at = check_due(options.get("delay"), options.get("at"))
         self.job_type: JobType[Any, Out_co] = job_type
         self.input: Any = input
         self.queue = job_type.queue
         self.id = new_id() if id is None else check_id(id)
         self.is_named = id is not None
-        self.delay = delay
-        self.at = at
-        self.priority = check_priority(priority) or 0
-        self.dedup = check_dedup(dedup)
-        self.blockers = read_blockers(blockers, of=self.id)
-        self.expires = None if expires is None else check_expires(expires, delay=delay)
-        given = current_request_id() if request_id is None else request_id
-        self.meta = check_meta(tags=tags, headers=headers, tenant=tenant, request_id=given)
+        self.priority = check_priority(options.get("priority")) or 0
+        self.dedup = check_dedup(options.get("dedup"))
+        self.blockers = read_blockers(options.get("blockers", ()), of=self.id)
+        self.expires = None if expires is None else check_expires(expires, delay=self.delay)
+        self.meta = check_meta(options, request_id=current_request_id())
 
-    def with_meta(
-        self,
-        *,
-        tags: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        tenant: str | None = None,
-        request_id: str | None = None,
-    ) -> Self:
-        """The same start with these tags and headers added, and this tenant and request id in place of its own."""
-        more = check_meta(tags=tags, headers=headers, tenant=tenant, request_id=request_id)
-        return self._replace(meta=added(self.meta, more))
+    def with_meta(self, **options: Unpack[MetaOptions]) -> Self:
+        """
+        Return the same start with these tags and headers added, and this tenant and request id in place of its own.
+
+        The options are ``tags``, ``headers``, ``tenant`` and ``request_id``.
+        """
+        refuse_unknown(options, MetaOptions)
+        return self._replace(meta=added(self.meta, check_meta(options)))
 
     def in_queue(self, queue: str) -> Self:
-        """The same start into another queue than that of its type; 1 to 200 characters."""
+        """Return the same start into another queue than that of its type; 1 to 200 characters."""
         return self._replace(queue=check_line(queue, argument="queue", longest=LONGEST_NAME))
 
     def _replace(self, **changes: object) -> Self:
@@ -128,7 +110,7 @@ class Start(Generic[Out_co]):
         return other
 
     def request(self, *, payload: str, trace: str | None) -> NewJob:
-        """What the state adapter is asked to write; ``payload`` is the encoded input."""
+        """Return what the state adapter is to write; ``payload`` is the encoded input."""
         return NewJob(
             chain_id=self.id,
             type=self.job_type.name,
@@ -152,12 +134,12 @@ class Start(Generic[Out_co]):
         return self.dedup is None and not self.blockers.ids
 
     def chain(self, created: Created) -> Chain[Out_co]:
-        """The handle of what was created, or of the chain that holds the dedup key."""
+        """Return the handle of what was created, or of the chain that holds the dedup key."""
         return Chain(created.chain_id, self.job_type, deduplicated=created.deduplicated)
 
 
 def read_starts(what: object, inputs: object) -> tuple[list[Start[Any]], Naming]:
-    """What ``start_many`` is asked in either of its forms, and how errors name the input of each start."""
+    """Return the starts given to ``start_many`` in either form, and how errors name the input of each."""
     if is_job_type(what):
         return [Start(what, input) for input in _many("inputs", inputs)], lambda n: f"inputs[{n}]"
     if inputs is not None:
@@ -189,7 +171,7 @@ def _many(argument: str, values: object) -> Iterable[Any]:
 
 
 def successor(continuation: Continue[Any], *, payload: str, trace: str | None, meta: str | None = None) -> Successor:
-    """What the state adapter is asked to write for a continuation; ``payload`` is the encoded input."""
+    """Return what the state adapter is to write for a continuation; ``payload`` is the encoded input."""
     return Successor(
         type=continuation.job_type.name,
         input=payload,
@@ -206,7 +188,7 @@ def successor(continuation: Continue[Any], *, payload: str, trace: str | None, m
 
 
 def check_due(delay: float | None, at: datetime | None) -> tuple[float | None, datetime | None]:
-    """The due time, in seconds or in UTC; refuse one that is not within ten years, as a mistake."""
+    """Return the due time, in seconds or in UTC; refuse one that is not within ten years, as a mistake."""
     delay, at = check_when(delay, at)
     return delay, None if at is None else check_near(at)
 
@@ -245,7 +227,7 @@ def check_expires(expires: float, *, delay: float | None) -> float:
 
 
 def check_dedup(dedup: Dedup | None) -> Dedup | None:
-    """The dedup as it is stored, with the ids of what it excludes; refuse what is none."""
+    """Return the dedup as it is stored, with the ids of what it excludes; refuse what is none."""
     if dedup is None:
         return None
     if not isinstance(dedup, Dedup):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped

@@ -1,4 +1,4 @@
-"""Why a job does not run: from what is stored about it to sentences. Pure."""
+"""The reasons why a job does not run: from what is stored about it to sentences. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_BLOCKERS = 10
 
 
 class Why(StrEnum):
-    """What keeps a job from running, or how it stands."""
+    """The codes of what keeps a job from running, or of how it stands."""
 
     BLOCKER_OPEN = "blocker_open"
     BLOCKER_LOST = "blocker_lost"
@@ -76,7 +76,7 @@ class Known:
 
 
 def explanation(job: JobRecord, known: Known) -> Explanation:
-    """All reasons, the nearest first."""
+    """Return all reasons, the nearest first."""
     return Explanation(job, tuple(replace(each, text=line(each.text)) for each in _REASONS[job.status](job, known)))
 
 

@@ -1,4 +1,4 @@
-"""Waiting for chains to end: hints make it quick, a shared poll makes it certain."""
+"""The loop that waits for chains to end: hints make it quick, a shared poll makes it certain."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Waiter(Loop):
 
     async def wait(self, chain_id: str, *, timeout: float | None) -> ChainOutcome:
         """
-        How the chain ended, once it has; with a ``timeout`` of 0 seconds, if it has.
+        Return how the chain ended, once it has; with a ``timeout`` of 0 seconds, if it has.
 
         Raises:
             NotFound: the chain does not exist, or was deleted meanwhile.
@@ -75,7 +75,7 @@ class Waiter(Loop):
                 del self._watches[chain_id]
 
     async def close(self) -> None:
-        """Stop looking; whoever still waits is told."""
+        """Stop looking; calls that still wait raise."""
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None

@@ -1,4 +1,4 @@
-"""Asking a store that cannot call whether another process wrote to it, and passing that on as a hint."""
+"""The loop that asks a store whether another process wrote to it, and passes that on as a hint."""
 
 from __future__ import annotations
 

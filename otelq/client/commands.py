@@ -1,0 +1,156 @@
+"""The commands that change chains from outside, without a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from ..definitions import (
+    Chain,
+    Continue,
+    JobType,
+    WhenOptions,
+    check_continuation,
+    check_job_type,
+    check_priority,
+    is_continue,
+    refuse_unknown,
+)
+from ..errors import InvalidArgument
+from ..model import Amendment, Closure, Completes, Continues, JobRecord, Transition
+from ..ports.state import Transaction
+from ..telemetry import Enqueue
+from .creation import told
+from .engine import Engine
+from .filters import AnyChain, chain_id, check_truth
+from .lookups import Lookups
+from .start import check_due, successor
+
+Out = TypeVar("Out")
+
+Verb = Callable[..., Awaitable[Sequence[Transition]]]
+
+
+class Commands:
+    """Closes, opens, moves, locks and removes chains."""
+
+    def __init__(self, engine: Engine, lookups: Lookups) -> None:
+        self._engine = engine
+        self._state = engine.state
+        self._lookups = lookups
+
+    async def complete(
+        self,
+        chain: Chain[Out],
+        outcome: Out | Continue[Out],
+        *,
+        step: JobType[Any, Out],
+        tx: object | None,
+    ) -> None:
+        """Close the open job of a chain with an output or a continuation."""
+        check_job_type("step", step)
+        transaction = self._engine.join(tx)
+        id = chain_id(chain)
+        enqueue: Enqueue | None = None
+        ends: Completes | Continues
+        if is_continue(outcome):
+            check_continuation(outcome.job_type, of=step, argument="outcome")
+            ends, enqueue = await self._continuation(id, outcome, transaction)
+        else:
+            ends = Completes(self._engine.encode_output(outcome, step, chain_id=id, argument="outcome"))
+        closure = Closure(chain_id=id, step=step.name, outcome=ends)
+        try:
+            with self._engine.effects.doubting(), self._engine.telemetry.silence():
+                transitions = await self._state.finish([closure], tx=transaction)
+        except BaseException as error:
+            if enqueue is not None:
+                enqueue.fail(error)
+            raise
+        self._engine.effects.follow(transitions, tx=transaction, told=None if enqueue is None else told(enqueue))
+
+    async def trigger(self, chains: Sequence[AnyChain], *, tx: object | None) -> None:
+        """Make the scheduled jobs of chains due now."""
+        await self._change(self._state.trigger, chains, tx)
+
+    async def amend(
+        self,
+        chain: AnyChain,
+        options: WhenOptions,
+        *,
+        step: JobType[Any, Any] | None,
+        input: Any,
+        tx: object | None,
+    ) -> None:
+        """Change the open job of a chain before it runs; an ``input`` of ``...`` stays as it is."""
+        refuse_unknown(options, WhenOptions)
+        delay, at = check_due(options.get("delay"), options.get("at"))
+        priority = check_priority(options.get("priority"))
+        if step is not None:
+            check_job_type("step", step)
+        if input is ... and delay is None and at is None and priority is None:
+            raise InvalidArgument("amend", "is given nothing to change; give an input, a time or a priority")
+        id = chain_id(chain)
+        amendment = Amendment(
+            chain_id=id,
+            step=None if step is None else step.name,
+            priority=priority,
+            delay=delay,
+            at=at,
+            input=None if input is ... else self._amended(input, step, id),
+        )
+        await self._follow(self._state.amend, [amendment], tx)
+
+    async def take_over(self, chains: Sequence[AnyChain], *, tx: object | None) -> None:
+        """Take the running jobs of chains from their workers."""
+        await self._change(self._state.take_over, chains, tx)
+
+    async def cancel(self, chains: Sequence[AnyChain], *, tx: object | None) -> None:
+        """Close chains as cancelled."""
+        await self._change(self._state.cancel, chains, tx)
+
+    async def redrive(self, chains: Sequence[AnyChain], *, tx: object | None) -> None:
+        """Open failed or cancelled chains again."""
+        await self._change(self._state.redrive, chains, tx)
+
+    async def delete(self, chains: Sequence[AnyChain], *, cascade: bool, tx: object | None) -> None:
+        """Remove chains, and with ``cascade`` their blockers."""
+        await self._change(partial(self._state.delete, cascade=check_truth("cascade", cascade)), chains, tx)
+
+    async def lock(self, chain: AnyChain, *, tx: object) -> JobRecord:
+        """Lock the open job of a chain until the transaction ends, and return it."""
+        id = chain_id(chain)
+        with self._engine.telemetry.silence():
+            [record] = await self._state.lock([id], tx=self._state.join(tx))
+        return record
+
+    def _amended(self, input: object, step: JobType[Any, Any] | None, id: str) -> str:
+        if step is None:
+            raise InvalidArgument("step", "is missing; name the type of the job whose input is amended")
+        return self._engine.encode_input(input, step, chain_id=id, argument="input")
+
+    async def _continuation(
+        self, id: str, continuation: Continue[Any], transaction: Transaction | None
+    ) -> tuple[Continues, Enqueue]:
+        payload = self._engine.encode_input(continuation.input, continuation.job_type, chain_id=id, argument="outcome")
+        chain = await self._lookups.chain(id, tx=transaction)
+        enqueue = self._engine.telemetry.enqueue(
+            type=continuation.job_type.name,
+            chain_id=id,
+            position=chain.tail.position + 1,
+            delay=continuation.delay,
+            parent=self._engine.telemetry.note(chain.head.trace),
+        )
+        return Continues(successor(continuation, payload=payload, trace=enqueue.note, meta=chain.head.meta)), enqueue
+
+    async def _change(self, verb: Verb, chains: Sequence[AnyChain], tx: object | None) -> None:
+        await self._follow(verb, [chain_id(chain) for chain in chains], tx)
+
+    async def _follow(self, verb: Verb, items: Sequence[object], tx: object | None) -> None:
+        """Ask for a change, and let its effects follow the commit."""
+        transaction = self._engine.join(tx)
+        if not items:
+            return
+        with self._engine.effects.doubting(), self._engine.telemetry.silence():
+            transitions = await verb(items, tx=transaction)
+        self._engine.effects.follow(transitions, tx=transaction)

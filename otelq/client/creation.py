@@ -1,0 +1,189 @@
+"""The creation of chains: one, many, or a copy of one that exists; through the middleware of the client."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from ..definitions import Chain, CopyOptions, Middleware, overrides, refuse_unknown
+from ..effects import Told
+from ..errors import AlreadyExists, InvalidArgument, JobTypeMismatch
+from ..model import Created, JobRecord, NewJob, read_meta
+from ..ports.state import Transaction
+from ..telemetry import Count, Enqueue
+from .coalescer import Coalescer, create
+from .engine import Engine
+from .lookups import Lookups
+from .results import check_chain
+from .start import Naming, Start, check_starts, read_starts, refuse_existing
+
+Out = TypeVar("Out")
+Each = TypeVar("Each")
+
+Starts = Sequence[Start[Any]]
+Write = Callable[[Starts], Awaitable[list[Chain[Any]]]]
+
+
+class Creation:
+    """Creates chains."""
+
+    def __init__(self, engine: Engine, lookups: Lookups, *, middleware: Iterable[Middleware]) -> None:
+        self._engine = engine
+        self._lookups = lookups
+        self._middleware = tuple(one for one in middleware if overrides(one, "start"))
+        self._coalescer = Coalescer(engine)
+
+    async def start(self, start: Start[Out], *, tx: object | None) -> Chain[Out]:
+        """Create one chain."""
+        [chain] = await self._through([start], tx=tx, naming=_input)
+        return chain
+
+    async def start_many(self, what: object, inputs: object, *, tx: object | None) -> list[Chain[Any]]:
+        """Create many chains, all or none of them, from one of the two forms of ``Client.start_many``."""
+        starts, naming = read_starts(what, inputs)
+        return await self._through(starts, tx=tx, naming=naming) if starts else []
+
+    async def copy(self, chain: Chain[Out], options: CopyOptions, *, tx: object | None) -> Chain[Out]:
+        """Create a chain from the beginning of another."""
+        refuse_unknown(options, CopyOptions)
+        check_chain(chain)
+        head = (await self._lookups.chain(chain, tx=self._engine.join(tx))).head
+        if head.type != chain.job_type.name:
+            raise JobTypeMismatch(f"chain {chain.id} began with {head.type!r}, not with {chain.job_type.name!r}")
+        return await self.start(self._copied(chain, head, options), tx=tx)
+
+    async def close(self) -> None:
+        """Wait for the starts that are under way."""
+        await self._coalescer.close()
+
+    def _copied(self, chain: Chain[Out], head: JobRecord, options: CopyOptions) -> Start[Out]:
+        text = head.input if head.amended_input is None else head.amended_input
+        input = self._engine.decode_input(text, chain.job_type, chain_id=chain.id)
+        if options.get("priority") is None:
+            options["priority"] = head.priority
+        meta = read_meta(head.meta)
+        start = Start(
+            chain.job_type,
+            input,
+            **options,
+            tags=meta.tags,
+            headers=meta.headers,
+            tenant=meta.tenant,
+            request_id=meta.request_id,
+        )
+        return start.in_queue(head.queue)
+
+    async def _through(self, starts: Starts, *, tx: object | None, naming: Naming) -> list[Chain[Any]]:
+        """Start these chains, through the middleware if there is any."""
+        call = partial(self._write, tx=tx, naming=naming)
+        if not self._middleware:
+            return await call(starts)
+
+        async def write(given: Starts) -> list[Chain[Any]]:
+            return await call(_as_many(check_starts(given), starts, of="starts"))
+
+        through: Write = write
+        for middleware in reversed(self._middleware):
+            through = partial(middleware.start, call=through)
+        return _as_many(await through(starts), starts, of="chains")
+
+    async def _write(self, starts: Starts, *, tx: object | None, naming: Naming) -> list[Chain[Any]]:
+        if tx is None and len(starts) > 1 and any(start.is_named for start in starts):
+            async with self._engine.transaction() as own:  # one taken id must undo the others
+                created = await self._create(starts, tx=own.handle, naming=naming)
+        else:
+            created = await self._create(starts, tx=tx, naming=naming)
+        return [start.chain(result) for start, result in zip(starts, created, strict=True)]
+
+    async def _create(self, starts: Starts, *, tx: object | None, naming: Naming) -> Sequence[Created]:
+        transaction = self._engine.join(tx)
+        payloads = [self._encode(start, naming(n)) for n, start in enumerate(starts)]
+        enqueue = self._enqueue(starts)
+        jobs = [
+            start.request(payload=payload, trace=enqueue.note) for start, payload in zip(starts, payloads, strict=True)
+        ]
+        try:
+            if transaction is not None:
+                return await self._create_in(transaction, starts, jobs, enqueue)
+            if len(starts) == 1 and starts[0].is_plain:
+                created: Sequence[Created] = [await self._coalescer.create(jobs[0])]
+            else:
+                with self._engine.telemetry.silence():
+                    created = await create(self._engine, jobs)
+            refuse_existing(created)
+        except BaseException as error:
+            enqueue.fail(error)
+            raise
+        enqueue.end(held_by=_holder(created))
+        self._count_deduplicated(starts, created)
+        return created
+
+    async def _create_in(
+        self, transaction: Transaction, starts: Starts, jobs: Sequence[NewJob], enqueue: Enqueue
+    ) -> Sequence[Created]:
+        state = self._engine.state
+        with self._engine.telemetry.silence():
+            created, transitions = await state.create(jobs, tx=transaction)
+            try:
+                refuse_existing(created)
+            except AlreadyExists:  # the caller's transaction may go on: take back what the others wrote
+                if made := [result.chain_id for result in created if result.is_new]:
+                    await state.delete(made, tx=transaction)
+                raise
+        tell = told(enqueue, held_by=_holder(created))
+
+        def ended(committed: bool) -> None:
+            tell(committed)
+            if committed:
+                self._count_deduplicated(starts, created)
+
+        self._engine.effects.follow(transitions, tx=transaction, told=ended)
+        return created
+
+    def _count_deduplicated(self, starts: Starts, created: Sequence[Created]) -> None:
+        for start, result in zip(starts, created, strict=True):
+            if result.deduplicated:
+                self._engine.telemetry.count(Count.DEDUPLICATED, type=start.job_type.name)
+
+    def _encode(self, start: Start[Any], argument: str) -> str:
+        return self._engine.encode_input(start.input, start.job_type, chain_id=start.id, argument=argument)
+
+    def _enqueue(self, starts: Starts) -> Enqueue:
+        first = starts[0]
+        if len(starts) > 1:
+            types = {start.job_type.name for start in starts}
+            return self._engine.telemetry.enqueue(type=types.pop() if len(types) == 1 else None, batch=len(starts))
+        return self._engine.telemetry.enqueue(
+            type=first.job_type.name, chain_id=first.id, position=0, delay=first.delay
+        )
+
+
+def told(enqueue: Enqueue, *, held_by: str | None = None) -> Told:
+    """Return what ends the span of a start once its commit is known; a span that was rolled back is dropped."""
+
+    def tell(committed: bool) -> None:
+        if committed:
+            enqueue.end(held_by=held_by)
+        else:
+            enqueue.drop()
+
+    return tell
+
+
+def _holder(created: Sequence[Created]) -> str | None:
+    """Return the chain that holds the dedup key of a single start."""
+    return created[0].chain_id if len(created) == 1 and created[0].deduplicated else None
+
+
+def _input(_: int) -> str:
+    return "input"
+
+
+def _as_many(given: Sequence[Each], starts: Starts, *, of: str) -> list[Each]:
+    """Refuse a middleware that gives more or fewer than it was given, as the results could not be told apart."""
+    if not isinstance(given, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+        raise InvalidArgument("middleware", f"gives {given!r}; return the {of}, as call(starts) does")
+    if len(given) != len(starts):
+        raise InvalidArgument("middleware", f"gives {len(given)} {of} for {len(starts)} starts; give as many")
+    return list(given)

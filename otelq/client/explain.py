@@ -1,0 +1,43 @@
+"""What is looked up to explain why a job does not run."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ..model import ChainOutcome, JobRecord, Status
+from .filters import AnyChain
+from .lookups import Lookups
+from .reasons import MOST_BLOCKERS, Explanation, Known, explanation
+
+
+class Explainer:
+    """Explains jobs by what is stored of them, and by the job types that workers of this process run."""
+
+    def __init__(self, lookups: Lookups, served: Counter[str]) -> None:
+        self._lookups = lookups
+        self._served = served
+
+    async def explain(self, what: AnyChain) -> Explanation:
+        """Return why a job, or the open or last job of a chain, does not run."""
+        job = await self._job(what)
+        blockers = await self._lookups.blockers(job.id) if job.status is Status.BLOCKED else []
+        known = Known(
+            attempts=await self._lookups.attempts(job.id) if job.status is Status.SCHEDULED else [],
+            blockers=blockers,
+            waited_for=await self._tails(blockers),
+            served=frozenset(+self._served),
+        )
+        return explanation(job, known)
+
+    async def _job(self, what: AnyChain) -> JobRecord:
+        if isinstance(what, str) and "." in what:
+            return await self._lookups.job(what)
+        return (await self._lookups.chain(what)).tail
+
+    async def _tails(self, blockers: list[ChainOutcome]) -> dict[str, JobRecord]:
+        """Return the open jobs of the first few of these that are open."""
+        ids = [one.chain_id for one in blockers if one.status.is_open][:MOST_BLOCKERS]
+        if not ids:
+            return {}
+        page = await self._lookups.chains({"ids": ids}, limit=MOST_BLOCKERS)
+        return {chain.chain_id: chain.tail for chain in page.items}

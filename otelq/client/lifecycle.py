@@ -1,0 +1,105 @@
+"""The life of a client: opened and closed, in the one process and event loop that it belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import weakref
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+from ..errors import WrongLoop
+from ..finish import finish
+from .engine import Engine
+from .watcher import Watcher
+
+logger = logging.getLogger("otelq.client")
+
+Close = Callable[[], Awaitable[None]]
+
+
+class Lifecycle:
+    """
+    Opens and closes an engine, and knows the process and event loop that opened it.
+
+    Args:
+        engine: what is opened.
+        migrate: whether to bring the schema up to date.
+        parts: what uses the engine and is closed before it, in this order.
+    """
+
+    def __init__(self, engine: Engine, *, migrate: bool, parts: Sequence[Close]) -> None:
+        self._engine = engine
+        self._migrate = migrate
+        self._parts = parts
+        self._owner: tuple[asyncio.AbstractEventLoop, int] | None = None
+        self._opening: asyncio.Lock | None = None
+        self._watcher: Watcher | None = None
+        self._forgotten: weakref.finalize[..., Any] | None = None
+
+    async def open(self) -> None:
+        """Open everything, once, or check that it is open here; see ``Client.open`` for the errors."""
+        self._opening = self._opening or asyncio.Lock()
+        async with self._opening:  # a second call meanwhile would connect once more
+            if self._owner is None:
+                await self._open()
+        self.check()
+
+    async def close(self) -> None:
+        """Close everything; a second call does nothing."""
+        if self._owner is None:
+            return
+        self.check()
+        self._owner = self._opening = None
+        if self._forgotten is not None:
+            self._forgotten.detach()
+        await finish(self._close())
+
+    def check(self) -> None:
+        """Raise ``WrongLoop`` unless the engine is open, and in this process and event loop."""
+        if self._owner is None:
+            raise WrongLoop("the client is not open; use `async with otelq.connect(...)`, or await client.open()")
+        loop, pid = self._owner
+        if pid != os.getpid():
+            raise WrongLoop("the client was opened before a fork; connect anew in the child process")
+        if loop is not asyncio.get_running_loop():
+            raise WrongLoop("the client was opened in another event loop; connect anew in this one")
+
+    async def _open(self) -> None:
+        await self._open_adapters()
+        self._engine.telemetry.open()
+        self._engine.effects.open()
+        self._owner = (asyncio.get_running_loop(), os.getpid())
+        self._forgotten = weakref.finalize(self, _warn, self._engine.state.name, os.getpid())
+        if self._engine.state.watch_interval is not None:
+            self._watcher = Watcher(self._engine, interval=self._engine.state.watch_interval)
+            self._watcher.start()
+
+    async def _open_adapters(self) -> None:
+        with self._engine.telemetry.silence():
+            await self._engine.state.open(migrate=self._migrate)
+            try:
+                await self._engine.notify.open()
+            except BaseException:
+                await finish(self._engine.state.close())
+                raise
+
+    async def _close(self) -> None:
+        engine = self._engine
+        async with AsyncExitStack() as stack:  # left from the last to the first, whatever one of them raises
+            stack.callback(engine.telemetry.close)
+            stack.enter_context(engine.telemetry.silence())
+            for close in (engine.state.close, engine.notify.close, engine.effects.close, *reversed(self._parts)):
+                stack.push_async_callback(close)
+            if self._watcher is not None:
+                stack.push_async_callback(self._watcher.stop)
+
+
+def _warn(system: str, pid: int) -> None:
+    """Log that a client was dropped, or the program ended, while it was open; a forked child has none of its own."""
+    if os.getpid() == pid:
+        logger.warning(
+            "a client of %s was never closed; use `async with otelq.connect(...)`, or await client.aclose()", system
+        )

@@ -1,0 +1,160 @@
+"""Questions about jobs and chains as they stand; nothing here changes them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, Literal, TypeVar, cast
+
+from msgspec.structs import replace
+
+from ..errors import InvalidArgument, NotFound
+from ..model import (
+    LONGEST_LOOK,
+    AttemptRecord,
+    ChainOutcome,
+    ChainRecord,
+    Count,
+    JobKey,
+    JobQuery,
+    JobRecord,
+    Page,
+    job_id,
+)
+from ..ports.state import Transaction
+from .engine import Engine
+from .filters import (
+    AnyChain,
+    ChainFilters,
+    JobFilters,
+    asks_for_none,
+    chain_id,
+    chain_query,
+    check_page,
+    job_key,
+    job_keys,
+    job_query,
+)
+
+X = TypeVar("X")
+
+
+class Lookups:
+    """Looks up jobs, chains and their attempts."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._state = engine.state
+        self._telemetry = engine.telemetry
+
+    async def chain(self, chain: AnyChain, *, tx: Transaction | None = None) -> ChainRecord:
+        """
+        Return a chain as it stands, seen from within the transaction if there is one.
+
+        Raises:
+            NotFound: it does not exist.
+        """
+        id = chain_id(chain)
+        with self._telemetry.silence():
+            page = await self._state.chains(JobQuery(chain_ids=(id,), limit=1), tx=tx)
+        if not page.items:
+            raise NotFound(f"chain {id} does not exist")
+        return page.items[0]
+
+    async def job(self, job_id: str) -> JobRecord:
+        """
+        Return a job.
+
+        Raises:
+            NotFound: it does not exist.
+        """
+        job = await self._find(JobQuery(), job_key(job_id))
+        if job is None:
+            raise NotFound(f"job {job_id} does not exist")
+        return job
+
+    async def jobs(self, filters: JobFilters, *, limit: int, after: str | None) -> Page[JobRecord]:
+        """Return a page of jobs; those that are asked for by their ids come in one page."""
+        check_page(limit)
+        keys = job_keys(filters)
+        asked = job_query(filters, limit=limit, after=after)
+        if keys is None:
+            return await self._page(asked)
+        if after is not None:
+            raise InvalidArgument("after", "is given together with ids, which come in one page")
+        found = [await self._find(asked, key) for key in keys]
+        return Page([job for job in found if job is not None])
+
+    async def chain_jobs(self, chain: AnyChain, *, limit: int, after: str | None) -> Page[JobRecord]:
+        """
+        Return a page of the jobs of one chain.
+
+        Raises:
+            NotFound: the chain does not exist.
+        """
+        page = await self.jobs({"chain": chain}, limit=limit, after=after)
+        if not page.items and after is None:
+            raise NotFound(f"chain {chain_id(chain)} does not exist")
+        return page
+
+    async def chains(self, filters: ChainFilters, *, limit: int, after: str | None = None) -> Page[ChainRecord]:
+        """Return a page of chains."""
+        check_page(limit)
+        asked = chain_query(filters, limit=limit, after=after)
+        if asks_for_none(filters, asked):
+            return Page([])
+        with self._telemetry.silence():
+            return await self._state.chains(asked)
+
+    async def count(self, of: Literal["jobs", "chains"], filters: dict[str, Any], *, limit: int) -> Count:
+        """Return how many jobs or chains pass the filters, up to ``limit``."""
+        if of == "jobs":
+            return await self._count_jobs(cast(JobFilters, filters), limit=limit)
+        if of == "chains":
+            return await self._count_chains(cast(ChainFilters, filters), limit=limit)
+        raise InvalidArgument("of", f"is {of!r}; give jobs or chains")
+
+    async def attempts(self, job_id: str) -> list[AttemptRecord]:
+        """Return the finished attempts of a job, first to last."""
+        chain, position = job_key(job_id)
+        with self._telemetry.silence():
+            return list(await self._state.attempts(chain, position))
+
+    async def blockers(self, job_id: str) -> list[ChainOutcome]:
+        """Return how the chains stand that a job waits for, or waited for, in the order in which they were given."""
+        key = job_key(job_id)
+        with self._telemetry.silence():
+            return list((await self._state.blocker_outputs([key])).get(key, ()))
+
+    async def _count_jobs(self, filters: JobFilters, *, limit: int) -> Count:
+        if filters.get("ids") is not None:
+            raise InvalidArgument("ids", "cannot be counted; ask for the jobs")
+        return await self._count("jobs", job_query(filters, limit=limit))
+
+    async def _count_chains(self, filters: ChainFilters, *, limit: int) -> Count:
+        asked = chain_query(filters, limit=limit)
+        return Count(0, exact=True) if asks_for_none(filters, asked) else await self._count("chains", asked)
+
+    async def _count(self, of: Literal["jobs", "chains"], asked: JobQuery) -> Count:
+        with self._telemetry.silence():
+            return await self._state.count(replace(asked, look=max(asked.limit, LONGEST_LOOK)), of=of)
+
+    async def _find(self, asked: JobQuery, key: JobKey) -> JobRecord | None:
+        """Return the job, if it passes the filters: the first of its chain after the one before it."""
+        chain, position = key
+        before = job_id(chain, position - 1) if position else None
+        page = await self._page(replace(asked, chain_ids=(chain,), after=before, limit=1, look=1))
+        return next((job for job in page.items if job.position == position), None)
+
+    async def _page(self, asked: JobQuery) -> Page[JobRecord]:
+        with self._telemetry.silence():
+            return await self._state.jobs(asked)
+
+
+async def iterate(ask: Callable[[str | None], Awaitable[Page[X]]]) -> AsyncGenerator[X]:
+    """Yield the items of all pages; ``ask`` returns the page after another, of which it is given the ``next``."""
+    after: str | None = None
+    while True:
+        page = await ask(after)
+        for item in page.items:
+            yield item
+        if (after := page.next) is None:
+            return
