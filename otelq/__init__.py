@@ -20,6 +20,7 @@ from .definitions import (
     Middleware,
     RetryAfter,
     Snooze,
+    StartOptions,
     WaitFor,
 )
 from .effects import after_commit
@@ -87,6 +88,7 @@ __all__ = [
     "RetryPolicy",
     "Snooze",
     "Start",
+    "StartOptions",
     "Status",
     "StillReferenced",
     "Unavailable",

@@ -320,7 +320,9 @@ async def test_outside_of_everything_a_callback_is_refused_and_the_fix_is_named(
     async with otelq.connect(backend) as client:
         async with client.transaction():
             pass
-        with pytest.raises(otelq.InvalidArgument, match=r"callback: belongs to no transaction; .*client\.transaction\(\)"):
+        with pytest.raises(
+            otelq.InvalidArgument, match=r"callback: belongs to no transaction; .*client\.transaction\(\)"
+        ):
             otelq.after_commit(list)
         with pytest.raises(otelq.InvalidArgument, match="tx: "):
             client.after_commit(list, tx=object())

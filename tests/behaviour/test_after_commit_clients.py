@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ async def two(
 
 
 @asynccontextmanager
-async def _engine(url: str) -> AsyncIterator[Begin]:
+async def _engine(url: str) -> AsyncGenerator[Begin]:
     scheme, _, place = url.partition(":")
     engine = create_async_engine(("sqlite+aiosqlite:" if scheme == "sqlite" else "postgresql+asyncpg:") + place)
     yield engine.begin

@@ -623,3 +623,19 @@ async def test_an_output_that_cannot_be_stored_fails_its_attempt(memory: otelq.C
     assert (job.status, job.output) == ("failed", None)
     assert job.failure is not None
     assert job.failure.text.startswith("return value: ")
+
+
+@pytest.mark.parametrize("name", ["start", "copy", "amend"])
+async def test_a_call_refuses_an_option_that_it_does_not_have(memory: otelq.Client, name: str) -> None:
+    given = (mail, Mail("ada")) if name == "start" else (CHAIN,)
+    with pytest.raises(TypeError, match=r"'dely' is no option; known are at, .*delay, "):
+        await getattr(memory, name)(*given, dely=5)
+
+
+@pytest.mark.parametrize(
+    "make", [otelq.Start, otelq.Start(mail, Mail("ada")).with_meta, otelq.Continue, make_attempt(None).continue_with]
+)
+def test_a_value_refuses_an_option_that_it_does_not_have(make: Callable[..., Any]) -> None:
+    given = () if getattr(make, "__name__", "") == "with_meta" else (mail, Mail("ada"))
+    with pytest.raises(TypeError, match="'dely' is no option; known are "):
+        make(*given, dely=5)

@@ -208,6 +208,9 @@ async def starts(client: otelq.Client) -> None:
     await client.start(gather, None, blockers=otelq.AnyOf([shipped, counted]))
     await client.start(ship, "A-1", dedup=otelq.Dedup("k", scope="any", window=60, exclude=[shipped, counted.id]))
     await client.start(ship, "A-1", expires=60, headers={"h": "i"}, tenant="acme", request_id="r-1")
+    options: otelq.StartOptions = {"delay": 5, "priority": None, "blockers": [counted], "tags": {"a": "b"}}
+    assert_type(await client.start(ship, "A-1", tx=object(), **options), otelq.Chain[Shipped])
+    assert_type(otelq.Start(ship, "A-1", **options), otelq.Start[Shipped])
     assert_type(await client.copy(shipped, delay=1), otelq.Chain[Shipped])
     assert_type(await client.copy(counted, dedup=otelq.Dedup("k")), otelq.Chain[str])
     assert_type(otelq.Start(check, Order("A-1"), tenant="acme").with_meta(request_id="r"), otelq.Start[Shipped])

@@ -122,10 +122,16 @@ async def starts(client: otelq.Client) -> None:
     await client.start(ship, Order("A-1"), expires="1h")  # wrong
     await client.start(ship, Order("A-1"), tags=["vip"])  # wrong
     await client.start(ship, Order("A-1"), tenant=5)  # wrong
+    await client.start(ship, Order("A-1"), dely=5)  # wrong
+    otelq.Start(ship, Order("A-1"), dely=5)  # wrong
+    otelq.Continue(ship, Order("A-1"), expires=5)  # wrong
     await client.start_many(count, ["one"])  # wrong
     await client.start_many([otelq.Start(ship, Order("A-1")), chain])  # wrong
     _text: otelq.Chain[str] = await client.copy(chain)  # wrong
     await client.copy(chain.id)  # wrong
+    await client.copy(chain, tags={"a": "b"})  # wrong
+    otelq.after_commit(print, tx=object())  # wrong
+    client.after_commit(print)  # wrong
 
 
 async def closes(client: otelq.Client, chain: otelq.Chain[Shipped]) -> None:
@@ -134,6 +140,7 @@ async def closes(client: otelq.Client, chain: otelq.Chain[Shipped]) -> None:
     await client.complete(chain, Shipped("A-1"), step="ship")  # wrong
     await client.amend(chain, input=Order("A-1"))  # wrong
     await client.amend(chain, step=ship, input="A-1")  # wrong
+    await client.amend(chain, step=ship, input=Order("A-1"), dely=5)  # wrong
     await client.lock(chain)  # wrong
     await client.redrive(ship)  # wrong
     await client.delete(chain, cascade="yes")  # wrong
