@@ -15,8 +15,6 @@ from itertools import count
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-import anyio
-
 from otelq.errors import InvalidArgument
 
 T = TypeVar("T")
@@ -287,6 +285,7 @@ def _for_sqlalchemy(url: str, dialect: str, patience: float) -> tuple[str, dict[
 @asynccontextmanager
 async def _aiosqlite(url: str, size: int, patience: float) -> AsyncGenerator[Application]:
     import aiosqlite
+    import anyio
 
     path = url.removeprefix("sqlite:///")
 

@@ -5,9 +5,9 @@ It shares no code with the adapters, the table of legal moves or the telemetry, 
 PostgreSQL and SQLite; for tests, as it doubles what is written. ``telling`` compares it with metrics and spans.
 """
 
-from .installing import install, uninstall
-from .moving import Oddity, Reading, moves, read
-from .reading import changes
+from .records import changes
+from .triggers import install, uninstall
 from .values import Change, Moved
+from .verbs import Oddity, Reading, moves, read
 
 __all__ = ["Change", "Moved", "Oddity", "Reading", "changes", "install", "moves", "read", "uninstall"]

@@ -15,6 +15,6 @@ from .report import line, summary
 from .scenario import Scenario
 from .scenarios import SCENARIOS
 from .stages import Stage
-from .sweeping import Swept, sweep
+from .sweeps import Swept, sweep
 
 __all__ = ["SCENARIOS", "Fault", "Point", "Scenario", "Stage", "Swept", "line", "summary", "sweep"]

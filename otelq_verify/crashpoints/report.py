@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .sweeping import Swept
+from .sweeps import Swept
 
 
 def line(swept: Swept) -> str:

@@ -11,8 +11,8 @@ from otelq.errors import OtelqError, Unavailable
 from otelq.model import Claimed, NewJob, Transition, Verb
 from otelq.ports.state import StateAdapter
 
+from ..conformance.kit import Kit
 from ..drivers import Application
-from ..kit import Kit
 from .canceller import Canceller
 
 

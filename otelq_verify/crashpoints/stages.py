@@ -67,11 +67,11 @@ async def stage_at(url: str, *, schema: str, driver: str | None = None) -> Async
     check_driver(url, driver)
     match url.partition(":")[0].lower():  # the drivers of one need not be installed for the other
         case "postgresql" | "postgres":
-            from .onwire import WireStage
+            from .wire_stage import WireStage
 
             yield WireStage(url, schema=schema, driver=driver)
         case "sqlite":
-            from .onfile import FileStage
+            from .file_stage import FileStage
 
             with FileStage(url, schema=schema, driver=driver) as stage:
                 yield stage

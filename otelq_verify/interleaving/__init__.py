@@ -9,11 +9,11 @@ database is there. Here the order is chosen: by Hypothesis in ``InterleavingMach
   transaction of several.
 - ``actors``: a task each, on an adapter of its own, as if in a process of its own. It does one operation after the
   other, or all in one transaction that commits or rolls back.
-- ``scheduling``: the ``Stage`` lets one actor take one step, and knows when all stand still: at a gate, at their ends,
+- ``stage``: the ``Stage`` lets one actor take one step, and knows when all stand still: at a gate, at their ends,
   or at a lock. That is never guessed: PostgreSQL is asked who waits for whom. Elsewhere a transaction is taken to keep
   all others waiting while it is open, as on SQLite; where it does not, less is known, and nothing breaks.
 - ``operations``: every verb, aimed at a small world of chains that share blockers, keys and leases.
-- ``judging``: what must hold at the end. The tables keep the invariants; some order of what was reported leads every
+- ``verdict``: what must hold at the end. The tables keep the invariants; some order of what was reported leads every
   job to where it stands; what is left can be carried to its end by plain verbs, and then every chain is closed.
 
 A ``Finding`` is one of these broken; or a deadlock between otelq's own verbs; an error that no caller should see; a
@@ -26,6 +26,6 @@ from __future__ import annotations
 
 from .cases import ANYWHERE, BY_STATEMENT, Case, play
 from .machine import InterleavingMachine, staged
-from .scheduling import Finding, Stage
+from .stage import Finding, Stage
 
 __all__ = ["ANYWHERE", "BY_STATEMENT", "Case", "Finding", "InterleavingMachine", "Stage", "play", "staged"]

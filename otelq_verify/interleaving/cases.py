@@ -14,11 +14,11 @@ from typing import Final
 
 from otelq.model import Blocks, Claimed, Dedup, Fails, OnFailure, Status, Verdict
 
-from ..kit import FAILURE
+from ..conformance.kit import FAILURE
 from .actors import Actor
-from .judging import judge
-from .playing import FAR, Play
-from .scheduling import Stage
+from .plays import FAR, Play
+from .stage import Stage
+from .verdict import judge
 
 Check = Callable[[Play], Awaitable[None]]
 

@@ -14,10 +14,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from otelq.model import Verb
 from otelq.ports.state import StateAdapter
 
-from ..interrupting import run_on
-from .judging import judge
+from ..keyboard import run_on
 from .operations import ALONE, ANYWHERE, World, settled_world
-from .scheduling import Stage
+from .stage import Stage
+from .verdict import judge
 
 T = TypeVar("T")
 MOST: Final = 4

@@ -32,7 +32,7 @@ from otelq.model import (
 )
 from otelq.ports.state import StateAdapter, Transaction
 
-from ..kit import Kit
+from ..conformance.kit import Kit
 from .actors import Operation
 
 FAILURE: Final = Failure("Error", "text")

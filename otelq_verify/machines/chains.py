@@ -24,8 +24,8 @@ from otelq.model import (
     Until,
 )
 
-from ..model import requesting, working
-from ..model.waiting import reaches, wait_for
+from ..model import commands, leases
+from ..model.blockers import reaches, wait_for
 from .machine import FAILURE, Machine
 
 UNTIL = st.sampled_from(Until)
@@ -53,7 +53,7 @@ class ChainMachine(Machine):
             self.create(self.kit.job())
 
     def create(self, *jobs: NewJob) -> None:
-        created = self.both(self.kit.create(*jobs), lambda model: working.start(model, jobs))
+        created = self.both(self.kit.create(*jobs), lambda model: leases.start(model, jobs))
         if created is not None:
             self.expect(created[1])
 
@@ -188,7 +188,7 @@ class ChainMachine(Machine):
         self.claim_some("work", limit, lease=5.0)
         self.pass_time(31.0)
         limits: dict[str, Any] = {"max_attempts": 1, "max_crashes": 9, "delay": 0.0}
-        self.ask(self.kit.reap("work", **limits), lambda model: working.reap(model, type="work", **limits))
+        self.ask(self.kit.reap("work", **limits), lambda model: leases.reap(model, type="work", **limits))
 
     # By request
 
@@ -200,21 +200,21 @@ class ChainMachine(Machine):
         blockers = self.undisputed(chain, blockers, until=until, on_failure=on_failure)
         outcome = _continues(*blockers, until=until, on_failure=on_failure) if waits else Completes("1")
         closure = Closure(chain_id=chain, step="work", outcome=outcome)
-        self.ask(self.kit.finish(chain, outcome), lambda model: requesting.finish(model, closure))
+        self.ask(self.kit.finish(chain, outcome), lambda model: commands.finish(model, closure))
 
     @rule(data=st.data())
     @precondition(lambda self: self.open_chains())
     def request_cancel(self, data: st.DataObject) -> None:
         """Cancel a few together, of which one may wait for another."""
         chains = self.any_of(data, self.open_chains(), most=2)
-        self.ask(self.kit.cancel(*chains), lambda model: requesting.cancel(model, chains))
+        self.ask(self.kit.cancel(*chains), lambda model: commands.cancel(model, chains))
 
     @rule(data=st.data(), delay=st.sampled_from([None, 0.0, 8.0]))
     @precondition(lambda self: self.model.with_status("blocked"))
     def amend(self, data: st.DataObject, delay: float | None) -> None:
         """Amend a job that waits; it waits all the same, and is due by its new time."""
         amendment = Amendment(chain_id=self.chain(data, "blocked"), delay=delay, input='"amended"')
-        self.ask(self.kit.amend_all(amendment), lambda model: requesting.amend(model, amendment))
+        self.ask(self.kit.amend_all(amendment), lambda model: commands.amend(model, amendment))
 
     @rule(data=st.data())
     @precondition(lambda self: self.open_chains() and len(self.model.chains) < MOST)
@@ -222,7 +222,7 @@ class ChainMachine(Machine):
         """Let the time to start of a few pass, those that wait among them."""
         self.create(self.kit.job(blockers=self.any_of(data, self.open_chains(), least=0), expires=5.0))
         self.pass_time(5.0)
-        self.ask(self.kit.expire(), requesting.expire)
+        self.ask(self.kit.expire(), commands.expire)
 
     @rule(data=st.data())
     @precondition(lambda self: self.model.with_status("failed", "cancelled"))
@@ -236,14 +236,14 @@ class ChainMachine(Machine):
         self.redrive(self.any_of(data, self.chain_ids(), most=2))
 
     def redrive(self, chains: Sequence[str]) -> None:
-        self.ask(self.kit.redrive(*chains), lambda model: requesting.redrive(model, chains))
+        self.ask(self.kit.redrive(*chains), lambda model: commands.redrive(model, chains))
 
     @rule(data=st.data(), cascade=st.booleans())
     @precondition(lambda self: len(self.model.chains) > 3)
     def request_removal(self, data: st.DataObject, cascade: bool) -> None:
         chains = self.any_of(data, self.chain_ids())
         made = self.kit.delete(*chains, cascade=cascade)
-        self.ask(made, lambda model: requesting.delete(model, chains, cascade=cascade))
+        self.ask(made, lambda model: commands.delete(model, chains, cascade=cascade))
 
     @rule()
     def sweep(self) -> None:

@@ -7,7 +7,7 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from otelq.model import Completes, Continues, Dedup, Fails, NewJob, Outcome, Successor
 
-from ..model import requesting, working
+from ..model import commands, leases
 from .machine import FAILURE, TYPES, Machine
 
 MOST = 10
@@ -32,7 +32,7 @@ class DedupMachine(Machine):
         """Start a few in one batch; who holds a key, and who is new, is as the model has it."""
         jobs = [self.one_start(data) for _ in range(size)]
         found: list[str] = []
-        answer = self.both(self.kit.create(*jobs), lambda model: found.extend(working.start(model, jobs)))
+        answer = self.both(self.kit.create(*jobs), lambda model: found.extend(leases.start(model, jobs)))
         assert answer is not None
         created, made = answer
         assert [one.chain_id for one in created] == found, f"I9: {created}, expected {found}"
@@ -65,7 +65,7 @@ class DedupMachine(Machine):
     @precondition(lambda self: self.open_chains())
     def request_cancel(self, data: st.DataObject) -> None:
         chain = data.draw(st.sampled_from(self.open_chains()), label="chain")
-        self.ask(self.kit.cancel(chain), lambda model: requesting.cancel(model, [chain]))
+        self.ask(self.kit.cancel(chain), lambda model: commands.cancel(model, [chain]))
 
     @rule(data=st.data())
     @precondition(lambda self: self.model.with_status("failed", "cancelled"))
@@ -73,10 +73,10 @@ class DedupMachine(Machine):
         """Open one or two again; a key that both had, or that somebody else has by now, forbids it."""
         closed = st.sampled_from(self.chain_ids("failed", "cancelled"))
         chains = data.draw(st.lists(closed, unique=True, min_size=1, max_size=2), label="chains")
-        self.ask(self.kit.redrive(*chains), lambda model: requesting.redrive(model, chains))
+        self.ask(self.kit.redrive(*chains), lambda model: commands.redrive(model, chains))
 
     @rule(data=st.data())
     @precondition(lambda self: len(self.model.chains) > 4)
     def request_removal(self, data: st.DataObject) -> None:
         chain = self.chain(data)
-        self.ask(self.kit.delete(chain), lambda model: requesting.delete(model, [chain], cascade=False))
+        self.ask(self.kit.delete(chain), lambda model: commands.delete(model, [chain], cascade=False))

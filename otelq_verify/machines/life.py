@@ -26,7 +26,7 @@ from otelq.model import (
     Verdict,
 )
 
-from ..model import requesting, working
+from ..model import commands, leases
 from .machine import FAILURE, TYPES, Machine
 
 MAX_ATTEMPTS = 3
@@ -78,7 +78,7 @@ class LifeMachine(Machine):
 
     def create(self, type: str, **fields: Any) -> None:
         job = self.kit.job(type, **fields)
-        made = self.both(self.kit.create(job), lambda model: working.start(model, [job]))
+        made = self.both(self.kit.create(job), lambda model: leases.start(model, [job]))
         assert made is not None
         self.expect(made[1])
 
@@ -111,7 +111,7 @@ class LifeMachine(Machine):
     @precondition(lambda self: self.live())
     def disown(self, data: st.DataObject) -> None:
         token = self.one_live(data).lease.token
-        self.ask(self.kit.disown(token), lambda model: working.disown(model, token))
+        self.ask(self.kit.disown(token), lambda model: leases.disown(model, token))
 
     @rule(data=st.data(), seconds=st.sampled_from([60.0, 5.0]))
     @precondition(lambda self: self.live() or self.model.due("work"))
@@ -125,7 +125,7 @@ class LifeMachine(Machine):
             assert verdict is Verdict.LOST, f"renewed past the deadline: {verdict}"
             return
         assert verdict is Verdict.DONE, verdict
-        working.hold(self.model, job, seconds)
+        leases.hold(self.model, job, seconds)
         self.history.seen[Verb.RENEW] += 1
 
     @rule(data=st.data())
@@ -221,11 +221,11 @@ class LifeMachine(Machine):
         tokens = [job.token for job in self.model.open() if job.token is not None]
         limits: dict[str, Any] = {"max_attempts": MAX_ATTEMPTS, "max_crashes": MAX_CRASHES, "delay": delay}
         limits["spare"] = tokens[:1] if spare else []
-        self.ask(self.kit.reap(type, **limits), lambda model: working.reap(model, type=type, **limits))
+        self.ask(self.kit.reap(type, **limits), lambda model: leases.reap(model, type=type, **limits))
 
     @rule()
     def expire(self) -> None:
-        self.ask(self.kit.expire(), requesting.expire)
+        self.ask(self.kit.expire(), commands.expire)
 
     @rule(type=st.sampled_from(TYPES), delay=st.sampled_from([0.0, A_YEAR]))
     @precondition(lambda self: len(self.open_chains()) < MOST)
@@ -241,7 +241,7 @@ class LifeMachine(Machine):
     @precondition(lambda self: self.model.chains)
     def amend(self, data: st.DataObject, fields: dict[str, Any]) -> None:
         amendment = Amendment(chain_id=self.chain(data), **fields)
-        self.ask(self.kit.amend_all(amendment), lambda model: requesting.amend(model, amendment))
+        self.ask(self.kit.amend_all(amendment), lambda model: commands.amend(model, amendment))
 
     @rule(data=st.data(), step=st.sampled_from(TYPES), successor=st.none() | SUCCESSORS)
     @precondition(lambda self: self.model.chains)
@@ -249,19 +249,19 @@ class LifeMachine(Machine):
         outcome = Continues(successor) if successor else Completes("1")
         closure = Closure(chain_id=self.chain(data), step=step, outcome=outcome)
         made = self.kit.finish_all((closure.chain_id, step, outcome))
-        self.ask(made, lambda model: requesting.finish(model, closure))
+        self.ask(made, lambda model: commands.finish(model, closure))
 
     @rule(data=st.data())
     @precondition(lambda self: self.model.chains)
     def request_cancel(self, data: st.DataObject) -> None:
         chain = self.chain(data)
-        self.ask(self.kit.cancel(chain), lambda model: requesting.cancel(model, [chain]))
+        self.ask(self.kit.cancel(chain), lambda model: commands.cancel(model, [chain]))
 
     @rule(data=st.data())
     @precondition(lambda self: self.model.chains)
     def request_trigger(self, data: st.DataObject) -> None:
         chain = self.chain(data)
-        self.ask(self.kit.trigger(chain), lambda model: requesting.trigger(model, [chain]))
+        self.ask(self.kit.trigger(chain), lambda model: commands.trigger(model, [chain]))
 
     @rule(data=st.data())
     @precondition(lambda self: self.model.with_status("failed", "cancelled"))
@@ -274,17 +274,17 @@ class LifeMachine(Machine):
         self.redrive_it(self.chain(data))
 
     def redrive_it(self, chain: str) -> None:
-        self.ask(self.kit.redrive(chain), lambda model: requesting.redrive(model, [chain]))
+        self.ask(self.kit.redrive(chain), lambda model: commands.redrive(model, [chain]))
 
     @rule(data=st.data(), runs=st.booleans())
     @precondition(lambda self: self.live() or self.model.due("work"))
     def take_over(self, data: st.DataObject, runs: bool) -> None:
         """Take a job from its worker, or one that has none, which is refused."""
         chain = self.one_live(data).lease.chain_id if runs else self.chain(data)
-        self.ask(self.kit.take_over(chain), lambda model: requesting.take_over(model, [chain]))
+        self.ask(self.kit.take_over(chain), lambda model: commands.take_over(model, [chain]))
 
     @rule(data=st.data())
     @precondition(lambda self: len(self.model.chains) > 2)
     def request_removal(self, data: st.DataObject) -> None:
         chain = self.chain(data)
-        self.ask(self.kit.delete(chain), lambda model: requesting.delete(model, [chain], cascade=False))
+        self.ask(self.kit.delete(chain), lambda model: commands.delete(model, [chain], cascade=False))

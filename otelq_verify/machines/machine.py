@@ -35,11 +35,11 @@ from otelq.model import (
 )
 from otelq.ports.state import StateAdapter
 
-from ..interrupting import run_on
-from ..kit import Kit
-from ..model import Impossible, Job, Model, Move, working
-from ..model.waiting import follow
-from .comparing import next_dues, same_claim, same_records
+from ..conformance.kit import Kit
+from ..keyboard import run_on
+from ..model import Impossible, Job, Model, Move, leases
+from ..model.blockers import follow
+from .comparison import next_dues, same_claim, same_records
 from .history import History
 
 T = TypeVar("T")
@@ -158,7 +158,7 @@ class Machine(StoreMachine):
         chosen = [self.model.tail(job.lease.chain_id) for job in claimed]
         self._fair(type, chosen, limit, suspect=suspect)
         for job in chosen:
-            working.lease(self.model, job, token=token, worker="worker", seconds=lease, timeout=timeout)
+            leases.lease(self.model, job, token=token, worker="worker", seconds=lease, timeout=timeout)
         self.expect(made)
         self._remember(claimed)
         return list(claimed)
@@ -186,7 +186,7 @@ class Machine(StoreMachine):
 
         def change(model: Model) -> None:
             for claim, outcome in items:
-                working.settle(model, model.tail(claim.lease.chain_id), outcome)
+                leases.settle(model, model.tail(claim.lease.chain_id), outcome)
 
         batch = [Settlement(claim, outcome, worker) for claim, outcome in items]
         settled = self.both(self.kit.settle_all(*batch), change, errors=SETTLE_ERRORS)
@@ -204,7 +204,7 @@ class Machine(StoreMachine):
             following = self.model.tail(kept.lease.chain_id)
             keep = keeps[kept.lease.token]
             assert self.model.due(kept.type)[0] is following, "kept a successor before others that were ready"
-            working.lease(
+            leases.lease(
                 self.model, following, token=keep.token, worker="worker", seconds=keep.lease, timeout=keep.timeout
             )
 

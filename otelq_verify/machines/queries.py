@@ -24,10 +24,10 @@ from otelq.model import (
     Successor,
 )
 
-from ..model import requesting, working
-from ..model.asking import chains_of, jobs_of
+from ..model import commands, leases
+from ..model.filters import chains_of, jobs_of
 from .machine import FAILURE, TYPES, Machine
-from .paging import all_chains, all_jobs, counted
+from .pages import all_chains, all_jobs, counted
 
 MOST = 14
 A_YEAR = 365 * 86400.0
@@ -95,7 +95,7 @@ class QueryMachine(Machine):
             blockers=tuple(data.draw(few, label="blockers")),
             delay=data.draw(st.sampled_from([0.0, 0.0, A_YEAR]), label="delay"),
         )
-        made = self.both(self.kit.create(job), lambda model: working.start(model, [job]))
+        made = self.both(self.kit.create(job), lambda model: leases.start(model, [job]))
         assert made is not None
         self.expect(made[1])
         self.pass_time(1.0)
@@ -121,19 +121,19 @@ class QueryMachine(Machine):
     def amend(self, data: st.DataObject, input: str) -> None:
         chain = self.chain(data, "blocked", "scheduled", "ready")
         amendment = Amendment(chain_id=chain, input=input)
-        self.ask(self.kit.amend_all(amendment), lambda model: requesting.amend(model, amendment))
+        self.ask(self.kit.amend_all(amendment), lambda model: commands.amend(model, amendment))
 
     @rule(data=st.data())
     @precondition(lambda self: len(self.open_chains()) > 3)
     def request_cancel(self, data: st.DataObject) -> None:
         chain = data.draw(st.sampled_from(self.open_chains()), label="chain")
-        self.ask(self.kit.cancel(chain), lambda model: requesting.cancel(model, [chain]))
+        self.ask(self.kit.cancel(chain), lambda model: commands.cancel(model, [chain]))
 
     @rule(data=st.data())
     @precondition(lambda self: self.model.with_status("failed", "cancelled"))
     def redrive(self, data: st.DataObject) -> None:
         chain = self.chain(data, "failed", "cancelled")
-        self.ask(self.kit.redrive(chain), lambda model: requesting.redrive(model, [chain]))
+        self.ask(self.kit.redrive(chain), lambda model: commands.redrive(model, [chain]))
 
     @rule(seed=st.integers(0, 2**32))
     @precondition(lambda self: self.model.chains)

@@ -34,7 +34,7 @@ from otelq.worker import Worker
 
 from ..model.slots import Key, OutcomeType, Place, SlotModel, Work
 from .machine import StoreMachine
-from .watching import heard_by, on_the_clock_of
+from .wrappers import heard_by, on_the_clock_of
 
 PLAIN, OTHER, NARROW, PAIR, HASTY = TYPES = ("plain", "other", "narrow", "pair", "hasty")
 LIMITS = {PLAIN: None, OTHER: None, NARROW: 1, PAIR: 2, HASTY: None}

@@ -8,7 +8,7 @@ rows that change, lists that are walked from end to end, and no index. ``rows`` 
 
 from __future__ import annotations
 
+from .blockers import Impossible
 from .rows import Attempt, Holder, Job, Model, Move, Wait
-from .waiting import Impossible
 
 __all__ = ["Attempt", "Holder", "Impossible", "Job", "Model", "Move", "Wait"]

@@ -6,6 +6,6 @@ Torture: worker processes, clients and a database, a while of faults, and a judg
 
 from .plan import Plan
 from .report import Report
-from .running import torture
+from .run import torture
 
 __all__ = ["Plan", "Report", "torture"]

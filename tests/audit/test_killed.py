@@ -16,7 +16,7 @@ import pytest
 import otelq
 from otelq.testing.otlp import OtlpReceiver
 from otelq_verify.audit import Moved, changes, install, read
-from otelq_verify.audit.telling import (
+from otelq_verify.audit.telemetry import (
     Spoken,
     Tale,
     by_metrics,

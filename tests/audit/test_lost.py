@@ -11,7 +11,7 @@ import pytest
 import otelq
 from otelq.model import Verb, Wanted
 from otelq_verify.audit import Moved, changes, install, read
-from otelq_verify.audit.telling import by_metrics, disagreement, said_by_metrics
+from otelq_verify.audit.telemetry import by_metrics, disagreement, said_by_metrics
 from otelq_verify.wire import LossyProxy, Said
 from tests.behaviour.support import until
 from tests.servers import PostgresServer

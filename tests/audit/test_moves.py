@@ -11,7 +11,7 @@ import pytest
 import otelq
 from otelq.model import Claimed, ReapRule, Renewal, Settlement, Snoozes, Transition, Verb, Verdict, Wanted
 from otelq_verify.audit import changes, install, read, uninstall
-from otelq_verify.audit.telling import by_metrics, by_spans, disagreement, said_by_metrics, said_by_spans
+from otelq_verify.audit.telemetry import by_metrics, by_spans, disagreement, said_by_metrics, said_by_spans
 from tests.behaviour.support import AT_ONCE, ONCE, becomes, ended, for_ever, rolled_back
 from tests.telemetry.sdk import Sdk
 

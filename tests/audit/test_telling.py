@@ -13,7 +13,7 @@ import pytest
 import otelq
 from otelq.model import Verb
 from otelq_verify.audit import changes, install, read
-from otelq_verify.audit.telling import Spoken, by_metrics, by_spans, disagreement, said_by_metrics, said_by_spans
+from otelq_verify.audit.telemetry import Spoken, by_metrics, by_spans, disagreement, said_by_metrics, said_by_spans
 from tests.servers import PostgresServer
 from tests.telemetry.sdk import Sdk
 

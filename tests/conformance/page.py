@@ -10,8 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from otelq_verify import notify_cases, state_cases
-from otelq_verify.cases import Theme
+from otelq_verify.conformance import notify_cases, state_cases
+from otelq_verify.conformance.cases import Theme
 
 PAGE = Path(__file__).parents[2] / "docs/reference/conformance.md"
 

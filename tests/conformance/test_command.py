@@ -9,7 +9,8 @@ from click.testing import CliRunner, Result
 
 from otelq.model import NewJob
 from otelq.sqlite import adapter
-from otelq_verify.__main__ import SCHEMA, main
+from otelq_verify.commands import main
+from otelq_verify.commands.stores import SCHEMA
 
 from .notify_faults import NOTIFY_FAULTS
 

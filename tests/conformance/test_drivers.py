@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from otelq.postgres import adapter
-from otelq_verify.cases import Factory, Theme, run_cases
-from otelq_verify.kit import Kit
-from otelq_verify.state_cases import THEMES
+from otelq_verify.conformance.cases import Factory, Theme, run_cases
+from otelq_verify.conformance.kit import Kit
+from otelq_verify.conformance.state_cases import THEMES
 
 from ..postgres.drivers import ROOMY, engine_for, odd_codecs, own_provider, psycopg_pool
 from ..servers import PostgresServer

@@ -10,9 +10,9 @@ import pytest
 
 from otelq.memory import adapter
 from otelq.ports.state import StateAdapter
-from otelq_verify.cases import Case, Report, Result, run_case, run_cases
-from otelq_verify.kit import Broken, Kit
-from otelq_verify.state_cases import CASES
+from otelq_verify.conformance.cases import Case, Report, Result, run_case, run_cases
+from otelq_verify.conformance.kit import Broken, Kit
+from otelq_verify.conformance.state_cases import CASES
 
 from .faults import FAULTS, Fault
 
@@ -90,7 +90,7 @@ def test_a_report_without_failures_ends_with_the_count() -> None:
 
 
 async def test_a_case_that_does_not_end_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("otelq_verify.cases.CASE_TIMEOUT", 0.01)
+    monkeypatch.setattr("otelq_verify.conformance.cases.CASE_TIMEOUT", 0.01)
 
     async def waits(kit: Kit) -> None:
         await asyncio.Event().wait()

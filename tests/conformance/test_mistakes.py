@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from otelq_verify.__main__ import main
+from otelq_verify.commands import main
 from otelq_verify.torture.fleet import wait_for
 
 COMMANDS = sorted(main.commands)

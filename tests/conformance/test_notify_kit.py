@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from otelq.memory import notifier
-from otelq_verify import notify_kit
-from otelq_verify.notify_cases import NOTIFY_CASES, NOTIFY_THEMES, notify_cases_for
-from otelq_verify.notify_kit import NotifyFactory, run_notify_case, run_notify_cases
+from otelq_verify.conformance import notify_kit
+from otelq_verify.conformance.notify_cases import NOTIFY_CASES, NOTIFY_THEMES, notify_cases_for
+from otelq_verify.conformance.notify_kit import NotifyFactory, run_notify_case, run_notify_cases
 
 from .faults import Fault
 from .notify_faults import NOTIFY_FAULTS

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from otelq.ports.state import StateAdapter
-from otelq_verify.cases import Case, Factory, run_case
-from otelq_verify.kit import Kit
-from otelq_verify.state_cases import CASES, THEMES
+from otelq_verify.conformance.cases import Case, Factory, run_case
+from otelq_verify.conformance.kit import Kit
+from otelq_verify.conformance.state_cases import CASES, THEMES
 
 from ..conftest import BACKENDS, POSTGRES, StartServer
 
@@ -63,6 +63,6 @@ def test_every_case_has_a_name_of_its_own_and_a_promise() -> None:
 
 
 def test_every_theme_is_listed() -> None:
-    folder = Path(import_module("otelq_verify.state_cases").__file__ or "").parent
+    folder = Path(import_module("otelq_verify.conformance.state_cases").__file__ or "").parent
 
     assert {theme.name for theme in THEMES} == {file.stem for file in folder.glob("[a-z]*.py")}

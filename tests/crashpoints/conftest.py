@@ -8,8 +8,8 @@ import pytest
 
 from otelq_verify import drivers
 from otelq_verify.crashpoints import Stage
-from otelq_verify.crashpoints.onfile import FileStage
-from otelq_verify.crashpoints.onwire import WireStage
+from otelq_verify.crashpoints.file_stage import FileStage
+from otelq_verify.crashpoints.wire_stage import WireStage
 from tests.conftest import POSTGRES, StartServer
 
 SCHEMA = "otelq_crashpoints"

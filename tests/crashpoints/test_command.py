@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from otelq.model import NewJob
 from otelq.sqlite import adapter
-from otelq_verify.__main__ import main
+from otelq_verify.commands import main
 from tests.servers import PostgresServer
 
 from .conftest import SCHEMA

@@ -8,10 +8,10 @@ import pytest
 
 from otelq.model import Transition
 from otelq_verify.crashpoints import Fault, Scenario, line, summary, sweep
-from otelq_verify.crashpoints.onwire import WireStage
 from otelq_verify.crashpoints.points import Counting, Point, brief
 from otelq_verify.crashpoints.scenario import Scene, World
-from otelq_verify.crashpoints.scenarios.arranging import asked, creates
+from otelq_verify.crashpoints.scenarios.arrangement import asked, creates
+from otelq_verify.crashpoints.wire_stage import WireStage
 from tests.servers import PostgresServer
 
 from .conftest import SCHEMA

@@ -9,9 +9,9 @@ import pytest
 
 from otelq.model import Status, Transition, Verb
 from otelq_verify.interleaving import Case, Finding, play
-from otelq_verify.interleaving.judging import unexplained
-from otelq_verify.interleaving.playing import Play
-from otelq_verify.interleaving.scheduling import opened
+from otelq_verify.interleaving.plays import Play
+from otelq_verify.interleaving.stage import opened
+from otelq_verify.interleaving.verdict import unexplained
 
 from .making import factory
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from otelq_verify.__main__ import main
+from otelq_verify.commands import main
 from otelq_verify.machines import MACHINES
 
 from ..conformance.faults import FAULTS

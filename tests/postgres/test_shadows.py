@@ -14,9 +14,9 @@ from psycopg import sql
 
 import otelq
 from otelq.postgres import adapter
-from otelq_verify.cases import Theme, run_cases
-from otelq_verify.kit import Kit
-from otelq_verify.state_cases import THEMES
+from otelq_verify.conformance.cases import Theme, run_cases
+from otelq_verify.conformance.kit import Kit
+from otelq_verify.conformance.state_cases import THEMES
 
 from ..servers import PostgresServer
 from .shadows import cast_shadows

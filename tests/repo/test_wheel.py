@@ -13,7 +13,7 @@ import pkgutil, sys
 sys.modules.update(dict.fromkeys(sys.argv[1:]))  # none of these can be imported
 import otelq.postgres.drivers.asyncpg, otelq.sqlite, otelq.testing, otelq_verify
 for module in pkgutil.walk_packages(otelq_verify.__path__, "otelq_verify."):
-    if module.name != "otelq_verify.audit.telling":  # it reads what exporters send
+    if module.name != "otelq_verify.audit.telemetry":  # it reads what exporters send
         __import__(module.name)
 """
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from otelq_verify.torture.attending import Attendance, merged
+from otelq_verify.torture.attendance import Attendance, merged
 from otelq_verify.torture.fleet import Fleet
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

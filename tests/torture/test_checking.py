@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from otelq_verify.audit import Change, moving
+from otelq_verify.audit import Change, verbs
 from otelq_verify.audit.values import Row
-from otelq_verify.torture import checking
-from otelq_verify.torture.checking import Facts, check
+from otelq_verify.torture import checks
+from otelq_verify.torture.checks import Facts, check
 from otelq_verify.torture.tables import HISTORY
 
 from .small import (
@@ -301,7 +301,7 @@ def test_every_kind_of_finding_has_a_fault_that_brings_it_about() -> None:
 
 def test_every_oddity_of_rows_has_a_fault_that_brings_it_about() -> None:
     planted = [fault.words for fault in FAULTS if fault.title == "rows that fit"]
-    told = re.findall(r'_find_odd\(\s*change,\s*"I\d+",\s*f?"([^"]+)"', Path(moving.__file__).read_text())
+    told = re.findall(r'_find_odd\(\s*change,\s*"I\d+",\s*f?"([^"]+)"', Path(verbs.__file__).read_text())
     assert len(told) > 12
     for detail in told:
         fixed = max(re.split(r"\{[^}]*\}", detail), key=len).strip()
@@ -309,5 +309,5 @@ def test_every_oddity_of_rows_has_a_fault_that_brings_it_about() -> None:
 
 
 def _titles() -> Iterator[tuple[str, str]]:
-    for file in Path(checking.__file__).parent.glob("*.py"):
+    for file in Path(checks.__file__).parent.glob("*.py"):
         yield from re.findall(r'found\(\s*"(I\d+)",\s*"([^"]+)"', file.read_text())

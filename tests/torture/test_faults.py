@@ -13,9 +13,9 @@ import pytest
 
 import otelq
 from otelq_verify.torture.faults import FAULTS, Fault, Kill, Proxy
-from otelq_verify.torture.faults.killing import Stop
+from otelq_verify.torture.faults.database import FailOver, FullDisk, Restart
 from otelq_verify.torture.faults.link import CLEAR, Weather
-from otelq_verify.torture.faults.serving import FailOver, FullDisk, Restart
+from otelq_verify.torture.faults.processes import Stop
 from otelq_verify.torture.faults.storms import BOTH, Storm
 from otelq_verify.torture.fleet import Process
 from otelq_verify.torture.scene import Scene

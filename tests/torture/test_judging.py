@@ -9,10 +9,10 @@ import pytest
 
 import otelq
 from otelq_verify.torture import tables
+from otelq_verify.torture.aftermath import Aftermath
 from otelq_verify.torture.handlers import Pace, Walk, hop, jobs, walk
 from otelq_verify.torture.history import Diary
-from otelq_verify.torture.judging import Aftermath
-from otelq_verify.torture.knowing import Knowledge
+from otelq_verify.torture.knowledge import Knowledge
 
 ELSEWHERE = "0198c0de-0000-7000-8000-000000000001"
 

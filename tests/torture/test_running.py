@@ -16,13 +16,13 @@ import pytest
 from click.testing import CliRunner
 
 import otelq
-from otelq_verify.__main__ import main
+from otelq_verify.commands import main
 from otelq_verify.torture import Plan, torture
 from otelq_verify.torture.fleet import wait_for
 from otelq_verify.torture.handlers import Pace, leaf
 from otelq_verify.torture.plan import SCHEMA
 from otelq_verify.torture.scene import Scene
-from otelq_verify.torture.striking import in_order
+from otelq_verify.torture.strikes import in_order
 from otelq_verify.torture.tables import HISTORY, execute
 
 

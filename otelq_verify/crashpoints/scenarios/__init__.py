@@ -1,10 +1,10 @@
 """The scenarios, by their matter."""
 
-from .inside import INSIDE
-from .requesting import REQUESTING
-from .starting import STARTING
-from .waiting import WAITING
-from .working import WORKING
+from .attempts import WORKING
+from .blockers import WAITING
+from .requests import REQUESTING
+from .starts import STARTING
+from .transactions import INSIDE
 
 SCENARIOS = (*STARTING, *WORKING, *WAITING, *REQUESTING, *INSIDE)
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

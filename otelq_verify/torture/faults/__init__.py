@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from .killing import Kill, Stop
+from .database import SERVING
+from .fault import Fault
 from .network import Direct, Network, Proxy, network_for
-from .replacing import REPLACING
-from .scenery import Fault
+from .processes import Kill, Stop
+from .replacements import REPLACING
 from .server import Server
-from .serving import SERVING
 from .storms import STORMS
 
 FAULTS: Final[tuple[Fault, ...]] = (

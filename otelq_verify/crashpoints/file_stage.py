@@ -1,0 +1,82 @@
+"""SQLite: verbs are made in processes that die in earnest, and on a disk that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import signal
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from subprocess import PIPE, Popen
+from types import TracebackType
+from typing import Self
+
+from otelq.errors import InvalidArgument
+from otelq.ports.state import StateAdapter
+from otelq.sqlite import adapter
+
+from ..drivers import SQLITE
+from ..urls import is_private
+from .mortal import LENGTH, SYNCHRONOUS, Order
+from .points import CANCELS, Fault, Point
+from .scenario import Play
+from .stages import Trace
+
+
+class FileStage:
+    """A file of SQLite. Its processes are forked, which not every operating system knows."""
+
+    faults = (Fault.BROKEN, Fault.FULL, Fault.KILLED, *CANCELS)
+
+    def __init__(self, url: str, *, schema: str, driver: str | None = None) -> None:
+        if is_private(url):
+            raise InvalidArgument("url", f"is {url!r}; give one of a file, which other processes can open")
+        self._url = url
+        self._driver = driver or SQLITE[0]
+        self.schema = schema
+        self.ledger = f"{schema}_crashpoints_ledger"
+        self._mortals: Popen[bytes]
+
+    def __enter__(self) -> Self:
+        self._mortals = Popen([sys.executable, "-m", f"{__package__}.mortal"], stdin=PIPE, stdout=PIPE)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._mortals.communicate()
+
+    def adapter(self) -> StateAdapter:
+        return adapter(self._url, schema=self.schema, synchronous=SYNCHRONOUS)
+
+    @asynccontextmanager
+    async def perform(self, play: Play, point: Point | None) -> AsyncGenerator[Trace]:
+        answer = await asyncio.to_thread(self._ask, self._order(play, point))
+        if isinstance(answer, Trace):
+            yield answer
+        else:
+            problem = "" if answer == -signal.SIGKILL else f"ended with {answer}"
+            yield Trace(statements=(), heard=None, problem=problem)
+
+    def _order(self, play: Play, point: Point | None) -> Order:
+        return Order(
+            scenario=play.scenario.name,
+            world=play.world,
+            now=play.now,
+            ledger=play.ledger,
+            point=point,
+            url=self._url,
+            schema=self.schema,
+            driver=self._driver,
+        )
+
+    def _ask(self, order: Order) -> Trace | int:
+        source, sink = self._mortals.stdout, self._mortals.stdin
+        assert source is not None
+        assert sink is not None
+        message = pickle.dumps(order)
+        sink.write(len(message).to_bytes(LENGTH) + message)
+        sink.flush()
+        answer: Trace | int = pickle.loads(source.read(int.from_bytes(source.read(LENGTH))))
+        return answer

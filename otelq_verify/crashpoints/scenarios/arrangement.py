@@ -1,0 +1,71 @@
+"""How worlds are arranged, and the acts that many scenarios share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from otelq.model import Claimed, NewJob, Outcome, Settlement, Transition, Verdict, Wanted
+
+from ...conformance.kit import equal
+from ..scenario import Act, Arrange, Scene, World
+
+
+def asked(*given: dict[str, Any]) -> Arrange:
+    """Chains that are still to be started, each with these fields."""
+
+    async def arrange(scene: Scene) -> World:
+        return World(jobs=tuple([scene.job(**fields) for fields in given]))
+
+    return arrange
+
+
+def leased(number: int = 1, *, waiting: int = 0, **fields: Any) -> Arrange:
+    """Jobs under lease, and so many chains for each that wait for it."""
+
+    async def arrange(scene: Scene) -> World:
+        blockers = [await scene.start("other", **fields) for _ in range(number)]
+        held = await hold(scene, number)
+        for blocker in blockers:
+            await wait_for(scene, blocker, times=waiting)
+        return World(held=tuple(held), chains=tuple(blockers), tokens=(scene.token(),))
+
+    return arrange
+
+
+async def hold(scene: Scene, number: int = 1, *, type: str = "other") -> Sequence[Claimed]:
+    """Lease so many jobs."""
+    held, _ = await scene.claim_arms(Wanted(type=type, limit=number, lease=30))
+    equal(len(held), number, "jobs claimed")
+    return held
+
+
+async def wait_for(scene: Scene, *blockers: str, times: int = 1, **fields: Any) -> list[NewJob]:
+    """Start chains that wait."""
+    jobs = [scene.job("next", blockers=blockers, **fields) for _ in range(times)]
+    if jobs:
+        await scene.create(*jobs)
+    return jobs
+
+
+async def creates(scene: Scene, world: World) -> Sequence[Transition]:
+    """Start chains."""
+    return (await scene.create(*world.jobs))[1]
+
+
+async def creates_again(scene: Scene, world: World) -> Sequence[Transition]:
+    """Start them under the same ids, saying that this was tried before."""
+    return (await scene.create(*world.jobs, again=True))[1]
+
+
+def settles(*outcomes: Outcome) -> Act:
+    """Settle all that is held: with one outcome each, or with the same."""
+
+    async def act(scene: Scene, world: World) -> Sequence[Transition]:
+        given = outcomes if len(outcomes) > 1 else outcomes * len(world.held)
+        items = [Settlement(job, outcome, "worker") for job, outcome in zip(world.held, given, strict=True)]
+        settled = await scene.settle_all(*items)
+        equal(set(settled.verdicts), {Verdict.DONE}, "the verdicts on leases that are held")
+        return settled.transitions
+
+    return act

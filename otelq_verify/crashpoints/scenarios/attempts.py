@@ -1,0 +1,109 @@
+"""What workers do with jobs that nobody waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from otelq.model import (
+    Completes,
+    Continues,
+    Dedup,
+    Fails,
+    Keep,
+    ReapRule,
+    Releases,
+    Retries,
+    Snoozes,
+    Successor,
+    Transition,
+    Verb,
+    Verdict,
+    Wanted,
+)
+
+from ...conformance.kit import FAILURE, equal
+from ..scenario import Scenario, Scene, World
+from .arrangement import hold, leased, settles, wait_for
+
+NEXT = Successor(type="next", input="2")
+
+
+async def _ready(scene: Scene) -> World:
+    """Two jobs that are due, one of which has crashed before, and two tokens."""
+    await scene.start("other")
+    await hold(scene)
+    scene.wait(60)
+    await scene.reap("other")
+    await scene.start("other")
+    return World(tokens=(scene.token(), scene.token()))
+
+
+async def _claims(scene: Scene, world: World) -> Sequence[Transition]:
+    wanted = Wanted(type="other", limit=2, lease=30)
+    return (await scene.claim_arms(wanted, token=world.tokens[0]))[1]
+
+
+async def _claims_again(scene: Scene, world: World) -> Sequence[Transition]:
+    """As a worker does that has heard nothing of its claim: it gives back what that may have leased."""
+    await scene.disown(world.tokens[0])
+    return (await scene.claim_arms(Wanted(type="other", limit=2, lease=30), token=world.tokens[1]))[1]
+
+
+async def _disowns(scene: Scene, world: World) -> Sequence[Transition]:
+    return await scene.disown(world.held[0].lease.token)
+
+
+async def _renews(scene: Scene, world: World) -> Sequence[Transition]:
+    verdicts = await scene.renew(*[job.lease for job in world.held])
+    equal(set(verdicts), {Verdict.DONE}, "the verdicts on leases that are held")
+    return ()
+
+
+async def _expired(scene: Scene) -> World:
+    """Two leases that have run out; one job has spent its attempts, and somebody waits for it."""
+    spent = await scene.start("other", dedup=Dedup("key"))
+    await hold(scene)
+    await scene.take_over(spent)
+    await scene.start("other")
+    await hold(scene, 2)
+    await wait_for(scene, spent, times=2)
+    scene.wait(60)
+    return World()
+
+
+async def _reaps(scene: Scene, world: World) -> Sequence[Transition]:
+    rule = ReapRule(type="other", max_attempts=2, max_crashes=5, delay=60)
+    return await scene.adapter.reap([rule], now=scene.now)
+
+
+WORKING = (
+    Scenario(name="claim", arrange=_ready, act=_claims, repeat=_claims_again),
+    Scenario(name="disown a claim", arrange=leased(2), act=_disowns),
+    Scenario(name="renew leases", arrange=leased(2), act=_renews, is_same=True, silent=frozenset({Verb.RENEW})),
+    Scenario(name="reap", arrange=_expired, act=_reaps),
+    Scenario(name="complete a job", arrange=leased(), act=settles(Completes("1")), is_same=True),
+    Scenario(
+        name="complete jobs with dedup keys",
+        arrange=leased(dedup=Dedup("key")),
+        act=settles(Completes("1")),
+        is_same=True,
+    ),
+    Scenario(name="fail a job", arrange=leased(), act=settles(Fails(FAILURE)), is_same=True),
+    Scenario(name="retry a job", arrange=leased(), act=settles(Retries(60, FAILURE)), is_same=True),
+    Scenario(name="snooze a job", arrange=leased(), act=settles(Snoozes(60)), is_same=True),
+    Scenario(name="release a job", arrange=leased(), act=settles(Releases()), is_same=True),
+    Scenario(name="continue a chain", arrange=leased(dedup=Dedup("key")), act=settles(Continues(NEXT)), is_same=True),
+    Scenario(
+        name="continue a chain with the same worker",
+        arrange=leased(),
+        act=settles(Continues(NEXT, Keep(token=1 << 40, lease=30))),
+        is_same=True,
+    ),
+    Scenario(
+        name="settle a batch of all kinds",
+        arrange=leased(6, waiting=1),
+        act=settles(*(Completes("1"), Fails(FAILURE), Retries(60, FAILURE), Snoozes(60), Releases(), Continues(NEXT))),
+        is_same=True,
+        is_whole=False,
+    ),
+)

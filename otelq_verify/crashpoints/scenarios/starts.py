@@ -1,0 +1,70 @@
+"""Chains are started."""
+
+from __future__ import annotations
+
+from otelq.model import Dedup, OnFailure
+
+from ..scenario import Scenario, Scene, World
+from .arrangement import asked, creates, creates_again
+
+
+async def beside_blockers(scene: Scene) -> World:
+    """A chain to wait for one that is open and one that is closed."""
+    done = await scene.start("other")
+    await scene.finish(done, step="other")
+    job = scene.job(blockers=(await scene.start("other"), done))
+    return World(jobs=(job, scene.job("next", blockers=(job.chain_id,))))
+
+
+async def _beside_a_lost_blocker(scene: Scene) -> World:
+    lost = await scene.start("other")
+    await scene.cancel(lost)
+    waits = scene.job("next", blockers=(lost,), on_failure=OnFailure.IGNORE)
+    return World(jobs=(scene.job(blockers=(lost,), dedup=Dedup("key")), waits))
+
+
+async def beside_a_closed_holder(scene: Scene) -> World:
+    """A key whose holder has closed, and one that nobody holds."""
+    holder = await scene.start("work", dedup=Dedup("key", scope="any"))
+    await scene.cancel(holder)
+    return World(jobs=(scene.job(dedup=Dedup("key")), scene.job(dedup=Dedup("another"))))
+
+
+STARTING = (
+    Scenario(name="start a chain", arrange=asked({}), act=creates, repeat=creates_again, is_same=True),
+    Scenario(
+        name="start two chains, one planned, one that expires",
+        arrange=asked({"delay": 60}, {"type": "next", "expires": 7200}),
+        act=creates,
+        repeat=creates_again,
+        is_same=True,
+    ),
+    Scenario(
+        name="start 500 chains",
+        arrange=asked(*[{"type": "work"}] * 500),
+        act=creates,
+        repeat=creates_again,
+        is_same=True,
+    ),
+    Scenario(
+        name="start chains that wait",
+        arrange=beside_blockers,
+        act=creates,
+        repeat=creates_again,
+        is_same=True,
+    ),
+    Scenario(
+        name="start chains whose blocker is lost",
+        arrange=_beside_a_lost_blocker,
+        act=creates,
+        repeat=creates_again,
+        is_same=True,
+    ),
+    Scenario(
+        name="start chains with dedup keys",
+        arrange=beside_a_closed_holder,
+        act=creates,
+        repeat=creates_again,
+        is_same=True,
+    ),
+)

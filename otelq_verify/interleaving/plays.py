@@ -1,0 +1,167 @@
+"""What a named case works with: chains to begin with, operations by their verbs, and what they came to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from otelq.errors import OtelqError
+from otelq.model import (
+    Claimed,
+    Closure,
+    Completes,
+    Created,
+    NewJob,
+    Outcome,
+    ReapRule,
+    Renewal,
+    Settlement,
+    Status,
+    Transition,
+    Verdict,
+    Wanted,
+)
+from otelq.ports.state import StateAdapter, Transaction
+from otelq.postgres import claiming
+from otelq.postgres.drivers import Linked
+from otelq.postgres.state import PostgresState
+
+from ..conformance.kit import Kit
+from .actors import Actor, Operation
+from .stage import Stage
+
+FAR = 3600.0
+
+
+class Play:
+    """A stage with short forms; ``before`` is what was done without actors, for the judge."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.before: list[Transition] = []
+        self.created: list[Created] = []
+        self.claimed: list[Claimed] = []
+        self.verdicts: list[Verdict] = []
+        self._kit = Kit(stage.observer)
+
+    # Without an actor
+
+    async def start(self, type: str = "work", **fields: Any) -> str:
+        """Start a chain, and give its id."""
+        job = self.job(type, **fields)
+        self.before += (await self.stage.observer.create([job]))[1]
+        return job.chain_id
+
+    async def lease(self, number: int = 1, *, lease: float = FAR) -> list[Claimed]:
+        """Claim so many jobs."""
+        wanted = Wanted(type="work", limit=number, lease=lease)
+        claimed, made = await self.stage.observer.claim([wanted], worker="worker", token=self._kit.token())
+        self.before += made
+        return list(claimed)
+
+    async def status(self, chain: str) -> Status:
+        return (await self.stage.observer.outcomes([chain]))[chain].status
+
+    async def is_status(self, chain: str, status: Status) -> None:
+        """Demand how a chain stands."""
+        found = await self.status(chain)
+        self.stage.demand(found is status, f"the chain is {found}, not {status}")
+
+    def same(self, found: object, expected: object, what: str) -> None:
+        """Demand a value."""
+        self.stage.demand(found == expected, f"{what}: expected {expected}, found {found}")
+
+    def waits(self, actor: Actor) -> None:
+        """Demand that an actor waits for somebody's lock."""
+        self.stage.demand(actor.is_loose, f"{actor.name} does not wait for a lock")
+
+    def fine(self, *actors: Actor) -> None:
+        """Demand that actors ended without an error."""
+        for actor in actors:
+            self.stage.demand(actor.is_done and actor.error is None, f"{actor.name} came to {actor.error!r}")
+
+    def refused(self, actor: Actor, error: type[OtelqError]) -> None:
+        """Demand that an actor ended with an error."""
+        self.stage.demand(isinstance(actor.error, error), f"{actor.name} came to {actor.error!r}")
+
+    # Operations
+
+    def job(self, type: str = "work", **fields: Any) -> NewJob:
+        return self._kit.job(type, **fields)
+
+    def creating(self, job: NewJob, *, again: bool = False) -> Operation:
+        async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
+            created, made = await adapter.create([job], tx=tx, again=again)
+            self.created += created
+            return made
+
+        return Operation("start", work)
+
+    def finishing(self, chain: str, *, step: str = "work") -> Operation:
+        closure = Closure(chain_id=chain, step=step, outcome=Completes("1"))
+
+        async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
+            return await adapter.finish([closure], tx=tx)
+
+        return Operation("complete from outside", work)
+
+    def cancelling(self, *chains: str) -> Operation:
+        async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
+            return await adapter.cancel(chains, tx=tx)
+
+        return Operation("cancel", work)
+
+    def locking(self, *chains: str) -> Operation:
+        async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
+            assert tx is not None, "a lock needs a transaction"
+            await adapter.lock(chains, tx=tx)
+            return ()
+
+        return Operation("lock", work)
+
+    def settling(self, *claims: Claimed, outcome: Outcome | None = None) -> Operation:
+        items = [Settlement(claim, outcome or Completes("1"), "worker") for claim in claims]
+
+        async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
+            settled = await adapter.settle(items, tx=tx)
+            self.verdicts += settled.verdicts
+            return settled.transitions
+
+        return Operation("settle", work, never_waits=True)
+
+    def renewing(self, *claims: Claimed) -> Operation:
+        async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
+            self.verdicts += await adapter.renew([Renewal(claim.lease, FAR) for claim in claims])
+            return ()
+
+        return Operation("renew", work, never_waits=True)
+
+    def reaping(self) -> Operation:
+        async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
+            return await adapter.reap([ReapRule(type="work", max_attempts=None, max_crashes=5)])
+
+        return Operation("reap", work, never_waits=True)
+
+    def claiming(self, number: int) -> Operation:
+        """Claim; inside a transaction, which only PostgreSQL can be made to do, it commits with that."""
+        wanted, token = Wanted(type="work", limit=number, lease=FAR), self._kit.token()
+
+        async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
+            if tx is None:
+                claimed, made = await adapter.claim([wanted], worker="worker", token=token)
+            else:
+                claimed, made = await _claim_inside(adapter, tx, wanted, token)
+            self.claimed += claimed
+            return made
+
+        return Operation("claim", work, never_waits=True)
+
+
+async def _claim_inside(
+    adapter: StateAdapter, tx: Transaction, wanted: Wanted, token: int
+) -> tuple[Sequence[Claimed], Sequence[Transition]]:
+    assert isinstance(adapter, PostgresState)
+    assert isinstance(tx, Linked)
+    database = adapter._database  # pyright: ignore[reportPrivateUsage]  # a claim takes no transaction of a caller
+    session = database.session(await tx.link(), None)
+    return await claiming.claim(session, [wanted], worker="worker", token=token, suspect=True)

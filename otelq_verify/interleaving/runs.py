@@ -1,0 +1,83 @@
+"""The named cases and the machine, run without a test framework, with a report for people."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from otelq.ports.state import StateAdapter
+
+from ..keyboard import at_steps
+from .cases import ANYWHERE, BY_STATEMENT, Case, play
+from .machine import staged
+from .stage import Finding, Stage, opened
+
+Factory = Callable[[], StateAdapter]
+
+
+@dataclass(frozen=True, slots=True)
+class Interleaved:
+    """What became of a case, or of the machine: what it says of itself, and its finding if there is one."""
+
+    name: str
+    remark: str
+    finding: str | None
+
+    @property
+    def passed(self) -> bool:
+        return self.finding is None
+
+    def __str__(self) -> str:
+        line = f"{'ok  ' if self.passed else 'FAIL'}  {self.name}: {self.remark}"
+        return line if self.finding is None else f"{line}\n\n{self.finding}\n"
+
+
+def run_interleavings(
+    factory: Factory, *, schema: str, examples: int, steps: int, only: str = ""
+) -> Iterator[Interleaved]:
+    """Play the named cases that the adapter can be made to play, then run the machine, other schedules every time."""
+    yield from asyncio.run(_play_cases(factory, schema, only))
+    if only in "InterleavingMachine":
+        yield _run_machine(factory, schema, examples=examples, steps=steps)
+
+
+async def _play_cases(factory: Factory, schema: str, only: str) -> list[Interleaved]:
+    async with opened(factory) as stage:
+        cases = [*ANYWHERE, *(BY_STATEMENT if stage.is_gated else [])]
+        return [await _play(stage, case, schema) for case in cases if only in case.name]
+
+
+async def _play(stage: Stage, case: Case, schema: str) -> Interleaved:
+    try:
+        await play(stage, case, schema=schema)
+    except Finding as finding:
+        return Interleaved(case.name, case.promise, str(finding))
+    except Exception as error:
+        return Interleaved(case.name, case.promise, "".join(traceback.format_exception(error)))
+    return Interleaved(case.name, case.promise, None)
+
+
+def _run_machine(factory: Factory, schema: str, *, examples: int, steps: int) -> Interleaved:
+    chosen = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        database=None,
+        report_multiple_bugs=False,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+    )
+    with staged(factory, schema=schema) as machine:
+        finding = None
+        try:
+            with at_steps():
+                run_state_machine_as_test(machine, settings=chosen)
+        except Exception as error:
+            notes = "\n".join(getattr(error, "__notes__", ()))
+            finding = f"{error}\n\n{notes}"
+        remark = f"{machine.seen.total():,} transitions of {len(machine.seen)} verbs"
+        return Interleaved("InterleavingMachine", remark, finding)

@@ -1,0 +1,89 @@
+"""Faults, one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from random import Random
+from typing import Final
+
+from .faults import Fault
+from .faults.database import FailOver, FullDisk, Restart
+from .faults.processes import Kill, Stop
+from .faults.replacements import Clock, Hints
+from .report import Struck
+from .scene import Scene
+
+logger = logging.getLogger("otelq_verify.torture")
+
+_OF_PROCESSES: Final = (Kill, Stop, Clock, Hints)
+"""Faults that leave the database to all others, as it was."""
+
+_OF_SERVERS: Final = (Restart, FailOver, FullDisk)
+"""Faults after which a server may have forgotten what it had not written to the disk."""
+
+
+class Striker:
+    """Lets faults strike in an order that the chance of the scene decides: all kinds once, then all kinds again."""
+
+    def __init__(
+        self, faults: Sequence[Fault], scene: Scene, *, pace: float, before_each: Callable[[], Awaitable[None]]
+    ) -> None:
+        self.suited = [fault for fault in faults if fault.suits(scene)]
+        self.struck = {fault.name: Struck() for fault in self.suited}
+        self.outages: list[tuple[datetime, datetime]] = []
+        """When the database may have been out of reach, for some at least."""
+        self.crashes: list[tuple[datetime, datetime]] = []
+        """When its server went down."""
+        self.deaths: list[str] = []
+        """Processes that ended by themselves."""
+        self._scene = scene
+        self._pace = pace
+        self._before_each = before_each
+
+    async def strike_for(self, seconds: float) -> None:
+        """Go on for this long."""
+        due = time.monotonic()
+        deadline = due + seconds
+        for fault in in_order(self.suited, self._scene.chance):
+            due = max(due, time.monotonic() - self._pace) + self._pace * self._scene.chance.uniform(0.5, 1.5)
+            await asyncio.sleep(min(due, deadline) - time.monotonic())
+            await self._before_each()
+            if time.monotonic() >= deadline:
+                return
+            await self._strike(fault)
+            self._replace_dead()
+
+    async def _strike(self, fault: Fault) -> None:
+        leases = (await self._scene.leases()).total()
+        began = datetime.now(UTC)
+        hit = await fault.strike(self._scene)
+        if not isinstance(fault, _OF_PROCESSES):
+            self.outages.append((began, datetime.now(UTC)))
+        if isinstance(fault, _OF_SERVERS):
+            self.crashes.append((began, datetime.now(UTC)))
+        logger.info("%s: %s", fault.name, hit or "hit nothing")
+        struck = self.struck[fault.name]
+        if hit is None:
+            struck.missed += 1
+        else:
+            struck.times += 1
+            struck.leases += leases
+            struck.hits.append(hit)
+
+    def _replace_dead(self) -> None:
+        """No fault leaves a dead process behind: one that is found died of something else, and that is a finding."""
+        fleet = self._scene.fleet
+        for process in fleet.processes:
+            if not process.is_alive:
+                self.deaths.append(f"{process.name} ended by itself with {process.exit_code}:\n{process.tail()}")
+        fleet.replace_dead()
+
+
+def in_order(faults: Sequence[Fault], chance: Random) -> Iterator[Fault]:
+    """The faults in the order of a chance: all of them once, then all again, in another order."""
+    while faults:
+        yield from chance.sample(faults, len(faults))
