@@ -10,12 +10,12 @@ from .errors import InvalidArgument
 
 OWN: Final[Mapping[str, Mapping[str, str]]] = {
     "otelq.state": {
-        "memory": "otelq.memory:adapter",
+        "memory": "otelq.sqlite:adapter",
         "sqlite": "otelq.sqlite:adapter",
         "postgresql": "otelq.postgres:adapter",
         "postgres": "otelq.postgres:adapter",
     },
-    "otelq.notify": {"memory": "otelq.memory:notifier"},
+    "otelq.notify": {"memory": "otelq.inprocess:notifier"},
 }
 """
 The entry points of otelq itself. No package that is installed, nor metadata in the folder that a program is started

@@ -29,7 +29,7 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 POSTGRES = {"postgres18": 18, "postgres16": 16}
 if os.environ.get("OTELQ_TEST_POSTGRES_15"):
     POSTGRES["postgres15"] = 15
-BACKENDS = ["memory", "sqlite", *POSTGRES]
+BACKENDS = ["sqlite", *POSTGRES]
 
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
@@ -124,7 +124,7 @@ def sqlite_url(tmp_path: Path) -> str:
 def backend(request: pytest.FixtureRequest, postgres_server: StartServer, tmp_path: Path) -> Iterator[str]:
     """The URL of a fresh, empty database, once per backend."""
     match request.param:
-        case "memory":
+        case "memory":  # for what users see of it; as a store it is that of SQLite
             yield "memory://"
         case "sqlite":
             yield f"sqlite:///{tmp_path}/otelq.db"

@@ -87,7 +87,7 @@ class Client:
         Yield a transaction of the client's database, to pass as ``tx``: committed when the block ends well.
 
         It is what the client's driver calls a connection, or a session where ``connect`` was given a factory of them;
-        with ``kind``, one of that class, as ``AsyncSession`` of an engine. On SQLite and in memory it holds the only
+        with ``kind``, one of that class, as ``AsyncSession`` of an engine. On SQLite it holds the only
         write lock until the block ends.
 
         Raises:

@@ -201,7 +201,7 @@ class Attempt(Generic[In]):
 
         It commits when the handler returns, and rolls back when it raises or its lease is lost: what was written in
         it is there if and only if this attempt closed the job. A second call gives the same transaction. It gives what
-        ``client.transaction(kind)`` does, and on SQLite and in memory holds the only write lock: open it late.
+        ``client.transaction(kind)`` does, and on SQLite holds the only write lock: open it late.
 
         Raises:
             InvalidArgument: the handler is no ``async def``, or there are none of that kind.

@@ -88,7 +88,7 @@ class StateAdapter(ABC):
     """Stores jobs. One instance belongs to one event loop; it may hold several connections."""
 
     name: str
-    """What it is, for telemetry: ``memory``, ``sqlite`` or ``postgresql``."""
+    """What it is, for telemetry: ``sqlite`` or ``postgresql``."""
 
     watch_interval: float | None = None
     """Seconds between two calls of ``changed``, for stores whose processes have no other way to wake each other."""
@@ -119,7 +119,7 @@ class StateAdapter(ABC):
         """
         An unopened adapter for the same store, for another event loop, that needs one connection only.
 
-        None where the store cannot be reached twice (memory, a pool without a URL).
+        None where the store cannot be reached twice (a pool without a URL).
         """
 
     # Transactions

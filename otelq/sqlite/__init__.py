@@ -20,10 +20,11 @@ _SYNCHRONOUS = ("full", "normal", "extra")
 
 def adapter(target: object, *, schema: str = "otelq", session: object = None, **options: object) -> StateAdapter:
     """
-    An unopened adapter for a URL: ``sqlite:///relative.db``, ``sqlite:////absolute/path.db`` or ``sqlite://``.
+    Return an unopened adapter for a URL: ``sqlite:///relative.db``, ``sqlite:////absolute/path.db`` or ``memory://``.
 
-    The last, also written ``sqlite:///:memory:``, is a private database that lives as long as the adapter is open. It
-    is a temporary file that is never synced, because readers of a database in memory would see what is not committed.
+    The last, also written ``sqlite://`` or ``sqlite:///:memory:``, is a private database that lives as long as the
+    adapter is open. It is a temporary file that is never synced, because readers of a database in memory would see what
+    is not committed.
 
     With an ``AsyncEngine`` of SQLAlchemy over aiosqlite, handlers' transactions come from the engine, and all else goes
     to its file past it.
@@ -69,6 +70,8 @@ def _path(target: object) -> Path | None:
     """The file that a URL names; None for a private one."""
     if not isinstance(target, str):
         raise InvalidArgument("target", f"is a {type(target).__name__}; SQLite takes a URL like 'sqlite:///jobs.db'")
+    if target.partition(":")[0].lower() == "memory":
+        return None
     scheme, mark, rest = target.partition("://")
     if scheme != "sqlite" or not mark or "?" in rest or "#" in rest:
         raise InvalidArgument("url", "is not of the form sqlite:///relative.db or sqlite:////absolute/path.db")

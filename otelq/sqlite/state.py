@@ -48,7 +48,6 @@ class SqliteState(StateAdapter):
     """Keeps jobs in a SQLite file that other processes of this machine may use at the same time."""
 
     name = "sqlite"
-    watch_interval = 0.05
 
     def __init__(
         self,
@@ -61,6 +60,7 @@ class SqliteState(StateAdapter):
         was_open: bool = False,
     ) -> None:
         self._path = path
+        self.watch_interval = None if path is None else 0.05  # nobody else writes to a private file
         self._lender = lender
         self._queries = queries
         self._synchronous = synchronous
@@ -76,7 +76,7 @@ class SqliteState(StateAdapter):
         if self._opened is None:
             database = Database(self._settings(), self._queries, self._lender)
             try:
-                await database.open(with_migration=migrate)
+                await database.open(with_migration=migrate or self._path is None)
             except OtelqError as error:
                 raise opening_failure(error, was_open=self._was_open) from error.__cause__
             self._opened, self._was_open = database, True
@@ -272,6 +272,13 @@ class SqliteState(StateAdapter):
         if self._path is not None:
             return Settings(path=self._path, synchronous=self._synchronous, busy_timeout=self._busy_timeout)
         if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="otelq-")
+            self._folder = _temporary_folder()
         path = Path(self._folder.name, "otelq.db")
         return Settings(path=path, synchronous="off", busy_timeout=self._busy_timeout)
+
+
+def _temporary_folder() -> TemporaryDirectory[str]:
+    try:
+        return TemporaryDirectory(prefix="otelq-")
+    except OSError as error:
+        raise OtelqError(f"there is no folder for a temporary database: {error}; set TMPDIR") from error

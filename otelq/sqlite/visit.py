@@ -14,6 +14,7 @@ import aiosqlite
 
 from ..errors import InvalidArgument
 from ..finish import cancel_once
+from ..spawn import spawn
 from .errors import DRIVER
 from .lane import Settings, patiently, read_text
 from .queries import Queries
@@ -70,7 +71,7 @@ class Visit(Generic[T]):
         return await cancel_once(self._make(driver))
 
     async def _make(self, driver: aiosqlite.Connection) -> T:
-        call = asyncio.ensure_future(on_thread(driver, self._call))
+        call = spawn(on_thread(driver, self._call))
         try:
             return await asyncio.shield(call)
         except asyncio.CancelledError:

@@ -1,4 +1,4 @@
-"""An open client on every backend, and one in memory for what no database decides."""
+"""An open client on every backend, and one on memory:// for what no database decides."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ async def client(
     request: pytest.FixtureRequest, postgres_database: Callable[[str], str], tmp_path: Path
 ) -> AsyncIterator[otelq.Client]:
     """A client of an empty database, once per backend."""
-    urls = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path}/otelq.db"}
-    url = urls.get(request.param) or postgres_database(request.param)
+    local = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path}/otelq.db" if local else postgres_database(request.param)
     async with otelq.connect(url) as client:
         if request.param in POSTGRES:
             await client.engine.state.truncate_all()
@@ -41,6 +41,6 @@ async def client(
 
 @pytest.fixture
 async def memory() -> AsyncIterator[otelq.Client]:
-    """A client of a fresh store in memory."""
+    """A client of a temporary store of its own."""
     async with otelq.connect("memory://") as client:
         yield client

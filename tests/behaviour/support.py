@@ -1,4 +1,4 @@
-"""What the tests of behaviour share: waiting on conditions, and the real memory adapters with one habit changed."""
+"""What the tests of behaviour share: waiting on conditions, and the adapters of memory:// with one habit changed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, NoReturn
 
 import otelq
 from otelq.errors import Refused, Unavailable
-from otelq.memory.notify import MemoryNotify
-from otelq.memory.state import MemoryState
+from otelq.inprocess.notify import InProcessNotify
 from otelq.model import Settled, Settlement
 from otelq.ports.notify import Hint
 from otelq.ports.state import Transaction
+from tests.stores import PrivateState
 
 AT_ONCE = otelq.RetryPolicy(max_attempts=3, initial=0)
 ONCE = otelq.RetryPolicy(max_attempts=1)
@@ -76,14 +76,14 @@ async def count(client: otelq.Client) -> int:
     return len((await client.jobs(limit=1000)).items)
 
 
-class Deaf(MemoryNotify):
+class Deaf(InProcessNotify):
     """A notifier that loses every hint."""
 
     def publish(self, hints: Sequence[Hint]) -> None:
         pass
 
 
-class Unreliable(MemoryNotify):
+class Unreliable(InProcessNotify):
     """A notifier that loses every third hint and doubles the others."""
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ class Unreliable(MemoryNotify):
                 super().publish([hint, hint])
 
 
-class Picky(MemoryState):
+class Picky(PrivateState):
     """A store that refuses whole batches with a certain text in an output, as a database does."""
 
     def __init__(self, refused: str) -> None:
@@ -114,7 +114,7 @@ class Picky(MemoryState):
         return await super().settle(settlements, tx=tx, now=now)
 
 
-class Away(MemoryState):
+class Away(PrivateState):
     """A store that is out of reach for some of its verbs, as long as they are named in ``away``."""
 
     def __init__(self) -> None:

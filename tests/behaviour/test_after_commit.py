@@ -17,11 +17,11 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 import otelq
-from otelq.memory.state import MemoryState
-from otelq.memory.transaction import Joined, MemoryTransaction
 from otelq.ports.state import Ending
+from otelq.sqlite.own import LentTransaction
 from tests.conftest import StartServer
 from tests.postgres.drivers import DIALECTS, engine_for
+from tests.stores import PrivateState, seen_as
 from tests.telemetry.sdk import Sdk
 
 from .support import ONCE, RollBack, ended, until
@@ -93,7 +93,7 @@ async def nested(handle: Any) -> AsyncGenerator[None]:
 HANDLES = [f"{way} {handle}" for way in DIALECTS for handle in ("session", "connection")]
 """What SQLAlchemy over PostgreSQL gives an application."""
 
-KINDS = ["memory", "sqlite", "sqlite session", "sqlite connection", "postgres18", "asyncpg", *HANDLES]
+KINDS = ["sqlite", "sqlite session", "sqlite connection", "postgres18", "asyncpg", *HANDLES]
 
 
 @pytest.fixture(params=KINDS)
@@ -101,10 +101,7 @@ async def caller(request: pytest.FixtureRequest, tmp_path: Path, postgres_server
     """An application on each driver that tells of its commits."""
     kind: str = request.param
     async with AsyncExitStack() as stack:
-        if kind == "memory":
-            client = await stack.enter_async_context(otelq.connect("memory://"))
-            yield Caller(client, client.transaction, suppressed(lambda tx: tx.savepoint()))
-        elif kind.startswith("sqlite"):
+        if kind.startswith("sqlite"):
             client = await stack.enter_async_context(otelq.connect(f"sqlite:///{tmp_path}/otelq.db"))
             engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/otelq.db")
             stack.push_async_callback(engine.dispose)
@@ -466,19 +463,18 @@ async def test_a_block_knows_of_rollbacks_that_the_driver_told(caller: Caller) -
 # Where the end is not known
 
 
-class Doubtful(Joined):
-    """A transaction in memory of whose end the driver says that it is not known."""
+class Doubtful(LentTransaction):
+    """A transaction of whose end the driver says that it is not known."""
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         return super().watch(lambda _: ended(Ending.UNKNOWN))
 
 
-class Unsure(MemoryState):
+class Unsure(PrivateState):
     """A store whose callers' connections die round every commit."""
 
     def join(self, tx: object) -> Doubtful:
-        assert isinstance(tx, MemoryTransaction)
-        return Doubtful(tx)
+        return seen_as(Doubtful, super().join(tx))
 
 
 @pytest.mark.parametrize("commit", [True, False])

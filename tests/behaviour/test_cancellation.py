@@ -10,8 +10,7 @@ from contextlib import suppress
 import pytest
 
 import otelq
-from otelq.memory.state import MemoryState
-from otelq.memory.transaction import MemoryTransaction
+from tests.stores import PrivateState
 
 from .support import AT_ONCE, ONCE, Away, becomes, ended, for_ever, status, until
 
@@ -236,7 +235,7 @@ async def test_a_value_returned_after_the_lease_was_lost_is_discarded(client: ot
 # Once COMMIT is sent nothing cancels it.
 
 
-class SlowCommit(MemoryState):
+class SlowCommit(PrivateState):
     """A store whose settling statement of a completion waits until the test lets it go on."""
 
     def __init__(self) -> None:
@@ -369,5 +368,5 @@ async def test_the_transaction_of_an_attempt_that_is_over_can_no_longer_be_opene
     with pytest.raises(otelq.InvalidArgument, match="has ended"):
         await scene.attempts[0].completion()
     with pytest.raises(otelq.InvalidArgument, match="has ended"):
-        async with scene.attempts[0].transaction(MemoryTransaction):
+        async with scene.attempts[0].transaction():
             pass

@@ -121,8 +121,7 @@ async def test_a_client_can_be_opened_used_closed_and_opened_again(client: otelq
     chain = await client.start(echo, 5)
     await client.aclose()
     async with client, otelq.Worker(client, jobs):
-        if client.engine.state.name == "memory":
-            assert await client.result(chain, timeout=10) == 5
+        assert await client.result(chain, timeout=10) == 5
         assert await client.result(await client.start(echo, 6), timeout=10) == 6
 
 

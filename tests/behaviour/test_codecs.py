@@ -11,7 +11,6 @@ import pydantic
 import pytest
 
 import otelq
-from otelq.memory.state import MemoryState
 
 from .support import ONCE, ended
 
@@ -24,10 +23,9 @@ Connect = Callable[..., otelq.Client]
 @pytest.fixture
 def connect(backend: str) -> Connect:
     """Connects to one and the same database as often as called."""
-    shared = MemoryState() if backend == "memory://" else backend
 
     def to(codec: otelq.PayloadCodec | None = None, **options: Any) -> otelq.Client:
-        return otelq.connect(shared, codec=codec, **options)
+        return otelq.connect(backend, codec=codec, **options)
 
     return to
 
@@ -133,7 +131,7 @@ async def test_the_tables_hold_no_payload_in_plain(connect: Connect) -> None:
         assert SECRET not in await stored(client)
 
 
-@pytest.mark.parametrize("backend", ["memory", "sqlite"], indirect=True)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_a_search_in_payloads_finds_only_what_is_not_encrypted(connect: Connect) -> None:
     async with connect() as plain, connect(otelq.Encryption({"k": NEW})) as sealed:
         card = Card(number=SECRET)

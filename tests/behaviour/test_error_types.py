@@ -43,8 +43,8 @@ async def client(
     request: pytest.FixtureRequest, postgres_database: Callable[[str], str], tmp_path: Path, sdk: Sdk
 ) -> AsyncIterator[otelq.Client]:
     """A client of an empty database that reports to an SDK."""
-    urls = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path}/otelq.db"}
-    url = urls.get(request.param) or postgres_database(request.param)
+    local = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path}/otelq.db" if local else postgres_database(request.param)
     async with otelq.connect(url, tracer_provider=sdk.tracers, meter_provider=sdk.meters) as client:
         if request.param in POSTGRES:
             await client.engine.state.truncate_all()

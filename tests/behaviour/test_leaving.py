@@ -11,12 +11,12 @@ import anyio
 import pytest
 
 import otelq
-from otelq.memory.state import MemoryState
+from tests.stores import PrivateState
 
 from .support import for_ever, status, until
 
 
-class Lingering(MemoryState):
+class Lingering(PrivateState):
     """A store that takes its time over the question that a worker asks last."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Lingering(MemoryState):
         return ()
 
 
-class Hopeless(MemoryState):
+class Hopeless(PrivateState):
     """A store that nobody can claim from."""
 
     async def claim(self, *_: Any, **__: Any) -> Any:
@@ -155,7 +155,7 @@ async def test_run_that_is_cancelled_while_it_stops_ends_cancelled() -> None:
 async def test_a_cancel_while_a_client_is_closed_arrives_when_it_is() -> None:
     closing, may_close, closed = asyncio.Event(), asyncio.Event(), list[bool]()
 
-    class Slow(MemoryState):
+    class Slow(PrivateState):
         async def close(self) -> None:
             closing.set()
             await may_close.wait()

@@ -16,11 +16,11 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 import otelq
-from otelq.memory.state import MemoryState
-from otelq.memory.transaction import Joined, MemoryTransaction
 from otelq.model import Transition
 from otelq.ports.state import Ending
+from otelq.sqlite.own import LentTransaction
 from tests.conftest import StartServer
+from tests.stores import PrivateState, seen_as
 from tests.telemetry.sdk import Sdk, parent_id, span_context
 
 from .support import AT_ONCE, ONCE, RollBack, count, until
@@ -185,14 +185,13 @@ async def test_closing_settles_what_is_still_open_to_doubt(caller: Caller) -> No
 # The client's own transactions and statements, on every backend
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres18"])
+@pytest.fixture(params=["sqlite", "postgres18"])
 async def traced(
     request: pytest.FixtureRequest, sdk: Sdk, tmp_path: Path, postgres_server: StartServer
 ) -> AsyncIterator[otelq.Client]:
     """A client that reports to the test's own providers."""
     server = postgres_server(18) if request.param == "postgres18" else None
-    urls = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path}/otelq.db"}
-    url = server.create_database() if server else urls[request.param]
+    url = server.create_database() if server else f"sqlite:///{tmp_path}/otelq.db"
     async with connect(url, sdk) as client:
         yield client
     if server:
@@ -340,7 +339,7 @@ async def test_a_continuation_that_was_not_stored_has_no_span(traced: otelq.Clie
 # otelq's own SQL is silent
 
 
-class Listening(MemoryState):
+class Listening(PrivateState):
     """A store that notes, for every verb, whether an instrumented driver would have made a span."""
 
     def __init__(self) -> None:
@@ -400,14 +399,14 @@ async def test_all_of_otelqs_own_statements_are_silent(sdk: Sdk) -> None:
 # Where the driver does not tell the end of a transaction
 
 
-class Untold(Joined):
-    """A transaction in memory whose end nobody tells."""
+class Untold(LentTransaction):
+    """A transaction whose end nobody tells."""
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         return False
 
 
-class Silent(MemoryState):
+class Silent(PrivateState):
     """A store that joins transactions without learning of their end; ``asked`` is set when ids are looked up."""
 
     def __init__(self) -> None:
@@ -416,8 +415,7 @@ class Silent(MemoryState):
         self.answer = asyncio.Event()
 
     def join(self, tx: object) -> Untold:
-        assert isinstance(tx, MemoryTransaction)
-        return Untold(tx)
+        return seen_as(Untold, super().join(tx))
 
     async def present(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
         found = await super().present(transitions)

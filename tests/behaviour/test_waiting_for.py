@@ -10,7 +10,7 @@ import otelq
 
 from .support import AT_ONCE, ONCE, becomes, ended, statuses
 
-pytestmark = pytest.mark.parametrize("client", ["memory", "sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("client", ["sqlite"], indirect=True)
 """PostgreSQL joins as soon as its adapter stores waits: then this mark goes."""
 
 jobs = otelq.Jobs()

@@ -56,7 +56,6 @@ USAGE = [
     ("migrate --url {sqlite} --sql --check", "--sql and --check exclude each other; give one"),
     ("migrate --url {sqlite} --schema a;b", "--schema: is 'a;b'"),
     ("migrate --url {sqlite} --schema a;b --sql", "--schema: is 'a;b'"),
-    ("migrate --url memory:// --sql", "memory: has no tables, so there is no SQL to print"),
     ("migrate --url mysql://ada:s3cret@db/app --sql", "--url: no adapter for mysql: is installed"),
     ("migrate --url sqlite://ada:s3cret@db/app", "a SQLite file has three slashes"),
     ("demo --url nonsense", "--url: is no URL"),

@@ -1,4 +1,4 @@
-"""Faults that a notifier may have, each planted into the memory notifier, or into one whose adapters share a place.
+"""Faults that a notifier may have, each planted into that within one process, or into one whose adapters share a place.
 
 The name of the replacement is the name of the fault. `caught_notify.toml` says which cases catch it.
 """
@@ -13,15 +13,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from otelq.memory.notify import MemoryNotify
+from otelq.inprocess.notify import InProcessNotify
 from otelq.ports.notify import Hint, HintKind
 
 from .faults.planting import Fault, Owner
 from .place import PlacedNotify
 
 NOTIFY_FAULTS: list[Fault] = []
-_publish, _deliver, _subscribe = MemoryNotify.publish, MemoryNotify._deliver, MemoryNotify.subscribe
-_open, _close = MemoryNotify.open, MemoryNotify.close
+_publish, _deliver, _subscribe = InProcessNotify.publish, InProcessNotify._deliver, InProcessNotify.subscribe
+_open, _close = InProcessNotify.open, InProcessNotify.close
 _join, _leave = PlacedNotify.open, PlacedNotify.close
 SECONDS_EACH = 0.0001
 MOST_AT_ONCE = 1_000
@@ -36,7 +36,7 @@ def instead_of(owner: Owner, method: str) -> Callable[[Callable[..., Any]], Call
     return plant
 
 
-def _changed(self: MemoryNotify, hints: Sequence[Hint], **fields: Callable[[Hint], Any]) -> None:
+def _changed(self: InProcessNotify, hints: Sequence[Hint], **fields: Callable[[Hint], Any]) -> None:
     """Publish hints of which some fields are made anew."""
     _publish(self, [replace(hint, **{name: make(hint) for name, make in fields.items()}) for hint in hints])
 
@@ -44,101 +44,101 @@ def _changed(self: MemoryNotify, hints: Sequence[Hint], **fields: Callable[[Hint
 # What arrives
 
 
-@instead_of(MemoryNotify, "publish")
-def calls_everything_due(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def calls_everything_due(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     _changed(self, hints, kind=lambda _: HintKind.DUE)
 
 
-@instead_of(MemoryNotify, "publish")
-def calls_everything_changed(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def calls_everything_changed(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     _changed(self, hints, kind=lambda _: HintKind.CHANGED)
 
 
-@instead_of(MemoryNotify, "publish")
-def sends_ascii(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def sends_ascii(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     _changed(self, hints, subject=lambda hint: hint.subject.encode("ascii", "replace").decode())
 
 
-@instead_of(MemoryNotify, "publish")
-def splits_at_colons(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def splits_at_colons(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     _changed(self, hints, subject=lambda hint: hint.subject.split(":")[0])
 
 
-@instead_of(MemoryNotify, "publish")
-def cuts_long_names(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def cuts_long_names(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     _changed(self, hints, subject=lambda hint: hint.subject[:100])
 
 
-@instead_of(MemoryNotify, "publish")
-def forgets_the_delay(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def forgets_the_delay(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     _changed(self, hints, delay=lambda _: 0.0)
 
 
-@instead_of(MemoryNotify, "publish")
-def delays_everything(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def delays_everything(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     _changed(self, hints, delay=lambda hint: max(1.0, hint.delay))
 
 
-@instead_of(MemoryNotify, "publish")
-def counts_in_milliseconds(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def counts_in_milliseconds(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     _changed(self, hints, delay=lambda hint: round(hint.delay, 3))
 
 
-@instead_of(MemoryNotify, "publish")
-def knows_no_delay_beyond_a_year(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def knows_no_delay_beyond_a_year(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     _changed(self, hints, delay=lambda hint: min(A_YEAR, hint.delay))
 
 
-@instead_of(MemoryNotify, "publish")
-def drops_what_has_no_subject(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def drops_what_has_no_subject(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     _publish(self, [hint for hint in hints if hint.subject])
 
 
-@instead_of(MemoryNotify, "publish")
-def sends_the_first_of_a_batch(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def sends_the_first_of_a_batch(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     _publish(self, hints[:1])
 
 
 # How it is handed over
 
 
-@instead_of(MemoryNotify, "publish")
-def delivers_within_publish(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def delivers_within_publish(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     if self._loop is not None:
         _deliver(self, hints, self._opened)
 
 
-@instead_of(MemoryNotify, "publish")
-def sends_what_is_in_the_list_by_then(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def sends_what_is_in_the_list_by_then(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     if self._loop is not None:
         self._loop.call_soon(self._deliver, hints, self._opened)
 
 
-@instead_of(MemoryNotify, "publish")
-def makes_something_of_nothing(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def makes_something_of_nothing(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     _publish(self, hints or [Hint(HintKind.CHANGED, "")])
 
 
-@instead_of(MemoryNotify, "publish")
-def wants_a_hint(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def wants_a_hint(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     _publish(self, [hints[0], *hints[1:]])
 
 
-@instead_of(MemoryNotify, "publish")
-def raises_what_cannot_be_sent(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def raises_what_cannot_be_sent(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     _changed(self, hints, subject=lambda hint: hint.subject.encode().decode())
 
 
-@instead_of(MemoryNotify, "publish")
-def falls_silent_when_something_cannot_be_sent(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def falls_silent_when_something_cannot_be_sent(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     try:
         raises_what_cannot_be_sent(self, hints)
     except UnicodeEncodeError:
         self._loop = None
 
 
-@instead_of(MemoryNotify, "_deliver")
-def drops_what_is_published_meanwhile(self: MemoryNotify, hints: Sequence[Hint], opened: int) -> None:
+@instead_of(InProcessNotify, "_deliver")
+def drops_what_is_published_meanwhile(self: InProcessNotify, hints: Sequence[Hint], opened: int) -> None:
     loop, self._loop = self._loop, None
     for hint in hints:
         for key in tuple(self._receivers) if loop else ():
@@ -146,20 +146,20 @@ def drops_what_is_published_meanwhile(self: MemoryNotify, hints: Sequence[Hint],
     self._loop = loop
 
 
-@instead_of(MemoryNotify, "publish")
-def waits_for_the_wire(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def waits_for_the_wire(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     time.sleep(0.006)
     _publish(self, hints)
 
 
-@instead_of(MemoryNotify, "_deliver")
-def takes_its_time_with_each(self: MemoryNotify, hints: Sequence[Hint], opened: int) -> None:
+@instead_of(InProcessNotify, "_deliver")
+def takes_its_time_with_each(self: InProcessNotify, hints: Sequence[Hint], opened: int) -> None:
     time.sleep(SECONDS_EACH * len(hints))
     _deliver(self, hints, opened)
 
 
-@instead_of(MemoryNotify, "publish")
-def falls_over_a_large_batch(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def falls_over_a_large_batch(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     _publish(self, hints)
     if len(hints) > MOST_AT_ONCE:
         self._loop = None
@@ -168,28 +168,28 @@ def falls_over_a_large_batch(self: MemoryNotify, hints: Sequence[Hint]) -> None:
 # Who is called
 
 
-@instead_of(MemoryNotify, "_deliver")
-def serves_a_hundred(self: MemoryNotify, hints: Sequence[Hint], opened: int) -> None:
+@instead_of(InProcessNotify, "_deliver")
+def serves_a_hundred(self: InProcessNotify, hints: Sequence[Hint], opened: int) -> None:
     for hint in hints:
         for key in tuple(self._receivers)[:100] if self._opened == opened else ():
             self._hand_over(key, hint)
 
 
-@instead_of(MemoryNotify, "_hand_over")
-def calls_in_a_thread(self: MemoryNotify, key: object, hint: Hint) -> None:
+@instead_of(InProcessNotify, "_hand_over")
+def calls_in_a_thread(self: InProcessNotify, key: object, hint: Hint) -> None:
     thread = threading.Thread(target=self._receivers[key], args=(hint,))
     thread.start()
     thread.join()
 
 
-@instead_of(MemoryNotify, "subscribe")
-def ends_no_subscription(self: MemoryNotify, receive: Callable[[Hint], None]) -> Callable[[], None]:
+@instead_of(InProcessNotify, "subscribe")
+def ends_no_subscription(self: InProcessNotify, receive: Callable[[Hint], None]) -> Callable[[], None]:
     _subscribe(self, receive)
     return lambda: None
 
 
-@instead_of(MemoryNotify, "subscribe")
-def ends_subscriptions_later(self: MemoryNotify, receive: Callable[[Hint], None]) -> Callable[[], None]:
+@instead_of(InProcessNotify, "subscribe")
+def ends_subscriptions_later(self: InProcessNotify, receive: Callable[[Hint], None]) -> Callable[[], None]:
     end = _subscribe(self, receive)
 
     def end_later() -> None:
@@ -198,8 +198,8 @@ def ends_subscriptions_later(self: MemoryNotify, receive: Callable[[Hint], None]
     return end_later
 
 
-@instead_of(MemoryNotify, "_deliver")
-def calls_those_of_the_beginning(self: MemoryNotify, hints: Sequence[Hint], opened: int) -> None:
+@instead_of(InProcessNotify, "_deliver")
+def calls_those_of_the_beginning(self: InProcessNotify, hints: Sequence[Hint], opened: int) -> None:
     receivers = list(self._receivers.values())
     for hint in hints if self._opened == opened and self._loop else ():
         for receive in receivers:
@@ -208,35 +208,35 @@ def calls_those_of_the_beginning(self: MemoryNotify, hints: Sequence[Hint], open
             del self._receivers["at hand"]
 
 
-@instead_of(MemoryNotify, "_deliver")
-def walks_over_what_changes(self: MemoryNotify, hints: Sequence[Hint], opened: int) -> None:
+@instead_of(InProcessNotify, "_deliver")
+def walks_over_what_changes(self: InProcessNotify, hints: Sequence[Hint], opened: int) -> None:
     for hint in hints:
         for key in self._receivers if self._opened == opened and self._loop else ():
             self._hand_over(key, hint)
 
 
-@instead_of(MemoryNotify, "subscribe")
-def knows_a_receiver_once(self: MemoryNotify, receive: Callable[[Hint], None]) -> Callable[[], None]:
+@instead_of(InProcessNotify, "subscribe")
+def knows_a_receiver_once(self: InProcessNotify, receive: Callable[[Hint], None]) -> Callable[[], None]:
     self._receivers[receive] = receive
     return lambda: self._receivers.pop(receive, None) and None
 
 
-@instead_of(MemoryNotify, "_hand_over")
-def stops_at_an_error(self: MemoryNotify, key: object, hint: Hint) -> None:
+@instead_of(InProcessNotify, "_hand_over")
+def stops_at_an_error(self: InProcessNotify, key: object, hint: Hint) -> None:
     if receive := self._receivers.get(key):
         receive(hint)
 
 
-@instead_of(MemoryNotify, "_hand_over")
-def hides_errors(self: MemoryNotify, key: object, hint: Hint) -> None:
+@instead_of(InProcessNotify, "_hand_over")
+def hides_errors(self: InProcessNotify, key: object, hint: Hint) -> None:
     try:
         stops_at_an_error(self, key, hint)
     except Exception:
         self._errors = True  # type: ignore[attr-defined]  # seen by nobody, which is the fault
 
 
-@instead_of(MemoryNotify, "_hand_over")
-def drops_who_raises(self: MemoryNotify, key: object, hint: Hint) -> None:
+@instead_of(InProcessNotify, "_hand_over")
+def drops_who_raises(self: InProcessNotify, key: object, hint: Hint) -> None:
     try:
         stops_at_an_error(self, key, hint)
     except Exception:
@@ -246,7 +246,7 @@ def drops_who_raises(self: MemoryNotify, key: object, hint: Hint) -> None:
 # Open and close
 
 
-@instead_of(MemoryNotify, "publish")
+@instead_of(InProcessNotify, "publish")
 def keeps_what_comes_too_early(self: Any, hints: Sequence[Hint]) -> None:
     if self._loop is not None:
         _publish(self, [*getattr(self, "early", ()), *hints])
@@ -254,48 +254,48 @@ def keeps_what_comes_too_early(self: Any, hints: Sequence[Hint]) -> None:
         self.early = list(hints)
 
 
-@instead_of(MemoryNotify, "publish")
-def raises_when_it_is_not_open(self: MemoryNotify, hints: Sequence[Hint]) -> None:
+@instead_of(InProcessNotify, "publish")
+def raises_when_it_is_not_open(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     if self._loop is None:
         raise RuntimeError("not open")
     _publish(self, hints)
 
 
-@instead_of(MemoryNotify, "_deliver")
-def delivers_after_the_end(self: MemoryNotify, hints: Sequence[Hint], opened: int) -> None:
+@instead_of(InProcessNotify, "_deliver")
+def delivers_after_the_end(self: InProcessNotify, hints: Sequence[Hint], opened: int) -> None:
     for hint in hints:
         for key in tuple(self._receivers):
             self._hand_over(key, hint)
 
 
-@instead_of(MemoryNotify, "close")
-async def does_not_close(self: MemoryNotify) -> None:
+@instead_of(InProcessNotify, "close")
+async def does_not_close(self: InProcessNotify) -> None:
     pass
 
 
-@instead_of(MemoryNotify, "close")
-async def closes_once(self: MemoryNotify) -> None:
+@instead_of(InProcessNotify, "close")
+async def closes_once(self: InProcessNotify) -> None:
     if self._loop is None:
         raise RuntimeError("closed already")
     await _close(self)
 
 
-@instead_of(MemoryNotify, "open")
-async def opens_once(self: MemoryNotify) -> None:
+@instead_of(InProcessNotify, "open")
+async def opens_once(self: InProcessNotify) -> None:
     if self._opened:
         raise RuntimeError("opened before")
     await _open(self)
 
 
-@instead_of(MemoryNotify, "open")
-async def is_deaf_when_reopened(self: MemoryNotify) -> None:
+@instead_of(InProcessNotify, "open")
+async def is_deaf_when_reopened(self: InProcessNotify) -> None:
     await _open(self)
     if self._opened > 1:
         self._loop = None
 
 
-@instead_of(MemoryNotify, "open")
-async def goes_on_where_it_ended(self: MemoryNotify) -> None:
+@instead_of(InProcessNotify, "open")
+async def goes_on_where_it_ended(self: InProcessNotify) -> None:
     await _open(self)
     self._opened = 1
 

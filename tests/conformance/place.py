@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from otelq.memory.notify import MemoryNotify
+from otelq.inprocess.notify import InProcessNotify
 from otelq.ports.notify import Hint
 
 
@@ -19,7 +19,7 @@ class Place:
         return PlacedNotify(self)
 
 
-class PlacedNotify(MemoryNotify):
+class PlacedNotify(InProcessNotify):
     """Tells its own receivers and those of all open adapters of its place."""
 
     name = "placed"

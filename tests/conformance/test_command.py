@@ -47,7 +47,7 @@ def test_what_is_a_store_and_a_notifier_gets_two_reports() -> None:
     result = run("memory://", "--only", ".begin")
 
     assert result.exit_code == 0
-    assert "memory: " in result.output
+    assert "sqlite: " in result.output
     assert "of the notifier 7 cases are not run" in result.output
     assert result.output.splitlines()[-1] == "memory notifier: 3 of 3 promises kept"
 

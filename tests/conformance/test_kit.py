@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from otelq.memory import adapter
 from otelq.ports.state import StateAdapter
 from otelq_verify.conformance.cases import Case, Report, Result, run_case, run_cases
 from otelq_verify.conformance.kit import Broken, Kit
 from otelq_verify.conformance.state_cases import CASES
+from tests.conformance.specimen import adapter
 
 from .faults import FAULTS, Fault
 

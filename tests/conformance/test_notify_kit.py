@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from otelq.memory import notifier
+from otelq.inprocess import notifier
 from otelq_verify.conformance import notify_kit
 from otelq_verify.conformance.notify_cases import NOTIFY_CASES, NOTIFY_THEMES, notify_cases_for
 from otelq_verify.conformance.notify_kit import NotifyFactory, run_notify_case, run_notify_cases
@@ -27,7 +27,7 @@ def shared() -> NotifyFactory:
 
 
 @pytest.mark.parametrize("case", notify_cases_for(notifier()), ids=[case.name for case in notify_cases_for(notifier())])
-async def test_the_memory_notifier_keeps_its_promise(case: notify_kit.NotifyCase) -> None:
+async def test_the_notifier_within_one_process_keeps_its_promise(case: notify_kit.NotifyCase) -> None:
     result = await run_notify_case(notifier, case)
 
     assert result.passed, result.message

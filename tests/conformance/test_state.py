@@ -15,8 +15,6 @@ from otelq_verify.conformance.state_cases import CASES, THEMES
 
 from ..conftest import BACKENDS, POSTGRES, StartServer
 
-PACKAGES = {"memory": "otelq.memory", "sqlite": "otelq.sqlite"}
-
 
 @pytest.fixture(scope="module", params=BACKENDS)
 def factory(
@@ -25,16 +23,12 @@ def factory(
     """Makes adapters for one database, which the kit empties before every case."""
     name: str = request.param
     if name not in POSTGRES:
-        yield _factory(PACKAGES[name], _local_url(name, tmp_path_factory.mktemp("conformance")))
+        yield _factory("otelq.sqlite", f"sqlite:///{tmp_path_factory.mktemp('conformance')}/otelq.db")
         return
     server = postgres_server(POSTGRES[name])
     url = server.create_database()
     yield _factory("otelq.postgres", url)
     server.drop_database(url)
-
-
-def _local_url(name: str, folder: Path) -> str:
-    return "memory://" if name == "memory" else f"sqlite:///{folder}/otelq.db"
 
 
 def _factory(package: str, url: str) -> Factory:

@@ -1,4 +1,4 @@
-"""The backends that several processes can share: all but memory."""
+"""The backends, which several processes can share."""
 
 from __future__ import annotations
 

@@ -9,9 +9,10 @@ import pytest
 
 import otelq
 from otelq.errors import Refused
-from otelq.memory.state import MemoryState
 from otelq.model import Settled, Settlement, Verdict
 from otelq.ports.state import Transaction
+
+from ..stores import PrivateState
 
 jobs = otelq.Jobs()
 
@@ -25,7 +26,7 @@ async def plain(attempt: otelq.Attempt[int]) -> int:
     return attempt.input
 
 
-class RefusesTheCursed(MemoryState):
+class RefusesTheCursed(PrivateState):
     """Stores nothing that a worker says of a cursed job; the row may seem to be locked at first."""
 
     def __init__(self, busy: int) -> None:

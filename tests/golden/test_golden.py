@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from ..conftest import BACKENDS
+
 PROGRAMS = Path(__file__).parent / "programs"
 EVERYWHERE = ("approval", "fan_in", "handler_test", "quickstart", "traced")
 MOST_LEVELS = 5
@@ -44,6 +46,7 @@ def promised(program: str) -> dict[str, Any]:
     return expected
 
 
+@pytest.mark.parametrize("backend", ["memory", *BACKENDS], indirect=True)
 @pytest.mark.parametrize("program", EVERYWHERE)
 def test_a_golden_program_prints_what_it_promises(program: str, backend: str, tmp_path: Path) -> None:
     said, expected = run(program, backend, tmp_path), promised(program)

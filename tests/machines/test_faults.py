@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from otelq.memory import adapter
 from otelq_verify.machines import ChainMachine, DedupMachine, LifeMachine, Machine, QueryMachine, on
+from tests.conformance.specimen import adapter
 
 from ..conformance.faults import FAULTS
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from otelq.memory import adapter
 from otelq.model import Verb
+from otelq.sqlite import adapter
 from otelq.worker.fetcher import Fetcher
 from otelq_verify.machines import SlotMachine, on
 
@@ -28,7 +28,7 @@ VERBS = {Verb.CLAIM, Verb.COMPLETE, Verb.CONTINUE, Verb.FAIL, Verb.RETRY, Verb.S
 """All that a worker makes of its attempts."""
 
 
-@pytest.mark.parametrize("backend", ["memory", "sqlite", "postgres18"], indirect=True)
+@pytest.mark.parametrize("backend", ["sqlite", "postgres18"], indirect=True)
 @pytest.mark.timeout(60 + 4 * EXAMPLES)
 def test_a_worker_fills_its_places_as_the_model_allows(backend: str) -> None:
     seen: set[Verb] = set()

@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 
 import otelq
 from otelq.errors import InvalidArgument, NotFound, Refused
-from otelq.memory.notify import MemoryNotify
+from otelq.inprocess.notify import InProcessNotify
 from otelq.ports.notify import Hint, HintKind
 from otelq.ports.state import Ending
 
@@ -31,7 +31,7 @@ Sessions = async_sessionmaker[AsyncSession]
 
 
 @dataclass
-class Remembering(MemoryNotify):
+class Remembering(InProcessNotify):
     """A notifier that remembers what became due."""
 
     due: list[str] = field(default_factory=list)

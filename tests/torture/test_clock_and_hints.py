@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from otelq.memory.notify import MemoryNotify
+from otelq.inprocess.notify import InProcessNotify
 from otelq.ports.notify import Hint, HintKind
 from otelq_verify.torture.faults import clock
 from otelq_verify.torture.faults.hints import Unreliability, UnreliableNotify
@@ -33,7 +33,7 @@ def test_a_process_has_the_clock_that_it_is_given(spec: str, ahead: int) -> None
 async def delivered(kind: Unreliability, *, seconds: float) -> tuple[list[Hint], int]:
     """What arrives of a hundred hints within some seconds, and how many are said to have met a misfortune."""
     got: list[Hint] = []
-    notify = UnreliableNotify(MemoryNotify(), kind, seed=SEED)
+    notify = UnreliableNotify(InProcessNotify(), kind, seed=SEED)
     await notify.open()
     notify.subscribe(got.append)
     notify.publish(HINTS)

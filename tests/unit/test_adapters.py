@@ -9,7 +9,7 @@ import pytest
 
 import otelq
 from otelq import adapters
-from otelq.memory.state import MemoryState
+from otelq.sqlite.state import SqliteState
 
 ROOT = Path(otelq.__file__).parent.parent
 
@@ -35,7 +35,7 @@ def test_metadata_on_the_path_do_not_replace_an_adapter_of_otelq(
     plant(tmp_path, name=name, scheme="memory", module="planted")
     monkeypatch.syspath_prepend(tmp_path)
     client = otelq.connect("memory://")
-    assert isinstance(client._engine.state, MemoryState)  # pyright: ignore[reportPrivateUsage]  # it is not open
+    assert isinstance(client._engine.state, SqliteState)  # pyright: ignore[reportPrivateUsage]  # it is not open
 
 
 def test_an_adapter_of_another_package_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

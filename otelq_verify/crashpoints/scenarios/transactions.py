@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 
 from otelq.effects import Effects
 from otelq.errors import OtelqError, Unavailable
-from otelq.memory import notifier
+from otelq.inprocess import notifier
 from otelq.model import Completes, Continues, Dedup, Outcome, Settlement, Successor, Transition, Verdict
 from otelq.ports.state import Transaction
 from otelq.telemetry import Telemetry

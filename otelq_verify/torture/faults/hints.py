@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Literal, get_args
 
-from otelq.memory.notify import MemoryNotify
+from otelq.inprocess.notify import InProcessNotify
 from otelq.ports.notify import Hint, NotifyAdapter
 
 Unreliability = Literal["lost", "doubled", "late", "reordered"]
@@ -77,4 +77,4 @@ class UnreliableNotify(NotifyAdapter):
 
 def unreliable(kind: Unreliability, seed: int) -> UnreliableNotify:
     """The notifier that a client has if it is given none, with misfortunes."""
-    return UnreliableNotify(MemoryNotify(), kind, seed=seed)
+    return UnreliableNotify(InProcessNotify(), kind, seed=seed)

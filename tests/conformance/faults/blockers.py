@@ -7,14 +7,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from otelq.errors import NotFound
-from otelq.memory import ending, settling, unblocking
-from otelq.memory.asking import Reader
-from otelq.memory.store import OpenJob
 from otelq.model import (
     JobKey,
     Status,
     Verb,
 )
+from tests.conformance.specimen import ending, settling, unblocking
+from tests.conformance.specimen.asking import Reader
+from tests.conformance.specimen.store import OpenJob
 
 from .planting import instead_of, real
 

@@ -8,15 +8,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from otelq.memory import claiming, starting
-from otelq.memory.state import MemoryState
-from otelq.memory.statement import Statement
-from otelq.memory.store import Line, OpenJob, Store
 from otelq.model import (
     Claimed,
     NewJob,
     Wanted,
 )
+from tests.conformance.specimen import claiming, starting
+from tests.conformance.specimen.state import MemoryState
+from tests.conformance.specimen.statement import Statement
+from tests.conformance.specimen.store import Line, OpenJob, Store
 
 from .planting import instead_of, real
 

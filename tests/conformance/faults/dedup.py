@@ -6,13 +6,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from otelq.memory import keys, settling, starting
-from otelq.memory.store import Chain, Holder, OpenJob
 from otelq.model import (
     Created,
     Dedup,
     NewJob,
 )
+from tests.conformance.specimen import keys, settling, starting
+from tests.conformance.specimen.store import Chain, Holder, OpenJob
 
 from .planting import instead_of, real
 

@@ -9,8 +9,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from otelq.errors import InvalidArgument, NotFound
-from otelq.memory import claiming, settling
-from otelq.memory.state import MemoryState
 from otelq.model import (
     Claimed,
     Completes,
@@ -19,6 +17,8 @@ from otelq.model import (
     Settlement,
     Verdict,
 )
+from tests.conformance.specimen import claiming, settling
+from tests.conformance.specimen.state import MemoryState
 
 from .planting import instead_of, real
 

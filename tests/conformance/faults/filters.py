@@ -8,9 +8,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from otelq.memory import asking, filters
-from otelq.memory.asking import Reader
 from otelq.model import Count, JobQuery, Match, Page
+from tests.conformance.specimen import asking, filters
+from tests.conformance.specimen.asking import Reader
 
 from .planting import FAULTS, Fault, instead_of, real
 

@@ -8,11 +8,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from otelq.errors import InvalidArgument, NotFound
-from otelq.memory import claiming, ending, moving
-from otelq.memory.asking import Reader
-from otelq.memory.state import MemoryState
-from otelq.memory.store import OpenJob
 from otelq.model import Amendment, JobRecord, Status, Verb
+from tests.conformance.specimen import claiming, ending, moving
+from tests.conformance.specimen.asking import Reader
+from tests.conformance.specimen.state import MemoryState
+from tests.conformance.specimen.store import OpenJob
 
 from .planting import instead_of, real
 

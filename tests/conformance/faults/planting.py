@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from otelq.memory import (
+from tests.conformance.specimen import (
     asking,
     claiming,
     closing,
@@ -23,12 +23,12 @@ from otelq.memory import (
     sweeping,
     unblocking,
 )
-from otelq.memory.asking import Reader
-from otelq.memory.state import MemoryState
-from otelq.memory.statement import Statement
-from otelq.memory.store import Line, OpenJob, Store
-from otelq.memory.tables import Journal, Table
-from otelq.memory.transaction import MemoryTransaction
+from tests.conformance.specimen.asking import Reader
+from tests.conformance.specimen.state import MemoryState
+from tests.conformance.specimen.statement import Statement
+from tests.conformance.specimen.store import Line, OpenJob, Store
+from tests.conformance.specimen.tables import Journal, Table
+from tests.conformance.specimen.transaction import MemoryTransaction
 
 Owner = type | ModuleType
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from otelq.memory.asking import Reader
 from otelq.model import (
     AttemptRecord,
     ChainOutcome,
@@ -15,6 +14,7 @@ from otelq.model import (
     Page,
     Status,
 )
+from tests.conformance.specimen.asking import Reader
 
 from .planting import instead_of, real
 

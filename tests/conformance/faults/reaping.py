@@ -8,9 +8,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from otelq.memory import claiming, ending, settling, starting, sweeping
-from otelq.memory.store import OpenJob
 from otelq.model import ReapRule, Status, Verb
+from tests.conformance.specimen import claiming, ending, settling, starting, sweeping
+from tests.conformance.specimen.store import OpenJob
 
 from .planting import instead_of, real
 

@@ -8,9 +8,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from otelq.errors import AlreadyExists, InvalidArgument, NotFound
-from otelq.memory import ending, keys, redriving, unblocking
-from otelq.memory.store import Chain, OpenJob, Outcome
 from otelq.model import JobKey, OnFailure
+from tests.conformance.specimen import ending, keys, redriving, unblocking
+from tests.conformance.specimen.store import Chain, OpenJob, Outcome
 
 from .planting import instead_of, real
 

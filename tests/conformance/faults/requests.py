@@ -8,13 +8,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from otelq.errors import InvalidArgument, JobTypeMismatch, NotFound
-from otelq.memory import closing, keys, moving, unblocking
-from otelq.memory.state import MemoryState
-from otelq.memory.store import OpenJob, Store
 from otelq.model import (
     Status,
     Verb,
 )
+from tests.conformance.specimen import closing, keys, moving, unblocking
+from tests.conformance.specimen.state import MemoryState
+from tests.conformance.specimen.store import OpenJob, Store
 
 from .planting import instead_of, real
 

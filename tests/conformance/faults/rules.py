@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from otelq.memory import ending, unblocking
 from otelq.model import JobKey, OnFailure, Status, Until, Verb
+from tests.conformance.specimen import ending, unblocking
 
 from .planting import instead_of, real
 

@@ -9,9 +9,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from otelq.errors import Refused
-from otelq.memory import claiming, ending, settling
-from otelq.memory.state import MemoryState
-from otelq.memory.store import OpenJob
 from otelq.model import (
     Claimed,
     Completes,
@@ -24,6 +21,9 @@ from otelq.model import (
     Verb,
     Verdict,
 )
+from tests.conformance.specimen import claiming, ending, settling
+from tests.conformance.specimen.state import MemoryState
+from tests.conformance.specimen.store import OpenJob
 
 from .planting import instead_of, real
 

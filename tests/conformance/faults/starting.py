@@ -8,14 +8,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from otelq.errors import InvalidArgument, NotFound
-from otelq.memory import closing, starting
-from otelq.memory.state import MemoryState
-from otelq.memory.store import Chain
 from otelq.model import (
     Created,
     JobKey,
     NewJob,
 )
+from tests.conformance.specimen import closing, starting
+from tests.conformance.specimen.state import MemoryState
+from tests.conformance.specimen.store import Chain
 
 from .planting import instead_of, real
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from otelq.errors import NotFound
-from otelq.memory.asking import Reader
-from otelq.memory.state import MemoryState
-from otelq.memory.tables import Journal, Table
-from otelq.memory.transaction import Joined, MemoryTransaction
 from otelq.ports.state import Ending
+from tests.conformance.specimen.asking import Reader
+from tests.conformance.specimen.state import MemoryState
+from tests.conformance.specimen.tables import Journal, Table
+from tests.conformance.specimen.transaction import Joined, MemoryTransaction
 
 from .planting import instead_of, real
 

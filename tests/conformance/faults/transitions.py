@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from otelq.memory.statement import Statement
+from tests.conformance.specimen.statement import Statement
 
 from .planting import instead_of, real
 

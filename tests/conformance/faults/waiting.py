@@ -8,10 +8,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from otelq.errors import InvalidArgument
-from otelq.memory import settling, starting, unblocking
-from otelq.memory.asking import Reader
-from otelq.memory.store import OpenJob
 from otelq.model import JobKey, Until
+from tests.conformance.specimen import settling, starting, unblocking
+from tests.conformance.specimen.asking import Reader
+from tests.conformance.specimen.store import OpenJob
 
 from .planting import instead_of, real
 

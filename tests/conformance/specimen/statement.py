@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from datetime import datetime, timedelta
 
-from ..model import JobKey, Status, Transition, Verb
-from ..transitions import is_legal
+from otelq.model import JobKey, Status, Transition, Verb
+from otelq.transitions import is_legal
+
 from .store import OpenJob, Store
 
 MOST_DEPENDENTS = 1000

@@ -1,15 +1,14 @@
-"""Jobs kept in this process: for tests, and for what may be lost with it."""
+"""An adapter over dictionaries, into which faults are planted: what the kit and the machines are tried on."""
 
 from __future__ import annotations
 
-from ..errors import InvalidArgument
-from ..ports.notify import NotifyAdapter
-from ..ports.state import StateAdapter
-from .notify import MemoryNotify
+from otelq.errors import InvalidArgument
+from otelq.ports.state import StateAdapter
+
 from .state import MemoryState
 from .transaction import MemoryTransaction
 
-__all__ = ["MemoryTransaction", "adapter", "notifier"]
+__all__ = ["MemoryTransaction", "adapter"]
 
 
 def adapter(target: object, *, schema: str = "otelq", **options: object) -> StateAdapter:
@@ -23,17 +22,6 @@ def adapter(target: object, *, schema: str = "otelq", **options: object) -> Stat
     """
     _refuse(options)
     return MemoryState()
-
-
-def notifier(target: object = None, **options: object) -> NotifyAdapter:
-    """
-    Hints within one process.
-
-    Raises:
-        InvalidArgument: there are options; this adapter has none.
-    """
-    _refuse(options)
-    return MemoryNotify()
 
 
 def _refuse(options: dict[str, object]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
-from ..ports.state import Ending, Transaction
+from otelq.ports.state import Ending, Transaction
+
 from .store import Store
 
 

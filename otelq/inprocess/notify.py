@@ -11,7 +11,7 @@ from ..ports.notify import Hint, NotifyAdapter
 logger = logging.getLogger(__name__)
 
 
-class MemoryNotify(NotifyAdapter):
+class InProcessNotify(NotifyAdapter):
     """Calls every receiver soon after a hint was published, never within ``publish`` itself."""
 
     name = "memory"

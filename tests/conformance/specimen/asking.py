@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from typing import Literal, TypeVar
 
-from ..errors import InvalidArgument, JobAlreadyClosed, NotFound
-from ..model import (
+from otelq.errors import InvalidArgument, JobAlreadyClosed, NotFound
+from otelq.model import (
     CLOSED,
     AttemptRecord,
     ChainOutcome,
@@ -21,6 +21,7 @@ from ..model import (
     Transition,
     Verb,
 )
+
 from . import filters
 from .store import OpenJob, Outcome, Request, Store
 from .tables import K, Table, V

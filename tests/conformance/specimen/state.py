@@ -11,8 +11,8 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from ..errors import InvalidArgument, NotFound, Refused, Unavailable
-from ..model import (
+from otelq.errors import InvalidArgument, NotFound, Refused, Unavailable
+from otelq.model import (
     Amendment,
     AttemptRecord,
     ChainOutcome,
@@ -34,7 +34,8 @@ from ..model import (
     Verdict,
     Wanted,
 )
-from ..ports.state import Ending, StateAdapter, Transaction
+from otelq.ports.state import Ending, StateAdapter, Transaction
+
 from . import claiming, closing, moving, redriving, settling, starting, sweeping, unblocking
 from .asking import Reader
 from .statement import Statement

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from ..model import Claimed, Keep, Lease, Status, Verb, Wanted
+from otelq.model import Claimed, Keep, Lease, Status, Verb, Wanted
+
 from .ending import unleased
 from .statement import Statement
 from .store import OpenJob

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ..errors import AlreadyExists
-from ..model import Dedup, NewJob
+from otelq.errors import AlreadyExists
+from otelq.model import Dedup, NewJob
+
 from .statement import Statement
 from .store import Chain, Holder
 

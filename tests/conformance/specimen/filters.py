@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from ..model import ChainRecord, JobQuery, JobRecord, Match, Status, read_meta
+from otelq.model import ChainRecord, JobQuery, JobRecord, Match, Status, read_meta
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ..model import (
+from otelq.model import (
     Blocks,
     Claimed,
     Completes,
@@ -21,6 +21,7 @@ from ..model import (
     Verb,
     Verdict,
 )
+
 from . import claiming, ending, starting, unblocking
 from .statement import Statement
 from .store import OpenJob

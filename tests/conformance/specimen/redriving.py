@@ -6,8 +6,9 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
-from ..errors import InvalidArgument, NotFound
-from ..model import AttemptRecord, JobKey, Verb
+from otelq.errors import InvalidArgument, NotFound
+from otelq.model import AttemptRecord, JobKey, Verb
+
 from . import ending, keys, unblocking
 from .statement import Statement
 from .store import Ended, OpenJob, Outcome, Reopened

@@ -6,8 +6,8 @@ import re
 
 import msgspec
 
-from ..errors import Refused
-from ..model import Amendment, Completes, Continues, Fails, Failure, NewJob, Outcome, Retries, Successor
+from otelq.errors import Refused
+from otelq.model import Amendment, Completes, Continues, Fails, Failure, NewJob, Outcome, Retries, Successor
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _syntax = msgspec.json.Decoder(msgspec.Raw)

@@ -10,7 +10,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from ..model import AttemptRecord, Claimed, Dedup, Failure, JobKey, OnFailure, Status, Transition, Until, Verb
+from otelq.model import AttemptRecord, Claimed, Dedup, Failure, JobKey, OnFailure, Status, Transition, Until, Verb
+
 from .tables import Journal, Table
 
 EdgeKey = tuple[str, int, str]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ..errors import InvalidArgument, JobAlreadyClosed, JobTypeMismatch, NotFound
-from ..model import Amendment, Status, Verb
+from otelq.errors import InvalidArgument, JobAlreadyClosed, JobTypeMismatch, NotFound
+from otelq.model import Amendment, Status, Verb
+
 from . import ending, starting
 from .statement import Statement
 from .store import OpenJob

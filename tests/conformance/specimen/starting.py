@@ -6,7 +6,8 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from ..model import Amendment, Created, JobKey, NewJob, Successor, Verb
+from otelq.model import Amendment, Created, JobKey, NewJob, Successor, Verb
+
 from . import keys, unblocking
 from .statement import Statement
 from .store import Chain, OpenJob, Request

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..errors import InvalidArgument, NotFound
-from ..model import BLOCKER_FAILED, Failure, JobKey, OnFailure, Status, Until, Verb
+from otelq.errors import InvalidArgument, NotFound
+from otelq.model import BLOCKER_FAILED, Failure, JobKey, OnFailure, Status, Until, Verb
+
 from . import ending
 from .statement import Statement
 from .store import OpenJob

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from ..errors import NotFound, StillReferenced
-from ..model import Closure, Completes, Continues, Status, Verb
+from otelq.errors import NotFound, StillReferenced
+from otelq.model import Closure, Completes, Continues, Status, Verb
+
 from . import ending, keys, moving, settling
 from .statement import Statement
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ..model import AttemptRecord, Claimed, Failure, Status, Transition, Verb
+from otelq.model import AttemptRecord, Claimed, Failure, Status, Transition, Verb
+
 from . import keys
 from .statement import Statement
 from .store import Ended, OpenJob, Outcome

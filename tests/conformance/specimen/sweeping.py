@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
-from ..model import LEASE_LOST, Failure, ReapRule, Status, Verb
+from otelq.model import LEASE_LOST, Failure, ReapRule, Status, Verb
+
 from . import claiming, ending, unblocking
 from .statement import Statement
 from .store import OpenJob

@@ -1,0 +1,21 @@
+"""Hints within one process: what a client uses that was given no notifier."""
+
+from __future__ import annotations
+
+from ..errors import InvalidArgument
+from ..ports.notify import NotifyAdapter
+from .notify import InProcessNotify
+
+__all__ = ["notifier"]
+
+
+def notifier(target: object = None, **options: object) -> NotifyAdapter:
+    """
+    Return a notifier that passes hints on to its own receivers; two of them share nothing.
+
+    Raises:
+        InvalidArgument: there are options; this notifier has none.
+    """
+    for name in options:
+        raise InvalidArgument(name, "is no option of the notifier within one process; leave it out")
+    return InProcessNotify()
