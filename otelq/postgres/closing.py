@@ -8,6 +8,7 @@ from ..errors import JobAlreadyClosed, JobTypeMismatch
 from ..model import Closure, Completes, Continues, Transition, Verb
 from ..transitions import build
 from ..transitions.build import Snapshot
+from ..transitions.outcomes import given_by
 from . import ending, keys, linking, rows
 from .database import WAIT, Session
 from .ending import OTHERS, Made, in_order
@@ -63,8 +64,8 @@ async def check_step(session: Session, job: Snapshot, step: str) -> None:
 
 async def _continue(session: Session, pairs: Sequence[Continued]) -> Made:
     await ending.untie(session, [job for job, _ in pairs])
-    tied = [pair for pair in pairs if linking.is_linked(pair[1])]
-    plain = [pair for pair in pairs if not linking.is_linked(pair[1])]
+    tied = [pair for pair in pairs if given_by(pair[1])]
+    plain = [pair for pair in pairs if not given_by(pair[1])]
     return await _continue_plain(session, plain) | await _continue_tied(session, tied)
 
 
@@ -116,8 +117,7 @@ def _link(job: Snapshot, outcome: Continues) -> Link:
 
 def _joined(job: Snapshot, outcome: Continues, one: Joined) -> list[Transition]:
     fate = one.wait.fate
-    failed_with = fate.failure.type if fate.failure else None
     at, run_at = one.row["at"], one.row["run_at"]
     return build.handed_over(
-        job, outcome.successor, at=at, run_at=run_at, is_blocked=fate.is_blocked, failed_with=failed_with
+        job, outcome.successor, at=at, run_at=run_at, is_blocked=fate.is_blocked, failed_with=fate.failed_with
     )

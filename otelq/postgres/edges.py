@@ -10,8 +10,8 @@ from typing import Any, Final
 from msgspec import Struct
 
 from ..errors import InvalidArgument
+from ..transitions.blockers import Fate, Rule
 from .database import Session
-from .rules import Fate, Rule
 
 MOST: Final = 10_000
 """How many edges one statement writes."""

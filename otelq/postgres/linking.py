@@ -8,13 +8,15 @@ from typing import Any
 from msgspec import Struct
 
 from ..errors import InvalidArgument
-from ..model import Blocks, Continues, Status, Successor, Verb
-from . import edges, rows, rules
+from ..model import Blocks, Continues, Status, Verb
+from ..transitions import blockers
+from ..transitions.blockers import Rule
+from ..transitions.outcomes import Given
+from . import edges, rows
 from .database import WAIT, Session
 from .edges import Wait
 from .holding import hold_blockers
 from .keys import held_elsewhere
-from .rules import Rule
 from .unblocking import let_go
 
 
@@ -30,7 +32,7 @@ class Link(Struct, frozen=True, kw_only=True):
     trace: str | None = None
 
     @property
-    def given(self) -> Blocks | Successor:
+    def given(self) -> Given:
         """What names the blockers."""
         return self.outcome if isinstance(self.outcome, Blocks) else self.outcome.successor
 
@@ -54,17 +56,6 @@ class Written(Struct):
     joined: list[Joined]
     aside: list[Any]
     passed_over: list[str]
-
-
-def is_linked(outcome: object) -> bool:
-    """Whether an outcome names blockers."""
-    match outcome:
-        case Blocks():
-            return True
-        case Continues(successor):
-            return bool(successor.blockers)
-        case _:
-            return False
 
 
 async def link(session: Session, links: Sequence[Link], *, verb: Verb = Verb.CONTINUE, lock: str) -> Written:
@@ -108,10 +99,9 @@ def _wait(link: Link, standing: dict[str, Status]) -> Wait:
     given = link.given
     if link.chain_id in given.blockers:
         raise InvalidArgument("blockers", f"would let chain {link.chain_id} wait for itself")
-    fate = rules.judge({blocker: standing[blocker] for blocker in given.blockers}, rules.of(given))
-    return Wait(
-        chain_id=link.chain_id, position=link.waits_at, blockers=given.blockers, rule=rules.of(given), fate=fate
-    )
+    rule = blockers.rule_of(given)
+    fate = blockers.judge(rule, {blocker: standing[blocker] for blocker in given.blockers})
+    return Wait(chain_id=link.chain_id, position=link.waits_at, blockers=given.blockers, rule=rule, fate=fate)
 
 
 async def _may_be_circular(session: Session, waits: Sequence[Wait]) -> set[str]:

@@ -10,11 +10,11 @@ from msgspec import Struct
 from ..errors import AlreadyExists, InvalidArgument, NotFound
 from ..model import Status, Transition
 from ..transitions import build
-from . import edges, keys, rows, rules
+from ..transitions.blockers import BAD_ENDS, judge, stored_rule
+from . import edges, keys, rows
 from .database import Session
 from .edges import Wait
 from .holding import hold_blockers
-from .rules import BAD_ENDS, Fate, Rule
 
 Feeds = dict[str, list[str]]
 """By chain, the blockers of its last job, in the order given."""
@@ -75,16 +75,13 @@ async def _hold(session: Session, ids: Sequence[str]) -> dict[str, rows.Row]:
 
 def _look(row: rows.Row, blockers: Sequence[str], standing: dict[str, Status]) -> Fallen:
     chain_id: str = row["chain_id"]
-    rule = rules.stored(row["until"], row["on_failure"])
-    fate = rules.judge({blocker: standing[blocker] for blocker in blockers}, rule)
+    rule = stored_rule(row["until"], row["on_failure"])
+    fate = judge(rule, {blocker: standing[blocker] for blocker in blockers})
     if fate.lost_by:
         problem = f"{chain_id} has the blocker {fate.lost_by}, which ended badly; redrive that first, or together"
         raise InvalidArgument("chain", problem)
-    return Fallen(row, _wait(row, blockers, rule, fate))
-
-
-def _wait(row: rows.Row, blockers: Sequence[str], rule: Rule, fate: Fate) -> Wait:
-    return Wait(chain_id=row["chain_id"], position=row["position"], blockers=tuple(blockers), rule=rule, fate=fate)
+    wait = Wait(chain_id=chain_id, position=row["position"], blockers=tuple(blockers), rule=rule, fate=fate)
+    return Fallen(row, wait)
 
 
 async def _take_keys_back(session: Session, fallen: Sequence[Fallen]) -> None:

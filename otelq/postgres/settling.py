@@ -15,23 +15,19 @@ from ..model import (
     Completes,
     Continues,
     Fails,
-    Failure,
-    Retries,
     Settled,
     Settlement,
-    Snoozes,
-    Status,
     Transition,
     Verb,
     Verdict,
 )
 from ..ports.state import Transaction
-from ..transitions import build
+from ..transitions.outcomes import delay_of, failure_of, given_by, transitions, verb_of
 from . import linking, rows
 from .database import SKIP, WAIT, Database, Session
 from .judging import Item, judge
 from .keys import held_elsewhere
-from .linking import Joined, Link
+from .linking import Link
 from .unblocking import let_go, look_again
 
 UNTIED: Final = "AND NOT o.waited_on AND NOT o.keyed"
@@ -64,7 +60,7 @@ async def settle(
 ) -> Settled:
     """Write a batch: alone, with rows that others have locked left for later, or in the caller's transaction."""
     items = list(enumerate(settlements))
-    is_linked = any(linking.is_linked(item.outcome) for item in settlements)
+    is_linked = any(given_by(item.outcome) is not None for item in settlements)
     if tx is not None:
         return await database.run_in(tx, lambda session: _settle_inside(session, items), now=now, savepoint=is_linked)
     is_atomic = is_linked or len({_writer(item) for item in settlements}) > 1
@@ -126,7 +122,7 @@ _Writer = Callable[[Session, list[Item], Written, str, str], Awaitable[None]]
 
 
 def _writer(item: Settlement) -> _Writer:
-    if linking.is_linked(item.outcome):
+    if given_by(item.outcome):
         return _link
     match item.outcome:
         case Completes() | Fails():
@@ -141,7 +137,7 @@ async def _close(session: Session, items: list[Item], written: Written, lock: st
     if lock == SKIP and not which:
         items = await _with_free_keys(session, items)
     settlements = [item for _, item in items]
-    failures = [_failure(item) for item in settlements]
+    failures = [failure_of(item.outcome) for item in settlements]
     row = await session.row(
         "close",
         None,
@@ -155,7 +151,7 @@ async def _close(session: Session, items: list[Item], written: Written, lock: st
     )
     for n in rows.places(row):
         place, item = items[n]
-        written.made[place] = [_closed(item, row["at"])]
+        written.made[place] = transitions(item, at=row["at"], run_at=row["at"])
     if row["keyed"]:
         await session.rows("free_keys", row["keyed"])
     if row["waited_on"]:
@@ -194,20 +190,20 @@ async def _continue(session: Session, items: list[Item], written: Written, lock:
 
 async def _put_back(session: Session, items: list[Item], written: Written, lock: str, which: str) -> None:
     settlements = [item for _, item in items]
-    failures = [_failure(item) for item in settlements]
+    failures = [failure_of(item.outcome) for item in settlements]
     found = await session.rows(
         "put_back",
         *rows.lease_columns([item.job.lease for item in settlements]),
         rows.column([item.trace for item in settlements]),
-        [_verb(item) for item in settlements],
+        [verb_of(item.outcome) for item in settlements],
         rows.column([failure and failure.type for failure in failures]),
         rows.column([failure and failure.text for failure in failures]),
-        [_delay(item) for item in settlements],
+        [delay_of(item.outcome) for item in settlements],
         lock=lock,
     )
     for row in found:
         place, item = items[rows.place(row)]
-        written.made[place] = [_back(item, row["at"], row["run_at"])]
+        written.made[place] = transitions(item, at=row["at"], run_at=row["run_at"])
 
 
 async def _link(session: Session, items: list[Item], written: Written, lock: str, which: str) -> None:
@@ -218,7 +214,10 @@ async def _link(session: Session, items: list[Item], written: Written, lock: str
         raise Refused(str(error)) from error
     for one in linked.joined:
         place, item = by_chain[one.link.chain_id]
-        written.made[place] = _joined(item, one)
+        at, run_at, fate = one.row["at"], one.row["run_at"], one.wait.fate
+        written.made[place] = transitions(
+            item, at=at, run_at=run_at, is_blocked=fate.is_blocked, failed_with=fate.failed_with
+        )
     written.aside += linked.aside
     written.passed_over += linked.passed_over
 
@@ -237,61 +236,6 @@ def _as_link(item: Settlement) -> Link:
     )
 
 
-# Transitions
-
-
-def _joined(item: Settlement, one: Joined) -> list[Transition]:
-    fate = one.wait.fate
-    failed_with = fate.failure.type if fate.failure else None
-    if isinstance(item.outcome, Continues):
-        successor, at, run_at = item.outcome.successor, one.row["at"], one.row["run_at"]
-        return build.continued(
-            item, successor, at=at, run_at=run_at, is_blocked=fate.is_blocked, failed_with=failed_with
-        )
-    return build.blocked(item, at=one.row["at"], is_free=not fate.is_blocked, failed_with=failed_with)
-
-
-def _closed(item: Settlement, at: datetime) -> Transition:
-    if failure := _failure(item):
-        return build.settled(item, Verb.FAIL, Status.FAILED, at=at, error_type=failure.type)
-    return build.settled(item, Verb.COMPLETE, Status.COMPLETED, at=at)
-
-
 def _continued(item: Settlement, row: rows.Row) -> rows.Continued:
     assert isinstance(item.outcome, Continues)
     return rows.continued(item, item.outcome.successor, item.outcome.keep, row=row)
-
-
-def _back(item: Settlement, at: datetime, run_at: datetime) -> Transition:
-    failure = _failure(item)
-    error_type = failure.type if failure else None
-    return build.settled(item, _verb(item), build.waiting(run_at, at), at=at, due_at=run_at, error_type=error_type)
-
-
-# Columns
-
-
-def _failure(item: Settlement) -> Failure | None:
-    match item.outcome:
-        case Retries(_, failure) | Fails(failure):
-            return failure
-        case _:
-            return None
-
-
-def _verb(item: Settlement) -> Verb:
-    match item.outcome:
-        case Retries():
-            return Verb.RETRY
-        case Snoozes():
-            return Verb.SNOOZE
-        case _:
-            return Verb.RELEASE
-
-
-def _delay(item: Settlement) -> float:
-    match item.outcome:
-        case Retries(delay) | Snoozes(delay):
-            return max(delay, 0.0)
-        case _:
-            return 0.0

@@ -12,13 +12,13 @@ from msgspec import Struct
 from ..errors import Unavailable
 from ..model import Created, NewJob, Status, Transition
 from ..transitions import build
-from . import edges, keys, rows, rules
+from ..transitions.blockers import Fate, judge, rule_of
+from . import edges, keys, rows
 from .copying import copy_in
 from .database import Session
 from .edges import Wait
 from .errors import bare, is_taken
 from .holding import hold_blockers
-from .rules import Fate
 
 Made = tuple[list[Created], list[Transition]]
 
@@ -184,7 +184,7 @@ async def _plan(session: Session, jobs: Sequence[NewJob]) -> list[Plan]:
     plans: dict[str, Plan] = {}
     for job in jobs:
         stand = {blocker: _standing(blocker, plans, standing) for blocker in job.blockers}
-        plans[job.chain_id] = Plan(job=job, fate=rules.judge(stand, rules.of(job)))
+        plans[job.chain_id] = Plan(job=job, fate=judge(rule_of(job), stand))
     return [*plans.values()]
 
 
@@ -211,13 +211,12 @@ async def _insert(session: Session, plans: Sequence[Plan]) -> dict[str, list[Tra
 
 def _wait(plan: Plan) -> Wait:
     job = plan.job
-    return Wait(chain_id=job.chain_id, position=0, blockers=job.blockers, rule=rules.of(job), fate=plan.fate)
+    return Wait(chain_id=job.chain_id, position=0, blockers=job.blockers, rule=rule_of(job), fate=plan.fate)
 
 
 def _planned(plan: Plan, at: datetime, run_at: datetime) -> list[Transition]:
     fate = plan.fate
-    failed_with = fate.failure.type if fate.failure else None
-    return build.started(plan.job, at=at, run_at=run_at, is_blocked=fate.is_blocked, failed_with=failed_with)
+    return build.started(plan.job, at=at, run_at=run_at, is_blocked=fate.is_blocked, failed_with=fate.failed_with)
 
 
 # Columns
@@ -253,7 +252,7 @@ def _columns(jobs: Sequence[NewJob]) -> tuple[list[Any] | None, ...]:
 def _ties(plans: Sequence[Plan]) -> tuple[list[Any] | None, ...]:
     fates = [plan.fate for plan in plans]
     dedups = [plan.job.dedup for plan in plans]
-    rule = [rules.of(plan.job).columns for plan in plans]
+    rule = [rule_of(plan.job).columns for plan in plans]
     return (
         [dedup and dedup.key for dedup in dedups],
         rows.column([_lasts(plan.job) or None for plan in plans]),

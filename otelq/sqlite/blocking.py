@@ -9,10 +9,10 @@ from msgspec import Struct
 from msgspec.json import Decoder
 
 from ..errors import InvalidArgument, NotFound
-from ..model import Failure, JobKey, Status, Verb
+from ..model import JobKey, Status, Verb
+from ..transitions.blockers import Fate, Rule, Standing, judge
 from .ending import Close, close
 from .rows import NUMBERS
-from .rules import Condition, Judgement, Rule, Standing, blocker_failure, judge
 from .session import Session, batch
 
 STANDINGS = Decoder(list[tuple[str, Standing]])
@@ -34,14 +34,7 @@ class Wish(Struct, frozen=True):
         return self.chain_id, self.position
 
 
-class Answer(Struct, frozen=True):
-    """What became of it; ``failure`` tells why the job is lost."""
-
-    condition: Condition
-    failure: Failure | None = None
-
-
-async def block(db: Session, at: int, wishes: Sequence[Wish]) -> list[Answer]:
+async def block(db: Session, at: int, wishes: Sequence[Wish]) -> list[Fate]:
     """
     Let open jobs wait, in the order given: each sees how those before it fare. Those that are lost are closed.
 
@@ -53,19 +46,16 @@ async def block(db: Session, at: int, wishes: Sequence[Wish]) -> list[Answer]:
         if wish.chain_id in wish.blockers:
             raise InvalidArgument("blockers", f"chain {wish.chain_id} would wait for itself")
     standing = await look_up(db, (blocker for wish in wishes for blocker in wish.blockers))
-    judged: list[Judgement] = []
-    answers: list[Answer] = []
+    fates: list[Fate] = []
     for wish in wishes:
-        judgement = judge(wish.rule, [known(standing, blocker) for blocker in wish.blockers])
-        answer = _answer(wish, judgement, standing)
-        if answer.failure:
+        fate = judge(wish.rule, {blocker: known(standing, blocker) for blocker in wish.blockers})
+        if fate.failure:
             standing[wish.chain_id] = Status.FAILED
-        judged.append(judgement)
-        answers.append(answer)
-    await _write(db, at, wishes, judged)
+        fates.append(fate)
+    await _write(db, at, wishes, fates)
     await check_cycles(db, [wish.chain_id for wish in wishes])
-    await _fail(db, at, wishes, answers)
-    return answers
+    await _fail(db, at, wishes, fates)
+    return fates
 
 
 async def look_up(db: Session, chains: Iterable[str]) -> dict[str, Standing]:
@@ -87,19 +77,10 @@ async def check_cycles(db: Session, chains: Sequence[str]) -> None:
         raise InvalidArgument("blockers", f"chain {chain_id} would wait for {through}")
 
 
-def _answer(wish: Wish, judgement: Judgement, standing: dict[str, Standing]) -> Answer:
-    if judgement.lost_by is None or judgement.condition is not Condition.LOST:
-        return Answer(judgement.condition)
-    blocker = wish.blockers[judgement.lost_by]
-    return Answer(judgement.condition, blocker_failure(blocker, standing[blocker]))
-
-
-async def _write(db: Session, at: int, wishes: Sequence[Wish], judged: Sequence[Judgement]) -> None:
-    rows = [
-        (wish.chain_id, len(judgement.held), *wish.rule.stored) for wish, judgement in zip(wishes, judged, strict=True)
-    ]
+async def _write(db: Session, at: int, wishes: Sequence[Wish], fates: Sequence[Fate]) -> None:
+    rows = [(wish.chain_id, len(fate.awaited), *wish.rule.columns) for wish, fate in zip(wishes, fates, strict=True)]
     await db.write("open_block", jobs=batch(rows))
-    edges = list(_edges(wishes, judged, await _ordinals(db, wishes)))
+    edges = list(_edges(wishes, fates, await _ordinals(db, wishes)))
     await db.write("blocker_put", edges=batch(edges), now=at)
     await db.write("blocker_wait", chains=batch([blocker for _, _, _, blocker, _, is_held in edges if is_held]))
 
@@ -120,18 +101,17 @@ async def _ordinals(db: Session, wishes: Sequence[Wish]) -> Iterator[int]:
     return ordinals()
 
 
-def _edges(wishes: Sequence[Wish], judged: Sequence[Judgement], ordinals: Iterator[int]) -> Iterator[_EdgeRow]:
-    for wish, judgement in zip(wishes, judged, strict=True):
-        held = set(judgement.held)
-        for nr, blocker in enumerate(wish.blockers):
-            yield *wish.key, next(ordinals), blocker, wish.rule.waits, nr in held
+def _edges(wishes: Sequence[Wish], fates: Sequence[Fate], ordinals: Iterator[int]) -> Iterator[_EdgeRow]:
+    for wish, fate in zip(wishes, fates, strict=True):
+        for blocker in wish.blockers:
+            yield *wish.key, next(ordinals), blocker, wish.rule.is_patient, blocker in fate.awaited
 
 
-async def _fail(db: Session, at: int, wishes: Sequence[Wish], answers: Sequence[Answer]) -> None:
+async def _fail(db: Session, at: int, wishes: Sequence[Wish], fates: Sequence[Fate]) -> None:
     ended = [
-        Close(wish.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, answer.failure.type, answer.failure.text)
-        for wish, answer in zip(wishes, answers, strict=True)
-        if answer.failure
+        Close(wish.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, fate.failure.type, fate.failure.text)
+        for wish, fate in zip(wishes, fates, strict=True)
+        if fate.failure
     ]
     if ended:
         await close(db, at, ended, with_dedup=True)

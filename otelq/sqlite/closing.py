@@ -9,13 +9,13 @@ from msgspec.json import Decoder
 from ..errors import StillReferenced
 from ..model import Closure, Completes, Continues, Status, Successor, Transition, Verb
 from ..transitions import build
-from .blocking import Answer, block
+from ..transitions.blockers import FREE, Fate
+from .blocking import block
 from .chains import check_known, open_jobs, open_step
 from .ending import Close, close, end_attempts
 from .rows import NUMBERS, OPEN_JOBS, TEXTS, AnyJob, OpenJob, when
-from .rules import Condition
 from .session import Session, batch
-from .settling import advance, successor_wish
+from .settling import advance, wish
 from .starting import due_at, request
 from .unblocking import follow
 from .values import check_outcome
@@ -51,24 +51,24 @@ async def _continue(db: Session, at: int, job: OpenJob, successor: Successor) ->
     await db.write("close_outcome", closed=batch([ended]), now=at)
     await db.write("create_job", jobs=batch([request(successor, job.chain_id, job.position + 1)]), now=at)
     await db.write("advance_open", advanced=batch([advance(successor, job.chain_id, at)]))
-    answer = await _wait(db, at, job, successor)
+    fate = await _wait(db, at, job, successor)
     made = build.handed_over(
         job.snapshot(at),
         successor,
         at=when(at),
         run_at=when(due_at(successor, at)),
-        is_blocked=answer.condition is not Condition.MET,
-        failed_with=answer.failure.type if answer.failure else None,
+        is_blocked=fate.is_blocked,
+        failed_with=fate.failed_with,
     )
-    return made + await follow(db, at, [job.chain_id] if answer.failure else [])
+    return made + await follow(db, at, [job.chain_id] if fate.failure else [])
 
 
-async def _wait(db: Session, at: int, job: OpenJob, successor: Successor) -> Answer:
+async def _wait(db: Session, at: int, job: OpenJob, successor: Successor) -> Fate:
     """Let the successor wait for its blockers, if it has any."""
     if not successor.blockers:
-        return Answer(Condition.MET)
-    (answer,) = await block(db, at, [successor_wish(successor, job.chain_id, job.position + 1)])
-    return answer
+        return FREE
+    (fate,) = await block(db, at, [wish(job.key, successor)])
+    return fate
 
 
 async def cancel(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:

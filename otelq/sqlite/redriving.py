@@ -11,10 +11,10 @@ from msgspec.json import Decoder
 from ..errors import AlreadyExists, InvalidArgument
 from ..model import JobKey, OnFailure, Status, Transition, Until
 from ..transitions import build
+from ..transitions.blockers import Fate, Rule, Standing, judge, stored_rule
 from .blocking import check_cycles
 from .chains import check_known
 from .rows import AnyJob, when
-from .rules import Condition, Judgement, Rule, Standing, judge, stored_rule
 from .session import Session, batch
 
 
@@ -65,9 +65,9 @@ async def redrive(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Tra
         _check_badly_ended(chain)
     await _reopen(db, at, ended)
     await _take_keys(db, ended)
-    judged = await _wait_anew(db, at, ended)
+    fates = await _wait_anew(db, at, ended)
     return [
-        build.redriven(chain.job.snapshot(at), at=when(at), is_blocked=bool(judged[chain.chain_id].held))
+        build.redriven(chain.job.snapshot(at), at=when(at), is_blocked=fates[chain.chain_id].is_blocked)
         for chain in ended
     ]
 
@@ -82,7 +82,7 @@ def _check_badly_ended(chain: Ended) -> None:
 async def _reopen(db: Session, at: int, ended: Sequence[Ended]) -> None:
     """Put the ends on record as earlier generations, and the jobs back into their lines."""
     tails = batch([chain.key for chain in ended])
-    rows = [(*chain.key, chain.job.type, chain.job.queue, chain.priority, at, *chain.rule.stored) for chain in ended]
+    rows = [(*chain.key, chain.job.type, chain.job.queue, chain.priority, at, *chain.rule.columns) for chain in ended]
     await db.write("redrive_attempt", jobs=tails)
     await db.write("redrive_outcome", jobs=tails)
     await db.write("redrive_open", jobs=batch(rows))
@@ -112,7 +112,7 @@ async def _take_keys(db: Session, ended: Sequence[Ended]) -> None:
     await db.write("dedup_take", keys=batch(taken))
 
 
-async def _wait_anew(db: Session, at: int, ended: Sequence[Ended]) -> Mapping[str, Judgement]:
+async def _wait_anew(db: Session, at: int, ended: Sequence[Ended]) -> Mapping[str, Fate]:
     """
     Let jobs wait for their blockers as they stand now.
 
@@ -123,30 +123,30 @@ async def _wait_anew(db: Session, at: int, ended: Sequence[Ended]) -> Mapping[st
     edges: defaultdict[str, list[Edge]] = defaultdict(list)
     for edge in await db.read("redrive_edges", _EDGES, jobs=tails):
         edges[edge.chain_id].append(edge)
-    judged = {chain.chain_id: _judge(chain, edges[chain.chain_id]) for chain in ended}
+    fates = {chain.chain_id: _judge(chain, edges[chain.chain_id]) for chain in ended}
     if edges:
-        rows = [(chain.chain_id, len(judged[chain.chain_id].held), *chain.rule.stored) for chain in ended]
+        rows = [(chain.chain_id, len(fates[chain.chain_id].awaited), *chain.rule.columns) for chain in ended]
         await db.write("open_block", jobs=batch(rows))
-        await db.write("blocker_put", edges=batch(list(_edges(ended, edges, judged))), now=at)
-        held = [edges[chain_id][nr].blocker_id for chain_id, judgement in judged.items() for nr in judgement.held]
-        await db.write("blocker_wait", chains=batch(held))
+        await db.write("blocker_put", edges=batch(list(_edges(edges, ended, fates))), now=at)
+        awaited = [blocker for fate in fates.values() for blocker in fate.awaited]
+        await db.write("blocker_wait", chains=batch(awaited))
         await check_cycles(db, list(edges))
-    return judged
+    return fates
 
 
-def _judge(chain: Ended, edges: Sequence[Edge]) -> Judgement:
-    judgement = judge(chain.rule, [edge.standing for edge in edges])
-    if judgement.condition is Condition.LOST and judgement.lost_by is not None:
-        blocker = edges[judgement.lost_by].blocker_id
-        problem = f"{chain.chain_id} has the blocker {blocker}, which ended badly; redrive that first, or together"
+def _judge(chain: Ended, edges: Sequence[Edge]) -> Fate:
+    fate = judge(chain.rule, {edge.blocker_id: edge.standing for edge in edges})
+    if fate.lost_by:
+        problem = f"{chain.chain_id} has the blocker {fate.lost_by}, which ended badly; redrive that first, or together"
         raise InvalidArgument("chain", problem)
-    return judgement
+    return fate
 
 
 def _edges(
-    ended: Sequence[Ended], edges: Mapping[str, Sequence[Edge]], judged: Mapping[str, Judgement]
+    edges: Mapping[str, Sequence[Edge]], ended: Sequence[Ended], fates: Mapping[str, Fate]
 ) -> Iterator[tuple[object, ...]]:
     for chain in ended:
-        held = set(judged[chain.chain_id].held)
-        for nr, edge in enumerate(edges[chain.chain_id]):
-            yield edge.chain_id, edge.position, edge.ordinal, edge.blocker_id, chain.rule.waits, nr in held
+        rule, awaited = chain.rule, fates[chain.chain_id].awaited
+        for edge in edges[chain.chain_id]:
+            is_awaited = edge.blocker_id in awaited
+            yield edge.chain_id, edge.position, edge.ordinal, edge.blocker_id, rule.is_patient, is_awaited

@@ -17,8 +17,8 @@ from ..model import (
     Status,
     Until,
 )
+from ..transitions.blockers import Rule, stored_rule
 from ..transitions.build import Snapshot
-from .rules import Rule, stored_rule
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -17,6 +17,7 @@ from ..model import (
     Continues,
     Fails,
     Failure,
+    JobKey,
     Keep,
     Lease,
     Releases,
@@ -30,11 +31,12 @@ from ..model import (
     Verb,
     Verdict,
 )
+from ..transitions import build, outcomes
+from ..transitions.blockers import rule_of
+from ..transitions.outcomes import Given, delay_of, given_by, verb_of
 from .blocking import Wish, block
 from .ending import Close
-from .reporting import Wait, blockers_of, kept_successor, priority, transitions, verb
-from .rows import micros, span
-from .rules import Condition, Rule
+from .rows import micros, span, when
 from .session import Session, batch
 from .starting import due_at, request
 from .unblocking import follow, followed
@@ -65,6 +67,10 @@ class WaitedBefore(Struct, frozen=True, array_like=True):
     nr: int
     held: int
     error_type: str | None
+
+    @property
+    def is_blocked(self) -> bool:
+        return self.held > 0 or self.error_type is not None
 
 
 _HELD = Decoder(list[Held])
@@ -103,29 +109,65 @@ async def _wait(db: Session, at: int, plan: Plan) -> list[Transition]:
     """Let those wait that were given blockers; what else the batch closes is closed by now."""
     if not plan.waiting:
         return []
-    wishes = [wish(item) for item in plan.waiting]
+    wishes = [asked for _, asked in plan.waiting]
     try:
-        answers = await block(db, at, wishes)
+        fates = await block(db, at, wishes)
     except (NotFound, InvalidArgument) as error:
         raise Refused(str(error)) from error
-    plan.waited_on += [asked.chain_id for asked, answer in zip(wishes, answers, strict=True) if answer.failure]
-    waits = [Wait(answer.condition, answer.failure.type if answer.failure else None) for answer in answers]
-    return [made for item, wait in zip(plan.waiting, waits, strict=True) for made in transitions(item, at, wait=wait)]
+    plan.waited_on += [asked.chain_id for asked, fate in zip(wishes, fates, strict=True) if fate.failure]
+    return [
+        made
+        for (item, _), fate in zip(plan.waiting, fates, strict=True)
+        for made in transitions(item, at, is_blocked=fate.is_blocked, failed_with=fate.failed_with)
+    ]
 
 
-def wish(item: Settlement) -> Wish:
-    """What the outcome asks to wait for."""
-    lease = item.job.lease
+def transitions(
+    item: Settlement,
+    at: int,
+    *,
+    kept: Claimed | None = None,
+    is_blocked: bool = False,
+    failed_with: str | None = None,
+) -> list[Transition]:
+    """The transitions of one settlement made at ``at``, those of other chains apart."""
+    due = when(_run_at(item, at))
+    return outcomes.transitions(
+        item, at=when(at), run_at=due, kept=kept, is_blocked=is_blocked, failed_with=failed_with
+    )
+
+
+def _run_at(item: Settlement, at: int) -> int:
+    """When the job, or its successor, runs next."""
     if isinstance(item.outcome, Continues):
-        return successor_wish(item.outcome.successor, lease.chain_id, lease.position + 1)
-    rule = Rule(item.outcome.until, item.outcome.on_failure) if isinstance(item.outcome, Blocks) else Rule()
-    return Wish(lease.chain_id, lease.position, tuple(dict.fromkeys(blockers_of(item.outcome))), rule)
+        return due_at(item.outcome.successor, at)
+    return at + span(delay_of(item.outcome))
 
 
-def successor_wish(successor: Successor, chain_id: str, position: int) -> Wish:
-    """What a successor is to wait for."""
-    blockers = tuple(dict.fromkeys(successor.blockers))
-    return Wish(chain_id, position, blockers, Rule(successor.until, successor.on_failure))
+def wish(key: JobKey, given: Given) -> Wish:
+    """What a job, or its successor, is to wait for."""
+    chain_id, position = key
+    waits_at = position if isinstance(given, Blocks) else position + 1
+    return Wish(chain_id, waits_at, tuple(dict.fromkeys(given.blockers)), rule_of(given))
+
+
+def kept_successor(item: Settlement, successor: Successor, keep: Keep, at: int) -> Claimed:
+    """The successor as its worker gets it at ``at``."""
+    until = at + span(keep.lease if keep.timeout is None else min(keep.lease, keep.timeout))
+    return build.kept(
+        item,
+        successor,
+        keep,
+        priority=_priority(item, successor),
+        at=when(at),
+        due_at=when(at),
+        leased_until=when(until),
+    )
+
+
+def _priority(item: Settlement, successor: Successor) -> int:
+    """The successor's priority: its own, or that of the job before it."""
+    return item.job.priority if successor.priority is None else successor.priority
 
 
 def _lease(item: Settlement) -> tuple[str, int, int, int | None]:
@@ -158,24 +200,21 @@ async def _before(
     return {lost[row.nr]: row for row in rows}
 
 
-async def _waited_before(db: Session, settlements: Sequence[Settlement], before: dict[int, Before]) -> dict[int, Wait]:
+async def _waited_before(
+    db: Session, settlements: Sequence[Settlement], before: dict[int, Before]
+) -> dict[int, WaitedBefore]:
     """How jobs that were given blockers fared in the commit that settled them."""
-    asked = [nr for nr in before if _waits(settlements[nr]) and before[nr].at is not None]
+    asked = [(nr, wish) for nr, row in before.items() if row.at is not None and (wish := _wish(settlements[nr]))]
     if not asked:
         return {}
-    keys = [(*wish(settlements[nr]).key, before[nr].at) for nr in asked]
+    keys = [(*wish.key, before[nr].at) for nr, wish in asked]
     rows = await db.read("blocker_before", _WAITED, jobs=batch(keys))
-    return {asked[row.nr]: _fared(row) for row in rows}
+    return {asked[row.nr][0]: row for row in rows}
 
 
-def _fared(row: WaitedBefore) -> Wait:
-    if row.error_type:
-        return Wait(Condition.LOST, row.error_type)
-    return Wait(Condition.OPEN if row.held else Condition.MET)
-
-
-def _waits(item: Settlement) -> bool:
-    return isinstance(item.outcome, Blocks) or bool(blockers_of(item.outcome))
+def _wish(item: Settlement) -> Wish | None:
+    given, lease = given_by(item.outcome), item.job.lease
+    return wish((lease.chain_id, lease.position), given) if given else None
 
 
 class Plan:
@@ -185,7 +224,7 @@ class Plan:
         self.made: list[Transition] = []
         self.kept: dict[str, Claimed] = {}
         self.waited_on: list[str] = []
-        self.waiting: list[Settlement] = []
+        self.waiting: list[tuple[Settlement, Wish]] = []
         self.repeated: defaultdict[int, list[str]] = defaultdict(list)
         self._at = at
         self._line = line
@@ -214,20 +253,22 @@ class Plan:
                 self._put_back(item, delay, given_back=1)
             case Releases() | Blocks():
                 self._put_back(item, 0, given_back=1)
-        if _waits(item):
-            self.waiting.append(item)
+        if asked := _wish(item):
+            self.waiting.append((item, asked))
         else:
-            self.made += transitions(item, self._at, kept)
+            self.made += transitions(item, self._at, kept=kept)
         return Verdict.DONE
 
-    def repeat(self, item: Settlement, before: Before, wait: Wait | None) -> Verdict:
+    def repeat(self, item: Settlement, before: Before, waited: WaitedBefore | None) -> Verdict:
         """Answer for a lease that is not current: its own holder ended it before, or it is lost."""
-        if before.verb is verb(item) and before.at is not None:
+        if before.verb is verb_of(item.outcome) and before.at is not None:
             kept = None
             if before.has_kept and isinstance(item.outcome, Continues) and item.outcome.keep:
                 kept = kept_successor(item, item.outcome.successor, item.outcome.keep, before.at)
                 self.kept[kept.lease.chain_id] = kept
-            self.made += transitions(item, before.at, kept, wait)
+            is_blocked = waited is not None and waited.is_blocked
+            failed_with = waited.error_type if waited else None
+            self.made += transitions(item, before.at, kept=kept, is_blocked=is_blocked, failed_with=failed_with)
             self.repeated[before.at].append(item.job.lease.chain_id)
             return Verdict.DONE
         return Verdict.CANCELLED if before.is_cancelled else Verdict.LOST
@@ -260,7 +301,9 @@ class Plan:
     ) -> None:
         chain_id = item.job.lease.chain_id
         error, text = (failure.type, failure.text) if failure else (None, None)
-        self._closed.append(Close(chain_id, status, verb(item), output, error, text, item.trace, True, item.worker))
+        self._closed.append(
+            Close(chain_id, status, verb_of(item.outcome), output, error, text, item.trace, True, item.worker)
+        )
         self._chains.append(chain_id)
         self._with_dedup = self._with_dedup or bool(held.has_dedup)
         if held.waited_on:
@@ -289,7 +332,7 @@ class Plan:
 
     def _place(self, item: Settlement, successor: Successor) -> Place:
         """Where the successor stands in the line of its type."""
-        return priority(item, successor), due_at(successor, self._at), item.job.lease.chain_id
+        return _priority(item, successor), due_at(successor, self._at), item.job.lease.chain_id
 
     def _queue_up(self, type: str, place: Place) -> None:
         """Let those that come later in the batch know who is ready before them."""
@@ -299,7 +342,7 @@ class Plan:
     def _put_back(self, item: Settlement, delay: float, *, failure: Failure | None = None, given_back: int = 0) -> None:
         chain_id = item.job.lease.chain_id
         error = (failure.type, failure.text) if failure else (None, None)
-        self._attempts.append((chain_id, verb(item), *error, item.trace, item.worker))
+        self._attempts.append((chain_id, verb_of(item.outcome), *error, item.trace, item.worker))
         due = self._at + span(max(delay, 0.0))
         self._back.append((chain_id, due, given_back, 0, item.trace))
         self._queue_up(item.job.type, (item.job.priority, due, chain_id))

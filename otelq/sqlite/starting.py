@@ -9,10 +9,10 @@ from msgspec.json import Decoder
 
 from ..model import Amendment, Created, Dedup, NewJob, Status, Successor, Transition, Verb
 from ..transitions import build
+from ..transitions.blockers import Fate, Standing, judge, rule_of
 from .blocking import known, look_up
 from .ending import Close, close
 from .rows import micros, span, when
-from .rules import Condition, Judgement, Rule, Standing, blocker_failure, judge
 from .session import Session, batch
 from .values import check_job
 
@@ -116,32 +116,27 @@ class _Start:
         return self._settled.get(key)
 
     def _insert(self, job: NewJob) -> None:
-        blockers, rule = tuple(dict.fromkeys(job.blockers)), Rule(job.until, job.on_failure)
-        judgement = judge(rule, [known(self._standing, blocker) for blocker in blockers])
+        rule = rule_of(job)
+        fate = judge(rule, {blocker: known(self._standing, blocker) for blocker in job.blockers})
         self._jobs[job.chain_id] = job
         if job.dedup:
             self._settled[job.type, job.dedup.key] = job.chain_id
             self._keys.append((job.type, job.dedup.key, job.chain_id, self.at, job.dedup.scope == "any"))
         expires_at = None if job.expires is None else self.at + span(max(job.expires, 0.0))
-        due, held = due_at(job, self.at), set(judgement.held)
-        self._open.append((job.chain_id, job.type, job.queue, job.priority, due, len(held), *rule.stored, expires_at))
-        for ordinal, blocker in enumerate(blockers):
-            self._edges.append((job.chain_id, 0, ordinal, blocker, rule.waits, ordinal in held))
-        self._standing[job.chain_id] = None
-        failed_with = self._fail(job, blockers, judgement)
-        is_blocked = judgement.condition is not Condition.MET
-        self.made += _started(job, self.at, is_blocked=is_blocked, failed_with=failed_with)
+        due, awaited = due_at(job, self.at), len(fate.awaited)
+        self._open.append((job.chain_id, job.type, job.queue, job.priority, due, awaited, *rule.columns, expires_at))
+        for ordinal, blocker in enumerate(dict.fromkeys(job.blockers)):
+            edge = job.chain_id, 0, ordinal, blocker, rule.is_patient, blocker in fate.awaited
+            self._edges.append(edge)
+        self._standing[job.chain_id] = Status.FAILED if fate.failure else None
+        self.made += _started(job, self.at, is_blocked=fate.is_blocked, failed_with=fate.failed_with)
+        self._fail(job, fate)
 
-    def _fail(self, job: NewJob, blockers: Sequence[str], judgement: Judgement) -> str | None:
-        """Close the job if it is lost from the beginning; returns the type of its failure then."""
-        if judgement.condition is not Condition.LOST or judgement.lost_by is None:
-            return None
-        blocker = blockers[judgement.lost_by]
-        failure = blocker_failure(blocker, self._standing[blocker])
-        ended = Close(job.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, failure.type, failure.text)
-        self._failed.append(ended)
-        self._standing[job.chain_id] = Status.FAILED
-        return failure.type
+    def _fail(self, job: NewJob, fate: Fate) -> None:
+        """Close the job if it is lost from the beginning."""
+        if fate.failure:
+            why = fate.failure.type, fate.failure.text
+            self._failed.append(Close(job.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, *why))
 
     async def write(self, db: Session) -> None:
         if not self._jobs:

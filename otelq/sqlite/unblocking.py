@@ -11,9 +11,9 @@ from msgspec.json import Decoder
 
 from ..model import JobKey, Status, Transition, Until, Verb
 from ..transitions import build
+from ..transitions.blockers import failure_by
 from .ending import Close, close
 from .rows import OPEN_JOBS, TEXTS, OpenJob
-from .rules import blocker_failure
 from .session import Session, batch
 
 MOST_DEPENDENTS = 1000
@@ -131,7 +131,7 @@ async def _count_down(db: Session, at: int, jobs: Sequence[OpenJob], ends: _Ends
 async def _fail(db: Session, at: int, jobs: Sequence[OpenJob], lost: Mapping[str, Edge]) -> list[Transition]:
     if not jobs:
         return []
-    failures = {job.chain_id: blocker_failure(lost[job.chain_id].blocker_id, lost[job.chain_id].status) for job in jobs}
+    failures = {job.chain_id: failure_by(lost[job.chain_id].blocker_id, lost[job.chain_id].status) for job in jobs}
     ended = [
         Close(chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, failure.type, failure.text)
         for chain_id, failure in failures.items()

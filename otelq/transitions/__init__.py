@@ -1,8 +1,9 @@
 """
 The rules that all stores share, as plain functions of plain values: no clock, no event loop, no driver.
 
-``table`` says which moves are legal, and ``build`` makes the transitions. An adapter keeps what its database makes
-different: SQL, rows, the order of locks.
+``table`` says which moves are legal, ``build`` makes the transitions, ``outcomes`` reads what attempts came to, and
+``blockers`` judges what a job waits for. An adapter keeps what its database makes different: SQL, rows, the order of
+locks.
 """
 
 from __future__ import annotations
