@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from ..model import LEASE_LOST, Claimed, Failure, ReapRule, Renewal, Status, Transition, Verb, Verdict, Wanted
 from ..transitions import build
 from ..transitions.build import Snapshot
+from ..transitions.leases import is_spent, lease_lost
 from . import keys, rows
 from .database import SKIP, Session
 from .ending import close, in_order, marks
@@ -67,7 +68,7 @@ async def reap(session: Session, rules: Sequence[ReapRule], *, spare: Collection
     jobs = [rows.snapshot(row) for row in found]
     if not jobs:
         return []
-    spent = [job for job in jobs if _is_spent(job, by_type[job.type])]
+    spent = [job for job in jobs if is_spent(by_type[job.type], attempt=job.attempt, crashes=job.crashes)]
     if busy := await keys.held_elsewhere(session, [job.chain_id for job in spent]):
         jobs, spent = ([job for job in some if job.chain_id not in busy] for some in (jobs, spent))
     made = await close(session, spent, verb=Verb.REAP, failures={job.chain_id: _lease_lost(job) for job in spent})
@@ -85,7 +86,7 @@ async def _take_back(
         *marks(jobs),
         None,
         [Verb.REAP] * len(jobs),
-        [_lease_lost(job).type for job in jobs],
+        [LEASE_LOST] * len(jobs),
         [_lease_lost(job).text for job in jobs],
         [max(rules[job.type].delay, 0.0) for job in jobs],
         lock=SKIP,
@@ -94,13 +95,8 @@ async def _take_back(
 
 
 def _reaped(job: Snapshot, row: rows.Row) -> Transition:
-    return build.put_back(job, Verb.REAP, at=row["at"], run_at=row["run_at"], error_type=_lease_lost(job).type)
-
-
-def _is_spent(job: Snapshot, rule: ReapRule) -> bool:
-    out_of_attempts = rule.max_attempts is not None and job.attempt >= rule.max_attempts
-    return out_of_attempts or job.crashes + 1 >= rule.max_crashes
+    return build.put_back(job, Verb.REAP, at=row["at"], run_at=row["run_at"], error_type=LEASE_LOST)
 
 
 def _lease_lost(job: Snapshot) -> Failure:
-    return Failure(LEASE_LOST, f"the lease of {job.leased_by} ran out in attempt {job.attempt}")
+    return lease_lost(leased_by=job.leased_by, attempt=job.attempt)

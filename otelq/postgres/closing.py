@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import JobAlreadyClosed, JobTypeMismatch
 from ..model import Closure, Completes, Continues, Transition, Verb
-from ..transitions import build
+from ..transitions import build, refusals
 from ..transitions.build import Snapshot
 from ..transitions.outcomes import given_by
 from . import ending, keys, linking, rows
@@ -57,9 +56,8 @@ async def check_step(session: Session, job: Snapshot, step: str) -> None:
     if job.type == step:
         return
     steps = [row["type"] for row in await session.rows("read_steps", job.chain_id)]
-    if step in steps[: job.position]:
-        raise JobAlreadyClosed(f"the job {step} of chain {job.chain_id} is closed; {job.type} is open")
-    raise JobTypeMismatch(f"the open job of chain {job.chain_id} is {job.type}, not {step}")
+    is_past = step in steps[: job.position]
+    raise refusals.other_step(job.chain_id, step=step, open_step=job.type, is_past=is_past)
 
 
 async def _continue(session: Session, pairs: Sequence[Continued]) -> Made:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from ..errors import NotFound, StillReferenced
 from ..model import Transition, Verb
-from ..transitions import build
+from ..transitions import build, refusals
 from . import rows
 from .database import WAIT, Session
 
@@ -25,7 +24,7 @@ async def delete(session: Session, chain_ids: Sequence[str], *, cascade: bool) -
         await _hold(session, more)
         ids += more
     for row in await session.rows("find_dependent", ids):
-        raise StillReferenced(f"chain {row['chain_id']} has {row['blocker_id']} as a blocker; delete it too, or first")
+        raise refusals.referenced(row["chain_id"], row["blocker_id"])
     parts = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
     return [change for part in parts for change in await _delete(session, part)]
 
@@ -46,7 +45,7 @@ async def _hold(session: Session, chain_ids: Sequence[str]) -> None:
     await session.rows("hold", ids, lock=WAIT)
     found = {row["chain_id"] for row in await session.rows("hold_chains", ids)}
     if missing := next((id for id in chain_ids if id not in found), None):
-        raise NotFound(f"there is no chain {missing}")
+        raise refusals.no_chain(missing)
 
 
 async def _delete(session: Session, chain_ids: Sequence[str]) -> list[Transition]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from ..errors import InvalidArgument
+from ..transitions import refusals
 from ..transitions.blockers import Fate, Rule
 from .database import Session
 
@@ -54,6 +54,4 @@ async def refuse_circles(session: Session, chain_ids: Collection[str]) -> None:
         InvalidArgument: one does; names a chain that would wait for it in turn.
     """
     for row in await session.rows("find_circle", sorted(chain_ids)):
-        chain, last = row["chain_id"], row["waiting_id"]
-        problem = "itself" if chain == last else f"chains of which one, {last}, waits for it"
-        raise InvalidArgument("blockers", f"would let chain {chain} wait for {problem}")
+        raise refusals.circle(row["chain_id"], through=row["waiting_id"])

@@ -7,6 +7,7 @@ from typing import Final
 
 from ..errors import JobAlreadyClosed, NotFound
 from ..model import Status
+from ..transitions import refusals
 from ..transitions.build import Snapshot
 from . import rows
 from .database import WAIT, Session
@@ -36,8 +37,8 @@ async def hold(session: Session, chain_ids: Sequence[str], *, beside: Collection
 async def not_open(session: Session, chain_id: str) -> NotFound | JobAlreadyClosed:
     """Why a chain has no hot row."""
     for row in await session.rows("read_tails", [chain_id]):
-        return JobAlreadyClosed(f"chain {chain_id} is {row['status']}")
-    return NotFound(f"there is no chain {chain_id}")
+        return refusals.closed(chain_id, row["status"])
+    return refusals.no_chain(chain_id)
 
 
 async def hold_blockers(session: Session, blockers: Collection[str], *, lock: str = WAIT) -> dict[str, Status]:
@@ -66,5 +67,5 @@ async def _hold_closed(session: Session, chain_ids: Sequence[str], skip: str) ->
     kept = {row["chain_id"] for row in await session.rows("keep_chains", chain_ids, skip=skip)}
     found = {row["chain_id"]: row["status"] for row in await session.rows("read_ends", chain_ids)}
     if missing := next((id for id in chain_ids if id not in found), None):
-        raise NotFound(f"the blocker {missing} does not exist")
+        raise refusals.no_blocker(missing)
     return {id: Status(status) for id, status in found.items() if status and id in kept}

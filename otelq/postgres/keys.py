@@ -7,6 +7,7 @@ from typing import Final
 
 from ..errors import Unavailable
 from ..model import Dedup, NewJob
+from ..transitions.dedup import is_answered
 from . import rows
 from .database import Session
 
@@ -26,10 +27,8 @@ class Asked:
 
     def is_answered_by(self, holder: rows.Row) -> bool:
         """Whether the chain that holds the key is given in the place of a new one."""
-        dedup, age = self.dedup, (holder["at"] - holder["created_at"]).total_seconds()
-        is_new_enough = dedup.window is None or age <= dedup.window
-        is_in_scope = dedup.scope == "any" or holder["is_open"]
-        return is_new_enough and is_in_scope and holder["chain_id"] not in dedup.exclude
+        age = (holder["at"] - holder["created_at"]).total_seconds()
+        return is_answered(self.dedup, holder=holder["chain_id"], age=age, is_open=holder["is_open"])
 
 
 async def take(session: Session, jobs: Sequence[NewJob]) -> dict[str, str]:

@@ -7,9 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from ..errors import InvalidArgument
 from ..model import Blocks, Continues, Status, Verb
-from ..transitions import blockers
+from ..transitions import blockers, refusals
 from ..transitions.blockers import Rule
 from ..transitions.outcomes import Given
 from . import edges, rows
@@ -98,7 +97,7 @@ def _is_current(link: Link, row: Any) -> bool:
 def _wait(link: Link, standing: dict[str, Status]) -> Wait:
     given = link.given
     if link.chain_id in given.blockers:
-        raise InvalidArgument("blockers", f"would let chain {link.chain_id} wait for itself")
+        raise refusals.circle(link.chain_id, through=link.chain_id)
     rule = blockers.rule_of(given)
     fate = blockers.judge(rule, {blocker: standing[blocker] for blocker in given.blockers})
     return Wait(chain_id=link.chain_id, position=link.waits_at, blockers=given.blockers, rule=rule, fate=fate)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..errors import InvalidArgument
 from ..model import Amendment, JobRecord, Status, Transition, Verb
-from ..transitions import build
+from ..transitions import build, refusals
 from . import ending, rows
 from .closing import check_step
 from .database import WAIT, Session
@@ -18,8 +17,7 @@ async def trigger(session: Session, chain_ids: Sequence[str]) -> list[Transition
     """Make scheduled jobs due."""
     held = await hold(session, chain_ids)
     for job in held.values():
-        if job.status in (Status.BLOCKED, Status.RUNNING):
-            raise InvalidArgument("chain", f"{job.chain_id} is {job.status}; only a scheduled job can be triggered")
+        refusals.check_trigger(job.chain_id, job.status)
     scheduled = [job for job in held.values() if job.status is Status.SCHEDULED]
     if scheduled:
         await session.rows("trigger", [job.chain_id for job in scheduled], scheduled[0].at)
@@ -50,8 +48,7 @@ async def _amend(session: Session, amendments: Sequence[Amendment]) -> list[Tran
         job = held[amendment.chain_id]
         if amendment.step is not None:
             await check_step(session, job, amendment.step)
-        if job.status is Status.RUNNING:
-            raise InvalidArgument("chain", f"{job.chain_id} is running; only a job that waits can be amended")
+        refusals.check_amend(job.chain_id, job.status)
     found = await session.rows(
         "amend",
         [amendment.chain_id for amendment in amendments],
@@ -68,8 +65,7 @@ async def take_over(session: Session, chain_ids: Sequence[str]) -> list[Transiti
     """End the leases of running jobs."""
     held = await hold(session, chain_ids)
     for job in held.values():
-        if job.status is not Status.RUNNING:
-            raise InvalidArgument("chain", f"{job.chain_id} is {job.status}; only a running job can be taken over")
+        refusals.check_take_over(job.chain_id, job.status)
     jobs = [*held.values()]
     found = await session.rows(
         "put_back", *ending.marks(jobs), None, [Verb.TAKE_OVER] * len(jobs), None, None, [0.0] * len(jobs), lock=WAIT

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from ..errors import AlreadyExists, InvalidArgument, NotFound
+from ..errors import AlreadyExists, InvalidArgument
 from ..model import Status, Transition
-from ..transitions import build
-from ..transitions.blockers import BAD_ENDS, judge, stored_rule
+from ..transitions import build, refusals
+from ..transitions.blockers import judge, stored_rule
 from . import edges, keys, rows
 from .database import Session
 from .edges import Wait
@@ -65,11 +65,8 @@ async def _hold(session: Session, ids: Sequence[str]) -> dict[str, rows.Row]:
     found = {row["chain_id"]: row for row in await session.rows("read_fallen", ids)}
     for id in ids:
         if id not in found:
-            raise NotFound(f"there is no chain {id}")
-        if found[id]["is_open"]:
-            raise InvalidArgument("chain", f"{id} is open; only a failed or cancelled chain can be redriven")
-        if found[id]["status"] not in BAD_ENDS:
-            raise InvalidArgument("chain", f"{id} is {found[id]['status']}; give one that failed or was cancelled")
+            raise refusals.no_chain(id)
+        refusals.check_redrive(id, None if found[id]["is_open"] else found[id]["status"])
     return found
 
 
@@ -78,8 +75,7 @@ def _look(row: rows.Row, blockers: Sequence[str], standing: dict[str, Status]) -
     rule = stored_rule(row["until"], row["on_failure"])
     fate = judge(rule, {blocker: standing[blocker] for blocker in blockers})
     if fate.lost_by:
-        problem = f"{chain_id} has the blocker {fate.lost_by}, which ended badly; redrive that first, or together"
-        raise InvalidArgument("chain", problem)
+        raise refusals.lost_blocker(chain_id, fate.lost_by)
     wait = Wait(chain_id=chain_id, position=row["position"], blockers=tuple(blockers), rule=rule, fate=fate)
     return Fallen(row, wait)
 
@@ -107,8 +103,8 @@ def _has_key(each: Fallen, wanted: dict[keys.Key, str], holders: dict[keys.Key, 
     """
     key = each.row["chain_type"], each.row["dedup_key"]
     holder = holders.get(key, wanted[key])
-    if holder not in (None, each.chain_id):
-        raise AlreadyExists(f"chain {holder} holds the dedup key {key[1]!r} of chain {each.chain_id} by now")
+    if holder and holder != each.chain_id:
+        raise refusals.key_held(each.chain_id, holder=holder)
     return holder is not None
 
 

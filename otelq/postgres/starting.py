@@ -13,6 +13,7 @@ from ..errors import Unavailable
 from ..model import Created, NewJob, Status, Transition
 from ..transitions import build
 from ..transitions.blockers import Fate, judge, rule_of
+from ..transitions.dedup import lasts
 from . import edges, keys, rows
 from .copying import copy_in
 from .database import Session
@@ -255,7 +256,7 @@ def _ties(plans: Sequence[Plan]) -> tuple[list[Any] | None, ...]:
     rule = [rule_of(plan.job).columns for plan in plans]
     return (
         [dedup and dedup.key for dedup in dedups],
-        rows.column([_lasts(plan.job) or None for plan in plans]),
+        rows.column([lasts(plan.job) or None for plan in plans]),
         rows.column([len(plan.job.blockers) or None for plan in plans]),
         rows.column([until for until, _ in rule]),
         rows.column([on_failure for _, on_failure in rule]),
@@ -266,10 +267,5 @@ def _ties(plans: Sequence[Plan]) -> tuple[list[Any] | None, ...]:
     )
 
 
-def _lasts(job: NewJob) -> bool:
-    """Whether the chain keeps its dedup key when it closes."""
-    return job.dedup is not None and job.dedup.scope == "any"
-
-
 def _gives_back(job: NewJob) -> bool:
-    return job.dedup is not None and not _lasts(job)
+    return job.dedup is not None and not lasts(job)

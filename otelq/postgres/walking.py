@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from msgspec import Struct
 
-from ..errors import InvalidArgument
-from ..model import CLOSED, OPEN, JobKey, JobQuery, Match, Status
+from ..model import CLOSED, OPEN, JobQuery, Match, Status
+from ..transitions.pages import Of, start, wanted
 from .queries import Queries, read
-
-Of = Literal["jobs", "chains"]
-"""What a query is for; of chains, the tails are walked."""
 
 _UNHAPPY: Final = frozenset({Status.FAILED, Status.CANCELLED})
 _FIRST_CHAIN: Final = "00000000-0000-0000-0000-000000000000"
 _LAST_CHAIN: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-LAST_POSITION: Final = 2**31 - 1
+_LAST_POSITION: Final = 2**31 - 1
 _BOUNDS: Final = (10_000, 1_000_000, 100_000_000)
 """Constant limits of walks, of which a statement names one: the planner does not know what a parameter will be."""
 
@@ -50,12 +47,6 @@ class Walk(Struct, frozen=True):
     statuses: frozenset[Status]
     arguments: tuple[Any, ...] = ()
     tokens: Mapping[str, str] = {}
-
-
-def wanted(query: JobQuery, of: Of) -> frozenset[Status]:
-    """The statuses that a query is about."""
-    statuses = query.statuses or frozenset(Status)
-    return statuses if of == "jobs" else statuses - {Status.CONTINUED}
 
 
 def walks(query: JobQuery, of: Of) -> Iterator[Walk]:
@@ -93,7 +84,7 @@ def tokens(queries: Queries, query: JobQuery, walk: Walk, of: Of) -> dict[str, s
 
 def arguments(query: JobQuery, walk: Walk, of: Of) -> tuple[Any, ...]:
     """The parameters of a walk's statement."""
-    newest, position = _start(query, of)
+    newest, position = start(query, of, latest=query.last_id or _LAST_CHAIN, beyond=_LAST_POSITION)
     own_types, chain_types = _types(query, of)
     return (
         newest,
@@ -121,22 +112,6 @@ def _types(query: JobQuery, of: Of) -> tuple[Collection[str], Collection[str]]:
     if query.types and query.chain_types:
         return (), sorted({*query.types} & {*query.chain_types}) or [""]
     return (), query.types or query.chain_types
-
-
-def _start(query: JobQuery, of: Of) -> JobKey:
-    """The key after which to look."""
-    latest = query.last_id or _LAST_CHAIN
-    if not query.after:
-        return latest, -1
-    after = (query.after, LAST_POSITION) if of == "chains" else _split(query.after)
-    return after if after[0] <= latest else (latest, -1)
-
-
-def _split(key: str) -> JobKey:
-    chain_id, dot, position = key.rpartition(".")
-    if not (dot and position.isdecimal()):
-        raise InvalidArgument("after", f"is {key!r}; give the `next` of the page before")
-    return chain_id, int(position)
 
 
 def _meta(query: JobQuery) -> str | None:

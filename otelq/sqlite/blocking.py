@@ -8,8 +8,8 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from ..errors import InvalidArgument, NotFound
 from ..model import JobKey, Status, Verb
+from ..transitions import refusals
 from ..transitions.blockers import Fate, Rule, Standing, judge
 from .ending import Close, close
 from .rows import NUMBERS
@@ -44,7 +44,7 @@ async def block(db: Session, at: int, wishes: Sequence[Wish]) -> list[Fate]:
     """
     for wish in wishes:
         if wish.chain_id in wish.blockers:
-            raise InvalidArgument("blockers", f"chain {wish.chain_id} would wait for itself")
+            raise refusals.circle(wish.chain_id, through=wish.chain_id)
     standing = await look_up(db, (blocker for wish in wishes for blocker in wish.blockers))
     fates: list[Fate] = []
     for wish in wishes:
@@ -66,15 +66,14 @@ async def look_up(db: Session, chains: Iterable[str]) -> dict[str, Standing]:
 def known(standing: dict[str, Standing], blocker: str) -> Standing:
     """How a blocker stands, which must exist."""
     if blocker not in standing:
-        raise NotFound(f"the blocker {blocker} does not exist")
+        raise refusals.no_blocker(blocker)
     return standing[blocker]
 
 
 async def check_cycles(db: Session, chains: Sequence[str]) -> None:
     """Refuse what was written if one of the chains waits for itself now."""
     for chain_id, last in await db.read("blocker_cycle", _CYCLES, chains=batch(chains)):
-        through = "itself" if last == chain_id else f"{last}, which waits for it"
-        raise InvalidArgument("blockers", f"chain {chain_id} would wait for {through}")
+        raise refusals.circle(chain_id, through=last)
 
 
 async def _write(db: Session, at: int, wishes: Sequence[Wish], fates: Sequence[Fate]) -> None:

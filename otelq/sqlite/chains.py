@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import JobAlreadyClosed, JobTypeMismatch, NotFound
+from ..transitions import refusals
+from .blocking import look_up
 from .rows import NUMBERS, OPEN_JOBS, OpenJob
 from .session import Session, batch
 
@@ -21,8 +22,9 @@ async def open_jobs(db: Session, chain_ids: Sequence[str]) -> list[OpenJob]:
     jobs = await db.read("open_look", OPEN_JOBS, chains=batch(unique))
     if len(jobs) < len(unique):
         await check_known(db, unique)
-        closed = set(unique) - {job.chain_id for job in jobs}
-        raise JobAlreadyClosed(f"closed already: {', '.join(sorted(closed))}")
+        is_open = {job.chain_id for job in jobs}
+        closed = next(chain_id for chain_id in unique if chain_id not in is_open)
+        raise refusals.closed(closed, (await look_up(db, [closed])).get(closed))
     return sorted(jobs, key=lambda job: job.nr)
 
 
@@ -37,9 +39,8 @@ async def open_step(db: Session, chain_id: str, step: str | None) -> OpenJob:
     (job,) = await open_jobs(db, [chain_id])
     if step is None or job.type == step:
         return job
-    if await db.read("step_closed", NUMBERS, chain=chain_id, step=step, position=job.position):
-        raise JobAlreadyClosed(f"the job {step} of chain {chain_id} is closed; {job.type} is open")
-    raise JobTypeMismatch(f"the open job of chain {chain_id} is {job.type}, not {step}")
+    past = await db.read("step_closed", NUMBERS, chain=chain_id, step=step, position=job.position)
+    raise refusals.other_step(chain_id, step=step, open_step=job.type, is_past=bool(past))
 
 
 async def check_known(db: Session, chain_ids: Sequence[str]) -> None:
@@ -51,5 +52,4 @@ async def check_known(db: Session, chain_ids: Sequence[str]) -> None:
     """
     known = set(await db.read("chain_known", NUMBERS, chains=batch(chain_ids)))
     if len(known) < len(chain_ids):
-        missing = [chain_id for nr, chain_id in enumerate(chain_ids) if nr not in known]
-        raise NotFound(f"there is no chain {', '.join(missing)}")
+        raise refusals.no_chain(next(chain_id for nr, chain_id in enumerate(chain_ids) if nr not in known))

@@ -8,6 +8,7 @@ from msgspec.json import Decoder
 
 from ..model import LEASE_LOST, Claimed, Failure, ReapRule, Renewal, Status, Transition, Verb, Verdict, Wanted
 from ..transitions import build
+from ..transitions.leases import is_spent, lease_lost
 from .ending import Close, close
 from .rows import NUMBERS, OPEN_JOBS, PICKS, OpenJob, Pick, claimed, span, when
 from .session import Session, batch
@@ -111,8 +112,9 @@ async def reap(
     )
     if not jobs:
         return []
-    spent = [job for job in jobs if _is_spent(job, by_type[job.type])]
-    back = [job for job in jobs if not _is_spent(job, by_type[job.type])]
+    spent = [job for job in jobs if is_spent(by_type[job.type], attempt=job.attempt, crashes=job.crashes)]
+    is_over = {job.chain_id for job in spent}
+    back = [job for job in jobs if job.chain_id not in is_over]
     failures = {job.chain_id: _ran_out(job) for job in jobs}
     ended = [(job.chain_id, Verb.REAP, failures[job.chain_id].type, failures[job.chain_id].text, None) for job in jobs]
     await db.write("attempt_end", ended=batch(ended), now=at)
@@ -142,10 +144,5 @@ async def _fail(db: Session, at: int, jobs: Sequence[OpenJob], failures: Mapping
     return [build.moved(job.snapshot(at), Verb.REAP, Status.FAILED, error_type=LEASE_LOST) for job in jobs]
 
 
-def _is_spent(job: OpenJob, rule: ReapRule) -> bool:
-    attempts_spent = rule.max_attempts is not None and job.attempt >= rule.max_attempts
-    return attempts_spent or job.crashes + 1 >= rule.max_crashes
-
-
 def _ran_out(job: OpenJob) -> Failure:
-    return Failure(LEASE_LOST, f"the lease of {job.leased_by} ran out in attempt {job.attempt}")
+    return lease_lost(leased_by=job.leased_by, attempt=job.attempt)

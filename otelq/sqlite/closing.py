@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from msgspec.json import Decoder
 
-from ..errors import StillReferenced
 from ..model import Closure, Completes, Continues, Status, Successor, Transition, Verb
-from ..transitions import build
+from ..transitions import build, refusals
 from ..transitions.blockers import FREE, Fate
 from .blocking import block
 from .chains import check_known, open_jobs, open_step
@@ -104,7 +103,7 @@ async def delete(db: Session, at: int, *, chain_ids: Sequence[str], cascade: boo
         unique = await db.read("delete_cascade", TEXTS, chains=batch(unique))
     chains = batch(unique)
     for dependent, blocker in await db.read("delete_referenced", _PAIRS, chains=chains):
-        raise StillReferenced(f"chain {dependent} has {blocker} as a blocker; delete it too, or first")
+        raise refusals.referenced(dependent, blocker)
     jobs = await db.read("delete_look", _ANY_JOBS, chains=chains, now=at)
     await db.write("close_open", chains=chains)
     for table in ("dedup", "job", "outcome", "attempt", "blocker", "pending"):

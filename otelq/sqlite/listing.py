@@ -7,15 +7,14 @@ the newest key up to which every walk has come. The records are read for the pag
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from msgspec import Struct
 from msgspec.json import Decoder
 
 from ..model import ChainRecord, Count, JobKey, JobQuery, JobRecord, Page
+from ..transitions.pages import Of, cursor, cut
 from .records import read_records
 from .session import Session
-from .walking import Of, tokens, values, walks
+from .walking import tokens, values, walks
 
 
 class Walked(Struct, frozen=True, array_like=True):
@@ -33,7 +32,7 @@ async def jobs(db: Session, at: int, *, query: JobQuery) -> Page[JobRecord]:
     """A page of jobs."""
     keys, last = await _page(db, at, query, of="jobs")
     records = await read_records(db, at, keys)
-    return Page([records[key] for key in keys if key in records], f"{last[0]}.{last[1]}" if last else None)
+    return Page([records[key] for key in keys if key in records], cursor(last, "jobs"))
 
 
 async def chains(db: Session, at: int, *, query: JobQuery) -> Page[ChainRecord]:
@@ -42,7 +41,7 @@ async def chains(db: Session, at: int, *, query: JobQuery) -> Page[ChainRecord]:
     heads = [(chain_id, 0) for chain_id, position in keys if position]
     records = await read_records(db, at, [*keys, *heads])
     found = [key for key in keys if key in records and (key[0], 0) in records]
-    return Page([_chain(records[key[0], 0], records[key]) for key in found], last[0] if last else None)
+    return Page([_chain(records[key[0], 0], records[key]) for key in found], cursor(last, "chains"))
 
 
 async def count(db: Session, at: int, *, query: JobQuery, of: Of) -> Count:
@@ -60,13 +59,8 @@ def _chain(head: JobRecord, tail: JobRecord) -> ChainRecord:
 async def _page(db: Session, at: int, query: JobQuery, *, of: Of) -> tuple[list[JobKey], JobKey | None]:
     """The keys of a page, and the last that was looked at, if there may be more."""
     walked = await _walk(db, at, query, of=of, shows=True)
-    keys = _in_order(key for walk in walked for key in walk.keys)
-    end = next(iter(_in_order(walk.end for walk in walked if walk.end)), None)
-    if end is not None:
-        keys = [key for key in keys if not _is_after(key, end)]
-    if len(keys) > query.limit:
-        return keys[: query.limit], keys[query.limit - 1]
-    return keys, end
+    found = (key for walk in walked for key in walk.keys)
+    return cut(found, [walk.end for walk in walked if walk.end], of=of, limit=query.limit)
 
 
 async def _walk(db: Session, at: int, query: JobQuery, *, of: Of, shows: bool) -> list[Walked]:
@@ -75,13 +69,3 @@ async def _walk(db: Session, at: int, query: JobQuery, *, of: Of, shows: bool) -
         asked = values(query, walk, of)
         walked += await db.read("page", _WALKED, tokens=tokens(query, walk, of), shows=shows, now=at, **asked)
     return walked
-
-
-def _in_order(keys: Iterable[JobKey]) -> list[JobKey]:
-    first_to_last = sorted(keys, key=lambda key: key[1])
-    return sorted(first_to_last, key=lambda key: key[0], reverse=True)
-
-
-def _is_after(key: JobKey, other: JobKey) -> bool:
-    """Whether the first key comes later in the walk."""
-    return key[0] < other[0] or (key[0] == other[0] and key[1] > other[1])

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import InvalidArgument
 from ..model import Amendment, Status, Transition, Verb
-from ..transitions import build
+from ..transitions import build, refusals
 from .chains import open_jobs, open_step
 from .ending import end_attempts
 from .rows import when
@@ -19,9 +18,7 @@ async def trigger(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Tra
     """Make scheduled jobs due now."""
     jobs = await open_jobs(db, chain_ids)
     for job in jobs:
-        status = job.status(at)
-        if status in (Status.BLOCKED, Status.RUNNING):
-            raise InvalidArgument("chain", f"{job.chain_id} is {status}; only a scheduled job can be triggered")
+        refusals.check_trigger(job.chain_id, job.status(at))
     scheduled = [job for job in jobs if job.status(at) is Status.SCHEDULED]
     if scheduled:
         await db.write("trigger", chains=batch([job.chain_id for job in scheduled]), now=at)
@@ -35,8 +32,7 @@ async def amend(db: Session, at: int, *, amendments: Sequence[Amendment]) -> lis
 
 async def _amend(db: Session, at: int, amendment: Amendment) -> Transition:
     job = await open_step(db, amendment.chain_id, amendment.step)
-    if job.status(at) is Status.RUNNING:
-        raise InvalidArgument("chain", f"{job.chain_id} is running; only a job that waits can be amended")
+    refusals.check_amend(job.chain_id, job.status(at))
     stays = amendment.at is None and amendment.delay is None
     run_at = job.run_at if stays else due_at(amendment, at)
     await db.write("amend_open", chain=job.chain_id, priority=amendment.priority, run_at=run_at)
@@ -50,8 +46,7 @@ async def take_over(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[T
     """End leases; the attempts are spent."""
     jobs = await open_jobs(db, chain_ids)
     for job in jobs:
-        if job.token is None:
-            raise InvalidArgument("chain", f"{job.chain_id} is {job.status(at)}; only a running job can be taken over")
+        refusals.check_take_over(job.chain_id, job.status(at))
     await end_attempts(db, at, jobs, Verb.TAKE_OVER)
     back = [(job.chain_id, at, 0, 0, job.last_trace) for job in jobs]
     await db.write("open_put_back", back=batch(back))

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from ..errors import AlreadyExists, InvalidArgument
-from ..model import JobKey, OnFailure, Status, Transition, Until
-from ..transitions import build
+from ..model import JobKey, OnFailure, Transition, Until
+from ..transitions import build, refusals
 from ..transitions.blockers import Fate, Rule, Standing, judge, stored_rule
 from .blocking import check_cycles
 from .chains import check_known
@@ -62,7 +61,7 @@ async def redrive(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Tra
     await check_known(db, unique)
     ended = await db.read("redrive_look", _ENDED, chains=batch(unique))
     for chain in ended:
-        _check_badly_ended(chain)
+        refusals.check_redrive(chain.chain_id, chain.job.status)
     await _reopen(db, at, ended)
     await _take_keys(db, ended)
     fates = await _wait_anew(db, at, ended)
@@ -70,13 +69,6 @@ async def redrive(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Tra
         build.redriven(chain.job.snapshot(at), at=when(at), is_blocked=fates[chain.chain_id].is_blocked)
         for chain in ended
     ]
-
-
-def _check_badly_ended(chain: Ended) -> None:
-    if chain.job.status is None:
-        raise InvalidArgument("chain", f"{chain.chain_id} is open; only a failed or cancelled chain can be redriven")
-    if chain.job.status is Status.COMPLETED:
-        raise InvalidArgument("chain", f"{chain.chain_id} is completed; give one that failed or was cancelled")
 
 
 async def _reopen(db: Session, at: int, ended: Sequence[Ended]) -> None:
@@ -104,7 +96,7 @@ async def _take_keys(db: Session, ended: Sequence[Ended]) -> None:
     for chain in wanted:
         holder = holders.setdefault((chain.job.chain_type, chain.dedup_key), chain.chain_id)
         if holder != chain.chain_id:
-            raise AlreadyExists(f"the dedup key of chain {chain.chain_id} is held by chain {holder}")
+            raise refusals.key_held(chain.chain_id, holder=holder)
     taken = [
         (chain.job.chain_type, chain.dedup_key, chain.chain_id, chain.job.chain_created_at, chain.dedup_lasting)
         for chain in wanted
@@ -137,8 +129,7 @@ async def _wait_anew(db: Session, at: int, ended: Sequence[Ended]) -> Mapping[st
 def _judge(chain: Ended, edges: Sequence[Edge]) -> Fate:
     fate = judge(chain.rule, {edge.blocker_id: edge.standing for edge in edges})
     if fate.lost_by:
-        problem = f"{chain.chain_id} has the blocker {fate.lost_by}, which ended badly; redrive that first, or together"
-        raise InvalidArgument("chain", problem)
+        raise refusals.lost_blocker(chain.chain_id, fate.lost_by)
     return fate
 
 

@@ -10,6 +10,7 @@ from msgspec.json import Decoder
 from ..model import Amendment, Created, Dedup, NewJob, Status, Successor, Transition, Verb
 from ..transitions import build
 from ..transitions.blockers import Fate, Standing, judge, rule_of
+from ..transitions.dedup import is_answered, lasts
 from .blocking import known, look_up
 from .ending import Close, close
 from .rows import micros, span, when
@@ -39,9 +40,8 @@ class Holder(Struct, frozen=True, array_like=True):
 
     def matches(self, dedup: Dedup, at: int) -> bool:
         """Whether a start at that time gets this chain instead of a new one."""
-        is_old = dedup.window is not None and at - self.taken_at > span(dedup.window)
-        is_over = dedup.scope == "open" and not self.is_open
-        return not (is_old or is_over or self.chain_id in dedup.exclude)
+        age = (at - self.taken_at) / 1_000_000
+        return is_answered(dedup, holder=self.chain_id, age=age, is_open=bool(self.is_open))
 
 
 _BEFORE = Decoder(list[Before])
@@ -121,7 +121,7 @@ class _Start:
         self._jobs[job.chain_id] = job
         if job.dedup:
             self._settled[job.type, job.dedup.key] = job.chain_id
-            self._keys.append((job.type, job.dedup.key, job.chain_id, self.at, job.dedup.scope == "any"))
+            self._keys.append((job.type, job.dedup.key, job.chain_id, self.at, lasts(job)))
         expires_at = None if job.expires is None else self.at + span(max(job.expires, 0.0))
         due, awaited = due_at(job, self.at), len(fate.awaited)
         self._open.append((job.chain_id, job.type, job.queue, job.priority, due, awaited, *rule.columns, expires_at))

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from ..errors import InvalidArgument
-from ..model import CLOSED, ENDED, OPEN, JobKey, JobQuery, Status
+from ..model import CLOSED, ENDED, OPEN, JobQuery, Status
+from ..transitions.pages import Of, start, wanted
 from .parameters import Value
 from .session import batch
-
-Of: TypeAlias = Literal["jobs", "chains"]
-"""What a query is for; of chains, the tails are walked."""
 
 _BAD_ENDS: Final = frozenset({Status.FAILED, Status.CANCELLED})
 _HIGHEST: Final = "\U0010ffff"
@@ -49,14 +46,14 @@ def walks(query: JobQuery, of: Of) -> Iterator[Walk]:
     Certain chains are walked whole, and so are those that wait for one.
     """
     every = frozenset(Status) if of == "jobs" else OPEN | ENDED
-    wanted = query.statuses & every if query.statuses else every
+    asked = wanted(query, of)
     if query.chain_ids:
         named = sorted(set(query.chain_ids), reverse=True)
-        yield Walk(f"walk_named_{of}", every, wanted, {"chains": batch(named)})
+        yield Walk(f"walk_named_{of}", every, asked, {"chains": batch(named)})
     elif query.blocked_by is not None:
-        yield Walk(f"walk_dependent_{of}", every, wanted)
+        yield Walk(f"walk_dependent_{of}", every, asked)
     else:
-        yield from _families(wanted, of)
+        yield from _families(asked, of)
 
 
 def _families(wanted: frozenset[Status], of: Of) -> Iterator[Walk]:
@@ -133,20 +130,5 @@ def _path(path: Path) -> str | None:
 
 def _bounds(query: JobQuery, of: Of) -> dict[str, Value]:
     """Between which keys to look."""
-    low, high = query.first_id or "", query.last_id or _HIGHEST
-    after = _after(query, of)
-    if after is None or after[0] > high:
-        return {"low": low, "high": high, "position": -1}
-    return {"low": low, "high": after[0], "position": after[1]}
-
-
-def _after(query: JobQuery, of: Of) -> JobKey | None:
-    """The key after which to look: a chain is listed by its tail, so that a place beyond any passes all of it over."""
-    if query.after is None:
-        return None
-    if of == "chains":
-        return query.after, _LAST_POSITION
-    chain_id, dot, position = query.after.rpartition(".")
-    if not (dot and position.isdecimal()):
-        raise InvalidArgument("after", f"is {query.after!r}; give the `next` of the page before")
-    return chain_id, int(position)
+    high, position = start(query, of, latest=query.last_id or _HIGHEST, beyond=_LAST_POSITION)
+    return {"low": query.first_id or "", "high": high, "position": position}

@@ -18,7 +18,8 @@ from otelq.postgres.queries import Queries, names
 from otelq.postgres.settling import UNTIED
 from otelq.postgres.starting import NONE_EXPIRES, PASS_OVER, SOME_EXPIRE
 from otelq.postgres.state import PostgresState
-from otelq.postgres.walking import STATUS, Of, tokens, walks
+from otelq.postgres.walking import STATUS, tokens, walks
+from otelq.transitions.pages import Of
 
 from .conftest import Connect
 from .making import job, lease, start, wanted
@@ -97,7 +98,7 @@ ALL = {
     "leave_pending": ["NULL", "'{}'"],
     "redrive": ["NULL", *["'{}'"] * 3],
     "mark_waited_on": ["'{}'"],
-    "read_fallen": ["'{}'"],
+    "read_fallen": ["NULL", "'{}'"],
     "read_last_feeds": ["'{}'"],
     "amend": ["NULL", *["'{}'"] * 6],
     "find_feeds": ["'{}'"],

@@ -12,7 +12,8 @@ import pytest
 from otelq.model import JobQuery, Match, Status
 from otelq.sqlite.migrate import dump
 from otelq.sqlite.queries import Queries
-from otelq.sqlite.walking import Of, tokens, values, walks
+from otelq.sqlite.walking import tokens, values, walks
+from otelq.transitions.pages import Of
 
 STATEMENTS = Queries("jobs_of_shop").texts
 

@@ -1,0 +1,16 @@
+"""What the end of a lease means that ran out."""
+
+from __future__ import annotations
+
+from ..model import LEASE_LOST, Failure, ReapRule
+
+
+def is_spent(rule: ReapRule, *, attempt: int, crashes: int) -> bool:
+    """Return whether a job whose lease ran out fails, after so many attempts and so many crashes before."""
+    out_of_attempts = rule.max_attempts is not None and attempt >= rule.max_attempts
+    return out_of_attempts or crashes + 1 >= rule.max_crashes
+
+
+def lease_lost(*, leased_by: str | None, attempt: int) -> Failure:
+    """Return the failure of an attempt whose lease ran out."""
+    return Failure(LEASE_LOST, f"the lease of {leased_by} ran out in attempt {attempt}")

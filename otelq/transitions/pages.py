@@ -1,0 +1,72 @@
+"""
+Where a page of jobs or chains begins and ends.
+
+Keys are listed newest chain first, and of a chain first job first. A chain is listed by the key of its tail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
+
+from ..errors import InvalidArgument
+from ..model import JobKey, JobQuery, Status, job_id
+
+Of: TypeAlias = Literal["jobs", "chains"]
+"""What a query is for; of chains, the tails are walked."""
+
+
+def wanted(query: JobQuery, of: Of) -> frozenset[Status]:
+    """Return the statuses that a query is about; no tail is continued."""
+    statuses = query.statuses or frozenset(Status)
+    return statuses if of == "jobs" else statuses - {Status.CONTINUED}
+
+
+def start(query: JobQuery, of: Of, *, latest: str, beyond: int) -> JobKey:
+    """
+    Return the key after which to look: that of the page before, but no chain later than ``latest``.
+
+    ``beyond`` is a position that no job has: after it, all of a chain is passed over.
+    """
+    if not query.after:
+        return latest, -1
+    after = (query.after, beyond) if of == "chains" else _split(query.after)
+    return after if after[0] <= latest else (latest, -1)
+
+
+def _split(cursor: str) -> JobKey:
+    chain_id, dot, position = cursor.rpartition(".")
+    if not (dot and position.isdecimal()):
+        raise InvalidArgument("after", f"is {cursor!r}; give the `next` of the page before")
+    return chain_id, int(position)
+
+
+def cursor(last: JobKey | None, of: Of) -> str | None:
+    """Return what the next page is asked for with, if there is one after this last key."""
+    if last is None:
+        return None
+    return job_id(*last) if of == "jobs" else last[0]
+
+
+def cut(found: Iterable[JobKey], ends: Iterable[JobKey], *, of: Of, limit: int) -> tuple[list[JobKey], JobKey | None]:
+    """
+    Return the keys of a page in order, and the last one that was looked at, if there may be more.
+
+    ``ends`` are where walks stopped before they had all: the page cannot go on after the newest of these places.
+    """
+    keys, end = _in_order(found), next(iter(_in_order(ends)), None)
+    if end is not None:
+        keys = [key for key in keys if _is_up_to(key, end, of)]
+    if len(keys) > limit:
+        page = keys[:limit]
+        return page, page[-1] if page else None
+    return keys, end
+
+
+def _in_order(keys: Iterable[JobKey]) -> list[JobKey]:
+    first_to_last = sorted(set(keys), key=lambda key: key[1])
+    return sorted(first_to_last, key=lambda key: key[0], reverse=True)
+
+
+def _is_up_to(key: JobKey, end: JobKey, of: Of) -> bool:
+    return key[0] > end[0] or (key[0] == end[0] and (of == "chains" or key[1] <= end[1]))
