@@ -39,6 +39,12 @@ def find(group: str, scheme: str, *, argument: str) -> EntryPoint | None:
     return next(iter(found.values()), None)
 
 
+def is_private(url: str) -> bool:
+    """Return whether only the adapter that opens a URL can reach what is stored there."""
+    scheme, _, place = url.partition(":")
+    return scheme.lower() == "memory" or (scheme.lower() == "sqlite" and place in ("", "//", "///", "///:memory:"))
+
+
 def known(group: str) -> list[str]:
     """Return the schemes that there are adapters for."""
     return sorted({*OWN[group], *(entry.name for entry in _installed(group))})

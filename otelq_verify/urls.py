@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from otelq.adapters import is_private
 
-def is_private(url: str) -> bool:
-    """Whether nobody but the adapter that opens it can reach what is stored at a URL."""
-    scheme, _, place = url.partition(":")
-    return scheme.lower() == "memory" or (scheme.lower() == "sqlite" and place in ("", "//", "///", "///:memory:"))
+__all__ = ["is_private", "is_shared"]
 
 
 def is_shared(url: str) -> bool:

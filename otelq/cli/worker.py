@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 
+from ..adapters import is_private
 from ..connect import connect
 from ..definitions import Jobs
 from ..logs import Log
@@ -56,8 +57,8 @@ def worker(
     """
     _log_to_stderr(log_level)
     jobs = load_collections(collections)
-    if url.startswith("memory:"):
-        raise click.UsageError("memory:// is seen by one process only, so this worker would never find a job")
+    if is_private(url):
+        raise click.UsageError(f"{url} is seen by one process only, so this worker would never find a job")
     asyncio.run(
         serve(
             jobs, url=url, schema=schema, concurrency=concurrency, poll_interval=poll_interval, grace=grace, name=name

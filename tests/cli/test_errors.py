@@ -48,6 +48,7 @@ USAGE = [
     ("worker cli_shop:full --url {sqlite} --poll-interval -1", "--poll-interval: is -1.0; give seconds from"),
     ("worker cli_shop:jobs --url {sqlite} --log-level loud", "'loud' is not one of 'debug', 'info'"),
     ("worker cli_shop:jobs --url memory://", "memory:// is seen by one process only"),
+    ("worker cli_shop:jobs --url sqlite://", "sqlite:// is seen by one process only"),
     ("worker cli_shop:jobs --url mysql://ada:s3cret@db/app", "--url: no adapter for mysql: is installed"),
     ("worker cli_shop:full --url postgresql:/ada:s3cret@db/app", "url: has no two slashes after its scheme"),
     ("migrate --url postgresql://ada:1/s3cret@db/app", "url: has an @ where none can be; percent-encode"),
