@@ -75,7 +75,7 @@ class Client:
 
     @property
     def engine(self) -> Engine:
-        """What workers and commands share with the client; not for applications."""
+        """Return the adapters and settings that workers and commands share with the client; not for applications."""
         self._lifecycle.check()
         return self._engine
 

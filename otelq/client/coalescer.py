@@ -29,7 +29,7 @@ class Coalescer:
 
     async def create(self, job: NewJob) -> Created:
         """
-        Create one chain together with whoever else starts one just now.
+        Create one chain, in one statement with others that are started just now.
 
         A caller that is cancelled before its statement is sent starts nothing; afterwards the chain may exist.
         """
@@ -75,7 +75,7 @@ class Coalescer:
 
 async def create(engine: Engine, jobs: Sequence[NewJob]) -> Sequence[Created]:
     """
-    Create chains in a transaction of otelq's own and tell what follows; safe to repeat when a reply is lost.
+    Create chains in a transaction of otelq's own and report them; safe to repeat when a reply is lost.
 
     Raises:
         Unavailable: the database stayed away through several tries; the chains may or may not exist.
@@ -99,14 +99,14 @@ async def create(engine: Engine, jobs: Sequence[NewJob]) -> Sequence[Created]:
 
 
 def _fail(batch: list[tuple[NewJob, asyncio.Future[Created]]], error: Exception) -> None:
-    """Each caller gets an error of its own, so that their tracebacks do not grow into one another."""
+    """Give each caller an error of its own, so that their tracebacks do not grow into one another."""
     for _, future in batch:
         if not future.done():
             future.set_exception(_own(error))
 
 
 def _own(error: Exception) -> Exception:
-    """A copy of the error, or the error itself where it cannot be copied."""
+    """Return a copy of the error, or the error itself where it cannot be copied."""
     try:
         mine = copy(error)
     except Exception:

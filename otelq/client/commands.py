@@ -21,10 +21,10 @@ from ..errors import InvalidArgument
 from ..model import Amendment, Closure, Completes, Continues, JobRecord, Transition
 from ..ports.state import Transaction
 from ..telemetry import Enqueue
-from .creation import told
 from .engine import Engine
 from .filters import AnyChain, chain_id, check_truth
 from .lookups import Lookups
+from .spans import ending, failing
 from .start import check_due, successor
 
 Out = TypeVar("Out")
@@ -52,22 +52,12 @@ class Commands:
         check_job_type("step", step)
         transaction = self._engine.join(tx)
         id = chain_id(chain)
-        enqueue: Enqueue | None = None
-        ends: Completes | Continues
-        if is_continue(outcome):
-            check_continuation(outcome.job_type, of=step, argument="outcome")
-            ends, enqueue = await self._continuation(id, outcome, transaction)
-        else:
-            ends = Completes(self._engine.encode_output(outcome, step, chain_id=id, argument="outcome"))
+        ends, enqueue = await self._end(id, outcome, step, transaction)
         closure = Closure(chain_id=id, step=step.name, outcome=ends)
-        try:
-            with self._engine.effects.doubting(), self._engine.telemetry.silence():
-                transitions = await self._state.finish([closure], tx=transaction)
-        except BaseException as error:
-            if enqueue is not None:
-                enqueue.fail(error)
-            raise
-        self._engine.effects.follow(transitions, tx=transaction, told=None if enqueue is None else told(enqueue))
+        with failing(enqueue), self._engine.effects.doubting(), self._engine.telemetry.silence():
+            transitions = await self._state.finish([closure], tx=transaction)
+        told = None if enqueue is None else ending(enqueue)
+        self._engine.effects.follow(transitions, tx=transaction, told=told)
 
     async def trigger(self, chains: Sequence[AnyChain], *, tx: object | None) -> None:
         """Make the scheduled jobs of chains due now."""
@@ -83,22 +73,7 @@ class Commands:
         tx: object | None,
     ) -> None:
         """Change the open job of a chain before it runs; an ``input`` of ``...`` stays as it is."""
-        refuse_unknown(options, WhenOptions)
-        delay, at = check_due(options.get("delay"), options.get("at"))
-        priority = check_priority(options.get("priority"))
-        if step is not None:
-            check_job_type("step", step)
-        if input is ... and delay is None and at is None and priority is None:
-            raise InvalidArgument("amend", "is given nothing to change; give an input, a time or a priority")
-        id = chain_id(chain)
-        amendment = Amendment(
-            chain_id=id,
-            step=None if step is None else step.name,
-            priority=priority,
-            delay=delay,
-            at=at,
-            input=None if input is ... else self._amended(input, step, id),
-        )
+        amendment = self._amendment(chain_id(chain), options, step=step, input=input)
         await self._follow(self._state.amend, [amendment], tx)
 
     async def take_over(self, chains: Sequence[AnyChain], *, tx: object | None) -> None:
@@ -124,18 +99,45 @@ class Commands:
             [record] = await self._state.lock([id], tx=self._state.join(tx))
         return record
 
+    def _amendment(self, id: str, options: WhenOptions, *, step: JobType[Any, Any] | None, input: Any) -> Amendment:
+        refuse_unknown(options, WhenOptions)
+        delay, at = check_due(options.get("delay"), options.get("at"))
+        priority = check_priority(options.get("priority"))
+        if step is not None:
+            check_job_type("step", step)
+        if input is ... and delay is None and at is None and priority is None:
+            raise InvalidArgument("amend", "is given nothing to change; give an input, a time or a priority")
+        return Amendment(
+            chain_id=id,
+            step=None if step is None else step.name,
+            priority=priority,
+            delay=delay,
+            at=at,
+            input=None if input is ... else self._amended(input, step, id),
+        )
+
     def _amended(self, input: object, step: JobType[Any, Any] | None, id: str) -> str:
         if step is None:
             raise InvalidArgument("step", "is missing; name the type of the job whose input is amended")
         return self._engine.encode_input(input, step, chain_id=id, argument="input")
 
+    async def _end(
+        self, id: str, outcome: object, step: JobType[Any, Any], transaction: Transaction | None
+    ) -> tuple[Completes | Continues, Enqueue | None]:
+        """Return how the chain ends or goes on, with the span of a job that it goes on with."""
+        if is_continue(outcome):
+            check_continuation(outcome.job_type, of=step, argument="outcome")
+            return await self._continuation(id, outcome, transaction)
+        return Completes(self._engine.encode_output(outcome, step, chain_id=id, argument="outcome")), None
+
     async def _continuation(
         self, id: str, continuation: Continue[Any], transaction: Transaction | None
     ) -> tuple[Continues, Enqueue]:
-        payload = self._engine.encode_input(continuation.input, continuation.job_type, chain_id=id, argument="outcome")
+        job_type = continuation.job_type
+        payload = self._engine.encode_input(continuation.input, job_type, chain_id=id, argument="outcome")
         chain = await self._lookups.chain(id, tx=transaction)
         enqueue = self._engine.telemetry.enqueue(
-            type=continuation.job_type.name,
+            type=job_type.name,
             chain_id=id,
             position=chain.tail.position + 1,
             delay=continuation.delay,

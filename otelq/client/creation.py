@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..definitions import Chain, CopyOptions, Middleware, overrides, refuse_unknown
-from ..effects import Told
 from ..errors import AlreadyExists, InvalidArgument, JobTypeMismatch
 from ..model import Created, JobRecord, NewJob, read_meta
 from ..ports.state import Transaction
@@ -16,6 +15,7 @@ from .coalescer import Coalescer, create
 from .engine import Engine
 from .lookups import Lookups
 from .results import check_chain
+from .spans import ending, failing
 from .start import Naming, Start, check_starts, read_starts, refuse_existing
 
 Out = TypeVar("Out")
@@ -98,48 +98,55 @@ class Creation:
 
     async def _create(self, starts: Starts, *, tx: object | None, naming: Naming) -> Sequence[Created]:
         transaction = self._engine.join(tx)
-        payloads = [self._encode(start, naming(n)) for n, start in enumerate(starts)]
-        enqueue = self._enqueue(starts)
-        jobs = [
-            start.request(payload=payload, trace=enqueue.note) for start, payload in zip(starts, payloads, strict=True)
-        ]
-        try:
-            if transaction is not None:
-                return await self._create_in(transaction, starts, jobs, enqueue)
-            if len(starts) == 1 and starts[0].is_plain:
-                created: Sequence[Created] = [await self._coalescer.create(jobs[0])]
-            else:
-                with self._engine.telemetry.silence():
-                    created = await create(self._engine, jobs)
-            refuse_existing(created)
-        except BaseException as error:
-            enqueue.fail(error)
-            raise
+        jobs, enqueue = self._requests(starts, naming)
+        with failing(enqueue):
+            if transaction is None:
+                return await self._create_alone(starts, jobs, enqueue)
+            return await self._create_in(transaction, starts, jobs, enqueue)
+
+    async def _create_alone(self, starts: Starts, jobs: Sequence[NewJob], enqueue: Enqueue) -> Sequence[Created]:
+        created = await self._store(jobs, is_plain=len(starts) == 1 and starts[0].is_plain)
+        refuse_existing(created)
         enqueue.end(held_by=_holder(created))
         self._count_deduplicated(starts, created)
         return created
 
+    async def _store(self, jobs: Sequence[NewJob], *, is_plain: bool) -> Sequence[Created]:
+        if is_plain:
+            return [await self._coalescer.create(jobs[0])]
+        with self._engine.telemetry.silence():
+            return await create(self._engine, jobs)
+
     async def _create_in(
         self, transaction: Transaction, starts: Starts, jobs: Sequence[NewJob], enqueue: Enqueue
     ) -> Sequence[Created]:
-        state = self._engine.state
         with self._engine.telemetry.silence():
-            created, transitions = await state.create(jobs, tx=transaction)
-            try:
-                refuse_existing(created)
-            except AlreadyExists:  # the caller's transaction may go on: take back what the others wrote
-                if made := [result.chain_id for result in created if result.is_new]:
-                    await state.delete(made, tx=transaction)
-                raise
-        tell = told(enqueue, held_by=_holder(created))
+            created, transitions = await self._engine.state.create(jobs, tx=transaction)
+            await self._refuse_existing_in(transaction, created)
+        end = ending(enqueue, held_by=_holder(created))
 
         def ended(committed: bool) -> None:
-            tell(committed)
+            end(committed)
             if committed:
                 self._count_deduplicated(starts, created)
 
         self._engine.effects.follow(transitions, tx=transaction, told=ended)
         return created
+
+    async def _refuse_existing_in(self, transaction: Transaction, created: Sequence[Created]) -> None:
+        """Raise for a taken id, and take back the other starts: the caller's transaction may go on."""
+        try:
+            refuse_existing(created)
+        except AlreadyExists:
+            if made := [result.chain_id for result in created if result.is_new]:
+                await self._engine.state.delete(made, tx=transaction)
+            raise
+
+    def _requests(self, starts: Starts, naming: Naming) -> tuple[list[NewJob], Enqueue]:
+        payloads = [self._encode(start, naming(n)) for n, start in enumerate(starts)]
+        enqueue = self._enqueue(starts)
+        pairs = zip(starts, payloads, strict=True)
+        return [start.request(payload=payload, trace=enqueue.note) for start, payload in pairs], enqueue
 
     def _count_deduplicated(self, starts: Starts, created: Sequence[Created]) -> None:
         for start, result in zip(starts, created, strict=True):
@@ -157,18 +164,6 @@ class Creation:
         return self._engine.telemetry.enqueue(
             type=first.job_type.name, chain_id=first.id, position=0, delay=first.delay
         )
-
-
-def told(enqueue: Enqueue, *, held_by: str | None = None) -> Told:
-    """Return what ends the span of a start once its commit is known; a span that was rolled back is dropped."""
-
-    def tell(committed: bool) -> None:
-        if committed:
-            enqueue.end(held_by=held_by)
-        else:
-            enqueue.drop()
-
-    return tell
 
 
 def _holder(created: Sequence[Created]) -> str | None:

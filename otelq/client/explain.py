@@ -1,4 +1,4 @@
-"""What is looked up to explain why a job does not run."""
+"""The explanation of a job: looks up all that its reasons are found in."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def chain_query(filters: ChainFilters, *, limit: int, after: str | None = None) 
 
 
 def asks_for_none(filters: ChainFilters, asked: JobQuery) -> bool:
-    """Whether chains are asked for by an empty list of ids, which a query without ids does not say."""
+    """Return whether chains are asked for by an empty list of ids, which a query without ids does not say."""
     return filters.get("ids") is not None and not asked.chain_ids
 
 

@@ -11,7 +11,7 @@ from ..model import AttemptRecord, ChainOutcome, JobRecord, Status, Verb, job_id
 from ..texts import line
 
 MOST_BLOCKERS = 10
-"""How many blockers are told of one by one."""
+"""How many blockers are named one by one."""
 
 
 class Why(StrEnum):

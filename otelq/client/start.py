@@ -130,7 +130,7 @@ class Start(Generic[Out_co]):
 
     @property
     def is_plain(self) -> bool:
-        """Whether it can share a statement with other callers' starts: no waiting for locks of others."""
+        """Return whether it can share a statement with other starts: it waits for no lock of others."""
         return self.dedup is None and not self.blockers.ids
 
     def chain(self, created: Created) -> Chain[Out_co]:

@@ -20,7 +20,7 @@ LARGEST_LOOK = 5_000
 
 @dataclass(eq=False, slots=True)
 class _Watch:
-    """One chain that somebody waits for."""
+    """A chain that is waited for."""
 
     due: float
     pause: float = FIRST_LOOK
@@ -28,7 +28,7 @@ class _Watch:
 
 
 class Waiter(Loop):
-    """One loop for all who wait in this process, asking for all their chains in one query."""
+    """Waits for all chains that are awaited through one client, and asks for them in one query."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__("waiter", on_fatal=self._give_up)
