@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import Enum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 _TOKEN: Final = re.compile(
@@ -57,6 +58,7 @@ class Token(NamedTuple):
     depth: int
 
 
+@lru_cache(maxsize=1024)
 def qualify(text: str) -> str:
     """Return the SQL with ``pg_catalog.`` before every function, type and operator that has no schema."""
     return "".join(_qualified(token) for token in tokens(text))
