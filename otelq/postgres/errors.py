@@ -77,6 +77,10 @@ _SAYS: Final[Mapping[Kind, str]] = {
 }
 _TAKEN: Final = "23505"
 _ABORTED: Final = "25P02"
+_READ_ONLY: Final = "25006"
+_WHY_READ_ONLY: Final = (
+    "the server is a standby, or postgresql_readonly, read_only or default_transaction_read_only is set"
+)
 _UNMIGRATED: Final = ("3F", "42P01", "42703", "42883")
 _QUOTED: Final = re.compile(r"""\W*["'«„“‘].*""", re.DOTALL)
 """The end of a message from its first quotation on, in any of a server's languages."""
@@ -259,6 +263,8 @@ def _translated(error: BaseException) -> OtelqError | None:
         return Refused(f"{_SAYS[kind]}: {text}")
     if kind is Kind.CONFIGURATION and (sqlstate(error) or "").startswith(_UNMIGRATED):
         return Unavailable(f"the schema is not what this code expects; run `otelq migrate`: {text}")
+    if sqlstate(error) == _READ_ONLY:
+        return Unavailable(f"{_SAYS[Kind.STALE]}, as {_WHY_READ_ONLY}: {text}")
     if kind is not None:
         return Unavailable(f"{_SAYS.get(kind, 'the database does not let this client work')}: {text}")
     if _is_unsendable(inner) or _is_unsendable(error):

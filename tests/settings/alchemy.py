@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
 from .options import Alchemy
 from .use import Handles
+
+UNSTREAMED: Final = {"stream_results": False, "yield_per": None}
+"""What an application says for one statement where its engine streams results."""
 
 
 class AlchemyApplication:

@@ -188,6 +188,12 @@ def _run_on_connect(statement: str) -> Callable[[AsyncEngine], None]:
     return listen
 
 
+def add_comments(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "before_cursor_execute", retval=True)
+    def add(_: Any, __: Any, statement: str, parameters: Any, *___: object) -> tuple[str, Any]:
+        return f"{statement} /* application */", parameters
+
+
 _LEVELS: Final = ("SERIALIZABLE", "REPEATABLE READ", "AUTOCOMMIT")
 _READ_ONLY: Final = {"postgresql_readonly": True}
 
@@ -197,6 +203,20 @@ ALCHEMY: Final = {
     **{f"{level} by options": Alchemy(options={"isolation_level": level}) for level in _LEVELS},
     **{f"{level} of the connection": Alchemy(connection={"isolation_level": level}) for level in _LEVELS},
     "postgresql_readonly of the connection": Alchemy(connection=_READ_ONLY),
+    "postgresql_readonly by options": Alchemy(options=_READ_ONLY),
+    "read-only by a listener": Alchemy(listen=_run_on_connect("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")),
+    "SERIALIZABLE by a listener": Alchemy(
+        listen=_run_on_connect("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+    ),
+    "READ COMMITTED by options": Alchemy(options={"isolation_level": "READ COMMITTED"}),
+    "comments by a listener": Alchemy(listen=add_comments),
+    "stream_results": Alchemy(options={"stream_results": True}),
+    "yield_per": Alchemy(options={"yield_per": 1}),
+    "schema_translate_map": Alchemy(options={"schema_translate_map": {None: "elsewhere", "otelq": "elsewhere"}}),
+    "no_parameters": Alchemy(options={"no_parameters": True}),
+    "autobegin=False": Alchemy(session={"autobegin": False}, begins=True),
+    "autobegin=False, none begun": Alchemy(session={"autobegin": False}),
+    "twophase": Alchemy(session={"twophase": True}),
     "postgresql_deferrable": Alchemy(options={"postgresql_deferrable": True}),
     "NullPool": Alchemy(engine={"poolclass": NullPool}),
     "StaticPool": Alchemy(engine={"poolclass": StaticPool}),

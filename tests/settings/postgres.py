@@ -13,7 +13,7 @@ from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool
 
 from ..postgres.drivers import engine_for
-from .alchemy import AlchemyApplication
+from .alchemy import UNSTREAMED, AlchemyApplication
 from .options import ALCHEMY, ASYNCPG, PSYCOPG, Alchemy, Asyncpg, Psycopg
 from .use import Application, Handles
 
@@ -263,9 +263,10 @@ async def _facts_of_sqlalchemy(connection: Any) -> set[str]:
     own = [
         raw.dbapi_connection.autocommit, getattr(driver, "readonly", None),
         getattr(driver, "row_factory", None), connection.sync_connection.default_isolation_level,
-        connection.sync_connection.get_execution_options(), await connection.get_isolation_level(),
+        {**connection.sync_connection.get_execution_options(), "schema_translate_map": None},
+        await connection.get_isolation_level(),
     ]  # fmt: skip
-    state = (await connection.exec_driver_sql(STATE)).scalar_one()
+    state = (await connection.exec_driver_sql(STATE, execution_options=UNSTREAMED)).scalar_one()
     return {str(own), *str(state).splitlines()}
 
 

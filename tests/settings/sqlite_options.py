@@ -15,7 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import AssertionPool, AsyncAdaptedQueuePool, NullPool, StaticPool
 
-from .options import Alchemy
+from .options import Alchemy, add_comments
 
 Prepare = Callable[[Any], Awaitable[object]]
 
@@ -207,12 +207,6 @@ def _begin_by_listener(begin: str) -> Callable[[AsyncEngine], None]:
     return listen
 
 
-def _comment(engine: AsyncEngine) -> None:
-    @event.listens_for(engine.sync_engine, "before_cursor_execute", retval=True)
-    def add(_: Any, __: Any, statement: str, parameters: Any, *___: object) -> tuple[str, Any]:
-        return f"{statement} /* application */", parameters
-
-
 def _factories(connection: sqlite3.Connection) -> None:
     connection.row_factory, connection.text_factory = sqlite3.Row, str
 
@@ -275,7 +269,7 @@ SQLALCHEMY: Final = {
     "uri, cache=shared": Alchemy(),
     "BEGIN by a listener": Alchemy(listen=_begin_by_listener("BEGIN")),
     "BEGIN IMMEDIATE by a listener": Alchemy(listen=_begin_by_listener("BEGIN IMMEDIATE")),
-    "comments by a listener": Alchemy(listen=_comment),
+    "comments by a listener": Alchemy(listen=add_comments),
     "factories by a listener": Alchemy(listen=_on_connect(_factories)),
     "handlers by a listener": Alchemy(listen=_on_connect(_handlers)),
     "own coalesce by a listener": Alchemy(listen=_on_connect(_own_function)),

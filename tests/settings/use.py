@@ -111,7 +111,7 @@ async def try_out(line: Line, made: Application, *, url: str, schema: str, **opt
         if is_target:
             async with client.transaction() as tx:
                 written.append(await _write_all(client, tx))
-        for begin in made.handles:
+        for begin in made.handles if line.as_tx != "-" else ():
             if message := refusal(line.as_tx):
                 await _refused_as_tx(client, begin, message)
                 continue

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ....finish import finish
 from ..rows import Row, plain, rows
 
-_PLAIN: Final = {"stream_results": False}
+_PLAIN: Final = {"stream_results": False, "yield_per": None}
 """An engine that streams results wants a transaction round each statement, and some of ours stand alone."""
 
 _PARAMETER: Final = re.compile(r"\$(\d+)")
@@ -47,8 +48,28 @@ class SqlalchemyLink:
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:
-        async with self._connection.begin_nested():
+        async with self._by_hand() if self._streams else self._connection.begin_nested():
             yield
+
+    @property
+    def _streams(self) -> bool:
+        options = self._connection.sync_connection.get_execution_options()  # type: ignore[union-attr]  # open
+        return bool(options.get("stream_results") or options.get("yield_per"))
+
+    @asynccontextmanager
+    async def _by_hand(self) -> AsyncGenerator[None]:
+        """SQLAlchemy would send a savepoint, too, by a cursor that streams, which psycopg cannot do."""
+        await self._send("SAVEPOINT otelq_verb")
+        try:
+            yield
+        except BaseException:
+            await finish(self._send("ROLLBACK TO SAVEPOINT otelq_verb", "RELEASE SAVEPOINT otelq_verb"))
+            raise
+        await self._send("RELEASE SAVEPOINT otelq_verb")
+
+    async def _send(self, *statements: str) -> None:
+        for statement in statements:
+            await self._connection.exec_driver_sql(statement, execution_options=_PLAIN)
 
 
 @lru_cache(maxsize=1024)

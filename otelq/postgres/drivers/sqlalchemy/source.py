@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, Final, cast
 
 from sqlalchemy.engine.interfaces import IsolationLevel
@@ -145,6 +146,7 @@ async def _connected(engine: AsyncEngine, isolation: IsolationLevel, timeout: fl
             try:
                 _ = await connection.start()
                 if not await _is_dead(connection):
+                    _restore_later(connection)
                     return await connection.execution_options(isolation_level=isolation)
             except BaseException:
                 await _spoilt(connection, timeout)
@@ -156,13 +158,35 @@ async def _session_connected(session: AsyncSession, timeout: float) -> AsyncConn
     try:
         async with asyncio.timeout(timeout):
             while True:
+                if not session.in_transaction():
+                    _ = await session.begin()  # as nothing else does with autobegin=False
                 connection = await session.connection(execution_options={"isolation_level": _READ_COMMITTED})
                 if not await _is_dead(connection):
+                    _restore_later(connection, known=False)
                     return connection
                 await session.rollback()
     except BaseException:
         await _spoilt(session, timeout)
         raise
+
+
+def _restore_later(connection: AsyncConnection, *, known: bool = True) -> None:
+    """
+    Have the driver's own isolation level set back, after SQLAlchemy has set it to the default that it once saw.
+
+    That is not what the application's transactions had where a connection was given another default, as by ``SET
+    SESSION CHARACTERISTICS`` in a listener. Of a session it is not ``known`` what was set before; then nothing is.
+    """
+    sync: Any = connection.sync_connection
+    fairy, is_psycopg = sync.connection, sync.dialect.driver == "psycopg"
+    before = (fairy.driver_connection if is_psycopg else fairy.dbapi_connection).isolation_level if known else None
+    if known or sync.dialect._on_connect_isolation_level is None:
+        # SQLAlchemy takes them from the right.
+        fairy._connection_record.finalize_callback.appendleft(partial(_set_back, before))
+
+
+def _set_back(level: object, driver: Any) -> None:
+    driver.set_isolation_level(level)
 
 
 async def _is_dead(connection: AsyncConnection) -> bool:
