@@ -176,6 +176,8 @@ async def test_no_more_jobs_run_at_once_than_the_worker_has_slots(client: otelq.
     chains = await client.start_many(crowded, range(30))
     async with otelq.Worker(client, crowd, concurrency=3):
         await until(lambda: running >= 3)
+        chains += await client.start_many(crowded, [30])
+        chains += await client.start_many(crowded, [31])  # by now another claim would have been answered, too
         free.set()
         for chain in chains:
             await client.result(chain, timeout=10)
