@@ -1,5 +1,5 @@
 """
-``python -m benchmarks.chains``: long chains and wide fans, on durable PostgreSQL and SQLite and in memory.
+``python -m benchmarks.chains``: long chains and wide fans, on durable PostgreSQL and SQLite and on ``memory://``.
 
 A chain of 1,000 steps: what a step costs at its beginning and at its end. A fan-in of 10,000 blockers and a fan-out to
 10,000 dependents: how long from the close to the start, and how long one transaction held its locks meanwhile.

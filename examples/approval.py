@@ -1,7 +1,7 @@
 """
 Let a person close a job: no worker knows this type, and somebody's click is its outcome.
 
-Runs in memory, or where ``OTELQ_URL`` says. Prints::
+Runs on ``memory://``, or where ``OTELQ_URL`` says. Prints::
 
     waiting: leave.approve
     the second click comes too late: JobAlreadyClosed

@@ -2,8 +2,8 @@
 Keep a processor busy in another process, which ends with its attempt: here at a timeout.
 
 The event loop of the worker stays free meanwhile. Another process finds a handler by the name of its module, so it
-cannot stand in the program itself: this file imports itself under its own name. Runs in memory, or where ``OTELQ_URL``
-says. Prints::
+cannot stand in the program itself: this file imports itself under its own name. Runs on ``memory://``, or where
+``OTELQ_URL`` says. Prints::
 
     in another process: True
     168 primes below 1,000

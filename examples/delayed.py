@@ -1,7 +1,7 @@
 """
 Plan jobs for later, then run one of them early and call another off.
 
-Runs in memory, or where ``OTELQ_URL`` says. Prints::
+Runs on ``memory://``, or where ``OTELQ_URL`` says. Prints::
 
     planned: 3 reminders
     soon: reminded Ada

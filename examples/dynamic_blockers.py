@@ -3,7 +3,7 @@ Wait for chains that only the running handler knows of: a crawl finds out which 
 
 A job that waits is blocked: it holds no worker, and spends no attempt. When it runs again, from the top, the dedup keys
 lead each start to the chain that it made before, so that a crash between a start and the wait makes no page twice.
-Runs in memory, or where ``OTELQ_URL`` says. Prints::
+Runs on ``memory://``, or where ``OTELQ_URL`` says. Prints::
 
     the crawl waits for 3 pages
     the crawl has all of them, in attempt 1

@@ -2,8 +2,8 @@
 Put the same thing round every start and every attempt: who asked is known in each job, without an argument for it.
 
 One middleware stands round starts and adds the tenant of the request. Another stands round attempts: it gives handlers
-the tenant's settings by their type, and writes down what came of each attempt. Runs in memory, or where ``OTELQ_URL``
-says. Prints::
+the tenant's settings by their type, and writes down what came of each attempt. Runs on ``memory://``, or where
+``OTELQ_URL`` says. Prints::
 
     mail.write (acme): done
     mail.send (acme): TimeoutError, the server is busy

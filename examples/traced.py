@@ -2,7 +2,7 @@
 See every step as a span: a request starts a job, which fails once and is tried again, all in one trace.
 
 Needs the OpenTelemetry SDK. A console exporter prints spans as they end; those of otelq's own batches, which stand in
-traces of their own, are left out. Runs in memory, or where ``OTELQ_URL`` says. Prints::
+traces of their own, are left out. Runs on ``memory://``, or where ``OTELQ_URL`` says. Prints::
 
     trace 1  enqueue mail.send
     trace 1  GET /signup

@@ -1,4 +1,4 @@
-"""Faults that an adapter may have, each planted into the memory adapter by replacing one function or method.
+"""Faults that an adapter may have, each planted into the specimen by replacing one function or method.
 
 The name of the replacement is the name of the fault. `../caught.toml` says which cases catch it.
 """

@@ -1,4 +1,4 @@
-"""How a fault gets into the memory adapter: one function or method is replaced while the fault lasts."""
+"""How a fault gets into the specimen: one function or method is replaced while the fault lasts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Owner = type | ModuleType
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """One function or method of the memory adapter, and what stands in its place."""
+    """One function or method of the specimen, and what stands in its place."""
 
     owner: Owner
     method: str
@@ -46,7 +46,7 @@ class Fault(msgspec.Struct, frozen=True):
 
     @contextmanager
     def planted(self) -> Generator[None]:
-        """While the block runs, every memory adapter has the fault."""
+        """While the block runs, every adapter of the specimen has the fault."""
         sound = self.owner.__dict__[self.method]
         setattr(self.owner, self.method, self.replacement)
         try:

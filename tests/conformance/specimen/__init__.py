@@ -26,4 +26,4 @@ def adapter(target: object, *, schema: str = "otelq", **options: object) -> Stat
 
 def _refuse(options: dict[str, object]) -> None:
     for name in options:
-        raise InvalidArgument(name, "is no option of the memory adapter; leave it out")
+        raise InvalidArgument(name, "is no option of the specimen; leave it out")

@@ -43,7 +43,7 @@ from .store import Store
 from .transaction import Joined, MemoryTransaction
 from .values import check_amendment, check_job, check_outcome
 
-_begun: ContextVar[tuple[MemoryTransaction, ...]] = ContextVar("otelq.memory.begun", default=())
+_begun: ContextVar[tuple[MemoryTransaction, ...]] = ContextVar("tests.specimen.begun", default=())
 """The transactions that this task, or one that started it, has begun; some may have ended since."""
 
 
@@ -301,7 +301,7 @@ class MemoryState(StateAdapter):
     async def _alone(self) -> AsyncGenerator[None]:
         self.refuse_inside()
         if self._writer is None:
-            raise Unavailable("the memory store is not open")
+            raise Unavailable("the specimen is not open")
         async with self._writer:
             yield
 
