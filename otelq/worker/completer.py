@@ -13,8 +13,8 @@ from ..logs import Log
 from ..loop import Loop
 from ..model import CancelReason, Claimed, Settlement, Verdict
 from ..spawn import spawn
-from .attempt import Run
 from .crew import Crew
+from .run import Run
 from .verdicts import reason_of, refused
 
 logger = Log("otelq.worker")

@@ -24,8 +24,8 @@ from ..loop import FROM_THE_DATABASE, Loop
 from ..model import Renewal, Verdict
 from ..ports.notify import Hint, HintKind
 from ..ports.state import StateAdapter
-from .attempt import Run
 from .crew import Crew
+from .run import Run
 from .slots import Slots
 from .verdicts import reason_of
 

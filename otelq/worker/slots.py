@@ -11,7 +11,7 @@ from ..model import CancelReason
 from .deadlines import Deadlines
 
 if TYPE_CHECKING:
-    from .attempt import Run
+    from .run import Run
 
 
 class Slots:
@@ -56,6 +56,11 @@ class Slots:
         self.suspects -= run.job.crashes > 0
         self._changed.set()
         self.on_free()
+
+    def leak(self) -> None:
+        """Count a place as leaked: its handler ignores its cancellation."""
+        self.leaked += 1
+        self.touch()
 
     async def drained(self, *, timeout: float, unless: Callable[[], bool] = bool) -> bool:
         """

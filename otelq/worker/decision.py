@@ -1,0 +1,88 @@
+"""The outcome of an attempt, from what its handler returned or raised."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from typing import Any
+
+from ..client.start import successor
+from ..definitions import Continue, check_continuation, is_continue
+from ..logs import Log
+from ..model import CancelReason, Completes, Continues, Keep, Outcome
+from .crew import Crew
+from .identity import Identity
+from .report import FAILING, AttemptReport
+from .verdicts import TIMED_OUT, of_exception, undescribed
+
+logger = Log("otelq.worker")
+
+MOST_HOPS = 16
+"""How many jobs of a chain one slot runs in a row before others get their turn."""
+
+
+class Decision:
+    """Decides on the outcome of one attempt; a continuation gets its span here, a failure is logged."""
+
+    __slots__ = ("_crew", "_hops", "_identity", "_report")
+
+    def __init__(self, identity: Identity, *, crew: Crew, report: AttemptReport, hops: int) -> None:
+        self._identity = identity
+        self._crew = crew
+        self._report = report
+        self._hops = hops
+
+    def of_result(self, result: object) -> Outcome:
+        """
+        Return the outcome for what the handler returned.
+
+        Raises:
+            InvalidArgument: it cannot be stored.
+        """
+        if is_continue(result):
+            return self._continues(result)
+        job_type, chain_id = self._identity.definition.job_type, self._identity.job.lease.chain_id
+        output = self._crew.engine.encode_output(result, job_type, chain_id=chain_id, argument="return value")
+        return Completes(output)
+
+    def _continues(self, continuation: Continue[Any]) -> Continues:
+        target, job = continuation.job_type, self._identity.job
+        check_continuation(target, of=self._identity.definition.job_type, argument="continuation")
+        payload = self._crew.engine.encode_input(
+            continuation.input, target, chain_id=job.lease.chain_id, argument="continuation"
+        )
+        trace = self._report.succeed(type=target.name, delay=continuation.delay)
+        following = successor(continuation, payload=payload, trace=trace, meta=job.meta)
+        return Continues(following, self._keep(continuation))
+
+    def _keep(self, continuation: Continue[Any]) -> Keep | None:
+        """Ask for the successor when this worker could run it at once and others have had their turn."""
+        definition = self._crew.definitions.get(continuation.job_type.name)
+        prompt = continuation.delay in (None, 0) and continuation.at is None and not continuation.awaited.ids
+        if definition is None or not prompt or self._hops >= MOST_HOPS or self._crew.stopping.is_set():
+            return None
+        if definition.concurrency is not None:
+            return None
+        return Keep(token=secrets.randbits(63), lease=definition.lease, timeout=self._crew.time_for(definition))
+
+    def of_error(self, error: BaseException, reason: CancelReason | None) -> Outcome | None:
+        """
+        Return the outcome for what the handler raised; None when the job is no longer this attempt's.
+
+        Whatever goes wrong on the way, it returns: else the attempt would keep its slot and its lease for ever.
+        """
+        try:
+            return self._judge(error, reason)
+        except BaseException:
+            logger.exception("%s failed, and how cannot be said", self._identity, extra=self._identity.labels)
+            definition, attempt = self._identity.definition, self._identity.job.attempt
+            return undescribed(error, definition=definition, attempt=attempt, spread=random.random())
+
+    def _judge(self, error: BaseException, reason: CancelReason | None) -> Outcome | None:
+        definition, attempt = self._identity.definition, self._identity.job.attempt
+        outcome = of_exception(error, definition=definition, attempt=attempt, reason=reason, spread=random.random())
+        if isinstance(outcome, FAILING):
+            kind = TIMED_OUT if reason is CancelReason.TIMEOUT else outcome.failure.type
+            self._report.failed(error, kind)
+            logger.warning("%s failed: %s", self._identity, kind, exc_info=error, extra=self._identity.labels)
+        return outcome
