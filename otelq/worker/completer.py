@@ -1,4 +1,9 @@
-"""Stores outcomes in batches: what finished since the last statement goes into the next."""
+"""
+Store outcomes in batches: those that finished during a statement go into the next.
+
+One outcome that the database refuses fails its own attempt alone. One that meets a passing error again and again is
+found by halving its batches, and is then tried by itself, so that its neighbours are stored.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,8 @@ import contextvars
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from ..errors import Refused, Unavailable
 from ..logs import Log
@@ -22,10 +29,35 @@ logger = Log("otelq.worker")
 SHARES = (128, 1_000)
 """Batches are cut to a quarter of the slots, within these: so claims, handlers and settlements overlap under load."""
 IDLE = 3600.0
-BUSY_PAUSES = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
-"""Seconds between the tries for a row that somebody else's transaction holds."""
+FAILURES = 2
+"""How often a batch may meet a passing error before it is halved: most errors concern the whole database."""
+PAUSES = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""Seconds between the tries for an outcome that is stored by itself."""
+BUSY_PAUSE = 1.0
+"""The longest of these pauses while another transaction holds the row."""
 
-Item = tuple[Run, Settlement]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unstored:
+    """An outcome to be stored, in a batch of ``most`` that have met a passing error equally often."""
+
+    run: Run
+    settlement: Settlement
+    most: int
+    failures: int = 0
+    since: float = 0.0
+    """The monotonic time of the first of these errors."""
+
+    def after_failure(self, size: int) -> Unstored:
+        """Return the same item after its batch of this size met a passing error."""
+        failures = self.failures + 1
+        most = self.most if failures < FAILURES else max(1, size // 2)
+        return replace(self, most=most, failures=failures, since=self.since or time.monotonic())
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether its lease could be renewed for the whole length of a lease, while this could not be stored."""
+        return self.failures > FAILURES and self.run.held_since - self.since > self.run.definition.lease
 
 
 class Completer(Loop):
@@ -40,12 +72,12 @@ class Completer(Loop):
         super().__init__("completer", on_fatal=on_fatal)
         self._crew = crew
         self._share = sorted((*SHARES, crew.concurrency // 4))[1]
-        self._items: list[Item] = []
+        self._items: list[Unstored] = []
         self._apart: dict[Run, asyncio.Task[None]] = {}
 
     def add(self, run: Run, settlement: Settlement) -> None:
         """Take over a settlement."""
-        self._items.append((run, settlement))
+        self._items.append(Unstored(run, settlement, self._share))
         self.wake()
 
     @property
@@ -56,18 +88,43 @@ class Completer(Loop):
     async def tick(self) -> float:
         """Store one batch."""
         await asyncio.sleep(0)  # those that finish in this turn of the event loop come along
-        batch, self._items = self._items[: self._share], self._items[self._share :]
-        if batch:
+        if batch := self._take():
             try:
                 with self._crew.engine.telemetry.silence():
                     await self._store(batch)
+            except Unavailable as error:
+                self._put_back(batch, error)
+                raise
             except Exception:
-                self._items[:0] = [item for item in batch if not item[0].done and item[0] not in self._apart]
+                self._items[:0] = self._unstored(batch)
                 raise
         return 0.0 if self._items else IDLE
 
+    def _take(self) -> list[Unstored]:
+        if not self._items:
+            return []
+        first = self._items[0]
+        batch = list(takewhile(lambda item: item.failures == first.failures, self._items[: first.most]))
+        del self._items[: len(batch)]
+        return batch
+
+    def _put_back(self, batch: Sequence[Unstored], error: Unavailable) -> None:
+        """Let the others go first; where others wait, an outcome that failed by itself is tried beside the batches."""
+        left = [item.after_failure(len(batch)) for item in self._unstored(batch)]
+        if len(batch) > 1:
+            self._items += left
+        elif left and left[0].is_hopeless:
+            self._give_up(left, error)
+        elif left and left[0].failures > FAILURES and self._items:
+            self._store_apart(left[0])
+        else:
+            self._items += left
+
+    def _unstored(self, batch: Sequence[Unstored]) -> list[Unstored]:
+        return [item for item in batch if not item.run.done and item.run not in self._apart]
+
     async def stop(self) -> None:
-        """End; what hangs apart on locked rows is left to the leases."""
+        """End; outcomes that are tried by themselves are left to the leases."""
         await super().stop()
         apart = list(self._apart.values())
         for task in apart:
@@ -75,71 +132,83 @@ class Completer(Loop):
         if apart:
             await asyncio.wait(apart)
 
-    async def _store(self, batch: Sequence[Item], *, refused_before: bool = False) -> None:
+    async def _store(self, batch: Sequence[Unstored], *, refused_before: bool = False) -> None:
         engine = self._crew.engine
         started = time.time_ns()
         try:
-            settled = await engine.state.settle([settlement for _, settlement in batch])
+            settled = await engine.state.settle([item.settlement for item in batch])
         except Refused as error:
             if refused_before:
                 return self._give_up(batch, error)
             return await self._halve(batch, error)
         engine.telemetry.settled(
             "settle",
-            [settlement.trace for _, settlement in batch],
+            [item.settlement.trace for item in batch],
             started_ns=started,
             ended_ns=time.time_ns(),
             count=len(batch),
         )
         engine.effects.follow(settled.transitions)
-        for (run, settlement), verdict in zip(batch, settled.verdicts, strict=True):
-            self._tell(run, settlement, verdict, settled.kept.get(run.job.lease.chain_id))
+        for item, verdict in zip(batch, settled.verdicts, strict=True):
+            self._tell(item, verdict, settled.kept.get(item.run.job.lease.chain_id))
 
-    async def _halve(self, batch: Sequence[Item], error: Refused) -> None:
+    async def _halve(self, batch: Sequence[Unstored], error: Refused) -> None:
         """Find the value that the database refuses; its attempt alone fails, its neighbours are stored."""
         if len(batch) > 1:
             middle = len(batch) // 2
             await self._store(batch[:middle])
             return await self._store(batch[middle:])
-        [(run, _)] = batch
+        [item] = batch
+        run = item.run
         outcome = refused(error, definition=run.definition, attempt=run.job.attempt, spread=random.random())
-        await self._store([(run, run.failed_to_store(outcome, error))], refused_before=True)
+        await self._store([replace(item, settlement=run.failed_to_store(outcome, error))], refused_before=True)
 
-    def _give_up(self, batch: Sequence[Item], error: Refused) -> None:
-        """Not even the failure can be stored: free the slot, and let the lease run out."""
-        for run, _ in batch:
-            logger.error("%s: its failure cannot be stored either: %s", run, error)
-            run.lost(CancelReason.LEASE_LOST)
+    def _give_up(self, batch: Sequence[Unstored], error: Exception) -> None:
+        """Free the slot of an outcome that cannot be stored, not even as a failure, and let the lease run out."""
+        for item in batch:
+            logger.error("%s: what came of it cannot be stored: %s", item.run, error)
+            item.run.lost(CancelReason.LEASE_LOST)
 
-    def _tell(self, run: Run, settlement: Settlement, verdict: Verdict, kept: Claimed | None) -> None:
+    def _tell(self, item: Unstored, verdict: Verdict, kept: Claimed | None) -> None:
         match verdict:
             case Verdict.DONE:
-                run.acknowledged(kept)
+                item.run.acknowledged(kept)
             case Verdict.BUSY:
-                self._store_apart(run, settlement)
+                self._store_apart(item)
             case Verdict.LOST | Verdict.CANCELLED:
-                run.lost(reason_of(verdict))
+                item.run.lost(reason_of(verdict))
 
-    def _store_apart(self, run: Run, settlement: Settlement) -> None:
-        """Somebody holds the row: try again beside the batches, so that nobody else waits for it."""
-        task = spawn(self._until_free(run, settlement), name="otelq completer, apart", context=contextvars.Context())
-        self._apart[run] = task
-        task.add_done_callback(lambda _: self._apart.pop(run, None))
+    def _store_apart(self, item: Unstored) -> None:
+        """Try again beside the batches, so that no other outcome waits for this row."""
+        task = spawn(self._until_stored(item), name="otelq completer, apart", context=contextvars.Context())
+        self._apart[item.run] = task
+        task.add_done_callback(lambda _: self._apart.pop(item.run, None))
 
-    async def _until_free(self, run: Run, settlement: Settlement) -> None:
-        engine = self._crew.engine
+    async def _until_stored(self, item: Unstored) -> None:
         tries = 0
+        while True:
+            longest = PAUSES[-1] if item.failures else BUSY_PAUSE
+            await asyncio.sleep(min(PAUSES[min(tries, len(PAUSES) - 1)], longest))
+            tries += 1
+            try:
+                if await self._is_stored(item):
+                    return
+                item = replace(item, failures=0, since=0.0)
+            except Unavailable as error:
+                item = item.after_failure(1)
+                if item.is_hopeless:
+                    return self._give_up([item], error)
+            except Exception:  # the next batch meets it again, and knows what to do
+                return self.add(item.run, item.settlement)
+
+    async def _is_stored(self, item: Unstored) -> bool:
+        """Return whether the database has answered for the outcome, rather than that the row is locked."""
+        engine = self._crew.engine
         with engine.telemetry.silence():
-            while True:
-                await asyncio.sleep(BUSY_PAUSES[min(tries, len(BUSY_PAUSES) - 1)])
-                tries += 1
-                try:
-                    settled = await engine.state.settle([settlement])
-                except Unavailable:
-                    continue
-                except Exception:  # the next batch meets it again, and knows what to do
-                    return self.add(run, settlement)
-                [verdict] = settled.verdicts
-                if verdict is not Verdict.BUSY:
-                    engine.effects.follow(settled.transitions)
-                    return self._tell(run, settlement, verdict, settled.kept.get(run.job.lease.chain_id))
+            settled = await engine.state.settle([item.settlement])
+        [verdict] = settled.verdicts
+        if verdict is Verdict.BUSY:
+            return False
+        engine.effects.follow(settled.transitions)
+        self._tell(item, verdict, settled.kept.get(item.run.job.lease.chain_id))
+        return True

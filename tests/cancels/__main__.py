@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from otelq_verify.drivers import POSTGRES, SQLITE
 from tests import servers
 
+from .calls import NAMES
 from .launch import Ended, cancel
 
 
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=60, help="for all drivers together")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument(
-        "--only", default="", metavar="ACTION", help="one call only; 'plain' is the driver without otelq"
+        "--only", default="", choices=NAMES, metavar="CALL", help="one call only; 'plain' is without otelq"
     )
     parser.add_argument("--version", type=int, default=18, help="of PostgreSQL")
     options = parser.parse_args(arguments)

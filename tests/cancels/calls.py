@@ -15,6 +15,11 @@ ROWS = "cancels_row"
 TABLES = (f"CREATE TABLE {ROWS} (number integer)", "CREATE TABLE cancels_beside (number integer)")
 
 FAR = 3600.0
+NAMES = (
+    "start", "start writer", "start many", "start waiting", "start with key", "own transaction", "row only",
+    "callers transaction", "cancel", "trigger", "complete", "delete", "amend", "redrive", "cancel in transaction",
+    "result", "ask", "plain",
+)  # fmt: skip
 
 jobs = otelq.Jobs()
 
@@ -158,9 +163,4 @@ class Calls:
     @property
     def by_name(self) -> Mapping[str, Callable[[Call], Awaitable[None]]]:
         """Return the actions by their names."""
-        actions = (
-            self.start, self.start_writer, self.start_many, self.start_waiting, self.start_with_key,
-            self.own_transaction, self.row_only, self.callers_transaction, self.cancel, self.trigger, self.complete,
-            self.delete, self.amend, self.redrive, self.cancel_in_transaction, self.result, self.ask, self.plain,
-        )  # fmt: skip
-        return {action.__name__.replace("_", " "): action for action in actions}
+        return {name: getattr(self, name.replace(" ", "_")) for name in NAMES}

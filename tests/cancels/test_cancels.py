@@ -11,10 +11,19 @@ import pytest
 from otelq_verify.drivers import POSTGRES, SQLITE
 from tests.conftest import StartServer
 
+from .__main__ import main
 from .books import RETURNED, STOPPED, SWALLOWED, Books, Call, Found
 from .launch import cancel
 
 SECONDS = 4.0
+
+
+def test_a_call_that_is_not_known_is_refused_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--driver", "aiosqlite", "--only", "strat"])
+
+    assert ended.value.code == 2
+    assert "start many" in capsys.readouterr().err
 
 
 @pytest.mark.timeout(240)
