@@ -12,7 +12,7 @@ from otelq.model import Status, Verb
 from .values import Row
 
 
-class Shape(Enum):
+class RowShape(Enum):
     """What an update of a hot row is, by the columns that differ."""
 
     MOVED_ON = auto()
@@ -29,37 +29,37 @@ class Shape(Enum):
     ODD = auto()
 
 
-def shape_of(old: Row, new: Row) -> Shape:
+def shape_of(old: Row, new: Row) -> RowShape:
     """The shape of one update."""
     if old["position"] != new["position"]:
-        return Shape.MOVED_ON if new["position"] == old["position"] + 1 else Shape.ODD
+        return RowShape.MOVED_ON if new["position"] == old["position"] + 1 else RowShape.ODD
     if (old["token"] is None) != (new["token"] is None):
-        return Shape.LEASED if old["token"] is None else Shape.GIVEN_UP
+        return RowShape.LEASED if old["token"] is None else RowShape.GIVEN_UP
     differs = {name for name in new if old.get(name) != new[name]} - {"until", "on_failure"}
     if not differs:
-        return Shape.SAME
+        return RowShape.SAME
     if old["token"] is None:
         return _of_waiting(old, new, differs)
-    return _RUNNING.get(frozenset(differs), Shape.ODD)
+    return _RUNNING.get(frozenset(differs), RowShape.ODD)
 
 
-_RUNNING: Final[Mapping[frozenset[str], Shape]] = {
-    frozenset({"leased_until"}): Shape.RENEWED,
-    frozenset({"crashes"}): Shape.CRASHED,
-    frozenset({"waited_on"}): Shape.MARKED,
+_RUNNING: Final[Mapping[frozenset[str], RowShape]] = {
+    frozenset({"leased_until"}): RowShape.RENEWED,
+    frozenset({"crashes"}): RowShape.CRASHED,
+    frozenset({"waited_on"}): RowShape.MARKED,
 }
 
 
-def _of_waiting(old: Row, new: Row, differs: set[str]) -> Shape:
+def _of_waiting(old: Row, new: Row, differs: set[str]) -> RowShape:
     if differs == {"waited_on"}:
-        return Shape.MARKED
+        return RowShape.MARKED
     if "blocked_by" in differs and differs <= {"blocked_by", "run_at"}:
         if not old["blocked_by"]:
-            return Shape.BLOCKED
+            return RowShape.BLOCKED
         if not new["blocked_by"]:
-            return Shape.FREED
-        return Shape.COUNTED_DOWN if new["blocked_by"] < old["blocked_by"] else Shape.ODD
-    return Shape.WAITED if differs <= {"run_at", "priority"} else Shape.ODD
+            return RowShape.FREED
+        return RowShape.COUNTED_DOWN if new["blocked_by"] < old["blocked_by"] else RowShape.ODD
+    return RowShape.WAITED if differs <= {"run_at", "priority"} else RowShape.ODD
 
 
 def status_of(row: Row, at: datetime) -> Status:

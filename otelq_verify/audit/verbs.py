@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from otelq.model import Status, Verb
 
-from .shapes import Shape, describes_return, ends_as, fits_holder, shape_of, status_of
+from .shapes import RowShape, describes_return, ends_as, fits_holder, shape_of, status_of
 from .values import Change, Moved, Row
 
 
@@ -55,7 +55,7 @@ def read(changes: Iterable[Change]) -> Reading:
     for change in changes:
         if change.chain_id is not None:
             by_chain[change.chain_id].append(change)
-    readers = [_Chain(found) for found in by_chain.values()]
+    readers = [_ChainReader(found) for found in by_chain.values()]
     for reader in readers:
         reader.read()
     return Reading(
@@ -106,7 +106,7 @@ def _amended(changes: list[Change]) -> set[int]:
     return amended
 
 
-class _Chain:
+class _ChainReader:
     """Reads the changes of one chain."""
 
     def __init__(self, changes: list[Change]) -> None:
@@ -169,15 +169,15 @@ class _Chain:
         old, new = _both(change)
         shape = shape_of(old, new)
         if self._unsettled is not None:
-            if shape is Shape.BLOCKED:
+            if shape is RowShape.BLOCKED:
                 return self._stays_blocked()
-            if shape is Shape.SAME and self._is_of_the_same_move(change, self._unsettled):
+            if shape is RowShape.SAME and self._is_of_the_same_move(change, self._unsettled):
                 return None
         self._settle()
         handler = _SHAPES.get(shape)
         if handler is not None:
             handler(self, change)
-        elif shape is Shape.ODD:
+        elif shape is RowShape.ODD:
             self._find_odd(change, "I1", f"nothing turns {_brief(old)} into {_brief(new)}")
         return None
 
@@ -378,21 +378,21 @@ def _brief(row: Row) -> str:
     return " ".join(f"{name}={row.get(name)}" for name in told)
 
 
-_Handler = Callable[[_Chain, Change], None]
+_Handler = Callable[[_ChainReader, Change], None]
 _HANDLERS: Final[Mapping[tuple[str, str], _Handler]] = {
-    ("job", "INSERT"): _Chain.asked,
-    ("job", "DELETE"): _Chain.deleted,
-    ("open_job", "INSERT"): _Chain.opened,
-    ("open_job", "UPDATE"): _Chain.changed,
-    ("open_job", "DELETE"): _Chain.closed,
+    ("job", "INSERT"): _ChainReader.asked,
+    ("job", "DELETE"): _ChainReader.deleted,
+    ("open_job", "INSERT"): _ChainReader.opened,
+    ("open_job", "UPDATE"): _ChainReader.changed,
+    ("open_job", "DELETE"): _ChainReader.closed,
 }
-_SHAPES: Final[Mapping[Shape, _Handler]] = {
-    Shape.LEASED: _Chain.leased,
-    Shape.RENEWED: _Chain.renewed,
-    Shape.GIVEN_UP: _Chain.given_up,
-    Shape.FREED: _Chain.freed,
-    Shape.WAITED: _Chain.waited,
-    Shape.SAME: _Chain.same,
-    Shape.CRASHED: _Chain.crashed,
-    Shape.MOVED_ON: _Chain.moved_on,
+_SHAPES: Final[Mapping[RowShape, _Handler]] = {
+    RowShape.LEASED: _ChainReader.leased,
+    RowShape.RENEWED: _ChainReader.renewed,
+    RowShape.GIVEN_UP: _ChainReader.given_up,
+    RowShape.FREED: _ChainReader.freed,
+    RowShape.WAITED: _ChainReader.waited,
+    RowShape.SAME: _ChainReader.same,
+    RowShape.CRASHED: _ChainReader.crashed,
+    RowShape.MOVED_ON: _ChainReader.moved_on,
 }

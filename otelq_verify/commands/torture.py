@@ -63,10 +63,10 @@ def torture(
     tables named otelq_torture_... where tables are made by default, which it drops. If jobs are stored there it refuses
     to run. Exits with 1 if anything is violated.
     """
-    from ..torture import Plan
+    from ..torture import TorturePlan
     from ..torture import torture as run_torture
 
-    plan = Plan(
+    plan = TorturePlan(
         seed=secrets.randbits(32) if seed is None else seed,
         seconds=seconds,
         workers=workers,

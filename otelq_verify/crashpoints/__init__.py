@@ -10,11 +10,11 @@ comes to if the verb was never made. Whoever survives must have been told of eve
 
 from __future__ import annotations
 
-from .points import Fault, Point
+from .points import Interruption, Point
 from .report import line, summary
 from .scenario import Scenario
 from .scenarios import SCENARIOS
-from .stages import Stage
+from .stages import CrashStage
 from .sweeps import Swept, sweep
 
-__all__ = ["SCENARIOS", "Fault", "Point", "Scenario", "Stage", "Swept", "line", "summary", "sweep"]
+__all__ = ["SCENARIOS", "CrashStage", "Interruption", "Point", "Scenario", "Swept", "line", "summary", "sweep"]

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import anyio
 
-from .points import Fault
+from .points import Interruption
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class Canceller:
         fault: which of the two; with any other fault, neither.
     """
 
-    def __init__(self, fault: Fault | None) -> None:
+    def __init__(self, fault: Interruption | None) -> None:
         self._fault = fault
         self._cancel: Callable[[], object] | None = None
         self._is_over = False
@@ -44,9 +44,9 @@ class Canceller:
         """
         try:
             match self._fault:
-                case Fault.CANCELLED:
+                case Interruption.CANCELLED:
                     return await self._in_task(verb)
-                case Fault.SCOPED:
+                case Interruption.SCOPED:
                     return await self._in_scope(verb)
                 case _:
                     return await verb

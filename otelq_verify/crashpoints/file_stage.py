@@ -18,16 +18,16 @@ from otelq.sqlite import adapter
 
 from ..drivers import SQLITE
 from ..urls import is_private
-from .mortal import LENGTH, SYNCHRONOUS, Order
-from .points import CANCELS, Fault, Point
-from .scenario import Play
-from .stages import Trace
+from .mortal import LENGTH, SYNCHRONOUS, VerbOrder
+from .points import CANCELS, Interruption, Point
+from .scenario import ArrangedScenario
+from .stages import StatementTrace
 
 
 class FileStage:
     """A file of SQLite. Its processes are forked, which not every operating system knows."""
 
-    faults = (Fault.BROKEN, Fault.FULL, Fault.KILLED, *CANCELS)
+    faults = (Interruption.BROKEN, Interruption.FULL, Interruption.KILLED, *CANCELS)
 
     def __init__(self, url: str, *, schema: str, driver: str | None = None) -> None:
         if is_private(url):
@@ -51,16 +51,16 @@ class FileStage:
         return adapter(self._url, schema=self.schema, synchronous=SYNCHRONOUS)
 
     @asynccontextmanager
-    async def perform(self, play: Play, point: Point | None) -> AsyncGenerator[Trace]:
+    async def perform(self, play: ArrangedScenario, point: Point | None) -> AsyncGenerator[StatementTrace]:
         answer = await asyncio.to_thread(self._ask, self._order(play, point))
-        if isinstance(answer, Trace):
+        if isinstance(answer, StatementTrace):
             yield answer
         else:
             problem = "" if answer == -signal.SIGKILL else f"ended with {answer}"
-            yield Trace(statements=(), heard=None, problem=problem)
+            yield StatementTrace(statements=(), heard=None, problem=problem)
 
-    def _order(self, play: Play, point: Point | None) -> Order:
-        return Order(
+    def _order(self, play: ArrangedScenario, point: Point | None) -> VerbOrder:
+        return VerbOrder(
             scenario=play.scenario.name,
             world=play.world,
             now=play.now,
@@ -71,12 +71,12 @@ class FileStage:
             driver=self._driver,
         )
 
-    def _ask(self, order: Order) -> Trace | int:
+    def _ask(self, order: VerbOrder) -> StatementTrace | int:
         source, sink = self._mortals.stdout, self._mortals.stdin
         assert source is not None
         assert sink is not None
         message = pickle.dumps(order)
         sink.write(len(message).to_bytes(LENGTH) + message)
         sink.flush()
-        answer: Trace | int = pickle.loads(source.read(int.from_bytes(source.read(LENGTH))))
+        answer: StatementTrace | int = pickle.loads(source.read(int.from_bytes(source.read(LENGTH))))
         return answer

@@ -26,10 +26,10 @@ from otelq.sqlite import adapter
 
 from ..drivers import application
 from .canceller import Canceller
-from .points import CANCELS, Counting, Fault, Point
-from .scenario import Play, World, perform
+from .points import CANCELS, Counting, Interruption, Point
+from .scenario import ArrangedScenario, World, perform
 from .scenarios import BY_NAME
-from .stages import Trace
+from .stages import StatementTrace
 
 T = TypeVar("T")
 LENGTH = 8
@@ -39,7 +39,7 @@ SYNCHRONOUS = "normal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class VerbOrder:
     """A scenario by its name, all else of a play, what is to happen to it, and the place."""
 
     scenario: str
@@ -52,8 +52,8 @@ class Order:
     driver: str
 
     @property
-    def play(self) -> Play:
-        return Play(scenario=BY_NAME[self.scenario], world=self.world, now=self.now, ledger=self.ledger)
+    def play(self) -> ArrangedScenario:
+        return ArrangedScenario(scenario=BY_NAME[self.scenario], world=self.world, now=self.now, ledger=self.ledger)
 
 
 class Tap:
@@ -73,15 +73,15 @@ class Tap:
             return execute()
         self.is_open = False
         match self._point.fault:
-            case Fault.CANCELLED | Fault.SCOPED:
+            case Interruption.CANCELLED | Interruption.SCOPED:
                 self._cancel()
                 return execute()
-            case Fault.KILLED:
+            case Interruption.KILLED:
                 execute()
                 os.kill(os.getpid(), signal.SIGKILL)
-            case Fault.FULL if statement == "ROLLBACK":
+            case Interruption.FULL if statement == "ROLLBACK":
                 return execute()  # which needs no room
-            case Fault.BROKEN if connection.in_transaction:
+            case Interruption.BROKEN if connection.in_transaction:
                 connection.rollback()  # as SQLite does by itself when it cannot read or write
             case _:
                 pass
@@ -101,8 +101,8 @@ class Tap:
         is_done.wait()
 
 
-def _error(fault: Fault) -> sqlite3.OperationalError:
-    if fault is Fault.FULL:
+def _error(fault: Interruption) -> sqlite3.OperationalError:
+    if fault is Interruption.FULL:
         return _coded(sqlite3.OperationalError("database or disk is full"), sqlite3.SQLITE_FULL)
     return _coded(sqlite3.OperationalError("disk I/O error"), sqlite3.SQLITE_IOERR)
 
@@ -139,7 +139,7 @@ def tapped(tap: Tap) -> type[sqlite3.Connection]:
     return Tapped
 
 
-async def live(order: Order) -> Trace:
+async def live(order: VerbOrder) -> StatementTrace:
     """Make the verb, in a process that may not outlive it."""
     tap = Tap(order.point)
     # This process is there for nothing else.
@@ -155,7 +155,9 @@ async def live(order: Order) -> Trace:
         if order.point and order.point.fault in CANCELS:
             problems += await app.faults()
         await state.close()
-    return Trace(statements=tap.counting.said, heard=heard, problem="; ".join([*tap.counting.problems, *problems]))
+    return StatementTrace(
+        statements=tap.counting.said, heard=heard, problem="; ".join([*tap.counting.problems, *problems])
+    )
 
 
 def main() -> None:
@@ -163,7 +165,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for who orders, and ends this process by its input
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while head := source.read(LENGTH):
-        order: Order = pickle.loads(source.read(int.from_bytes(head)))
+        order: VerbOrder = pickle.loads(source.read(int.from_bytes(head)))
         _load(order)
         child = os.fork()
         if not child:
@@ -174,7 +176,7 @@ def main() -> None:
             _answer(sink, os.waitstatus_to_exitcode(status))
 
 
-def _load(order: Order) -> None:
+def _load(order: VerbOrder) -> None:
     """Import what the children would import each for itself."""
     if order.driver.startswith("sqlalchemy"):
         import_module("sqlalchemy.dialects.sqlite.aiosqlite")

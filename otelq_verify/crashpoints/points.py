@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Fault(StrEnum):
+class Interruption(StrEnum):
     """What happens at a statement."""
 
     UNSENT = "the connection dies before"
@@ -25,7 +25,7 @@ class Fault(StrEnum):
 class Point:
     """A statement of a verb, counted from 1, and what happens there."""
 
-    fault: Fault
+    fault: Interruption
     number: int
     statement: str
 
@@ -33,7 +33,7 @@ class Point:
         return f"{self.fault} statement {self.number}, {brief(self.statement)}"
 
 
-def points(statements: Sequence[str], faults: Sequence[Fault], *, in_turn: bool = False) -> Iterator[Point]:
+def points(statements: Sequence[str], faults: Sequence[Interruption], *, in_turn: bool = False) -> Iterator[Point]:
     """Each fault at each statement; or, in turn, one at each, and all where a transaction or the verb ends."""
     for number, statement in enumerate(statements, 1):
         is_end = number == len(statements) or statement.startswith("COMMIT")
@@ -41,7 +41,7 @@ def points(statements: Sequence[str], faults: Sequence[Fault], *, in_turn: bool 
             yield Point(fault, number, statement)
 
 
-CANCELS: Final = (Fault.CANCELLED, Fault.SCOPED)
+CANCELS: Final = (Interruption.CANCELLED, Interruption.SCOPED)
 """Those in which nothing fails but that the caller does not want to know any more."""
 
 

@@ -12,7 +12,7 @@ from otelq.model import OPEN, Completes, JobQuery, JobRecord, ReapRule, Settleme
 
 from ..conformance.kit import Broken
 from ..drivers import execute, rows
-from .scenario import Scene
+from .scenario import ScenarioKit
 
 TYPES: Final = ("work", "next", "other")
 """The job types that there are."""
@@ -21,17 +21,17 @@ LONG: Final = 3600.0
 ROUNDS: Final = 20
 
 
-class Fate(Struct, frozen=True):
+class ChainFate(Struct, frozen=True):
     """What a chain came to: its jobs, and how often a handler's writes are there."""
 
     jobs: tuple[tuple[object, ...], ...]
     writes: int = 0
 
 
-Fates = Mapping[str, Fate]
+Fates = Mapping[str, ChainFate]
 
 
-async def carry_on(scene: Scene) -> None:
+async def carry_on(scene: ScenarioKit) -> None:
     """
     Do what workers do until nothing is left to do.
 
@@ -49,7 +49,7 @@ async def carry_on(scene: Scene) -> None:
     raise Broken(f"left open for ever: {problem}")
 
 
-async def _sweep_up(scene: Scene) -> None:
+async def _sweep_up(scene: ScenarioKit) -> None:
     await scene.expire()
     rules = [ReapRule(type=type, max_attempts=10, max_crashes=5) for type in TYPES]
     await scene.adapter.reap(rules, now=scene.now)
@@ -57,7 +57,7 @@ async def _sweep_up(scene: Scene) -> None:
         pass
 
 
-async def _work_off(scene: Scene) -> None:
+async def _work_off(scene: ScenarioKit) -> None:
     """Run whatever is due."""
     arms = [Wanted(type=type, limit=1000, lease=30) for type in TYPES]
     claimed, _ = await scene.claim_arms(*arms, worker="survivor")
@@ -65,11 +65,11 @@ async def _work_off(scene: Scene) -> None:
         await scene.settle_all(*[Settlement(job, Completes('"drained"'), "survivor") for job in claimed])
 
 
-async def _open(scene: Scene) -> list[JobRecord]:
+async def _open(scene: ScenarioKit) -> list[JobRecord]:
     return (await scene.adapter.jobs(JobQuery(statuses=OPEN, limit=1000))).items
 
 
-async def fates(scene: Scene, *, of_ledger: bool) -> Fates:
+async def fates(scene: ScenarioKit, *, of_ledger: bool) -> Fates:
     """What every chain came to, with what was written in the ledger if asked."""
     jobs: dict[str, list[JobRecord]] = {}
     after: str | None = None
@@ -80,7 +80,7 @@ async def fates(scene: Scene, *, of_ledger: bool) -> Fates:
         if (after := page.next) is None:
             break
     writes = await written(scene) if of_ledger else {}
-    return {chain: Fate(tuple(map(_plain, jobs.get(chain, ()))), writes.get(chain, 0)) for chain in jobs | writes}
+    return {chain: ChainFate(tuple(map(_plain, jobs.get(chain, ()))), writes.get(chain, 0)) for chain in jobs | writes}
 
 
 def _plain(job: JobRecord) -> tuple[object, ...]:
@@ -94,19 +94,19 @@ def _plain(job: JobRecord) -> tuple[object, ...]:
 # The table of the application
 
 
-async def make_ledger(scene: Scene) -> None:
+async def make_ledger(scene: ScenarioKit) -> None:
     """Make the table, empty."""
     async with scene.adapter.begin() as tx:
         await execute(tx.handle, f"DROP TABLE IF EXISTS {scene.ledger}")
         await execute(tx.handle, f"CREATE TABLE {scene.ledger} (chain_id text, position integer, token bigint)")
 
 
-async def empty_ledger(scene: Scene) -> None:
+async def empty_ledger(scene: ScenarioKit) -> None:
     async with scene.adapter.begin() as tx:
         await execute(tx.handle, f"DELETE FROM {scene.ledger}")
 
 
-async def write_ledger(scene: Scene, handle: Any, *, chain_id: str, token: int = 0) -> None:
+async def write_ledger(scene: ScenarioKit, handle: Any, *, chain_id: str, token: int = 0) -> None:
     """
     What a handler, or whoever starts a chain, writes in the same transaction.
 
@@ -119,7 +119,7 @@ async def write_ledger(scene: Scene, handle: Any, *, chain_id: str, token: int =
         raise Unavailable(f"the application's own statement failed: {error!r}") from error
 
 
-async def written(scene: Scene) -> dict[str, int]:
+async def written(scene: ScenarioKit) -> dict[str, int]:
     """How many rows there are of each chain."""
     text = f"SELECT chain_id, count(*) FROM {scene.ledger} GROUP BY chain_id"
     async with scene.adapter.begin() as tx:

@@ -29,7 +29,7 @@ class World:
     """Fresh ones."""
 
 
-class Scene(Kit):
+class ScenarioKit(Kit):
     """A kit in a world whose time stands still, beside a table of the application."""
 
     def __init__(
@@ -47,8 +47,8 @@ class Scene(Kit):
         """Finds out what became of it, where that can be known."""
 
 
-Arrange = Callable[[Scene], Awaitable[World]]
-Act = Callable[[Scene, World], Awaitable[Sequence[Transition]]]
+Arrange = Callable[[ScenarioKit], Awaitable[World]]
+Act = Callable[[ScenarioKit, World], Awaitable[Sequence[Transition]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ class Scenario:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Play:
+class ArrangedScenario:
     """A scenario that is arranged: all that whoever makes the verb must know."""
 
     scenario: Scenario
@@ -94,9 +94,11 @@ class Heard:
     problem: str = ""
 
 
-async def perform(play: Play, adapter: StateAdapter, application: Application, canceller: Canceller) -> Heard:
+async def perform(
+    play: ArrangedScenario, adapter: StateAdapter, application: Application, canceller: Canceller
+) -> Heard:
     """Make the verb; where it is not known whether it was done, make it again, once."""
-    scene = Scene(adapter, now=play.now, ledger=play.ledger, application=application)
+    scene = ScenarioKit(adapter, now=play.now, ledger=play.ledger, application=application)
     try:
         made = await canceller.run(play.scenario.act(scene, play.world))
     except Unavailable:
@@ -110,14 +112,14 @@ async def perform(play: Play, adapter: StateAdapter, application: Application, c
     return Heard(transitions=tuple(made), problem=canceller.problem)
 
 
-async def _ask(play: Play, scene: Scene) -> Heard:
+async def _ask(play: ArrangedScenario, scene: ScenarioKit) -> Heard:
     """Find out what became of a verb that was cancelled; make it again unless it is known to be done."""
     if scene.inquiry is not None:
         await scene.inquiry()
     return Heard(transitions=tuple(scene.told)) if scene.told else await _repeat(play, scene)
 
 
-async def _repeat(play: Play, scene: Scene) -> Heard:
+async def _repeat(play: ArrangedScenario, scene: ScenarioKit) -> Heard:
     scenario = play.scenario
     try:
         made = await (scenario.repeat or scenario.act)(scene, play.world)

@@ -11,12 +11,12 @@ from otelq.errors import InvalidArgument
 from otelq.ports.state import StateAdapter
 
 from ..drivers import check_driver
-from .points import Fault, Point
-from .scenario import Heard, Play
+from .points import Interruption, Point
+from .scenario import ArrangedScenario, Heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
+class StatementTrace:
     """The statements that a verb made, and what its maker heard; None if that died."""
 
     statements: Sequence[str]
@@ -25,11 +25,11 @@ class Trace:
     """Why the interruption was not the one that was wanted."""
 
 
-class Stage(Protocol):
+class CrashStage(Protocol):
     """A database on which verbs can be interrupted."""
 
     @property
-    def faults(self) -> Sequence[Fault]:
+    def faults(self) -> Sequence[Interruption]:
         """What can happen here."""
         ...
 
@@ -47,7 +47,7 @@ class Stage(Protocol):
         """An unopened adapter to which nothing happens."""
         ...
 
-    def perform(self, play: Play, point: Point | None) -> AbstractAsyncContextManager[Trace]:
+    def perform(self, play: ArrangedScenario, point: Point | None) -> AbstractAsyncContextManager[StatementTrace]:
         """
         Make a verb, by an adapter of its own, and let ``point`` happen to it.
 
@@ -57,7 +57,7 @@ class Stage(Protocol):
 
 
 @asynccontextmanager
-async def stage_at(url: str, *, schema: str, driver: str | None = None) -> AsyncGenerator[Stage]:
+async def stage_at(url: str, *, schema: str, driver: str | None = None) -> AsyncGenerator[CrashStage]:
     """
     The stage for a database, on which verbs are made by a driver; None is that of a URL.
 

@@ -14,10 +14,10 @@ from otelq.ports.state import StateAdapter
 
 from ..conformance.kit import Broken
 from ..invariants import violations
-from .points import Fault, Point, points
+from .points import Interruption, Point, points
 from .recovery import Fates, carry_on, empty_ledger, fates, make_ledger
-from .scenario import Heard, Play, Scenario, Scene
-from .stages import Stage, Trace
+from .scenario import ArrangedScenario, Heard, Scenario, ScenarioKit
+from .stages import CrashStage, StatementTrace
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,9 @@ class Course:
 class Sweep:
     """One database, and the adapter that arranges everything and carries on."""
 
-    def __init__(self, stage: Stage, survivor: StateAdapter, *, faults: Collection[Fault], in_turn: bool) -> None:
+    def __init__(
+        self, stage: CrashStage, survivor: StateAdapter, *, faults: Collection[Interruption], in_turn: bool
+    ) -> None:
         self._stage = stage
         self._in_turn = in_turn
         self._faults = [fault for fault in stage.faults if fault in faults]
@@ -91,31 +93,33 @@ class Sweep:
             return problems + _wrong(await fates(scene, of_ledger=scenario.writes), course, trace, scenario)
 
     @asynccontextmanager
-    async def _interrupted(self, scenario: Scenario, point: Point | None) -> AsyncGenerator[tuple[Scene, Trace]]:
+    async def _interrupted(
+        self, scenario: Scenario, point: Point | None
+    ) -> AsyncGenerator[tuple[ScenarioKit, StatementTrace]]:
         scene = await self._new_scene(scenario)
         world = await scenario.arrange(scene)
-        play = Play(scenario=scenario, world=world, now=scene.now, ledger=scene.ledger)
+        play = ArrangedScenario(scenario=scenario, world=world, now=scene.now, ledger=scene.ledger)
         async with self._stage.perform(play, point) as trace:
             yield scene, trace
 
-    async def _new_scene(self, scenario: Scenario) -> Scene:
+    async def _new_scene(self, scenario: Scenario) -> ScenarioKit:
         """An empty store, at the same time as ever and with the same ids to come."""
-        scene = Scene(self._survivor, now=self._now, ledger=self._stage.ledger)
+        scene = ScenarioKit(self._survivor, now=self._now, ledger=self._stage.ledger)
         await self._survivor.truncate_all()
         if scenario.writes:
             await empty_ledger(scene)
         return scene
 
-    async def _violations(self, scene: Scene, when: str) -> list[str]:
+    async def _violations(self, scene: ScenarioKit, when: str) -> list[str]:
         async with scene.adapter.begin() as tx:
             return [f"{when} {found}" for found in await violations(tx.handle, self._stage.schema)]
 
 
 async def sweep(
-    stage: Stage,
+    stage: CrashStage,
     scenarios: Iterable[Scenario],
     *,
-    faults: Collection[Fault] = frozenset(Fault),
+    faults: Collection[Interruption] = frozenset(Interruption),
     in_turn: bool = False,
 ) -> AsyncGenerator[Swept]:
     """
@@ -131,7 +135,7 @@ async def sweep(
     await survivor.open()
     try:
         await _refuse_what_is_in_use(survivor, stage.schema)
-        await make_ledger(Scene(survivor, now=datetime.now(UTC), ledger=stage.ledger))
+        await make_ledger(ScenarioKit(survivor, now=datetime.now(UTC), ledger=stage.ledger))
         try:
             for scenario in scenarios:
                 yield await Sweep(stage, survivor, faults=faults, in_turn=in_turn).run(scenario)
@@ -164,7 +168,7 @@ def _counted(made: Sequence[Transition]) -> Counter[str]:
     return Counter(f"{one.verb} of {one.chain_id}.{one.position} from {one.source} to {one.target}" for one in made)
 
 
-def _wrong(found: Fates, course: Course, trace: Trace, scenario: Scenario) -> list[str]:
+def _wrong(found: Fates, course: Course, trace: StatementTrace, scenario: Scenario) -> list[str]:
     """Chains that did not come to what they should: of one who died, either with the verb or without it."""
     if trace.heard is not None:
         return _unlike(found, course.done)

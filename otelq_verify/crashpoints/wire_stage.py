@@ -19,15 +19,15 @@ from otelq.postgres import adapter
 from ..drivers import POSTGRES, application
 from ..wire import LossyProxy, Said
 from .canceller import Canceller
-from .points import CANCELS, Counting, Fault, Point
-from .scenario import Heard, Play, perform
-from .stages import Trace
+from .points import CANCELS, Counting, Interruption, Point
+from .scenario import ArrangedScenario, Heard, perform
+from .stages import StatementTrace
 
 
 class WireStage:
     """A PostgreSQL database that is reached without encryption."""
 
-    faults = (Fault.UNSENT, Fault.UNANSWERED, Fault.KILLED, *CANCELS)
+    faults = (Interruption.UNSENT, Interruption.UNANSWERED, Interruption.KILLED, *CANCELS)
 
     def __init__(self, url: str, *, schema: str, driver: str | None = None) -> None:
         self._url = url
@@ -39,7 +39,7 @@ class WireStage:
         return adapter(self._url, schema=self.schema)
 
     @asynccontextmanager
-    async def perform(self, play: Play, point: Point | None) -> AsyncGenerator[Trace]:
+    async def perform(self, play: ArrangedScenario, point: Point | None) -> AsyncGenerator[StatementTrace]:
         fault = point.fault if point else None
         counting, canceller = Counting(point), Canceller(fault)
         async with AsyncExitStack() as stack:
@@ -53,7 +53,9 @@ class WireStage:
                 heard = await _answer(verb, proxy)
                 if fault in CANCELS:
                     problems += await app.faults()
-                yield Trace(statements=counting.said, heard=heard, problem="; ".join([*counting.problems, *problems]))
+                yield StatementTrace(
+                    statements=counting.said, heard=heard, problem="; ".join([*counting.problems, *problems])
+                )
                 if heard is not None:
                     await state.close()
             verb.cancel()  # of who died; a pool would try to connect for as long as its statements have
@@ -65,7 +67,7 @@ CONNECTIONS: Final = 4
 """Of the application's pool or engine: one for each transaction that a scenario has open, and the two for verbs."""
 
 
-def _arm(proxy: LossyProxy, fault: Fault | None, counting: Counting, canceller: Canceller) -> None:
+def _arm(proxy: LossyProxy, fault: Interruption | None, counting: Counting, canceller: Canceller) -> None:
     def which(said: Said) -> bool:
         return not any(mark in said[-1] for mark in _OF_THE_DRIVER) and counting.hear(said[-1])
 
@@ -75,11 +77,11 @@ def _arm(proxy: LossyProxy, fault: Fault | None, counting: Counting, canceller: 
         return False  # the statement goes its way
 
     match fault:
-        case Fault.UNANSWERED:
+        case Interruption.UNANSWERED:
             proxy.lose(which)
-        case Fault.KILLED:
+        case Interruption.KILLED:
             proxy.freeze_after(which)
-        case Fault.CANCELLED | Fault.SCOPED:
+        case Interruption.CANCELLED | Interruption.SCOPED:
             proxy.cut_before(strikes)
         case _:
             proxy.cut_before(which)

@@ -24,8 +24,8 @@ allowed: one of them raises ``Unavailable``, and nothing of it is written.
 
 from __future__ import annotations
 
-from .cases import ANYWHERE, BY_STATEMENT, Case, play
+from .cases import ANYWHERE, BY_STATEMENT, Schedule, play
 from .machine import InterleavingMachine, staged
 from .stage import Finding, Stage
 
-__all__ = ["ANYWHERE", "BY_STATEMENT", "Case", "Finding", "InterleavingMachine", "Stage", "play", "staged"]
+__all__ = ["ANYWHERE", "BY_STATEMENT", "Finding", "InterleavingMachine", "Schedule", "Stage", "play", "staged"]

@@ -20,7 +20,7 @@ Work = Callable[[StateAdapter, Transaction | None], Awaitable[Sequence[Transitio
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class ActorCall:
     """One verb, and what is promised of it."""
 
     name: str
@@ -35,7 +35,7 @@ class Operation:
 class Script:
     """What an actor does: operations, each alone or all inside one transaction, which commits or rolls back."""
 
-    operations: tuple[Operation, ...]
+    operations: tuple[ActorCall, ...]
     inside: bool = False
     commits: bool = True
 
@@ -52,7 +52,7 @@ class Actor:
         self.script = script
         self.adapter = adapter
         self.gate = Gate()
-        self.now_doing: Operation | None = None
+        self.now_doing: ActorCall | None = None
         self.is_inside = False
         """Whether its transaction is open."""
         self.waits_on: frozenset[Actor] = frozenset()
@@ -133,7 +133,7 @@ class Actor:
             self.is_inside = False
         self.made += made
 
-    async def _do(self, operation: Operation, tx: Transaction | None) -> Sequence[Any]:
+    async def _do(self, operation: ActorCall, tx: Transaction | None) -> Sequence[Any]:
         self.now_doing = operation
         await pause(operation.name)
         del self.steps[:-1]

@@ -16,15 +16,15 @@ from otelq.model import Blocks, Claimed, Dedup, Fails, OnFailure, Status, Verdic
 
 from ..conformance.kit import FAILURE
 from .actors import Actor
-from .plays import FAR, Play
+from .plays import FAR, ScheduleKit
 from .stage import Stage
 from .verdict import judge
 
-Check = Callable[[Play], Awaitable[None]]
+Check = Callable[[ScheduleKit], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Schedule:
     """A schedule; ``check`` raises a ``Finding`` where the promise is broken."""
 
     name: str
@@ -32,19 +32,19 @@ class Case:
     check: Check
 
 
-ANYWHERE: Final[list[Case]] = []
-BY_STATEMENT: Final[list[Case]] = []
+ANYWHERE: Final[list[Schedule]] = []
+BY_STATEMENT: Final[list[Schedule]] = []
 
 
-def _case(cases: list[Case]) -> Callable[[Check], Check]:
+def _case(cases: list[Schedule]) -> Callable[[Check], Check]:
     def add(check: Check) -> Check:
-        cases.append(Case(check.__name__, inspect.getdoc(check) or "", check))
+        cases.append(Schedule(check.__name__, inspect.getdoc(check) or "", check))
         return check
 
     return add
 
 
-async def play(stage: Stage, case: Case, *, schema: str = "otelq") -> None:
+async def play(stage: Stage, case: Schedule, *, schema: str = "otelq") -> None:
     """
     Run one case on an emptied store; afterwards all that was promised of any schedule must hold as well.
 
@@ -52,7 +52,7 @@ async def play(stage: Stage, case: Case, *, schema: str = "otelq") -> None:
         Finding: with the schedule.
     """
     await stage.clear()
-    playing = Play(stage)
+    playing = ScheduleKit(stage)
     await case.check(playing)
     await stage.end()
     await judge(stage, playing.before, schema=schema)
@@ -62,7 +62,7 @@ async def play(stage: Stage, case: Case, *, schema: str = "otelq") -> None:
 
 
 @_case(BY_STATEMENT)
-async def a_claim_locks_no_row_that_it_does_not_claim(play: Play) -> None:
+async def a_claim_locks_no_row_that_it_does_not_claim(play: ScheduleKit) -> None:
     """While a claim of two is under way, another gets the next two."""
     for priority in (1, 1, 2, 2, 3, 3):
         await play.start(priority=priority)
@@ -74,7 +74,7 @@ async def a_claim_locks_no_row_that_it_does_not_claim(play: Play) -> None:
 
 
 @_case(BY_STATEMENT)
-async def a_start_that_commits_late_is_claimed_next(play: Play) -> None:
+async def a_start_that_commits_late_is_claimed_next(play: ScheduleKit) -> None:
     """A job that was started before others, and committed after they were claimed, is not passed over."""
     late = await play.stage.enter(play.creating(play.job()), inside=True)
     await play.stage.push(late)
@@ -90,7 +90,7 @@ async def a_start_that_commits_late_is_claimed_next(play: Play) -> None:
 
 
 @_case(BY_STATEMENT)
-async def a_completion_that_waited_for_a_start_sees_who_waits_for_it(play: Play) -> None:
+async def a_completion_that_waited_for_a_start_sees_who_waits_for_it(play: ScheduleKit) -> None:
     """The edges are read by a statement after the one that closes: in one they would not be seen."""
     blocker = await play.start()
     (claim,) = await play.lease()
@@ -105,7 +105,7 @@ async def a_completion_that_waited_for_a_start_sees_who_waits_for_it(play: Play)
 
 
 @_case(BY_STATEMENT)
-async def a_worker_does_not_wait_for_a_start_that_names_its_job(play: Play) -> None:
+async def a_worker_does_not_wait_for_a_start_that_names_its_job(play: ScheduleKit) -> None:
     """It is busy until the start ends, and then lets the new chain go."""
     blocker = await play.start()
     (claim,) = await play.lease()
@@ -120,7 +120,7 @@ async def a_worker_does_not_wait_for_a_start_that_names_its_job(play: Play) -> N
 
 
 @_case(BY_STATEMENT)
-async def a_start_reads_how_a_blocker_ended_after_it_waited_for_it(play: Play) -> None:
+async def a_start_reads_how_a_blocker_ended_after_it_waited_for_it(play: ScheduleKit) -> None:
     """No row to hold means closed, and the statement after that one says how."""
     blocker = await play.start()
     closing = await play.stage.enter(play.finishing(blocker), inside=True)
@@ -134,7 +134,7 @@ async def a_start_reads_how_a_blocker_ended_after_it_waited_for_it(play: Play) -
 
 
 @_case(BY_STATEMENT)
-async def a_blocker_does_not_close_between_the_two_halves_of_a_start(play: Play) -> None:
+async def a_blocker_does_not_close_between_the_two_halves_of_a_start(play: ScheduleKit) -> None:
     """From the mark on its row to the edge that names it, a start holds what it will wait for."""
     blocker = await play.start()
     dependent = play.job("next", blockers=(blocker,))
@@ -148,7 +148,7 @@ async def a_blocker_does_not_close_between_the_two_halves_of_a_start(play: Play)
 
 
 @_case(ANYWHERE)
-async def two_blockers_of_one_batch_both_count(play: Play) -> None:
+async def two_blockers_of_one_batch_both_count(play: ScheduleKit) -> None:
     """A joined decrement would count once."""
     blockers = [await play.start(), await play.start()]
     dependent = await play.start("next", blockers=tuple(blockers))
@@ -158,7 +158,7 @@ async def two_blockers_of_one_batch_both_count(play: Play) -> None:
 
 
 @_case(ANYWHERE)
-async def two_blockers_closed_in_two_open_transactions_strand_nobody(play: Play) -> None:
+async def two_blockers_closed_in_two_open_transactions_strand_nobody(play: ScheduleKit) -> None:
     """Neither sees the other's end, and one of them passes over the row that the other holds."""
     blockers = [await play.start(), await play.start()]
     dependent = await play.start("next", blockers=tuple(blockers))
@@ -172,7 +172,7 @@ async def two_blockers_closed_in_two_open_transactions_strand_nobody(play: Play)
 
 
 @_case(BY_STATEMENT)
-async def two_workers_that_close_two_blockers_at_once_strand_nobody(play: Play) -> None:
+async def two_workers_that_close_two_blockers_at_once_strand_nobody(play: ScheduleKit) -> None:
     """Each has closed its own when it looks for those who wait."""
     blockers = [await play.start(), await play.start()]
     dependent = await play.start("next", blockers=tuple(blockers), on_failure=OnFailure.IGNORE)
@@ -190,7 +190,7 @@ async def two_workers_that_close_two_blockers_at_once_strand_nobody(play: Play) 
 
 
 @_case(ANYWHERE)
-async def a_start_that_lost_the_race_for_a_key_is_given_the_winner(play: Play) -> None:
+async def a_start_that_lost_the_race_for_a_key_is_given_the_winner(play: ScheduleKit) -> None:
     """The holder is read by a statement after the one that did not get the key."""
     first = await play.stage.enter(play.creating(play.job(dedup=Dedup("k"))), inside=True)
     await play.stage.push(first)
@@ -203,7 +203,7 @@ async def a_start_that_lost_the_race_for_a_key_is_given_the_winner(play: Play) -
 
 
 @_case(ANYWHERE)
-async def a_start_gets_the_key_of_one_that_was_rolled_back(play: Play) -> None:
+async def a_start_gets_the_key_of_one_that_was_rolled_back(play: ScheduleKit) -> None:
     """What was never committed holds nothing."""
     first = await play.stage.enter(play.creating(play.job(dedup=Dedup("k"))), inside=True, commits=False)
     await play.stage.push(first)
@@ -214,7 +214,7 @@ async def a_start_gets_the_key_of_one_that_was_rolled_back(play: Play) -> None:
 
 
 @_case(BY_STATEMENT)
-async def a_start_looks_again_at_a_key_that_was_let_go_before_it_could_read_who_has_it(play: Play) -> None:
+async def a_start_looks_again_at_a_key_that_was_let_go_before_it_could_read_who_has_it(play: ScheduleKit) -> None:
     """Between the two statements the holder closed: the key is free."""
     holder = await play.start(dedup=Dedup("k"))
     starting = await play.stage.enter(play.creating(play.job(dedup=Dedup("k"))))
@@ -226,7 +226,7 @@ async def a_start_looks_again_at_a_key_that_was_let_go_before_it_could_read_who_
 
 
 @_case(BY_STATEMENT)
-async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_its_job(play: Play) -> None:
+async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_its_job(play: ScheduleKit) -> None:
     """It is busy until that transaction ends."""
     holder = await play.start(dedup=Dedup("k"))
     other = await play.start()
@@ -241,7 +241,7 @@ async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_its_job(play:
 
 
 @_case(BY_STATEMENT)
-async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_one_who_fails_by_its_job(play: Play) -> None:
+async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_one_who_fails_by_its_job(play: ScheduleKit) -> None:
     """Who waits for the job fails once that transaction has ended."""
     blocker = await play.start()
     (claim,) = await play.lease()
@@ -258,7 +258,9 @@ async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_one_who_fails
 
 
 @_case(BY_STATEMENT)
-async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_its_job_that_waits_in_vain(play: Play) -> None:
+async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_its_job_that_waits_in_vain(
+    play: ScheduleKit,
+) -> None:
     """A job that is to wait for a chain that ended badly fails, and is busy until that transaction ends."""
     lost = await play.start("next")
     await play.stage.end(await play.stage.enter(play.cancelling(lost)))
@@ -277,7 +279,7 @@ async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_its_job_that_
 
 
 @_case(BY_STATEMENT)
-async def an_idle_transaction_stops_no_other_renewal(play: Play) -> None:
+async def an_idle_transaction_stops_no_other_renewal(play: ScheduleKit) -> None:
     """Its row is busy, and the others are renewed meanwhile."""
     claims, idle = await _one_of_three_held(play)
     await play.stage.end(await play.stage.enter(play.renewing(*claims)))
@@ -286,7 +288,7 @@ async def an_idle_transaction_stops_no_other_renewal(play: Play) -> None:
 
 
 @_case(BY_STATEMENT)
-async def an_idle_transaction_stops_no_other_completion(play: Play) -> None:
+async def an_idle_transaction_stops_no_other_completion(play: ScheduleKit) -> None:
     """Its row is busy, and the others are closed meanwhile."""
     claims, idle = await _one_of_three_held(play)
     await play.stage.end(await play.stage.enter(play.settling(*claims)))
@@ -295,7 +297,7 @@ async def an_idle_transaction_stops_no_other_completion(play: Play) -> None:
 
 
 @_case(BY_STATEMENT)
-async def an_idle_transaction_stops_no_other_reaping(play: Play) -> None:
+async def an_idle_transaction_stops_no_other_reaping(play: ScheduleKit) -> None:
     """Its row is passed over, and the others are taken back meanwhile."""
     _, idle = await _one_of_three_held(play, lease=0.0)
     reaping = await play.stage.enter(play.reaping())
@@ -304,7 +306,7 @@ async def an_idle_transaction_stops_no_other_reaping(play: Play) -> None:
     await play.stage.end(idle)
 
 
-async def _one_of_three_held(play: Play, *, lease: float = FAR) -> tuple[list[Claimed], Actor]:
+async def _one_of_three_held(play: ScheduleKit, *, lease: float = FAR) -> tuple[list[Claimed], Actor]:
     for _ in range(3):
         await play.start()
     claims = await play.lease(3, lease=lease)
@@ -314,7 +316,7 @@ async def _one_of_three_held(play: Play, *, lease: float = FAR) -> tuple[list[Cl
 
 
 @_case(BY_STATEMENT)
-async def batches_lock_in_one_order_however_they_are_given(play: Play) -> None:
+async def batches_lock_in_one_order_however_they_are_given(play: ScheduleKit) -> None:
     """Else these two would wait for each other as soon as the third lets go."""
     first, second, third = [await play.start() for _ in range(3)]
     holding = await play.stage.enter(play.locking(second), inside=True)
@@ -331,7 +333,7 @@ async def batches_lock_in_one_order_however_they_are_given(play: Play) -> None:
 
 
 @_case(ANYWHERE)
-async def a_completion_sent_twice_is_done_once_and_told_twice(play: Play) -> None:
+async def a_completion_sent_twice_is_done_once_and_told_twice(play: ScheduleKit) -> None:
     """Whoever lost the reply learns the same transitions."""
     blocker = await play.start()
     await play.start("next", blockers=(blocker,))
@@ -344,7 +346,7 @@ async def a_completion_sent_twice_is_done_once_and_told_twice(play: Play) -> Non
 
 
 @_case(ANYWHERE)
-async def a_start_sent_again_while_it_is_under_way_is_the_same_start(play: Play) -> None:
+async def a_start_sent_again_while_it_is_under_way_is_the_same_start(play: ScheduleKit) -> None:
     """It is this call's own work, not a chain that exists."""
     job = play.job()
     first = await play.stage.enter(play.creating(job), inside=True)

@@ -15,7 +15,7 @@ from otelq.model import Verb
 from otelq.ports.state import StateAdapter
 
 from ..keyboard import run_on
-from .operations import ALONE, ANYWHERE, World, settled_world
+from .operations import ALONE, ANYWHERE, Targets, settled_world
 from .stage import Stage
 from .verdict import judge
 
@@ -25,7 +25,7 @@ MOST: Final = 4
 NUMBER: Final = st.integers(0, 15)
 
 
-class Entry(NamedTuple):
+class ActorPlan(NamedTuple):
     """
     Who comes, and what he is about to do.
 
@@ -45,9 +45,9 @@ def _operations(most: int) -> st.SearchStrategy[list[tuple[int, int, int]]]:
 NEVER: Final = st.just(False)
 ALWAYS: Final = st.just(True)
 ENTRY: Final = st.one_of(
-    st.builds(Entry, _operations(3), NEVER, ALWAYS, st.sampled_from([True, True, False])),
-    st.builds(Entry, _operations(2), ALWAYS, NEVER, ALWAYS),
-    st.builds(Entry, _operations(2), NEVER, NEVER, ALWAYS),
+    st.builds(ActorPlan, _operations(3), NEVER, ALWAYS, st.sampled_from([True, True, False])),
+    st.builds(ActorPlan, _operations(2), ALWAYS, NEVER, ALWAYS),
+    st.builds(ActorPlan, _operations(2), NEVER, NEVER, ALWAYS),
 )
 FEW: Final = st.lists(st.sampled_from(list(ANYWHERE)), min_size=1, max_size=4, unique=True)
 
@@ -65,7 +65,7 @@ class InterleavingMachine(RuleBasedStateMachine):
     runner: ClassVar[asyncio.Runner]
     stage: ClassVar[Stage]
     schema: ClassVar[str]
-    world: World
+    world: Targets
     names: Sequence[str]
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -76,7 +76,7 @@ class InterleavingMachine(RuleBasedStateMachine):
         focus=st.lists(NUMBER, min_size=1, max_size=4),
         entries=st.lists(ENTRY, min_size=2, max_size=MOST),
     )
-    def begin(self, names: list[str], focus: list[int], entries: list[Entry]) -> None:
+    def begin(self, names: list[str], focus: list[int], entries: list[ActorPlan]) -> None:
         """Begin a run about a few verbs of clients, aimed at a few chains: so they meet."""
         self.names = names
         self.run(self.stage.clear())
@@ -86,7 +86,7 @@ class InterleavingMachine(RuleBasedStateMachine):
             self.enter(entry)
 
     @rule(entry=ENTRY)
-    def enter(self, entry: Entry) -> None:
+    def enter(self, entry: ActorPlan) -> None:
         """Somebody comes: one of a worker's verbs or of a client's, or a few in a transaction of his own."""
         if len(self.stage.open_actors) < MOST:
             makers = ALONE if entry.is_worker else [ANYWHERE[name] for name in self.names]

@@ -33,7 +33,7 @@ from otelq.model import (
 from otelq.ports.state import StateAdapter, Transaction
 
 from ..conformance.kit import Kit
-from .actors import Operation
+from .actors import ActorCall
 
 FAILURE: Final = Failure("Error", "text")
 FAR: Final = 3600.0
@@ -41,7 +41,7 @@ TYPES: Final = ("work", "next")
 
 
 @dataclass
-class World:
+class Targets:
     """The chains and leases that operations are aimed at, by short names."""
 
     kit: Kit
@@ -83,9 +83,9 @@ class World:
         return " ".join(f"c{self.chains.index(chain)}" for chain in chains)
 
 
-async def settled_world(adapter: StateAdapter) -> World:
+async def settled_world(adapter: StateAdapter) -> Targets:
     """A world in which each operation has something to do."""
-    world = World(Kit(adapter))
+    world = Targets(Kit(adapter))
     plain = [world.new(), world.new()]
     free, lost = world.new(dedup=Dedup("k0")), world.new(dedup=Dedup("k1"))
     world.made += (await adapter.create([*plain, free, lost]))[1]
@@ -110,18 +110,18 @@ async def settled_world(adapter: StateAdapter) -> World:
 # Verbs of clients, alone or in a transaction
 
 
-def _create(world: World, job: NewJob, what: str) -> Operation:
+def _create(world: Targets, job: NewJob, what: str) -> ActorCall:
     async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
         return (await adapter.create([job], tx=tx))[1]
 
-    return Operation(f"start {world.name(job.chain_id)}{what}", work)
+    return ActorCall(f"start {world.name(job.chain_id)}{what}", work)
 
 
-def start(world: World, first: int, second: int) -> Operation:
+def start(world: Targets, first: int, second: int) -> ActorCall:
     return _create(world, world.new(), "")
 
 
-def start_waiting(world: World, first: int, second: int) -> Operation:
+def start_waiting(world: Targets, first: int, second: int) -> ActorCall:
     blockers = world.picks(first, second)
     until = list(Until)[first % 2]
     job = world.new(
@@ -130,12 +130,12 @@ def start_waiting(world: World, first: int, second: int) -> Operation:
     return _create(world, job, f", which waits for {until} of {world.name(*blockers)}")
 
 
-def start_with_key(world: World, first: int, second: int) -> Operation:
+def start_with_key(world: Targets, first: int, second: int) -> ActorCall:
     job = world.new(dedup=Dedup(f"k{first % 2}"))
     return _create(world, job, f" with the key k{first % 2}")
 
 
-def start_instead(world: World, first: int, second: int) -> Operation:
+def start_instead(world: Targets, first: int, second: int) -> ActorCall:
     """Take a key over from a chain that does not count."""
     excluded = tuple(world.chains) if second % 2 else world.picks(second)
     job = world.new(dedup=Dedup(f"k{first % 2}", exclude=excluded))
@@ -143,63 +143,63 @@ def start_instead(world: World, first: int, second: int) -> Operation:
     return _create(world, job, f" with the key k{first % 2}, which it takes from {what}")
 
 
-def finish(world: World, first: int, second: int) -> Operation:
+def finish(world: Targets, first: int, second: int) -> ActorCall:
     return _finish(world, world.pick(first), Completes("1"), "complete")
 
 
-def finish_and_continue(world: World, first: int, second: int) -> Operation:
+def finish_and_continue(world: Targets, first: int, second: int) -> ActorCall:
     chain, blockers = world.pick(first), world.picks(second)
     successor = Successor(type="work", input="1", blockers=blockers if chain not in blockers else ())
     return _finish(world, chain, Continues(successor), f"continue after {world.name(*successor.blockers)}")
 
 
-def _finish(world: World, chain: str, outcome: Completes | Continues, what: str) -> Operation:
+def _finish(world: Targets, chain: str, outcome: Completes | Continues, what: str) -> ActorCall:
     closure = Closure(chain_id=chain, step=world.types[chain], outcome=outcome)
 
     async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
         return await adapter.finish([closure], tx=tx)
 
-    return Operation(f"{what} {world.name(chain)} from outside", work)
+    return ActorCall(f"{what} {world.name(chain)} from outside", work)
 
 
-def cancel(world: World, first: int, second: int) -> Operation:
+def cancel(world: Targets, first: int, second: int) -> ActorCall:
     return _move(world, "cancel", world.picks(first, second))
 
 
-def trigger(world: World, first: int, second: int) -> Operation:
+def trigger(world: Targets, first: int, second: int) -> ActorCall:
     return _move(world, "trigger", world.picks(first))
 
 
-def take_over(world: World, first: int, second: int) -> Operation:
+def take_over(world: Targets, first: int, second: int) -> ActorCall:
     return _move(world, "take_over", world.picks(first))
 
 
-def redrive(world: World, first: int, second: int) -> Operation:
+def redrive(world: Targets, first: int, second: int) -> ActorCall:
     return _move(world, "redrive", world.picks(first))
 
 
-def delete(world: World, first: int, second: int) -> Operation:
+def delete(world: Targets, first: int, second: int) -> ActorCall:
     return _move(world, "delete", world.picks(first, second), cascade=bool(second % 2))
 
 
-def _move(world: World, verb: str, chains: tuple[str, ...], **more: Any) -> Operation:
+def _move(world: Targets, verb: str, chains: tuple[str, ...], **more: Any) -> ActorCall:
     async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
         made: Sequence[Transition] = await getattr(adapter, verb)(chains, tx=tx, **more)
         return made
 
-    return Operation(f"{verb} {world.name(*chains)}", work, learns_what_to_lock=bool(more.get("cascade")))
+    return ActorCall(f"{verb} {world.name(*chains)}", work, learns_what_to_lock=bool(more.get("cascade")))
 
 
-def amend(world: World, first: int, second: int) -> Operation:
+def amend(world: Targets, first: int, second: int) -> ActorCall:
     amendment = Amendment(chain_id=world.pick(first), priority=second % 3, delay=[0.0, FAR][second % 2])
 
     async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
         return await adapter.amend([amendment], tx=tx)
 
-    return Operation(f"amend {world.name(amendment.chain_id)}", work)
+    return ActorCall(f"amend {world.name(amendment.chain_id)}", work)
 
 
-def settle(world: World, first: int, second: int) -> Operation:
+def settle(world: Targets, first: int, second: int) -> ActorCall:
     """Settle a lease, or two in one batch."""
     claims = [world.claim(first)] + ([world.claim(second)] if second % 3 == 0 else [])
     batch = {claim.lease: claim for claim in claims}
@@ -210,10 +210,10 @@ def settle(world: World, first: int, second: int) -> Operation:
         return (await adapter.settle(items, tx=tx)).transitions
 
     what = ", ".join(f"{type(item.outcome).__name__} {world.name(item.job.lease.chain_id)}" for item in items)
-    return Operation(f"settle: {what}", work, never_waits=True)
+    return ActorCall(f"settle: {what}", work, never_waits=True)
 
 
-def _outcome(world: World, claim: Claimed, number: int) -> Outcome:
+def _outcome(world: Targets, claim: Claimed, number: int) -> Outcome:
     others = tuple(chain for chain in world.picks(number + 1) if chain != claim.lease.chain_id)
     outcomes: list[Outcome] = [
         Completes("1"),
@@ -233,7 +233,7 @@ def _outcome(world: World, claim: Claimed, number: int) -> Outcome:
 # Verbs of workers, which begin their own transactions
 
 
-def claim(world: World, first: int, second: int) -> Operation:
+def claim(world: Targets, first: int, second: int) -> ActorCall:
     arm = Wanted(type=TYPES[second % 2], limit=1 + first % 3, lease=[0.0, FAR][first % 2])
     token = world.kit.token()
 
@@ -242,10 +242,10 @@ def claim(world: World, first: int, second: int) -> Operation:
         world.claims += claimed
         return made
 
-    return Operation(f"claim up to {arm.limit} of {arm.type!r} as {token}", work, never_waits=True)
+    return ActorCall(f"claim up to {arm.limit} of {arm.type!r} as {token}", work, never_waits=True)
 
 
-def renew(world: World, first: int, second: int) -> Operation:
+def renew(world: Targets, first: int, second: int) -> ActorCall:
     claims = {world.claim(number).lease.chain_id: world.claim(number) for number in (first, second)}
     renewals = [Renewal(claim.lease, FAR) for claim in claims.values()]
 
@@ -253,26 +253,26 @@ def renew(world: World, first: int, second: int) -> Operation:
         await adapter.renew(renewals)
         return ()
 
-    return Operation(f"renew {world.name(*claims)}", work, never_waits=True)
+    return ActorCall(f"renew {world.name(*claims)}", work, never_waits=True)
 
 
-def reap(world: World, first: int, second: int) -> Operation:
+def reap(world: Targets, first: int, second: int) -> ActorCall:
     rules = [ReapRule(type=type, max_attempts=1 + first % 3, max_crashes=5) for type in TYPES]
 
     async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
         return await adapter.reap(rules)
 
-    return Operation("reap", work, never_waits=True)
+    return ActorCall("reap", work, never_waits=True)
 
 
-def mop_up(world: World, first: int, second: int) -> Operation:
+def mop_up(world: Targets, first: int, second: int) -> ActorCall:
     async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
         return await adapter.mop_up()
 
-    return Operation("mop up", work, never_waits=True)
+    return ActorCall("mop up", work, never_waits=True)
 
 
-Maker = Callable[[World, int, int], Operation]
+Maker = Callable[[Targets, int, int], ActorCall]
 ANYWHERE: Final[Mapping[str, Maker]] = {
     maker.__name__: maker
     for maker in (

@@ -27,13 +27,13 @@ from otelq.postgres.drivers import Linked
 from otelq.postgres.state import PostgresState
 
 from ..conformance.kit import Kit
-from .actors import Actor, Operation
+from .actors import Actor, ActorCall
 from .stage import Stage
 
 FAR = 3600.0
 
 
-class Play:
+class ScheduleKit:
     """A stage with short forms; ``before`` is what was done without actors, for the judge."""
 
     def __init__(self, stage: Stage) -> None:
@@ -89,37 +89,37 @@ class Play:
     def job(self, type: str = "work", **fields: Any) -> NewJob:
         return self._kit.job(type, **fields)
 
-    def creating(self, job: NewJob, *, again: bool = False) -> Operation:
+    def creating(self, job: NewJob, *, again: bool = False) -> ActorCall:
         async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
             created, made = await adapter.create([job], tx=tx, again=again)
             self.created += created
             return made
 
-        return Operation("start", work)
+        return ActorCall("start", work)
 
-    def finishing(self, chain: str, *, step: str = "work") -> Operation:
+    def finishing(self, chain: str, *, step: str = "work") -> ActorCall:
         closure = Closure(chain_id=chain, step=step, outcome=Completes("1"))
 
         async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
             return await adapter.finish([closure], tx=tx)
 
-        return Operation("complete from outside", work)
+        return ActorCall("complete from outside", work)
 
-    def cancelling(self, *chains: str) -> Operation:
+    def cancelling(self, *chains: str) -> ActorCall:
         async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
             return await adapter.cancel(chains, tx=tx)
 
-        return Operation("cancel", work)
+        return ActorCall("cancel", work)
 
-    def locking(self, *chains: str) -> Operation:
+    def locking(self, *chains: str) -> ActorCall:
         async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
             assert tx is not None, "a lock needs a transaction"
             await adapter.lock(chains, tx=tx)
             return ()
 
-        return Operation("lock", work)
+        return ActorCall("lock", work)
 
-    def settling(self, *claims: Claimed, outcome: Outcome | None = None) -> Operation:
+    def settling(self, *claims: Claimed, outcome: Outcome | None = None) -> ActorCall:
         items = [Settlement(claim, outcome or Completes("1"), "worker") for claim in claims]
 
         async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
@@ -127,22 +127,22 @@ class Play:
             self.verdicts += settled.verdicts
             return settled.transitions
 
-        return Operation("settle", work, never_waits=True)
+        return ActorCall("settle", work, never_waits=True)
 
-    def renewing(self, *claims: Claimed) -> Operation:
+    def renewing(self, *claims: Claimed) -> ActorCall:
         async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
             self.verdicts += await adapter.renew([Renewal(claim.lease, FAR) for claim in claims])
             return ()
 
-        return Operation("renew", work, never_waits=True)
+        return ActorCall("renew", work, never_waits=True)
 
-    def reaping(self) -> Operation:
+    def reaping(self) -> ActorCall:
         async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
             return await adapter.reap([ReapRule(type="work", max_attempts=None, max_crashes=5)])
 
-        return Operation("reap", work, never_waits=True)
+        return ActorCall("reap", work, never_waits=True)
 
-    def claiming(self, number: int) -> Operation:
+    def claiming(self, number: int) -> ActorCall:
         """Claim; inside a transaction, which only PostgreSQL can be made to do, it commits with that."""
         wanted, token = Wanted(type="work", limit=number, lease=FAR), self._kit.token()
 
@@ -154,7 +154,7 @@ class Play:
             self.claimed += claimed
             return made
 
-        return Operation("claim", work, never_waits=True)
+        return ActorCall("claim", work, never_waits=True)
 
 
 async def _claim_inside(

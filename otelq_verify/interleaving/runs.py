@@ -7,13 +7,10 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
-
 from otelq.ports.state import StateAdapter
 
-from ..keyboard import at_steps
-from .cases import ANYWHERE, BY_STATEMENT, Case, play
+from ..runner import failure_of
+from .cases import ANYWHERE, BY_STATEMENT, Schedule, play
 from .machine import staged
 from .stage import Finding, Stage, opened
 
@@ -52,7 +49,7 @@ async def _play_cases(factory: Factory, schema: str, only: str) -> list[Interlea
         return [await _play(stage, case, schema) for case in cases if only in case.name]
 
 
-async def _play(stage: Stage, case: Case, schema: str) -> Interleaved:
+async def _play(stage: Stage, case: Schedule, schema: str) -> Interleaved:
     try:
         await play(stage, case, schema=schema)
     except Finding as finding:
@@ -63,21 +60,12 @@ async def _play(stage: Stage, case: Case, schema: str) -> Interleaved:
 
 
 def _run_machine(factory: Factory, schema: str, *, examples: int, steps: int) -> Interleaved:
-    chosen = settings(
-        max_examples=examples,
-        stateful_step_count=steps,
-        deadline=None,
-        database=None,
-        report_multiple_bugs=False,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
-    )
     with staged(factory, schema=schema) as machine:
-        finding = None
-        try:
-            with at_steps():
-                run_state_machine_as_test(machine, settings=chosen)
-        except Exception as error:
-            notes = "\n".join(getattr(error, "__notes__", ()))
-            finding = f"{error}\n\n{notes}"
+        error = failure_of(machine, examples=examples, steps=steps)
         remark = f"{machine.seen.total():,} transitions of {len(machine.seen)} verbs"
-        return Interleaved("InterleavingMachine", remark, finding)
+    return Interleaved("InterleavingMachine", remark, _finding(error) if error else None)
+
+
+def _finding(error: Exception) -> str:
+    notes = "\n".join(getattr(error, "__notes__", ()))
+    return f"{error}\n\n{notes}"

@@ -10,7 +10,7 @@ from typing import Any, Final
 from otelq.ports.state import StateAdapter
 from otelq.postgres.state import PostgresState
 
-from .actors import Actor, Operation, Script
+from .actors import Actor, ActorCall, Script
 from .statements import GatedSource, waits
 
 LONGEST: Final = 20.0
@@ -73,7 +73,7 @@ class Stage:
 
     # Actors
 
-    async def enter(self, *operations: Operation, inside: bool = False, commits: bool = True) -> Actor:
+    async def enter(self, *operations: ActorCall, inside: bool = False, commits: bool = True) -> Actor:
         """A new actor, which stands before its first step."""
         adapter = self._idle.pop() if self._idle else await self._opened(migrate=False)
         script = Script(operations, inside=inside, commits=commits)

@@ -14,7 +14,7 @@ IN_LINE = frozenset({Status.SCHEDULED, Status.READY})
 
 
 @dataclass
-class History:
+class MoveLog:
     """Where the transitions so far left each job."""
 
     standing: dict[JobKey, Status] = field(default_factory=dict[JobKey, Status])

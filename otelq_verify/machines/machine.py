@@ -40,7 +40,7 @@ from ..keyboard import run_on
 from ..model import Impossible, Job, Model, Move, leases
 from ..model.blockers import follow
 from .comparison import next_dues, same_claim, same_records
-from .history import History
+from .history import MoveLog
 
 T = TypeVar("T")
 Errors = Mapping[str, type[OtelqError]]
@@ -84,7 +84,7 @@ class Machine(StoreMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.history = History()
+        self.history = MoveLog()
         self.claims: list[Claimed] = []
         self.touched: set[JobKey] = set()
 

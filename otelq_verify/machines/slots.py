@@ -32,7 +32,7 @@ from otelq.model import (
 from otelq.schedule import RetryPolicy
 from otelq.worker import Worker
 
-from ..model.slots import Key, OutcomeType, Place, SlotModel, Work
+from ..model.slots import Key, ModelSlot, OutcomeType, SlotModel, Work
 from .machine import StoreMachine
 from .wrappers import heard_by, on_the_clock_of
 
@@ -65,7 +65,7 @@ class Door(Protocol):
 
 
 @dataclass(eq=False, slots=True)
-class Held:
+class HeldHandler:
     """A handler that runs, and how it is let go."""
 
     attempt: Attempt[int]
@@ -96,7 +96,7 @@ class SlotMachine(StoreMachine):
         self.model = SlotModel(LIMITS, now=datetime.now(UTC).replace(microsecond=0) - timedelta(days=1))
         heard_by(self.model, on_the_clock_of(self.model, self.adapter), seen=self.seen)
         self.jobs, self.steps = steps_of(self)
-        self.held: dict[Key, Held] = {}
+        self.held: dict[Key, HeldHandler] = {}
         self.client: Client = connect(self.adapter)
         self.worker: Worker | None = None
         self.begun = False
@@ -133,7 +133,7 @@ class SlotMachine(StoreMachine):
     async def hold(self, attempt: Attempt[int]) -> int | Continue[int]:
         """Stay until let go, or cancelled."""
         key = attempt.chain_id, attempt.token
-        held = self.held[key] = Held(attempt, asyncio.get_running_loop().create_future())
+        held = self.held[key] = HeldHandler(attempt, asyncio.get_running_loop().create_future())
         self.model.entered(key)
         if attempt.type == HASTY:
             self.model.places[key].reason = CancelReason.TIMEOUT
@@ -190,7 +190,7 @@ class SlotMachine(StoreMachine):
         for place, kind in zip(places[which % max(1, len(places)) :], kinds, strict=False):
             self.order(place, kind)
 
-    def order(self, place: Place, kind: int) -> None:
+    def order(self, place: ModelSlot, kind: int) -> None:
         attempt, order = self.held[place.key].attempt, self.held[place.key].order
         steps = self.steps
         orders: list[tuple[OutcomeType, Callable[[], Order]]] = [
@@ -318,7 +318,7 @@ class SlotMachine(StoreMachine):
             assert time.monotonic() < end, f"{problem}: {self.model.starving()}, {list(self.model.places.values())}"
             await asyncio.sleep(0.001)
 
-    def places(self) -> list[Place]:
+    def places(self) -> list[ModelSlot]:
         """The places of those that can be let go, first come first."""
         return [place for place in self.model.places.values() if place.type != HASTY and place.key in self.held]
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from otelq.model import BLOCKER_FAILED, OnFailure, Until
 
 from .keys import give_back_key
-from .rows import Job, Model, Wait
+from .rows import Job, Model, WaitRow
 
 BAD = ("failed", "cancelled")
 
@@ -27,9 +27,9 @@ def wait_for(
     until: Until,
     on_failure: OnFailure,
     open_again: Collection[str] = (),
-) -> Wait | None:
+) -> WaitRow | None:
     """What is left to wait for: every chain is looked at once, those of ``open_again`` as if they were open."""
-    wait = Wait(tuple(chains), until, on_failure)
+    wait = WaitRow(tuple(chains), until, on_failure)
     for chain in chains:
         end = None if chain in open_again else model.tail(chain).closed
         if end:

@@ -9,7 +9,7 @@ from otelq.model import Amendment, Closure, Completes
 from .blockers import Impossible, close, follow, reaches, wait_for
 from .keys import give_back_key, take_back_key
 from .leases import go_on, put_back
-from .rows import Attempt, Job, Model
+from .rows import AttemptRow, Job, Model
 
 
 def open_tail(model: Model, chain: str) -> Job:
@@ -122,7 +122,7 @@ def _file_away(job: Job) -> None:
     assert job.closed_at
     current = [attempt for attempt in job.attempts if not attempt.generation]
     if not current or current[-1].verb != job.closed_by:
-        current.append(Attempt(job.attempt, None, job.closed_by, None, None, job.closed_at, job.failure))
+        current.append(AttemptRow(job.attempt, None, job.closed_by, None, None, job.closed_at, job.failure))
         job.attempts.append(current[-1])
     number = 1 + max((attempt.generation for attempt in job.attempts), default=0)
     for attempt in current:

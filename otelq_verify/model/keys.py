@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from otelq.model import Dedup
 
-from .rows import Holder, Job, Model
+from .rows import HolderRow, Job, Model
 
 
 def holder_of(model: Model, type: str, dedup: Dedup) -> str | None:
@@ -22,7 +22,7 @@ def holder_of(model: Model, type: str, dedup: Dedup) -> str | None:
 def take_key(model: Model, job: Job, dedup: Dedup) -> None:
     lasting = dedup.scope == "any"
     model.keys[job.chain] = (job.type, dedup.key, lasting)
-    model.holders[job.type, dedup.key] = Holder(job.chain, job.created_at, lasting)
+    model.holders[job.type, dedup.key] = HolderRow(job.chain, job.created_at, lasting)
 
 
 def take_back_key(model: Model, chain: str) -> bool:
@@ -30,7 +30,7 @@ def take_back_key(model: Model, chain: str) -> bool:
     if chain not in model.keys:
         return True
     type, key, lasting = model.keys[chain]
-    holder = model.holders.setdefault((type, key), Holder(chain, model.chains[chain][0].created_at, lasting))
+    holder = model.holders.setdefault((type, key), HolderRow(chain, model.chains[chain][0].created_at, lasting))
     return holder.chain == chain
 
 

@@ -22,7 +22,7 @@ class Move(NamedTuple):
 
 
 @dataclass
-class Attempt:
+class AttemptRow:
     """A finished attempt; ``failure`` is None, or the type of the error."""
 
     number: int
@@ -36,7 +36,7 @@ class Attempt:
 
 
 @dataclass
-class Wait:
+class WaitRow:
     """What a blocked job waits for: these chains, of which some met the condition and some are lost to it."""
 
     chains: tuple[str, ...]
@@ -83,7 +83,7 @@ class Job:
     blockers: list[str] = field(default_factory=list[str])
     until: Until = Until.ALL
     on_failure: OnFailure = OnFailure.FAIL
-    wait: Wait | None = None
+    wait: WaitRow | None = None
     attempt: int = 0
     crashes: int = 0
     token: int | None = None
@@ -96,7 +96,7 @@ class Job:
     closed_at: datetime | None = None
     output: str | None = None
     failure: str | None = None
-    attempts: list[Attempt] = field(default_factory=list[Attempt])
+    attempts: list[AttemptRow] = field(default_factory=list[AttemptRow])
 
     def status(self, now: datetime) -> str:
         """The status, in the words of the table of statuses."""
@@ -118,12 +118,12 @@ class Job:
 
     def end_attempt(self, verb: str, now: datetime, *, failure: str | None = None) -> None:
         """Put the running attempt on record."""
-        ended = Attempt(self.attempt, self.token, verb, self.worker, self.claimed_at, now, failure)
+        ended = AttemptRow(self.attempt, self.token, verb, self.worker, self.claimed_at, now, failure)
         self.attempts.append(ended)
 
 
 @dataclass
-class Holder:
+class HolderRow:
     """Who has a dedup key. ``lasting``: the key outlives the chain's end."""
 
     chain: str
@@ -137,7 +137,7 @@ class Model:
 
     now: datetime
     chains: dict[str, list[Job]] = field(default_factory=dict[str, list[Job]])
-    holders: dict[tuple[str, str], Holder] = field(default_factory=dict[tuple[str, str], Holder])
+    holders: dict[tuple[str, str], HolderRow] = field(default_factory=dict[tuple[str, str], HolderRow])
     keys: dict[str, tuple[str, str, bool]] = field(default_factory=dict[str, tuple[str, str, bool]])
     """By chain: the type and key that it was started with, and whether it keeps the key when it ends."""
     moves: list[Move] = field(default_factory=list[Move])

@@ -50,7 +50,7 @@ class Work:
 
 
 @dataclass(eq=False, slots=True)
-class Place:
+class ModelSlot:
     """A place that an attempt holds; its job may have moved on without it."""
 
     work: Work
@@ -87,7 +87,7 @@ class SlotModel:
         self.open: dict[str, Work] = {}
         self.closed: dict[str, str] = {}
         """How each closed chain ended."""
-        self.places: dict[Key, Place] = {}
+        self.places: dict[Key, ModelSlot] = {}
         self.broken: list[str] = []
         self.most_hops = 0
         self._passed_over: Counter[str] = Counter()
@@ -143,7 +143,7 @@ class SlotModel:
             if place.work.chain == chain:
                 place.reason = reason if place.holds else CancelReason.LEASE_LOST
 
-    def runs(self, chain: str) -> Place | None:
+    def runs(self, chain: str) -> ModelSlot | None:
         """The place of a chain's open job, if it is held."""
         return self.places.get((chain, self.open[chain].token or 0))
 
@@ -197,7 +197,7 @@ class SlotModel:
         self.demand(not hops or self.limits[job.type] is None, f"kept a continuation into {job.type}, which is limited")
         self.most_hops = max(self.most_hops, hops)
         work.token = job.lease.token
-        self.places[work.chain, work.token] = Place(work, work.token, job.type, suspect, hops)
+        self.places[work.chain, work.token] = ModelSlot(work, work.token, job.type, suspect, hops)
 
     def settled(self, settlement: Settlement, verdict: Verdict) -> int:
         """An outcome was stored, or was not; how many continuations led to the attempt."""

@@ -16,9 +16,9 @@ from otelq.errors import AlreadyExists, OtelqError, Unavailable
 from otelq.model import Dedup
 
 from . import handlers
-from .handlers import Errand, Pace, Walk
+from .handlers import ChainWalk, Pace, Spawn
 from .knowledge import RECENT, Knowledge
-from .plan import Plan
+from .plan import TorturePlan
 from .tables import ORDERS, execute
 
 FAR: Final = 3600.0
@@ -68,7 +68,7 @@ class Feeder:
     """
 
     def __init__(
-        self, client: Client, *, chance: Random, knowledge: Knowledge, plan: Plan, longest_effect: float
+        self, client: Client, *, chance: Random, knowledge: Knowledge, plan: TorturePlan, longest_effect: float
     ) -> None:
         self._client = client
         self._chance = chance
@@ -150,7 +150,7 @@ class Feeder:
     async def hops(self) -> None:
         """Many at once."""
         starts = [
-            Start(handlers.hop, Walk(self._chance.randint(0, 3), self._pace()), id=new_id())
+            Start(handlers.hop, ChainWalk(self._chance.randint(0, 3), self._pace()), id=new_id())
             for _ in range(self._chance.randint(2, 6))
         ]
         await self._known_starts(starts)
@@ -192,7 +192,7 @@ class Feeder:
         on_failure, pace = self._chance.choice(_IF_FAILED), self._pace()
         kinds: list[tuple[JobType[Any, int], Any]] = [
             (handlers.leaf, pace),
-            (handlers.hop, Walk(0, pace)),
+            (handlers.hop, ChainWalk(0, pace)),
             (handlers.coin, pace),
             (handlers.doomed, pace),
         ]
@@ -206,7 +206,7 @@ class Feeder:
     async def waiting(self) -> None:
         """A handler that starts chains, to wait for them or with its completion."""
         job_type = self._chance.choice([handlers.waiter, handlers.spawner])
-        await self._start(job_type, Errand(self._chance.randint(1, 3), self._pace()))
+        await self._start(job_type, Spawn(self._chance.randint(1, 3), self._pace()))
 
     async def in_transaction(self) -> None:
         """A start in the caller's transaction, with a row of the caller's; one in three is rolled back."""
@@ -215,7 +215,7 @@ class Feeder:
         try:
             async with self._client.transaction() as tx:
                 await execute(tx, f"INSERT INTO {ORDERS} VALUES (?)", id)
-                chain = await self._client.start(handlers.hop, Walk(1, self._pace()), tx=tx, id=id)
+                chain = await self._client.start(handlers.hop, ChainWalk(1, self._pace()), tx=tx, id=id)
                 if rolls_back:
                     raise _Undone
                 is_at_end = True
@@ -236,7 +236,7 @@ class Feeder:
     async def expiring(self) -> None:
         """Due just before it expires, or well before."""
         delay = self._chance.choice([0.0, 0.5, 0.99])
-        await self._start(handlers.hop, Walk(0, self._pace()), delay=delay, expires=1.0)
+        await self._start(handlers.hop, ChainWalk(0, self._pace()), delay=delay, expires=1.0)
 
     # Deeds on chains that were started
 
@@ -303,9 +303,9 @@ class Feeder:
         if not chain.deduplicated:
             self._known.remember(chain)
 
-    def _walk(self) -> Walk:
+    def _walk(self) -> ChainWalk:
         delay = self._chance.choice([None, None, None, 0.1, 0.5])
-        return Walk(self._chance.randint(0, 4), self._pace(), delay)
+        return ChainWalk(self._chance.randint(0, 4), self._pace(), delay)
 
     def _pace(self) -> Pace:
         return Pace(self._chance.uniform(0.02, 0.5), self._after())

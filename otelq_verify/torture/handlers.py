@@ -62,7 +62,7 @@ async def effect(attempt: Attempt[Any], pace: Pace, detail: str = "") -> Any:
 
 
 @dataclass(frozen=True)
-class Walk:
+class ChainWalk:
     """``left`` further steps after this one, each ``delay`` after the one before; ``done`` are behind."""
 
     left: int
@@ -71,7 +71,7 @@ class Walk:
     done: int = 0
 
 
-async def step(attempt: Attempt[Walk]) -> int | Continue[int]:
+async def step(attempt: Attempt[ChainWalk]) -> int | Continue[int]:
     walk = attempt.input
     await effect(attempt, walk.pace)
     if walk.left == 0:
@@ -80,19 +80,19 @@ async def step(attempt: Attempt[Walk]) -> int | Continue[int]:
 
 
 @jobs.job("walk", lease=LEASE, retry=PATIENT)
-async def walk(attempt: Attempt[Walk]) -> int | Continue[int]:
+async def walk(attempt: Attempt[ChainWalk]) -> int | Continue[int]:
     """The first step."""
     return await step(attempt)
 
 
 @jobs.job("stride", lease=LEASE, retry=PATIENT, entry=False)
-async def stride(attempt: Attempt[Walk]) -> int | Continue[int]:
+async def stride(attempt: Attempt[ChainWalk]) -> int | Continue[int]:
     """The others, a loop."""
     return await step(attempt)
 
 
 @jobs.job("quick-hop", lease=LEASE, retry=PATIENT)
-async def hop(attempt: Attempt[Walk]) -> int | Continue[int]:
+async def hop(attempt: Attempt[ChainWalk]) -> int | Continue[int]:
     """The same without effects."""
     walk = attempt.input
     await asyncio.sleep(walk.pace.before)
@@ -157,7 +157,7 @@ async def gather(attempt: Attempt[Pace]) -> int:
 
 
 @dataclass(frozen=True)
-class Errand:
+class Spawn:
     """How many chains a handler starts for itself."""
 
     children: int
@@ -165,7 +165,7 @@ class Errand:
 
 
 @jobs.job("waiter", lease=LEASE, retry=PATIENT)
-async def waiter(attempt: Attempt[Errand]) -> int:
+async def waiter(attempt: Attempt[Spawn]) -> int:
     """Starts chains and waits for them; their keys keep a second attempt from starting them twice."""
     if not attempt.blocker_outcomes():
         keys = [f"{attempt.chain_id}:{number}" for number in range(attempt.input.children)]
@@ -174,17 +174,17 @@ async def waiter(attempt: Attempt[Errand]) -> int:
     return sum(attempt.blockers(leaf))
 
 
-async def _child(attempt: Attempt[Errand], key: str) -> Chain[int]:
+async def _child(attempt: Attempt[Spawn], key: str) -> Chain[int]:
     return await attempt.client.start(leaf, attempt.input.pace, dedup=Dedup(key, scope="any"))
 
 
 @jobs.job("spawner", lease=LEASE, retry=PATIENT)
-async def spawner(attempt: Attempt[Errand]) -> list[str]:
+async def spawner(attempt: Attempt[Spawn]) -> list[str]:
     """Starts chains in its completion: they are there if and only if it closed; the effect names them."""
     ids = [new_id() for _ in range(attempt.input.children)]
     tx = await effect(attempt, attempt.input.pace, " ".join(ids))
     for id in ids:
-        await attempt.client.start(hop, Walk(0, Pace(0.01)), id=id, tx=tx)
+        await attempt.client.start(hop, ChainWalk(0, Pace(0.01)), id=id, tx=tx)
     return ids
 
 

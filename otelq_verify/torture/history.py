@@ -19,7 +19,7 @@ _INSERT: Final = f"INSERT INTO {HISTORY} VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DiaryEntry:
     """
     One line that a handler wrote.
 
@@ -38,13 +38,13 @@ class Entry:
     detail: str
 
 
-def entries(changes: Iterable[Change]) -> list[Entry]:
+def entries(changes: Iterable[Change]) -> list[DiaryEntry]:
     """The handlers' lines among these changes, in their order."""
     return [_entry(change, change.new) for change in changes if change.table == HISTORY and change.new is not None]
 
 
-def _entry(change: Change, row: Any) -> Entry:
-    return Entry(
+def _entry(change: Change, row: Any) -> DiaryEntry:
+    return DiaryEntry(
         seq=change.seq,
         at=change.at,
         kind=cast(Kind, row["kind"]),

@@ -12,7 +12,7 @@ POLL_INTERVAL: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class TorturePlan:
     """
     What a run does; times in seconds.
 

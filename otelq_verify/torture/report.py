@@ -10,7 +10,7 @@ from msgspec import to_builtins
 from msgspec.json import encode, format
 
 from ..invariants import Violation
-from .plan import Plan
+from .plan import TorturePlan
 
 
 @dataclass
@@ -24,10 +24,10 @@ class Struck:
 
 
 @dataclass(kw_only=True)
-class Report:
+class TortureReport:
     """What a run did and found; ``str`` of it is for people."""
 
-    plan: Plan
+    plan: TorturePlan
     database: str
     seconds: float = 0.0
     drain_seconds: float = 0.0

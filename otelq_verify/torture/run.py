@@ -31,9 +31,9 @@ from .faults import FAULTS, Fault, Network, Server, network_for
 from .fleet import Command, Fleet
 from .handlers import MEANT, fragile_jobs, jobs
 from .knowledge import Knowledge
-from .plan import LEASE, REAP_INTERVAL, Plan
-from .report import Report
-from .scene import Scene, Sight
+from .plan import LEASE, REAP_INTERVAL, TorturePlan
+from .report import TortureReport
+from .scene import RunScene, Sight
 from .stories import stories
 from .strikes import Striker
 from .work import is_sqlite, options_for, reaching
@@ -45,7 +45,9 @@ LONGEST_EFFECT_ON_SQLITE: Final = 0.002
 """Seconds; an open completion holds the only write lock."""
 
 
-async def torture(url: str, plan: Plan, *, server: Server | None = None, faults: Sequence[Fault] = FAULTS) -> Report:
+async def torture(
+    url: str, plan: TorturePlan, *, server: Server | None = None, faults: Sequence[Fault] = FAULTS
+) -> TortureReport:
     """
     Torture the database at a URL, and say what became of it.
 
@@ -74,21 +76,21 @@ async def torture(url: str, plan: Plan, *, server: Server | None = None, faults:
         sight = await stack.enter_async_context(Sight(lambda: server.url if server else url, plan.schema))
         await stack.enter_async_context(_prepared(url, sight, plan.schema))
         fleet = stack.enter_context(Fleet(_command(network.url, folder, plan), folder))
-        scene = Scene(Random(plan.seed), fleet, network, server, sight, LEASE, REAP_INTERVAL)
+        scene = RunScene(Random(plan.seed), fleet, network, server, sight, LEASE, REAP_INTERVAL)
         return await _Run(scene, plan, faults).run()
 
 
 class _Run:
-    def __init__(self, scene: Scene, plan: Plan, faults: Sequence[Fault]) -> None:
+    def __init__(self, scene: RunScene, plan: TorturePlan, faults: Sequence[Fault]) -> None:
         self._scene = scene
         self._plan = plan
         self._attendance = Attendance(scene.fleet)
         self._striker = Striker(faults, scene, pace=plan.pace, before_each=self._attendance.somebody)
         self._knowledge = Knowledge()
-        self._report = Report(plan=plan, database="SQLite" if is_sqlite(scene.network.url) else "PostgreSQL")
+        self._report = TortureReport(plan=plan, database="SQLite" if is_sqlite(scene.network.url) else "PostgreSQL")
         self._report.absent = [fault.name for fault in faults if fault not in self._striker.suited]
 
-    async def run(self) -> Report:
+    async def run(self) -> TortureReport:
         begun = time.monotonic()
         for _ in range(self._plan.workers):
             self._scene.fleet.start()
@@ -203,7 +205,7 @@ async def _prepared(url: str, sight: Sight, schema: str) -> AsyncGenerator[None]
         await client.engine.state.truncate_all()
 
 
-def _command(url: str, folder: Path, plan: Plan) -> Command:
+def _command(url: str, folder: Path, plan: TorturePlan) -> Command:
     module = f"{__name__.rpartition('.')[0]}.work"
     options = ("--schema", plan.schema, "--concurrency", str(plan.concurrency))
 

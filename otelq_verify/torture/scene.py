@@ -90,7 +90,7 @@ class Sight:
 
 
 @dataclass
-class Scene:
+class RunScene:
     """What a fault may touch. ``server`` is None where the database is not ours to break."""
 
     chance: random.Random

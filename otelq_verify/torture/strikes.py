@@ -12,14 +12,14 @@ from typing import Final
 
 from .faults import Fault
 from .faults.database import FailOver, FullDisk, Restart
-from .faults.processes import Kill, Stop
+from .faults.processes import Kill, Suspend
 from .faults.replacements import Clock, Hints
 from .report import Struck
-from .scene import Scene
+from .scene import RunScene
 
 logger = logging.getLogger("otelq_verify.torture")
 
-_OF_PROCESSES: Final = (Kill, Stop, Clock, Hints)
+_OF_PROCESSES: Final = (Kill, Suspend, Clock, Hints)
 """Faults that leave the database to all others, as it was."""
 
 _OF_SERVERS: Final = (Restart, FailOver, FullDisk)
@@ -30,7 +30,7 @@ class Striker:
     """Lets faults strike in an order that the chance of the scene decides: all kinds once, then all kinds again."""
 
     def __init__(
-        self, faults: Sequence[Fault], scene: Scene, *, pace: float, before_each: Callable[[], Awaitable[None]]
+        self, faults: Sequence[Fault], scene: RunScene, *, pace: float, before_each: Callable[[], Awaitable[None]]
     ) -> None:
         self.suited = [fault for fault in faults if fault.suits(scene)]
         self.struck = {fault.name: Struck() for fault in self.suited}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from otelq_verify import drivers
-from otelq_verify.crashpoints import Stage
+from otelq_verify.crashpoints import CrashStage
 from otelq_verify.crashpoints.file_stage import FileStage
 from otelq_verify.crashpoints.wire_stage import WireStage
 from tests.conftest import POSTGRES, StartServer
@@ -25,7 +25,7 @@ OTHERS = tuple(driver for driver in DRIVERS if driver not in OF_URLS)
 @pytest.fixture(scope="module", params=OF_URLS, ids=lambda driver: DRIVERS[driver])
 def stage(
     request: pytest.FixtureRequest, postgres_server: StartServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stage]:
+) -> Iterator[CrashStage]:
     """A database that the tests of a module share, by its driver; every sweep leaves it empty."""
     driver = request.param
     if driver in drivers.SQLITE:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from otelq.model import Transition
-from otelq_verify.crashpoints import Fault, Scenario, line, summary, sweep
+from otelq_verify.crashpoints import Interruption, Scenario, line, summary, sweep
 from otelq_verify.crashpoints.points import Counting, Point, brief
-from otelq_verify.crashpoints.scenario import Scene, World
+from otelq_verify.crashpoints.scenario import ScenarioKit, World
 from otelq_verify.crashpoints.scenarios.arrangement import asked, creates
 from otelq_verify.crashpoints.wire_stage import WireStage
 from tests.servers import PostgresServer
@@ -24,56 +24,56 @@ def stage(postgres18: PostgresServer) -> Iterator[WireStage]:
     postgres18.drop_database(url)
 
 
-async def _starts_one_by_one(scene: Scene, world: World) -> Sequence[Transition]:
+async def _starts_one_by_one(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     return [made for job in world.jobs for made in (await scene.create(job))[1]]
 
 
-async def _starts_the_first(scene: Scene, world: World) -> Sequence[Transition]:
+async def _starts_the_first(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     return (await scene.create(world.jobs[0]))[1]
 
 
-async def _starts_the_second(scene: Scene, world: World) -> Sequence[Transition]:
+async def _starts_the_second(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     return (await scene.create(world.jobs[1]))[1]
 
 
-async def _tells_twice(scene: Scene, world: World) -> Sequence[Transition]:
+async def _tells_twice(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     made = await creates(scene, world)
     return [*made, *made]
 
 
-async def _tells_nothing(scene: Scene, world: World) -> Sequence[Transition]:
+async def _tells_nothing(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     await scene.create(*world.jobs, again=True)
     return ()
 
 
-async def _fails(scene: Scene, world: World) -> Sequence[Transition]:
+async def _fails(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     raise OSError("the network is down")
 
 
-PLANTED: Sequence[tuple[Scenario, Fault, str]] = [
+PLANTED: Sequence[tuple[Scenario, Interruption, str]] = [
     (
         Scenario(name="halves", arrange=asked({}, {}), act=_starts_one_by_one),
-        Fault.KILLED,
+        Interruption.KILLED,
         "neither done nor undone, but chain",
     ),
     (
         Scenario(name="doubles", arrange=asked({}, {}), act=_starts_the_first, repeat=_starts_the_second),
-        Fault.UNANSWERED,
+        Interruption.UNANSWERED,
         "expected None",  # the repetition made a chain of its own
     ),
     (
         Scenario(name="lies", arrange=asked({}), act=creates, repeat=_tells_twice),
-        Fault.UNSENT,
+        Interruption.UNSENT,
         "tells 1 x create of",
     ),
     (
         Scenario(name="silences", arrange=asked({}), act=creates, repeat=_tells_nothing, is_same=True),
-        Fault.UNANSWERED,
+        Interruption.UNANSWERED,
         "does not tell create of",
     ),
     (
         Scenario(name="leaks", arrange=asked({}), act=creates, repeat=_fails),
-        Fault.UNSENT,
+        Interruption.UNSENT,
         "raises, made again, builtins.OSError: the network is down",
     ),
 ]
@@ -81,7 +81,7 @@ PLANTED: Sequence[tuple[Scenario, Fault, str]] = [
 
 @pytest.mark.parametrize("scenario, fault, problem", PLANTED, ids=[scenario.name for scenario, _, _ in PLANTED])
 async def test_a_broken_promise_is_named_with_the_point(
-    stage: WireStage, scenario: Scenario, fault: Fault, problem: str
+    stage: WireStage, scenario: Scenario, fault: Interruption, problem: str
 ) -> None:
     [swept] = [swept async for swept in sweep(stage, [scenario], faults=[fault])]
 
@@ -92,7 +92,7 @@ async def test_a_broken_promise_is_named_with_the_point(
 async def test_a_report_names_verbs_statements_and_points_and_says_that_all_survived(stage: WireStage) -> None:
     sound = Scenario(name="start a chain", arrange=asked({}), act=creates)
 
-    [swept] = [swept async for swept in sweep(stage, [sound], faults=[Fault.UNSENT])]
+    [swept] = [swept async for swept in sweep(stage, [sound], faults=[Interruption.UNSENT])]
 
     assert line(swept) == f"ok    start a chain (create): {swept.statements} statements, {swept.points} points"
     assert summary([swept]).endswith("points: all survived")
@@ -108,7 +108,7 @@ async def test_a_report_of_what_was_not_survived_says_so(stage: WireStage) -> No
 
 
 async def test_other_statements_than_were_counted_are_a_problem() -> None:
-    counting = Counting(Point(Fault.UNSENT, 2, "SELECT 2"))
+    counting = Counting(Point(Interruption.UNSENT, 2, "SELECT 2"))
 
     assert [counting.hear("SELECT 1"), counting.hear("SELECT 3")] == [False, True]
     assert counting.problems == ["made other statements than before: SELECT 1; SELECT 3"]

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from otelq.model import Verb
-from otelq_verify.crashpoints import SCENARIOS, Fault, Scenario, Stage, line, sweep
+from otelq_verify.crashpoints import SCENARIOS, CrashStage, Interruption, Scenario, line, sweep
 from otelq_verify.crashpoints.scenarios import BY_NAME
 
 from .conftest import OTHERS
 
-FAULTS = frozenset(Fault)
+FAULTS = frozenset(Interruption)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.name.replace(" ", "-") for scenario in SCENARIOS])
-async def test_the_work_goes_on_wherever_a_verb_was_interrupted(stage: Stage, scenario: Scenario) -> None:
+async def test_the_work_goes_on_wherever_a_verb_was_interrupted(stage: CrashStage, scenario: Scenario) -> None:
     [swept] = [swept async for swept in sweep(stage, [scenario], faults=FAULTS, in_turn=True)]
 
     assert swept.statements > 0
@@ -36,7 +36,7 @@ MAIN = (
 
 @pytest.mark.parametrize("stage", OTHERS, indirect=True, scope="module")
 @pytest.mark.parametrize("name", MAIN)
-async def test_the_work_goes_on_by_every_driver(stage: Stage, name: str) -> None:
+async def test_the_work_goes_on_by_every_driver(stage: CrashStage, name: str) -> None:
     [swept] = [swept async for swept in sweep(stage, [BY_NAME[name]], faults=FAULTS, in_turn=True)]
 
     if not swept.survived:
@@ -44,7 +44,7 @@ async def test_the_work_goes_on_by_every_driver(stage: Stage, name: str) -> None
 
 
 @pytest.mark.parametrize("stage", ["aiosqlite"], indirect=True)
-async def test_every_verb_is_among_the_scenarios(stage: Stage) -> None:
+async def test_every_verb_is_among_the_scenarios(stage: CrashStage) -> None:
     seen = {verb async for swept in sweep(stage, SCENARIOS, faults=()) for verb in swept.seen}
 
     assert seen == set(Verb)

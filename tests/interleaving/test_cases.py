@@ -8,12 +8,12 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from otelq_verify.interleaving import ANYWHERE, BY_STATEMENT, Case, Stage, play
+from otelq_verify.interleaving import ANYWHERE, BY_STATEMENT, Schedule, Stage, play
 
 from ..conftest import POSTGRES, StartServer
 from .making import factory
 
-Play = Callable[[Case], None]
+Play = Callable[[Schedule], None]
 
 
 @pytest.fixture(scope="module", params=["sqlite", *POSTGRES])
@@ -40,16 +40,16 @@ def _url(name: str, server: StartServer, folders: pytest.TempPathFactory) -> Gen
     found.drop_database(url)
 
 
-def _named(case: Case) -> str:
+def _named(case: Schedule) -> str:
     return case.name
 
 
 @pytest.mark.parametrize("case", ANYWHERE, ids=_named)
-def test_a_schedule_of_verbs_and_commits(anywhere: Play, case: Case) -> None:
+def test_a_schedule_of_verbs_and_commits(anywhere: Play, case: Schedule) -> None:
     anywhere(case)
 
 
 @pytest.mark.parametrize("case", BY_STATEMENT, ids=_named)
 @pytest.mark.parametrize("anywhere", POSTGRES, indirect=True)
-def test_a_schedule_of_statements(anywhere: Play, case: Case) -> None:
+def test_a_schedule_of_statements(anywhere: Play, case: Schedule) -> None:
     anywhere(case)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from otelq.model import Status, Transition, Verb
-from otelq_verify.interleaving import Case, Finding, play
-from otelq_verify.interleaving.plays import Play
+from otelq_verify.interleaving import Finding, Schedule, play
+from otelq_verify.interleaving.plays import ScheduleKit
 from otelq_verify.interleaving.stage import opened
 from otelq_verify.interleaving.verdict import unexplained
 
@@ -61,7 +61,7 @@ def test_moves_that_no_order_explains_are_told(moves: list[Move], end: Status | 
 
 
 async def test_a_finding_shows_who_took_which_step(tmp_path: Path) -> None:
-    async def check(play: Play) -> None:
+    async def check(play: ScheduleKit) -> None:
         chain = await play.start()
         first = await play.stage.enter(play.finishing(chain), inside=True)
         second = await play.stage.enter(play.cancelling(chain))
@@ -72,7 +72,7 @@ async def test_a_finding_shows_who_took_which_step(tmp_path: Path) -> None:
 
     async with opened(factory(f"sqlite:///{tmp_path}/jobs.db")) as stage:
         with pytest.raises(Finding) as found:
-            await play(stage, Case("planted", "", check))
+            await play(stage, Schedule("planted", "", check))
 
     lines = str(found.value).splitlines()
     assert [line.partition(": closed")[0] for line in lines[lines.index("The schedule:") + 1 :]] == [
@@ -87,11 +87,11 @@ async def test_a_finding_shows_who_took_which_step(tmp_path: Path) -> None:
 
 
 async def test_a_worker_that_waits_in_a_callers_transaction_is_not_a_finding(tmp_path: Path) -> None:
-    async def check(play: Play) -> None:
+    async def check(play: ScheduleKit) -> None:
         await play.start()
         (claim,) = await play.lease()
         await play.stage.end(await play.stage.enter(play.settling(claim), inside=True, commits=False))
         await play.stage.end(await play.stage.enter(play.settling(claim), inside=True))
 
     async with opened(factory(f"sqlite:///{tmp_path}/jobs.db")) as stage:
-        await play(stage, Case("planted", "", check))
+        await play(stage, Schedule("planted", "", check))

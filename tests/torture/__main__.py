@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from otelq_verify.drivers import POSTGRES, SQLITE
-from otelq_verify.torture import Plan, torture
+from otelq_verify.torture import TorturePlan, torture
 from tests.torture.servers import tortured
 
 BACKENDS = ("sqlite", "postgres18", "postgres16")
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"seed {seed}", file=sys.stderr)
     logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(message)s")
     logging.getLogger("otelq_verify.torture").setLevel(logging.INFO)
-    plan = Plan(
+    plan = TorturePlan(
         seed=seed,
         seconds=options.seconds,
         workers=options.workers,

@@ -13,7 +13,7 @@ import otelq
 from otelq.model import Wanted
 from otelq_verify.audit import Change, changes, install
 from otelq_verify.torture import tables
-from otelq_verify.torture.handlers import Errand, Pace, Walk, doomed, gather, jobs, keyed, later, leaf, waiter, walk
+from otelq_verify.torture.handlers import ChainWalk, Pace, Spawn, doomed, gather, jobs, keyed, later, leaf, waiter, walk
 from otelq_verify.torture.history import Diary
 from tests.behaviour.support import ended
 
@@ -49,7 +49,7 @@ async def something_of_everything(client: otelq.Client) -> None:
     in_vain = await client.start(gather, QUICK, blockers=[bad, planned])
     chains: list[otelq.Chain[Any]] = [lost, planned, bad, in_vain]
     async with otelq.Worker(client, jobs, reap_interval=0.1, poll_interval=0.1, middleware=[Diary("w")]):
-        chains += [await client.start(walk, Walk(2, QUICK)), await client.start(waiter, Errand(2, QUICK))]
+        chains += [await client.start(walk, ChainWalk(2, QUICK)), await client.start(waiter, Spawn(2, QUICK))]
         dedup = otelq.Dedup("key")
         chains += [await client.start(keyed, QUICK, dedup=dedup), await client.start(keyed, QUICK, dedup=dedup)]
         leaves = await client.start_many(leaf, [QUICK, QUICK])

@@ -17,7 +17,7 @@ import otelq
 from otelq_verify.invariants import violations
 from otelq_verify.torture.faults import Fault, Network, Server, network_for
 from otelq_verify.torture.fleet import Fleet
-from otelq_verify.torture.scene import Scene, Sight
+from otelq_verify.torture.scene import RunScene, Sight
 from tests.faults import handlers
 from tests.faults.observer import Observer
 
@@ -52,10 +52,10 @@ class Stage:
         return Observer(self.url)
 
     @asynccontextmanager
-    async def scene(self) -> AsyncGenerator[Scene]:
+    async def scene(self) -> AsyncGenerator[RunScene]:
         """What faults are let loose on."""
         async with Sight(lambda: self.url, "otelq") as sight:
-            yield Scene(self.chance, self.fleet, self.network, self.server, sight, handlers.LEASE, REAP_INTERVAL)
+            yield RunScene(self.chance, self.fleet, self.network, self.server, sight, handlers.LEASE, REAP_INTERVAL)
 
     async def start(self, chains: int) -> Sequence[str]:
         """Start chains past the network; gives their ids."""
@@ -91,7 +91,7 @@ class Stage:
             feeding.cancel()
             await asyncio.wait([feeding])
 
-    async def _hit(self, fault: Fault, scene: Scene) -> str:
+    async def _hit(self, fault: Fault, scene: RunScene) -> str:
         for _ in range(TRIES):
             await self.until_busy()
             if hit := await fault.strike(scene):

@@ -15,10 +15,10 @@ import otelq
 from otelq_verify.torture.faults import FAULTS, Fault, Kill, Proxy
 from otelq_verify.torture.faults.database import FailOver, FullDisk, Restart
 from otelq_verify.torture.faults.link import CLEAR, Weather
-from otelq_verify.torture.faults.processes import Stop
+from otelq_verify.torture.faults.processes import Suspend
 from otelq_verify.torture.faults.storms import BOTH, Storm
 from otelq_verify.torture.fleet import Process
-from otelq_verify.torture.scene import Scene
+from otelq_verify.torture.scene import RunScene
 from tests.conftest import StartServer
 from tests.faults import handlers
 
@@ -96,7 +96,7 @@ async def test_a_killed_worker_is_dead_and_another_in_its_place(on_sqlite: Stage
 async def test_a_worker_that_stood_past_its_lease_has_lost_its_say(on_postgres: Stage) -> None:
     async with on_postgres.scene() as scene, otelq.connect(on_postgres.url, migrate=False) as client:
         chain = await client.start(handlers.first_step, handlers.Walk([handlers.LEASE, 0, 0], [0, 0, 0]))
-        while not (hit := await Stop("stop", past_lease=True).strike(scene)):  # noqa: ASYNC110  # leases are rows
+        while not (hit := await Suspend("stop", past_lease=True).strike(scene)):  # noqa: ASYNC110  # leases are rows
             await asyncio.sleep(0.02)
         await client.result(chain, timeout=PATIENCE)
         reaped, continued = await client.attempts(f"{chain.id}.0")
@@ -135,7 +135,7 @@ async def test_a_full_disk_takes_nothing_and_afterwards_everything(fault: Fault,
 # Interrupted
 
 
-async def interrupted(fault: Fault, scene: Scene) -> None:
+async def interrupted(fault: Fault, scene: RunScene) -> None:
     """Let a fault strike, and cancel it as soon as it has begun to."""
     striking = asyncio.create_task(fault.strike(scene))
     await asyncio.wait([striking], timeout=0.3)
@@ -156,7 +156,7 @@ async def test_a_storm_that_is_interrupted_is_over(on_postgres: Stage) -> None:
 async def test_a_stop_that_is_interrupted_lets_the_process_go_on(on_postgres: Stage) -> None:
     async with on_postgres.scene() as scene, on_postgres.fed():
         await on_postgres.until_busy()
-        await interrupted(Stop("long", past_lease=True), replace(scene, lease=60.0))
+        await interrupted(Suspend("long", past_lease=True), replace(scene, lease=60.0))
     for process in on_postgres.fleet.processes:
         assert not await asyncio.to_thread(stands, process)
     await on_postgres.until_done()

@@ -10,7 +10,7 @@ import pytest
 import otelq
 from otelq_verify.torture import tables
 from otelq_verify.torture.aftermath import Aftermath
-from otelq_verify.torture.handlers import Pace, Walk, hop, jobs, walk
+from otelq_verify.torture.handlers import ChainWalk, Pace, hop, jobs, walk
 from otelq_verify.torture.history import Diary
 from otelq_verify.torture.knowledge import Knowledge
 
@@ -37,7 +37,7 @@ class Left:
 async def left(sqlite_url: str) -> AsyncIterator[Left]:
     async with otelq.connect(sqlite_url) as client:
         await tables.create(client, "otelq")
-        chain = await client.start(walk, Walk(1, Pace(0.001)))
+        chain = await client.start(walk, ChainWalk(1, Pace(0.001)))
         async with otelq.Worker(client, jobs, poll_interval=0.05, middleware=[Diary("w")]):
             assert await client.result(chain, timeout=20) == 2
         yield Left(client, chain)
@@ -86,7 +86,7 @@ async def test_an_effect_that_was_written_twice_is_found_by_the_tables(left: Lef
 
 
 async def test_a_job_without_effects_leaves_no_row_and_is_not_missed(left: Left) -> None:
-    chain = await left.client.start(hop, Walk(0, Pace(0)))
+    chain = await left.client.start(hop, ChainWalk(0, Pace(0)))
     async with otelq.Worker(left.client, jobs, poll_interval=0.05, middleware=[Diary("w")]):
         await left.client.result(chain, timeout=20)
     assert await left.found(Knowledge(committed={chain.id})) == []

@@ -17,11 +17,11 @@ from click.testing import CliRunner
 
 import otelq
 from otelq_verify.commands import main
-from otelq_verify.torture import Plan, torture
+from otelq_verify.torture import TorturePlan, torture
 from otelq_verify.torture.fleet import wait_for
 from otelq_verify.torture.handlers import Pace, leaf
 from otelq_verify.torture.plan import SCHEMA
-from otelq_verify.torture.scene import Scene
+from otelq_verify.torture.scene import RunScene
 from otelq_verify.torture.strikes import in_order
 from otelq_verify.torture.tables import HISTORY, execute
 
@@ -35,7 +35,7 @@ class Doubling:
     def suits(self, scene: object) -> bool:
         return True
 
-    async def strike(self, scene: Scene) -> str | None:
+    async def strike(self, scene: RunScene) -> str | None:
         client = await scene.sight.client()
         async with client.transaction() as tx:
             await execute(tx, f"INSERT INTO {HISTORY} SELECT * FROM {HISTORY} WHERE kind = 'effect' LIMIT 1")
@@ -44,7 +44,7 @@ class Doubling:
 
 @pytest.mark.timeout(120)
 async def test_a_doubled_effect_is_told(sqlite_url: str) -> None:
-    report = await torture(sqlite_url, Plan(seed=1, seconds=6, workers=1, pace=1.5), faults=[Doubling()])
+    report = await torture(sqlite_url, TorturePlan(seed=1, seconds=6, workers=1, pace=1.5), faults=[Doubling()])
     assert not report.is_clean
     assert {violation.invariant for violation in report.violations} == {"I13"}, str(report)
     assert "effect" in str(report).partition("violated")[2]
@@ -54,13 +54,13 @@ async def test_a_schema_that_holds_jobs_is_left_alone(sqlite_url: str) -> None:
     async with otelq.connect(sqlite_url, schema=SCHEMA) as client:
         chain = await client.start(leaf, Pace(0))
         with pytest.raises(otelq.InvalidArgument, match="otelq_torture holds jobs"):
-            await torture(sqlite_url, Plan(seed=1, seconds=1))
+            await torture(sqlite_url, TorturePlan(seed=1, seconds=1))
         assert (await client.chain(chain)).tail.status is otelq.Status.READY
 
 
 async def test_who_may_not_create_tables_is_told(postgres_url: str) -> None:
     with pytest.raises(otelq.InvalidArgument, match="may not create tables"):
-        await torture(f"{postgres_url}?search_path=nowhere", Plan(seed=1, seconds=1))
+        await torture(f"{postgres_url}?search_path=nowhere", TorturePlan(seed=1, seconds=1))
 
 
 @pytest.mark.timeout(120)

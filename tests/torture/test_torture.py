@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from otelq_verify.torture import Plan, torture
+from otelq_verify.torture import TorturePlan, torture
 from tests.servers import PostgresServer
 
 DRIVERS = ("psycopg", "sqlalchemy-asyncpg", "sqlalchemy-psycopg", "asyncpg-pool")
@@ -17,7 +17,7 @@ DRIVERS = ("psycopg", "sqlalchemy-asyncpg", "sqlalchemy-psycopg", "asyncpg-pool"
 async def test_nothing_is_lost_doubled_or_contradictory_under_faults(backend: str) -> None:
     seed = secrets.randbits(32)
     print(f"seed {seed}")
-    report = await torture(backend, Plan(seed=seed, seconds=20, workers=2, pace=1.5))
+    report = await torture(backend, TorturePlan(seed=seed, seconds=20, workers=2, pace=1.5))
     print(report)
     assert report.is_clean, str(report)
     assert report.strikes
@@ -28,7 +28,7 @@ async def test_nothing_is_lost_doubled_or_contradictory_under_faults(backend: st
 async def test_nothing_is_lost_through_pools_and_engines_whose_users_are_cancelled(postgres18: PostgresServer) -> None:
     url, seed = postgres18.create_database(), secrets.randbits(32)
     print(f"seed {seed}")
-    report = await torture(url, Plan(seed=seed, seconds=20, workers=4, pace=1.5, drivers=DRIVERS, cancels=0.4))
+    report = await torture(url, TorturePlan(seed=seed, seconds=20, workers=4, pace=1.5, drivers=DRIVERS, cancels=0.4))
     print(report)
     postgres18.drop_database(url)
     assert report.is_clean, str(report)

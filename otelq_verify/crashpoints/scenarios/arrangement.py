@@ -8,13 +8,13 @@ from typing import Any
 from otelq.model import Claimed, NewJob, Outcome, Settlement, Transition, Verdict, Wanted
 
 from ...conformance.kit import equal
-from ..scenario import Act, Arrange, Scene, World
+from ..scenario import Act, Arrange, ScenarioKit, World
 
 
 def asked(*given: dict[str, Any]) -> Arrange:
     """Chains that are still to be started, each with these fields."""
 
-    async def arrange(scene: Scene) -> World:
+    async def arrange(scene: ScenarioKit) -> World:
         return World(jobs=tuple([scene.job(**fields) for fields in given]))
 
     return arrange
@@ -23,7 +23,7 @@ def asked(*given: dict[str, Any]) -> Arrange:
 def leased(number: int = 1, *, waiting: int = 0, **fields: Any) -> Arrange:
     """Jobs under lease, and so many chains for each that wait for it."""
 
-    async def arrange(scene: Scene) -> World:
+    async def arrange(scene: ScenarioKit) -> World:
         blockers = [await scene.start("other", **fields) for _ in range(number)]
         held = await hold(scene, number)
         for blocker in blockers:
@@ -33,14 +33,14 @@ def leased(number: int = 1, *, waiting: int = 0, **fields: Any) -> Arrange:
     return arrange
 
 
-async def hold(scene: Scene, number: int = 1, *, type: str = "other") -> Sequence[Claimed]:
+async def hold(scene: ScenarioKit, number: int = 1, *, type: str = "other") -> Sequence[Claimed]:
     """Lease so many jobs."""
     held, _ = await scene.claim_arms(Wanted(type=type, limit=number, lease=30))
     equal(len(held), number, "jobs claimed")
     return held
 
 
-async def wait_for(scene: Scene, *blockers: str, times: int = 1, **fields: Any) -> list[NewJob]:
+async def wait_for(scene: ScenarioKit, *blockers: str, times: int = 1, **fields: Any) -> list[NewJob]:
     """Start chains that wait."""
     jobs = [scene.job("next", blockers=blockers, **fields) for _ in range(times)]
     if jobs:
@@ -48,12 +48,12 @@ async def wait_for(scene: Scene, *blockers: str, times: int = 1, **fields: Any) 
     return jobs
 
 
-async def creates(scene: Scene, world: World) -> Sequence[Transition]:
+async def creates(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     """Start chains."""
     return (await scene.create(*world.jobs))[1]
 
 
-async def creates_again(scene: Scene, world: World) -> Sequence[Transition]:
+async def creates_again(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     """Start them under the same ids, saying that this was tried before."""
     return (await scene.create(*world.jobs, again=True))[1]
 
@@ -61,7 +61,7 @@ async def creates_again(scene: Scene, world: World) -> Sequence[Transition]:
 def settles(*outcomes: Outcome) -> Act:
     """Settle all that is held: with one outcome each, or with the same."""
 
-    async def act(scene: Scene, world: World) -> Sequence[Transition]:
+    async def act(scene: ScenarioKit, world: World) -> Sequence[Transition]:
         given = outcomes if len(outcomes) > 1 else outcomes * len(world.held)
         items = [Settlement(job, outcome, "worker") for job, outcome in zip(world.held, given, strict=True)]
         settled = await scene.settle_all(*items)

@@ -22,13 +22,13 @@ from otelq.model import (
 )
 
 from ...conformance.kit import FAILURE, equal
-from ..scenario import Scenario, Scene, World
+from ..scenario import Scenario, ScenarioKit, World
 from .arrangement import hold, leased, settles, wait_for
 
 NEXT = Successor(type="next", input="2")
 
 
-async def _ready(scene: Scene) -> World:
+async def _ready(scene: ScenarioKit) -> World:
     """Two jobs that are due, one of which has crashed before, and two tokens."""
     await scene.start("other")
     await hold(scene)
@@ -38,28 +38,28 @@ async def _ready(scene: Scene) -> World:
     return World(tokens=(scene.token(), scene.token()))
 
 
-async def _claims(scene: Scene, world: World) -> Sequence[Transition]:
+async def _claims(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     wanted = Wanted(type="other", limit=2, lease=30)
     return (await scene.claim_arms(wanted, token=world.tokens[0]))[1]
 
 
-async def _claims_again(scene: Scene, world: World) -> Sequence[Transition]:
+async def _claims_again(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     """As a worker does that has heard nothing of its claim: it gives back what that may have leased."""
     await scene.disown(world.tokens[0])
     return (await scene.claim_arms(Wanted(type="other", limit=2, lease=30), token=world.tokens[1]))[1]
 
 
-async def _disowns(scene: Scene, world: World) -> Sequence[Transition]:
+async def _disowns(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     return await scene.disown(world.held[0].lease.token)
 
 
-async def _renews(scene: Scene, world: World) -> Sequence[Transition]:
+async def _renews(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     verdicts = await scene.renew(*[job.lease for job in world.held])
     equal(set(verdicts), {Verdict.DONE}, "the verdicts on leases that are held")
     return ()
 
 
-async def _expired(scene: Scene) -> World:
+async def _expired(scene: ScenarioKit) -> World:
     """Two leases that have run out; one job has spent its attempts, and somebody waits for it."""
     spent = await scene.start("other", dedup=Dedup("key"))
     await hold(scene)
@@ -71,7 +71,7 @@ async def _expired(scene: Scene) -> World:
     return World()
 
 
-async def _reaps(scene: Scene, world: World) -> Sequence[Transition]:
+async def _reaps(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     rule = ReapRule(type="other", max_attempts=2, max_crashes=5, delay=60)
     return await scene.adapter.reap([rule], now=scene.now)
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from otelq.model import Blocks, Completes, Continues, Dedup, Fails, OnFailure, Successor, Transition, Until
 
 from ...conformance.kit import FAILURE
-from ..scenario import Scenario, Scene, World
+from ..scenario import Scenario, ScenarioKit, World
 from .arrangement import hold, leased, settles, wait_for
 
 MANY = 1000
 """As many as the end of a chain fails in one commit."""
 
 
-async def _two_blockers(scene: Scene) -> World:
+async def _two_blockers(scene: ScenarioKit) -> World:
     """Two jobs under lease; chains wait for both, for either, and for one of them."""
     blockers = [await scene.start("other", dedup=Dedup(f"key {n}")) for n in range(2)]
     held = await hold(scene, 2)
@@ -24,7 +24,7 @@ async def _two_blockers(scene: Scene) -> World:
     return World(held=tuple(held))
 
 
-async def _a_cascade(scene: Scene) -> World:
+async def _a_cascade(scene: ScenarioKit) -> World:
     """A chain that others wait for in two rings, one of them with a key; and a patient one."""
     blocker = await scene.start("other")
     held = await hold(scene)
@@ -34,7 +34,7 @@ async def _a_cascade(scene: Scene) -> World:
     return World(held=tuple(held), chains=(blocker,))
 
 
-async def _left_over(scene: Scene) -> World:
+async def _left_over(scene: ScenarioKit) -> World:
     """A lost chain, one of whose dependents does not mind, and has not been told."""
     blocker = await scene.start("other")
     if scene.adapter.name == "sqlite":  # where nobody can hold a row, there are more than one commit fails
@@ -49,7 +49,7 @@ async def _left_over(scene: Scene) -> World:
     return World()
 
 
-async def _beside_others(scene: Scene) -> World:
+async def _beside_others(scene: ScenarioKit) -> World:
     """A job under lease, one chain that is open, one that is closed, and somebody who waits for the first."""
     mine = await scene.start("other")
     held = await hold(scene)
@@ -59,26 +59,26 @@ async def _beside_others(scene: Scene) -> World:
     return World(held=tuple(held), chains=(await scene.start(), closed))
 
 
-async def _blocks(scene: Scene, world: World) -> Sequence[Transition]:
+async def _blocks(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     return await settles(Blocks(world.chains))(scene, world)
 
 
-async def _blocks_on_the_closed(scene: Scene, world: World) -> Sequence[Transition]:
+async def _blocks_on_the_closed(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     return await settles(Blocks(world.chains[1:]))(scene, world)
 
 
-async def _continues_and_waits(scene: Scene, world: World) -> Sequence[Transition]:
+async def _continues_and_waits(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     return await settles(Continues(Successor(type="next", input="2", blockers=world.chains)))(scene, world)
 
 
-async def _beside_a_lost_one(scene: Scene) -> World:
+async def _beside_a_lost_one(scene: ScenarioKit) -> World:
     world = await _beside_others(scene)
     lost = await scene.start()
     await scene.cancel(lost)
     return World(held=world.held, chains=(world.chains[0], lost))
 
 
-async def _mops_up(scene: Scene, world: World) -> Sequence[Transition]:
+async def _mops_up(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     return await scene.mop_up()
 
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from otelq.errors import InvalidArgument, JobAlreadyClosed, NotFound
 from otelq.model import Amendment, Completes, Continues, Dedup, Successor, Transition
 
-from ..scenario import Act, Scenario, Scene, World
+from ..scenario import Act, Scenario, ScenarioKit, World
 from .arrangement import hold, wait_for
 
 NEXT = Continues(Successor(type="next", input="2"))
 
 
-async def tied(scene: Scene) -> World:
+async def tied(scene: ScenarioKit) -> World:
     """A chain that holds a key and runs, one that waits for it, and one that waits for both."""
     first = await scene.start("other", dedup=Dedup("key"))
     await hold(scene)
@@ -22,14 +22,14 @@ async def tied(scene: Scene) -> World:
     return World(chains=(first, second.chain_id))
 
 
-async def _cancelled(scene: Scene) -> World:
+async def _cancelled(scene: ScenarioKit) -> World:
     """Two chains that were cancelled: one had a key, the other waited for it."""
     world = await tied(scene)
     await scene.cancel(*world.chains)
     return world
 
 
-async def _referring(scene: Scene) -> World:
+async def _referring(scene: ScenarioKit) -> World:
     """A chain that waits for two others, of which one is closed; all to be deleted with it."""
     closed = await scene.start("other", dedup=Dedup("key", scope="any"))
     await scene.finish(closed, step="other")
@@ -37,17 +37,17 @@ async def _referring(scene: Scene) -> World:
     return World(chains=(waits.chain_id,))
 
 
-async def _running(scene: Scene) -> World:
+async def _running(scene: ScenarioKit) -> World:
     chains = await scene.start("other"), await scene.start("other")
     await hold(scene, 2)
     return World(chains=chains)
 
 
-async def planned(scene: Scene) -> World:
+async def planned(scene: ScenarioKit) -> World:
     return World(chains=(await scene.start("other", delay=60), await scene.start("other", delay=60)))
 
 
-async def _overdue(scene: Scene) -> World:
+async def _overdue(scene: ScenarioKit) -> World:
     """Chains that were not started in time, one of which is waited for."""
     late = await scene.start("other", expires=30, dedup=Dedup("key"))
     await scene.start("other", expires=30)
@@ -59,14 +59,14 @@ async def _overdue(scene: Scene) -> World:
 def _on_all(verb: str, **fields: object) -> Act:
     """A verb on all the chains."""
 
-    async def act(scene: Scene, world: World) -> Sequence[Transition]:
+    async def act(scene: ScenarioKit, world: World) -> Sequence[Transition]:
         made: Sequence[Transition] = await getattr(scene, verb)(*world.chains, **fields)
         return made
 
     return act
 
 
-async def _amends(scene: Scene, world: World) -> Sequence[Transition]:
+async def _amends(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     first, second = world.chains
     return await scene.amend_all(
         Amendment(chain_id=first, priority=3, input='"amended"'), Amendment(chain_id=second, delay=120)
@@ -74,14 +74,14 @@ async def _amends(scene: Scene, world: World) -> Sequence[Transition]:
 
 
 def _finishes(outcome: Completes | Continues) -> Act:
-    async def act(scene: Scene, world: World) -> Sequence[Transition]:
+    async def act(scene: ScenarioKit, world: World) -> Sequence[Transition]:
         first, second = world.chains
         return await scene.finish_all((first, "other", outcome), (second, "next", Completes("1")))
 
     return act
 
 
-async def _expires(scene: Scene, world: World) -> Sequence[Transition]:
+async def _expires(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     return await scene.expire()
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from otelq.model import Dedup, OnFailure
 
-from ..scenario import Scenario, Scene, World
+from ..scenario import Scenario, ScenarioKit, World
 from .arrangement import asked, creates, creates_again
 
 
-async def beside_blockers(scene: Scene) -> World:
+async def beside_blockers(scene: ScenarioKit) -> World:
     """A chain to wait for one that is open and one that is closed."""
     done = await scene.start("other")
     await scene.finish(done, step="other")
@@ -16,14 +16,14 @@ async def beside_blockers(scene: Scene) -> World:
     return World(jobs=(job, scene.job("next", blockers=(job.chain_id,))))
 
 
-async def _beside_a_lost_blocker(scene: Scene) -> World:
+async def _beside_a_lost_blocker(scene: ScenarioKit) -> World:
     lost = await scene.start("other")
     await scene.cancel(lost)
     waits = scene.job("next", blockers=(lost,), on_failure=OnFailure.IGNORE)
     return World(jobs=(scene.job(blockers=(lost,), dedup=Dedup("key")), waits))
 
 
-async def beside_a_closed_holder(scene: Scene) -> World:
+async def beside_a_closed_holder(scene: ScenarioKit) -> World:
     """A key whose holder has closed, and one that nobody holds."""
     holder = await scene.start("work", dedup=Dedup("key", scope="any"))
     await scene.cancel(holder)

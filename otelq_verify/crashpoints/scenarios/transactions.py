@@ -15,27 +15,27 @@ from otelq.telemetry import Telemetry
 
 from ...conformance.kit import Broken, equal, true
 from ..recovery import write_ledger
-from ..scenario import Act, Scenario, Scene, World
+from ..scenario import Act, Scenario, ScenarioKit, World
 from .arrangement import asked, leased
 from .requests import planned, tied
 from .starts import beside_a_closed_holder, beside_blockers
 
-Write = Callable[[Scene, World, Transaction], Awaitable[Sequence[Transition]]]
+Write = Callable[[ScenarioKit, World, Transaction], Awaitable[Sequence[Transition]]]
 SOON = 1.0
 """Seconds in which it is known how a transaction ended, or can only be looked up."""
 
-Begin = Callable[[Scene], AbstractAsyncContextManager[Transaction]]
+Begin = Callable[[ScenarioKit], AbstractAsyncContextManager[Transaction]]
 
 
 @asynccontextmanager
-async def own(scene: Scene) -> AsyncGenerator[Transaction]:
+async def own(scene: ScenarioKit) -> AsyncGenerator[Transaction]:
     """A transaction of the adapter's own, as ``client.transaction()`` is."""
     async with scene.adapter.begin() as tx:
         yield tx
 
 
 @asynccontextmanager
-async def of_the_caller(scene: Scene) -> AsyncGenerator[Transaction]:
+async def of_the_caller(scene: ScenarioKit) -> AsyncGenerator[Transaction]:
     """
     A transaction that the application began, on whatever its driver calls a connection or a session.
 
@@ -59,7 +59,7 @@ def reported(write: Write, *, begin: Begin = own) -> Act:
     The act raises ``Unavailable`` where the transaction failed and the effects tell of no commit.
     """
 
-    async def act(scene: Scene, world: World) -> Sequence[Transition]:
+    async def act(scene: ScenarioKit, world: World) -> Sequence[Transition]:
         told, is_known = scene.told, asyncio.Event()
         is_known.set()  # nothing has been written yet
         effects = Effects(state=scene.adapter, notify=notifier(None), telemetry=Telemetry(system=scene.adapter.name))
@@ -98,21 +98,21 @@ def _chain(world: World) -> str:
     return world.jobs[0].chain_id if world.jobs else world.chains[0]
 
 
-async def _starts(scene: Scene, world: World, tx: Transaction) -> Sequence[Transition]:
+async def _starts(scene: ScenarioKit, world: World, tx: Transaction) -> Sequence[Transition]:
     created, made = await scene.create(*world.jobs, tx=tx)
     true(all(one.is_new for one in created), "a chain exists whose transaction did not commit")
     return made
 
 
-async def _cancels(scene: Scene, world: World, tx: Transaction) -> Sequence[Transition]:
+async def _cancels(scene: ScenarioKit, world: World, tx: Transaction) -> Sequence[Transition]:
     return await scene.cancel(*world.chains, tx=tx)
 
 
-async def _deletes(scene: Scene, world: World, tx: Transaction) -> Sequence[Transition]:
+async def _deletes(scene: ScenarioKit, world: World, tx: Transaction) -> Sequence[Transition]:
     return await scene.delete(*world.chains, tx=tx)
 
 
-async def _triggers(scene: Scene, world: World, tx: Transaction) -> Sequence[Transition]:
+async def _triggers(scene: ScenarioKit, world: World, tx: Transaction) -> Sequence[Transition]:
     await scene.adapter.lock(world.chains, tx=tx)
     return await scene.trigger(*world.chains, tx=tx)
 
@@ -124,7 +124,7 @@ def completes(outcome: Outcome) -> Act:
     The act raises ``Unavailable`` where it was not committed.
     """
 
-    async def act(scene: Scene, world: World) -> Sequence[Transition]:
+    async def act(scene: ScenarioKit, world: World) -> Sequence[Transition]:
         [job] = world.held
         lease = job.lease
         made: Sequence[Transition] = ()

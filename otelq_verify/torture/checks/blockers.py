@@ -20,7 +20,7 @@ _LETS_GO = frozenset({Verb.UNBLOCK, Verb.CREATE, Verb.REDRIVE})
 
 
 @dataclass(frozen=True)
-class Wait:
+class BlockedTime:
     """One wait of one job: for which chains, by which rule, and how it ended; perhaps as it began."""
 
     job: Job
@@ -69,7 +69,7 @@ def let_go_in_time(history: History, facts: Facts) -> Iterator[Violation]:
             yield found("I7", "let go in time", wait.job, f"decided at {decided}, blocked until {end}")
 
 
-def _ends(history: History, wait: Wait) -> tuple[list[End], list[End]]:
+def _ends(history: History, wait: BlockedTime) -> tuple[list[End], list[End]]:
     """Of each blocker, the first end that the job wants, and the last that it does not."""
     known = [_known(history, wait, blocker) for blocker in wait.edges]
     good = [next(end for end in ends if wait.is_good(end.status)) for ends in known if _any_good(wait, ends)]
@@ -77,11 +77,11 @@ def _ends(history: History, wait: Wait) -> tuple[list[End], list[End]]:
     return good, bad
 
 
-def _any_good(wait: Wait, ends: Sequence[End]) -> bool:
+def _any_good(wait: BlockedTime, ends: Sequence[End]) -> bool:
     return any(wait.is_good(end.status) for end in ends)
 
 
-def _known(history: History, wait: Wait, blocker: str) -> list[End]:
+def _known(history: History, wait: BlockedTime, blocker: str) -> list[End]:
     """How a blocker stood when the job began to wait for it, and how it ended while the job did."""
     begun = wait.edges[blocker]
     stood = history.standing(blocker, begun)
@@ -96,7 +96,7 @@ def _known(history: History, wait: Wait, blocker: str) -> list[End]:
     return [*([stood] if stood is not None else []), *(end for end in ends if end.status is not None)]
 
 
-def _decided_at(history: History, wait: Wait) -> datetime | None:
+def _decided_at(history: History, wait: BlockedTime) -> datetime | None:
     """When the condition was met, or lost, or the wait began for which it already was; None if neither."""
     good, bad = (sorted(max(end.change.at, wait.begun.at) for end in ends) for ends in _ends(history, wait))
     if len(good) >= wait.needed:
@@ -107,7 +107,7 @@ def _decided_at(history: History, wait: Wait) -> datetime | None:
 # How a job came to wait
 
 
-def _waits(history: History) -> Iterator[Wait]:
+def _waits(history: History) -> Iterator[BlockedTime]:
     """Every wait that there was, ended or not, at least for one chain."""
     edges_of: dict[Job, list[Change]] = {}
     for change in history.of("blocker"):
@@ -128,7 +128,7 @@ def _is_drawn(old: Row | None) -> bool:
 
 def _wait(
     job: Job, moves: Sequence[Moved], place: int, *, edges: Sequence[Change], rules: Sequence[tuple[int, Row]]
-) -> Iterator[Wait]:
+) -> Iterator[BlockedTime]:
     """The wait that begins with this move, for the edges that are drawn since the move before it."""
     begun = moves[place - 1].seq if place else 0
     end = _end(moves, place)
@@ -143,7 +143,7 @@ def _wait(
     if mine:
         until, on_failure = Until(rule["until"] or Until.ALL), OnFailure(rule["on_failure"] or OnFailure.FAIL)
         seen = _LAST if end is None else max(end.seq, *mine.values())
-        yield Wait(job, mine, until, on_failure, moves[place], end, seen)
+        yield BlockedTime(job, mine, until, on_failure, moves[place], end, seen)
 
 
 def _kept(edges: Sequence[Change], begun: Moved) -> dict[str, int]:

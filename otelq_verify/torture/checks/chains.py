@@ -14,11 +14,11 @@ from .replay import History, found
 
 def one_open_job(history: History, facts: Facts) -> Iterator[Violation]:
     """I4: positions have no gaps, and when a transaction ends, an open chain has one hot row: that of its tail."""
-    chains: dict[str, _Chain] = {}
+    chains: dict[str, _ChainRows] = {}
     for change in history.changes:
         if change.chain_id is None or change.table not in ("job", "open_job", "outcome"):
             continue
-        chain = chains.setdefault(change.chain_id, _Chain(change.chain_id))
+        chain = chains.setdefault(change.chain_id, _ChainRows(change.chain_id))
         if chain.tx not in (0, change.tx):
             yield from chain.problems()
         chain.take(change)
@@ -26,7 +26,7 @@ def one_open_job(history: History, facts: Facts) -> Iterator[Violation]:
         yield from chain.problems()
 
 
-class _Chain:
+class _ChainRows:
     """How the rows of one chain stand."""
 
     def __init__(self, chain_id: str) -> None:

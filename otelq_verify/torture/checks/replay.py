@@ -13,7 +13,7 @@ from otelq.model import CLOSED, Status
 
 from ...audit import Change, Moved, Reading, read
 from ...invariants import Violation
-from ..history import Entry, entries
+from ..history import DiaryEntry, entries
 
 Job: TypeAlias = tuple[str, int]
 """A chain's id and a position."""
@@ -65,7 +65,7 @@ class History:
         return read(self.changes)
 
     @cached_property
-    def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[DiaryEntry]:
         """What handlers wrote down."""
         return entries(self.changes)
 

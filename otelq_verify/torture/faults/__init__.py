@@ -7,7 +7,7 @@ from typing import Final
 from .database import SERVING
 from .fault import Fault
 from .network import Direct, Network, Proxy, network_for
-from .processes import Kill, Stop
+from .processes import Kill, Suspend
 from .replacements import REPLACING
 from .server import Server
 from .storms import STORMS
@@ -16,8 +16,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Kill("kill one", "one"),
     Kill("kill several", "several"),
     Kill("kill all", "all"),
-    Stop("stop past the lease", past_lease=True),
-    Stop("stop for a moment", past_lease=False),
+    Suspend("stop past the lease", past_lease=True),
+    Suspend("stop for a moment", past_lease=False),
     *STORMS,
     *SERVING,
     *REPLACING,

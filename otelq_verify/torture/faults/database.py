@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from ..scene import Scene
+from ..scene import RunScene
 from .fault import for_certain
 from .network import Proxy
 from .server import Fillable, Replicated, Restartable
@@ -32,11 +32,11 @@ class Terminate:
     in_transaction: bool
     share: float = 0.5
 
-    def suits(self, scene: Scene) -> bool:
+    def suits(self, scene: RunScene) -> bool:
         """Where the proxy tells whose sessions may be ended."""
         return isinstance(scene.network, Proxy)
 
-    async def strike(self, scene: Scene) -> str | None:
+    async def strike(self, scene: RunScene) -> str | None:
         """Counts if the server ended any."""
         client = await scene.sight.client()
         async with client.transaction() as connection:
@@ -44,7 +44,7 @@ class Terminate:
             ended = [await connection.fetchval("SELECT pg_terminate_backend($1)", pid) for pid in victims]
         return f"{sum(ended)} sessions" if any(ended) else None
 
-    async def _find(self, scene: Scene, connection: Any) -> Sequence[int]:
+    async def _find(self, scene: RunScene, connection: Any) -> Sequence[int]:
         assert isinstance(scene.network, Proxy)
         deadline = time.monotonic() + SEARCH
         while True:
@@ -53,7 +53,7 @@ class Terminate:
                 return [row[0] for row in rows]
             await asyncio.sleep(0.01)
 
-    def _choose(self, scene: Scene, pids: Sequence[int]) -> Sequence[int]:
+    def _choose(self, scene: RunScene, pids: Sequence[int]) -> Sequence[int]:
         if self.in_transaction:
             return scene.chance.sample(pids, min(len(pids), 1))
         return [pid for pid in pids if scene.chance.random() < self.share]
@@ -66,11 +66,11 @@ class Restart:
     name: str
     mode: Literal["fast", "immediate"]
 
-    def suits(self, scene: Scene) -> bool:
+    def suits(self, scene: RunScene) -> bool:
         """Where the server is ours."""
         return isinstance(scene.server, Restartable)
 
-    async def strike(self, scene: Scene) -> str | None:
+    async def strike(self, scene: RunScene) -> str | None:
         """Always hits; says how long the server was away."""
         assert isinstance(scene.server, Restartable)
         began = time.monotonic()
@@ -84,11 +84,11 @@ class FailOver:
 
     name: str
 
-    def suits(self, scene: Scene) -> bool:
+    def suits(self, scene: RunScene) -> bool:
         """Where there is a standby, and a proxy that can be led to it."""
         return isinstance(scene.server, Replicated) and isinstance(scene.network, Proxy)
 
-    async def strike(self, scene: Scene) -> str | None:
+    async def strike(self, scene: RunScene) -> str | None:
         """Always hits; the old server is gone before the new one takes a write, and before anybody is led there."""
         assert isinstance(scene.server, Replicated)
         assert isinstance(scene.network, Proxy)
@@ -115,11 +115,11 @@ class FullDisk:
     shortest: float = 1.0
     longest: float = 4.0
 
-    def suits(self, scene: Scene) -> bool:
+    def suits(self, scene: RunScene) -> bool:
         """Where the disk is ours to fill."""
         return isinstance(scene.server, Fillable)
 
-    async def strike(self, scene: Scene) -> str | None:
+    async def strike(self, scene: RunScene) -> str | None:
         """Always hits; says what came of it."""
         server = scene.server
         assert isinstance(server, Fillable)

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from otelq.finish import finish
 
 from ..fleet import Process
-from ..scene import Scene
+from ..scene import RunScene
 
 T = TypeVar("T")
 
@@ -21,11 +21,11 @@ class Fault(Protocol):
         """What a report calls it."""
         ...
 
-    def suits(self, scene: Scene, /) -> bool:
+    def suits(self, scene: RunScene, /) -> bool:
         """Whether it can strike there."""
         ...
 
-    async def strike(self, scene: Scene, /) -> str | None:
+    async def strike(self, scene: RunScene, /) -> str | None:
         """
         Do it and undo it, also if cancelled meanwhile; what it hit, or None if that was nothing.
 
@@ -34,7 +34,7 @@ class Fault(Protocol):
         ...
 
 
-async def busy(scene: Scene) -> list[Process]:
+async def busy(scene: RunScene) -> list[Process]:
     """The processes that live and hold leases."""
     leases = await scene.leases()
     return [process for process in scene.fleet.processes if process.is_alive and leases[process.name]]

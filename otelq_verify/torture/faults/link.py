@@ -45,7 +45,7 @@ class Weather:
 CLEAR: Final = Weather()
 
 
-class Link:
+class ProxyLink:
     """One connection. ``told`` counts what the weather did to it."""
 
     def __init__(

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from .link import CHUNK, CLEAR, Link, Weather, reset
+from .link import CHUNK, CLEAR, ProxyLink, Weather, reset
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class Proxy:
         self.target = url
         self._chance = random.Random(seed)
         self._weather = CLEAR
-        self._links: set[Link] = set()
+        self._links: set[ProxyLink] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._ended = asyncio.Event()
@@ -150,7 +150,7 @@ class Proxy:
     async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         url = urlsplit(self.target)
         server = await asyncio.open_connection(url.hostname, url.port or 5432)
-        link = Link((reader, writer), server, weather=lambda: self._weather, chance=self._chance, told=self.told)
+        link = ProxyLink((reader, writer), server, weather=lambda: self._weather, chance=self._chance, told=self.told)
         self._links.add(link)
         try:
             await link.forward()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ..fleet import Process
-from ..scene import Scene
+from ..scene import RunScene
 from .fault import busy
 
 GLANCE: Final = 0.05
@@ -26,11 +26,11 @@ class Kill:
     name: str
     victims: Literal["one", "several", "all"]
 
-    def suits(self, scene: Scene) -> bool:
+    def suits(self, scene: RunScene) -> bool:
         """Everywhere."""
         return True
 
-    async def strike(self, scene: Scene) -> str | None:
+    async def strike(self, scene: RunScene) -> str | None:
         """Counts if the dead held leases when they were dead."""
         victims = await self._choose(scene)
         try:
@@ -43,7 +43,7 @@ class Kill:
         hit = {victim.name: leases[victim.name] for victim in victims if leases[victim.name]}
         return ", ".join(f"{name} with {held} leases" for name, held in hit.items()) or None
 
-    async def _choose(self, scene: Scene) -> Sequence[Process]:
+    async def _choose(self, scene: RunScene) -> Sequence[Process]:
         if self.victims == "all":
             return tuple(scene.fleet.processes)
         processes = await busy(scene)
@@ -52,17 +52,17 @@ class Kill:
 
 
 @dataclass(frozen=True)
-class Stop:
+class Suspend:
     """SIGSTOP of a process that holds leases, until others have taken them, or for a fraction of a lease."""
 
     name: str
     past_lease: bool
 
-    def suits(self, scene: Scene) -> bool:
+    def suits(self, scene: RunScene) -> bool:
         """Everywhere; where nobody is left to reap, a process stands as long as it would take."""
         return True
 
-    async def strike(self, scene: Scene) -> str | None:
+    async def strike(self, scene: RunScene) -> str | None:
         """Counts if the process held leases when it stood still; past the lease, if it lost them."""
         processes = await busy(scene)
         if not processes:
@@ -80,7 +80,7 @@ class Stop:
         finally:
             process.thaw()
 
-    async def _until_reaped(self, scene: Scene, process: Process) -> int:
+    async def _until_reaped(self, scene: RunScene, process: Process) -> int:
         deadline = time.monotonic() + scene.lease + 2 * scene.reap_interval + SLACK
         while left := (await scene.leases())[process.name]:
             if time.monotonic() > deadline:

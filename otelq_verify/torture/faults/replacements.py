@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from ..scene import Scene
+from ..scene import RunScene
 from .hints import KINDS
 from .processes import GLANCE
 
@@ -26,11 +26,11 @@ class Clock:
     name: str
     jumps: bool
 
-    def suits(self, scene: Scene) -> bool:
+    def suits(self, scene: RunScene) -> bool:
         """Where the database has a clock of its own; SQLite's is that of each process."""
         return scene.network.url.startswith("postgres")
 
-    async def strike(self, scene: Scene) -> str | None:
+    async def strike(self, scene: RunScene) -> str | None:
         """Counts if the new worker held leases; it stays until something else kills it."""
         seconds = scene.chance.choice(SKEWS)
         after = f"@{scene.chance.uniform(1, 4):.1f}" if self.jumps else ""
@@ -44,18 +44,18 @@ class Hints:
 
     name: str
 
-    def suits(self, scene: Scene) -> bool:
+    def suits(self, scene: RunScene) -> bool:
         """Everywhere."""
         return True
 
-    async def strike(self, scene: Scene) -> str | None:
+    async def strike(self, scene: RunScene) -> str | None:
         """Counts if the new worker held leases; it stays until something else kills it."""
         kind = scene.chance.choice(KINDS)
         name = await _replace(scene, "--hints", kind, "--seed", str(scene.chance.getrandbits(32)))
         return f"{name}, {kind}" if name else None
 
 
-async def _replace(scene: Scene, *options: str) -> str | None:
+async def _replace(scene: RunScene, *options: str) -> str | None:
     """Kill a worker, start another with these options; its name if it came to hold leases."""
     victim = scene.chance.choice(scene.fleet.processes)
     try:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from ..scene import Scene
+from ..scene import RunScene
 from .link import Direction, Weather
 from .network import Proxy
 
@@ -21,11 +21,11 @@ class Cut:
     name: str
     share: float
 
-    def suits(self, scene: Scene) -> bool:
+    def suits(self, scene: RunScene) -> bool:
         """Where there is a network."""
         return isinstance(scene.network, Proxy)
 
-    async def strike(self, scene: Scene) -> str | None:
+    async def strike(self, scene: RunScene) -> str | None:
         """Counts if there were connections."""
         assert isinstance(scene.network, Proxy)
         cut = scene.network.cut(self.share)
@@ -41,11 +41,11 @@ class Storm:
     shortest: float
     longest: float
 
-    def suits(self, scene: Scene) -> bool:
+    def suits(self, scene: RunScene) -> bool:
         """Where there is a network."""
         return isinstance(scene.network, Proxy)
 
-    async def strike(self, scene: Scene) -> str | None:
+    async def strike(self, scene: RunScene) -> str | None:
         """Counts if anything passed, or tried to pass, meanwhile."""
         network = scene.network
         assert isinstance(network, Proxy)
