@@ -18,11 +18,10 @@ from enum import Enum, auto
 from typing import Final, NoReturn
 
 from ..errors import InvalidArgument, OtelqError, Refused, Unavailable
+from ..ports.refusals import ABORTED, IN_USE
 
 DRIVERS: Final = frozenset({"asyncpg", "psycopg", "psycopg_pool", "sqlalchemy"})
 """The top packages that errors of drivers come from."""
-
-IN_USE: Final = "is in use by another task; one task at a time per connection, so await one call before the next"
 
 
 class Kind(Enum):
@@ -216,7 +215,7 @@ def misuse(error: BaseException) -> InvalidArgument | None:
     if _is_in_use(cause(error)):
         problem = IN_USE
     elif sqlstate(error) == _ABORTED or type(error).__name__ == "PendingRollbackError":
-        problem = "is aborted, as a statement in it failed before; roll it back, and do its work again in another"
+        problem = ABORTED
     else:
         return None
     ours = InvalidArgument("tx", problem)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InvalidArgument
+from ..ports.refusals import IN_USE
 from .drivers import Linked
-from .errors import IN_USE
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ import sqlite3
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import aiosqlite
 
@@ -30,7 +30,6 @@ class Turn:
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self.is_ours = False
-        self.watcher: Any = None
 
 
 class Joined(Transaction):

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
-from importlib import import_module
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 import aiosqlite
@@ -19,6 +18,9 @@ from .joined import DriverJoined, Joined, Turn, is_open
 from .lane import Settings, connect, nap
 from .own import Handle, LentTransaction, OwnTransaction
 from .queries import Queries
+
+if TYPE_CHECKING:
+    from .sqlalchemy import SqlalchemyJoiner
 
 _IDLE = 4
 """How many connections are kept for later transactions."""
@@ -65,6 +67,7 @@ class Transactions:
         self._idle: list[Handle] = []
         self._turns: WeakKeyDictionary[Any, Turn] = WeakKeyDictionary()
         self._current: OwnTransaction | None = None
+        self._sqlalchemy: SqlalchemyJoiner | None = None
 
     @property
     def one_is_open(self) -> bool:
@@ -89,13 +92,19 @@ class Transactions:
                 return tx
             tx = tx.handle
         if comes_from("sqlalchemy", tx):
-            joined: Joined = _sqlalchemy().join(tx, self._turn_of, self._settings, self._queries)
-            return joined
+            return self._joiner_of_sqlalchemy().join(tx)
         if not isinstance(tx, aiosqlite.Connection):
             raise InvalidArgument("tx", f"is a {type(tx).__name__}; give an open aiosqlite.Connection")
         if not is_open(tx):
             raise InvalidArgument("tx", "no transaction is open; await connection.execute('BEGIN IMMEDIATE') first")
         return DriverJoined(tx, self._turn_of(tx), self._settings, self._queries, is_free=self._is_free)
+
+    def _joiner_of_sqlalchemy(self) -> SqlalchemyJoiner:
+        if self._sqlalchemy is None:
+            from .sqlalchemy import SqlalchemyJoiner  # which need not be installed
+
+            self._sqlalchemy = SqlalchemyJoiner(self._turn_of, self._settings, self._queries)
+        return self._sqlalchemy
 
     def _turn_of(self, handle: object) -> Turn:
         return self._turns.setdefault(handle, Turn())
@@ -202,8 +211,3 @@ class Transactions:
 def comes_from(package: str, thing: object) -> bool:
     """Whether the class of an object, or one that it derives from, is of a package."""
     return any(base.__module__.partition(".")[0] == package for base in type(thing).__mro__)
-
-
-def _sqlalchemy() -> Any:
-    """What knows SQLAlchemy, which need not be installed."""
-    return import_module(".sqlalchemy", __package__)

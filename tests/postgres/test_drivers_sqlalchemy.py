@@ -315,6 +315,23 @@ async def test_a_connections_savepoint_takes_back_what_was_started_in_it(
     assert len(hints.due) == await count(client) == 1
 
 
+async def test_a_statement_that_is_refused_in_the_next_transaction_is_no_failure_of_the_commit_before(
+    client: otelq.Client, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("otelq.sqlalchemy.watcher.LOOK_AGAIN", 0.2)
+    ends = list[Ending]()
+    async with engine.connect() as connection:
+        tx = client.engine.state.join(connection)
+        await client.engine.state.create([job()], tx=tx)
+        assert tx.watch(ends.append)
+        await connection.commit()
+        with pytest.raises(DBAPIError, match="by zero"):
+            await connection.execute(text("SELECT 1 / 0"))
+        await until_told(ends)
+
+    assert ends == [Ending.COMMITTED]
+
+
 async def test_a_session_on_a_connection_of_the_callers_waits_for_the_connections_commit(
     client: otelq.Client, engine: AsyncEngine, hints: Remembering
 ) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import aiosqlite
 import pytest
 from sqlalchemy import event, text
-from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.exc import InvalidRequestError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import otelq
 from otelq.errors import InvalidArgument, NotFound, Unavailable
@@ -28,6 +29,18 @@ Handle = AsyncSession | AsyncConnection
 Begin = Callable[[], Handle]
 
 COUNT = text("SELECT count(*) FROM otelq_job")
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Order(Base):
+    """A row of a table that is not there."""
+
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    note: Mapped[str]
 
 
 @pytest.fixture
@@ -303,6 +316,60 @@ async def test_the_next_transaction_of_a_handle_is_told_for_itself(state: Sqlite
     assert (await _until_told(first), await _until_told(second)) == ([Ending.ROLLED_BACK], [Ending.COMMITTED])
 
 
+async def test_a_statement_that_fails_in_the_next_transaction_is_no_failure_of_the_commit_before(
+    state: SqliteState, handle: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("otelq.sqlalchemy.watcher.LOOK_AGAIN", 0.2)
+    told = await _watched(state, handle)
+    await handle.commit()
+    with pytest.raises(OperationalError, match="no such table: nobody"):
+        await handle.execute(text("SELECT * FROM nobody"))
+
+    assert await _until_told(told) == [Ending.COMMITTED]
+
+
+async def test_a_session_that_must_be_rolled_back_first_is_refused_without_the_values_of_its_statement(
+    state: SqliteState, engine: AsyncEngine
+) -> None:
+    async with AsyncSession(engine) as session:
+        session.add(Order(id=1, note="secret"))
+        with pytest.raises(OperationalError):
+            await session.flush()
+        with pytest.raises(InvalidArgument, match=r"tx: is aborted") as refused:
+            await start(state, tx=state.join(session))
+
+    assert (refused.value.__cause__, refused.value.__context__) == (None, None)
+
+
+@pytest.fixture
+async def exhausted(file: Path) -> AsyncIterator[AsyncEngine]:
+    """An engine whose one connection somebody has."""
+    engine = create_async_engine(f"sqlite+aiosqlite:///{file}", pool_size=1, max_overflow=0, pool_timeout=0.01)
+    async with engine.connect():
+        yield engine
+    await engine.dispose()
+
+
+async def test_a_session_for_which_the_pool_has_no_connection_left_is_unavailable(
+    state: SqliteState, exhausted: AsyncEngine
+) -> None:
+    async with AsyncSession(exhausted) as session:
+        with pytest.raises(Unavailable, match="no connection"):
+            await start(state, tx=state.join(session))
+
+
+@pytest.mark.parametrize("kind", [AsyncSession, AsyncConnection])
+async def test_a_transaction_for_which_the_pool_has_no_connection_left_is_unavailable(
+    exhausted: AsyncEngine, kind: type
+) -> None:
+    state = opened(adapter(exhausted))
+    await state.open()
+    with pytest.raises(Unavailable, match="no connection"):
+        async with state.begin(kind):
+            pass
+    await state.close()
+
+
 # The engine as the whole connection
 
 
@@ -383,6 +450,20 @@ async def test_a_transaction_that_the_application_rolled_back_is_not_reported_as
     tx = await own.__aenter__()
     chain = await start(on_engine, tx=tx)
     await tx.handle.rollback()
+
+    with pytest.raises(Unavailable, match="ended by its user"):
+        await own.__aexit__(None, None, None)
+    assert await count_jobs(on_engine, chain) == 0
+
+
+@pytest.mark.parametrize("kind", [AsyncSession, AsyncConnection])
+async def test_a_transaction_that_was_rolled_back_as_text_is_not_reported_as_committed(
+    on_engine: SqliteState, kind: type
+) -> None:
+    own = on_engine.begin(kind)
+    tx = await own.__aenter__()
+    chain = await start(on_engine, tx=tx)
+    await tx.handle.execute(text("ROLLBACK"))
 
     with pytest.raises(Unavailable, match="ended by its user"):
         await own.__aexit__(None, None, None)

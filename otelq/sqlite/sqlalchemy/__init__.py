@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from ...errors import InvalidArgument
-from .joining import join
-from .lending import EngineLender
+from ...sqlalchemy.engine import HandleFactory, check_engine
+from .joined import SqlalchemyJoiner
+from .lender import EngineLender
 
 _SHARED = (StaticPool, SingletonThreadPool)
 """What is rolled back as the one user gives the connection back is the work of the other."""
 
-__all__ = ["file_of", "join", "lender"]
+__all__ = ["SqlalchemyJoiner", "file_of", "lender"]
 
 
-def lender(engine: Any, session: Any) -> EngineLender:
+def lender(target: Any, session: Any) -> EngineLender:
     """
     The handles of an engine, and of a factory of sessions if one is given.
 
     Raises:
         InvalidArgument: it is no engine over aiosqlite, or the factory belongs to another one.
     """
-    if not isinstance(engine, AsyncEngine):
-        raise InvalidArgument("target", f"is {type(engine).__name__}; give an AsyncEngine")
+    engine = check_engine(target)
     if engine.dialect.driver != "aiosqlite":
         raise InvalidArgument("target", f"is an engine over {engine.dialect.driver}; give one over aiosqlite")
-    if session is not None:
-        _check_sessions(session, engine)
-    return EngineLender(engine, session)
+    return EngineLender(engine, HandleFactory(engine, session))
 
 
 def file_of(engine: AsyncEngine) -> Path:
@@ -55,11 +53,3 @@ def file_of(engine: AsyncEngine) -> Path:
             "target", f"has a {type(engine.pool).__name__}, whose one connection all share; give another pool"
         )
     return Path(database).absolute()
-
-
-def _check_sessions(session: object, engine: AsyncEngine) -> None:
-    if not isinstance(session, async_sessionmaker):
-        raise InvalidArgument("session", f"is {type(session).__name__}; give an async_sessionmaker")
-    bind = cast(Any, session).kw.get("bind")
-    if bind is not None and getattr(bind, "sync_engine", None) is not engine.sync_engine:
-        raise InvalidArgument("session", "is bound to another engine; give `async_sessionmaker(engine)`")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+from typing import Any
 
 from ....errors import InvalidArgument
+from ....sqlalchemy.engine import check_engine
 from ..port import refuse
 from .source import SqlalchemySource
 from .transactions import SqlalchemyJoiner
@@ -16,26 +15,14 @@ __all__ = ["joiner", "source"]
 
 def source(target: Any, *, session: Any, connect_timeout: float, max_size: int, **options: Any) -> SqlalchemySource:
     """The database of an engine."""
-    if not isinstance(target, AsyncEngine):
-        raise InvalidArgument("target", f"is {type(target).__name__}; give an AsyncEngine")
-    if target.dialect.name != "postgresql":
-        raise InvalidArgument("target", f"is an engine for {target.dialect.name}; give one for PostgreSQL")
-    if target.sync_engine.get_execution_options().get("postgresql_readonly"):
+    engine = check_engine(target)
+    if engine.dialect.name != "postgresql":
+        raise InvalidArgument("target", f"is an engine for {engine.dialect.name}; give one for PostgreSQL")
+    if engine.sync_engine.get_execution_options().get("postgresql_readonly"):
         raise InvalidArgument("target", "has postgresql_readonly=True, and otelq writes; give an engine without it")
-    if session is not None:
-        _check_sessions(session, target)
+    found = SqlalchemySource(engine, sessions=session)
     refuse(options, to="an engine")
-    return SqlalchemySource(target, sessions=session)
-
-
-def _check_sessions(session: object, engine: AsyncEngine) -> None:
-    if not isinstance(session, async_sessionmaker):
-        raise InvalidArgument("session", f"is {type(session).__name__}; give an async_sessionmaker")
-    if cast(Any, session).kw.get("twophase"):
-        raise InvalidArgument("session", "has twophase=True, and otelq commits in one phase; give a factory without it")
-    bind = cast(Any, session).kw.get("bind")
-    if bind is not None and getattr(bind, "sync_engine", None) is not engine.sync_engine:
-        raise InvalidArgument("session", "is bound to another engine; give `async_sessionmaker(engine)`")
+    return found
 
 
 def joiner() -> SqlalchemyJoiner:

@@ -9,11 +9,13 @@ from functools import partial
 from typing import Any, Final, cast
 
 from sqlalchemy.engine.interfaces import IsolationLevel
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import AssertionPool, Pool, QueuePool, SingletonThreadPool, StaticPool
 
 from ....errors import InvalidArgument, Unavailable
 from ....finish import cancel_once, finish
+from ....sqlalchemy.engine import HandleFactory
+from ....sqlalchemy.handles import Handle
 from ...errors import is_stale
 from ..liveness import was_closed_by_server
 from ..port import room
@@ -32,12 +34,10 @@ class SqlalchemySource:
 
     driver = "sqlalchemy"
 
-    def __init__(
-        self, engine: AsyncEngine, *, sessions: async_sessionmaker[AsyncSession] | None, is_own: bool = False
-    ) -> None:
+    def __init__(self, engine: AsyncEngine, *, sessions: Any = None, is_own: bool = False) -> None:
         self.joiner = SqlalchemyJoiner()
         self._engine = engine
-        self._sessions = sessions
+        self._handles = HandleFactory(engine, sessions)
         self._is_own = is_own
         self._is_open = False
 
@@ -59,7 +59,7 @@ class SqlalchemySource:
         if not _connects_plainly(engine.pool) or engine.dialect.dispatch.do_connect:
             return None  # what connects may belong to this event loop
         alike = create_async_engine(engine.url, pool=engine.pool.recreate())
-        return SqlalchemySource(alike, sessions=None, is_own=True)
+        return SqlalchemySource(alike, is_own=True)
 
     @asynccontextmanager
     async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[SqlalchemyLink]:
@@ -76,14 +76,14 @@ class SqlalchemySource:
             await finish(in_time(connection.commit(), timeout=timeout))
 
     def check(self, kind: type | None) -> None:
-        session = self._sessions.class_ if self._sessions else AsyncSession
-        if kind is not None and kind is not AsyncConnection and not issubclass(session, kind):
-            raise InvalidArgument("kind", f"is {kind}; this adapter hands out {session.__name__} and AsyncConnection")
+        if not self._handles.gives(kind):
+            session = self._handles.kind_of_session.__name__
+            raise InvalidArgument("kind", f"is {kind}; this adapter hands out {session} and AsyncConnection")
 
     @asynccontextmanager
     async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[OwnTransaction]:
-        wants_session = self._sessions is not None if kind is None else kind is not AsyncConnection
-        async with (self._session if wants_session else self._connection)(timeout) as transaction:
+        opened = self._session if self._handles.gives_session(kind) else self._connection
+        async with opened(timeout) as transaction:
             try:
                 yield transaction
                 await transaction.commit(timeout=timeout)
@@ -94,9 +94,7 @@ class SqlalchemySource:
     @asynccontextmanager
     async def _session(self, timeout: float) -> AsyncGenerator[OwnTransaction]:
         self._check_open()
-        make = self._sessions or async_sessionmaker(expire_on_commit=False)
-        # Once closed, it is of no use to those who kept it.
-        session = make(bind=make.kw.get("bind") or self._engine, close_resets_only=False)
+        session = self._handles.session()
         try:
             connection = await cancel_once(_session_connected(session, timeout))
             yield self.joiner.begun(session, connection)
@@ -203,7 +201,7 @@ async def _rolled_back(connection: AsyncConnection, timeout: float) -> None:
         await in_time(connection.rollback(), timeout=timeout)
 
 
-async def _spoilt(loan: AsyncSession | AsyncConnection, timeout: float) -> None:
+async def _spoilt(loan: Handle, timeout: float) -> None:
     """
     Give up a connection that a cancel met while its isolation level was set.
 
@@ -215,7 +213,7 @@ async def _spoilt(loan: AsyncSession | AsyncConnection, timeout: float) -> None:
     await _closed(loan, timeout)
 
 
-async def _closed(loan: AsyncSession | AsyncConnection, timeout: float) -> None:
+async def _closed(loan: Handle, timeout: float) -> None:
     """Give a connection back; one that dies meanwhile is the engine's to replace."""
     with suppress(*ERRORS):
         await in_time(loan.close(), timeout=timeout)

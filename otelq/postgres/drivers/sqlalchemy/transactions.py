@@ -8,19 +8,20 @@ from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakKeyDictionary, ref
 
-from sqlalchemy import Connection, RootTransaction, TwoPhaseTransaction, event
-from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError, UnboundExecutionError
+from sqlalchemy import RootTransaction
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
-from sqlalchemy.orm import Session
 
 from ....errors import InvalidArgument, Unavailable
 from ....finish import finish
 from ....ports.state import Ending
-from ...errors import is_refusal, misuse, raise_commit_failure
+from ....sqlalchemy.engine import refuse_commits
+from ....sqlalchemy.handles import AUTOCOMMIT, Handle, begun_connection, check_handle, connection_of, sync_of
+from ....sqlalchemy.watcher import Watchers
+from ...errors import is_refusal, raise_commit_failure
 from ..port import Linked
-from .early import Early, root_of
 from .link import SqlalchemyLink
-from .watching import Watcher
+from .watcher import PostgresWatcher
 
 _ACTIVE: Final = 1
 """``psycopg.pq.TransactionStatus.ACTIVE``, without psycopg."""
@@ -32,9 +33,9 @@ ERRORS: Final = (SQLAlchemyError, OSError, TimeoutError)
 class SqlalchemyTransaction(Linked):
     """A transaction of a session or a connection, which may be about to be begun."""
 
-    def __init__(self, handle: AsyncSession | AsyncConnection, joiner: SqlalchemyJoiner) -> None:
+    def __init__(self, handle: Handle, watchers: Watchers[PostgresWatcher]) -> None:
         self._handle = handle
-        self._joiner = joiner
+        self._watchers = watchers
         self._connection: AsyncConnection | None = None
         self._root: RootTransaction | None = None
 
@@ -45,7 +46,7 @@ class SqlalchemyTransaction(Linked):
     @property
     def connection(self) -> object:
         assert self._connection is not None
-        return self._sync.connection.driver_connection
+        return sync_of(self._connection).connection.driver_connection
 
     @property
     def active(self) -> bool:
@@ -57,59 +58,20 @@ class SqlalchemyTransaction(Linked):
         elif not self._root.is_active:
             raise InvalidArgument("tx", "its transaction has ended; what was written in it is committed or gone")
         else:
-            _ = await _connection_of(self._handle)  # a session sets its savepoints no sooner than it is asked
+            _ = await connection_of(self._handle)
         assert self._connection is not None
         return SqlalchemyLink(self._connection)
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
-        """
-        Tell how it ends, learnt from SQLAlchemy's events.
-
-        What ends it behind SQLAlchemy's back, as a COMMIT on the driver's own connection, is not heard of.
-        """
-        if self._root is not None and not self._root.is_active:
-            return False
-        root = root_of(self._handle)
-        if root is None:
-            return self._watch_early(ended)
-        return self._watch_root(root, ended)
-
-    def _watch_root(self, root: RootTransaction, ended: Callable[[Ending], None]) -> bool:
-        if isinstance(root, TwoPhaseTransaction):
-            return False
-        self._joiner.watcher(root, self._handle).add(ended)
-        return True
-
-    def _watch_early(self, ended: Callable[[Ending], None]) -> bool:
-        if isinstance(self._handle, AsyncConnection) or self._handle.sync_session.twophase:
-            return False
-
-        def begun(root: RootTransaction) -> None:
-            if not self._watch_root(root, ended):
-                ended(Ending.UNKNOWN)
-
-        _ = Early(self._handle.sync_session, ended, begun)
-        return True
+        return (self._root is None or self._root.is_active) and self._watchers.watch(self._handle, ended)
 
     async def _begin(self) -> None:
-        try:
-            self._connection = await _connection_of(self._handle)
-            if not self._connection.in_transaction():
-                _ = await self._connection.begin()
-        except InvalidRequestError as error:
-            raise misuse(error) or InvalidArgument("tx", f"has no transaction to write in: {error}") from error
-        if self._sync.connection.dbapi_connection.autocommit:  # type: ignore[union-attr]  # both drivers' have it
-            raise InvalidArgument(
-                "tx",
-                "is in AUTOCOMMIT mode, so that each statement would commit by itself; give another isolation level",
-            )
-        root = self._root = self._sync.get_transaction()
+        self._connection = await begun_connection(self._handle)
+        sync = sync_of(self._connection)
+        if sync.connection.dbapi_connection.autocommit:  # type: ignore[union-attr]  # both drivers' have it
+            raise InvalidArgument("tx", AUTOCOMMIT)
+        root = self._root = sync.get_transaction()
         assert root is not None
-
-    @property
-    def _sync(self) -> Connection:
-        assert self._connection is not None
-        return self._connection.sync_connection  # type: ignore[return-value]  # there is one, as it was started
 
 
 class OwnTransaction(SqlalchemyTransaction):
@@ -117,19 +79,14 @@ class OwnTransaction(SqlalchemyTransaction):
 
     is_own = True
 
-    def __init__(
-        self, handle: AsyncSession | AsyncConnection, connection: AsyncConnection, joiner: SqlalchemyJoiner
-    ) -> None:
-        super().__init__(handle, joiner)
+    def __init__(self, handle: Handle, connection: AsyncConnection, watchers: Watchers[PostgresWatcher]) -> None:
+        super().__init__(handle, watchers)
         self._connection = connection
-        root = self._root = self._sync.get_transaction()
+        sync = sync_of(connection)
+        root = self._root = sync.get_transaction()
         assert root is not None
-        self._watcher = joiner.watcher(root, handle)
-        self._guards: list[tuple[Any, str, Callable[..., Any]]] = [(self._sync, "commit", _refuse_to_commit)]
-        if isinstance(handle, AsyncSession):
-            self._guards.append((handle.sync_session, "before_commit", _refuse_to_commit_session))
-        for guard in self._guards:
-            event.listen(*guard, insert=True)
+        self._watcher = watchers.of(root, handle)
+        self._guards = refuse_commits(handle, sync)
 
     async def commit(self, *, timeout: float) -> None:
         """
@@ -147,7 +104,7 @@ class OwnTransaction(SqlalchemyTransaction):
         await finish(self._commit(timeout))
 
     async def _commit(self, timeout: float) -> None:
-        self._let_go()
+        self._guards.remove()
         if self._watcher.is_ended_by_hand:
             raise Unavailable("the transaction was ended by its user; it is committed at the end of the block")
         if self._watcher.is_aborted:
@@ -165,7 +122,7 @@ class OwnTransaction(SqlalchemyTransaction):
 
     async def roll_back(self, *, timeout: float) -> None:
         """Roll back, or end a connection on which that fails, so that the server does."""
-        self._let_go()
+        self._guards.remove()
         connection = self._watcher.driver_connection
         if connection is not None and not await _is_free(connection, timeout):
             await self._invalidate()  # a session would give it back as it is
@@ -179,11 +136,6 @@ class OwnTransaction(SqlalchemyTransaction):
         with suppress(*ERRORS):
             await self._connection.invalidate()
 
-    def _let_go(self) -> None:
-        guards, self._guards = self._guards, []
-        for guard in guards:
-            event.remove(*guard)
-
 
 def _aborted() -> Unavailable:
     return Unavailable("the transaction was rolled back, because a statement in it had failed")
@@ -193,8 +145,8 @@ class SqlalchemyJoiner:
     """The transactions that are followed, one on a connection."""
 
     def __init__(self) -> None:
-        self._watchers: WeakKeyDictionary[Connection, ref[Watcher]] = WeakKeyDictionary()
-        self._own: WeakKeyDictionary[AsyncSession | AsyncConnection, ref[OwnTransaction]] = WeakKeyDictionary()
+        self._watchers = Watchers(PostgresWatcher)
+        self._own: WeakKeyDictionary[Handle, ref[OwnTransaction]] = WeakKeyDictionary()
 
     def join(self, tx: Any) -> SqlalchemyTransaction:
         """
@@ -203,31 +155,19 @@ class SqlalchemyJoiner:
         Raises:
             InvalidArgument: it is no session or connection, or leads elsewhere than to PostgreSQL.
         """
-        if not isinstance(tx, (AsyncSession, AsyncConnection)):
-            raise InvalidArgument("tx", f"is {type(tx).__name__}; give an AsyncSession or an AsyncConnection")
-        own = self._own.get(tx)
+        own = self._own.get(tx) if isinstance(tx, (AsyncSession, AsyncConnection)) else None
         if own is not None and (transaction := own()) is not None:
             if not transaction.active:
                 raise InvalidArgument("tx", "its transaction has ended")
             return transaction
-        _check_bind(tx)
-        return SqlalchemyTransaction(tx, self)
+        handle = check_handle(tx, dialect="postgresql", database="the client's PostgreSQL")
+        return SqlalchemyTransaction(handle, self._watchers)
 
-    def begun(self, handle: AsyncSession | AsyncConnection, connection: AsyncConnection) -> OwnTransaction:
+    def begun(self, handle: Handle, connection: AsyncConnection) -> OwnTransaction:
         """The transaction that the adapter began on a connection, to be handed out as ``handle``."""
-        transaction = OwnTransaction(handle, connection, self)
+        transaction = OwnTransaction(handle, connection, self._watchers)
         self._own[handle] = ref(transaction)
         return transaction
-
-    def watcher(self, root: RootTransaction, handle: AsyncSession | AsyncConnection) -> Watcher:
-        """Who follows the transaction that is open on a connection."""
-        known = self._watchers.get(root.connection)
-        watcher = known() if known else None
-        if watcher is None or watcher.is_over:
-            session = handle.sync_session if isinstance(handle, AsyncSession) else None
-            watcher = Watcher(root, session)
-            self._watchers[root.connection] = ref(watcher)
-        return watcher
 
 
 async def in_time(work: Awaitable[object], *, timeout: float) -> None:
@@ -251,29 +191,3 @@ async def _is_free(connection: Any, timeout: float) -> bool:
     except Exception:  # SQLAlchemy does not stand between
         return False
     return True
-
-
-async def _connection_of(handle: AsyncSession | AsyncConnection) -> AsyncConnection:
-    return await handle.connection() if isinstance(handle, AsyncSession) else handle
-
-
-def _check_bind(tx: AsyncSession | AsyncConnection) -> None:
-    try:
-        dialect = tx.sync_session.get_bind().dialect if isinstance(tx, AsyncSession) else tx.dialect
-    except UnboundExecutionError as error:
-        raise InvalidArgument("tx", "has no bind; give a session as from `async_sessionmaker(engine)`") from error
-    except InvalidRequestError as error:
-        raise InvalidArgument("tx", f"cannot be used: {error}") from error
-    if dialect.name != "postgresql":
-        raise InvalidArgument("tx", f"is bound to {dialect.name}; give one that is bound to the client's PostgreSQL")
-    if isinstance(tx, AsyncConnection) and tx.closed:
-        raise InvalidArgument("tx", "is closed; give the open connection of your transaction")
-
-
-def _refuse_to_commit(_: object) -> None:
-    raise InvalidArgument("tx", "is committed by otelq when its block or its handler ends; do not commit it")
-
-
-def _refuse_to_commit_session(session: Session) -> None:
-    if not session.in_nested_transaction():
-        _refuse_to_commit(session)

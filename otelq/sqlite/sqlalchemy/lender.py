@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from weakref import WeakSet
 
 import aiosqlite
-from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
-from sqlalchemy.orm import Session as OrmSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
-from ...errors import InvalidArgument, Unavailable
+from ...errors import InvalidArgument, OtelqError, Unavailable
 from ...finish import finish
 from ...ports.state import Ending
+from ...sqlalchemy.engine import HandleFactory, refuse_commits
+from ...sqlalchemy.handles import Handle
+from ...sqlalchemy.listeners import Listeners
+from ...sqlalchemy.watcher import Watchers
 from ..errors import DRIVER, problem_of_connection, translated
 from ..joined import Turn
 from ..lane import Settings
@@ -24,27 +26,23 @@ from ..own import LOST, OwnTransaction
 from ..queries import Queries
 from ..session import Session
 from ..visit import on_thread, unfitness
-from .handles import driver_error
-from .joining import SqlalchemyJoined, commits_by_itself
-from .watching import Watcher
+from .driver import driver_error, no_connection
+from .joined import SqlalchemyJoined, commits_by_itself
+from .watcher import SqliteWatcher
 
 
 class EngineTransaction(SqlalchemyJoined, OwnTransaction):
     """One on a session or a connection of the engine; whoever else commits it is refused."""
 
     def __init__(
-        self,
-        handle: AsyncSession | AsyncConnection,
-        settings: Settings,
-        queries: Queries,
-        known: WeakSet[aiosqlite.Connection],
+        self, handle: Handle, settings: Settings, queries: Queries, known: WeakSet[aiosqlite.Connection]
     ) -> None:
         turn = Turn()
         turn.is_ours = True
-        super().__init__(handle, turn, settings, queries)
+        super().__init__(handle, turn, settings, queries, watchers=Watchers(SqliteWatcher))
         self._known = known
-        self._kept: Watcher | None = None
-        self._guards: list[tuple[Any, str, Callable[..., Any]]] = []
+        self._watcher: SqliteWatcher | None = None
+        self._guards = Listeners()
 
     @property
     def active(self) -> bool:
@@ -60,15 +58,9 @@ class EngineTransaction(SqlalchemyJoined, OwnTransaction):
         await self._check_driver(driver)
         await self._writing(_nothing).make(driver)
         assert self._root is not None
-        self._kept = self._watcher(self._root)
-        self._guards += [
-            (self._root.connection, "commit", _refuse_to_commit),
-            (self._root.connection, "before_cursor_execute", self._refuse_if_lost),
-        ]
-        if isinstance(self._handle, AsyncSession):
-            self._guards.append((self._handle.sync_session, "before_commit", _refuse_to_commit_session))
-        for guard in self._guards:
-            event.listen(*guard, insert=True)
+        self._watcher = self._watchers.of(self._root, self._handle)
+        self._guards = refuse_commits(self._handle, self._root.connection)
+        self._guards.add(self._root.connection, "before_cursor_execute", self._refuse_if_lost, first=True)
 
     async def _check_driver(self, driver: aiosqlite.Connection) -> None:
         """See, once for each connection of the engine, that it does with our statements what we mean."""
@@ -102,7 +94,7 @@ class EngineTransaction(SqlalchemyJoined, OwnTransaction):
             raise Unavailable(LOST)
         if isinstance(self._handle, AsyncSession):
             await self._handle.flush()
-        self._let_go()
+        self._guards.remove()
         try:
             await self._handle.commit()
         except DBAPIError as error:
@@ -110,14 +102,15 @@ class EngineTransaction(SqlalchemyJoined, OwnTransaction):
         self._tell(Ending.COMMITTED)
 
     async def _roll_back(self) -> None:
-        self._let_go()
+        self._guards.remove()
         with suppress(SQLAlchemyError):
             await self._handle.rollback()
         self._tell(Ending.ROLLED_BACK)
 
     @property
     def _is_lost(self) -> bool:
-        return self._kept is not None and self._kept.look_for_loss()
+        watcher = self._watcher
+        return watcher is not None and (watcher.look_for_loss() or watcher.is_rolled_back_by_hand)
 
     def _refuse_if_lost(self, *_: Any) -> None:
         """Keep what comes after an error that ended the whole transaction from being committed by itself."""
@@ -125,61 +118,46 @@ class EngineTransaction(SqlalchemyJoined, OwnTransaction):
             raise Unavailable(LOST)
 
     def _tell(self, ending: Ending) -> None:
-        if self._kept is not None:
-            self._kept.end(ending)
-
-    def _let_go(self) -> None:
-        guards, self._guards = self._guards, []
-        for guard in guards:
-            event.remove(*guard)
+        if self._watcher is not None:
+            self._watcher.end(ending)
 
 
 class EngineLender:
     """The handles of an engine that the caller made."""
 
-    def __init__(self, engine: AsyncEngine, sessions: async_sessionmaker[AsyncSession] | None) -> None:
+    def __init__(self, engine: AsyncEngine, handles: HandleFactory) -> None:
         self.engine = engine
-        self._sessions = sessions
+        self._handles = handles
         self._known: WeakSet[aiosqlite.Connection] = WeakSet()
 
     def check(self, kind: type | None) -> bool:
         """Whether this kind of handle comes from here; the usual one does."""
-        session = self._sessions.class_ if self._sessions else AsyncSession
-        return kind is None or kind is AsyncConnection or issubclass(session, kind)
+        return self._handles.gives(kind)
 
     @asynccontextmanager
     async def begin(self, kind: type | None, settings: Settings, queries: Queries) -> AsyncGenerator[EngineTransaction]:
         """A handle on which a transaction is open that holds the write lock; it is of no use afterwards."""
-        wants_session = self._sessions is not None if kind is None else kind is not AsyncConnection
-        handle = self._session() if wants_session else self.engine.connect()
+        handle = self._handles.session() if self._handles.gives_session(kind) else self.engine.connect()
         try:
             transaction = EngineTransaction(handle, settings, queries, self._known)
             try:
                 await finish(transaction.begin())
-            except (SQLAlchemyError, *DRIVER) as error:
-                reason = driver_error(error) if isinstance(error, DBAPIError) else error
-                if problem := problem_of_connection(reason):
-                    raise InvalidArgument("target", problem) from error
-                raise translated(reason, f"cannot write to {settings.path}") from error
+            except (DBAPIError, *DRIVER) as error:
+                raise _unwritable(error, settings) from error
+            except SQLAlchemyError as error:
+                raise no_connection(error, settings.path) from error
             yield transaction
         finally:
             with suppress(SQLAlchemyError):
                 await finish(handle.close())
 
-    def _session(self) -> AsyncSession:
-        make = self._sessions or async_sessionmaker(expire_on_commit=False)
-        # Once closed, it is of no use to those who kept it.
-        return make(bind=make.kw.get("bind") or self.engine, close_resets_only=False)
+
+def _unwritable(error: Exception, settings: Settings) -> OtelqError:
+    reason = driver_error(error) if isinstance(error, DBAPIError) else error
+    if problem := problem_of_connection(reason):
+        return InvalidArgument("target", problem)
+    return translated(reason, f"cannot write to {settings.path}")
 
 
 async def _nothing(session: Session, at: int) -> None:
     """A verb whose only use is the write lock, which comes before every verb."""
-
-
-def _refuse_to_commit(_: object) -> None:
-    raise InvalidArgument("tx", "is committed by otelq when its block or its handler ends; do not commit it")
-
-
-def _refuse_to_commit_session(session: OrmSession) -> None:
-    if not session.in_nested_transaction():
-        _refuse_to_commit(session)

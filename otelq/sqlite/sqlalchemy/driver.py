@@ -1,26 +1,16 @@
-"""What is under a session or a connection of SQLAlchemy."""
+"""The connection of aiosqlite under one of SQLAlchemy."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import aiosqlite
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from ...errors import Unavailable
 from ..joined import is_open
-
-
-async def connection_of(handle: AsyncSession | AsyncConnection) -> AsyncConnection:
-    """The connection of a session, or the connection itself."""
-    return await handle.connection() if isinstance(handle, AsyncSession) else handle
-
-
-def sync_of(connection: AsyncConnection) -> Connection:
-    """What events and transactions belong to."""
-    assert connection.sync_connection is not None
-    return connection.sync_connection
 
 
 def driver_of(connection: Connection) -> aiosqlite.Connection:
@@ -33,6 +23,11 @@ def driver_of(connection: Connection) -> aiosqlite.Connection:
 def driver_error(error: DBAPIError) -> Exception:
     """What the driver said."""
     return error.orig if isinstance(error.orig, Exception) else error
+
+
+def no_connection(error: SQLAlchemyError, path: Path) -> Unavailable:
+    """Return what stands for an error of SQLAlchemy itself, as of a pool that has nothing left."""
+    return Unavailable(f"no connection to {path} was to be had: {error}")
 
 
 def is_in_transaction(connection: Connection) -> bool:

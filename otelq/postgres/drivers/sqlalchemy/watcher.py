@@ -1,0 +1,93 @@
+"""How transactions of SQLAlchemy end in PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import RootTransaction
+from sqlalchemy.orm import Session
+
+from ....ports.state import Ending
+from ....savepoints import step_among
+from ....sqlalchemy.watcher import TransactionWatcher
+from ...errors import is_refusal, sqlstate
+from ...transactions import Account, Ended
+from ..answers import Answers, hear_answers, hear_no_more
+
+_ACTIVE: Final = 1
+_INERROR: Final = 3
+"""``psycopg.pq.TransactionStatus``, without psycopg."""
+
+
+class PostgresWatcher(TransactionWatcher):
+    """Follows one transaction, in which a failed statement makes a rollback of the COMMIT."""
+
+    def __init__(self, root: RootTransaction, session: Session | None) -> None:
+        super().__init__(root, session)
+        self._account = Account()
+        self._error: BaseException | None = None
+        self._answers: Answers | None = None
+        self._hearing: Any = None
+        self.ending: Ending | None = None
+        """How it ended, as far as that is known."""
+
+    @property
+    def is_aborted(self) -> bool | None:
+        """Whether a statement failed, so that a commit would be a rollback; None if that is not known."""
+        connection = self.driver_connection
+        return connection is None or _is_aborted_in_psycopg(connection) or self._account.is_aborted
+
+    @property
+    def is_ended_by_hand(self) -> bool:
+        """Whether its user sent a COMMIT or a ROLLBACK past SQLAlchemy."""
+        return self._account.is_ended_by_hand
+
+    @property
+    def driver_connection(self) -> Any:
+        """The connection of asyncpg or psycopg; None if it was lost, and SQLAlchemy has let go of it."""
+        connection = self.root.connection
+        return None if connection.invalidated or connection.closed else connection.connection.driver_connection
+
+    def add(self, ended: Ended) -> None:
+        self._account.add(ended)
+
+    def _prepare_for_commit(self) -> None:
+        self._error = None
+        # A statement may have failed before anybody listened, and the application may have forgiven it.
+        if _is_aborted_in_psycopg(self.driver_connection):
+            self._account.is_aborted = True
+        elif hasattr(self.driver_connection, "_protocol"):
+            self._hearing = self.driver_connection
+            self._answers = hear_answers(self._hearing)
+
+    def _hear(self, statement: str) -> None:
+        if step := step_among(statement):
+            self._account.hear(step)  # an end by hand, behind SQLAlchemy's back, leaves it in doubt
+
+    def _hear_failure(self, error: BaseException) -> None:
+        if self._is_committing:
+            self._error = error
+        elif sqlstate(error):
+            self._account.is_aborted = True
+        elif not self._account.is_aborted:
+            self._account.is_aborted = None
+
+    def _end_of_commit(self) -> Ending:
+        if self._error is None:
+            answer = self._answers.ending if self._answers is not None else None
+            return answer or self._account.end_by_commit
+        return Ending.ROLLED_BACK if is_refusal(self._error) else Ending.UNKNOWN
+
+    def _tell(self, ending: Ending) -> None:
+        self.ending = ending
+        self._account.end(ending)
+
+    def _stop(self) -> None:
+        if self._hearing is not None:
+            hear_no_more(self._hearing)
+        super()._stop()
+
+
+def _is_aborted_in_psycopg(connection: Any) -> bool:
+    """Whether a statement failed, or has not ended, in the transaction; psycopg knows, asyncpg does not say."""
+    return hasattr(connection, "pgconn") and connection.info.transaction_status in (_ACTIVE, _INERROR)

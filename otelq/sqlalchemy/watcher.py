@@ -1,0 +1,168 @@
+"""How transactions of SQLAlchemy end, learnt from its events."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary, finalize, ref
+
+from sqlalchemy import Connection, RootTransaction, TwoPhaseTransaction
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.orm import Session
+
+from ..ports.state import Ending
+from .handles import Handle, root_of
+from .listeners import Listeners, weakly
+from .pending import PendingTransaction
+
+Ended: TypeAlias = Callable[[Ending], None]
+
+LOOK_AGAIN: Final = 0.001
+"""Seconds between two looks at a commit that is under way on a connection, which tells of its begin only."""
+
+
+class TransactionWatcher(ABC):
+    """
+    Follows one transaction on one connection, savepoints and all.
+
+    Statements are heard of after their end, a rollback at its begin, and the end of a commit from the session, or by
+    looking. Nothing here keeps a forgotten connection from being collected, which rolls it back. What the database
+    makes of a failed statement or commit, an adapter says.
+    """
+
+    def __init__(self, root: RootTransaction, session: Session | None) -> None:
+        self.root = root
+        self.is_over = False
+        self._loop = asyncio.get_running_loop()
+        self._is_committing = False
+        self._listeners, self._on_engine = Listeners(), Listeners()
+        self._listeners.add(root.connection, "commit", self._on_commit)
+        self._listeners.add(root.connection, "rollback", self._on_rollback)
+        self._listeners.add(root.connection, "after_cursor_execute", self._on_statement)
+        self._on_engine.add(root.connection.engine, "handle_error", weakly(self._on_error))
+        if session is not None:
+            self._listeners.add(session, "after_commit", self._on_session_commit)
+        self._forgotten = finalize(self, self._on_engine.remove)
+
+    @abstractmethod
+    def add(self, ended: Ended) -> None:
+        """Let somebody wait for the end of what was written last."""
+
+    def look(self) -> None:
+        """See whether a commit that was begun is done."""
+        if self._is_committing and not self.root.is_active:
+            self.end(self._end_of_commit())
+
+    def end(self, ending: Ending) -> None:
+        """Tell how the transaction ended; whoever comes later changes nothing."""
+        if not self.is_over:
+            self.is_over = True
+            self._loop.call_soon(self._stop)  # events must not be taken away while they are told
+            self._tell(ending)
+
+    # What an adapter knows
+
+    @abstractmethod
+    def _prepare_for_commit(self) -> None:
+        """Get ready to learn how a COMMIT ends, which is about to be sent."""
+
+    @abstractmethod
+    def _hear(self, statement: str) -> None:
+        """Follow a statement that succeeded."""
+
+    @abstractmethod
+    def _hear_failure(self, error: BaseException) -> None:
+        """Follow a statement that failed, or a COMMIT."""
+
+    @abstractmethod
+    def _end_of_commit(self) -> Ending:
+        """Say how the transaction ended, now that SQLAlchemy is done with its COMMIT."""
+
+    @abstractmethod
+    def _tell(self, ending: Ending) -> None:
+        """Tell all who wait."""
+
+    # What SQLAlchemy tells
+
+    def _is_current(self) -> bool:
+        """Whether an event belongs to this transaction, and not to the next one on its connection."""
+        self.look()
+        return not self.is_over
+
+    def _on_commit(self, connection: Connection) -> None:
+        if not self._is_current():
+            return
+        self._prepare_for_commit()
+        self._is_committing = True
+        self._loop.call_later(LOOK_AGAIN, self._look_again)
+
+    def _look_again(self) -> None:
+        if self._is_current():
+            self._loop.call_later(LOOK_AGAIN, self._look_again)
+
+    def _on_session_commit(self, session: Session) -> None:
+        self.look()
+
+    def _on_rollback(self, connection: Connection) -> None:
+        self.look()
+        self.end(Ending.UNKNOWN if self._is_committing else Ending.ROLLED_BACK)
+
+    def _on_statement(self, connection: Connection, cursor: Any, statement: str, *context: Any) -> None:
+        if self._is_current():
+            self._hear(statement)
+
+    def _on_error(self, context: ExceptionContext) -> None:
+        if context.connection is self.root.connection and self._is_current():
+            self._hear_failure(context.original_exception)
+
+    def _stop(self) -> None:
+        self._forgotten()
+        self._listeners.remove()
+
+
+W = TypeVar("W", bound=TransactionWatcher)
+
+
+class Watchers(Generic[W]):
+    """The transactions that are followed, one on a connection."""
+
+    def __init__(self, make: Callable[[RootTransaction, Session | None], W]) -> None:
+        self._make = make
+        self._watchers: WeakKeyDictionary[Connection, ref[W]] = WeakKeyDictionary()
+
+    def of(self, root: RootTransaction, handle: Handle) -> W:
+        """Return the one that follows the transaction that is open on a connection."""
+        known = self._watchers.get(root.connection)
+        watcher = known() if known else None
+        if watcher is None or watcher.root is not root or watcher.is_over:
+            watcher = self._make(root, handle.sync_session if isinstance(handle, AsyncSession) else None)
+            self._watchers[root.connection] = ref(watcher)
+        return watcher
+
+    def watch(self, handle: Handle, ended: Ended) -> bool:
+        """
+        Tell how the transaction of a handle ends, which may be about to be begun; False where nothing will tell.
+
+        What ends it behind SQLAlchemy's back, as a COMMIT on the driver's own connection, is not heard of.
+        """
+        root = root_of(handle)
+        if root is not None:
+            return self._follow(root, handle, ended)
+        if isinstance(handle, AsyncConnection) or handle.sync_session.twophase:
+            return False
+
+        def begun(root: RootTransaction) -> None:
+            if not self._follow(root, handle, ended):
+                ended(Ending.UNKNOWN)
+
+        PendingTransaction(handle.sync_session, ended, begun)
+        return True
+
+    def _follow(self, root: RootTransaction, handle: Handle, ended: Ended) -> bool:
+        if isinstance(root, TwoPhaseTransaction) or not root.is_active:
+            return False
+        self.of(root, handle).add(ended)
+        return True
