@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
@@ -54,24 +54,32 @@ class Change:
         Raises:
             Stale: the symbol, the file, or what is to be replaced is missing or ambiguous.
         """
-        what = f"symbol {self.symbol}" if self.symbol else f"file {self.sql}.sql"
-        what += f" under {self.under}" if self.under else ""
-        files = [file for file in self._named(package) if f"/{self.under or '.'}/" in f"/./{file.relative_to(package)}"]
-        if not files:
-            raise Stale(f"there is no {what}")
-        tried = {file: self._changed(file) for file in files}
+        tried = {file: self._changed(file) for file in self._files(package)}
         places = {file: found for file, (found, _) in tried.items() if found}
-        if sum(places.values()) < max(1, self.nth):
-            raise Stale(f"{what} has {sum(places.values()) or 'no'} place with {self.replace!r}")
-        if len(places) > 1:
-            raise Stale(f"there is more than one {what}: {', '.join(map(str, sorted(places)))}; say which by `under`")
-        [(file, found)] = places.items()
-        if found > 1 and not (self.nth or self.everywhere):
-            raise Stale(f"{what} has {found} places with {self.replace!r}; say which by `nth`, or `everywhere`")
+        self._check(places)
+        [file] = places
         return file, tried[file][1]
 
-    def _named(self, package: Path) -> Iterable[Path]:
-        return symbols(package).get(self.symbol, ()) if self.symbol else package.rglob(f"{self.sql}.sql")
+    def __str__(self) -> str:
+        what = f"symbol {self.symbol}" if self.symbol else f"file {self.sql}.sql"
+        return f"{what} under {self.under}" if self.under else what
+
+    def _files(self, package: Path) -> Sequence[Path]:
+        found = symbols(package).get(self.symbol, ()) if self.symbol else package.rglob(f"{self.sql}.sql")
+        files = [file for file in found if not self.under or f"/{self.under}/" in f"/{file.relative_to(package)}"]
+        if not files:
+            raise Stale(f"there is no {self}")
+        return files
+
+    def _check(self, places: Mapping[Path, int]) -> None:
+        """Refuse what is not there, or in more than one place without a word on which is meant."""
+        found = sum(places.values())
+        if found < max(1, self.nth):
+            raise Stale(f"{self} has {found or 'no'} place with {self.replace!r}")
+        if len(places) > 1:
+            raise Stale(f"there is more than one {self}: {', '.join(map(str, sorted(places)))}; say which by `under`")
+        if found > 1 and not (self.nth or self.everywhere):
+            raise Stale(f"{self} has {found} places with {self.replace!r}; say which by `nth`, or `everywhere`")
 
     def _changed(self, file: Path) -> tuple[int, str]:
         """Return how many places there are, and the file's text with those that are meant replaced."""
