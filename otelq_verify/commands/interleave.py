@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ..urls import is_private
+from otelq.adapters import is_private
+
 from .output import print_all
 from .stores import SCHEMA, borrowed, state_factory
 

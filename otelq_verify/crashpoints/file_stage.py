@@ -12,12 +12,12 @@ from subprocess import PIPE, Popen
 from types import TracebackType
 from typing import Self
 
+from otelq.adapters import is_private
 from otelq.errors import InvalidArgument
 from otelq.ports.state import StateAdapter
 from otelq.sqlite import adapter
 
 from ..drivers import SQLITE
-from ..urls import is_private
 from .mortal import LENGTH, SYNCHRONOUS, VerbOrder
 from .points import CANCELS, Interruption, Point
 from .scenario import ArrangedScenario

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from otelq.adapters import is_private
 from otelq.client import Client
 from otelq.connect import connect
 from otelq.errors import InvalidArgument
@@ -20,7 +21,6 @@ from otelq.model import Verb
 from .. import audit
 from ..drivers import check_driver
 from ..invariants import Violation
-from ..urls import is_shared
 from . import tables
 from .aftermath import Aftermath
 from .attendance import Attendance, merged
@@ -40,6 +40,8 @@ from .work import is_sqlite, options_for, reaching
 
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
+KINDS: Final = ("postgresql", "postgres", "sqlite")
+"""The databases that triggers are written for, by the scheme of the URL."""
 LONGEST_EFFECT: Final = 0.08
 LONGEST_EFFECT_ON_SQLITE: Final = 0.002
 """Seconds; an open completion holds the only write lock."""
@@ -65,7 +67,7 @@ async def torture(
         InvalidArgument: jobs are stored in the schema, or it is another kind of database.
         Unavailable: the database cannot be reached.
     """
-    if not is_shared(url):
+    if url.partition(":")[0].lower() not in KINDS or is_private(url):
         raise InvalidArgument("url", "names nothing that processes share; give one of PostgreSQL or of a SQLite file")
     for driver in plan.drivers:
         check_driver(url, driver)

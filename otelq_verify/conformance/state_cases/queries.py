@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from otelq.model import (
     CLOSED,
     OPEN,
-    ChainRecord,
     Completes,
     Continues,
     Fails,
     JobQuery,
-    JobRecord,
+    Page,
     Status,
     Successor,
 )
@@ -26,6 +28,7 @@ MANY = 100
 """More than any case of this theme stores."""
 NEXT = Successor(type="next", input='"two"')
 Key = tuple[str, int]
+T = TypeVar("T")
 
 
 async def _one_of_each(kit: Kit) -> dict[Status, str]:
@@ -46,32 +49,27 @@ async def _one_of_each(kit: Kit) -> dict[Status, str]:
     return made
 
 
-async def _jobs(kit: Kit, *, page: int = 100, **query: object) -> list[Key]:
-    """All jobs of a query, page by page."""
-    found: list[JobRecord] = []
-    after: str | None = None
-    while True:
-        answer = await kit.adapter.jobs(JobQuery(limit=page, after=after, **query))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-        found += answer.items
-        after = answer.next
-        if after is None:
-            return [(record.chain_id, record.position) for record in found]
-        true(len(found) < MANY, "the pages do not come to an end")
-        equal(len(answer.items), page, "the items on a page that is not the last")
+async def _jobs(kit: Kit, *, page: int = 100, **query: Any) -> list[Key]:
+    """Return all jobs of a query, page by page."""
+    found = await _all(kit.adapter.jobs, JobQuery(limit=page, **query))
+    return [(record.chain_id, record.position) for record in found]
 
 
-async def _chains(kit: Kit, *, page: int = 100, **query: object) -> list[str]:
-    """All chains of a query, page by page."""
-    found: list[ChainRecord] = []
-    after: str | None = None
+async def _chains(kit: Kit, *, page: int = 100, **query: Any) -> list[str]:
+    """Return all chains of a query, page by page."""
+    return [record.chain_id for record in await _all(kit.adapter.chains, JobQuery(limit=page, **query))]
+
+
+async def _all(ask: Callable[[JobQuery], Awaitable[Page[T]]], query: JobQuery) -> list[T]:
+    found: list[T] = []
     while True:
-        answer = await kit.adapter.chains(JobQuery(limit=page, after=after, **query))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        answer = await ask(query)
         found += answer.items
-        after = answer.next
-        if after is None:
-            return [record.chain_id for record in found]
+        if answer.next is None:
+            return found
         true(len(found) < MANY, "the pages do not come to an end")
-        equal(len(answer.items), page, "the items on a page that is not the last")
+        equal(len(answer.items), query.limit, "the items on a page that is not the last")
+        query = replace(query, after=answer.next)
 
 
 def _newest_first(chains: Iterable[str]) -> list[str]:
