@@ -189,7 +189,7 @@ class StateAdapter(ABC):
         """
         Close open jobs without a worker, whatever their open status; a running worker is fenced off.
 
-        All or nothing.
+        The transition names the worker that loses the job. All or nothing.
 
         Raises:
             NotFound: no such chain.
@@ -217,7 +217,8 @@ class StateAdapter(ABC):
         """
         Close open chains as cancelled; a running worker is fenced off. All or nothing.
 
-        Other chains that wait for one of them fail (``fail_by_blocker``), as for a failed blocker.
+        The transition names the worker that loses the job. Other chains that wait for one of them fail
+        (``fail_by_blocker``), as for a failed blocker.
 
         Raises:
             NotFound: no such chain.
@@ -232,10 +233,11 @@ class StateAdapter(ABC):
         Open failed or cancelled chains again at the job that ended so. All or nothing.
 
         The job is due at once with its attempts and crashes at 0, and does not expire any more; its outcome stays on
-        record as an attempt of an earlier generation. If it has blockers, all that it was ever given are looked at
-        anew, by the rule that it was given last: it is blocked while its condition is not met, and waits again for
-        those that are open, the others of this call among them. Dependents that closed already stay closed; those
-        that still wait for it (``OnFailure.WAIT``) are served when it completes.
+        record as an attempt of an earlier generation, whose trace goes with the job as that of the attempt before. If
+        it has blockers, all that it was ever given are looked at anew, by the rule that it was given last: it is
+        blocked while its condition is not met, and waits again for those that are open, the others of this call among
+        them. Dependents that closed already stay closed; those that still wait for it (``OnFailure.WAIT``) are served
+        when it completes.
 
         Raises:
             NotFound: no such chain.

@@ -74,10 +74,16 @@ async def redrive(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Tra
 async def _reopen(db: Session, at: int, ended: Sequence[Ended]) -> None:
     """Put the ends on record as earlier generations, and the jobs back into their lines."""
     tails = batch([chain.key for chain in ended])
-    rows = [(*chain.key, chain.job.type, chain.job.queue, chain.priority, at, *chain.rule.columns) for chain in ended]
+    rows = [_fresh(chain, at) for chain in ended]
     await db.write("redrive_attempt", jobs=tails)
     await db.write("redrive_outcome", jobs=tails)
     await db.write("redrive_open", jobs=batch(rows))
+
+
+def _fresh(chain: Ended, at: int) -> tuple[object, ...]:
+    """The hot row of a job that begins once more."""
+    job = chain.job
+    return *chain.key, job.type, job.queue, chain.priority, at, *chain.rule.columns, job.last_trace
 
 
 async def _take_keys(db: Session, ended: Sequence[Ended]) -> None:

@@ -130,7 +130,7 @@ class AnyJob(Struct, frozen=True, array_like=True):
     created_at: int
     chain_created_at: int
     trace: str | None
-    last_trace: str | None = None
+    last_trace: str | None
 
     def snapshot(self, at: int) -> Snapshot:
         """The job as its transitions tell of it; ready, if somebody removed the row by hand that says how it stands."""

@@ -7,15 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 
-from otelq.model import Failure, Transition, Verb
+from otelq.model import Failure, Transition
 from otelq.ports.state import StateAdapter
 
 ALONE = frozenset({"open", "close", "truncate_all"})
 """What has no answer to compare."""
-UNATTENDED = frozenset({Verb.CANCEL, Verb.COMPLETE_EXTERNALLY})
-"""Where the port does not say whether the worker is named that loses the job."""
 PAYLOADS = frozenset({"input", "output", "amended_input"})
 
 
@@ -62,8 +60,6 @@ def _plain(value: object) -> object:
             return type(value)
         case Failure(kind):
             return kind
-        case Transition() if value.verb in UNATTENDED and value.worker is not None:
-            return _plain(replace(value, worker=None))
         case Struct():
             return {name: _plain_field(name, one) for name, one in asdict(value).items()}
         case Mapping():

@@ -20,9 +20,11 @@ FORBIDDEN = {
     "asyncio.gather": "runs through the application's task factory; use otelq.spawn",
     "asyncio.to_thread": "waits for the default executor, which may be full of somebody else's work",
     "asyncio.Semaphore": "waits without a limit; see postgres/room.py",
+    "Transition": "may be of a move that the table does not have; use otelq.transitions.build",
 }
 ALLOWED = {
     ("sqlite/visit.py", "asyncio.shield"): "the call itself goes on in the driver's thread, and is awaited to its end",
+    ("transitions/build.py", "Transition"): "looks the move up in the table",
 }
 
 

@@ -3,7 +3,7 @@ SELECT json_group_array(json_array(
            item.key, job.chain_id, job.position, job.type, job.queue, head.type,
            coalesce(open.attempt, outcome.attempt, 0),
            iif(open.chain_id IS NULL, outcome.status, {open_status}),
-           job.created_at, head.created_at, job.trace))
+           job.created_at, head.created_at, job.trace, NULL))
   FROM json_each(:chains) AS item
  CROSS JOIN main."{schema}_job" AS job ON job.chain_id = item.value
  CROSS JOIN main."{schema}_job" AS head ON head.chain_id = item.value AND head.position = 0

@@ -1,7 +1,7 @@
 -- How chains ended, in the order of the batch, with what is needed to open them again.
 SELECT json_group_array(json_array(
            json_array(item.key, job.chain_id, job.position, job.type, job.queue, head.type, 0, outcome.status,
-                      job.created_at, head.created_at, job.trace),
+                      job.created_at, head.created_at, job.trace, outcome.trace),
            outcome.priority, outcome.until, outcome.on_failure, head.dedup_key, head.dedup_lasting))
   FROM json_each(:chains) AS item
  CROSS JOIN main."{schema}_job" AS head ON head.chain_id = item.value AND head.position = 0

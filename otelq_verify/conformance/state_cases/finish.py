@@ -54,6 +54,16 @@ def _closes(status: Status) -> None:
     finish.add(f"closes_a_{status}_job", f"A {status} job can be completed from outside.", check)
 
 
+@finish.case
+async def names_the_worker(kit: Kit) -> None:
+    """A running job that is closed from outside, for good or with a successor, names the worker that loses it."""
+    for outcome in (Completes('"outside"'), Continues(NEXT)):
+        chain = await kit.start()
+        await kit.lease(worker="one")
+        made = await kit.finish(chain, outcome)
+        equal(made[0].worker, "one", f"the worker that loses a job that is {made[0].target}")
+
+
 def _continues(status: Status) -> None:
     async def check(kit: Kit) -> None:
         chain = await MAKE_OPEN[status](kit)

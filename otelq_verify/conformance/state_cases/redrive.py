@@ -75,6 +75,16 @@ async def opens_a_cancelled_chain(kit: Kit) -> None:
 
 
 @redrive.case
+async def keeps_the_trace_of_the_last_attempt(kit: Kit) -> None:
+    """The first attempt after a redrive still knows the trace of the one that failed, and so does the redrive."""
+    chain = await kit.start()
+    await kit.done(await kit.lease(), Fails(FAILURE), trace="00-attempt")
+    (made,) = await kit.redrive(chain)
+    equal(made.last_trace, "00-attempt", "the trace that the redrive names")
+    equal((await kit.lease()).last_trace, "00-attempt", "the trace of the attempt before")
+
+
+@redrive.case
 async def starts_counting_crashes_again(kit: Kit) -> None:
     """A chain that failed by crashing has no crashes when it is redriven: it is no suspect."""
     chain = await kit.start()

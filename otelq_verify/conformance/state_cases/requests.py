@@ -91,6 +91,16 @@ for _status in MAKE_OPEN:
 
 
 @requests.case
+async def cancel_names_the_worker(kit: Kit) -> None:
+    """The cancel of a running job names the worker that loses it, and that of a waiting one names none."""
+    running = await kit.start()
+    await kit.lease(worker="one")
+    waiting = await kit.start()
+    made = await kit.cancel(running, waiting)
+    equal([move.worker for move in made], ["one", None], "the workers")
+
+
+@requests.case
 async def cancel_refuses_closed_and_missing_chains(kit: Kit) -> None:
     """A closed chain is JobAlreadyClosed, a missing one NotFound; nothing is written."""
     for error, chain in ((JobAlreadyClosed, await _closed(kit)), (NotFound, kit.id())):

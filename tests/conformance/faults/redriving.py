@@ -172,6 +172,11 @@ def calls_every_refused_chain_missing(db: Any, chain_id: str) -> Any:
         raise NotFound("no such chain") from None
 
 
+@instead_of(redriving, "fresh")
+def forgets_the_trace_of_the_last_attempt(db: Any, row: Any) -> Any:
+    return replace(real("redriving.fresh", db, row), last_trace=None)
+
+
 @instead_of(redriving, "redrive")
 def redrives_one_after_the_other(db: Any, chain_ids: Collection[str]) -> None:
     for chain_id in chain_ids:

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from otelq.model import Verb
 from tests.conformance.specimen.statement import Statement
 
 from .planting import instead_of, real
@@ -16,6 +17,13 @@ from .planting import instead_of, real
 def tells_too_little(self: Any, *args: Any, **fields: Any) -> None:
     told = {**fields, "worker": None, "error_type": None, "due_at": None}
     real("Statement.transition", self, *args, **told)
+
+
+@instead_of(Statement, "transition")
+def names_no_worker_that_loses_a_job(self: Any, *args: Any, **fields: Any) -> None:
+    real("Statement.transition", self, *args, **fields)
+    if self.made[-1].verb in (Verb.CANCEL, Verb.COMPLETE_EXTERNALLY):
+        self.made[-1] = replace(self.made[-1], worker=None)
 
 
 @instead_of(Statement, "transition")

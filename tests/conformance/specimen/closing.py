@@ -17,9 +17,11 @@ def finish(db: Statement, closure: Closure) -> None:
     mark = len(db.made)
     match closure.outcome:
         case Completes(output):
-            ending.close(db, row, verb=Verb.COMPLETE_EXTERNALLY, status=Status.COMPLETED, output=output)
+            ending.close(
+                db, row, verb=Verb.COMPLETE_EXTERNALLY, status=Status.COMPLETED, output=output, worker=row.leased_by
+            )
         case Continues(successor):
-            settling.go_on(db, row, verb=Verb.COMPLETE_EXTERNALLY, successor=successor)
+            settling.go_on(db, row, verb=Verb.COMPLETE_EXTERNALLY, successor=successor, worker=row.leased_by)
     if row.token is not None:
         ending.end_attempt(db, row, ending=db.made[mark])
 
@@ -27,7 +29,7 @@ def finish(db: Statement, closure: Closure) -> None:
 def cancel(db: Statement, chain_id: str) -> None:
     """Close an open chain as cancelled; a running worker is fenced off."""
     row = moving.open_job(db, chain_id)
-    ending.close(db, row, verb=Verb.CANCEL, status=Status.CANCELLED)
+    ending.close(db, row, verb=Verb.CANCEL, status=Status.CANCELLED, worker=row.leased_by)
     if row.token is not None:
         ending.end_attempt(db, row, ending=db.made[-1])
 

@@ -56,7 +56,8 @@ def reopen(db: Statement, outcome: Outcome) -> None:
 
 
 def fresh(db: Statement, row: OpenJob) -> OpenJob:
-    """The job as it begins once more."""
+    """The job as it begins once more, with the trace of the attempt that ended it."""
+    attempts = db.store.attempts.get((row.chain_id, row.position)) or ()
     return OpenJob(
         chain_id=row.chain_id,
         position=row.position,
@@ -65,6 +66,7 @@ def fresh(db: Statement, row: OpenJob) -> OpenJob:
         run_at=db.now,
         until=row.until,
         on_failure=row.on_failure,
+        last_trace=attempts[-1].record.trace if attempts and row.token is not None else None,
     )
 
 
