@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -67,21 +68,32 @@ async def test_a_cancel_while_a_worker_stops_arrives_after_the_stop(cancels: int
     assert (task.cancelled(), left) == (True, ["block"])
 
 
+async def answer_late(state: Lingering, run_out: Callable[[], None], *, left: list[str]) -> None:
+    """Let a limit run out while the worker stops, and the stop end well after that."""
+    await until(lambda: left)
+    run_out()
+    await asyncio.sleep(0.5)
+    state.may_answer.set()
+
+
 async def test_a_time_limit_that_runs_out_while_a_worker_stops_is_told() -> None:
-    state, left = Lingering(), list[str]()
-    asyncio.get_running_loop().call_later(0.2, state.may_answer.set)
+    state, left, limit = Lingering(), list[str](), asyncio.timeout(None)
+    now = asyncio.get_running_loop().time
+    answering = asyncio.create_task(answer_late(state, lambda: limit.reschedule(now()), left=left))
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.1):
+        async with limit:
             await leave_when_asked(state, left=left)
+    await answering
     assert left == ["block"]
 
 
 async def test_a_scope_of_anyio_that_runs_out_while_a_worker_stops_is_told_and_does_not_spin() -> None:
     state, left = Lingering(), list[str]()
-    asyncio.get_running_loop().call_later(0.6, state.may_answer.set)
-    cpu = time.thread_time()
-    with anyio.move_on_after(0.1) as scope:
+    with anyio.CancelScope() as scope:
+        answering = asyncio.create_task(answer_late(state, scope.cancel, left=left))
+        cpu = time.thread_time()
         await leave_when_asked(state, left=left)
+    await answering
     assert (scope.cancelled_caught, left) == (True, ["block"])
     assert time.thread_time() - cpu < 0.1
 
@@ -173,7 +185,7 @@ async def test_a_cancel_while_a_client_is_closed_arrives_when_it_is() -> None:
 
 
 async def test_a_scope_of_anyio_round_a_handler_in_a_thread_does_not_spin(memory: otelq.Client) -> None:
-    threads, may_return = otelq.Jobs(), threading.Event()
+    threads, begun, may_return = otelq.Jobs(), threading.Event(), threading.Event()
 
     class Limits(otelq.Middleware):
         async def attempt(self, attempt: otelq.Attempt[Any], call: Any) -> Any:
@@ -182,12 +194,15 @@ async def test_a_scope_of_anyio_round_a_handler_in_a_thread_does_not_spin(memory
 
     @threads.job("blocks")
     def blocks(attempt: otelq.Attempt[None]) -> None:
+        begun.set()
         may_return.wait(10)
 
     async with otelq.Worker(memory, threads, middleware=[Limits()]):
         chain = await memory.start(blocks, None)
+        await until(begun.is_set)
+        await asyncio.sleep(0.1)
         cpu = time.thread_time()
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.5)
         spent = time.thread_time() - cpu
         may_return.set()
         await memory.result(chain, timeout=10)
