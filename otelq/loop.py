@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from random import SystemRandom
 
 from .errors import Refused, Unavailable
 from .logs import Log
 from .spawn import spawn
+
+_CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 
 logger = Log("otelq.loop")
 
@@ -98,4 +100,4 @@ class Loop(ABC):
 
     def _back_off(self) -> float:
         longest: float = min(LONGEST_BACK_OFF, 0.05 * 2.0 ** min(self._errors, 10))
-        return longest * random.uniform(0.5, 1.0)
+        return longest * _CHANCE.uniform(0.5, 1.0)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
+from random import SystemRandom
 from typing import Any, Final, NoReturn, TypeVar, cast
 from weakref import WeakSet
 
@@ -19,6 +19,8 @@ from .errors import bare, is_conflict, is_lost, is_stale, misuse, raise_alone, t
 from .queries import Queries
 from .room import Room
 from .turns import Turns
+
+_CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 
 T = TypeVar("T")
 
@@ -137,7 +139,7 @@ class Database:
                 if not left or not (is_conflict(error) or is_stale(error) or (again and is_lost(error))):
                     raise_translated(error, in_doubt=done)
                 again = again and not is_lost(error)
-            await asyncio.sleep(random.uniform(0.001, 0.01) * (TRIES - left))
+            await asyncio.sleep(_CHANCE.uniform(0.001, 0.01) * (TRIES - left))
         raise AssertionError("the last try returns or raises")
 
     async def run_in(

@@ -9,13 +9,15 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from random import uniform
+from random import SystemRandom
 from typing import TypeVar
 
 from msgspec import Struct
 
 from ..errors import OtelqError, Unavailable
 from .errors import Locked, is_busy, is_worth_waiting, translating
+
+_CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 
 T = TypeVar("T")
 
@@ -166,4 +168,4 @@ def patiently(work: Callable[[], T], *, patience: float) -> tuple[T, bool]:
 
 def nap() -> float:
     """Seconds until the next try; spread, so that processes do not step on each other's feet."""
-    return uniform(_LONGEST_NAP / 10, _LONGEST_NAP)
+    return _CHANCE.uniform(_LONGEST_NAP / 10, _LONGEST_NAP)

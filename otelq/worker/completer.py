@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from random import SystemRandom
 
 from ..errors import Refused, Unavailable
 from ..logs import Log
@@ -23,6 +23,8 @@ from ..spawn import spawn
 from .crew import Crew
 from .run import Run
 from .verdicts import reason_of, refused
+
+_CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 
 logger = Log("otelq.worker")
 
@@ -160,7 +162,7 @@ class Completer(Loop):
             return await self._store(batch[middle:])
         [item] = batch
         run = item.run
-        outcome = refused(error, definition=run.definition, attempt=run.job.attempt, spread=random.random())
+        outcome = refused(error, definition=run.definition, attempt=run.job.attempt, spread=_CHANCE.random())
         await self._store([replace(item, settlement=run.failed_to_store(outcome, error))], refused_before=True)
 
     def _give_up(self, batch: Sequence[Unstored], error: Exception) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import secrets
+from random import SystemRandom
 from typing import Any
 
 from ..client.start import successor
@@ -14,6 +14,8 @@ from .crew import Crew
 from .identity import Identity
 from .report import FAILING, AttemptReport
 from .verdicts import TIMED_OUT, of_exception, undescribed
+
+_CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 
 logger = Log("otelq.worker")
 
@@ -76,11 +78,11 @@ class Decision:
         except BaseException:
             logger.exception("%s failed, and how cannot be said", self._identity, extra=self._identity.labels)
             definition, attempt = self._identity.definition, self._identity.job.attempt
-            return undescribed(error, definition=definition, attempt=attempt, spread=random.random())
+            return undescribed(error, definition=definition, attempt=attempt, spread=_CHANCE.random())
 
     def _judge(self, error: BaseException, reason: CancelReason | None) -> Outcome | None:
         definition, attempt = self._identity.definition, self._identity.job.attempt
-        outcome = of_exception(error, definition=definition, attempt=attempt, reason=reason, spread=random.random())
+        outcome = of_exception(error, definition=definition, attempt=attempt, reason=reason, spread=_CHANCE.random())
         if isinstance(outcome, FAILING):
             kind = TIMED_OUT if reason is CancelReason.TIMEOUT else outcome.failure.type
             self._report.failed(error, kind)

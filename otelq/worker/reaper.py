@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
+from random import SystemRandom
 
 from ..loop import Loop
 from ..model import ReapRule
 from .crew import Crew
 from .slots import Slots
+
+_CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 
 LARGEST_REAP = 1_000
 
@@ -38,4 +40,4 @@ class Reaper(Loop):
             engine.effects.follow(mopped)
         if max(len(reaped), len(expired)) >= LARGEST_REAP or mopped:
             return 0.0
-        return self._crew.reap_interval * random.uniform(0.75, 1.0)
+        return self._crew.reap_interval * _CHANCE.uniform(0.75, 1.0)

@@ -19,6 +19,8 @@ FORBIDDEN = {
     "asyncio.TaskGroup": "runs through the application's task factory; use otelq.spawn",
     "asyncio.gather": "runs through the application's task factory; use otelq.spawn",
     "asyncio.to_thread": "waits for the default executor, which may be full of somebody else's work",
+    "random.random": "moves on what the application has seeded; use random.SystemRandom",
+    "random.uniform": "moves on what the application has seeded; use random.SystemRandom",
     "asyncio.Semaphore": "waits without a limit; see postgres/room.py",
     "Transition": "may be of a move that the table does not have; use otelq.transitions.build",
 }

@@ -15,7 +15,7 @@ class Line(NamedTuple):
     setting: str
     as_target: str
     """``works``, ``-`` where it cannot be one, or else ``refused`` and what the error says."""
-    as_tx: str
+    as_tx: str = "-"
 
     def __str__(self) -> str:
         return f"{self.driver}-{self.setting}"
