@@ -1,8 +1,11 @@
 """The matrix of backends, and how hostile the test run is.
 
-`backend` is the URL of a fresh, empty database, once per backend. To choose among them:
+`backend` is the URL of a fresh database without jobs, once per backend. To choose among them:
 
     @pytest.mark.parametrize("backend", ["sqlite", "postgres18"], indirect=True)
+
+A test that is marked `verify` is too long for every change, or tries on one more server what others try on two: it
+runs in `make verify`, or with `--verify`.
 
 In CI a backend that is missing is an error; elsewhere its tests are skipped and say why.
 """
@@ -19,6 +22,7 @@ from typing import Protocol
 
 import hypothesis
 import pytest
+from _pytest.mark import ParameterSet
 
 from . import servers
 from .servers import PostgresServer
@@ -29,11 +33,47 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 POSTGRES = {"postgres18": 18, "postgres16": 16}
 if os.environ.get("OTELQ_TEST_POSTGRES_15"):
     POSTGRES["postgres15"] = 15
-BACKENDS = ["sqlite", *POSTGRES]
+LATEST = "postgres18"
+
+
+def marks_of(backend: str) -> list[pytest.MarkDecorator]:
+    """Return the marks of a test on this backend: one on a PostgreSQL before the latest waits for `make verify`.
+
+    What differs between versions is SQL, which the conformance kit and the schema's own tests run on all of them.
+    """
+    return [pytest.mark.verify] if backend in POSTGRES and backend != LATEST else []
+
+
+def on_every(*backends: str) -> list[ParameterSet]:
+    """Return parameters for a fixture that takes the names of backends."""
+    return [pytest.param(backend, marks=marks_of(backend)) for backend in backends]
+
+
+BACKENDS = on_every("sqlite", *POSTGRES)
 
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
 hypothesis.settings.load_profile("ci" if IN_CI else "local")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--verify`."""
+    parser.addoption("--verify", action="store_true", help="run what is marked `verify` too")
+
+
+COLLECTED = pytest.StashKey[list[pytest.Item]]()
+"""All tests of the files that were asked for, before any is left out."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked `verify`, unless asked."""
+    config.stash[COLLECTED] = list(items)
+    if config.getoption("--verify"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("verify")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not item.get_closest_marker("verify")]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -105,9 +145,18 @@ def postgres16(postgres_server: StartServer) -> PostgresServer:
     return postgres_server(16)
 
 
-@pytest.fixture(params=POSTGRES)
+@pytest.fixture(params=on_every(*POSTGRES))
 def postgres_url(request: pytest.FixtureRequest, postgres_server: StartServer) -> Iterator[str]:
-    """The URL of a fresh, empty PostgreSQL database, once per version."""
+    """The URL of a fresh PostgreSQL database with otelq's tables and no jobs, once per version."""
+    server = postgres_server(POSTGRES[request.param])
+    url = server.create_migrated_database()
+    yield url
+    server.drop_database(url)
+
+
+@pytest.fixture(params=POSTGRES)
+def empty_postgres_url(request: pytest.FixtureRequest, postgres_server: StartServer) -> Iterator[str]:
+    """The URL of a fresh PostgreSQL database without any tables, once per version."""
     server = postgres_server(POSTGRES[request.param])
     url = server.create_database()
     yield url
@@ -122,7 +171,7 @@ def sqlite_url(tmp_path: Path) -> str:
 
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest, postgres_server: StartServer, tmp_path: Path) -> Iterator[str]:
-    """The URL of a fresh, empty database, once per backend."""
+    """The URL of a fresh database without jobs, once per backend; on PostgreSQL otelq's tables are there already."""
     match request.param:
         case "memory":  # for what users see of it; as a store it is that of SQLite
             yield "memory://"
@@ -130,7 +179,7 @@ def backend(request: pytest.FixtureRequest, postgres_server: StartServer, tmp_pa
             yield f"sqlite:///{tmp_path}/otelq.db"
         case name:
             server = postgres_server(POSTGRES[name])
-            url = server.create_database()
+            url = server.create_migrated_database()
             yield url
             server.drop_database(url)
 

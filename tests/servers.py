@@ -33,6 +33,8 @@ from urllib.parse import quote, urlsplit
 import psycopg
 from psycopg import sql
 
+from otelq.postgres import dump
+
 StopMode = Literal["fast", "immediate"]
 
 STARTUP_LIMIT = 30.0
@@ -40,6 +42,7 @@ BUNDLED = {16: "pginstall", 18: "pginstall18"}
 OFF_FOR_SPEED = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "128MB"}
 MEMORY = Path("/dev/shm")  # a database is made there with a fifth of the work
 ROOM = 4 << 30
+MIGRATED = "otelq_migrated"
 ALWAYS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "200"}
 
 # Ends a server whose owner is gone: the owner's end of the pipe closes with it, whatever killed it.
@@ -63,6 +66,7 @@ class PostgresServer:
     version: int
     address: str
     cluster: Cluster | None = None
+    has_template: bool = False
 
     def dsn(self, database: str = "postgres") -> str:
         """The URL of a database on this server."""
@@ -77,8 +81,25 @@ class PostgresServer:
         command = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
         if template is not None:
             command += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+        if self.cluster is not None and not self.cluster.is_durable:
+            # Copying files needs two checkpoints, which cost nothing without fsync, and half the work of logging them.
+            command += sql.SQL(" STRATEGY file_copy")
         self.execute(command)
         return self.dsn(name)
+
+    def create_migrated_database(self) -> str:
+        """Create a database that has otelq's tables, and return its URL.
+
+        It is a clone, for a tenth of the work of the migrations. On a server that is not ours nothing may be left
+        behind, so the database is empty there, and the first client migrates it.
+        """
+        if self.cluster is None:
+            return self.create_database()
+        if not self.has_template:
+            with psycopg.connect(self.create_database(MIGRATED), autocommit=True) as connection:
+                connection.execute(dump().encode())
+            self.has_template = True
+        return self.create_database(template=MIGRATED)
 
     def drop_database(self, name_or_url: str) -> None:
         """Drop a database, ending whatever is still connected to it."""
@@ -168,6 +189,11 @@ class Cluster:
             done = self._spawn("pg_basebackup", *options, log=log).wait()
         if done != 0:
             raise RuntimeError(f"pg_basebackup failed:\n{self._log_tail()}")
+
+    @property
+    def is_durable(self) -> bool:
+        """Return whether it waits for its disk."""
+        return self.settings.get("fsync") != "off"
 
     @property
     def is_running(self) -> bool:

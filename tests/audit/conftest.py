@@ -30,7 +30,7 @@ def audited_url(request: pytest.FixtureRequest, tmp_path: Path, postgres_server:
         yield f"sqlite:///{tmp_path}/otelq.db"
         return
     server = postgres_server(18)
-    url = server.create_database()
+    url = server.create_migrated_database()
     yield url
     server.drop_database(url)
 

@@ -53,7 +53,7 @@ class Scene:
 
 @pytest.fixture
 async def scene(postgres18: PostgresServer, sdk: Sdk) -> AsyncIterator[Scene]:
-    url = postgres18.create_database()
+    url = postgres18.create_migrated_database()
     async with otelq.connect(url) as auditor:
         await install(auditor)
         async with (

@@ -30,7 +30,7 @@ async def test_what_callers_did_in_transactions_is_told_as_it_was_committed(
 ) -> None:
     seed = randbits(32)
     backend, _, driver = name.partition("-")
-    url = postgres18.create_database() if backend == "postgres18" else f"sqlite:///{tmp_path}/otelq.db"
+    url = postgres18.create_migrated_database() if backend == "postgres18" else f"sqlite:///{tmp_path}/otelq.db"
     async with otelq.connect(url) as auditor:
         await install(auditor)
         async with way(driver, url) as means:

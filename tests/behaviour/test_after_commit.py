@@ -110,7 +110,7 @@ async def caller(request: pytest.FixtureRequest, tmp_path: Path, postgres_server
             yield Caller(client, session_of(begins[kind]) if kind in begins else client.transaction, savepoint)
         else:
             server = postgres_server(18)
-            url = server.create_database()
+            url = server.create_migrated_database()
             stack.callback(server.drop_database, url)
             client = await stack.enter_async_context(otelq.connect(url))
             if kind in HANDLES:
@@ -357,7 +357,7 @@ async def bare(request: pytest.FixtureRequest, tmp_path: Path, postgres_server: 
     """An application on each driver that does not tell of its commits."""
     if request.param == "psycopg":
         server = postgres_server(18)
-        url = server.create_database()
+        url = server.create_migrated_database()
         async with (
             otelq.connect(url) as client,
             await psycopg.AsyncConnection.connect(url, autocommit=True) as connection,

@@ -53,7 +53,7 @@ async def late(request: pytest.FixtureRequest, tmp_path: Path, postgres_server: 
         url = f"sqlite:///{tmp_path}/otelq.db"
         if dialect.startswith("postgresql"):
             server = postgres_server(18)
-            url = server.create_database()
+            url = server.create_migrated_database()
             stack.callback(server.drop_database, url)
         client = await stack.enter_async_context(otelq.connect(url))
         engine = create_async_engine(f"{dialect}:{url.partition(':')[2]}")

@@ -248,7 +248,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         return
     start: StartServer = request.getfixturevalue("postgres_server")
     server = start(18)
-    url = server.create_database()
+    url = server.create_migrated_database()
     connection = await asyncpg.connect(url)
     try:
         yield Postgres(url, connection)

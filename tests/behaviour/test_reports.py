@@ -98,7 +98,7 @@ async def caller(
             yield Caller(client, sdk, connection)
         return
     server = postgres_server(18)
-    url = server.create_database()
+    url = server.create_migrated_database()
     own = await asyncpg.connect(url)
     try:
         async with connect(url, sdk) as client:
@@ -191,7 +191,7 @@ async def traced(
 ) -> AsyncIterator[otelq.Client]:
     """A client that reports to the test's own providers."""
     server = postgres_server(18) if request.param == "postgres18" else None
-    url = server.create_database() if server else f"sqlite:///{tmp_path}/otelq.db"
+    url = server.create_migrated_database() if server else f"sqlite:///{tmp_path}/otelq.db"
     async with connect(url, sdk) as client:
         yield client
     if server:

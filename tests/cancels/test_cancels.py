@@ -30,7 +30,7 @@ def test_a_call_that_is_not_known_is_refused_with_those_that_are(capsys: pytest.
 @pytest.mark.parametrize("driver", POSTGRES)
 def test_cancelled_calls_lose_and_double_nothing_on_postgresql(driver: str, postgres_server: StartServer) -> None:
     server = postgres_server(18)
-    url = server.create_database()
+    url = server.create_migrated_database()
     ended = cancel(url, driver, seconds=SECONDS, seed=1)
     server.drop_database(url)
 

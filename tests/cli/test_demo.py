@@ -81,10 +81,10 @@ def test_the_demo_keeps_its_folder_when_asked(tmp_path: Path) -> None:
     assert f"kept: sqlite:///{database}, schema otelq_demo" in demo.stdout
 
 
-async def test_the_demo_runs_on_postgres_and_removes_its_chains(postgres_url: str, tmp_path: Path) -> None:
-    demo = otelq("demo", "--url", postgres_url, folder=tmp_path)
+async def test_the_demo_runs_on_postgres_and_removes_its_chains(empty_postgres_url: str, tmp_path: Path) -> None:
+    demo = otelq("demo", "--url", empty_postgres_url, folder=tmp_path)
     assert demo.returncode == 0, demo.stdout + demo.stderr
-    async with connect(postgres_url, schema="otelq_demo", migrate=False) as client:
+    async with connect(empty_postgres_url, schema="otelq_demo", migrate=False) as client:
         assert (await client.chains()).items == []
 
 

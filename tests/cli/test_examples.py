@@ -39,5 +39,5 @@ def test_an_example_prints_the_same_on_a_file_and_on_a_server(name: str, backend
 
 
 @pytest.mark.parametrize("name", sorted(ON_POSTGRES))
-def test_an_example_for_postgres_prints_what_it_promises(name: str, postgres_url: str, tmp_path: Path) -> None:
-    assert printed(EXAMPLES[name], postgres_url, tmp_path) == promised(EXAMPLES[name])
+def test_an_example_for_postgres_prints_what_it_promises(name: str, empty_postgres_url: str, tmp_path: Path) -> None:
+    assert printed(EXAMPLES[name], empty_postgres_url, tmp_path) == promised(EXAMPLES[name])

@@ -33,11 +33,11 @@ def test_a_program_prints_what_its_guide_says(guide: str, command: str, tmp_path
 
 @pytest.mark.parametrize("guide, command", [shown for shown in SHOWN if is_on_postgres(shown[1])])
 def test_a_program_prints_what_its_guide_says_on_postgres(
-    guide: str, command: str, postgres_url: str, tmp_path: Path
+    guide: str, command: str, empty_postgres_url: str, tmp_path: Path
 ) -> None:
     page = GUIDES[guide]
     page.write_programs(tmp_path)
-    assert printed(command, folder=tmp_path, postgres_url=postgres_url) == page.commands[command]
+    assert printed(command, folder=tmp_path, postgres_url=empty_postgres_url) == page.commands[command]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -40,16 +40,17 @@ def test_the_sql_makes_a_sqlite_file_that_passes_the_check(migrate: Cli, tmp_pat
     assert migrate("--check", "--url", url)[0] == 0
 
 
-def test_the_sql_makes_a_postgres_schema_that_passes_the_check(migrate: Cli, postgres_url: str) -> None:
-    _, sql = migrate("--sql", "--url", postgres_url)
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
+def test_the_sql_makes_a_postgres_schema_that_passes_the_check(migrate: Cli, empty_postgres_url: str) -> None:
+    _, sql = migrate("--sql", "--url", empty_postgres_url)
+    with psycopg.connect(empty_postgres_url, autocommit=True) as connection:
         connection.execute(sql.encode())
-    assert migrate("--check", "--url", postgres_url)[0] == 0
+    assert migrate("--check", "--url", empty_postgres_url)[0] == 0
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgres18"], indirect=True)
 def test_the_check_fails_before_a_migration_and_passes_after_it(migrate: Cli, backend: str) -> None:
-    codes = [migrate(*flags, "--url", backend)[0] for flags in (["--check"], [], ["--check"], [])]
+    url = ("--url", backend, "--schema", "fresh")
+    codes = [migrate(*flags, *url)[0] for flags in (["--check"], [], ["--check"], [])]
     assert codes == [1, 0, 0, 0]
 
 

@@ -44,8 +44,8 @@ def test_a_command_prints_what_the_readme_says(command: str, folder: Path) -> No
 
 
 @pytest.mark.parametrize("command", ON_POSTGRES)
-def test_a_command_prints_what_the_readme_says_on_postgres(command: str, postgres_url: str, folder: Path) -> None:
-    assert printed(command, folder=folder, postgres_url=postgres_url) == SHOWN[command]
+def test_a_command_prints_what_the_readme_says_on_postgres(command: str, empty_postgres_url: str, folder: Path) -> None:
+    assert printed(command, folder=folder, postgres_url=empty_postgres_url) == SHOWN[command]
 
 
 async def test_the_worker_command_serves_the_jobs_of_the_quickstart(folder: Path) -> None:

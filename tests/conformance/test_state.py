@@ -13,10 +13,10 @@ from otelq_verify.conformance.cases import Case, Factory, run_case
 from otelq_verify.conformance.kit import Kit
 from otelq_verify.conformance.state_cases import CASES, THEMES
 
-from ..conftest import BACKENDS, POSTGRES, StartServer
+from ..conftest import POSTGRES, StartServer
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+@pytest.fixture(scope="module", params=["sqlite", *POSTGRES])
 def factory(
     request: pytest.FixtureRequest, postgres_server: StartServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Factory]:
@@ -26,7 +26,7 @@ def factory(
         yield _factory("otelq.sqlite", f"sqlite:///{tmp_path_factory.mktemp('conformance')}/otelq.db")
         return
     server = postgres_server(POSTGRES[name])
-    url = server.create_database()
+    url = server.create_migrated_database()
     yield _factory("otelq.postgres", url)
     server.drop_database(url)
 

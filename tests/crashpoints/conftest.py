@@ -34,6 +34,6 @@ def stage(
             yield stage
         return
     server = postgres_server(POSTGRES[DRIVERS[driver]])
-    url = server.create_database()
+    url = server.create_migrated_database()
     yield WireStage(url, schema=SCHEMA, driver=driver)
     server.drop_database(url)

@@ -38,7 +38,7 @@ def test_it_prints_a_row_for_each_scenario_and_that_all_survived(tmp_path: Path)
 
 
 def test_it_reaches_postgresql_by_its_url(postgres18: PostgresServer) -> None:
-    url = postgres18.create_database()
+    url = postgres18.create_migrated_database()
     result = run(url, "--only", "disown")
     postgres18.drop_database(url)
 

@@ -19,7 +19,7 @@ from .conftest import SCHEMA
 
 @pytest.fixture
 def stage(postgres18: PostgresServer) -> Iterator[WireStage]:
-    url = postgres18.create_database()
+    url = postgres18.create_migrated_database()
     yield WireStage(url, schema=SCHEMA)
     postgres18.drop_database(url)
 

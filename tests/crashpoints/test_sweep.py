@@ -23,19 +23,22 @@ async def test_the_work_goes_on_wherever_a_verb_was_interrupted(stage: CrashStag
 
 
 MAIN = (
+    "completion(): continue a chain",
+    "tx=: start a chain",
+)
+"""What a driver does by itself: begin, hand over and end a transaction, its own and the caller's."""
+MORE = (
     "claim",
     "complete a job that others wait for",
     "start chains with dedup keys",
     "cancel",
-    "completion(): continue a chain",
     "transaction(): start two chains",
-    "tx=: start a chain",
 )
-"""The scenarios for drivers of pools and engines; `python -m otelq_verify crashpoints URL --driver ...` runs all."""
+"""More of it, for `make verify`; `python -m otelq_verify crashpoints URL --driver ...` runs all scenarios."""
 
 
 @pytest.mark.parametrize("stage", OTHERS, indirect=True, scope="module")
-@pytest.mark.parametrize("name", MAIN)
+@pytest.mark.parametrize("name", [*MAIN, *(pytest.param(name, marks=pytest.mark.verify) for name in MORE)])
 async def test_the_work_goes_on_by_every_driver(stage: CrashStage, name: str) -> None:
     [swept] = [swept async for swept in sweep(stage, [BY_NAME[name]], faults=FAULTS, in_turn=True)]
 

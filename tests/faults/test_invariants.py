@@ -15,7 +15,7 @@ import otelq
 from otelq.errors import InvalidArgument
 from otelq.model import Closure, Continues, Successor, Wanted
 from otelq_verify.invariants import checks, violations
-from tests.conftest import POSTGRES, StartServer
+from tests.conftest import POSTGRES, StartServer, on_every
 
 from . import handlers
 from .conftest import SHARED, FreshDatabase
@@ -140,7 +140,7 @@ class Sound:
         return server.create_database(template=urlsplit(self.url).path.lstrip("/"))
 
 
-@pytest.fixture(scope="module", params=SHARED)
+@pytest.fixture(scope="module", params=on_every(*SHARED))
 def sound(
     request: pytest.FixtureRequest,
     fresh_database: FreshDatabase,

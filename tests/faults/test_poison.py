@@ -11,6 +11,7 @@ import pytest
 
 import otelq
 from otelq_verify.invariants import violations
+from tests.conftest import on_every
 
 from . import handlers
 from .conftest import SHARED
@@ -23,7 +24,7 @@ CONCURRENCY = 50
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("backend", SHARED, indirect=True)
+@pytest.mark.parametrize("backend", on_every(*SHARED), indirect=True)
 async def test_a_job_that_kills_its_worker_ends_failed_and_its_neighbours_do_not(backend: str, tmp_path: Path) -> None:
     seed = secrets.randbits(32)
     print(f"seed {seed}")

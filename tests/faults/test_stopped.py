@@ -9,6 +9,7 @@ import pytest
 
 import otelq
 from otelq_verify.invariants import violations
+from tests.conftest import marks_of, on_every
 
 from . import handlers
 from .conftest import SHARED, FreshDatabase
@@ -83,7 +84,9 @@ def stop_and_continue(scene: Aftermath) -> None:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("scene, verb", CASES, indirect=["scene"])
+@pytest.mark.parametrize(
+    "scene, verb", [pytest.param(*case, marks=marks_of(case[0])) for case in CASES], indirect=["scene"]
+)
 async def test_a_worker_stopped_past_its_lease_cannot(scene: Aftermath, verb: str) -> None:
     assert f"{verb} None" in scene.fleet.noted("acts"), "it acted before it knew of its lost lease"
     async with otelq.connect(scene.url, migrate=False) as client:
@@ -98,7 +101,7 @@ async def test_a_worker_stopped_past_its_lease_cannot(scene: Aftermath, verb: st
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("scene", SHARED, indirect=True)
+@pytest.mark.parametrize("scene", on_every(*SHARED), indirect=True)
 async def test_its_handler_is_cancelled_and_told_that_the_lease_is_lost(scene: Aftermath) -> None:
     assert scene.fleet.noted("cancelled") == [str(otelq.CancelReason.LEASE_LOST)]
     async with otelq.connect(scene.url, migrate=False) as client:
@@ -106,7 +109,7 @@ async def test_its_handler_is_cancelled_and_told_that_the_lease_is_lost(scene: A
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("scene", SHARED, indirect=True)
+@pytest.mark.parametrize("scene", on_every(*SHARED), indirect=True)
 async def test_it_leaves_no_write_and_no_contradiction(scene: Aftermath) -> None:
     assert Observer(scene.url).ledger() == []
     assert await violations(scene.url) == []

@@ -56,18 +56,18 @@ def test_a_golden_program_prints_what_it_promises(program: str, backend: str, tm
     assert said == expected
 
 
-def test_the_transactional_program_prints_what_it_promises(postgres_url: str, tmp_path: Path) -> None:
-    assert run("transactional", postgres_url, tmp_path) == promised("transactional")
+def test_the_transactional_program_prints_what_it_promises(empty_postgres_url: str, tmp_path: Path) -> None:
+    assert run("transactional", empty_postgres_url, tmp_path) == promised("transactional")
 
 
 @pytest.mark.parametrize("dialect", ["asyncpg", "psycopg"])
 @pytest.mark.parametrize("program", ["sqlalchemy_outbox", "web_app"])
 def test_a_golden_program_on_sqlalchemy_prints_what_it_promises(
-    program: str, dialect: str, postgres_url: str, tmp_path: Path
+    program: str, dialect: str, empty_postgres_url: str, tmp_path: Path
 ) -> None:
-    url = postgres_url.replace("postgresql://", f"postgresql+{dialect}://", 1)
+    url = empty_postgres_url.replace("postgresql://", f"postgresql+{dialect}://", 1)
 
-    assert run(program, postgres_url, tmp_path, OTELQ_SQLALCHEMY_URL=url) == promised(program)
+    assert run(program, empty_postgres_url, tmp_path, OTELQ_SQLALCHEMY_URL=url) == promised(program)
 
 
 def test_the_quickstart_needs_no_setting_at_all(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_it_plays_the_named_cases_and_runs_the_machine(tmp_path: Path) -> None:
 
 
 def test_on_postgresql_it_plays_those_that_stop_before_every_statement(postgres18: PostgresServer) -> None:
-    url = postgres18.create_database()
+    url = postgres18.create_migrated_database()
 
     result = run(url, "--only", "idle_transaction")
 

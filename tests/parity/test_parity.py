@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from ..conftest import COLLECTED
 from .collecting import Found, collected_anew, found_among, is_whole
 from .data import TABLES, Row
 from .page import PAGE, page
@@ -18,7 +19,7 @@ MOST_ROWS = 3
 @pytest.fixture(scope="module")
 def collected(request: pytest.FixtureRequest) -> Found:
     """All tests: this run's, or where it is of some alone, those that another would collect."""
-    items = request.session.items
+    items = request.config.stash[COLLECTED]
     return found_among(items) if is_whole(items) else collected_anew()
 
 

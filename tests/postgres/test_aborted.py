@@ -27,7 +27,7 @@ jobs = otelq.Jobs()
 @pytest.fixture
 async def url(postgres18: PostgresServer) -> AsyncIterator[str]:
     """A database with a table of the application's."""
-    made = postgres18.create_database()
+    made = postgres18.create_migrated_database()
     connection = await asyncpg.connect(made)
     await connection.execute("CREATE TABLE kept (name text)")
     await connection.close()

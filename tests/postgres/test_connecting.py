@@ -92,16 +92,16 @@ def test_a_connection_string_that_is_no_url_is_refused_without_telling_any_of_it
         assert SECRET not in str(raised.value)
 
 
-async def test_a_certificate_that_does_not_fit_is_not_taken_for_a_wrong_url(postgres_url: str) -> None:
+async def test_a_certificate_that_does_not_fit_is_not_taken_for_a_wrong_url(empty_postgres_url: str) -> None:
     def refuse(*_: object, **__: object) -> NoReturn:
         raise ssl.SSLCertVerificationError(1, "certificate has expired")
 
     with pytest.raises(Unavailable, match="certificate has expired"):
-        await adapter(postgres_url, connect=refuse).open()
+        await adapter(empty_postgres_url, connect=refuse).open()
 
 
-async def test_a_callers_pool_is_used_and_left_open(postgres_url: str) -> None:
-    async with asyncpg.create_pool(postgres_url, min_size=0, max_size=RESERVED + 1) as pool:
+async def test_a_callers_pool_is_used_and_left_open(empty_postgres_url: str) -> None:
+    async with asyncpg.create_pool(empty_postgres_url, min_size=0, max_size=RESERVED + 1) as pool:
         state = adapter(pool)
         await state.open()
         async with state.begin() as tx:
@@ -113,14 +113,16 @@ async def test_a_callers_pool_is_used_and_left_open(postgres_url: str) -> None:
         assert state.sibling() is not None
 
 
-async def test_a_pool_too_small_for_verbs_and_handlers_is_refused_with_the_number_needed(postgres_url: str) -> None:
-    async with asyncpg.create_pool(postgres_url, min_size=0, max_size=RESERVED) as pool:
+async def test_a_pool_too_small_for_verbs_and_handlers_is_refused_with_the_number_needed(
+    empty_postgres_url: str,
+) -> None:
+    async with asyncpg.create_pool(empty_postgres_url, min_size=0, max_size=RESERVED) as pool:
         with pytest.raises(InvalidArgument, match=f"at least {RESERVED + 1}"):
             await adapter(pool).open()
 
 
-async def test_verbs_do_not_wait_for_handlers_transactions(postgres_url: str) -> None:
-    state = adapter(postgres_url, max_size=1)
+async def test_verbs_do_not_wait_for_handlers_transactions(empty_postgres_url: str) -> None:
+    state = adapter(empty_postgres_url, max_size=1)
     await state.open()
     await start(state)
 
@@ -139,8 +141,8 @@ def test_a_schema_that_is_no_plain_word_is_refused(schema: str) -> None:
 
 
 @pytest.mark.parametrize("schema", ["Jobs", "select", "_a1"])
-async def test_any_plain_word_is_a_schema(postgres_url: str, schema: str) -> None:
-    state = adapter(postgres_url, schema=schema)
+async def test_any_plain_word_is_a_schema(empty_postgres_url: str, schema: str) -> None:
+    state = adapter(empty_postgres_url, schema=schema)
     await state.open()
     await start(state)
 
@@ -164,8 +166,8 @@ async def test_work_goes_on_after_the_server_was_restarted() -> None:
         await state.close()
 
 
-async def test_closing_twice_is_fine_and_a_closed_adapter_says_so(postgres_url: str) -> None:
-    state = adapter(postgres_url)
+async def test_closing_twice_is_fine_and_a_closed_adapter_says_so(empty_postgres_url: str) -> None:
+    state = adapter(empty_postgres_url)
     await state.open()
     await state.close()
     await state.close()

@@ -29,7 +29,7 @@ Connection = AsyncConnection[Any]
 @pytest.fixture
 def url(postgres18: PostgresServer) -> Iterator[str]:
     """A fresh database."""
-    made = postgres18.create_database()
+    made = postgres18.create_migrated_database()
     yield made
     postgres18.drop_database(made)
 
@@ -132,7 +132,7 @@ async def test_a_closed_connection_is_refused(client: otelq.Client, connection: 
 async def test_a_connection_to_another_database_is_refused_and_left_usable(
     client: otelq.Client, postgres18: PostgresServer
 ) -> None:
-    async with await AsyncConnection.connect(postgres18.create_database()) as other:
+    async with await AsyncConnection.connect(postgres18.create_migrated_database()) as other:
         with pytest.raises(InvalidArgument, match="tx: belongs to another database"):
             await client.start(greet, "ada", tx=other)
 

@@ -47,7 +47,7 @@ class Remembering(InProcessNotify):
 @pytest.fixture
 def url(postgres18: PostgresServer) -> Iterator[str]:
     """A fresh database."""
-    made = postgres18.create_database()
+    made = postgres18.create_migrated_database()
     yield made
     postgres18.drop_database(made)
 
@@ -388,7 +388,7 @@ async def test_a_session_of_another_kind_of_database_is_refused(client: otelq.Cl
 async def test_a_session_of_another_database_is_refused_and_left_usable(
     client: otelq.Client, engine: AsyncEngine, postgres18: PostgresServer
 ) -> None:
-    other = engine_for(postgres18.create_database(), engine.dialect.driver)
+    other = engine_for(postgres18.create_migrated_database(), engine.dialect.driver)
     async with AsyncSession(other) as session:
         with pytest.raises(InvalidArgument, match="tx: belongs to another database"):
             await client.start(greet, "ada", tx=session)

@@ -16,7 +16,7 @@ LARGEST = 2**63 - 1
 
 @pytest.mark.parametrize("name", WAYS, ids=[f"postgres18-{name}" for name in WAYS])
 async def test_a_driver_brings_odd_values_there_and_back(name: str, postgres18: PostgresServer) -> None:
-    url = postgres18.create_database()
+    url = postgres18.create_migrated_database()
     async with way(name, url) as factory:
         state = factory()
         await state.open()

@@ -46,15 +46,15 @@ class World:
 
 
 @pytest.fixture
-async def world(postgres_url: str) -> AsyncIterator[World]:
+async def world(empty_postgres_url: str) -> AsyncIterator[World]:
     prefix = f"o{secrets.token_hex(4)}"
     names = [f"{prefix}_{role}" for role in ROLES]
-    owner = await asyncpg.connect(postgres_url)
+    owner = await asyncpg.connect(empty_postgres_url)
     await owner.execute(_named(ONCE, prefix))
     try:
         for name in names:
             await owner.execute(f"CREATE ROLE {name}_login LOGIN IN ROLE {name}")
-        yield await _filled(postgres_url, prefix)
+        yield await _filled(empty_postgres_url, prefix)
     finally:
         for name in [*(f"{name}_login" for name in names), *names]:
             await owner.execute(f"DROP OWNED BY {name} CASCADE; DROP ROLE {name}")

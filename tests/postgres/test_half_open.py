@@ -24,7 +24,7 @@ waits = otelq.JobType("waits", input=int, output=int)
 
 @pytest_asyncio.fixture
 async def proxy(postgres18: PostgresServer) -> AsyncGenerator[LossyProxy]:
-    url = postgres18.create_database()
+    url = postgres18.create_migrated_database()
     async with LossyProxy(url) as proxy:
         yield proxy
     postgres18.drop_database(url)

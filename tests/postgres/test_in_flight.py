@@ -75,7 +75,7 @@ class Application:
 @pytest.fixture(params=WAYS)
 async def application(request: pytest.FixtureRequest, postgres18: PostgresServer) -> AsyncIterator[Application]:
     """An application that reaches its database in each of the ways."""
-    url = postgres18.create_database()
+    url = postgres18.create_migrated_database()
     async with target(request.param, url) as given, otelq.connect(given) as client:
         application = Application(client, given)
         async with client.transaction() as tx:

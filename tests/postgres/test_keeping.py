@@ -66,7 +66,7 @@ WAYS = ["url", "pool", "pool-init", "psycopg", "sqlalchemy-asyncpg", "sqlalchemy
 async def test_a_handler_that_blocks_the_loop_for_three_leases_keeps_its_own(
     name: str, postgres18: PostgresServer
 ) -> None:
-    url, jobs = postgres18.create_database(), otelq.Jobs()
+    url, jobs = postgres18.create_migrated_database(), otelq.Jobs()
     ended, crashed = threading.Event(), list[int]()
 
     @jobs.job("blocks", lease=LEASE)
@@ -122,7 +122,7 @@ async def test_a_pool_that_connects_in_its_own_way_has_a_sibling_only_by_the_kee
 async def test_leases_are_renewed_in_the_main_loop_while_the_keeper_has_no_connection(
     postgres18: PostgresServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    url, jobs = postgres18.create_database(), otelq.Jobs()
+    url, jobs = postgres18.create_migrated_database(), otelq.Jobs()
     ended, crashed = threading.Event(), list[int]()
     login = "login_" + url.rsplit("/", 1)[1]
 

@@ -93,7 +93,7 @@ async def made(kind: str, url: str) -> AsyncGenerator[Any]:
 
 @pytest.mark.parametrize("kind", ["url", "asyncpg", "psycopg", "sqlalchemy"])
 async def test_ten_handlers_that_open_two_transactions_each_all_end(postgres18: PostgresServer, kind: str) -> None:
-    url = postgres18.create_database()
+    url = postgres18.create_migrated_database()
     async with (
         made(kind, url) as target,
         otelq.connect(target, command_timeout=3.0) as client,
@@ -110,7 +110,7 @@ async def test_ten_handlers_that_open_two_transactions_each_all_end(postgres18: 
 
 
 async def test_a_request_for_a_connection_that_nobody_gives_back_ends_in_time(postgres18: PostgresServer) -> None:
-    url = postgres18.create_database()
+    url = postgres18.create_migrated_database()
     async with otelq.connect(url, max_size=1, command_timeout=0.3) as client, client.transaction():
         with pytest.raises(otelq.Unavailable, match=r"1 are open.*max_size"):
             await asyncio.create_task(_open(client), context=contextvars.Context())

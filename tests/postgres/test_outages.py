@@ -65,7 +65,7 @@ def guarded() -> Iterator[PostgresServer]:
 @pytest.fixture
 def url(postgres18: PostgresServer) -> Iterator[str]:
     """A fresh database."""
-    made = postgres18.create_database()
+    made = postgres18.create_migrated_database()
     yield made
     postgres18.drop_database(made)
 

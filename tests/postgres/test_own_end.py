@@ -16,7 +16,7 @@ from ..servers import PostgresServer
 
 @pytest.mark.parametrize("name", WAYS, ids=[f"postgres18-{name}" for name in WAYS])
 async def test_a_handler_may_cancel_its_own_chain_in_its_completion(name: str, postgres18: PostgresServer) -> None:
-    jobs, attempts, url = otelq.Jobs(), list[int](), postgres18.create_database()
+    jobs, attempts, url = otelq.Jobs(), list[int](), postgres18.create_migrated_database()
 
     @jobs.job("selfish", lease=3600)
     async def selfish(attempt: otelq.Attempt[None]) -> None:

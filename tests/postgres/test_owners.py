@@ -46,29 +46,31 @@ class Roles:
 
 
 @pytest.fixture
-async def roles(postgres_url: str) -> AsyncIterator[Roles]:
-    connection = await asyncpg.connect(postgres_url)
-    roles = Roles(postgres_url, connection)
+async def roles(empty_postgres_url: str) -> AsyncIterator[Roles]:
+    connection = await asyncpg.connect(empty_postgres_url)
+    roles = Roles(empty_postgres_url, connection)
     yield roles
     for role in roles.made:
         await connection.execute(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
     await connection.close()
 
 
-async def test_a_superuser_does_not_migrate_into_the_schema_of_somebody_else(postgres_url: str, roles: Roles) -> None:
+async def test_a_superuser_does_not_migrate_into_the_schema_of_somebody_else(
+    empty_postgres_url: str, roles: Roles
+) -> None:
     stranger = await roles.make("stranger")
     await roles.run_as(stranger, "CREATE SCHEMA otelq")
     with pytest.raises(otelq.OtelqError, match=f"it belongs to '{stranger}'.* run `otelq migrate` as '{stranger}'"):
-        await otelq.connect(postgres_url).open()
+        await otelq.connect(empty_postgres_url).open()
     assert await roles.connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'otelq'") == 0
 
 
-async def test_a_table_of_somebody_else_is_refused_too(postgres_url: str, roles: Roles) -> None:
+async def test_a_table_of_somebody_else_is_refused_too(empty_postgres_url: str, roles: Roles) -> None:
     stranger = await roles.make("stranger")
     await roles.connection.execute(f"CREATE SCHEMA otelq; GRANT CREATE, USAGE ON SCHEMA otelq TO {stranger}")
     await roles.run_as(stranger, "CREATE TABLE otelq.migration (version integer, name text, applied_at timestamptz)")
     with pytest.raises(otelq.OtelqError, match=f"a table in it belongs to '{stranger}'"):
-        await otelq.connect(postgres_url).open()
+        await otelq.connect(empty_postgres_url).open()
 
 
 async def test_a_member_of_the_owner_migrates(roles: Roles, caplog: pytest.LogCaptureFixture) -> None:
@@ -94,11 +96,11 @@ async def test_an_application_uses_what_an_owner_made_that_it_is_not_in(
 
 @pytest.mark.parametrize("migrate", [True, False])
 async def test_a_superuser_is_told_whose_triggers_it_runs(
-    postgres_url: str, roles: Roles, caplog: pytest.LogCaptureFixture, migrate: bool
+    empty_postgres_url: str, roles: Roles, caplog: pytest.LogCaptureFixture, migrate: bool
 ) -> None:
     owner = await roles.make("owner")
     await roles.run_as(owner, dump())
-    async with otelq.connect(postgres_url, migrate=migrate):
+    async with otelq.connect(empty_postgres_url, migrate=migrate):
         pass
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert warnings
@@ -124,7 +126,7 @@ async def test_a_trigger_that_neither_owner_nor_application_made_is_named(
     ]
 
 
-async def test_every_table_is_looked_at(postgres_url: str, roles: Roles) -> None:
+async def test_every_table_is_looked_at(empty_postgres_url: str, roles: Roles) -> None:
     await roles.connection.execute(dump())
     tables = await roles.connection.fetch(
         "SELECT relname FROM pg_class WHERE relnamespace = 'otelq'::regnamespace AND relkind IN ('r', 'v')"

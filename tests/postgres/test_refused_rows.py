@@ -46,7 +46,7 @@ async def complete(attempt: otelq.Attempt[str]) -> str:
 @pytest.fixture
 def url(postgres18: PostgresServer) -> Iterator[str]:
     """A fresh database."""
-    made = postgres18.create_database()
+    made = postgres18.create_migrated_database()
     yield made
     postgres18.drop_database(made)
 

@@ -155,8 +155,8 @@ def _variants(name: str) -> list[dict[str, str]]:
     return VARIANTS.get(name, [{}])
 
 
-async def test_several_processes_may_migrate_at_once(postgres_url: str) -> None:
-    states = [adapter(postgres_url) for _ in range(5)]
+async def test_several_processes_may_migrate_at_once(empty_postgres_url: str) -> None:
+    states = [adapter(empty_postgres_url) for _ in range(5)]
 
     await asyncio.gather(*(state.open() for state in states))
 
@@ -166,10 +166,12 @@ async def test_several_processes_may_migrate_at_once(postgres_url: str) -> None:
         await state.close()
 
 
-async def test_the_script_makes_the_same_schema(postgres_url: str, connect: Connect) -> None:
-    await (await connect()).execute(dump("otelq"))
+async def test_the_script_makes_the_same_schema(empty_postgres_url: str) -> None:
+    connection = await asyncpg.connect(empty_postgres_url)
+    await connection.execute(dump("otelq"))
+    await connection.close()
 
-    state = adapter(postgres_url)
+    state = adapter(empty_postgres_url)
     await state.open(migrate=False)
     await start(state)
 
@@ -177,8 +179,8 @@ async def test_the_script_makes_the_same_schema(postgres_url: str, connect: Conn
     await state.close()
 
 
-async def test_without_migrating_a_missing_schema_is_an_error_that_names_the_command(postgres_url: str) -> None:
-    state = adapter(postgres_url)
+async def test_without_migrating_a_missing_schema_is_an_error_that_names_the_command(empty_postgres_url: str) -> None:
+    state = adapter(empty_postgres_url)
 
     with pytest.raises(OtelqError, match="otelq migrate"):
         await state.open(migrate=False)
@@ -191,8 +193,8 @@ async def test_a_schema_that_is_too_old_is_an_error(state: PostgresState, connec
         await adapter(postgres_url).open(migrate=False)
 
 
-async def test_two_schemas_in_one_database_know_nothing_of_each_other(postgres_url: str) -> None:
-    first, second = adapter(postgres_url, schema="one"), adapter(postgres_url, schema="two")
+async def test_two_schemas_in_one_database_know_nothing_of_each_other(empty_postgres_url: str) -> None:
+    first, second = adapter(empty_postgres_url, schema="one"), adapter(empty_postgres_url, schema="two")
     await first.open()
     await second.open()
     await start(first)

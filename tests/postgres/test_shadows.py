@@ -69,9 +69,9 @@ async def test_every_promise_is_kept_where_public_is_searched_first(url: str, th
         pytest.fail(str(report), pytrace=False)
 
 
-async def test_a_client_and_a_worker_run_no_overload_that_fits_better(postgres_url: str) -> None:
+async def test_a_client_and_a_worker_run_no_overload_that_fits_better(empty_postgres_url: str) -> None:
     tags = {"shop": "7"}
-    async with shadowed(postgres_url), otelq.connect(postgres_url) as client:
+    async with shadowed(empty_postgres_url), otelq.connect(empty_postgres_url) as client:
         chains = await client.start_many(ship, [{"number": number} for number in range(3)])
         waiting = await client.start(ship, {"number": 9}, tags=tags, delay=60.0, dedup=otelq.Dedup("k"))
         async with otelq.Worker(client, jobs, poll_interval=0.1):
@@ -85,11 +85,11 @@ async def test_a_client_and_a_worker_run_no_overload_that_fits_better(postgres_u
         await client.delete(chains[0])
 
 
-async def test_a_transaction_that_searches_public_first_runs_no_overload(postgres_url: str) -> None:
+async def test_a_transaction_that_searches_public_first_runs_no_overload(empty_postgres_url: str) -> None:
     async with (
-        shadowed(postgres_url),
-        otelq.connect(postgres_url) as client,
-        await psycopg.AsyncConnection.connect(postgres_url) as connection,
+        shadowed(empty_postgres_url),
+        otelq.connect(empty_postgres_url) as client,
+        await psycopg.AsyncConnection.connect(empty_postgres_url) as connection,
     ):
         await connection.execute(PUBLIC_FIRST)
         chain = await client.start(ship, {"number": 1}, tx=connection)

@@ -27,7 +27,7 @@ greet = otelq.JobType("greet", input=str, output=str)
 @pytest.fixture
 def url(postgres18: PostgresServer) -> Iterator[str]:
     """A fresh database."""
-    made = postgres18.create_database()
+    made = postgres18.create_migrated_database()
     yield made
     postgres18.drop_database(made)
 
@@ -48,7 +48,7 @@ async def make_read_only(client: otelq.Client, url: str) -> None:
         await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
         for _ in range(10):  # each may meet a connection that was cut
             with suppress(*ERRORS):
-                await client.count()
+                assert (await client.count()).number == 0
             with suppress(*ERRORS):
                 async with client.transaction():
                     pass
@@ -58,13 +58,11 @@ async def make_read_only(client: otelq.Client, url: str) -> None:
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_verb_finds_its_way_past_connections_to_a_server_that_is_read_only(way: str, url: str) -> None:
     async with target(way, url) as place, otelq.connect(place) as client:
-        chain = await client.start(greet, "ada")
         await make_read_only(client, url)
 
-        await client.cancel(chain)  # which nobody tries again, unlike a start
+        await client.start(greet, "ada")
         await client.start(greet, "bob", dedup=otelq.Dedup("k"))
 
-        assert (await client.chain(chain)).tail.status == "cancelled"
         assert (await client.count()).number == 2
 
 

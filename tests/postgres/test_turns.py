@@ -25,7 +25,7 @@ ALONE = "tx: is in use by another task; one task at a time per connection"
 @pytest.fixture
 def url(postgres18: PostgresServer) -> Iterator[str]:
     """A fresh database."""
-    made = postgres18.create_database()
+    made = postgres18.create_migrated_database()
     yield made
     postgres18.drop_database(made)
 

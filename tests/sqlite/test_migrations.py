@@ -6,6 +6,7 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from .making import count_jobs, job, lease, settle, start
 async def test_adapters_that_open_together_migrate_once(another: Open, file: Path) -> None:
     await asyncio.gather(*(another() for _ in range(8)))
 
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         assert connection.execute("SELECT version, name FROM otelq_migration").fetchall() == [
             (1, "0001_storage"),
             (2, "0002_no_functions"),
@@ -58,7 +59,7 @@ async def test_without_migration_a_missing_file_is_an_error_and_is_not_made(sqli
 
 
 async def test_a_schema_applied_by_hand_is_the_same(sqlite_url: str, file: Path) -> None:
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.executescript(dump())
     connection.close()
     state = adapter(sqlite_url)
@@ -71,7 +72,7 @@ async def test_a_schema_applied_by_hand_is_the_same(sqlite_url: str, file: Path)
 
 async def test_one_step_newer_is_fine_and_two_are_not(another: Open, sqlite_url: str, file: Path) -> None:
     await another()
-    with sqlite3.connect(file, isolation_level=None) as connection:
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection, connection:
         (newest,) = connection.execute("SELECT max(version) FROM otelq_migration").fetchone()
         connection.execute("INSERT INTO otelq_migration VALUES (?, 'later', 0)", [newest + 1])
         await another()
@@ -96,7 +97,7 @@ async def test_the_view_shows_people_how_jobs_stand(another: Open, file: Path) -
     await start(state, "a")
     await start(state, "b", delay=3600)
 
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         seen = connection.execute("SELECT type, status FROM otelq_jobs ORDER BY type").fetchall()
     connection.close()
 
@@ -109,7 +110,7 @@ async def test_the_view_shows_people_how_jobs_stand(another: Open, file: Path) -
 @pytest.fixture
 def first_version(file: Path) -> Path:
     """A file of the first version, with a row of every kind."""
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.executescript(named(_LEDGER + templates("migrations")["0001_storage"], "otelq"))
         connection.execute("INSERT INTO otelq_migration VALUES (1, '0001_storage', 0)")
         for nr, text in enumerate(('{"a": [1, 2.5, null, "ü\\u0041"]}', '" "', "7", "null", f'"{"x" * 100_000}"')):
@@ -144,14 +145,14 @@ async def test_a_file_of_the_first_version_keeps_all_that_is_stored(first_versio
     before = contents(first_version)
     await another()
     assert contents(first_version) == before
-    with sqlite3.connect(first_version) as connection:
+    with closing(sqlite3.connect(first_version)) as connection, connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("SELECT count(*) FROM otelq_jobs").fetchone() == (10,)
     connection.close()
 
 
 async def test_what_users_have_put_on_the_tables_survives(first_version: Path, another: Open) -> None:
-    with sqlite3.connect(first_version) as connection:
+    with closing(sqlite3.connect(first_version)) as connection, connection:
         connection.executescript(
             "CREATE TABLE seen (id TEXT);"
             "CREATE VIEW mine AS SELECT chain_id FROM otelq_job;"

@@ -45,7 +45,7 @@ ON_POSTGRES = [fault for fault in BRIEFLY if not isinstance(fault, (Restart, Fai
 @pytest.fixture(scope="module")
 def on_postgres(postgres_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     server = postgres_server(18)
-    url = server.create_database()
+    url = server.create_migrated_database()
     with stage(url, tmp_path_factory.mktemp("postgres")) as scene:
         yield scene
     server.drop_database(url)

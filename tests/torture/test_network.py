@@ -25,7 +25,7 @@ WaitUntil = Callable[[Callable[[], bool]], None]
 
 @pytest.fixture
 def proxy(postgres18: PostgresServer) -> Iterator[Proxy]:
-    url = postgres18.create_database()
+    url = postgres18.create_migrated_database()
     with Proxy(url) as proxy:
         yield proxy
     postgres18.drop_database(url)

@@ -26,7 +26,7 @@ async def test_nothing_is_lost_doubled_or_contradictory_under_faults(backend: st
 
 @pytest.mark.timeout(240)
 async def test_nothing_is_lost_through_pools_and_engines_whose_users_are_cancelled(postgres18: PostgresServer) -> None:
-    url, seed = postgres18.create_database(), secrets.randbits(32)
+    url, seed = postgres18.create_migrated_database(), secrets.randbits(32)
     print(f"seed {seed}")
     report = await torture(url, TorturePlan(seed=seed, seconds=20, workers=4, pace=1.5, drivers=DRIVERS, cancels=0.4))
     print(report)
