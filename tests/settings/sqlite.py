@@ -149,6 +149,8 @@ def _facts(connection: sqlite3.Connection) -> set[str]:
         return {str(own), *(each for each in says if "otelq_" not in each or "'main'" not in each)}
     finally:
         connection.row_factory, connection.text_factory = factories
+        if getattr(connection, "autocommit", None) is False:
+            connection.rollback()  # which has begun to read, and would keep others from the journal
 
 
 # SQLAlchemy
