@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib import resources
+from textwrap import indent
 from typing import NamedTuple
 
 from ..errors import InvalidArgument
@@ -20,6 +21,8 @@ values looks better than one for any, and the server plans each claim anew, whic
 
 _PACKAGE = __name__.rpartition(".")[0]
 _LONGEST_NAME = 48
+_PART = re.compile(r"(?m)^( +)\{(next_lane)\}$")
+"""A part that reads the same everywhere; those that have tokens of their own are given as tokens."""
 
 
 def quote(name: str) -> str:
@@ -59,7 +62,7 @@ class Queries:
         key = name, *tokens.values()
         statement = self._statements.get(key)
         if statement is None:
-            text = read(f"sql/{name}.sql")
+            text = _with_parts(read(f"sql/{name}.sql"))
             statement = Statement(qualify(self.fill(text, now=NOW, **tokens)), "{now}" in text)
             self._statements[key] = statement
         return statement
@@ -69,6 +72,11 @@ class Queries:
         for token, meaning in {"schema": self._quoted, **tokens}.items():
             text = text.replace(f"{{{token}}}", meaning)
         return text
+
+
+def _with_parts(text: str) -> str:
+    """Put in what several statements share: a file of ``sql/parts`` for its name on a line of its own."""
+    return _PART.sub(lambda found: indent(read(f"sql/parts/{found[2]}.sql").rstrip(), found[1]), text)
 
 
 @cache

@@ -18,30 +18,14 @@ wanted AS MATERIALIZED (
     ) AS w (type, most, lease, timeout)
 ),
 lane AS MATERIALIZED (
-    SELECT w.type, l.priority
-    FROM wanted AS w
+    SELECT wanted.type, l.priority
+    FROM wanted
     CROSS JOIN LATERAL (
-        WITH RECURSIVE step (priority) AS (
-            SELECT (
-                SELECT o.priority
-                FROM {schema}.open_job AS o
-                WHERE o.type = w.type AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
-                ORDER BY o.priority
-                LIMIT 1
-            )
-            UNION ALL
-            SELECT (
-                SELECT o.priority
-                FROM {schema}.open_job AS o
-                WHERE o.type = w.type AND o.priority > step.priority
-                    AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
-                ORDER BY o.priority
-                LIMIT 1
-            )
-            FROM step
-            WHERE step.priority IS NOT NULL
+        WITH RECURSIVE lane (priority) AS (
+            {next_lane}
+            WHERE lane.priority IS NOT NULL
         )
-        SELECT priority FROM step WHERE priority IS NOT NULL
+        SELECT priority FROM lane WHERE priority IS NOT NULL
     ) AS l
 ),
 suspect AS MATERIALIZED (

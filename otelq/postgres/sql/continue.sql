@@ -31,48 +31,32 @@ held AS MATERIALIZED (
     ) AS o
 ),
 in_line AS MATERIALIZED (
-    SELECT wish.type, wish.priority
+    SELECT wanted.type, wanted.priority
     FROM (
         SELECT DISTINCT next_type AS type, priority
         FROM held
         WHERE keep_token IS NOT NULL AND run_at <= {now}
-    ) AS wish
+    ) AS wanted
     WHERE EXISTS (
         WITH RECURSIVE lane (priority) AS (
-            SELECT (
-                SELECT o.priority
-                FROM {schema}.open_job AS o
-                WHERE o.type = wish.type AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
-                ORDER BY o.priority
-                LIMIT 1
-            )
-            UNION ALL
-            SELECT (
-                SELECT o.priority
-                FROM {schema}.open_job AS o
-                WHERE o.type = wish.type AND o.priority > lane.priority
-                    AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
-                ORDER BY o.priority
-                LIMIT 1
-            )
-            FROM lane
-            WHERE lane.priority < wish.priority
+            {next_lane}
+            WHERE lane.priority < wanted.priority
         )
         SELECT
         FROM lane
         CROSS JOIN LATERAL (
             SELECT
             FROM {schema}.open_job AS o
-            WHERE o.type = wish.type AND o.priority = lane.priority AND o.run_at <= {now}
+            WHERE o.type = wanted.type AND o.priority = lane.priority AND o.run_at <= {now}
                 AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
             LIMIT 1
         ) AS due
-        WHERE lane.priority <= wish.priority
+        WHERE lane.priority <= wanted.priority
     )
     OR EXISTS (
         SELECT
         FROM {schema}.open_job AS o
-        WHERE o.type = wish.type AND o.priority <= wish.priority AND o.run_at <= {now}
+        WHERE o.type = wanted.type AND o.priority <= wanted.priority AND o.run_at <= {now}
             AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes > 0
     )
 ),

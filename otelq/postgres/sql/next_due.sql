@@ -3,23 +3,7 @@ SELECT extract(epoch FROM min(first.run_at) - {now})::float8 AS seconds
 FROM unnest($2::text[]) AS wanted (type)
 CROSS JOIN LATERAL (
     WITH RECURSIVE lane (priority) AS (
-        SELECT (
-            SELECT o.priority
-            FROM {schema}.open_job AS o
-            WHERE o.type = wanted.type AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
-            ORDER BY o.priority
-            LIMIT 1
-        )
-        UNION ALL
-        SELECT (
-            SELECT o.priority
-            FROM {schema}.open_job AS o
-            WHERE o.type = wanted.type AND o.priority > lane.priority
-                AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
-            ORDER BY o.priority
-            LIMIT 1
-        )
-        FROM lane
+        {next_lane}
         WHERE lane.priority IS NOT NULL
     )
     SELECT (

@@ -9,13 +9,13 @@ level (nr, type, quota, priority) AS (
     SELECT nr, type, quota,
            (SELECT min(open.priority) FROM main."{schema}_open_job" AS open
              WHERE open.type = arm.type
-               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0)
+               AND {is_ready})
       FROM arm
     UNION ALL
     SELECT nr, type, quota,
            (SELECT min(open.priority) FROM main."{schema}_open_job" AS open
              WHERE open.type = level.type AND open.priority > level.priority
-               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0)
+               AND {is_ready})
       FROM level
      WHERE level.priority IS NOT NULL
 ),
@@ -26,7 +26,7 @@ candidate AS (
                SELECT json_group_array(chain_id)
                  FROM (SELECT chain_id FROM main."{schema}_open_job" AS open
                         WHERE open.type = level.type AND open.priority = level.priority AND open.run_at <= :now
-                          AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0
+                          AND {is_ready}
                           AND (open.expires_at IS NULL OR open.expires_at > :now OR open.attempt > 0)
                         ORDER BY open.run_at, open.chain_id
                         LIMIT :most)

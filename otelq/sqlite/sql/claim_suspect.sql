@@ -7,13 +7,13 @@ level (nr, type, priority) AS (
     SELECT nr, type,
            (SELECT min(open.priority) FROM main."{schema}_open_job" AS open
              WHERE open.type = arm.type
-               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes > 0)
+               AND {is_suspect})
       FROM arm
     UNION ALL
     SELECT nr, type,
            (SELECT min(open.priority) FROM main."{schema}_open_job" AS open
              WHERE open.type = level.type AND open.priority > level.priority
-               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes > 0)
+               AND {is_suspect})
       FROM level
      WHERE level.priority IS NOT NULL
 ),
@@ -21,7 +21,7 @@ candidate AS (
     SELECT level.nr,
            (SELECT open.chain_id FROM main."{schema}_open_job" AS open
              WHERE open.type = level.type AND open.priority = level.priority AND open.run_at <= :now
-               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes > 0
+               AND {is_suspect}
              ORDER BY open.run_at, open.chain_id
              LIMIT 1) AS chain_id
       FROM level

@@ -4,13 +4,13 @@ ready (type, priority) AS (
     SELECT item.value,
            (SELECT min(open.priority) FROM main."{schema}_open_job" AS open
              WHERE open.type = item.value
-               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0)
+               AND {is_ready})
       FROM json_each(:types) AS item
     UNION ALL
     SELECT type,
            (SELECT min(open.priority) FROM main."{schema}_open_job" AS open
              WHERE open.type = ready.type AND open.priority > ready.priority
-               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0)
+               AND {is_ready})
       FROM ready
      WHERE priority IS NOT NULL
 ),
@@ -18,27 +18,27 @@ suspect (type, priority) AS (
     SELECT item.value,
            (SELECT min(open.priority) FROM main."{schema}_open_job" AS open
              WHERE open.type = item.value
-               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes > 0)
+               AND {is_suspect})
       FROM json_each(:types) AS item
     UNION ALL
     SELECT type,
            (SELECT min(open.priority) FROM main."{schema}_open_job" AS open
              WHERE open.type = suspect.type AND open.priority > suspect.priority
-               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes > 0)
+               AND {is_suspect})
       FROM suspect
      WHERE priority IS NOT NULL
 ),
 due (run_at) AS (
     SELECT (SELECT min(open.run_at) FROM main."{schema}_open_job" AS open
              WHERE open.type = ready.type AND open.priority = ready.priority
-               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes = 0
+               AND {is_ready}
                AND (open.expires_at IS NULL OR open.expires_at > :now OR open.attempt > 0))
       FROM ready
      WHERE priority IS NOT NULL
     UNION ALL
     SELECT (SELECT min(open.run_at) FROM main."{schema}_open_job" AS open
              WHERE open.type = suspect.type AND open.priority = suspect.priority
-               AND open.token IS NULL AND open.blocked_by_count = 0 AND open.crashes > 0)
+               AND {is_suspect})
       FROM suspect
      WHERE priority IS NOT NULL
 )
