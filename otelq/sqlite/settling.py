@@ -138,10 +138,14 @@ def transitions(
 
 
 def _run_at(item: Settlement, at: int) -> int:
-    """When the job, or its successor, runs next."""
-    if isinstance(item.outcome, Continues):
-        return due_at(item.outcome.successor, at)
-    return at + span(delay_of(item.outcome))
+    """When the job, or its successor, runs next, if it does."""
+    match item.outcome:
+        case Completes() | Fails():
+            return at
+        case Continues(successor):
+            return due_at(successor, at)
+        case outcome:
+            return at + span(delay_of(outcome))
 
 
 def wish(key: JobKey, given: Given) -> Wish:
