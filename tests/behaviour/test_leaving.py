@@ -88,10 +88,10 @@ async def test_a_time_limit_that_runs_out_while_a_worker_stops_is_told() -> None
 
 
 async def test_a_scope_of_anyio_that_runs_out_while_a_worker_stops_is_told_and_does_not_spin() -> None:
-    state, left = Lingering(), list[str]()
-    with anyio.CancelScope() as scope:
-        answering = asyncio.create_task(answer_late(state, scope.cancel, left=left))
-        cpu = time.thread_time()
+    state, left, scope = Lingering(), list[str](), anyio.CancelScope()
+    answering = asyncio.create_task(answer_late(state, scope.cancel, left=left))
+    cpu = time.thread_time()
+    with scope:
         await leave_when_asked(state, left=left)
     await answering
     assert (scope.cancelled_caught, left) == (True, ["block"])
