@@ -42,11 +42,12 @@ def test_every_mutant_names_one_test_to_three() -> None:
 
 @pytest.mark.timeout(180)
 def test_every_named_test_is_collected() -> None:
-    named = sorted({test for mutant in MUTANTS for test in mutant.tests})
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:randomly", *named]
+    named = {test for mutant in MUTANTS for test in mutant.tests}
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:randomly", *sorted(named)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout[-2000:]
+    assert named - set(done.stdout.splitlines()) == set()  # a name without its parameters collects them all
 
 
 def test_every_invariant_is_broken_by_a_mutant() -> None:
