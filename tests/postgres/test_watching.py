@@ -102,6 +102,35 @@ async def test_a_released_savepoint_shares_the_fate_of_the_one_around_it(
         assert ends == [Ending.ROLLED_BACK]
 
 
+async def test_savepoints_of_prepared_statements_take_back_what_was_written_in_them(
+    state: PostgresState, connect: Connect
+) -> None:
+    connection = await connect()
+    outside, inside = list[Ending](), list[Ending]()
+
+    async with connection.transaction():
+        await watched_start(state, connection, outside)
+        await (await connection.prepare("SAVEPOINT a")).fetch()
+        await watched_start(state, connection, inside)
+        await (await connection.prepare("ROLLBACK TO a")).fetch()
+        await heard()
+        assert (outside, inside) == ([], [Ending.ROLLED_BACK])
+    await heard()
+
+    assert outside == [Ending.COMMITTED]
+
+
+async def test_a_prepared_commit_is_told(state: PostgresState, connect: Connect) -> None:
+    connection, ends = await connect(), list[Ending]()
+    await connection.execute("BEGIN")
+    await watched_start(state, connection, ends)
+
+    await (await connection.prepare("COMMIT")).fetch()
+    await heard()
+
+    assert ends == [Ending.COMMITTED]
+
+
 async def test_a_savepoint_older_than_the_watcher_takes_back_all_it_knows(
     state: PostgresState, connect: Connect
 ) -> None:

@@ -1,12 +1,17 @@
-"""What the server answers to a COMMIT, which asyncpg does not pass on."""
+"""What the server answers to a COMMIT, and what becomes of prepared statements: asyncpg passes on neither."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
 
 from ...ports.state import Ending
 
 _ENDINGS: Final = {"COMMIT": Ending.COMMITTED, "ROLLBACK": Ending.ROLLED_BACK}
+
+
+Prepared: TypeAlias = Callable[[str, BaseException | None], None]
+"""Called with the text of a prepared statement that was run, and its error."""
 
 
 class Answers:
@@ -17,18 +22,32 @@ class Answers:
     answer, and returns as from a commit: what was written would be lost in silence.
     """
 
-    __slots__ = ("asked", "last", "protocol")
+    __slots__ = ("asked", "last", "prepared", "protocol")
 
     def __init__(self, protocol: Any) -> None:
         self.protocol = protocol
         self.asked = ""
         self.last = ""
+        self.prepared: Prepared | None = None
 
     async def query(self, query: str, timeout: float | None) -> Any:
         """Send a query, as BEGIN and COMMIT are sent."""
         answer = await self.protocol.query(query, timeout)
         self.asked, self.last = query, answer
         return answer
+
+    async def bind_execute(self, *given: Any, **named: Any) -> Any:
+        """Run a statement, and tell of one that the application prepared: of others asyncpg's loggers are told."""
+        told = self.prepared if given else None  # a connection names all that it gives, a prepared statement nothing
+        try:
+            result = await self.protocol.bind_execute(*given, **named)
+        except BaseException as error:
+            if told is not None:
+                told(given[0].query, error)
+            raise
+        if told is not None:
+            told(given[0].query, None)
+        return result
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.protocol, name)

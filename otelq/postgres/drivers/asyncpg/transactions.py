@@ -102,6 +102,7 @@ class Watcher:
         """Somebody waits for the end of what was written last."""
         if self._answers is None:
             self._answers = hear_answers(self._connection)
+            self._answers.prepared = self._prepared
             self._connection.add_query_logger(self._heard)
             self._connection.add_termination_listener(self._died)
         # What was said on the connection until now is heard in the next turn of the loop only, and comes before this.
@@ -133,18 +134,25 @@ class Watcher:
         self.end(Ending.UNKNOWN)
 
     def _heard(self, record: Any) -> None:
+        self._follow(record.query, record.exception)
+
+    def _prepared(self, query: str, error: BaseException | None) -> None:
+        # In the order in which the loggers are told of other statements.
+        asyncio.get_running_loop().call_soon(self._follow, query, error)
+
+    def _follow(self, query: str, error: BaseException | None) -> None:
         if self.is_over:
             return
-        step = step_among(record.query)
+        step = step_among(query)
         if step is None:
-            if record.exception is not None:
-                self._broke(record.exception)
+            if error is not None:
+                self._broke(error)
         elif step.control is Control.UNCLEAR:
-            self._may_have_ended(step, record.exception)
-        elif record.exception is not None:
-            self._control_failed(step, record.exception)
+            self._may_have_ended(step, error)
+        elif error is not None:
+            self._control_failed(step, error)
         else:
-            self._control(step, record.query)
+            self._control(step, query)
 
     def _control(self, step: Step, query: str) -> None:
         match step.control:
