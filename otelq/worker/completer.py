@@ -11,9 +11,11 @@ import asyncio
 import contextvars
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from itertools import takewhile
 from random import SystemRandom
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ..errors import Refused, Unavailable
 from ..logs import Log
@@ -39,8 +41,7 @@ BUSY_PAUSE = 1.0
 """The longest of these pauses while another transaction holds the row."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Unstored:
+class Unstored(Struct, frozen=True, eq=False, gc=False):
     """An outcome to be stored, in a batch of ``most`` that have met a passing error equally often."""
 
     run: Run

@@ -14,24 +14,27 @@ if TYPE_CHECKING:
 
 
 class Limits:
-    """Starts the timers of an attempt, and stops them when it ends."""
+    """
+    Starts the timers of an attempt, and stops them when it ends.
 
-    __slots__ = ("_deadline", "_grace", "_run", "_slots", "_soft_deadline")
+    It is given the run and does not keep it: two objects that hold each other wait for the garbage collector.
+    """
 
-    def __init__(self, run: Run, slots: Slots) -> None:
-        self._run = run
+    __slots__ = ("_deadline", "_grace", "_slots", "_soft_deadline")
+
+    def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self._deadline: Key | None = None
         self._soft_deadline: Key | None = None
         self._grace: asyncio.TimerHandle | None = None
 
-    def begin(self) -> None:
+    def begin(self, run: Run) -> None:
         """Start those of its timeouts."""
-        definition = self._run.definition
+        definition = run.definition
         if definition.timeout is not None:
-            self._deadline = self._slots.deadlines.add(self._run, definition.timeout)
+            self._deadline = self._slots.deadlines.add(run, definition.timeout)
         if definition.soft_timeout is not None:
-            self._soft_deadline = self._slots.soft_deadlines.add(self._run, definition.soft_timeout)
+            self._soft_deadline = self._slots.soft_deadlines.add(run, definition.soft_timeout)
 
     @property
     def is_cancelled(self) -> bool:
@@ -42,11 +45,11 @@ class Limits:
         """Start the grace."""
         self._grace = asyncio.get_running_loop().call_later(seconds, then)
 
-    def end(self) -> None:
+    def end(self, run: Run) -> None:
         """Stop all of them."""
         if self._deadline is not None:
-            self._slots.deadlines.remove(self._run, self._deadline)
+            self._slots.deadlines.remove(run, self._deadline)
         if self._soft_deadline is not None:
-            self._slots.soft_deadlines.remove(self._run, self._soft_deadline)
+            self._slots.soft_deadlines.remove(run, self._soft_deadline)
         if self._grace is not None:
             self._grace.cancel()

@@ -42,7 +42,7 @@ class Run:
 
     __slots__ = (
         "_abandoned", "_completer", "_crew", "_execution", "_handed_over", "_identity", "_limits", "_report", "_slots",
-        "_task", "_undoing", "done", "held_since", "hops",
+        "_task", "_undoing", "definition", "done", "held_since", "hops", "job", "scope",
     )  # fmt: skip
 
     def __init__(self, job: Claimed, *, crew: Crew, slots: Slots, completer: Acknowledger, hops: int = 0) -> None:
@@ -54,30 +54,17 @@ class Run:
         self._crew = crew
         self._slots = slots
         self._completer = completer
-        self._identity = Identity(job, crew.definitions[job.type])
+        self.job = job
+        self.definition: Definition = crew.definitions[job.type]
+        self.scope = WorkScope(crew, self.definition, since=self.held_since)
+        self._identity = Identity(job, self.definition)
         self._report = AttemptReport(self._identity, crew=crew)
-        scope = WorkScope(crew, self.definition, since=self.held_since)
-        self._execution = Execution(self._identity, crew=crew, scope=scope, report=self._report, hops=hops)
-        self._limits = Limits(self, slots)
+        self._execution = Execution(self._identity, crew=crew, scope=self.scope, report=self._report, hops=hops)
+        self._limits = Limits(slots)
         self._handed_over = False
         self._abandoned = False
         self._task: asyncio.Task[None]
         self._undoing: asyncio.Task[None] | None = None
-
-    @property
-    def job(self) -> Claimed:
-        """The job, as it was claimed."""
-        return self._identity.job
-
-    @property
-    def definition(self) -> Definition:
-        """The definition of its type."""
-        return self._identity.definition
-
-    @property
-    def scope(self) -> WorkScope:
-        """What its handler reaches."""
-        return self._execution.scope
 
     def __str__(self) -> str:
         return str(self._identity)
@@ -94,13 +81,13 @@ class Run:
         self._crew.engine.telemetry.active(self.job.type, 1)
         self._task = spawn(self._attempt(), context=contextvars.Context())
         self._task.add_done_callback(self._over)
-        self._limits.begin()
+        self._limits.begin(self)
 
     async def _attempt(self) -> None:
         try:
             outcome = await self._execution.run()
         finally:
-            self._limits.end()
+            self._limits.end(self)
         if self._handed_over:
             return  # it was abandoned
         if self._execution.is_closed:
