@@ -12,7 +12,7 @@ SOURCES := otelq otelq_redis otelq_nats otelq_verify tests scripts $(wildcard ex
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test torture mutants check format bench pins clean
+.PHONY: help setup demo test newest lowest verify torture mutants check format bench pins clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1 - /p' $(MAKEFILE_LIST)
@@ -32,6 +32,21 @@ demo: $(STAMP) ## run an order workflow on SQLite and show its trace
 
 test: $(STAMP) ## run the tests, several at a time; one by one with ARGS=-n0
 	@$(BIN)/pytest --numprocesses=auto --dist=worksteal $(ARGS)
+
+newest: $(STAMP) ## test the built wheel on the newest Python of this machine
+	@$(BIN)/python scripts/installed.py newest
+
+lowest: $(STAMP) ## test the built wheel with the oldest dependencies that are allowed
+	@$(BIN)/python scripts/installed.py lowest
+
+# The one place that uses a server from Debian's packages.
+DEBIAN_POSTGRES := /usr/lib/postgresql/15/bin/postgres
+
+verify: $(STAMP) ## everything that takes long: all versions, drivers and mutants, and minutes of faults; an hour
+	@test -x $(DEBIAN_POSTGRES) || { echo "verify: PostgreSQL 15 is missing: apt install postgresql-15" >&2; exit 2; }
+	@OTELQ_TEST_POSTGRES_15=debian CI=true $(MAKE) test ARGS=--verify
+	@$(MAKE) mutants newest lowest
+	@$(MAKE) torture POSTGRES_SECONDS=300 SQLITE_SECONDS=300
 
 # SEED repeats the faults and inputs of an earlier run; PACE is seconds between two faults.
 PACE ?= 4
@@ -66,6 +81,10 @@ pins: $(STAMP) ## resolve requirements-dev.txt anew
 	@build/pins/bin/uv pip compile pyproject.toml --group dev --all-extras --universal --python-version 3.11 \
 		--upgrade --generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make pins" \
 		--quiet --output-file requirements-dev.txt
+	@$(PYTHON) scripts/lowest.py > build/lowest.txt
+	@build/pins/bin/uv pip compile pyproject.toml --group dev --all-extras --python-version 3.11 \
+		--upgrade --generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make pins" \
+		--constraint build/lowest.txt --quiet --output-file requirements-lowest.txt
 
 clean: ## remove everything that make made
 	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

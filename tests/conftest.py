@@ -24,6 +24,8 @@ import hypothesis
 import pytest
 from _pytest.mark import ParameterSet
 
+import otelq
+
 from . import servers
 from .servers import PostgresServer
 
@@ -54,6 +56,12 @@ BACKENDS = on_every("sqlite", *POSTGRES)
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
 hypothesis.settings.load_profile("ci" if IN_CI else "local")
+
+
+def pytest_configure() -> None:
+    """Refuse to try a checkout where the installed package is meant."""
+    if os.environ.get("OTELQ_TEST_INSTALLED"):
+        assert "site-packages" in otelq.__file__, f"this is no installed otelq: {otelq.__file__}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

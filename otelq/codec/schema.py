@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
@@ -38,18 +39,24 @@ def unreadable(schema: object) -> str | None:
         return None
     part = cast(dict[str, Any], schema)
     kind = str(part.get("type"))
+    if kind == "ordered-dict" or _makes_ordered(part):
+        return "OrderedDict has an order, which PostgreSQL does not keep; use a list of pairs"
     if kind in _OWN_WAY or _writes_own_way(part):
         return None
     if kind in _NEVER:
         return f"nothing fits {name_of(part['cls'])}, of which pydantic knows no fields" if "cls" in part else NO_CALL
     if kind == "function-after" and _is_secret(part["function"].get("function")):
         return f"{name_of(part['function']['function'])} is written as asterisks; give the field a serializer"
-    if kind == "ordered-dict":
-        return "OrderedDict has an order, which PostgreSQL does not keep; use a list of pairs"
     if kind == "union":
         stuck = [unreadable(choice) for choice in part["choices"]]
         return stuck[0] if all(stuck) else None
     return _unwritten(part) or _first_unreadable(value for key, value in part.items() if key not in _BESIDE)
+
+
+def _makes_ordered(part: Mapping[str, Any]) -> bool:
+    """Return whether a part is an OrderedDict as pydantic before 2.14 describes it: by a call, with a serializer."""
+    lax = part.get("lax_schema")
+    return isinstance(lax, dict) and cast(dict[str, Any], lax).get("function", {}).get("function") is OrderedDict
 
 
 NO_CALL: Final = "nothing fits a function"

@@ -61,7 +61,6 @@ async def test_without_migration_a_missing_file_is_an_error_and_is_not_made(sqli
 async def test_a_schema_applied_by_hand_is_the_same(sqlite_url: str, file: Path) -> None:
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.executescript(dump())
-    connection.close()
     state = adapter(sqlite_url)
 
     await state.open(migrate=False)
@@ -77,7 +76,6 @@ async def test_one_step_newer_is_fine_and_two_are_not(another: Open, sqlite_url:
         connection.execute("INSERT INTO otelq_migration VALUES (?, 'later', 0)", [newest + 1])
         await another()
         connection.execute("INSERT INTO otelq_migration VALUES (?, 'much_later', 0)", [newest + 2])
-    connection.close()
 
     with pytest.raises(OtelqError, match=f"version {newest + 2}"):
         await adapter(sqlite_url).open(migrate=False)
@@ -99,7 +97,6 @@ async def test_the_view_shows_people_how_jobs_stand(another: Open, file: Path) -
 
     with closing(sqlite3.connect(file)) as connection, connection:
         seen = connection.execute("SELECT type, status FROM otelq_jobs ORDER BY type").fetchall()
-    connection.close()
 
     assert seen == [("a", "ready"), ("b", "scheduled")]
 
@@ -148,11 +145,11 @@ async def test_a_file_of_the_first_version_keeps_all_that_is_stored(first_versio
     with closing(sqlite3.connect(first_version)) as connection, connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("SELECT count(*) FROM otelq_jobs").fetchone() == (10,)
-    connection.close()
 
 
 async def test_what_users_have_put_on_the_tables_survives(first_version: Path, another: Open) -> None:
-    with closing(sqlite3.connect(first_version)) as connection, connection:
+    connection = sqlite3.connect(first_version)
+    with connection:
         connection.executescript(
             "CREATE TABLE seen (id TEXT);"
             "CREATE VIEW mine AS SELECT chain_id FROM otelq_job;"

@@ -14,6 +14,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import InvalidRequestError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 import otelq
 from otelq.errors import InvalidArgument, NotFound, Unavailable
@@ -344,7 +345,13 @@ async def test_a_session_that_must_be_rolled_back_first_is_refused_without_the_v
 @pytest.fixture
 async def exhausted(file: Path) -> AsyncIterator[AsyncEngine]:
     """An engine whose one connection somebody has."""
-    engine = create_async_engine(f"sqlite+aiosqlite:///{file}", pool_size=1, max_overflow=0, pool_timeout=0.01)
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{file}",
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=0.01,
+    )
     async with engine.connect():
         yield engine
     await engine.dispose()

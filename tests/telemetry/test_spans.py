@@ -177,7 +177,7 @@ def test_a_callers_decision_not_to_sample_holds_for_the_whole_chain(sdk: Sdk) ->
     enqueue = sdk.telemetry().enqueue(type="ship")
     sdk.sampler.sample = True
     assert enqueue.note is not None
-    assert enqueue.note.endswith('2"}')  # not sampled; the id is random
+    assert enqueue.note.endswith(('0"}', '2"}'))  # not sampled; newer SDKs say that the id is random
     for position in range(3):
         enqueue = run_twice(sdk, enqueue.note, position)
     assert not sdk.spans

@@ -11,7 +11,7 @@ import otelq
 from otelq import adapters
 from otelq.sqlite.state import SqliteState
 
-ROOT = Path(otelq.__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 ADAPTER = """
 def adapter(url, **options):
