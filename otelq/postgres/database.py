@@ -89,7 +89,7 @@ class Database:
 
     async def open(self) -> None:
         """
-        Connect.
+        Connect; ``close`` lets go of what an error or a cancel left half open.
 
         Raises:
             Unavailable: not within the connect timeout; the text shows host and database only.
@@ -101,16 +101,14 @@ class Database:
                 async with self.source.loan(atomic=False, timeout=self._connect_timeout) as link:
                     self._needs_text = await needs_text(link, argument="pool", timeout=self._connect_timeout)
         except OtelqError:
-            await self.close()
             raise
         except Exception as error:
-            await self.close()
             raise Unavailable(f"cannot connect to PostgreSQL at {self.source.place}: {text_of(error)}") from bare(error)
 
     async def close(self) -> None:
         """Let go of what was opened here; a pool that the caller made stays open."""
         self._room = None
-        await self.source.close()
+        await finish(self.source.close())  # else a second cancel of what is being opened would leave some behind
 
     # Work
 

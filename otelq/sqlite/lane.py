@@ -15,6 +15,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from ..errors import OtelqError, Unavailable
+from ..finish import finish
 from .errors import Locked, is_busy, is_worth_waiting, translating
 
 _CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
@@ -43,10 +44,9 @@ class Lane:
         self._connection: sqlite3.Connection | None = None
 
     async def open(self) -> None:
-        await self._submit(self._connect)
+        await finish(self._submit(self._connect))  # else `close` would come before there is something to close
 
     def _connect(self) -> None:
-        """In the thread, so that a connection whose opener was cancelled can be closed."""
         self._connection = connect(self._settings)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -78,16 +78,20 @@ class SqliteState(StateAdapter):
             try:
                 await database.open(with_migration=migrate or self._path is None)
             except OtelqError as error:
+                self._remove_folder()
                 raise opening_failure(error, was_open=self._was_open) from error.__cause__
+            except BaseException:
+                self._remove_folder()
+                raise
             self._opened, self._was_open = database, True
 
     async def close(self) -> None:
         opened, self._opened = self._opened, None
-        if opened is not None:
-            await finish(opened.close())
-        folder, self._folder = self._folder, None
-        if folder is not None:
-            folder.cleanup()
+        try:
+            if opened is not None:
+                await finish(opened.close())
+        finally:
+            self._remove_folder()
 
     def sibling(self) -> StateAdapter | None:
         settings = self._settings()
@@ -275,6 +279,11 @@ class SqliteState(StateAdapter):
             self._folder = _temporary_folder()
         path = Path(self._folder.name, "otelq.db")
         return Settings(path=path, synchronous="off", busy_timeout=self._busy_timeout)
+
+    def _remove_folder(self) -> None:
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.cleanup()
 
 
 def _temporary_folder() -> TemporaryDirectory[str]:

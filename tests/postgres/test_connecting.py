@@ -6,8 +6,9 @@ import asyncio
 import socket
 import ssl
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import anyio
 import asyncpg
 import pytest
 
@@ -174,3 +175,36 @@ async def test_closing_twice_is_fine_and_a_closed_adapter_says_so(empty_postgres
 
     with pytest.raises(Unavailable, match="not open"):
         await start(state)
+
+
+async def test_an_open_that_is_cancelled_on_every_turn_of_the_loop_leaves_no_connection(postgres_url: str) -> None:
+    made: list[Any] = []
+    with anyio.CancelScope() as scope:
+
+        async def cancel_at_the_second(connection: Any) -> None:
+            made.append(connection)
+            if len(made) == 2:
+                asyncio.get_running_loop().call_soon(scope.cancel)
+
+        await adapter(postgres_url, init=cancel_at_the_second, min_size=1).open()
+
+    assert scope.cancelled_caught
+    assert [connection.is_closed() for connection in made] == [True, True]
+
+
+async def test_an_open_that_is_cancelled_while_it_cleans_up_after_an_error_leaves_no_connection(
+    empty_postgres_url: str,
+) -> None:
+    made: list[Any] = []
+
+    async def remember(connection: Any) -> None:
+        made.append(connection)
+
+    opening = asyncio.create_task(adapter(empty_postgres_url, init=remember, min_size=1).open(migrate=False))
+    while not any(connection.is_closed() for connection in made):  # noqa: ASYNC110  # no event tells of it
+        await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.wait([opening])
+
+    assert opening.cancelled()
+    assert [connection.is_closed() for connection in made] == [True, True]

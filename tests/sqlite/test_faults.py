@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from otelq.errors import InvalidArgument, OtelqError, Refused, Unavailable
 from otelq.sqlite import adapter
+from otelq.sqlite.lane import Lane, Settings
 from otelq.sqlite.state import SqliteState
 
 from .conftest import Open, opened
@@ -66,6 +68,18 @@ async def test_a_private_database_lives_as_long_as_it_is_open(url: str) -> None:
     await state.open()
     assert await count_jobs(state, chain) == 0
     await state.close()
+
+
+async def test_a_connection_that_is_being_made_when_its_opener_is_cancelled_is_closed(tmp_path: Path) -> None:
+    lane = Lane(Settings(path=tmp_path / "x.db"))
+    opening = asyncio.create_task(lane.open())
+    await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.wait([opening])
+    await lane.close()
+
+    lane._thread.shutdown()
+    assert lane._connection is None
 
 
 async def test_a_directory_that_does_not_exist_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -114,3 +115,15 @@ async def test_where_no_file_can_be_made_the_error_says_so(monkeypatch: pytest.M
     monkeypatch.setattr("tempfile.tempdir", f"{tmp_path}/nowhere")
     with pytest.raises(otelq.OtelqError, match=r"no folder for a temporary database.*set TMPDIR"):
         await otelq.connect("memory://").open()
+
+
+@pytest.mark.parametrize("turns", range(1, 4))
+async def test_an_open_that_is_cancelled_leaves_no_folder(turns: int, temporary: Path) -> None:
+    client = otelq.connect("memory://")
+    opening = asyncio.create_task(client.open())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.wait([opening])
+    assert opening.cancelled()
+    assert os.listdir(temporary) == []

@@ -69,11 +69,16 @@ class AsyncpgSource:
             raise InvalidArgument("url", f"cannot be used to reach {self.place}; is it percent-encoded?") from None
 
     async def close(self) -> None:
-        verbs, handlers = self._verbs, self._handlers
+        pools = [pool for pool in (self._verbs, self._handlers) if pool is not None and pool is not self._target]
         self._verbs = self._handlers = None
-        for pool in {verbs, handlers} - {None, self._target}:
-            assert pool is not None
-            await _close(pool)
+        try:
+            for pool in pools:
+                with suppress(*ERRORS):
+                    async with asyncio.timeout(CLOSING):
+                        await pool.close()
+        finally:
+            for pool in pools:  # nothing, unless the event loop ended meanwhile and cancelled this
+                pool.terminate()
 
     def sibling(self) -> AsyncpgSource | None:
         found = (self._target, self._options) if isinstance(self._target, str) else _arguments_of(self._target)
@@ -175,11 +180,3 @@ def _arguments_of(pool: asyncpg.Pool[Any]) -> tuple[str, dict[str, Any]] | None:
     if arguments is None or options is None or any(callable(option) for option in options.values()):
         return None
     return (arguments[0] if arguments else None) or "", dict(options)
-
-
-async def _close(pool: asyncpg.Pool[Any]) -> None:
-    try:
-        async with asyncio.timeout(CLOSING):
-            await pool.close()
-    except ERRORS:
-        pool.terminate()
