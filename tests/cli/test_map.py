@@ -3,6 +3,7 @@
 import re
 import tomllib
 
+from ..repo.overview import page
 from .shell import ROOT
 
 MAP = (ROOT / "docs/internals/map.md").read_text()
@@ -20,3 +21,7 @@ def test_every_file_on_the_way_of_a_job_is_there() -> None:
     named = set(re.findall(r"`((?:\w+/)?\w+\.py)`", way))
     assert named
     assert {name for name in named if not list((ROOT / "otelq").rglob(name))} == set()
+
+
+def test_every_file_is_on_the_map_with_its_first_sentence() -> None:
+    assert page() == MAP
