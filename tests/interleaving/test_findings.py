@@ -75,7 +75,7 @@ async def test_a_finding_shows_who_took_which_step(tmp_path: Path) -> None:
             await play(stage, Schedule("planted", "", check))
 
     lines = str(found.value).splitlines()
-    assert [line.partition(": closed")[0] for line in lines[lines.index("The schedule:") + 1 :]] == [
+    assert [line.partition(": chain")[0] for line in lines[lines.index("The schedule:") + 1 :]] == [
         "  1 enters: in one transaction: complete from outside; commit",
         "  2 enters: cancel",
         "  1 begin",
