@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 from secrets import randbits
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -43,15 +43,26 @@ async def test_what_callers_did_in_transactions_is_told_as_it_was_committed(
     assert len(made.moves) > TRANSACTIONS / 4
     unknown = sdk.total("otelq.report.unknown")
     assert bool(unknown) <= (not means.tells)
-    agree(said_by_metrics(sdk.reader.get_metrics_data()), by_metrics(made.moves), missing=unknown, seed=seed)
-    agree(_one_by_one(said_by_spans(sdk.spans)), _one_by_one(by_spans(made.moves)), missing=unknown, seed=seed)
+    bounds = Bounds(missing=unknown, is_looked_up=not means.tells)
+    agree(said_by_metrics(sdk.reader.get_metrics_data()), by_metrics(made.moves), bounds, seed=seed)
+    agree(_one_by_one(said_by_spans(sdk.spans)), _one_by_one(by_spans(made.moves)), bounds, seed=seed)
 
 
-def agree(said: Counter[Any], happened: Counter[Any], *, missing: int, seed: int) -> None:
+class Bounds(NamedTuple):
+    """How far reports may differ from what happened."""
+
+    missing: int
+    is_looked_up: bool
+    """The driver tells no ends, so that they are looked up: a request that was rolled back passes for done if the chain
+    then stands as it would, because somebody else closed or deleted it (docs/reference/verification.md)."""
+
+
+def agree(said: Counter[Any], happened: Counter[Any], bounds: Bounds, *, seed: int) -> None:
     """Nothing was said that did not happen, and at most so much was not said that did."""
     differences = f"seed {seed}\n{disagreement(said, happened)}"
-    assert not said - happened, differences
-    assert (happened - said).total() <= missing, differences
+    doubtful = {Verb.TRIGGER, Verb.DELETE} if bounds.is_looked_up else set[Verb]()
+    assert {key for key in said - happened if key[0] not in doubtful} == set(), differences
+    assert (happened - said).total() <= bounds.missing, differences
 
 
 def _one_by_one(spoken: Counter[Spoken]) -> Counter[tuple[str, str, str]]:

@@ -26,7 +26,7 @@ def printed(example: Path, url: str, folder: Path) -> str:
     return finished.stdout
 
 
-@pytest.mark.parametrize("backend", ["memory", "sqlite"], indirect=True)
+@pytest.mark.parametrize("backend", ["memory"], indirect=True)
 @pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - ON_POSTGRES - ON_A_FILE_OR_A_SERVER))
 def test_an_example_prints_what_it_promises(name: str, backend: str, tmp_path: Path) -> None:
     assert printed(EXAMPLES[name], backend, tmp_path) == promised(EXAMPLES[name])

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
+
 import pytest
+from _pytest.mark import ParameterSet
 
 from otelq.model import Verb
 from otelq_verify.crashpoints import SCENARIOS, CrashStage, Interruption, Scenario, line, sweep
 from otelq_verify.crashpoints.scenarios import BY_NAME
 
-from .conftest import OTHERS
+from .conftest import DRIVERS, OF_URLS, OTHERS
 
 FAULTS = frozenset(Interruption)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.name.replace(" ", "-") for scenario in SCENARIOS])
+def _tries() -> Iterator[ParameterSet]:
+    """Yield every scenario with both stores; the stores take turns in every run, and `make verify` tries all."""
+    for (turn, driver), (number, scenario) in product(enumerate(OF_URLS), enumerate(SCENARIOS)):
+        marks = [] if (turn + number) % 2 else [pytest.mark.verify]
+        yield pytest.param(driver, scenario, marks=marks, id=f"{DRIVERS[driver]}-{scenario.name.replace(' ', '-')}")
+
+
+@pytest.mark.parametrize("stage, scenario", [*_tries()], indirect=["stage"], scope="module")
 async def test_the_work_goes_on_wherever_a_verb_was_interrupted(stage: CrashStage, scenario: Scenario) -> None:
     [swept] = [swept async for swept in sweep(stage, [scenario], faults=FAULTS, in_turn=True)]
 

@@ -56,7 +56,15 @@ def test_the_house_keeps_its_contracts(tree: Path) -> None:
     assert broken_contracts(tree) == []
 
 
-@pytest.mark.parametrize("path, line, contract", PLANTS)
+FIRST = {contract: number for number, (_, _, contract) in reversed([*enumerate(PLANTS)])}
+TRIES = [
+    pytest.param(*plant, marks=[] if FIRST[plant[2]] == number else [pytest.mark.verify])
+    for number, plant in enumerate(PLANTS)
+]
+"""One plant for each contract in every run, the others in `make verify`."""
+
+
+@pytest.mark.parametrize("path, line, contract", TRIES)
 def test_a_planted_import_breaks_its_contract(tree: Path, path: str, line: str, contract: str) -> None:
     with (tree / path).open("a") as file:
         file.write(f"\n{line}\n")

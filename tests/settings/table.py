@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+from _pytest.mark import ParameterSet
+
 HERE = Path(__file__).parent
+OFTEN = 3
+"""One line in so many is tried in every run, and all of them in `make verify`."""
 
 
 class Line(NamedTuple):
@@ -31,4 +37,13 @@ def lines(store: str) -> list[Line]:
     written = (HERE / f"{store}.txt").read_text().splitlines()
     return [
         Line(*(field.strip() for field in line.split("|"))) for line in written if line and not line.startswith("#")
+    ]
+
+
+def tries(store: str, *, is_known: Callable[[str], bool] = lambda _: True) -> list[ParameterSet]:
+    """Return the lines of a table as parameters of a test."""
+    known = [line for line in lines(store) if is_known(line.setting)]
+    return [
+        pytest.param(line, id=str(line), marks=[pytest.mark.verify] if number % OFTEN else [])
+        for number, line in enumerate(known)
     ]

@@ -8,7 +8,7 @@ import pytest
 
 from ..servers import PostgresServer
 from .postgres import application
-from .table import Line, lines
+from .table import Line, tries
 from .use import migrated, try_out
 
 SCHEMA = "shared"
@@ -24,7 +24,7 @@ def database(postgres18: PostgresServer) -> Iterator[str]:
     postgres18.drop_database(url)
 
 
-@pytest.mark.parametrize("line", lines("postgres"), ids=str)
+@pytest.mark.parametrize("line", tries("postgres"))
 async def test_a_setting_of_the_application_changes_nothing_and_stays(line: Line, database: str) -> None:
     async with application(line.driver, line.setting, database) as made:
         await try_out(line, made, url=database, schema=SCHEMA)

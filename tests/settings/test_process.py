@@ -13,7 +13,7 @@ from otelq.errors import OtelqError
 
 from ..servers import PostgresServer
 from .process import CALLER, PROCESS, is_known
-from .table import Line, lines, refusal
+from .table import Line, refusal, tries
 from .use import migrated
 
 jobs = otelq.Jobs()
@@ -50,7 +50,7 @@ def urls(postgres18: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -
     postgres18.drop_database(urls["postgres18"])
 
 
-@pytest.mark.parametrize("line", [line for line in lines("process") if is_known(line.setting)], ids=str)
+@pytest.mark.parametrize("line", tries("process", is_known=is_known))
 async def test_a_setting_of_the_process_changes_nothing_and_stays(line: Line, urls: dict[str, str]) -> None:
     with PROCESS[line.setting]() as facts:
         before = facts()

@@ -8,11 +8,11 @@ import pytest
 
 from .sqlite import application
 from .sqlite_options import is_known
-from .table import Line, lines
+from .table import Line, tries
 from .use import try_out
 
 
-@pytest.mark.parametrize("line", [line for line in lines("sqlite") if is_known(line.setting)], ids=str)
+@pytest.mark.parametrize("line", tries("sqlite", is_known=is_known))
 async def test_a_setting_of_the_application_changes_nothing_and_stays(line: Line, tmp_path: Path) -> None:
     file = tmp_path / "application.db"
     async with application(line.driver, line.setting, file) as made:

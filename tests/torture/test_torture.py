@@ -24,6 +24,7 @@ async def test_nothing_is_lost_doubled_or_contradictory_under_faults(backend: st
     assert report.effects
 
 
+@pytest.mark.verify
 @pytest.mark.timeout(240)
 async def test_nothing_is_lost_through_pools_and_engines_whose_users_are_cancelled(postgres18: PostgresServer) -> None:
     url, seed = postgres18.create_migrated_database(), secrets.randbits(32)
