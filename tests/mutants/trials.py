@@ -74,7 +74,7 @@ class Tree:
     def run(self, tests: Sequence[str]) -> dict[str, str]:
         """Run tests in a process of its own; return what came of each: ``passed``, ``failed``, or why neither."""
         report = self._folder / "report.xml"
-        command = [sys.executable, "-m", "pytest", *QUICK, f"--junitxml={report}", *tests]
+        command = [sys.executable, "-m", "pytest", "--verify", *QUICK, f"--junitxml={report}", *tests]
         try:
             done = subprocess.run(
                 command, cwd=self._folder, env=self._env, capture_output=True, text=True, timeout=RUN_LIMIT, check=False

@@ -43,7 +43,7 @@ def test_every_mutant_names_one_test_to_three() -> None:
 @pytest.mark.timeout(180)
 def test_every_named_test_is_collected() -> None:
     named = {test for mutant in MUTANTS for test in mutant.tests}
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:randomly", *sorted(named)]
+    command = [sys.executable, "-m", "pytest", "--verify", "--collect-only", "-q", "-p", "no:randomly", *sorted(named)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout[-2000:]
