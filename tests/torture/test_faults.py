@@ -123,12 +123,9 @@ async def test_a_full_disk_takes_nothing_and_afterwards_everything(fault: Fault,
     async with on_sqlite.scene() as scene, otelq.connect(on_sqlite.url, migrate=False) as client:
         striking = asyncio.create_task(replace(cast(FullDisk, fault), shortest=60, longest=60).strike(scene))
         with pytest.raises(otelq.Unavailable, match="full"):  # noqa: PT012  # what is left of the log is used up first
-            while (
-                True
-            ):  # quick ones: many fit into what is left, and all of them come before the one that is waited for
-                on_sqlite.started += [
-                    chain.id for chain in await client.start_many(handlers.first_step, [BRISK] * BACKLOG)
-                ]
+            while True:  # many fit, and come before the one that is waited for: quick ones
+                fitting = await client.start_many(handlers.first_step, [BRISK] * BACKLOG)
+                on_sqlite.started += [chain.id for chain in fitting]
         striking.cancel()
         await asyncio.wait([striking])
         await client.result(await client.start(handlers.first_step, BRISK), timeout=PATIENCE)
