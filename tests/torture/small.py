@@ -48,6 +48,7 @@ async def something_of_everything(client: otelq.Client) -> None:
     bad = await client.start(later, QUICK, expires=0.01)
     in_vain = await client.start(gather, QUICK, blockers=[bad, planned])
     chains: list[otelq.Chain[Any]] = [lost, planned, bad, in_vain]
+    await asyncio.sleep(0.02)  # the time of `bad` is over before there is a worker that could start it
     async with otelq.Worker(client, jobs, reap_interval=0.1, poll_interval=0.1, middleware=[Diary("w")]):
         chains += [await client.start(walk, ChainWalk(2, QUICK)), await client.start(waiter, Spawn(2, QUICK))]
         dedup = otelq.Dedup("key")
