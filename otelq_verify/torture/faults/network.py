@@ -125,11 +125,19 @@ class Proxy:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._ended.is_set():
+            return reset(writer)
+        task = self._loop.create_task(self._attend(reader, writer))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda task: self._leave(task, writer))
+
+    def _leave(self, task: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
+        """Reset a connection also if its task was cancelled before it began, so that nothing in it could."""
+        self._tasks.discard(task)
+        reset(writer)
+
+    async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             if self._weather.deaf:
                 await self._ignore(reader)
@@ -139,8 +147,6 @@ class Proxy:
                 await self._lead(reader, writer)
         except (OSError, asyncio.CancelledError):
             pass  # the server is not there, which the client learns by a reset, or the proxy ends
-        finally:
-            reset(writer)
 
     async def _ignore(self, reader: asyncio.StreamReader) -> None:
         self.told["never answered"] += 1
