@@ -47,10 +47,10 @@ class LossyProxy:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._server.close()
-        await self._server.wait_closed()
         for link in self._links:
             link.cancel()
         await asyncio.gather(*self._links, return_exceptions=True)
+        await self._server.wait_closed()
 
     @property
     def url(self) -> str:
@@ -79,18 +79,24 @@ class LossyProxy:
         """
         self._freezes.append(which)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._server.is_serving():  # accepted while the proxy closed: nobody would cancel its task
+            return writer.transport.abort()
+        task = asyncio.get_running_loop().create_task(self._forward(reader, writer))
         self._links.add(task)
-        task.add_done_callback(self._links.discard)
-        try:
+        task.add_done_callback(lambda task: self._leave(task, writer))
+
+    def _leave(self, task: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
+        """Cut a connection also if its task was cancelled before it began, so that nothing in it could."""
+        self._links.discard(task)
+        writer.transport.abort()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(
+            asyncio.CancelledError, OSError
+        ):  # the proxy ends, or the server is away: the client sees a reset
             server = await asyncio.open_connection(self._target.hostname, self._target.port)
             await _Link(self, client=(reader, writer), server=server).forward()
-        except asyncio.CancelledError:
-            pass  # the proxy ends; the callback of the stream would log it as an error
-        finally:
-            await _close(writer)
 
     def is_to_be_lost(self, said: Said) -> bool:
         return self._take(self._losses, said)
