@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TypeVar
 
 from otelq.ports.state import StateAdapter, Transaction
-from otelq.sqlite.own import LentTransaction
-from otelq.sqlite.queries import Queries
+from otelq.sqlite.owned_transactions import LentTransaction
 from otelq.sqlite.state import SqliteState
+from otelq.sqlite.statements import Queries
 
 T = TypeVar("T", bound=LentTransaction)
 

@@ -20,11 +20,11 @@ from rich.text import Text
 
 from ..client import Client
 from ..connect import connect
-from . import chains, waterfall
+from . import chain_tree, waterfall
+from .demo_script import ATTEMPTS, Check, Story, checks, play
 from .order import Narrator
-from .recording import ADVICE, Recording
-from .redacting import redacted
-from .story import ATTEMPTS, Check, Story, checks, play
+from .redaction import redacted
+from .span_recorder import ADVICE, Recording
 
 SCHEMA = "otelq_demo"
 PLAIN_WIDTH = 120
@@ -76,8 +76,8 @@ class Show:
 
     async def _show_chains(self, client: Client, story: Story) -> None:
         self._title("What the database holds")
-        shown = [await chains.read_chain(client, chain.id) for chain in (story.parcel, story.refused)]
-        self._draw(chains.drawn(shown))
+        shown = [await chain_tree.read_chain(client, chain.id) for chain in (story.parcel, story.refused)]
+        self._draw(chain_tree.drawn(shown))
 
     def _show_traces(self) -> list[Check]:
         spans = self._recording.spans

@@ -9,7 +9,7 @@ import click
 from ..errors import InvalidArgument, OtelqError
 from .demo import demo
 from .migrate import migrate
-from .redacting import redacted
+from .redaction import redacted
 from .worker import worker
 
 FAILURE = 1

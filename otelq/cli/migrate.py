@@ -10,7 +10,7 @@ import click
 
 from ..adapters import find
 from ..connect import connect
-from .redacting import redacted
+from .redaction import redacted
 
 
 @click.command()

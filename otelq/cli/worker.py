@@ -13,8 +13,8 @@ from ..connect import connect
 from ..definitions import Jobs
 from ..logs import Log
 from ..worker import Worker
-from .loading import load_collections
-from .redacting import RedactingFormatter
+from .collections import load_collections
+from .redaction import RedactingFormatter
 
 logger = Log("otelq.cli")
 

@@ -11,9 +11,9 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from ..errors import WrongLoop
-from ..finish import finish
+from ..uninterrupted import finish
+from .change_poller import Watcher
 from .engine import Engine
-from .watcher import Watcher
 
 logger = logging.getLogger("otelq.client")
 

@@ -9,10 +9,10 @@ Between that JSON and the database may stand a codec, which encrypts or compress
 
 from .checks import MAX_DEPTH, MAX_ERROR_TEXT, MAX_PAYLOAD, check_json, check_line, check_text
 from .encryption import Encryption
+from .fields import has_fields
 from .payload import Payload
+from .pipeline import Payloads
 from .protocol import PayloadCodec, PayloadPlace
-from .shapes import has_fields
-from .storing import Payloads
 
 __all__ = [
     "MAX_DEPTH",

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, Final
 
-from .bases import plain_of
-from .kinds import is_model
-from .shapes import MISSING, Shape, shape_of
-from .words import name_of
+from .error_text import name_of
+from .fields import MISSING, Shape, shape_of
+from .plain_values import plain_of
+from .pydantic_classes import is_model
 
 _ATOMS: Final = frozenset({NoneType, bool, int, float, str, bytes})
 

@@ -6,8 +6,8 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from .kinds import is_model
-from .shapes import shape_of
+from .fields import shape_of
+from .pydantic_classes import is_model
 
 _TUPLE_EQUAL: Final[object] = cast(Any, tuple).__eq__
 

@@ -9,12 +9,12 @@ from ..errors import InvalidArgument, UndecodablePayload
 from ..texts import storable
 from .checks import MAX_DEPTH, MAX_PAYLOAD, SURROGATE, check_json, check_size, refuse_non_finite
 from .comparison import Comparison, is_equal, is_rearranged
-from .kinds import is_model, is_model_dataclass
-from .models import ModelFormat
+from .error_text import LONGEST, Misfit, name_of, words_of
+from .fields import is_loose
+from .msgspec_format import PlainFormat
 from .numbers import with_points
-from .plain import PlainFormat
-from .shapes import is_loose
-from .words import LONGEST, Misfit, name_of, words_of
+from .pydantic_classes import is_model, is_model_dataclass
+from .pydantic_format import ModelFormat
 
 
 class _Format(Protocol):

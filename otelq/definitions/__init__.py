@@ -5,9 +5,9 @@ from .blockers import NOTHING, AllOf, AnyOf, Awaited, Blockers, read_blockers
 from .chain import Chain, check_chain_id
 from .checks import LONGEST_NAME, check_count, check_priority, check_seconds, check_time, check_when
 from .collection import Definition, Executor, Jobs, is_async, merge
-from .continuing import Continue, is_continue
-from .deciding import Fail, RetryAfter, Snooze, WaitFor
-from .fitting import check_continuation
+from .continuation import Continue, is_continue
+from .continuation_types import check_continuation
+from .decisions import Fail, RetryAfter, Snooze, WaitFor
 from .middleware import Middleware, check_middleware, overrides
 from .options import ContinueOptions, CopyOptions, MetaOptions, StartOptions, WhenOptions, refuse_unknown
 from .types import AnyHandler, JobType, Signature, TraceMode, check_job_type, is_job_type

@@ -9,7 +9,7 @@ from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 from ..errors import InvalidArgument
 from .attempt import Attempt
-from .continuing import Continue
+from .continuation import Continue
 from .types import AnyHandler
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, Unpack, overl
 
 from ..errors import InvalidArgument
 from ..model import CancelReason, ChainOutcome, Meta
-from .continuing import Continue
+from .continuation import Continue
 from .options import ContinueOptions
 from .types import JobType
 

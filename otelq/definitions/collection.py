@@ -12,7 +12,7 @@ from ..schedule import RetryPolicy
 from .annotations import annotated
 from .attempt import Attempt
 from .checks import check_count, check_seconds
-from .continuing import Continue
+from .continuation import Continue
 from .middleware import Middleware, check_middleware
 from .types import AnyHandler, JobType, TraceMode, check_job_type
 

@@ -19,7 +19,7 @@ from .checks import LONGEST_NAME
 
 if TYPE_CHECKING:
     from .attempt import Attempt
-    from .continuing import Continue
+    from .continuation import Continue
 
 In_contra = TypeVar("In_contra", contravariant=True)
 Out_co = TypeVar("Out_co", covariant=True)

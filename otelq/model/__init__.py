@@ -7,9 +7,8 @@ made about ten times faster than a frozen dataclass (see ``docs/decisions``).
 
 from __future__ import annotations
 
-from .changes import Amendment, Closure
 from .leases import Claimed, Lease, ReapRule, Renewal, Wanted
-from .moves import CLOSED, ENDED, OPEN, CancelReason, JobKey, Status, Transition, Verb, job_id
+from .new_jobs import Created, Dedup, Identified, Meta, NewJob, OnFailure, Until, read_meta
 from .outcomes import (
     BLOCKER_FAILED,
     LEASE_LOST,
@@ -30,7 +29,8 @@ from .outcomes import (
 )
 from .queries import LONGEST_LOOK, Count, JobQuery, Match, Page
 from .records import AttemptRecord, ChainOutcome, ChainRecord, JobRecord
-from .starts import Created, Dedup, Identified, Meta, NewJob, OnFailure, Until, read_meta
+from .requests import Amendment, Closure
+from .transition import CLOSED, ENDED, OPEN, CancelReason, JobKey, Status, Transition, Verb, job_id
 
 __all__ = [
     "BLOCKER_FAILED",

@@ -10,8 +10,8 @@ from typing import Final
 from msgspec import Struct
 
 from .leases import Claimed
-from .moves import Transition
-from .starts import OnFailure, Until
+from .new_jobs import OnFailure, Until
+from .transition import Transition
 
 LEASE_LOST: Final = "otelq.lease_lost"
 """The type of a failure that nobody raised: a lease ran out, or was ended by request."""

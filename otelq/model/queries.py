@@ -7,7 +7,7 @@ from typing import Final, Generic, Literal, TypeVar
 
 from msgspec import Struct
 
-from .moves import Status
+from .transition import Status
 
 T = TypeVar("T")
 

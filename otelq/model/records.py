@@ -7,9 +7,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from .moves import Status, Verb, job_id
+from .new_jobs import read_meta
 from .outcomes import Failure
-from .starts import read_meta
+from .transition import Status, Verb, job_id
 
 
 class ChainOutcome(Struct, frozen=True, kw_only=True):

@@ -12,8 +12,8 @@ from .database import Database
 from .drivers import Source, driver_of, load
 from .drivers.provider import Provider
 from .migrate import dump
-from .queries import Queries
 from .state import PostgresState
+from .statements import Queries
 
 __all__ = ["Provider", "adapter", "dump"]
 

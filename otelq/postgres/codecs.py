@@ -22,7 +22,7 @@ from .drivers import Link
 from .drivers.rows import Row
 from .errors import is_passing
 from .qualify import Kind, qualify, tokens
-from .queries import read
+from .statements import read
 
 TIMES: Final = frozenset(
     {

@@ -11,14 +11,14 @@ from typing import Any, Final, NoReturn, TypeVar, cast
 from weakref import WeakSet
 
 from ..errors import InvalidArgument, OtelqError, Unavailable
-from ..finish import finish
 from ..ports.state import Transaction
+from ..uninterrupted import finish
 from .codecs import TextLink, needs_text
 from .drivers import Joiners, Link, Linked, Source
 from .errors import bare, is_conflict, is_lost, is_stale, misuse, raise_alone, text_of, translate
-from .queries import Queries
-from .room import Room
-from .turns import Turns
+from .statements import Queries
+from .transaction_limit import Room
+from .transaction_queue import Turns
 
 _CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 

@@ -18,7 +18,7 @@ from enum import Enum, auto
 from typing import Final, NoReturn
 
 from ..errors import InvalidArgument, OtelqError, Refused, Unavailable
-from ..ports.refusals import ABORTED, IN_USE
+from ..ports.transaction_errors import ABORTED, IN_USE
 
 DRIVERS: Final = frozenset({"asyncpg", "psycopg", "psycopg_pool", "sqlalchemy"})
 """The top packages that errors of drivers come from."""

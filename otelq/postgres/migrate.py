@@ -7,9 +7,9 @@ from typing import Final
 
 from ..errors import OtelqError
 from .database import Database, Session
-from .owners import name_strangers, refuse_strangers
 from .qualify import qualify
-from .queries import Queries, names, read
+from .schema_owner import name_strangers, refuse_strangers
+from .statements import Queries, names, read
 
 LATEST = len(names("migrations"))
 """The version of the schema that this code was written for."""

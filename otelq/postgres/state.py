@@ -31,7 +31,7 @@ from ..model import (
     Wanted,
 )
 from ..ports.state import StateAdapter, Transaction
-from . import asking, claiming, closing, deleting, listing, moving, redriving, settling, starting, unblocking
+from . import amend, claim, close, delete, pages, reads, redrive, settle, start, unblock
 from . import migrate as schema
 from .database import Database, Session
 from .errors import opening_failure
@@ -81,7 +81,7 @@ class PostgresState(StateAdapter):
         return self._database.join(tx)
 
     async def present(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
-        return await self._ask(lambda session: asking.present(session, transitions), None)
+        return await self._ask(lambda session: reads.present(session, transitions), None)
 
     # The client's verbs
 
@@ -93,53 +93,51 @@ class PostgresState(StateAdapter):
         again: bool = False,
         now: datetime | None = None,
     ) -> tuple[Sequence[Created], Sequence[Transition]]:
-        if not starting.is_plain(jobs):
+        if not start.is_plain(jobs):
             return await self._write(
-                lambda session: starting.create_tied(session, jobs, again=again), tx, now, again=again, savepoint=True
+                lambda session: start.create_tied(session, jobs, again=again), tx, now, again=again, savepoint=True
             )
         if tx is None and not again and _are_distinct(jobs):
             try:
                 return await self._database.run(
-                    lambda session: starting.create_fresh(session, jobs), now=now, atomic=starting.is_large(jobs)
+                    lambda session: start.create_fresh(session, jobs), now=now, atomic=start.is_large(jobs)
                 )
-            except starting.SomeExist:
+            except start.SomeExist:
                 pass
-        return await self._write(
-            lambda session: starting.create_plain(session, jobs, again=again), tx, now, again=again
-        )
+        return await self._write(lambda session: start.create_plain(session, jobs, again=again), tx, now, again=again)
 
     async def finish(
         self, closures: Sequence[Closure], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._close(lambda session: closing.finish(session, closures), tx, now)
+        return await self._close(lambda session: close.finish(session, closures), tx, now)
 
     async def trigger(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._write(lambda session: moving.trigger(session, chain_ids), tx, now)
+        return await self._write(lambda session: amend.trigger(session, chain_ids), tx, now)
 
     async def cancel(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._close(lambda session: closing.cancel(session, chain_ids), tx, now)
+        return await self._close(lambda session: close.cancel(session, chain_ids), tx, now)
 
     async def redrive(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._write(lambda session: redriving.redrive(session, chain_ids), tx, now, savepoint=True)
+        return await self._write(lambda session: redrive.redrive(session, chain_ids), tx, now, savepoint=True)
 
     async def amend(
         self, amendments: Sequence[Amendment], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._write(lambda session: moving.amend(session, amendments), tx, now, savepoint=True)
+        return await self._write(lambda session: amend.amend(session, amendments), tx, now, savepoint=True)
 
     async def take_over(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._write(lambda session: moving.take_over(session, chain_ids), tx, now)
+        return await self._write(lambda session: amend.take_over(session, chain_ids), tx, now)
 
     async def lock(self, chain_ids: Sequence[str], *, tx: Transaction) -> Sequence[JobRecord]:
-        return await self._database.run_in(tx, lambda session: moving.lock(session, chain_ids))
+        return await self._database.run_in(tx, lambda session: amend.lock(session, chain_ids))
 
     async def delete(
         self,
@@ -150,7 +148,7 @@ class PostgresState(StateAdapter):
         now: datetime | None = None,
     ) -> Sequence[Transition]:
         return await self._write(
-            lambda session: deleting.delete(session, chain_ids, cascade=cascade), tx, now, savepoint=True
+            lambda session: delete.delete(session, chain_ids, cascade=cascade), tx, now, savepoint=True
         )
 
     # The worker's verbs
@@ -165,19 +163,19 @@ class PostgresState(StateAdapter):
         now: datetime | None = None,
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
         return await self._database.run(
-            lambda session: claiming.claim(session, wanted, worker=worker, token=token, suspect=suspect), now=now
+            lambda session: claim.claim(session, wanted, worker=worker, token=token, suspect=suspect), now=now
         )
 
     async def disown(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
-        return await self._database.run(lambda session: claiming.disown(session, token), now=now)
+        return await self._database.run(lambda session: claim.disown(session, token), now=now)
 
     async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[Verdict]:
-        return await self._database.run(lambda session: claiming.renew(session, renewals), now=now, again=True)
+        return await self._database.run(lambda session: claim.renew(session, renewals), now=now, again=True)
 
     async def settle(
         self, settlements: Sequence[Settlement], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Settled:
-        return await settling.settle(self._database, settlements, tx=tx, now=now)
+        return await settle.settle(self._database, settlements, tx=tx, now=now)
 
     async def reap(
         self,
@@ -187,36 +185,36 @@ class PostgresState(StateAdapter):
         limit: int = 1000,
         now: datetime | None = None,
     ) -> Sequence[Transition]:
-        return await self._close(lambda session: claiming.reap(session, rules, spare=spare, limit=limit), None, now)
+        return await self._close(lambda session: claim.reap(session, rules, spare=spare, limit=limit), None, now)
 
     async def expire(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
-        return await self._close(lambda session: closing.expire(session, limit=limit), None, now)
+        return await self._close(lambda session: close.expire(session, limit=limit), None, now)
 
     async def mop_up(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
-        return await self._database.run(lambda session: unblocking.mop_up(session, limit=limit), now=now, atomic=True)
+        return await self._database.run(lambda session: unblock.mop_up(session, limit=limit), now=now, atomic=True)
 
     async def next_due(self, types: Sequence[str], *, now: datetime | None = None) -> float | None:
-        return await self._database.run(lambda session: asking.next_due(session, types), now=now, again=True)
+        return await self._database.run(lambda session: reads.next_due(session, types), now=now, again=True)
 
     # Questions
 
     async def outcomes(self, chain_ids: Sequence[str], *, tx: Transaction | None = None) -> Mapping[str, ChainOutcome]:
-        return await self._ask(lambda session: asking.outcomes(session, chain_ids), tx)
+        return await self._ask(lambda session: reads.outcomes(session, chain_ids), tx)
 
     async def blocker_outputs(self, jobs: Sequence[JobKey]) -> Mapping[JobKey, Sequence[ChainOutcome]]:
-        return await self._ask(lambda session: asking.blocker_outputs(session, jobs), None)
+        return await self._ask(lambda session: reads.blocker_outputs(session, jobs), None)
 
     async def jobs(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[JobRecord]:
-        return await self._ask(lambda session: listing.jobs(session, query), tx)
+        return await self._ask(lambda session: pages.jobs(session, query), tx)
 
     async def chains(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[ChainRecord]:
-        return await self._ask(lambda session: listing.chains(session, query), tx)
+        return await self._ask(lambda session: pages.chains(session, query), tx)
 
     async def count(self, query: JobQuery, *, of: Literal["jobs", "chains"]) -> Count:
-        return await self._ask(lambda session: listing.count(session, query, of=of), None)
+        return await self._ask(lambda session: pages.count(session, query, of=of), None)
 
     async def attempts(self, chain_id: str, position: int) -> Sequence[AttemptRecord]:
-        return await self._ask(lambda session: asking.attempts(session, chain_id, position), None)
+        return await self._ask(lambda session: reads.attempts(session, chain_id, position), None)
 
     async def truncate_all(self) -> None:
         await self._database.run(lambda session: session.rows("truncate_all"))
@@ -249,7 +247,7 @@ class PostgresState(StateAdapter):
 
         made = await self._write(noted, tx, now, savepoint=True)
         if tx is None and sessions[-1].left_pending:
-            made += await unblocking.look_again(self._database, now)
+            made += await unblock.look_again(self._database, now)
         return made
 
     async def _ask(self, work: Callable[[Session], Awaitable[T]], tx: Transaction | None) -> T:

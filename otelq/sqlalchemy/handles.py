@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 
 from ..errors import InvalidArgument
-from ..ports.refusals import ABORTED, IN_USE
+from ..ports.transaction_errors import ABORTED, IN_USE
 
 Handle: TypeAlias = AsyncSession | AsyncConnection
 

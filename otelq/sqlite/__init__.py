@@ -9,8 +9,8 @@ from urllib.parse import unquote
 from ..errors import InvalidArgument
 from ..ports.state import StateAdapter
 from .migrate import dump
-from .queries import Queries
 from .state import SqliteState
+from .statements import Queries
 from .transactions import comes_from
 
 __all__ = ["adapter", "dump"]

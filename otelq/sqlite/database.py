@@ -7,14 +7,14 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from ..finish import finish
 from ..ports.state import Transaction
+from ..uninterrupted import finish
+from .connection_thread import Lane, Settings, is_free, patiently
 from .errors import translating
-from .lane import Lane, Settings, is_free, patiently
 from .migrate import check, migrate, missing
-from .queries import Queries
 from .rows import clock, micros
 from .session import Session, Verb, run
+from .statements import Queries
 from .transactions import Lender, Transactions
 from .writer import Writer
 

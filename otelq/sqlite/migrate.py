@@ -6,11 +6,11 @@ import sqlite3
 from collections.abc import Iterator
 
 from ..errors import OtelqError
+from .connection_thread import Settings, begin_immediate, patiently
 from .errors import translating
-from .lane import Settings, begin_immediate, patiently
 from .parameters import unadapted
-from .queries import Queries, named, templates
 from .rows import clock
+from .statements import Queries, named, templates
 
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS "{schema}_migration" (

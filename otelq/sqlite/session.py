@@ -22,7 +22,7 @@ from msgspec.json import Decoder, encode
 
 from ..errors import Refused
 from .parameters import Value, unadapted
-from .queries import Queries
+from .statements import Queries
 
 T = TypeVar("T")
 _NO_TOKENS: Mapping[str, str] = MappingProxyType({})

@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from ..errors import OtelqError, Unavailable
-from ..finish import finish
 from ..model import (
     Amendment,
     AttemptRecord,
@@ -35,12 +34,13 @@ from ..model import (
     Wanted,
 )
 from ..ports.state import StateAdapter, Transaction
-from . import asking, claiming, closing, listing, moving, redriving, settling, starting, unblocking
+from ..uninterrupted import finish
+from . import amend, claim, close, pages, reads, redrive, settle, start, unblock
+from .connection_thread import Settings
 from .database import Database
 from .errors import Locked, opening_failure
-from .lane import Settings
-from .own import OwnTransaction
-from .queries import Queries
+from .owned_transactions import OwnTransaction
+from .statements import Queries
 from .transactions import Lender
 
 
@@ -124,48 +124,48 @@ class SqliteState(StateAdapter):
         return self._database.transactions.join(tx)
 
     async def present(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
-        return await self._database.read(None, partial(asking.present, transitions=transitions))
+        return await self._database.read(None, partial(reads.present, transitions=transitions))
 
     # The client's verbs
 
     async def create(
         self, jobs: Sequence[NewJob], *, tx: Transaction | None = None, again: bool = False, now: datetime | None = None
     ) -> tuple[Sequence[Created], Sequence[Transition]]:
-        return await self._database.write(tx, partial(starting.create, jobs=jobs, again=again), now)
+        return await self._database.write(tx, partial(start.create, jobs=jobs, again=again), now)
 
     async def finish(
         self, closures: Sequence[Closure], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._database.write(tx, partial(closing.finish, closures=closures), now)
+        return await self._database.write(tx, partial(close.finish, closures=closures), now)
 
     async def trigger(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._database.write(tx, partial(moving.trigger, chain_ids=chain_ids), now)
+        return await self._database.write(tx, partial(amend.trigger, chain_ids=chain_ids), now)
 
     async def cancel(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._database.write(tx, partial(closing.cancel, chain_ids=chain_ids), now)
+        return await self._database.write(tx, partial(close.cancel, chain_ids=chain_ids), now)
 
     async def redrive(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._database.write(tx, partial(redriving.redrive, chain_ids=chain_ids), now)
+        return await self._database.write(tx, partial(redrive.redrive, chain_ids=chain_ids), now)
 
     async def amend(
         self, amendments: Sequence[Amendment], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._database.write(tx, partial(moving.amend, amendments=amendments), now)
+        return await self._database.write(tx, partial(amend.amend, amendments=amendments), now)
 
     async def take_over(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._database.write(tx, partial(moving.take_over, chain_ids=chain_ids), now)
+        return await self._database.write(tx, partial(amend.take_over, chain_ids=chain_ids), now)
 
     async def lock(self, chain_ids: Sequence[str], *, tx: Transaction) -> Sequence[JobRecord]:
         # Every verb in a transaction begins with the write lock of the file, which the transaction keeps.
-        return await self._database.write(tx, partial(asking.lock, chain_ids=chain_ids), None)
+        return await self._database.write(tx, partial(reads.lock, chain_ids=chain_ids), None)
 
     async def delete(
         self,
@@ -175,14 +175,14 @@ class SqliteState(StateAdapter):
         tx: Transaction | None = None,
         now: datetime | None = None,
     ) -> Sequence[Transition]:
-        return await self._database.write(tx, partial(closing.delete, chain_ids=chain_ids, cascade=cascade), now)
+        return await self._database.write(tx, partial(close.delete, chain_ids=chain_ids, cascade=cascade), now)
 
     # The worker's verbs
 
     async def claim(
         self, wanted: Sequence[Wanted], *, worker: str, token: int, suspect: bool = True, now: datetime | None = None
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
-        verb = partial(claiming.claim, wanted=wanted, worker=worker, token=token, suspect=suspect)
+        verb = partial(claim.claim, wanted=wanted, worker=worker, token=token, suspect=suspect)
         try:
             return await self._database.write(None, verb, now)
         except Locked:
@@ -190,14 +190,14 @@ class SqliteState(StateAdapter):
             return [], []
 
     async def disown(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
-        return await self._database.write(None, partial(claiming.disown, token=token), now)
+        return await self._database.write(None, partial(claim.disown, token=token), now)
 
     async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[Verdict]:
         # While somebody holds the write lock, nobody can take the leases away either.
         if self._database.transactions.one_is_open:
             return [Verdict.BUSY] * len(renewals)
         try:
-            return await self._database.write(None, partial(claiming.renew, renewals=renewals), now)
+            return await self._database.write(None, partial(claim.renew, renewals=renewals), now)
         except Locked:
             return [Verdict.BUSY] * len(renewals)
 
@@ -207,7 +207,7 @@ class SqliteState(StateAdapter):
         if isinstance(tx, OwnTransaction):
             tx.take_back()
         try:
-            return await self._database.write(tx, partial(settling.settle, settlements=settlements), now)
+            return await self._database.write(tx, partial(settle.settle, settlements=settlements), now)
         except Locked:
             if tx is not None:
                 raise
@@ -222,48 +222,48 @@ class SqliteState(StateAdapter):
         now: datetime | None = None,
     ) -> Sequence[Transition]:
         try:
-            return await self._database.write(None, partial(claiming.reap, rules=rules, spare=spare, limit=limit), now)
+            return await self._database.write(None, partial(claim.reap, rules=rules, spare=spare, limit=limit), now)
         except Locked:
             return []
 
     async def expire(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
-        if not await self._database.read(None, closing.has_expired, now):
+        if not await self._database.read(None, close.has_expired, now):
             return []
         try:
-            return await self._database.write(None, partial(closing.expire, limit=limit), now)
+            return await self._database.write(None, partial(close.expire, limit=limit), now)
         except Locked:
             return []
 
     async def mop_up(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
-        if not await self._database.read(None, unblocking.has_pending):
+        if not await self._database.read(None, unblock.has_pending):
             return []
-        return await self._database.write(None, partial(unblocking.mop_up, limit=limit), now)
+        return await self._database.write(None, partial(unblock.mop_up, limit=limit), now)
 
     async def next_due(self, types: Sequence[str], *, now: datetime | None = None) -> float | None:
-        return await self._database.read(None, partial(asking.next_due, types=types), now)
+        return await self._database.read(None, partial(reads.next_due, types=types), now)
 
     # Questions
 
     async def outcomes(self, chain_ids: Sequence[str], *, tx: Transaction | None = None) -> Mapping[str, ChainOutcome]:
-        return await self._database.read(tx, partial(asking.outcomes, chain_ids=chain_ids))
+        return await self._database.read(tx, partial(reads.outcomes, chain_ids=chain_ids))
 
     async def blocker_outputs(self, jobs: Sequence[JobKey]) -> Mapping[JobKey, Sequence[ChainOutcome]]:
-        return await self._database.read(None, partial(asking.blocker_outputs, jobs=jobs))
+        return await self._database.read(None, partial(reads.blocker_outputs, jobs=jobs))
 
     async def jobs(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[JobRecord]:
-        return await self._database.read(tx, partial(listing.jobs, query=query))
+        return await self._database.read(tx, partial(pages.jobs, query=query))
 
     async def chains(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[ChainRecord]:
-        return await self._database.read(tx, partial(listing.chains, query=query))
+        return await self._database.read(tx, partial(pages.chains, query=query))
 
     async def count(self, query: JobQuery, *, of: Literal["jobs", "chains"]) -> Count:
-        return await self._database.read(None, partial(listing.count, query=query, of=of))
+        return await self._database.read(None, partial(pages.count, query=query, of=of))
 
     async def attempts(self, chain_id: str, position: int) -> Sequence[AttemptRecord]:
-        return await self._database.read(None, partial(asking.attempts, chain_id=chain_id, position=position))
+        return await self._database.read(None, partial(reads.attempts, chain_id=chain_id, position=position))
 
     async def truncate_all(self) -> None:
-        await self._database.write(None, closing.truncate_all, None)
+        await self._database.write(None, close.truncate_all, None)
 
     @property
     def _database(self) -> Database:

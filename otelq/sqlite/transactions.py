@@ -12,12 +12,12 @@ from weakref import WeakKeyDictionary
 import aiosqlite
 
 from ..errors import InvalidArgument
-from ..finish import finish
+from ..uninterrupted import finish
+from .connection_thread import Settings, connect, nap
 from .errors import DRIVER, END_IT, Locked, is_busy, translated
-from .joined import DriverJoined, Joined, Turn, is_open
-from .lane import Settings, connect, nap
-from .own import Handle, LentTransaction, OwnTransaction
-from .queries import Queries
+from .joined_transactions import DriverJoined, Joined, Turn, is_open
+from .owned_transactions import Handle, LentTransaction, OwnTransaction
+from .statements import Queries
 
 if TYPE_CHECKING:
     from .sqlalchemy import SqlalchemyJoiner

@@ -17,11 +17,11 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from ..spawn import spawn
+from .connection_thread import Lane, Settings, begin_immediate
 from .errors import END_IT, Locked, translating
-from .lane import Lane, Settings, begin_immediate
-from .queries import Queries
 from .rows import clock, micros
 from .session import Session, Verb, run
+from .statements import Queries
 
 T = TypeVar("T")
 

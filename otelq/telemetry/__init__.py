@@ -8,12 +8,12 @@ from __future__ import annotations
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from .context import TraceNote, current_request_id, request_id
 from .logs import JobContextFilter, job_extra, logger
 from .names import Count
-from .placing import TraceMode
 from .spans import Activation, AttemptSpan, Enqueue
+from .stored_context import TraceNote, current_request_id, request_id
 from .telemetry import Telemetry
+from .trace_position import TraceMode
 
 __all__ = [
     "Activation",

@@ -17,8 +17,8 @@ from opentelemetry.trace import get_current_span
 from ..logs import Log
 from ..model import Claimed, job_id
 from ..texts import NAME, line
-from .context import request_id
 from .names import Attribute
+from .stored_context import request_id
 
 current_job: ContextVar[Claimed | None] = ContextVar("otelq_current_job", default=None)
 """The job whose handler runs in this context."""

@@ -17,15 +17,15 @@ from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, Span, set_
 
 from ..model import CancelReason, Claimed, job_id, read_meta
 from ..texts import NAME, line
-from . import context as notes
 from . import names
-from .border import harmless
-from .context import TraceNote, request_id
+from . import stored_context as notes
 from .exceptions import qualified_name
+from .guards import harmless
 from .logs import current_job
 from .metrics import Registry
 from .names import Attribute, LinkReason, Operation
-from .placing import FAN_OUT, Place, TraceMode, place
+from .stored_context import TraceNote, request_id
+from .trace_position import FAN_OUT, Place, TraceMode, place
 from .tracing import Tracing, context_of, linked
 
 _NO_NOTE = TraceNote()

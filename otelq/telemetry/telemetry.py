@@ -14,14 +14,14 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import NoOpTracer, Tracer, TracerProvider
 
 from ..model import Claimed, Transition
-from . import names, told
-from .border import harmless
-from .context import Silence, TraceNote
+from . import names, transition_spans
 from .exceptions import Exceptions, qualified_name
+from .guards import harmless
 from .metrics import Registry, registry_for
 from .names import Count, Operation
-from .placing import TraceMode
 from .spans import AttemptSpan, Enqueue, start_attempt, start_enqueue
+from .stored_context import Silence, TraceNote
+from .trace_position import TraceMode
 from .tracing import Tracing
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Telemetry:
         if not jobs:
             return
         ended_ns = time.time_ns()
-        told.tell_claim(self._tracing, jobs, started_ns=started_ns, ended_ns=ended_ns, worker=worker)
+        transition_spans.tell_claim(self._tracing, jobs, started_ns=started_ns, ended_ns=ended_ns, worker=worker)
         self.operation(Operation.CLAIM, (ended_ns - started_ns) / 1e9)
 
     @harmless
@@ -149,7 +149,7 @@ class Telemetry:
         """
         Tell of a statement that settled ``count`` attempts, given their notes; ``type`` if all are of one.
         """
-        told.tell_settlement(
+        transition_spans.tell_settlement(
             self._tracing,
             Operation(operation),
             attempts,
@@ -165,7 +165,7 @@ class Telemetry:
         """Count and measure committed transitions, and write the spans of those that no live span tells."""
         try:
             if self._registry.transitions(transitions):
-                told.tell_transitions(self._tracing, transitions)
+                transition_spans.tell_transitions(self._tracing, transitions)
         except Exception as error:
             self._registry.trouble("telling of transitions", error)
 

@@ -20,12 +20,12 @@ from opentelemetry.trace import (
 from opentelemetry.util.types import AttributeValue
 
 from ..texts import NAME, line, lines, message_of
-from . import context as notes
 from . import names
-from .context import Propagation, TraceNote
+from . import stored_context as notes
 from .exceptions import Exceptions
 from .metrics import Registry
 from .names import Attribute, Drop, LinkReason, Operation
+from .stored_context import Propagation, TraceNote
 
 _LINK_ATTRIBUTES = {reason: {Attribute.LINK_REASON: str(reason)} for reason in LinkReason}
 

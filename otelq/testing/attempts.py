@@ -12,7 +12,7 @@ from ..client import Client, new_id
 from ..definitions import Attempt, JobType
 from ..errors import InvalidArgument
 from ..model import CancelReason, ChainOutcome, Meta, Status, job_id
-from ..worker.crew import Provided
+from ..worker.context import Provided
 
 In = TypeVar("In")
 Out = TypeVar("Out")

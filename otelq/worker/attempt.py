@@ -8,16 +8,16 @@ from typing import Any
 
 from ..definitions import Attempt, Snooze
 from ..errors import Unavailable, UndecodablePayload
-from ..finish import finish
 from ..logs import Log
 from ..model import CancelReason, Claimed, Fails, Outcome, Settled, Settlement, Transition, read_meta
+from ..uninterrupted import finish
+from .attempt_report import AttemptReport
+from .attempt_scope import WorkScope
 from .completion import LOOK_UP_PAUSE, OWN_ENDS, Completion
-from .crew import Crew
+from .context import Crew
 from .decision import Decision
 from .identity import Identity
-from .report import AttemptReport
-from .scope import WorkScope
-from .verdicts import failure_of
+from .outcomes import failure_of
 
 logger = Log("otelq.worker")
 

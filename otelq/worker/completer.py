@@ -22,9 +22,9 @@ from ..logs import Log
 from ..loop import Loop
 from ..model import CancelReason, Claimed, Settlement, Verdict
 from ..spawn import spawn
-from .crew import Crew
-from .run import Run
-from .verdicts import reason_of, refused
+from .active_job import Run
+from .context import Crew
+from .outcomes import reason_of, refused
 
 _CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 

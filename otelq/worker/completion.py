@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from ..errors import JobAlreadyClosed, LeaseLost, NotFound, Unavailable
 from ..model import CancelReason, Claimed, Settled, Settlement, Status, Transition, Verb, Verdict
-from .crew import Crew
-from .scope import WorkScope
-from .verdicts import reason_of
+from .attempt_scope import WorkScope
+from .context import Crew
+from .outcomes import reason_of
 
 LOOK_UP_PAUSE = 0.25
 """Seconds between two tries to ask whether a commit whose reply was lost was made."""

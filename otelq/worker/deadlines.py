@@ -8,7 +8,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .run import Run
+    from .active_job import Run
 
 PRECISION = 1 / 1000
 """How much later than asked something is done, as a share of the time that was given."""

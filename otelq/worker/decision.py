@@ -10,10 +10,10 @@ from ..client.start import successor
 from ..definitions import Continue, check_continuation, is_continue
 from ..logs import Log
 from ..model import CancelReason, Completes, Continues, Keep, Outcome
-from .crew import Crew
+from .attempt_report import FAILING, AttemptReport
+from .context import Crew
 from .identity import Identity
-from .report import FAILING, AttemptReport
-from .verdicts import TIMED_OUT, of_exception, undescribed
+from .outcomes import TIMED_OUT, of_exception, undescribed
 
 _CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 

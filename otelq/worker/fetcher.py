@@ -15,9 +15,9 @@ from ..loop import Loop
 from ..model import Claimed, Status, Verb, Wanted
 from ..ports.notify import Hint, HintKind
 from ..telemetry import Count
+from .active_job import Run
 from .completer import Completer
-from .crew import Crew
-from .run import Run
+from .context import Crew
 from .slots import Slots
 
 LONGEST_DENIAL = 1.0

@@ -24,10 +24,10 @@ from ..loop import FROM_THE_DATABASE, Loop
 from ..model import Renewal, Verdict
 from ..ports.notify import Hint, HintKind
 from ..ports.state import StateAdapter
-from .crew import Crew
-from .run import Run
+from .active_job import Run
+from .context import Crew
+from .outcomes import reason_of
 from .slots import Slots
-from .verdicts import reason_of
 
 logger = Log("otelq.worker")
 

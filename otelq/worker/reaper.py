@@ -7,7 +7,7 @@ from random import SystemRandom
 
 from ..loop import Loop
 from ..model import ReapRule
-from .crew import Crew
+from .context import Crew
 from .slots import Slots
 
 _CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it

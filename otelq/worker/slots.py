@@ -11,7 +11,7 @@ from ..model import CancelReason
 from .deadlines import Deadlines
 
 if TYPE_CHECKING:
-    from .run import Run
+    from .active_job import Run
 
 
 class Slots:

@@ -14,17 +14,17 @@ from ..client import Client
 from ..codec import check_line
 from ..definitions import Definition, Jobs, Middleware, check_count, check_middleware, check_seconds, merge
 from ..errors import InvalidArgument, OtelqError
-from ..finish import finish
 from ..logs import Log
 from ..model import CancelReason
 from ..ports.notify import Hint
 from ..spawn import spawn
-from .calling import check_required, equipped
+from ..uninterrupted import finish
 from .completer import Completer
-from .crew import Crew, Provided
+from .context import Crew, Provided
+from .executors import check_required, equipped
 from .fetcher import Fetcher
 from .keeper import Keeper
-from .processes import check_importable
+from .process_pool import check_importable
 from .reaper import Reaper
 from .signals import signals
 from .slots import Slots

@@ -22,7 +22,7 @@ from otelq.model import (
     Wanted,
 )
 from otelq.ports.state import StateAdapter, Transaction
-from otelq.postgres import claiming
+from otelq.postgres import claim
 from otelq.postgres.drivers import Linked
 from otelq.postgres.state import PostgresState
 
@@ -164,4 +164,4 @@ async def _claim_inside(
     assert isinstance(tx, Linked)
     database = adapter._database  # pyright: ignore[reportPrivateUsage]  # a claim takes no transaction of a caller
     session = database.session(await tx.link(), None)
-    return await claiming.claim(session, [wanted], worker="worker", token=token, suspect=True)
+    return await claim.claim(session, [wanted], worker="worker", token=token, suspect=True)

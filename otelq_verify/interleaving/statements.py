@@ -14,7 +14,7 @@ from typing import Any, Final
 from otelq.ports.state import Ending
 from otelq.postgres.database import Database
 from otelq.postgres.drivers.port import Joiner, Link, Linked, Source
-from otelq.postgres.queries import names, read
+from otelq.postgres.statements import names, read
 
 from .gates import here, pause
 

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 import otelq
 from otelq.ports.state import Ending
-from otelq.sqlite.own import LentTransaction
+from otelq.sqlite.owned_transactions import LentTransaction
 from tests.conftest import StartServer
 from tests.postgres.drivers import DIALECTS, engine_for
 from tests.stores import PrivateState, seen_as

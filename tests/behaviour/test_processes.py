@@ -13,7 +13,7 @@ import pytest
 
 import otelq
 from otelq.model import Meta
-from otelq.worker.wire import Order, framed
+from otelq.worker.process_protocol import Order, framed
 
 from . import process_work as work
 from .support import becomes, ended, until
@@ -292,7 +292,7 @@ def test_a_process_ends_when_its_worker_dies_in_the_middle_of_an_order() -> None
         carrier={},
         largest=1 << 20,
     )
-    command = [sys.executable, "-c", "from otelq.worker.child import main; main()"]
+    command = [sys.executable, "-c", "from otelq.worker.process_main import main; main()"]
     child = subprocess.run(command, input=framed(order)[:-1], capture_output=True, timeout=30, check=False)
     assert (child.returncode, child.stdout, child.stderr) == (0, b"", b"")
 

@@ -18,7 +18,7 @@ from opentelemetry import trace
 import otelq
 from otelq.model import Transition
 from otelq.ports.state import Ending
-from otelq.sqlite.own import LentTransaction
+from otelq.sqlite.owned_transactions import LentTransaction
 from tests.conftest import StartServer
 from tests.stores import PrivateState, seen_as
 from tests.telemetry.sdk import Sdk, parent_id, span_context

@@ -8,7 +8,7 @@ import stat
 import msgspec
 
 import otelq
-from otelq.worker.wire import Answer, Returned, framed
+from otelq.worker.process_protocol import Answer, Returned, framed
 
 from .support import ONCE
 

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from otelq.cli.redacting import RedactingFormatter, redacted
+from otelq.cli.redaction import RedactingFormatter, redacted
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any, Final
 
 from otelq.postgres.qualify import Kind, tokens
-from otelq.postgres.queries import Queries, names, read
+from otelq.postgres.statements import Queries, names, read
 
 TYPES: Final = ("uuid", "integer", "bigint", "text", "boolean", "timestamptz", "double precision", "jsonb", "interval")
 """What the statements compute with."""

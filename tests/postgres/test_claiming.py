@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from otelq.model import Claimed, ReapRule
-from otelq.postgres import claiming
+from otelq.postgres import claim
 from otelq.postgres.drivers.asyncpg import AsyncpgLink
 from otelq.postgres.state import PostgresState
 
@@ -16,7 +16,7 @@ from .making import job, lease, wanted
 async def claim_inside(state: PostgresState, connection: object, limit: int) -> list[Claimed]:
     """A claim whose commit is still to come."""
     session = state._database.session(AsyncpgLink(connection), None)
-    claimed, _ = await claiming.claim(session, [wanted(limit=limit)], worker="other", token=99, suspect=True)
+    claimed, _ = await claim.claim(session, [wanted(limit=limit)], worker="other", token=99, suspect=True)
     return claimed
 
 

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 
 from otelq.model import Closure, Continues, Dedup, Successor
 from otelq.ports.state import StateAdapter
-from otelq.postgres.queries import Queries
 from otelq.postgres.state import PostgresState
+from otelq.postgres.statements import Queries
 
 from .conftest import Connect
 from .making import job, start

@@ -24,7 +24,7 @@ from otelq.postgres import Provider, adapter
 from otelq.postgres.database import Session
 from otelq.postgres.errors import is_conflict, is_lost, is_taken, translate
 from otelq.postgres.migrate import split
-from otelq.postgres.queries import names, read
+from otelq.postgres.statements import names, read
 
 from ..servers import PostgresServer
 from .drivers import DIALECTS, engine_for, own_provider, psycopg_pool

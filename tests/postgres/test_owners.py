@@ -11,7 +11,7 @@ import pytest
 
 import otelq
 from otelq.postgres import dump
-from otelq.postgres.owners import TABLES
+from otelq.postgres.schema_owner import TABLES
 
 greet = otelq.JobType("greet", input=str, output=str)
 

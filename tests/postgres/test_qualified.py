@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from otelq.postgres.qualify import KEYWORDS, SYNTAX, Kind, Token, qualify, tokens
-from otelq.postgres.queries import Queries, names, read
+from otelq.postgres.statements import Queries, names, read
 
 from .test_schema import VARIANTS
 

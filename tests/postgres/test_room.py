@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from otelq.errors import Unavailable
-from otelq.postgres.room import PATIENCE, Room
+from otelq.postgres.transaction_limit import PATIENCE, Room
 
 
 async def _hold(room: Room, *, depth: int, all_in: asyncio.Barrier, timeout: float = 10) -> int:

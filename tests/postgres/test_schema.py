@@ -11,14 +11,14 @@ import pytest
 
 from otelq.errors import OtelqError
 from otelq.model import CLOSED, JobQuery, Status
-from otelq.postgres import adapter, claiming, dump
+from otelq.postgres import adapter, claim, dump
 from otelq.postgres.database import SKIP, WAIT
-from otelq.postgres.holding import PASS, STAY
-from otelq.postgres.queries import Queries, names
-from otelq.postgres.settling import UNTIED
-from otelq.postgres.starting import NONE_EXPIRES, PASS_OVER, SOME_EXPIRE
+from otelq.postgres.locks import PASS, STAY
+from otelq.postgres.page_statements import STATUS, tokens, walks
+from otelq.postgres.settle import UNTIED
+from otelq.postgres.start import NONE_EXPIRES, PASS_OVER, SOME_EXPIRE
 from otelq.postgres.state import PostgresState
-from otelq.postgres.walking import STATUS, tokens, walks
+from otelq.postgres.statements import Queries, names
 from otelq.transitions.pages import Of
 
 from .conftest import Connect
@@ -227,7 +227,7 @@ async def test_a_claim_is_planned_a_few_times_and_then_no_more(state: PostgresSt
     async with state._database.source.loan(atomic=False, timeout=10) as link:
         session = state._database.session(link, None)
         for token in range(10):
-            await claiming.claim(session, [wanted()], worker="w", token=token, suspect=True)
+            await claim.claim(session, [wanted()], worker="w", token=token, suspect=True)
 
         [(planned,)] = await link.fetch(
             "SELECT custom_plans FROM pg_prepared_statements WHERE statement = $1", (QUERIES("claim").text,), timeout=10

@@ -8,7 +8,7 @@ import pytest
 
 from otelq.errors import Refused
 from otelq.model import JobQuery, NewJob, Status
-from otelq.postgres.starting import LARGE
+from otelq.postgres.start import LARGE
 from otelq.postgres.state import PostgresState
 
 from .making import job, start

@@ -10,12 +10,12 @@ import pytest
 from .tree import PACKAGES, ROOT
 
 PLANTS = [
-    ("otelq/model/moves.py", "from .errors import OtelqError", "Seven floors"),
+    ("otelq/model/transition.py", "from .errors import OtelqError", "Seven floors"),
     ("otelq/client/planted.py", "from ..worker import Worker", "Seven floors"),
     ("otelq/sqlite/planted.py", "from ..postgres import adapter", "Seven floors"),
     ("otelq/unplaced.py", "import os", "Seven floors"),
     ("otelq/worker/planted.py", "from otelq import Client", "root is never imported"),
-    ("otelq/model/moves.py", "import asyncio", "no event loop"),
+    ("otelq/model/transition.py", "import asyncio", "no event loop"),
     ("otelq/ports/planted.py", "import asyncpg", "no event loop"),
     ("otelq/schedule.py", "import random", "no clock"),
     ("otelq/worker/planted.py", "import opentelemetry.trace", "Only telemetry"),

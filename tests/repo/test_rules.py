@@ -12,7 +12,7 @@ from .tree import ROOT
 RULES = (ROOT / "docs/internals/rules.md").read_text()
 
 FORBIDDEN = {
-    "asyncio.shield": "ends at the second cancel; use otelq.finish",
+    "asyncio.shield": "ends at the second cancel; use otelq.uninterrupted",
     "asyncio.ensure_future": "runs through the application's task factory; use otelq.spawn",
     "asyncio.create_task": "runs through the application's task factory; use otelq.spawn",
     "create_task": "runs through the application's task factory; use otelq.spawn",
@@ -21,11 +21,14 @@ FORBIDDEN = {
     "asyncio.to_thread": "waits for the default executor, which may be full of somebody else's work",
     "random.random": "moves on what the application has seeded; use random.SystemRandom",
     "random.uniform": "moves on what the application has seeded; use random.SystemRandom",
-    "asyncio.Semaphore": "waits without a limit; see postgres/room.py",
+    "asyncio.Semaphore": "waits without a limit; see postgres/transaction_limit.py",
     "Transition": "may be of a move that the table does not have; use otelq.transitions.build",
 }
 ALLOWED = {
-    ("sqlite/visit.py", "asyncio.shield"): "the call itself goes on in the driver's thread, and is awaited to its end",
+    (
+        "sqlite/shared_connection.py",
+        "asyncio.shield",
+    ): "the call itself goes on in the driver's thread, and is awaited to its end",
     ("transitions/build.py", "Transition"): "looks the move up in the table",
 }
 

@@ -13,7 +13,7 @@ import pytest
 
 from otelq.errors import InvalidArgument, OtelqError, Refused, Unavailable
 from otelq.sqlite import adapter
-from otelq.sqlite.lane import Lane, Settings
+from otelq.sqlite.connection_thread import Lane, Settings
 from otelq.sqlite.state import SqliteState
 
 from .conftest import Open, opened

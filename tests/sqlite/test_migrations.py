@@ -15,7 +15,7 @@ from otelq.errors import OtelqError, Refused
 from otelq.model import Amendment, Completes
 from otelq.sqlite import adapter, dump
 from otelq.sqlite.migrate import _LEDGER  # pyright: ignore[reportPrivateUsage]  # to make a file as it once was
-from otelq.sqlite.queries import named, templates
+from otelq.sqlite.statements import named, templates
 
 from .conftest import Open
 from .making import count_jobs, job, lease, settle, start

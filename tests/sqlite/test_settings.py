@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 import otelq
 from otelq.errors import OtelqError
 from otelq.model import Status
-from otelq.sqlite.queries import Queries, templates
+from otelq.sqlite.shared_connection import BUILT_IN
 from otelq.sqlite.state import SqliteState
-from otelq.sqlite.visit import BUILT_IN
+from otelq.sqlite.statements import Queries, templates
 
 from .conftest import Connect
 from .making import count_jobs, elsewhere, job, lease, start

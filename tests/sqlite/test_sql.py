@@ -11,8 +11,8 @@ import pytest
 
 from otelq.model import JobQuery, Match, Status
 from otelq.sqlite.migrate import dump
-from otelq.sqlite.queries import Queries
-from otelq.sqlite.walking import tokens, values, walks
+from otelq.sqlite.page_statements import tokens, values, walks
+from otelq.sqlite.statements import Queries
 from otelq.transitions.pages import Of
 
 STATEMENTS = Queries("jobs_of_shop").texts

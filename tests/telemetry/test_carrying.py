@@ -5,7 +5,7 @@ from __future__ import annotations
 from opentelemetry import baggage, context, trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
-from otelq.telemetry.carrying import carried, carry
+from otelq.telemetry.propagation import carried, carry
 
 SPAN = SpanContext(0xAB, 0xCD, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 

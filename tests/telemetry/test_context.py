@@ -24,7 +24,7 @@ from opentelemetry.propagators.textmap import (
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState
 
 from otelq.telemetry import TraceNote, request_id
-from otelq.telemetry.context import read, write, write_bare
+from otelq.telemetry.stored_context import read, write, write_bare
 
 from .sdk import Sdk, claimed
 

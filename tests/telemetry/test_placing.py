@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from opentelemetry.trace import SpanContext, TraceFlags
 
-from otelq.telemetry.context import TraceNote
-from otelq.telemetry.placing import FAN_OUT, HOP_LIMIT, PROMPT, TraceMode, place
+from otelq.telemetry.stored_context import TraceNote
+from otelq.telemetry.trace_position import FAN_OUT, HOP_LIMIT, PROMPT, TraceMode, place
 
 from .sdk import NOW, Sdk, claimed, linked_ids, parent_id, reasons, span_context
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otelq.codec import MAX_DEPTH, Payload, check_json
-from otelq.codec.words import LONGEST
+from otelq.codec.error_text import LONGEST
 from otelq.errors import InvalidArgument, UndecodablePayload
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from otelq.finish import cancel_once, finish
+from otelq.uninterrupted import cancel_once, finish
 
 
 class Work:

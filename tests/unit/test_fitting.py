@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 import pytest
 
 import otelq
-from otelq.definitions.fitting import check_continuation
+from otelq.definitions.continuation_types import check_continuation
 
 
 @dataclass

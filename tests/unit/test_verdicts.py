@@ -9,7 +9,7 @@ import pytest
 import otelq
 from otelq.definitions import Definition
 from otelq.model import Blocks, CancelReason, Fails, Failure, OnFailure, Outcome, Releases, Retries, Snoozes, Until
-from otelq.worker.verdicts import of_exception
+from otelq.worker.outcomes import of_exception
 
 
 async def handler(attempt: otelq.Attempt[None]) -> None: ...

@@ -11,8 +11,8 @@ from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from ...errors import InvalidArgument
 from ...sqlalchemy.engine import HandleFactory, check_engine
-from .joined import SqlalchemyJoiner
-from .lender import EngineLender
+from .engine_transactions import EngineLender
+from .joined_transactions import SqlalchemyJoiner
 
 _SHARED = (StaticPool, SingletonThreadPool)
 """What is rolled back as the one user gives the connection back is the work of the other."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ...errors import Unavailable
-from ..joined import is_open
+from ..joined_transactions import is_open
 
 
 def driver_of(connection: Connection) -> aiosqlite.Connection:

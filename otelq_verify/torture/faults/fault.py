@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
 
-from otelq.finish import finish
+from otelq.uninterrupted import finish
 
 from ..fleet import Process
 from ..scene import RunScene

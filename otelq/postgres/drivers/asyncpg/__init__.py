@@ -8,7 +8,7 @@ import asyncpg
 
 from ....errors import InvalidArgument
 from ..port import refuse
-from .link import AsyncpgLink
+from .connection import AsyncpgLink
 from .source import AsyncpgSource
 from .transactions import AsyncpgJoiner
 from .url import check_url

@@ -10,10 +10,10 @@ from typing import Any, Final
 import asyncpg
 
 from ....errors import InvalidArgument, Unavailable
-from ....finish import finish
+from ....uninterrupted import finish
 from ...errors import is_stale
 from ..port import room
-from .link import AsyncpgLink
+from .connection import AsyncpgLink
 from .transactions import ERRORS, AsyncpgJoiner, AsyncpgTransaction, cut, in_time, roll_back
 from .url import place_of
 

@@ -17,7 +17,7 @@ from ...errors import is_lost, is_refusal, raise_commit_failure
 from ...transactions import Account, Ended
 from ..answers import Answers, hear_answers, hear_no_more
 from ..port import Linked
-from .link import AsyncpgLink
+from .connection import AsyncpgLink
 
 LOOK_AGAIN: Final = 0.001
 """Seconds between two looks at a COMMIT that was interrupted."""

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from psycopg import AsyncConnection, IsolationLevel
 
 from ....errors import InvalidArgument, Unavailable
-from ....finish import cancel_once, finish
+from ....uninterrupted import cancel_once, finish
 from ...errors import is_stale
 from ..liveness import was_closed_by_server
 from ..port import room
-from .link import PsycopgLink
+from .connection import PsycopgLink
 from .transactions import ERRORS, PsycopgJoiner, PsycopgTransaction, begun, bring_to_rest, check_committable, in_time
 
 if TYPE_CHECKING:

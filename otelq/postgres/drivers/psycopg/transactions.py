@@ -13,13 +13,13 @@ from psycopg import AsyncConnection, AsyncTransaction
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 from ....errors import InvalidArgument, Unavailable
-from ....finish import finish
 from ....ports.state import Ending
 from ....savepoints import Control, Step, step_among
+from ....uninterrupted import finish
 from ...errors import is_refusal, raise_commit_failure
 from ...transactions import Account
 from ..port import Linked
-from .link import PsycopgLink, synced
+from .connection import PsycopgLink, synced
 
 ERRORS: Final = (psycopg.Error, OSError, TimeoutError)
 """What the driver raises."""

@@ -13,13 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from sqlalchemy.pool import AssertionPool, Pool, QueuePool, SingletonThreadPool, StaticPool
 
 from ....errors import InvalidArgument, Unavailable
-from ....finish import cancel_once, finish
 from ....sqlalchemy.engine import HandleFactory
 from ....sqlalchemy.handles import Handle
+from ....uninterrupted import cancel_once, finish
 from ...errors import is_stale
 from ..liveness import was_closed_by_server
 from ..port import room
-from .link import SqlalchemyLink
+from .connection import SqlalchemyLink
 from .transactions import ERRORS, OwnTransaction, SqlalchemyJoiner, in_time
 
 _LONELY: Final = (StaticPool, SingletonThreadPool, AssertionPool)

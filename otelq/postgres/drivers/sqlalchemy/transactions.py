@@ -13,14 +13,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from ....errors import InvalidArgument, Unavailable
-from ....finish import finish
 from ....ports.state import Ending
 from ....sqlalchemy.engine import refuse_commits
 from ....sqlalchemy.handles import AUTOCOMMIT, Handle, begun_connection, check_handle, connection_of, sync_of
 from ....sqlalchemy.watcher import Watchers
+from ....uninterrupted import finish
 from ...errors import is_refusal, raise_commit_failure
 from ..port import Linked
-from .link import SqlalchemyLink
+from .connection import SqlalchemyLink
 from .watcher import PostgresWatcher
 
 _ACTIVE: Final = 1

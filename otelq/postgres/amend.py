@@ -1,0 +1,87 @@
+"""Open jobs that are moved by request: made due, changed, taken from their worker, or held still."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..model import Amendment, JobRecord, Status, Transition, Verb
+from ..transitions import build, refusals
+from . import closed_jobs, rows
+from .close import check_step
+from .database import WAIT, Session
+from .locks import hold
+from .pages import read_records
+
+
+async def trigger(session: Session, chain_ids: Sequence[str]) -> list[Transition]:
+    """Make scheduled jobs due."""
+    held = await hold(session, chain_ids)
+    for job in held.values():
+        refusals.check_trigger(job.chain_id, job.status)
+    scheduled = [job for job in held.values() if job.status is Status.SCHEDULED]
+    if scheduled:
+        await session.rows("trigger", [job.chain_id for job in scheduled], scheduled[0].at)
+    return [build.moved(job, Verb.TRIGGER, Status.READY) for job in scheduled]
+
+
+async def amend(session: Session, amendments: Sequence[Amendment]) -> list[Transition]:
+    """Change jobs that do not run, in the order given."""
+    await hold(session, [amendment.chain_id for amendment in amendments])
+    return [change for part in _apart(amendments) for change in await _amend(session, part)]
+
+
+def _apart(amendments: Sequence[Amendment]) -> Iterator[list[Amendment]]:
+    """In parts that name each chain once."""
+    part: dict[str, Amendment] = {}
+    for amendment in amendments:
+        if amendment.chain_id in part:
+            yield [*part.values()]
+            part = {}
+        part[amendment.chain_id] = amendment
+    if part:
+        yield [*part.values()]
+
+
+async def _amend(session: Session, amendments: Sequence[Amendment]) -> list[Transition]:
+    held = await hold(session, [amendment.chain_id for amendment in amendments])
+    for amendment in amendments:
+        job = held[amendment.chain_id]
+        if amendment.step is not None:
+            await check_step(session, job, amendment.step)
+        refusals.check_amend(job.chain_id, job.status)
+    found = await session.rows(
+        "amend",
+        [amendment.chain_id for amendment in amendments],
+        [held[amendment.chain_id].position for amendment in amendments],
+        rows.column([amendment.priority for amendment in amendments]),
+        rows.column([amendment.at for amendment in amendments]),
+        rows.column([amendment.delay for amendment in amendments]),
+        rows.column([amendment.input for amendment in amendments]),
+    )
+    return [build.amended(held[row["chain_id"]], at=row["at"], run_at=row["run_at"]) for row in found]
+
+
+async def take_over(session: Session, chain_ids: Sequence[str]) -> list[Transition]:
+    """End the leases of running jobs."""
+    held = await hold(session, chain_ids)
+    for job in held.values():
+        refusals.check_take_over(job.chain_id, job.status)
+    jobs = [*held.values()]
+    found = await session.rows(
+        "put_back",
+        *closed_jobs.marks(jobs),
+        None,
+        [Verb.TAKE_OVER] * len(jobs),
+        None,
+        None,
+        [0.0] * len(jobs),
+        lock=WAIT,
+    )
+    return [build.moved(jobs[rows.place(row)], Verb.TAKE_OVER, Status.READY, at=row["at"]) for row in found]
+
+
+async def lock(session: Session, chain_ids: Sequence[str]) -> list[JobRecord]:
+    """The open jobs of these chains, held until the transaction ends."""
+    held = await hold(session, chain_ids)
+    records = await read_records(session, [(job.chain_id, job.position) for job in held.values()])
+    return [records[job.chain_id, job.position] for job in held.values()]

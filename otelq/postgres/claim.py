@@ -1,0 +1,102 @@
+"""Leases: taken, extended, given back, taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from ..model import LEASE_LOST, Claimed, Failure, ReapRule, Renewal, Status, Transition, Verb, Verdict, Wanted
+from ..transitions import build
+from ..transitions.build import Snapshot
+from ..transitions.leases import is_spent, lease_lost
+from . import dedup_keys, rows
+from .closed_jobs import close, in_order, marks
+from .database import SKIP, Session
+
+
+async def claim(
+    session: Session, wanted: Sequence[Wanted], *, worker: str, token: int, suspect: bool
+) -> tuple[list[Claimed], list[Transition]]:
+    """Lease jobs that are due."""
+    found = await session.rows(
+        "claim",
+        [arm.type for arm in wanted],
+        [arm.limit for arm in wanted],
+        [arm.lease for arm in wanted],
+        [arm.timeout for arm in wanted],
+        token,
+        worker,
+        suspect,
+    )
+    jobs = [rows.claimed(row, token) for row in found]
+    return jobs, [build.claimed(job, worker=worker) for job in jobs]
+
+
+async def disown(session: Session, token: int) -> list[Transition]:
+    """Give back what a claim leased whose reply was lost."""
+    jobs = [rows.snapshot(row) for row in await session.rows("disown", token)]
+    return [build.moved(job, Verb.RELEASE, Status.READY) for job in jobs]
+
+
+async def renew(session: Session, renewals: Sequence[Renewal]) -> list[Verdict]:
+    """Extend leases; say of each what became of it."""
+    order = sorted(range(len(renewals)), key=lambda n: renewals[n].lease.chain_id)
+    written = await session.row(
+        "renew", *rows.lease_columns([renewals[n].lease for n in order]), [renewals[n].seconds for n in order]
+    )
+    verdicts = dict.fromkeys((order[n] for n in rows.places(written)), Verdict.DONE)
+    rest = [n for n in range(len(renewals)) if n not in verdicts]
+    if rest:
+        judged = await session.rows("judge", *rows.lease_columns([renewals[n].lease for n in rest]))
+        verdicts |= {rest[rows.place(row)]: _verdict(row) for row in judged}
+    return [verdicts[n] for n in range(len(renewals))]
+
+
+def _verdict(row: rows.Row) -> Verdict:
+    match row["verdict"]:
+        case "held":
+            return Verdict.LOST if row["too_late"] else Verdict.BUSY
+        case "cancelled":
+            return Verdict.CANCELLED
+        case _:
+            return Verdict.LOST
+
+
+async def reap(session: Session, rules: Sequence[ReapRule], *, spare: Collection[int], limit: int) -> list[Transition]:
+    """Take back jobs whose lease ran out; those that are spent fail."""
+    by_type = {rule.type: rule for rule in rules}
+    found = await session.rows("hold_expired", [*by_type], [*spare], limit)
+    jobs = [rows.snapshot(row) for row in found]
+    if not jobs:
+        return []
+    spent = [job for job in jobs if is_spent(by_type[job.type], attempt=job.attempt, crashes=job.crashes)]
+    if busy := await dedup_keys.held_elsewhere(session, [job.chain_id for job in spent]):
+        jobs, spent = ([job for job in some if job.chain_id not in busy] for some in (jobs, spent))
+    made = await close(session, spent, verb=Verb.REAP, failures={job.chain_id: _lease_lost(job) for job in spent})
+    made |= await _take_back(session, [job for job in jobs if job.chain_id not in made], by_type)
+    return in_order([job.chain_id for job in jobs], made)
+
+
+async def _take_back(
+    session: Session, jobs: Sequence[Snapshot], rules: Mapping[str, ReapRule]
+) -> dict[str, list[Transition]]:
+    if not jobs:
+        return {}
+    found = await session.rows(
+        "put_back",
+        *marks(jobs),
+        None,
+        [Verb.REAP] * len(jobs),
+        [LEASE_LOST] * len(jobs),
+        [_lease_lost(job).text for job in jobs],
+        [max(rules[job.type].delay, 0.0) for job in jobs],
+        lock=SKIP,
+    )
+    return {jobs[rows.place(row)].chain_id: [_reaped(jobs[rows.place(row)], row)] for row in found}
+
+
+def _reaped(job: Snapshot, row: rows.Row) -> Transition:
+    return build.put_back(job, Verb.REAP, at=row["at"], run_at=row["run_at"], error_type=LEASE_LOST)
+
+
+def _lease_lost(job: Snapshot) -> Failure:
+    return lease_lost(leased_by=job.leased_by, attempt=job.attempt)

@@ -1,0 +1,127 @@
+"""The statements that a query sends: which index they walk, and from where to where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from ..model import CLOSED, OPEN, JobQuery, Match, Status
+from ..transitions.pages import Of, start, wanted
+from .statements import Queries, read
+
+_UNHAPPY: Final = frozenset({Status.FAILED, Status.CANCELLED})
+_FIRST_CHAIN: Final = "00000000-0000-0000-0000-000000000000"
+_LAST_CHAIN: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+_LAST_POSITION: Final = 2**31 - 1
+_BOUNDS: Final = (10_000, 1_000_000, 100_000_000)
+"""Constant limits of walks, of which a statement names one: the planner does not know what a parameter will be."""
+
+PASSES: Final = read("sql/parts/passes.sql").rstrip()
+ANSWER: Final = read("sql/parts/answer.sql").rstrip()
+STATUS: Final = read("sql/parts/status.sql").rstrip()
+
+JOB: Final = {"position": "w.position"}
+CHAIN: Final = {"position": "0"}
+ORDER: Final = {"jobs": "", "chains": "DESC"}
+DEPENDENT_JOB: Final = {
+    "distinct": "",
+    "open_one": "o.position = b.position",
+    "closed_one": "c.position = b.position",
+}
+DEPENDENT_CHAIN: Final = {
+    "distinct": "DISTINCT ON (b.chain_id)",
+    "open_one": "true",
+    "closed_one": "c.status <> 'continued'",
+}
+RUNNING: Final = "AND o.token IS NOT NULL"
+OF_TYPE: Final = "AND c.type = lane.type"
+
+
+class Walk(Struct, frozen=True):
+    """One statement of a query: its name, the statuses that it is for, and what it has beyond the usual."""
+
+    statement: str
+    statuses: frozenset[Status]
+    arguments: tuple[Any, ...] = ()
+    tokens: Mapping[str, str] = {}
+
+
+def walks(query: JobQuery, of: Of) -> Iterator[Walk]:
+    """What to walk, the open ones first."""
+    statuses = wanted(query, of)
+    if query.blocked_by is not None:
+        kind = DEPENDENT_JOB if of == "jobs" else DEPENDENT_CHAIN
+        yield Walk("walk_dependents", statuses, (query.blocked_by, query.chain_ids), kind)
+    elif query.chain_ids:
+        yield Walk("walk_chains", statuses, (sorted(set(query.chain_ids), reverse=True),))
+    else:
+        yield from _families(query, statuses, of)
+
+
+def _families(query: JobQuery, statuses: frozenset[Status], of: Of) -> Iterator[Walk]:
+    if is_open := statuses & OPEN:
+        yield Walk("walk_open", is_open, (), {"which": RUNNING if is_open == frozenset({Status.RUNNING}) else ""})
+    closed = statuses & CLOSED
+    if closed and closed <= _UNHAPPY:
+        types = query.types if of == "jobs" else ()
+        lanes = [(str(status), type) for status in sorted(closed) for type in (types or (None,))]
+        columns = [status for status, _ in lanes], [type for _, type in lanes]
+        yield Walk("walk_unhappy", closed, columns, {"which": OF_TYPE if types else ""})
+    elif closed:
+        yield Walk("walk_closed", closed)
+
+
+def tokens(queries: Queries, query: JobQuery, walk: Walk, of: Of) -> dict[str, str]:
+    """What the tokens of a walk's statement stand for."""
+    most = next((bound for bound in _BOUNDS if bound > query.look), query.look + 1)
+    passes = queries.fill(PASSES, **(JOB if of == "jobs" else CHAIN))
+    answer = queries.fill(ANSWER, passes=passes)
+    return {**walk.tokens, "order": ORDER[of], "status": STATUS, "answer": answer, "most": str(most)}
+
+
+def arguments(query: JobQuery, walk: Walk, of: Of) -> tuple[Any, ...]:
+    """The parameters of a walk's statement."""
+    newest, position = start(query, of, latest=query.last_id or _LAST_CHAIN, beyond=_LAST_POSITION)
+    own_types, chain_types = _types(query, of)
+    return (
+        newest,
+        position,
+        query.first_id or _FIRST_CHAIN,
+        query.look,
+        query.limit + 1,
+        own_types,
+        chain_types,
+        sorted(walk.statuses),
+        _meta(query),
+        query.roots,
+        [match.part for match in query.matches],
+        [_path(match) for match in query.matches],
+        [match.value for match in query.matches],
+        query.text,
+        *walk.arguments,
+    )
+
+
+def _types(query: JobQuery, of: Of) -> tuple[Collection[str], Collection[str]]:
+    """The types wanted of the job itself, and of the first job of its chain."""
+    if of == "jobs":
+        return query.types, query.chain_types
+    if query.types and query.chain_types:
+        return (), sorted({*query.types} & {*query.chain_types}) or [""]
+    return (), query.types or query.chain_types
+
+
+def _meta(query: JobQuery) -> str | None:
+    """What the stored note on a chain must contain, as JSON."""
+    tags = {"tags": dict(query.tags)} if query.tags else {}
+    tenant = {"tenant": query.tenant} if query.tenant is not None else {}
+    return json.dumps(tags | tenant) if tags or tenant else None
+
+
+def _path(match: Match) -> str:
+    """The path as PostgreSQL reads it: strictly, so that a key is no index and a list is not looked through."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{json.dumps(step)}" for step in match.path)
+    return "strict $" + "".join(steps)

@@ -1,0 +1,82 @@
+"""
+Jobs and chains, page by page and counted.
+
+A query walks keys, newest first, in one or more families: open jobs, closed jobs, or failed and cancelled ones by
+their own index; or the jobs of given chains, or the dependents of one. Each family looks at so many rows at most and
+says where it had to stop; the page ends at the newest of these places. The records are read for the page alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from ..model import ChainRecord, Count, JobKey, JobQuery, JobRecord, Page
+from ..transitions.pages import Of, cursor, cut, wanted
+from . import rows
+from .database import Session
+from .page_statements import STATUS, arguments, tokens, walks
+
+TAIL: Final = -1
+"""Instead of a position: that of a chain's tail."""
+
+
+async def jobs(session: Session, query: JobQuery) -> Page[JobRecord]:
+    """Jobs, newest chain first, within a chain first to last."""
+    keys, last = await _find(session, query, of="jobs")
+    records = await read_records(session, keys)
+    page = [records[key] for key in keys if key in records]
+    statuses = wanted(query, "jobs")
+    return Page([record for record in page if record.status in statuses], cursor(last, "jobs"))
+
+
+async def chains(session: Session, query: JobQuery) -> Page[ChainRecord]:
+    """Chains by the type of their first job and the status of their tail, newest first."""
+    keys, last = await _find(session, query, of="chains")
+    records = await _read_chains(session, [chain_id for chain_id, _ in keys])
+    page = [records[chain_id] for chain_id, _ in keys if chain_id in records]
+    statuses = wanted(query, "chains")
+    return Page([chain for chain in page if chain.tail.status in statuses], cursor(last, "chains"))
+
+
+async def count(session: Session, query: JobQuery, *, of: Of) -> Count:
+    """How many jobs or chains pass, as far as a page of that size looks."""
+    keys, last = await _find(session, query, of=of)
+    return Count(len(keys), exact=last is None)
+
+
+async def read_records(session: Session, keys: Sequence[JobKey]) -> dict[JobKey, JobRecord]:
+    """The jobs with these keys that exist."""
+    if not keys:
+        return {}
+    columns = [chain_id for chain_id, _ in keys], [position for _, position in keys]
+    found = await session.rows("read_records", *columns, status=STATUS)
+    return {(row["chain_id"], row["position"]): rows.record(row) for row in found}
+
+
+async def _read_chains(session: Session, chain_ids: Sequence[str]) -> dict[str, ChainRecord]:
+    """
+    The chains with these ids that exist.
+
+    Each with the tail that it has now: it may have gone on since it was found.
+    """
+    keys = [(chain_id, position) for chain_id in chain_ids for position in (0, TAIL)]
+    found = await read_records(session, keys)
+    tails = {chain_id: found[chain_id, position] for chain_id, position in sorted(found)}
+    heads = ((chain_id, found[chain_id, 0]) for chain_id in tails)
+    return {id: ChainRecord(chain_id=id, type=head.type, head=head, tail=tails[id]) for id, head in heads}
+
+
+async def _find(session: Session, query: JobQuery, *, of: Of) -> tuple[list[JobKey], JobKey | None]:
+    """
+    The keys of a page, and the last that was looked at, if there may be more.
+
+    The open ones are read first: a job that closes meanwhile is then found twice, and not missed.
+    """
+    found: set[JobKey] = set()
+    bounds: set[JobKey] = set()
+    for walk in walks(query, of):
+        filled = tokens(session.queries, query, walk, of)
+        for row in await session.rows(walk.statement, *arguments(query, walk, of), **filled):
+            (bounds if row["is_bound"] else found).add((row["chain_id"], row["position"]))
+    return cut(found, bounds, of=of, limit=query.limit)

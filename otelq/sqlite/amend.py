@@ -1,0 +1,53 @@
+"""Open jobs that are moved by request: made due, changed, or taken from their worker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..model import Amendment, Status, Transition, Verb
+from ..transitions import build, refusals
+from .closed_jobs import end_attempts
+from .open_jobs import open_jobs, open_step
+from .rows import when
+from .session import Session, batch
+from .start import due_at
+from .value_checks import check_json
+
+
+async def trigger(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
+    """Make scheduled jobs due now."""
+    jobs = await open_jobs(db, chain_ids)
+    for job in jobs:
+        refusals.check_trigger(job.chain_id, job.status(at))
+    scheduled = [job for job in jobs if job.status(at) is Status.SCHEDULED]
+    if scheduled:
+        await db.write("trigger", chains=batch([job.chain_id for job in scheduled]), now=at)
+    return [build.moved(job.snapshot(at), Verb.TRIGGER, Status.READY) for job in scheduled]
+
+
+async def amend(db: Session, at: int, *, amendments: Sequence[Amendment]) -> list[Transition]:
+    """Change jobs that wait, one after the other; a chain may stand twice in the batch."""
+    return [await _amend(db, at, amendment) for amendment in amendments]
+
+
+async def _amend(db: Session, at: int, amendment: Amendment) -> Transition:
+    job = await open_step(db, amendment.chain_id, amendment.step)
+    refusals.check_amend(job.chain_id, job.status(at))
+    stays = amendment.at is None and amendment.delay is None
+    run_at = job.run_at if stays else due_at(amendment, at)
+    await db.write("amend_open", chain=job.chain_id, priority=amendment.priority, run_at=run_at)
+    if amendment.input is not None:
+        check_json(amendment.input)
+        await db.write("amend_input", amended=batch([(*job.key, amendment.input)]))
+    return build.amended(job.snapshot(at), at=when(at), run_at=when(run_at))
+
+
+async def take_over(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
+    """End leases; the attempts are spent."""
+    jobs = await open_jobs(db, chain_ids)
+    for job in jobs:
+        refusals.check_take_over(job.chain_id, job.status(at))
+    await end_attempts(db, at, jobs, Verb.TAKE_OVER)
+    back = [(job.chain_id, at, 0, 0, job.last_trace) for job in jobs]
+    await db.write("open_put_back", back=batch(back))
+    return [build.moved(job.snapshot(at), Verb.TAKE_OVER, Status.READY) for job in jobs]

@@ -1,0 +1,147 @@
+"""Transactions that the application began, and verbs write in."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TypeVar
+
+import aiosqlite
+
+from ..errors import InvalidArgument, OtelqError
+from ..ports.state import Ending, Transaction
+from .connection_thread import Settings
+from .errors import DRIVER, JOINED, translated
+from .session import Verb
+from .shared_connection import Visit, main_file, unfitness
+from .statements import Queries
+
+T = TypeVar("T")
+
+ENDED = "its transaction has ended"
+
+
+class Turn:
+    """What is remembered of a handle that the application holds: whose turn it is, and that it leads to our file."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.is_ours = False
+
+
+class Joined(Transaction):
+    """A transaction in which verbs take turns, each whole or not at all."""
+
+    def __init__(self, turn: Turn, settings: Settings, queries: Queries) -> None:
+        self._turn = turn
+        self._settings = settings
+        self._queries = queries
+
+    def belongs_to(self, settings: Settings) -> bool:
+        """Whether the adapter with these settings joined it."""
+        return self._settings is settings
+
+    async def do(self, verb: Verb[T], now: datetime | None) -> T:
+        """Run ``verb`` in the transaction: one verb at a time, each whole or not at all."""
+        return await self._visit(self._writing(verb, now))
+
+    async def ask(self, question: Verb[T], now: datetime | None = None) -> T:
+        """Run a verb that only reads: all of it sees the same, also where the driver has begun no transaction yet."""
+        visit = Visit(self._settings, self._queries, question, now=now, prepare=self._check, writes=False)
+        return await self._visit(visit)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is too late for verbs."""
+        return not self.active
+
+    def _writing(self, verb: Verb[T], now: datetime | None = None) -> Visit[T]:
+        return Visit(self._settings, self._queries, verb, now=now, prepare=self._prepare_to_write, writes=True)
+
+    async def _visit(self, visit: Visit[T]) -> T:
+        async with self._turn.lock:
+            if self.has_ended:
+                raise InvalidArgument("tx", ENDED)
+            try:
+                return await visit.make(await self._driver())
+            except DRIVER as error:
+                raise translated(error, JOINED) from error
+
+    @abstractmethod
+    async def _driver(self) -> aiosqlite.Connection:
+        """Return the driver's connection, in a transaction that whatever is on top of it knows of."""
+
+    def _prepare_to_write(self, connection: sqlite3.Connection) -> None:
+        """Make sure that a transaction of the database itself is open; in the thread of the connection."""
+        self._check(connection)
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        """See, once for each handle, that this connection does with our statements what we mean."""
+        if self._turn.is_ours:
+            return
+        file = main_file(connection)
+        if file is None or not file.samefile(self._settings.path):
+            raise InvalidArgument("tx", f"belongs to another database than {self._settings.path}")
+        if problem := unfitness(connection):
+            raise InvalidArgument("tx", problem)
+        self._turn.is_ours = True
+
+
+class DriverJoined(Joined):
+    """A transaction on a connection of aiosqlite, which does not tell how it ends."""
+
+    def __init__(
+        self,
+        connection: aiosqlite.Connection,
+        turn: Turn,
+        settings: Settings,
+        queries: Queries,
+        *,
+        is_free: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        super().__init__(turn, settings, queries)
+        self._connection = connection
+        self._is_free = is_free
+
+    @property
+    def handle(self) -> aiosqlite.Connection:
+        return self._connection
+
+    @property
+    def active(self) -> bool:
+        return is_open(self._connection)
+
+    async def is_over(self) -> bool:
+        """
+        Whether it has ended: the next may be open on the connection, which with ``autocommit=False`` is never without.
+
+        What wrote in it took the write lock, which it keeps to its end.
+        """
+        if not self.active:
+            return True
+        try:
+            return self._is_free is not None and await self._is_free()
+        except (OtelqError, *DRIVER):
+            return False
+
+    def watch(self, ended: Callable[[Ending], None]) -> bool:
+        return False
+
+    async def _driver(self) -> aiosqlite.Connection:
+        return self._connection
+
+    def _prepare_to_write(self, connection: sqlite3.Connection) -> None:
+        if not connection.in_transaction:  # it was when this began to wait for the thread
+            raise InvalidArgument("tx", ENDED)
+        super()._prepare_to_write(connection)
+
+
+def is_open(connection: aiosqlite.Connection) -> bool:
+    """Whether a transaction is open on the connection."""
+    try:
+        return connection.in_transaction
+    except (ValueError, *DRIVER):
+        return False

@@ -1,0 +1,55 @@
+"""Chains by their ids, for verbs that act on all of them or on none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..transitions import refusals
+from .rows import NUMBERS, OPEN_JOBS, OpenJob
+from .session import Session, batch
+from .waits import look_up
+
+
+async def open_jobs(db: Session, chain_ids: Sequence[str]) -> list[OpenJob]:
+    """
+    The open jobs of the chains, each once, in the order given.
+
+    Raises:
+        NotFound: there is no such chain.
+        JobAlreadyClosed: a chain is closed.
+    """
+    unique = list(dict.fromkeys(chain_ids))
+    jobs = await db.read("open_look", OPEN_JOBS, chains=batch(unique))
+    if len(jobs) < len(unique):
+        await check_known(db, unique)
+        is_open = {job.chain_id for job in jobs}
+        closed = next(chain_id for chain_id in unique if chain_id not in is_open)
+        raise refusals.closed(closed, (await look_up(db, [closed])).get(closed))
+    return sorted(jobs, key=lambda job: job.nr)
+
+
+async def open_step(db: Session, chain_id: str, step: str | None) -> OpenJob:
+    """
+    The open job of a chain, of the type ``step`` if one is given; errors as of ``open_jobs``, and:
+
+    Raises:
+        JobAlreadyClosed: an earlier job of the chain is of that type.
+        JobTypeMismatch: none is.
+    """
+    (job,) = await open_jobs(db, [chain_id])
+    if step is None or job.type == step:
+        return job
+    past = await db.read("step_closed", NUMBERS, chain=chain_id, step=step, position=job.position)
+    raise refusals.other_step(chain_id, step=step, open_step=job.type, is_past=bool(past))
+
+
+async def check_known(db: Session, chain_ids: Sequence[str]) -> None:
+    """
+    See that the chains exist.
+
+    Raises:
+        NotFound: one does not.
+    """
+    known = set(await db.read("chain_known", NUMBERS, chains=batch(chain_ids)))
+    if len(known) < len(chain_ids):
+        raise refusals.no_chain(next(chain_id for nr, chain_id in enumerate(chain_ids) if nr not in known))

@@ -1,0 +1,71 @@
+"""
+Lists of jobs and chains, newest chain first.
+
+Each walk of a query, as ``page_statements`` has them, ends when the page is full, or after ``look`` rows; then the page ends at
+the newest key up to which every walk has come. The records are read for the page alone.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.json import Decoder
+
+from ..model import ChainRecord, Count, JobKey, JobQuery, JobRecord, Page
+from ..transitions.pages import Of, cursor, cut
+from .job_records import read_records
+from .page_statements import tokens, values, walks
+from .session import Session
+
+
+class Walked(Struct, frozen=True, array_like=True):
+    """What a walk found, and where it ended if it was not at the end of the table nor of the page."""
+
+    number: int
+    keys: list[JobKey]
+    end: JobKey | None
+
+
+_WALKED = Decoder(list[Walked])
+
+
+async def jobs(db: Session, at: int, *, query: JobQuery) -> Page[JobRecord]:
+    """A page of jobs."""
+    keys, last = await _page(db, at, query, of="jobs")
+    records = await read_records(db, at, keys)
+    return Page([records[key] for key in keys if key in records], cursor(last, "jobs"))
+
+
+async def chains(db: Session, at: int, *, query: JobQuery) -> Page[ChainRecord]:
+    """A page of chains."""
+    keys, last = await _page(db, at, query, of="chains")
+    heads = [(chain_id, 0) for chain_id, position in keys if position]
+    records = await read_records(db, at, [*keys, *heads])
+    found = [key for key in keys if key in records and (key[0], 0) in records]
+    return Page([_chain(records[key[0], 0], records[key]) for key in found], cursor(last, "chains"))
+
+
+async def count(db: Session, at: int, *, query: JobQuery, of: Of) -> Count:
+    """How many pass the filters."""
+    walked = await _walk(db, at, query, of=of, shows=False)
+    number = sum(walk.number for walk in walked)
+    is_exact = number <= query.limit and not any(walk.end for walk in walked)
+    return Count(min(number, query.limit), is_exact)
+
+
+def _chain(head: JobRecord, tail: JobRecord) -> ChainRecord:
+    return ChainRecord(chain_id=head.chain_id, type=head.type, head=head, tail=tail)
+
+
+async def _page(db: Session, at: int, query: JobQuery, *, of: Of) -> tuple[list[JobKey], JobKey | None]:
+    """The keys of a page, and the last that was looked at, if there may be more."""
+    walked = await _walk(db, at, query, of=of, shows=True)
+    found = (key for walk in walked for key in walk.keys)
+    return cut(found, [walk.end for walk in walked if walk.end], of=of, limit=query.limit)
+
+
+async def _walk(db: Session, at: int, query: JobQuery, *, of: Of, shows: bool) -> list[Walked]:
+    walked: list[Walked] = []
+    for walk in walks(query, of):
+        asked = values(query, walk, of)
+        walked += await db.read("page", _WALKED, tokens=tokens(query, walk, of), shows=shows, now=at, **asked)
+    return walked

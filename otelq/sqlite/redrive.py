@@ -1,0 +1,149 @@
+"""Chains that ended badly, opened again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.json import Decoder
+
+from ..model import JobKey, OnFailure, Transition, Until
+from ..transitions import build, refusals
+from ..transitions.blockers import Fate, Rule, Standing, judge, stored_rule
+from .open_jobs import check_known
+from .rows import AnyJob, when
+from .session import Session, batch
+from .waits import check_cycles
+
+
+class Ended(Struct, frozen=True, array_like=True):
+    """How the tail of a chain ended, and what begins anew with it; it has no status while the chain is open."""
+
+    job: AnyJob
+    priority: int | None
+    until: Until | None
+    on_failure: OnFailure | None
+    dedup_key: str | None
+    dedup_lasting: int | None
+
+    @property
+    def chain_id(self) -> str:
+        return self.job.chain_id
+
+    @property
+    def key(self) -> JobKey:
+        return self.job.chain_id, self.job.position
+
+    @property
+    def rule(self) -> Rule:
+        return stored_rule(self.until, self.on_failure)
+
+
+class Edge(Struct, frozen=True, array_like=True):
+    """A blocker of a job, as it stands now."""
+
+    chain_id: str
+    position: int
+    ordinal: int
+    blocker_id: str
+    standing: Standing
+
+
+_ENDED = Decoder(list[Ended])
+_EDGES = Decoder(list[Edge])
+_HOLDERS = Decoder(list[tuple[str, str, str, int, int]])
+
+
+async def redrive(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
+    """Open chains again, all before any of them looks at its blockers: each counts as open for the others."""
+    unique = list(dict.fromkeys(chain_ids))
+    await check_known(db, unique)
+    ended = await db.read("redrive_look", _ENDED, chains=batch(unique))
+    for chain in ended:
+        refusals.check_redrive(chain.chain_id, chain.job.status)
+    await _reopen(db, at, ended)
+    await _take_keys(db, ended)
+    fates = await _wait_anew(db, at, ended)
+    return [
+        build.redriven(chain.job.snapshot(at), at=when(at), is_blocked=fates[chain.chain_id].is_blocked)
+        for chain in ended
+    ]
+
+
+async def _reopen(db: Session, at: int, ended: Sequence[Ended]) -> None:
+    """Put the ends on record as earlier generations, and the jobs back into their lines."""
+    tails = batch([chain.key for chain in ended])
+    rows = [_fresh(chain, at) for chain in ended]
+    await db.write("redrive_attempt", jobs=tails)
+    await db.write("redrive_outcome", jobs=tails)
+    await db.write("redrive_open", jobs=batch(rows))
+
+
+def _fresh(chain: Ended, at: int) -> tuple[object, ...]:
+    """The hot row of a job that begins once more."""
+    job = chain.job
+    return *chain.key, job.type, job.queue, chain.priority, at, *chain.rule.columns, job.last_trace
+
+
+async def _take_keys(db: Session, ended: Sequence[Ended]) -> None:
+    """
+    Let each chain hold its dedup key again.
+
+    Raises:
+        AlreadyExists: another chain holds it, or it stands twice among these.
+    """
+    wanted = [chain for chain in ended if chain.dedup_key is not None]
+    if not wanted:
+        return
+    keys = batch([(chain.job.chain_type, chain.dedup_key) for chain in wanted])
+    rows = await db.read("dedup_look", _HOLDERS, keys=keys)
+    holders: dict[tuple[str, str | None], str] = {(type, key): chain_id for type, key, chain_id, _, _ in rows}
+    for chain in wanted:
+        holder = holders.setdefault((chain.job.chain_type, chain.dedup_key), chain.chain_id)
+        if holder != chain.chain_id:
+            raise refusals.key_held(chain.chain_id, holder=holder)
+    taken = [
+        (chain.job.chain_type, chain.dedup_key, chain.chain_id, chain.job.chain_created_at, chain.dedup_lasting)
+        for chain in wanted
+    ]
+    await db.write("dedup_take", keys=batch(taken))
+
+
+async def _wait_anew(db: Session, at: int, ended: Sequence[Ended]) -> Mapping[str, Fate]:
+    """
+    Let jobs wait for their blockers as they stand now.
+
+    Raises:
+        InvalidArgument: what a job waits for cannot come about any more, or is the chain itself.
+    """
+    tails = batch([chain.key for chain in ended])
+    edges: defaultdict[str, list[Edge]] = defaultdict(list)
+    for edge in await db.read("redrive_edges", _EDGES, jobs=tails):
+        edges[edge.chain_id].append(edge)
+    fates = {chain.chain_id: _judge(chain, edges[chain.chain_id]) for chain in ended}
+    if edges:
+        rows = [(chain.chain_id, len(fates[chain.chain_id].awaited), *chain.rule.columns) for chain in ended]
+        await db.write("open_block", jobs=batch(rows))
+        await db.write("blocker_put", edges=batch(list(_edges(edges, ended, fates))), now=at)
+        awaited = [blocker for fate in fates.values() for blocker in fate.awaited]
+        await db.write("blocker_wait", chains=batch(awaited))
+        await check_cycles(db, list(edges))
+    return fates
+
+
+def _judge(chain: Ended, edges: Sequence[Edge]) -> Fate:
+    fate = judge(chain.rule, {edge.blocker_id: edge.standing for edge in edges})
+    if fate.lost_by:
+        raise refusals.lost_blocker(chain.chain_id, fate.lost_by)
+    return fate
+
+
+def _edges(
+    edges: Mapping[str, Sequence[Edge]], ended: Sequence[Ended], fates: Mapping[str, Fate]
+) -> Iterator[tuple[object, ...]]:
+    for chain in ended:
+        rule, awaited = chain.rule, fates[chain.chain_id].awaited
+        for edge in edges[chain.chain_id]:
+            is_awaited = edge.blocker_id in awaited
+            yield edge.chain_id, edge.position, edge.ordinal, edge.blocker_id, rule.is_patient, is_awaited

@@ -1,0 +1,194 @@
+"""Verbs on a connection that the application uses too."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+import aiosqlite
+
+from ..errors import InvalidArgument
+from ..spawn import spawn
+from ..uninterrupted import cancel_once
+from .connection_thread import Settings, patiently, read_text
+from .errors import DRIVER
+from .rows import clock, micros
+from .session import Session, Verb, run
+from .statements import Queries
+
+T = TypeVar("T")
+
+SAVEPOINT: Final = "otelq_verb"
+"""The savepoint of the verbs, in which nobody else writes."""
+
+BUILT_IN: Final = frozenset({
+    "->", "->>", "abs", "coalesce", "count", "iif", "instr", "json", "json_array", "json_array_length",
+    "json_group_array", "json_quote", "json_valid", "max", "min", "row_number",
+})  # fmt: skip
+"""The functions of SQLite that our statements call, and that an application can put its own in place of."""
+
+
+class _GivenUpError(Exception):
+    """Nobody waits for the verb any more."""
+
+
+Prepare: TypeAlias = Callable[[sqlite3.Connection], None]
+
+
+class Visit(Generic[T]):
+    """
+    One verb, whole or not at all, in the thread of the connection.
+
+    All of it is one call there: what the application set on the connection is put back before anybody else's turn, and
+    no cancel comes between two statements.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        queries: Queries,
+        verb: Verb[T],
+        *,
+        now: datetime | None,
+        prepare: Prepare,
+        writes: bool,
+    ) -> None:
+        self._patience = settings.busy_timeout
+        self._queries = queries
+        self._prepare = prepare
+        self._verb = verb
+        self._now = now
+        self._writes = writes
+        self._is_given_up = False
+
+    async def make(self, driver: aiosqlite.Connection) -> T:
+        """Run the verb; one that is cancelled is taken back."""
+        return await cancel_once(self._make(driver))
+
+    async def _make(self, driver: aiosqlite.Connection) -> T:
+        call = spawn(on_thread(driver, self._call))
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            self._is_given_up = True
+            await asyncio.wait([call])
+            call.exception()  # nobody else will ask for it
+            raise
+
+    def _call(self, connection: sqlite3.Connection) -> T:
+        self._check()
+        self._prepare(connection)
+        connection.execute(f"SAVEPOINT {SAVEPOINT}")
+        try:
+            result = self._run(connection)
+            self._check()
+        except BaseException:
+            take_back(connection)
+            raise
+        connection.execute(f"RELEASE {SAVEPOINT}")
+        return result
+
+    def _run(self, connection: sqlite3.Connection) -> T:
+        session = Session(self._queries, connection)
+        if self._writes:
+            # First of all a write: only a transaction that has read nothing yet can wait for the write lock.
+            patiently(lambda: self._lock(connection), patience=self._patience)
+        return run(self._verb(session, clock() if self._now is None else micros(self._now)))
+
+    def _lock(self, connection: sqlite3.Connection) -> None:
+        """The connection may have been told to wait for nobody."""
+        self._check()
+        connection.execute(self._queries.text("lock"))
+
+    def _check(self) -> None:
+        if self._is_given_up:
+            raise _GivenUpError
+
+
+def take_back(connection: sqlite3.Connection) -> None:
+    """
+    Undo a verb that failed, if SQLite did not undo the whole transaction.
+
+    Where even that fails, as under a progress handler that interrupts everything, all is rolled back: half a verb must
+    not be committed.
+    """
+    if not connection.in_transaction:
+        return
+    try:
+        connection.execute(f"ROLLBACK TO {SAVEPOINT}")
+        connection.execute(f"RELEASE {SAVEPOINT}")
+    except DRIVER:
+        with suppress(*DRIVER):
+            connection.execute("ROLLBACK")
+
+
+async def on_thread(driver: aiosqlite.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    """
+    Run ``work`` in the thread of a connection, as if nothing was set on that.
+
+    Raises:
+        InvalidArgument: it is closed, or none of Python's own.
+    """
+    reached: Any = driver  # the driver has no public way into its thread
+    try:
+        connection = unwrapped(reached._conn)
+    except ValueError as error:
+        raise InvalidArgument("tx", f"cannot be used: {error}") from error
+    result: T = await reached._execute(_plainly, connection, work)
+    return result
+
+
+def unwrapped(connection: Any) -> sqlite3.Connection:
+    """
+    Return the connection itself, without what traces its statements: those of otelq are not the application's.
+
+    Raises:
+        InvalidArgument: it is of another driver.
+    """
+    while hasattr(connection, "__wrapped__"):
+        connection = connection.__wrapped__
+    if not isinstance(connection, sqlite3.Connection):
+        raise InvalidArgument("tx", f"is over {type(connection).__qualname__}; give one over sqlite3.Connection")
+    return connection
+
+
+def _plainly(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    with _plain(connection):
+        return work(connection)
+
+
+@contextmanager
+def _plain(connection: sqlite3.Connection) -> Generator[None]:
+    """Let rows be tuples and text be text; cursors of the application keep what they were made with."""
+    row_factory, text_factory = connection.row_factory, connection.text_factory
+    connection.row_factory, connection.text_factory = None, read_text
+    try:
+        yield
+    finally:
+        connection.row_factory, connection.text_factory = row_factory, text_factory
+
+
+def main_file(connection: sqlite3.Connection) -> Path | None:
+    """Return the file that a connection is open on; None for one in memory. This opens no read transaction."""
+    files = {name: file for _, name, file in connection.execute("PRAGMA database_list")}
+    return Path(files["main"]) if files["main"] else None
+
+
+def unfitness(connection: sqlite3.Connection) -> str | None:
+    """Return what is set on a connection that nothing of ours can go past, or None. It opens no transaction."""
+    if replaced := _own_functions(connection):
+        return f"its connection has functions in place of SQLite's own: {', '.join(replaced)}"
+    if connection.execute("PRAGMA locking_mode").fetchone() == ("exclusive",):
+        return "its connection has locking_mode = EXCLUSIVE, which locks everybody else out; set it to NORMAL"
+    return None
+
+
+def _own_functions(connection: sqlite3.Connection) -> list[str]:
+    """Return the functions that our statements call and that the application has put its own in place of."""
+    found = {name for name, is_built_in, *_ in connection.execute("PRAGMA function_list") if not is_built_in}
+    return sorted(found & BUILT_IN)

@@ -1,0 +1,163 @@
+"""Transactions on the caller's engine that the adapter begins and ends."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from weakref import WeakSet
+
+import aiosqlite
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+
+from ...errors import InvalidArgument, OtelqError, Unavailable
+from ...ports.state import Ending
+from ...sqlalchemy.engine import HandleFactory, refuse_commits
+from ...sqlalchemy.handles import Handle
+from ...sqlalchemy.listeners import Listeners
+from ...sqlalchemy.watcher import Watchers
+from ...uninterrupted import finish
+from ..connection_thread import Settings
+from ..errors import DRIVER, problem_of_connection, translated
+from ..joined_transactions import Turn
+from ..owned_transactions import LOST, OwnTransaction
+from ..session import Session
+from ..shared_connection import on_thread, unfitness
+from ..statements import Queries
+from .driver import driver_error, no_connection
+from .joined_transactions import SqlalchemyJoined, commits_by_itself
+from .watcher import SqliteWatcher
+
+
+class EngineTransaction(SqlalchemyJoined, OwnTransaction):
+    """One on a session or a connection of the engine; whoever else commits it is refused."""
+
+    def __init__(
+        self, handle: Handle, settings: Settings, queries: Queries, known: WeakSet[aiosqlite.Connection]
+    ) -> None:
+        turn = Turn()
+        turn.is_ours = True
+        super().__init__(handle, turn, settings, queries, watchers=Watchers(SqliteWatcher))
+        self._known = known
+        self._watcher: SqliteWatcher | None = None
+        self._guards = Listeners()
+
+    @property
+    def active(self) -> bool:
+        return self._root is not None and self._root.is_active
+
+    async def begin(self) -> None:
+        """Connect, and take the write lock."""
+        if isinstance(self._handle, AsyncConnection):
+            _ = await self._handle.start()
+        elif not self._handle.in_transaction():
+            _ = await self._handle.begin()  # a session with autobegin=False does not begin by itself
+        driver = await self._driver()
+        await self._check_driver(driver)
+        await self._writing(_nothing).make(driver)
+        assert self._root is not None
+        self._watcher = self._watchers.of(self._root, self._handle)
+        self._guards = refuse_commits(self._handle, self._root.connection)
+        self._guards.add(self._root.connection, "before_cursor_execute", self._refuse_if_lost, first=True)
+
+    async def _check_driver(self, driver: aiosqlite.Connection) -> None:
+        """See, once for each connection of the engine, that it does with our statements what we mean."""
+        if driver in self._known:
+            return
+        if problem := await on_thread(driver, unfitness):
+            raise InvalidArgument("target", problem)
+        self._known.add(driver)
+
+    def _refuse_autocommit(self, connection: sqlite3.Connection) -> None:
+        """Nothing commits by itself after a BEGIN of ours, as long as the driver's ``commit`` still does so."""
+        if commits_by_itself(connection):
+            raise InvalidArgument("target", "has connections with autocommit=True; give them autocommit=False")
+
+    def take_back(self) -> None:
+        pass  # a session that two tasks use at once refuses by itself
+
+    async def end(self, *, commit: bool) -> None:
+        was_active = self.active
+        try:
+            if commit:
+                await self._commit(was_active)
+        except BaseException:
+            await self._roll_back()
+            raise
+        if not commit:
+            await self._roll_back()
+
+    async def _commit(self, was_active: bool) -> None:
+        if not was_active or self._is_lost:
+            raise Unavailable(LOST)
+        if isinstance(self._handle, AsyncSession):
+            await self._handle.flush()
+        self._guards.remove()
+        try:
+            await self._handle.commit()
+        except DBAPIError as error:
+            raise Unavailable(f"the commit to {self._settings.path} failed: {driver_error(error)}") from error
+        self._tell(Ending.COMMITTED)
+
+    async def _roll_back(self) -> None:
+        self._guards.remove()
+        with suppress(SQLAlchemyError):
+            await self._handle.rollback()
+        self._tell(Ending.ROLLED_BACK)
+
+    @property
+    def _is_lost(self) -> bool:
+        watcher = self._watcher
+        return watcher is not None and (watcher.look_for_loss() or watcher.is_rolled_back_by_hand)
+
+    def _refuse_if_lost(self, *_: Any) -> None:
+        """Keep what comes after an error that ended the whole transaction from being committed by itself."""
+        if self._is_lost:
+            raise Unavailable(LOST)
+
+    def _tell(self, ending: Ending) -> None:
+        if self._watcher is not None:
+            self._watcher.end(ending)
+
+
+class EngineLender:
+    """The handles of an engine that the caller made."""
+
+    def __init__(self, engine: AsyncEngine, handles: HandleFactory) -> None:
+        self.engine = engine
+        self._handles = handles
+        self._known: WeakSet[aiosqlite.Connection] = WeakSet()
+
+    def check(self, kind: type | None) -> bool:
+        """Whether this kind of handle comes from here; the usual one does."""
+        return self._handles.gives(kind)
+
+    @asynccontextmanager
+    async def begin(self, kind: type | None, settings: Settings, queries: Queries) -> AsyncGenerator[EngineTransaction]:
+        """A handle on which a transaction is open that holds the write lock; it is of no use afterwards."""
+        handle = self._handles.session() if self._handles.gives_session(kind) else self.engine.connect()
+        try:
+            transaction = EngineTransaction(handle, settings, queries, self._known)
+            try:
+                await finish(transaction.begin())
+            except (DBAPIError, *DRIVER) as error:
+                raise _unwritable(error, settings) from error
+            except SQLAlchemyError as error:
+                raise no_connection(error, settings.path) from error
+            yield transaction
+        finally:
+            with suppress(SQLAlchemyError):
+                await finish(handle.close())
+
+
+def _unwritable(error: Exception, settings: Settings) -> OtelqError:
+    reason = driver_error(error) if isinstance(error, DBAPIError) else error
+    if problem := problem_of_connection(reason):
+        return InvalidArgument("target", problem)
+    return translated(reason, f"cannot write to {settings.path}")
+
+
+async def _nothing(session: Session, at: int) -> None:
+    """A verb whose only use is the write lock, which comes before every verb."""

@@ -1,0 +1,97 @@
+"""Transactions of SQLAlchemy to write in, which it begins late: at the first statement, or at the first that writes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+import aiosqlite
+from sqlalchemy import RootTransaction
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from ...errors import InvalidArgument
+from ...ports.state import Ending
+from ...sqlalchemy.handles import AUTOCOMMIT, Handle, begun_connection, check_handle, sync_of
+from ...sqlalchemy.watcher import Watchers
+from ..connection_thread import Settings, patiently
+from ..joined_transactions import Joined, Turn
+from ..statements import Queries
+from .driver import driver_error, driver_of, no_connection
+from .watcher import SqliteWatcher
+
+
+class SqlalchemyJoined(Joined):
+    """The transaction of a session or a connection, which may be about to be begun."""
+
+    def __init__(
+        self, handle: Handle, turn: Turn, settings: Settings, queries: Queries, *, watchers: Watchers[SqliteWatcher]
+    ) -> None:
+        super().__init__(turn, settings, queries)
+        self._handle = handle
+        self._watchers = watchers
+        self._root: RootTransaction | None = None
+
+    @property
+    def handle(self) -> Handle:
+        return self._handle
+
+    @property
+    def active(self) -> bool:
+        return self._handle.in_transaction() if self._root is None else self._root.is_active
+
+    @property
+    def has_ended(self) -> bool:
+        """Before a verb wrote in it, it may be about to be begun."""
+        return self._root is not None and not self._root.is_active
+
+    def watch(self, ended: Callable[[Ending], None]) -> bool:
+        return not self.has_ended and self._watchers.watch(self._handle, ended)
+
+    async def _driver(self) -> aiosqlite.Connection:
+        """Have SQLAlchemy begin; our statements then go past it, as past whatever it tells of the application's."""
+        try:
+            sync = sync_of(await begun_connection(self._handle))
+        except DBAPIError as error:
+            raise driver_error(error) from error
+        except SQLAlchemyError as error:
+            raise no_connection(error, self._settings.path) from error
+        self._root = sync.get_transaction()
+        return driver_of(sync)
+
+    def _prepare_to_write(self, connection: sqlite3.Connection) -> None:
+        super()._prepare_to_write(connection)
+        if connection.in_transaction:
+            return
+        # SQLAlchemy believes in a transaction that the driver would begin with the next statement that writes. A
+        # savepoint would begin one of its own before that, and its release would commit.
+        self._refuse_autocommit(connection)
+        patiently(lambda: connection.execute("BEGIN IMMEDIATE"), patience=self._settings.busy_timeout)
+
+    def _refuse_autocommit(self, connection: sqlite3.Connection) -> None:
+        if connection.isolation_level is None or commits_by_itself(connection):
+            raise InvalidArgument("tx", AUTOCOMMIT)
+
+
+def commits_by_itself(connection: sqlite3.Connection) -> bool:
+    """Whether ``commit`` does nothing on it, as with ``autocommit=True`` since Python 3.12."""
+    return getattr(connection, "autocommit", None) is True
+
+
+class SqlalchemyJoiner:
+    """Takes part in transactions of sessions and connections."""
+
+    def __init__(self, turn_of: Callable[[object], Turn], settings: Settings, queries: Queries) -> None:
+        self._turn_of = turn_of
+        self._settings = settings
+        self._queries = queries
+        self._watchers = Watchers(SqliteWatcher)
+
+    def join(self, tx: object) -> SqlalchemyJoined:
+        """
+        Return the transaction that is open, or is about to be begun.
+
+        Raises:
+            InvalidArgument: it is no session or connection, or leads elsewhere than to SQLite.
+        """
+        handle = check_handle(tx, dialect="sqlite", database="the client's SQLite file")
+        return SqlalchemyJoined(handle, self._turn_of(handle), self._settings, self._queries, watchers=self._watchers)

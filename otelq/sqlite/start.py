@@ -1,0 +1,173 @@
+"""Starting chains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.json import Decoder
+
+from ..model import Amendment, Created, Dedup, NewJob, Status, Successor, Transition, Verb
+from ..transitions import build
+from ..transitions.blockers import Fate, Standing, judge, rule_of
+from ..transitions.dedup import is_answered, lasts
+from .closed_jobs import Close, close
+from .rows import micros, span, when
+from .session import Session, batch
+from .value_checks import check_job
+from .waits import known, look_up
+
+
+class Before(Struct, frozen=True, array_like=True):
+    """A chain found under an id of the batch, as it was started."""
+
+    nr: int
+    type: str
+    input: str
+    created_at: int
+    blocked: int
+    failed_by: str | None
+
+
+class Holder(Struct, frozen=True, array_like=True):
+    """The chain that holds a dedup key."""
+
+    type: str
+    key: str
+    chain_id: str
+    taken_at: int
+    is_open: int
+
+    def matches(self, dedup: Dedup, at: int) -> bool:
+        """Whether a start at that time gets this chain instead of a new one."""
+        age = (at - self.taken_at) / 1_000_000
+        return is_answered(dedup, holder=self.chain_id, age=age, is_open=bool(self.is_open))
+
+
+_BEFORE = Decoder(list[Before])
+_HOLDERS = Decoder(list[Holder])
+
+
+async def create(
+    db: Session, at: int, *, jobs: Sequence[NewJob], again: bool
+) -> tuple[Sequence[Created], Sequence[Transition]]:
+    """Start chains in the order given, each seeing those before it."""
+    for job in jobs:
+        check_job(job)
+    start = _Start(at)
+    found = await db.read("create_before", _BEFORE, chains=batch([job.chain_id for job in jobs]))
+    start.found = {jobs[before.nr].chain_id: before for before in found}
+    await start.look_up(db, jobs)
+    created = [start.add(job, again=again) for job in jobs]
+    await start.write(db)
+    return created, start.made
+
+
+class _Start:
+    """What one batch starts."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.made: list[Transition] = []
+        self.found: dict[str, Before] = {}
+        self._holders: dict[tuple[str, str], Holder] = {}
+        self._settled: dict[tuple[str, str], str] = {}
+        """Keys that a start of this batch asked for, with the chain that it got: it counts for all later ones."""
+        self._standing: dict[str, Standing] = {}
+        self._jobs: dict[str, NewJob] = {}
+        self._open: list[tuple[object, ...]] = []
+        self._edges: list[tuple[str, int, int, str, bool, bool]] = []
+        self._keys: list[tuple[str, str, str, int, bool]] = []
+        self._failed: list[Close] = []
+
+    async def look_up(self, db: Session, jobs: Sequence[NewJob]) -> None:
+        """Read who holds the keys, and how the blockers stand."""
+        keys = {(job.type, job.dedup.key) for job in jobs if job.dedup}
+        if keys:
+            holders = await db.read("dedup_look", _HOLDERS, keys=batch(list(keys)))
+            self._holders = {(holder.type, holder.key): holder for holder in holders}
+        blockers = {blocker for job in jobs for blocker in job.blockers}
+        if blockers:
+            self._standing = await look_up(db, blockers)
+
+    def add(self, job: NewJob, *, again: bool) -> Created:
+        if before := self.found.get(job.chain_id):
+            return self._found(before, job, again=again)
+        if job.chain_id in self._jobs:
+            return Created(chain_id=job.chain_id, exists=True)
+        if job.dedup and (holder := self._holder(job.type, job.dedup)):
+            return Created(chain_id=holder, deduplicated=True)
+        self._insert(job)
+        return Created(chain_id=job.chain_id)
+
+    def _found(self, before: Before, job: NewJob, *, again: bool) -> Created:
+        if not again or (before.type, before.input) != (job.type, job.input):
+            return Created(chain_id=job.chain_id, exists=True)
+        is_blocked = before.blocked > 0 or before.failed_by is not None
+        self.made += _started(job, before.created_at, is_blocked=is_blocked, failed_with=before.failed_by)
+        return Created(chain_id=job.chain_id)
+
+    def _holder(self, type: str, dedup: Dedup) -> str | None:
+        """The chain that the start gets instead of a new one."""
+        key = type, dedup.key
+        holder = self._holders.get(key)
+        if key not in self._settled and holder and holder.matches(dedup, self.at):
+            self._settled[key] = holder.chain_id
+        return self._settled.get(key)
+
+    def _insert(self, job: NewJob) -> None:
+        rule = rule_of(job)
+        fate = judge(rule, {blocker: known(self._standing, blocker) for blocker in job.blockers})
+        self._jobs[job.chain_id] = job
+        if job.dedup:
+            self._settled[job.type, job.dedup.key] = job.chain_id
+            self._keys.append((job.type, job.dedup.key, job.chain_id, self.at, lasts(job)))
+        expires_at = None if job.expires is None else self.at + span(max(job.expires, 0.0))
+        due, awaited = due_at(job, self.at), len(fate.awaited)
+        self._open.append((job.chain_id, job.type, job.queue, job.priority, due, awaited, *rule.columns, expires_at))
+        for ordinal, blocker in enumerate(dict.fromkeys(job.blockers)):
+            edge = job.chain_id, 0, ordinal, blocker, rule.is_patient, blocker in fate.awaited
+            self._edges.append(edge)
+        self._standing[job.chain_id] = Status.FAILED if fate.failure else None
+        self.made += _started(job, self.at, is_blocked=fate.is_blocked, failed_with=fate.failed_with)
+        self._fail(job, fate)
+
+    def _fail(self, job: NewJob, fate: Fate) -> None:
+        """Close the job if it is lost from the beginning."""
+        if fate.failure:
+            why = fate.failure.type, fate.failure.text
+            self._failed.append(Close(job.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, *why))
+
+    async def write(self, db: Session) -> None:
+        if not self._jobs:
+            return
+        rows = [request(job, chain_id, 0) for chain_id, job in self._jobs.items()]
+        await db.write("create_job", jobs=batch(rows), now=self.at)
+        await db.write("create_open", jobs=batch(self._open))
+        if self._keys:
+            await db.write("dedup_take", keys=batch(self._keys))
+        if self._edges:
+            held = [blocker for _, _, _, blocker, _, is_held in self._edges if is_held]
+            await db.write("blocker_wait", chains=batch(held))
+            await db.write("blocker_add", edges=batch(self._edges), now=self.at)
+        if self._failed:
+            await close(db, self.at, self._failed, with_dedup=bool(self._keys))
+
+
+def _started(job: NewJob, at: int, *, is_blocked: bool, failed_with: str | None) -> list[Transition]:
+    due = when(due_at(job, at))
+    return build.started(job, at=when(at), run_at=due, is_blocked=is_blocked, failed_with=failed_with)
+
+
+def request(job: NewJob | Successor, chain_id: str, position: int) -> tuple[object, ...]:
+    """The immutable row of a job."""
+    dedup = job.dedup if isinstance(job, NewJob) else None
+    key = (dedup.key, dedup.scope == "any") if dedup else (None, None)
+    return chain_id, position, job.type, job.queue, job.input, job.trace, job.meta, *key
+
+
+def due_at(job: NewJob | Successor | Amendment, at: int) -> int:
+    """When the job may run first; a time in the past means now."""
+    if job.at is not None:
+        return max(micros(job.at), at)
+    return at + span(max(job.delay or 0.0, 0.0))

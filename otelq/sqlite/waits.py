@@ -1,0 +1,116 @@
+"""Open jobs that are to wait for other chains: continuations with blockers, ``Blocks``, and what is redriven."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.json import Decoder
+
+from ..model import JobKey, Status, Verb
+from ..transitions import refusals
+from ..transitions.blockers import Fate, Rule, Standing, judge
+from .closed_jobs import Close, close
+from .rows import NUMBERS
+from .session import Session, batch
+
+STANDINGS = Decoder(list[tuple[str, Standing]])
+_KNOWN = Decoder(list[tuple[int, int]])
+_CYCLES = Decoder(list[tuple[str, str]])
+_EdgeRow: TypeAlias = tuple[str, int, int, str, bool, bool]
+
+
+class Wish(Struct, frozen=True):
+    """An open job that is to wait for chains, each named once."""
+
+    chain_id: str
+    position: int
+    blockers: Sequence[str]
+    rule: Rule
+
+    @property
+    def key(self) -> JobKey:
+        return self.chain_id, self.position
+
+
+async def block(db: Session, at: int, wishes: Sequence[Wish]) -> list[Fate]:
+    """
+    Let open jobs wait, in the order given: each sees how those before it fare. Those that are lost are closed.
+
+    Raises:
+        NotFound: a blocker does not exist.
+        InvalidArgument: a job would wait for its own chain.
+    """
+    for wish in wishes:
+        if wish.chain_id in wish.blockers:
+            raise refusals.circle(wish.chain_id, through=wish.chain_id)
+    standing = await look_up(db, (blocker for wish in wishes for blocker in wish.blockers))
+    fates: list[Fate] = []
+    for wish in wishes:
+        fate = judge(wish.rule, {blocker: known(standing, blocker) for blocker in wish.blockers})
+        if fate.failure:
+            standing[wish.chain_id] = Status.FAILED
+        fates.append(fate)
+    await _write(db, at, wishes, fates)
+    await check_cycles(db, [wish.chain_id for wish in wishes])
+    await _fail(db, at, wishes, fates)
+    return fates
+
+
+async def look_up(db: Session, chains: Iterable[str]) -> dict[str, Standing]:
+    """How chains stand; one that does not exist is left out."""
+    return dict(await db.read("blocker_look", STANDINGS, chains=batch(list(dict.fromkeys(chains)))))
+
+
+def known(standing: dict[str, Standing], blocker: str) -> Standing:
+    """How a blocker stands, which must exist."""
+    if blocker not in standing:
+        raise refusals.no_blocker(blocker)
+    return standing[blocker]
+
+
+async def check_cycles(db: Session, chains: Sequence[str]) -> None:
+    """Refuse what was written if one of the chains waits for itself now."""
+    for chain_id, last in await db.read("blocker_cycle", _CYCLES, chains=batch(chains)):
+        raise refusals.circle(chain_id, through=last)
+
+
+async def _write(db: Session, at: int, wishes: Sequence[Wish], fates: Sequence[Fate]) -> None:
+    rows = [(wish.chain_id, len(fate.awaited), *wish.rule.columns) for wish, fate in zip(wishes, fates, strict=True)]
+    await db.write("open_block", jobs=batch(rows))
+    edges = list(_edges(wishes, fates, await _ordinals(db, wishes)))
+    await db.write("blocker_put", edges=batch(edges), now=at)
+    await db.write("blocker_wait", chains=batch([blocker for _, _, _, blocker, _, is_held in edges if is_held]))
+
+
+async def _ordinals(db: Session, wishes: Sequence[Wish]) -> Iterator[int]:
+    """The ordinal of each edge: that which it has already, or the next free one of its job."""
+    keys = [(*wish.key, blocker) for wish in wishes for blocker in wish.blockers]
+    have = dict(await db.read("blocker_known", _KNOWN, edges=batch(keys)))
+    counts = await db.read("blocker_count", NUMBERS, jobs=batch([wish.key for wish in wishes]))
+    following = dict(zip((wish.key for wish in wishes), counts, strict=True))
+
+    def ordinals() -> Iterator[int]:
+        for nr, (chain_id, position, _) in enumerate(keys):
+            if nr not in have:
+                following[chain_id, position] += 1
+            yield have.get(nr, following[chain_id, position] - 1)
+
+    return ordinals()
+
+
+def _edges(wishes: Sequence[Wish], fates: Sequence[Fate], ordinals: Iterator[int]) -> Iterator[_EdgeRow]:
+    for wish, fate in zip(wishes, fates, strict=True):
+        for blocker in wish.blockers:
+            yield *wish.key, next(ordinals), blocker, wish.rule.is_patient, blocker in fate.awaited
+
+
+async def _fail(db: Session, at: int, wishes: Sequence[Wish], fates: Sequence[Fate]) -> None:
+    ended = [
+        Close(wish.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, fate.failure.type, fate.failure.text)
+        for wish, fate in zip(wishes, fates, strict=True)
+        if fate.failure
+    ]
+    if ended:
+        await close(db, at, ended, with_dedup=True)

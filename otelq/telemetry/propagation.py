@@ -1,0 +1,43 @@
+"""Carries the current context, span and baggage, into another process of this application."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+
+from opentelemetry.context import Context
+from opentelemetry.propagate import extract, inject
+
+from ..logs import Log
+from .stored_context import EMPTY, attach, detach
+
+logger = Log("otelq.telemetry")
+
+
+def carry() -> Mapping[str, str]:
+    """The current context as the configured propagator writes it; nothing, if that fails."""
+    carrier: dict[str, str] = {}
+    try:
+        inject(carrier)
+    except Exception:
+        logger.warning("a propagator failed to write the context for another process", exc_info=True)
+        return {}
+    return carrier
+
+
+@contextmanager
+def carried(carrier: Mapping[str, str]) -> Generator[None]:
+    """Make current, for a ``with`` block, what ``carry`` wrote."""
+    token = attach(_extracted(carrier))
+    try:
+        yield
+    finally:
+        detach(token)
+
+
+def _extracted(carrier: Mapping[str, str]) -> Context:
+    try:
+        return extract(carrier)
+    except Exception:
+        logger.warning("a propagator failed to read the context of another process", exc_info=True)
+        return EMPTY

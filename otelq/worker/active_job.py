@@ -1,0 +1,192 @@
+"""A claimed job in this worker: it holds a slot and a lease from its claim until its outcome is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+from typing import Protocol
+
+from ..definitions import Definition
+from ..logs import Log
+from ..model import CancelReason, Claimed, Outcome, Settlement
+from ..spawn import spawn
+from ..telemetry import Count
+from ..texts import lines
+from .attempt import Execution
+from .attempt_report import AttemptReport
+from .attempt_scope import WorkScope
+from .attempt_timers import Limits
+from .context import Crew
+from .identity import Identity
+from .slots import Slots
+from .stacks import stack_of, stack_of_thread
+
+logger = Log("otelq.worker")
+
+
+class Acknowledger(Protocol):
+    """Stores the outcomes of attempts: the completer."""
+
+    def add(self, run: Run, settlement: Settlement) -> None:
+        """Take over a settlement; ``acknowledged`` or ``lost`` of the run is called when it is decided."""
+
+
+class Run:
+    """
+    Runs the attempt of one claimed job in a task of its own, and ends it when it has to end.
+
+    Whatever happens, the slot is free in the end: by ``acknowledged``, by ``lost``, or because the task ended without
+    an outcome. A handler that ignores its cancel leaks it until it returns.
+    """
+
+    __slots__ = (
+        "_abandoned", "_completer", "_crew", "_execution", "_handed_over", "_identity", "_limits", "_report", "_slots",
+        "_task", "_undoing", "definition", "done", "held_since", "hops", "job", "scope",
+    )  # fmt: skip
+
+    def __init__(self, job: Claimed, *, crew: Crew, slots: Slots, completer: Acknowledger, hops: int = 0) -> None:
+        self.hops = hops
+        self.done = False
+        """Nothing more is to be stored for this attempt."""
+        self.held_since = time.monotonic()
+        """When the lease was last known to be ours; written by the keeper."""
+        self._crew = crew
+        self._slots = slots
+        self._completer = completer
+        self.job = job
+        self.definition: Definition = crew.definitions[job.type]
+        self.scope = WorkScope(crew, self.definition, since=self.held_since)
+        self._identity = Identity(job, self.definition)
+        self._report = AttemptReport(self._identity, crew=crew)
+        self._execution = Execution(self._identity, crew=crew, scope=self.scope, report=self._report, hops=hops)
+        self._limits = Limits(slots)
+        self._handed_over = False
+        self._abandoned = False
+        self._task: asyncio.Task[None]
+        self._undoing: asyncio.Task[None] | None = None
+
+    def __str__(self) -> str:
+        return str(self._identity)
+
+    def age(self, now: float) -> float:
+        """Return how old the lease is at this monotonic time, in lease lengths."""
+        return (now - self.held_since) / self.definition.lease
+
+    # From its claim to its outcome
+
+    def begin(self) -> None:
+        """Take a slot and start the task."""
+        self._slots.take(self)
+        self._crew.engine.telemetry.active(self.job.type, 1)
+        self._task = spawn(self._attempt(), context=contextvars.Context())
+        self._task.add_done_callback(self._over)
+        self._limits.begin(self)
+
+    async def _attempt(self) -> None:
+        try:
+            outcome = await self._execution.run()
+        finally:
+            self._limits.end(self)
+        if self._handed_over:
+            return  # it was abandoned
+        if self._execution.is_closed:
+            return self.acknowledged(self._execution.kept)
+        self._settle(outcome)
+
+    def _settle(self, outcome: Outcome | None) -> None:
+        self._report.stop_clock()
+        if outcome is None:
+            return self.lost(self.scope.cancel_reason or CancelReason.LEASE_LOST)
+        self._handed_over = True
+        self._report.ended(outcome)
+        self._completer.add(self, self._execution.settlement(outcome))
+
+    def failed_to_store(self, outcome: Outcome, error: Exception) -> Settlement:
+        """Return the settlement that takes the place of one which the database refused."""
+        self._report.refused(outcome, error)
+        return self._execution.settlement(outcome)
+
+    # Its end
+
+    def acknowledged(self, kept: Claimed | None = None) -> None:
+        """End an attempt whose outcome is stored, and go on with the successor if it was granted."""
+        self.done = True
+        self._report.stored()
+        self._leave()
+        if kept is not None:
+            run = Run(kept, crew=self._crew, slots=self._slots, completer=self._completer, hops=self.hops + 1)
+            run.begin()
+
+    def lost(self, reason: CancelReason) -> None:
+        """End an attempt whose job is no longer ours; its outcome is discarded."""
+        self.done = True
+        self.scope.cancel_reason = reason
+        logger.warning("%s is no longer ours: %s", self, reason, extra=self._identity.labels)
+        self._report.lost(reason)
+        self._leave()
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """Free the slot where the task ended without an outcome, and let the lease run out."""
+        if self.done or self._is_decided:
+            return
+        self.done = True
+        error = None if task.cancelled() else task.exception()
+        text = "%s ended without an outcome; its lease runs out"
+        logger.error(text, self, exc_info=error, extra=self._identity.labels)
+        self._leave()
+
+    def _leave(self) -> None:
+        self._crew.engine.telemetry.active(self.job.type, -1)
+        if not self._abandoned:
+            self._slots.leave(self)
+
+    # Cancelling it
+
+    @property
+    def _is_decided(self) -> bool:
+        """Whether its outcome is with the completer or committed: a lease not found then is not a lost one."""
+        return self._handed_over or self._execution.is_closed
+
+    @property
+    def _is_beyond_cancel(self) -> bool:
+        return self._is_decided or self._execution.is_committing or self._task.done()
+
+    def cancel(self, reason: CancelReason) -> None:
+        """
+        End the attempt: the reason is set, then the handler's task is cancelled.
+
+        The first reason stands, but for a lease that is lost after all. Once the commit is under way nothing
+        cancels it.
+        """
+        if self._is_beyond_cancel:
+            return
+        if self.scope.cancel_reason is None or reason in (CancelReason.LEASE_LOST, CancelReason.CANCELLED):
+            self.scope.cancel_reason = reason
+        if not self._report.has_begun:
+            return  # a task cancelled before its first step would end without a word; it looks at the reason itself
+        if not self._limits.is_cancelled:
+            self._task.cancel()
+            self._limits.begin_grace(self._crew.grace, self._abandon)
+
+    def _abandon(self) -> None:
+        """Leave a handler that ignored its cancel for the grace period to itself, fenced off, and say so."""
+        if self._is_beyond_cancel:
+            return
+        self._abandoned = self.scope.abandoned = True
+        self._slots.leak()
+        self._crew.engine.telemetry.count(Count.SLOT_LEAKED, type=self.job.type)
+        text = "%s ignores its cancel; abandoned\n%s"
+        logger.error(text, self, lines(self._stack()), extra=self._identity.labels)
+        self._task.add_done_callback(self._returned)
+        self._undoing = spawn(self._execution.roll_back(asyncio.CancelledError()))
+        self._settle(self._execution.given_up())
+        self._handed_over = True
+
+    def _stack(self) -> str:
+        thread = self.scope.errand.thread if self.scope.errand is not None else None
+        return stack_of(self._task) + (stack_of_thread(thread) if thread is not None else "")
+
+    def _returned(self, _: asyncio.Task[None]) -> None:
+        self._slots.leaked -= 1
+        self._slots.leave(self)

@@ -1,0 +1,121 @@
+"""The telemetry of one attempt: its span, its duration, its outcome, and the span of the successor that it starts."""
+
+from __future__ import annotations
+
+import time
+
+from ..model import CancelReason, Completes, Fails, Outcome, Retries, Verb
+from ..telemetry import Activation, AttemptSpan, Count, Enqueue
+from .context import Crew
+from .identity import Identity
+from .outcomes import outcome_name
+
+FAILING = (Retries, Fails)
+"""Outcomes that have a failure."""
+
+
+class AttemptReport:
+    """
+    Reports one attempt to telemetry, which never raises.
+
+    Nothing is reported as stored before ``stored``; one of ``stored`` and ``lost`` ends the span.
+    """
+
+    __slots__ = ("_crew", "_ended_ns", "_enqueue", "_identity", "_outcome", "_seconds", "_span", "_started")
+
+    def __init__(self, identity: Identity, *, crew: Crew) -> None:
+        self._crew = crew
+        self._identity = identity
+        self._enqueue: Enqueue | None = None
+        self._outcome = ""
+        self._span: AttemptSpan
+        self._started: float | None = None
+        self._ended_ns = 0
+        self._seconds = 0.0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the attempt has a span."""
+        return self._started is not None
+
+    def begin(self) -> Activation:
+        """Open the span; return what makes it current for a ``with`` block."""
+        self._started = time.perf_counter()
+        self._span = self._crew.engine.telemetry.attempt(
+            self._identity.job, worker=self._crew.name, mode=self._identity.definition.job_type.trace
+        )
+        return self._span.activate()
+
+    @property
+    def note(self) -> str | None:
+        """The text to store with the outcome, so that the next attempt finds this one."""
+        return self._span.note
+
+    def stop_clock(self) -> None:
+        """Note when the handler returned: what follows is not the handler's time."""
+        self._ended_ns = time.time_ns()
+        self._seconds = time.perf_counter() - (self._started or 0.0)
+
+    # The successor
+
+    def succeed(self, *, type: str, delay: float | None) -> str | None:
+        """Open the span of the successor; return the text to store with it."""
+        position = self._identity.job.lease.position + 1
+        self._enqueue = self._span.successor(type=type, position=position, delay=delay)
+        return self._enqueue.note
+
+    def drop_successor(self) -> None:
+        """Drop that span: there will be no successor."""
+        enqueue, self._enqueue = self._enqueue, None
+        if enqueue is not None:
+            enqueue.drop()
+
+    # The outcome
+
+    def failed(self, error: BaseException, kind: str | None) -> None:
+        """Record the error on the span."""
+        self._span.failed(error, kind)
+
+    def ended(self, outcome: Outcome) -> None:
+        """Count the attempt, by its outcome."""
+        failure = outcome.failure.type if isinstance(outcome, FAILING) else None
+        self.ended_as(outcome_name(outcome), failure=failure)
+
+    def ended_as(self, name: str, *, failure: str | None = None) -> None:
+        """Count the attempt under this name of an outcome."""
+        self._outcome = name
+        self._crew.engine.telemetry.processed(
+            self._identity.job.type, self._seconds, name, failure, context=self._span.exemplar
+        )
+
+    def refused(self, outcome: Outcome, error: Exception) -> None:
+        """Record that the database refused the outcome, and that this one takes its place."""
+        self.drop_successor()
+        self.failed(error, outcome.failure.type if isinstance(outcome, FAILING) else None)
+        self._outcome = outcome_name(outcome)
+
+    # The end
+
+    def settled_alone(self, outcome: Outcome) -> None:
+        """Report the statements that stored the outcome in a transaction of the handler's."""
+        self._crew.engine.telemetry.settled(
+            Verb.COMPLETE if isinstance(outcome, Completes) else Verb.CONTINUE,
+            [self.note],
+            started_ns=self._ended_ns,
+            ended_ns=time.time_ns(),
+            count=1,
+            type=self._identity.job.type,
+        )
+
+    def stored(self) -> None:
+        """End the spans: what they say is committed."""
+        if self._enqueue is not None:
+            self._enqueue.end()
+        self._span.end(self._outcome, self._ended_ns)
+
+    def lost(self, reason: CancelReason) -> None:
+        """End the span of an attempt whose outcome is discarded."""
+        self.drop_successor()
+        if reason is CancelReason.LEASE_LOST:
+            self._crew.engine.telemetry.count(Count.LEASE_LOST, type=self._identity.job.type)
+        self._span.lost(reason)

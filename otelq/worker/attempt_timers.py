@@ -1,0 +1,55 @@
+"""The timers of one attempt: its timeouts, and the grace that it has after a cancel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .deadlines import Key
+from .slots import Slots
+
+if TYPE_CHECKING:
+    from .active_job import Run
+
+
+class Limits:
+    """
+    Starts the timers of an attempt, and stops them when it ends.
+
+    It is given the run and does not keep it: two objects that hold each other wait for the garbage collector.
+    """
+
+    __slots__ = ("_deadline", "_grace", "_slots", "_soft_deadline")
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+        self._deadline: Key | None = None
+        self._soft_deadline: Key | None = None
+        self._grace: asyncio.TimerHandle | None = None
+
+    def begin(self, run: Run) -> None:
+        """Start those of its timeouts."""
+        definition = run.definition
+        if definition.timeout is not None:
+            self._deadline = self._slots.deadlines.add(run, definition.timeout)
+        if definition.soft_timeout is not None:
+            self._soft_deadline = self._slots.soft_deadlines.add(run, definition.soft_timeout)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the grace has begun."""
+        return self._grace is not None
+
+    def begin_grace(self, seconds: float, then: Callable[[], None]) -> None:
+        """Start the grace."""
+        self._grace = asyncio.get_running_loop().call_later(seconds, then)
+
+    def end(self, run: Run) -> None:
+        """Stop all of them."""
+        if self._deadline is not None:
+            self._slots.deadlines.remove(run, self._deadline)
+        if self._soft_deadline is not None:
+            self._slots.soft_deadlines.remove(run, self._soft_deadline)
+        if self._grace is not None:
+            self._grace.cancel()

@@ -1,0 +1,91 @@
+"""What the rooms of one worker share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+from ..client import Client, Engine
+from ..definitions import Definition, Middleware
+from ..errors import InvalidArgument
+from .process_pool import Children
+from .thread_pool import Threads
+
+X = TypeVar("X")
+
+
+class Provided:
+    """What handlers ask for by type: settings, HTTP clients, mailers."""
+
+    def __init__(self, things: Sequence[object], *, beyond: Provided | None = None) -> None:
+        self._by_type: dict[type, object] = {}
+        self._beyond = beyond
+        if isinstance(things, str) or not isinstance(things, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+            raise InvalidArgument("provide", f"is {things!r}; give several, as in a list")
+        for thing in things:
+            if type(thing) in self._by_type:
+                raise InvalidArgument(
+                    "provide", f"holds two of {type(thing).__qualname__}; wrap one in a type of its own"
+                )
+            self._by_type[type(thing)] = thing
+
+    def put(self, kind: type, thing: object) -> None:
+        """Let ``get`` find the thing under this type, whatever it found before."""
+        self._by_type[kind] = thing
+
+    def get(self, kind: type[X]) -> X:
+        """
+        The thing of this type, or the only one of a type derived from it; if there is none, what is there beyond.
+
+        Raises:
+            InvalidArgument: there is none, or more than one.
+        """
+        found = self._by_type.get(kind)
+        if found is None:
+            candidates = [thing for thing in self._by_type.values() if isinstance(thing, kind)]
+            if not candidates and self._beyond is not None:
+                return self._beyond.get(kind)
+            if len(candidates) != 1:
+                problem = "nothing" if not candidates else f"{len(candidates)} things"
+                raise InvalidArgument("kind", f"{problem} of {kind.__qualname__} provided; see Worker(provide=[...])")
+            found = candidates[0]
+        return cast(X, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """A worker's settings and its client; ``grace`` and intervals are in seconds."""
+
+    client: Client
+    engine: Engine
+    definitions: Mapping[str, Definition]
+    middleware: Sequence[Middleware]
+    provided: Provided
+    name: str
+    interrupt: Callable[[KeyboardInterrupt], None]
+    """Ends the worker's block with a KeyboardInterrupt that came while a handler ran."""
+    concurrency: int
+    grace: float
+    poll_interval: float
+    reap_interval: float
+    max_crashes: int
+    threads: Threads = field(default_factory=Threads)
+    children: Children = field(default_factory=Children)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the worker has stopped: nothing is stored any more, nor is it of use to ask what was."""
+
+    def time_for(self, definition: Definition) -> float | None:
+        """
+        Seconds from its claim for which a job may be held: the attempt's timeout, and the grace after it.
+
+        A handler that cleans up after its timeout keeps its lease meanwhile, so that it ends as timed out, not lost.
+        """
+        return None if definition.timeout is None else definition.timeout + self.grace
+
+    @property
+    def types(self) -> Sequence[str]:
+        """The names of the job types that this worker serves."""
+        return tuple(self.definitions)

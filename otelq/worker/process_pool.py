@@ -1,0 +1,228 @@
+"""
+The worker's side of handlers in processes: starts them, gives them attempts, ends them.
+
+Not a pool of ``concurrent.futures`` or anyio: those pickle, cannot end one call alone or leave idle processes to the
+event loop, and a child of theirs works on when its parent was killed, beside the worker that took its job over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+
+from ..definitions import Definition, Scope
+from ..errors import InvalidArgument, ProcessDied
+from ..spawn import spawn
+from ..uninterrupted import finish
+from .process_main import find_handler
+from .process_protocol import MARGIN, PREFIX, Answer, Order, Ping, Reply, Stop, framed, largest_answer, read_answer
+
+LAST_CHANCE = 5.0
+"""Seconds that an idle process has to end by itself when its worker stops."""
+SOUND_WITHIN = 5.0
+"""Seconds that an idle process has to show that it can be used again."""
+PIPEFUL = 1 << 16
+_PROGRAM = (
+    "import sys; sys.path[:] = sys.argv[1:]; del sys.argv[1:]; from otelq.worker.process_main import main; main()"
+)
+
+
+class Children:
+    """Processes for handlers: one for each attempt at a time, kept for the next one, ended with the worker."""
+
+    def __init__(self) -> None:
+        self._idle: list[Child] = []
+        self._ending: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def attend(self, order: Order, *, scope: Scope) -> Reply:
+        """
+        Have an attempt run, and pass on when its scope wants it to stop. If this is cancelled the process is ended.
+
+        Raises:
+            ProcessDied: the process ended before it replied.
+        """
+        child = await self._take() or await Child.start()
+        try:
+            reply = await child.ask(order, scope=scope)
+        except BaseException:
+            await finish(child.kill())
+            raise
+        if self._closed:
+            self._let_go(child)
+        else:
+            self._idle.append(child)
+        return reply
+
+    async def stop(self) -> None:
+        """End those that are idle now, and each of the others when its attempt ends."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        for child in idle:
+            self._let_go(child)
+        if self._ending:
+            await asyncio.wait(self._ending)
+
+    def _let_go(self, child: Child) -> None:
+        self._in_background(child.end())
+
+    def _bury(self, child: Child) -> None:
+        self._in_background(child.kill())
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = spawn(work, name="otelq process, ending")
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _take(self) -> Child | None:
+        """An idle process that answers as it should; a handler before may have spoilt what it is reached by."""
+        while self._idle:
+            child = self._idle.pop()
+            try:
+                if child.is_alive and await child.is_sound():
+                    return child
+            except asyncio.CancelledError:
+                await finish(child.kill())
+                raise
+            self._bury(child)
+        return None
+
+
+class _Broken(Exception):
+    """A process wrote something that is no answer, as only its handler can have done."""
+
+
+class Child:
+    """One process."""
+
+    def __init__(self, process: Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process = process
+        self._input = process.stdin
+        self._output = process.stdout
+
+    @classmethod
+    async def start(cls) -> Child:
+        """A process with the import path of this one, in a group of its own so that all it starts can be ended."""
+        command = [sys.executable, "-c", _PROGRAM, *sys.path]
+        return cls(await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, start_new_session=True))
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended, as far as is known."""
+        return self._process.returncode is None
+
+    async def ask(self, order: Order, *, scope: Scope) -> Reply:
+        """The reply to an order."""
+        reply = spawn(self._talk(order))
+        stop = spawn(scope.stopping.wait())
+        try:
+            await asyncio.wait({reply, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not reply.done():
+                self._input.write(framed(Stop(scope.stop_reason)))
+            return await reply
+        finally:
+            reply.cancel()
+            stop.cancel()
+
+    async def kill(self) -> None:
+        """End it at once, with all that it started."""
+        with suppress(ProcessLookupError):
+            if os.name == "posix":
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+        with suppress(TimeoutError):  # something that it started holds its pipe open
+            async with asyncio.timeout(LAST_CHANCE):
+                await self._gone()
+
+    async def end(self) -> None:
+        """Hang up, so that it ends by itself."""
+        try:
+            async with asyncio.timeout(LAST_CHANCE):
+                await self._gone()
+        except TimeoutError:
+            await self.kill()
+
+    async def _talk(self, order: Order) -> Reply:
+        try:
+            self._input.write(framed(order))
+            await self._input.drain()
+            return await self._reply(order)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            await self.kill()  # what it started may live on
+            raise ProcessDied(f"the process of {order.module}.{order.name} {self._end()}") from None
+        except _Broken as problem:
+            await self.kill()
+            raise ProcessDied(f"the process of {order.module}.{order.name} {problem}, and was ended") from None
+
+    async def _reply(self, order: Order) -> Reply:
+        answer = await self._answer(largest=largest_answer(order))
+        if answer.token != order.token or answer.reply is None:
+            raise _Broken("answered for another attempt")
+        return answer.reply
+
+    async def _answer(self, *, largest: int) -> Answer:
+        length = int.from_bytes(await self._output.readexactly(PREFIX))
+        if length > largest:
+            raise _Broken("sent more than a reply may have")
+        text = await self._output.readexactly(length)
+        try:
+            return read_answer(text)
+        except Exception:  # malformed, of the wrong shape, too deep
+            raise _Broken("sent what is no reply") from None
+
+    async def is_sound(self) -> bool:
+        """Whether the process answers a question of now, with nothing before it that was left over."""
+        ping = Ping(secrets.randbits(63))
+        try:
+            async with asyncio.timeout(SOUND_WITHIN):
+                self._input.write(framed(ping))
+                await self._input.drain()
+                return await self._answer(largest=MARGIN) == Answer(ping.token, None)
+        except (ConnectionError, asyncio.IncompleteReadError, TimeoutError, _Broken):
+            return False
+
+    async def _gone(self) -> None:
+        """Wait for the end; with a pipe that is full and that nobody reads, asyncio would not notice it."""
+        self._input.close()
+        rest = spawn(self._discard())
+        try:
+            await self._process.wait()
+        finally:
+            rest.cancel()
+
+    async def _discard(self) -> None:
+        while await self._output.read(PIPEFUL):
+            pass
+
+    def _end(self) -> str:
+        code = self._process.returncode or 0
+        if code >= 0:
+            return f"exited with code {code} while the handler ran"
+        return f"was ended by {signal.Signals(-code).name}"
+
+
+def check_importable(definition: Definition) -> None:
+    """
+    Refuse a handler that another process could not import.
+
+    Raises:
+        InvalidArgument: it is in the program's main module, or its name leads to something else.
+    """
+    module, name = definition.handler.__module__, definition.handler.__qualname__
+    if module == "__main__":
+        problem = "stands in the program itself; move it to a module that another process can import"
+        raise InvalidArgument("executor", f"of {definition.name!r}: its handler {name} {problem}")
+    found = find_handler(module, name)
+    if found is None or found.handler is not definition.handler:
+        problem = f"{module}.{name} is not its handler, decorated; another process could not find it"
+        raise InvalidArgument("executor", f"of {definition.name!r}: {problem}")
