@@ -1,4 +1,4 @@
-"""The page `docs/reference/conformance.md`, drawn from kits and faults. `python -m tests.conformance` writes it."""
+"""The page `docs/internals/conformance.md`, drawn from kits and faults. `python -m tests.conformance` writes it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from otelq_verify.conformance import notify_cases, state_cases
 from otelq_verify.conformance.cases import Theme
 
-PAGE = Path(__file__).parents[2] / "docs/reference/conformance.md"
+PAGE = Path(__file__).parents[2] / "docs/internals/conformance.md"
 
 _INTRODUCTION = """\
 # Conformance

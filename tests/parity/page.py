@@ -1,4 +1,4 @@
-"""The page `docs/reference/parity.md`, drawn from the lists. `python -m tests.parity` writes it."""
+"""The page `docs/internals/parity.md`, drawn from the lists. `python -m tests.parity` writes it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .data import TABLES, Row, Table
 
-PAGE = Path(__file__).parents[2] / "docs/reference/parity.md"
+PAGE = Path(__file__).parents[2] / "docs/internals/parity.md"
 
 _INTRODUCTION = """\
 # Parity
