@@ -12,7 +12,7 @@ SOURCES := otelq otelq_redis otelq_nats otelq_verify tests scripts $(wildcard ex
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test newest lowest verify torture mutants check format bench pins clean
+.PHONY: help setup demo test newest lowest verify torture mutants check docs format bench pins clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1 - /p' $(MAKEFILE_LIST)
@@ -61,12 +61,22 @@ torture: $(STAMP) ## break processes, network, server and disk for half an hour,
 mutants: $(STAMP) ## break each rule in a copy and see its test fail; a few minutes
 	@$(BIN)/python -m tests.mutants
 
-check: $(STAMP) ## format, lint, types and layers
+check: $(STAMP) docs ## format, lint, types, layers and documentation
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/pyright $(SOURCES)
 	$(BIN)/lint-imports
+
+# The pages, and what they link to, under the names that they have here.
+PAGES := README.md CHANGELOG.md CONTRIBUTING.md LICENSE compose.yaml collector-config.yaml docs examples
+
+docs: $(STAMP) ## build the pages of docs/ into build/docs/site; broken links are errors
+	@rm -rf build/docs
+	@mkdir -p build/docs/source
+	@cp -R $(PAGES) build/docs/source
+	@mv build/docs/source/docs/zensical.toml build/docs
+	@NO_COLOR=1 $(BIN)/zensical build --strict --config-file build/docs/zensical.toml
 
 format: $(STAMP) ## format the code and apply the safe fixes
 	@$(BIN)/ruff check --fix-only $(SOURCES)
@@ -78,7 +88,7 @@ bench: $(STAMP) ## measure; prints figures, asserts nothing
 pins: $(STAMP) ## resolve requirements-dev.txt anew
 	@$(PYTHON) -m venv build/pins
 	@build/pins/bin/python -m pip --disable-pip-version-check --quiet install uv
-	@build/pins/bin/uv pip compile pyproject.toml --group dev --all-extras --universal --python-version 3.11 \
+	@build/pins/bin/uv pip compile pyproject.toml --group dev --group docs --all-extras --universal --python-version 3.11 \
 		--upgrade --generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make pins" \
 		--quiet --output-file requirements-dev.txt
 	@$(PYTHON) scripts/lowest.py > build/lowest.txt
