@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 import zipfile
@@ -19,14 +20,20 @@ for module in pkgutil.walk_packages(otelq_verify.__path__, "otelq_verify."):
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The names of the files in a freshly built wheel."""
+def archive(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """A freshly built wheel."""
     target = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(target), str(ROOT)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stdout + built.stderr
-    (archive,) = target.iterdir()
-    return set(zipfile.ZipFile(archive).namelist())
+    (built_wheel,) = target.iterdir()
+    return zipfile.ZipFile(built_wheel)
+
+
+@pytest.fixture(scope="module")
+def wheel(archive: zipfile.ZipFile) -> set[str]:
+    """The names of the files in it."""
+    return set(archive.namelist())
 
 
 def sources(pattern: str) -> set[str]:
@@ -42,6 +49,14 @@ def test_the_wheel_holds_every_source_file(wheel: set[str], pattern: str) -> Non
 
 def test_the_wheel_holds_the_four_packages_and_nothing_else(wheel: set[str]) -> None:
     assert {name.split("/")[0] for name in wheel} == {*PACKAGES, "otelq-0.1.0.dist-info"}
+
+
+def test_the_readme_of_the_wheel_names_files_instead_of_linking_to_them(archive: zipfile.ZipFile) -> None:
+    metadata = archive.read("otelq-0.1.0.dist-info/METADATA").decode()
+
+    assert "# otelq" in metadata
+    assert "`docs/reference/glossary.md`" in metadata
+    assert re.findall(r"\]\((?!https?:)", metadata) == []
 
 
 def test_the_proofs_need_no_test_framework_and_nothing_of_other_extras() -> None:
