@@ -1,8 +1,8 @@
 """
 Pydantic models as payloads, encrypted in the database, with a key that is rotated.
 
-Needs ``otelq[pydantic,encryption]``. Runs on ``example.db`` in the current folder, or where ``OTELQ_URL`` says; not on
-``memory://``, which two clients cannot share. Prints::
+Needs otelq's extras ``pydantic`` and ``encryption``. Runs on ``example.db`` in the current folder, or where
+``OTELQ_URL`` says; not on ``memory://``, which two clients cannot share. Prints::
 
     refused: input: does not fit Patient: born: is not of the type that it declares
     stored: {"data": "…", "key": "2026-01", "otelq:enc": 1}

@@ -1,8 +1,8 @@
 """
 Start and complete jobs in the transactions of SQLAlchemy sessions, with the application's own engine underneath.
 
-Needs ``otelq[sqlalchemy]``. Runs on ``example.db`` in the current folder, or on the SQLite file or the PostgreSQL that
-``OTELQ_URL`` names. Prints::
+Needs otelq's extra ``sqlalchemy``. Runs on ``example.db`` in the current folder, or on the SQLite file or the
+PostgreSQL that ``OTELQ_URL`` names. Prints::
 
     refused: 0 invoices, 0 jobs
     accepted: 1 invoices, 1 jobs

@@ -160,4 +160,5 @@ def _extras(argument: str, scheme: str) -> Generator[None]:
         extra = EXTRAS_OF_DRIVERS.get(error.name or "")
         if extra is None:
             raise
-        raise InvalidArgument(argument, f"{scheme}: needs {error.name}; pip install 'otelq[{extra}]'") from error
+        hint = f"install otelq's extra `{extra}` (README, Install)"
+        raise InvalidArgument(argument, f"{scheme}: needs {error.name}; {hint}") from error

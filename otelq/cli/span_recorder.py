@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-ADVICE = 'To see the trace as well, install the OpenTelemetry SDK: pip install "otelq[otlp]"'
+ADVICE = "To see the trace as well, install otelq's extra `otlp` (README, Install)"
 
 
 class Recording:

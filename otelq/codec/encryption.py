@@ -46,7 +46,7 @@ def sealed(text: str) -> Sealed | None:
 
 class Encryption:
     """
-    Encrypts the inputs and outputs of all jobs with AES-GCM; needs ``otelq[encryption]``.
+    Encrypts the inputs and outputs of all jobs with AES-GCM; needs otelq's extra ``encryption``.
 
     ``otelq.connect(url, codec=otelq.Encryption({"2026-11": new, "2026-01": old}, use="2026-11"))``. A payload is
     stored as ``{"otelq:enc": 1, "key": "2026-11", "data": "…"}``, and shown so by ``jobs`` and ``chains`` and by the
@@ -148,7 +148,9 @@ def _cipher(key: bytes) -> Any:
     try:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     except ModuleNotFoundError as error:
-        raise InvalidArgument("codec", "needs cryptography; pip install 'otelq[encryption]'") from error
+        raise InvalidArgument(
+            "codec", "needs cryptography; install otelq's extra `encryption` (README, Install)"
+        ) from error
     return AESGCM(key)
 
 

@@ -305,13 +305,6 @@ def test_a_driver_is_imported_when_it_is_needed(program: str, loaded: set[str]) 
     assert set(done.stdout.split()) == loaded
 
 
-def test_a_driver_that_is_not_there_is_named_with_what_to_install() -> None:
-    program = "import sys; sys.modules['asyncpg'] = None; import otelq; otelq.connect('postgresql://h/d')"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-
-    assert "pip install 'otelq[postgres]'" in done.stderr
-
-
 def test_a_script_is_split_into_its_statements() -> None:
     script = "SELECT ';'; -- not; here\nDO $$ BEGIN; END $$;\n/* nor; here */ SELECT \"a;b\";\n"
 

@@ -68,6 +68,19 @@ def test_a_driver_that_is_missing_names_its_extra() -> None:
     assert done.stderr == "Error: asyncpg is missing; install otelq's extra `postgres`\n"
 
 
+@pytest.mark.parametrize(
+    "program, missing, extra",
+    [
+        ("otelq.connect('postgresql://h/d')", "asyncpg", "postgres"),
+        ("otelq.Encryption({'1': bytes(16)})", "cryptography", "encryption"),
+    ],
+)
+def test_an_application_that_needs_an_extra_is_referred_to_it(program: str, missing: str, extra: str) -> None:
+    done = python(f"import otelq; {program}", without=[missing])
+
+    assert f"needs {missing}; install otelq's extra `{extra}` (README, Install)" in done.stderr
+
+
 def test_the_former_command_names_the_one_to_run() -> None:
     words = ["torture", "sqlite:///app.db", "--seconds", "5"]
     done = subprocess.run([sys.executable, "-m", "otelq.testing", *words], capture_output=True, text=True, check=False)

@@ -1,3 +1,5 @@
+import re
+
 from .tree import ROOT, tracked_files
 
 # Spelt apart, so that this file passes its own test.
@@ -37,6 +39,15 @@ def test_no_file_names_the_host_of_a_registry() -> None:
         if host in text
     }
     assert not found
+
+
+def test_no_page_or_message_installs_the_package_of_somebody_else() -> None:
+    by_name = re.compile(r"pip3? install\b[^\n]*[\s\"'`]otelq\b")  # on the public index another project has the name
+    changelog = ROOT / "CHANGELOG.md"  # which may quote what was printed before
+    texts = {path: path.read_bytes().decode(errors="replace") for path in tracked_files() if path != changelog}
+    assert {
+        f"{path.relative_to(ROOT)}: {found}" for path, text in texts.items() for found in by_name.findall(text)
+    } == set()
 
 
 def test_no_lock_file_is_kept() -> None:
