@@ -17,7 +17,7 @@ from typing import Any
 import asyncpg
 from uuid_utils import uuid7
 
-from otelq.model import Completes, NewJob, Settlement, Wanted
+from otelq.model import ClaimRequest, Completes, NewJob, Settlement
 from otelq.ports.state import StateAdapter
 from otelq.postgres import adapter
 from tests.servers import postgres
@@ -88,7 +88,7 @@ class Otelq(Shape):
 
     async def claim(self, types: list[str], limit: int) -> Any:
         self.token += 1
-        wanted = [Wanted(type=type, limit=limit // len(types), lease=30.0, timeout=3600.0) for type in types]
+        wanted = [ClaimRequest(type=type, limit=limit // len(types), lease=30.0, timeout=3600.0) for type in types]
         claimed, _ = await self.state.claim(wanted, worker="worker-1", token=self.token)
         return claimed
 
@@ -96,7 +96,7 @@ class Otelq(Shape):
         await self.state.settle([Settlement(job, Completes("null"), "worker-1") for job in claimed])
 
     async def give_back(self, claimed: Any) -> None:
-        await self.state.disown(self.token)
+        await self.state.release_claim(self.token)
 
     async def vacuum(self) -> None:
         await self.connection.execute("VACUUM (ANALYZE) otelq.job, otelq.open_job, otelq.outcome", timeout=600)

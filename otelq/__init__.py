@@ -5,7 +5,7 @@ A job starts inside the application's own transaction, jobs continue into jobs a
 can be seen through OpenTelemetry. Begin with ``connect``, ``Jobs`` and ``Worker``.
 """
 
-from .client import ChainFilters, Client, Explanation, JobFilters, Reason, Start, Why, new_id
+from .client import ChainFilters, Client, Explanation, JobFilters, Reason, ReasonCode, Start, new_id
 from .codec import Encryption, PayloadCodec, PayloadPlace
 from .connect import connect
 from .definitions import (
@@ -83,6 +83,7 @@ __all__ = [
     "ProcessDied",
     "ProcessFailed",
     "Reason",
+    "ReasonCode",
     "Refused",
     "RetryAfter",
     "RetryPolicy",
@@ -94,7 +95,6 @@ __all__ = [
     "Unavailable",
     "UndecodablePayload",
     "WaitFor",
-    "Why",
     "Worker",
     "WrongLoop",
     "after_commit",

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from .adapters import find, known
 from .client import Client, Engine
-from .codec import MAX_PAYLOAD, PayloadCodec, Payloads, check_text
+from .codec import MAX_PAYLOAD, PayloadCodec, PayloadPipeline, check_text
 from .definitions import Middleware, check_count, check_middleware
 from .effects import Effects
 from .errors import InvalidArgument
@@ -98,7 +98,7 @@ def connect(
         baggage=baggage,
     )
     effects = Effects(state=state, notify=notifier, telemetry=telemetry)
-    payloads = Payloads(codec, max_payload)
+    payloads = PayloadPipeline(codec, max_payload)
     engine = Engine(state=state, notify=notifier, effects=effects, telemetry=telemetry, payloads=payloads)
     return Client(engine, migrate=migrate, middleware=check_middleware("middleware", middleware))
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from otelq.ports.state import StateAdapter, Transaction
 from otelq.sqlite.owned_transactions import LentTransaction
 from otelq.sqlite.state import SqliteState
-from otelq.sqlite.statements import Queries
+from otelq.sqlite.statements import SqliteStatements
 
 T = TypeVar("T", bound=LentTransaction)
 
@@ -16,7 +16,7 @@ class PrivateState(SqliteState):
     """A temporary database of its own; renewals go through it too, so that they meet the habit as well."""
 
     def __init__(self) -> None:
-        super().__init__(None, Queries("otelq"), synchronous="off", busy_timeout=5.0)
+        super().__init__(None, SqliteStatements("otelq"), synchronous="off", busy_timeout=5.0)
 
     def sibling(self) -> StateAdapter | None:
         return None

@@ -19,28 +19,28 @@ LONG_WAIT = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChainLine:
     """One row of the drawing, and what hangs under it."""
 
     name: str
     status: Status | None = None
     note: str = ""
-    below: Sequence[Line] = field(default=())
+    below: Sequence[ChainLine] = field(default=())
 
 
-async def read_chain(client: Client, chain_id: str) -> Line:
+async def read_chain(client: Client, chain_id: str) -> ChainLine:
     """What the database holds about a chain, and about the chains that fed its jobs."""
     jobs = [job async for job in client.iterate_jobs(chain=chain_id)]
     steps = [await _read_job(client, job) for job in jobs]
     blockers = await client.engine.state.blocker_outputs([(chain_id, job.position) for job in jobs])
     feeders = [await read_chain(client, blocker.chain_id) for fed in blockers.values() for blocker in fed]
-    waited = [Line("waited for", note=f"{len(feeders)} chains", below=feeders)] if feeders else []
+    waited = [ChainLine("waited for", note=f"{len(feeders)} chains", below=feeders)] if feeders else []
     head, tail = jobs[0], jobs[-1]
     took = f"{(tail.closed_at - head.created_at).total_seconds():.2f} s" if tail.closed_at else "open"
-    return Line(f"chain {head.type}", tail.status, took, [*waited, *steps])
+    return ChainLine(f"chain {head.type}", tail.status, took, [*waited, *steps])
 
 
-def drawn(chains: Iterable[Line]) -> Table:
+def drawn(chains: Iterable[ChainLine]) -> Table:
     """Chains as trees, with a column for how things stand and one for what happened."""
     table = Table.grid(padding=(0, 3, 0, 0))
     for no_wrap in (True, True, False):
@@ -54,9 +54,9 @@ def drawn(chains: Iterable[Line]) -> Table:
     return table
 
 
-async def _read_job(client: Client, job: JobRecord) -> Line:
+async def _read_job(client: Client, job: JobRecord) -> ChainLine:
     attempts = await client.attempts(job_id(job.chain_id, job.position))
-    return Line(job.type, job.status, _history(attempts, job))
+    return ChainLine(job.type, job.status, _history(attempts, job))
 
 
 def _history(attempts: Sequence[AttemptRecord], job: JobRecord) -> str:

@@ -24,7 +24,7 @@ from . import chain_tree, waterfall
 from .demo_script import ATTEMPTS, Check, Story, checks, play
 from .order import Narrator
 from .redaction import redacted
-from .span_recorder import ADVICE, Recording
+from .span_recorder import ADVICE, SpanRecorder
 
 SCHEMA = "otelq_demo"
 PLAIN_WIDTH = 120
@@ -45,17 +45,17 @@ def demo(url: str | None, *, keep: bool) -> int:
     """
     logging.getLogger("otelq").setLevel(logging.ERROR)  # the attempt that fails is told in the story
     with _database(url, keep=keep) as place:
-        return asyncio.run(Show(_console(), place, keep=keep).run())
+        return asyncio.run(DemoRun(_console(), place, keep=keep).run())
 
 
-class Show:
+class DemoRun:
     """One run of the demo on a console."""
 
     def __init__(self, console: Console, url: str, *, keep: bool) -> None:
         self._console = console
         self._url = url
         self._keep = keep
-        self._recording = Recording()
+        self._recording = SpanRecorder()
 
     async def run(self) -> int:
         """Play, show, judge and clean up; returns the exit code."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 ADVICE = "To see the trace as well, install otelq's extra `otlp` (README, Install)"
 
 
-class Recording:
+class SpanRecorder:
     """
     The spans of one run.
 

@@ -4,7 +4,7 @@ from ..definitions import Chain
 from .client import Client
 from .engine import Engine
 from .filters import ChainFilters, JobFilters
-from .reasons import Explanation, Reason, Why
+from .reasons import Explanation, Reason, ReasonCode
 from .start import Start, new_id
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "Explanation",
     "JobFilters",
     "Reason",
+    "ReasonCode",
     "Start",
-    "Why",
     "new_id",
 ]

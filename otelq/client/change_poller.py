@@ -12,7 +12,7 @@ logger = Log("otelq.client")
 CHANGED = (Hint(HintKind.CHANGED, ""),)
 
 
-class Watcher(Loop):
+class ChangePoller(Loop):
     """Asks every ``interval`` seconds; workers and those who wait for results then look for themselves."""
 
     def __init__(self, engine: Engine, *, interval: float) -> None:

@@ -54,8 +54,8 @@ class Commands:
         id = chain_id(chain)
         ends, enqueue = await self._end(id, outcome, step, transaction)
         closure = Closure(chain_id=id, step=step.name, outcome=ends)
-        with failing(enqueue), self._engine.effects.doubting(), self._engine.telemetry.silence():
-            transitions = await self._state.finish([closure], tx=transaction)
+        with failing(enqueue), self._engine.effects.resolve_lost_commit(), self._engine.telemetry.silence():
+            transitions = await self._state.complete_externally([closure], tx=transaction)
         told = None if enqueue is None else ending(enqueue)
         self._engine.effects.follow(transitions, tx=transaction, told=told)
 
@@ -153,6 +153,6 @@ class Commands:
         transaction = self._engine.join(tx)
         if not items:
             return
-        with self._engine.effects.doubting(), self._engine.telemetry.silence():
+        with self._engine.effects.resolve_lost_commit(), self._engine.telemetry.silence():
             transitions = await verb(items, tx=transaction)
         self._engine.effects.follow(transitions, tx=transaction)

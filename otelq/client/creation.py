@@ -10,7 +10,7 @@ from ..definitions import Chain, CopyOptions, Middleware, overrides, refuse_unkn
 from ..errors import AlreadyExists, InvalidArgument, JobTypeMismatch
 from ..model import Created, JobRecord, NewJob, read_meta
 from ..ports.state import Transaction
-from ..telemetry import Count, Enqueue
+from ..telemetry import CounterName, Enqueue
 from .coalescer import Coalescer, create
 from .engine import Engine
 from .lookups import Lookups
@@ -151,7 +151,7 @@ class Creation:
     def _count_deduplicated(self, starts: Starts, created: Sequence[Created]) -> None:
         for start, result in zip(starts, created, strict=True):
             if result.deduplicated:
-                self._engine.telemetry.count(Count.DEDUPLICATED, type=start.job_type.name)
+                self._engine.telemetry.count(CounterName.DEDUPLICATED, type=start.job_type.name)
 
     def _encode(self, start: Start[Any], argument: str) -> str:
         return self._engine.encode_input(start.input, start.job_type, chain_id=start.id, argument=argument)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..codec import PayloadPlace, Payloads
+from ..codec import PayloadPipeline, PayloadPlace
 from ..definitions import JobType
 from ..effects import Effects
 from ..ports.notify import NotifyAdapter
@@ -25,7 +25,7 @@ class Engine:
     notify: NotifyAdapter
     effects: Effects
     telemetry: Telemetry
-    payloads: Payloads
+    payloads: PayloadPipeline
     served: Counter[str] = field(default_factory=Counter[str])
     """How many workers of this process run a job type, to explain why a job does not run."""
 

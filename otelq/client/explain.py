@@ -7,7 +7,7 @@ from collections import Counter
 from ..model import ChainOutcome, JobRecord, Status
 from .filters import AnyChain
 from .lookups import Lookups
-from .reasons import MOST_BLOCKERS, Explanation, Known, explanation
+from .reasons import MOST_BLOCKERS, Explanation, ReasonContext, explanation
 
 
 class Explainer:
@@ -21,7 +21,7 @@ class Explainer:
         """Return why a job, or the open or last job of a chain, does not run."""
         job = await self._job(what)
         blockers = await self._lookups.blockers(job.id) if job.status is Status.BLOCKED else []
-        known = Known(
+        known = ReasonContext(
             attempts=await self._lookups.attempts(job.id) if job.status is Status.SCHEDULED else [],
             blockers=blockers,
             waited_for=await self._tails(blockers),

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import WrongLoop
 from ..uninterrupted import finish
-from .change_poller import Watcher
+from .change_poller import ChangePoller
 from .engine import Engine
 
 logger = logging.getLogger("otelq.client")
@@ -36,7 +36,7 @@ class Lifecycle:
         self._parts = parts
         self._owner: tuple[asyncio.AbstractEventLoop, int] | None = None
         self._opening: asyncio.Lock | None = None
-        self._watcher: Watcher | None = None
+        self._watcher: ChangePoller | None = None
         self._forgotten: weakref.finalize[..., Any] | None = None
 
     async def open(self) -> None:
@@ -74,7 +74,7 @@ class Lifecycle:
         self._owner = (asyncio.get_running_loop(), os.getpid())
         self._forgotten = weakref.finalize(self, _warn, self._engine.state.name, os.getpid())
         if self._engine.state.watch_interval is not None:
-            self._watcher = Watcher(self._engine, interval=self._engine.state.watch_interval)
+            self._watcher = ChangePoller(self._engine, interval=self._engine.state.watch_interval)
             self._watcher.start()
 
     async def _open_adapters(self) -> None:

@@ -14,7 +14,7 @@ MOST_BLOCKERS = 10
 """How many blockers are named one by one."""
 
 
-class Why(StrEnum):
+class ReasonCode(StrEnum):
     """The codes of what keeps a job from running, or of how it stands."""
 
     BLOCKER_OPEN = "blocker_open"
@@ -38,7 +38,7 @@ class Why(StrEnum):
 class Reason:
     """One reason: a code for programs, a sentence for people, and the time or the chain that it speaks of."""
 
-    why: Why
+    code: ReasonCode
     text: str
     at: datetime | None = None
     chain_id: str | None = None
@@ -62,7 +62,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ReasonContext:
     """
     What else is known: the job's finished attempts, its blockers if it is blocked, and the open jobs of those.
 
@@ -75,18 +75,18 @@ class Known:
     served: frozenset[str]
 
 
-def explanation(job: JobRecord, known: Known) -> Explanation:
+def explanation(job: JobRecord, known: ReasonContext) -> Explanation:
     """Return all reasons, the nearest first."""
     return Explanation(job, tuple(replace(each, text=line(each.text)) for each in _REASONS[job.status](job, known)))
 
 
-def _blocked(job: JobRecord, known: Known) -> Iterator[Reason]:
+def _blocked(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
     waiting = [one for one in known.blockers if one.status is not Status.COMPLETED]
     for blocker in waiting[:MOST_BLOCKERS]:
         yield _blocker(blocker, known.waited_for.get(blocker.chain_id))
     if len(waiting) > MOST_BLOCKERS:
         text = f"{len(waiting) - MOST_BLOCKERS:,} more blockers have not completed"
-        yield Reason(Why.BLOCKER_OPEN, text)
+        yield Reason(ReasonCode.BLOCKER_OPEN, text)
     yield from _expiry(job)
 
 
@@ -94,8 +94,8 @@ def _blocker(chain: ChainOutcome, tail: JobRecord | None) -> Reason:
     named = f"chain {chain.chain_id} ({chain.type})"
     if not chain.status.is_open:
         text = f"it does not count that {named} ended {chain.status}; it may be redriven"
-        return Reason(Why.BLOCKER_LOST, text, chain_id=chain.chain_id)
-    return Reason(Why.BLOCKER_OPEN, f"it waits for {named}, {_state(chain, tail)}", chain_id=chain.chain_id)
+        return Reason(ReasonCode.BLOCKER_LOST, text, chain_id=chain.chain_id)
+    return Reason(ReasonCode.BLOCKER_OPEN, f"it waits for {named}, {_state(chain, tail)}", chain_id=chain.chain_id)
 
 
 def _state(chain: ChainOutcome, tail: JobRecord | None) -> str:
@@ -112,70 +112,74 @@ def _state(chain: ChainOutcome, tail: JobRecord | None) -> str:
             return f"whose job {tail.type!r} is {tail.status}"
 
 
-def _scheduled(job: JobRecord, known: Known) -> Iterator[Reason]:
+def _scheduled(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
     last = known.attempts[-1] if known.attempts else None
     due = f"it is due at {_time(job.run_at)}"
     match last.verb if last else None:
         case Verb.RETRY if last:
-            yield Reason(Why.RETRIED, f"attempt {last.number} failed with {_error(last)}; {due}", at=job.run_at)
+            yield Reason(ReasonCode.RETRIED, f"attempt {last.number} failed with {_error(last)}; {due}", at=job.run_at)
         case Verb.SNOOZE:
-            yield Reason(Why.SNOOZED, f"its handler put it off; {due}", at=job.run_at)
+            yield Reason(ReasonCode.SNOOZED, f"its handler put it off; {due}", at=job.run_at)
         case Verb.REAP if last:
             text = f"attempt {last.number} lost its lease in worker {last.worker}; {due}"
-            yield Reason(Why.TAKEN_BACK, text, at=job.run_at)
+            yield Reason(ReasonCode.TAKEN_BACK, text, at=job.run_at)
         case _:
-            yield Reason(Why.DELAYED, due, at=job.run_at)
+            yield Reason(ReasonCode.DELAYED, due, at=job.run_at)
     yield from _service(job, known)
     yield from _expiry(job)
 
 
-def _running(job: JobRecord, known: Known) -> Iterator[Reason]:
+def _running(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
     held = f"attempt {job.attempt} runs in worker {job.leased_by}"
     text = f"{held}; if that does not renew its lease by {_time(job.leased_until)}, another may take the job back"
-    yield Reason(Why.RUNNING, text, at=job.leased_until)
+    yield Reason(ReasonCode.RUNNING, text, at=job.leased_until)
 
 
-def _ready(job: JobRecord, known: Known) -> Iterator[Reason]:
+def _ready(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
     text = f"it is due since {_time(job.run_at)}, with priority {job.priority}, and no worker has claimed it yet"
-    yield Reason(Why.DUE, text, at=job.run_at)
+    yield Reason(ReasonCode.DUE, text, at=job.run_at)
     if job.crashes:
         text = f"workers were lost {job.crashes} times while it ran; such jobs are claimed one at a time"
-        yield Reason(Why.SUSPECT, text)
+        yield Reason(ReasonCode.SUSPECT, text)
     yield from _service(job, known)
     yield from _expiry(job)
 
 
-def _service(job: JobRecord, known: Known) -> Iterator[Reason]:
+def _service(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
     if job.type not in known.served:
-        yield Reason(Why.NOT_SERVED, f"no worker in this process runs {job.type!r}; one elsewhere may")
+        yield Reason(ReasonCode.NOT_SERVED, f"no worker in this process runs {job.type!r}; one elsewhere may")
 
 
 def _expiry(job: JobRecord) -> Iterator[Reason]:
     if job.expires_at is not None and not (job.attempt or job.crashes):
-        yield Reason(Why.EXPIRES, f"if not started by {_time(job.expires_at)}, it is cancelled", at=job.expires_at)
+        yield Reason(
+            ReasonCode.EXPIRES, f"if not started by {_time(job.expires_at)}, it is cancelled", at=job.expires_at
+        )
 
 
-def _completed(job: JobRecord, known: Known) -> Iterator[Reason]:
-    yield Reason(Why.COMPLETED, f"it completed at {_time(job.closed_at)}", at=job.closed_at)
+def _completed(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
+    yield Reason(ReasonCode.COMPLETED, f"it completed at {_time(job.closed_at)}", at=job.closed_at)
 
 
-def _continued(job: JobRecord, known: Known) -> Iterator[Reason]:
+def _continued(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
     text = f"it handed over at {_time(job.closed_at)} to job {job_id(job.chain_id, job.position + 1)}"
-    yield Reason(Why.CONTINUED, text, at=job.closed_at)
+    yield Reason(ReasonCode.CONTINUED, text, at=job.closed_at)
 
 
-def _failed(job: JobRecord, known: Known) -> Iterator[Reason]:
+def _failed(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
     told = f" with {_first_line(job.failure.type, job.failure.text)}" if job.failure else ""
-    yield Reason(Why.FAILED, f"it failed at {_time(job.closed_at)}{told}; redrive opens it again", at=job.closed_at)
+    yield Reason(
+        ReasonCode.FAILED, f"it failed at {_time(job.closed_at)}{told}; redrive opens it again", at=job.closed_at
+    )
 
 
-def _cancelled(job: JobRecord, known: Known) -> Iterator[Reason]:
+def _cancelled(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
     expired = job.expires_at is not None and job.closed_at is not None and job.closed_at >= job.expires_at
     cause = "as it was not started in time" if expired else "by a caller"
-    yield Reason(Why.CANCELLED, f"it was cancelled at {_time(job.closed_at)} {cause}", at=job.closed_at)
+    yield Reason(ReasonCode.CANCELLED, f"it was cancelled at {_time(job.closed_at)} {cause}", at=job.closed_at)
 
 
-_REASONS: Mapping[Status, Callable[[JobRecord, Known], Iterator[Reason]]] = {
+_REASONS: Mapping[Status, Callable[[JobRecord, ReasonContext], Iterator[Reason]]] = {
     Status.BLOCKED: _blocked,
     Status.SCHEDULED: _scheduled,
     Status.READY: _ready,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from ..effects import Told
+from ..effects import TransitionSpan
 from ..telemetry import Enqueue
 
 
@@ -20,7 +20,7 @@ def failing(enqueue: Enqueue | None) -> Generator[None]:
         raise
 
 
-def ending(enqueue: Enqueue, *, held_by: str | None = None) -> Told:
+def ending(enqueue: Enqueue, *, held_by: str | None = None) -> TransitionSpan:
     """Return what ends the span once its commit is known, or drops it after a rollback."""
 
     def end(committed: bool) -> None:

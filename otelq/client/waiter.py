@@ -19,7 +19,7 @@ LARGEST_LOOK = 5_000
 
 
 @dataclass(eq=False, slots=True)
-class _Watch:
+class _AwaitedChain:
     """A chain that is waited for."""
 
     due: float
@@ -33,7 +33,7 @@ class Waiter(Loop):
     def __init__(self, engine: Engine) -> None:
         super().__init__("waiter", on_fatal=self._give_up)
         self._engine = engine
-        self._watches: dict[str, _Watch] = {}
+        self._watches: dict[str, _AwaitedChain] = {}
         self._unsubscribe: Callable[[], None] | None = None
 
     async def wait(self, chain_id: str, *, timeout: float | None) -> ChainOutcome:
@@ -63,7 +63,7 @@ class Waiter(Loop):
     async def _wait_for(self, chain_id: str) -> ChainOutcome:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[ChainOutcome] = loop.create_future()
-        watch = self._watches.setdefault(chain_id, _Watch(due=loop.time()))
+        watch = self._watches.setdefault(chain_id, _AwaitedChain(due=loop.time()))
         watch.futures.add(future)
         watch.due = loop.time()
         self._begin()

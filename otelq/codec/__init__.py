@@ -11,7 +11,7 @@ from .checks import MAX_DEPTH, MAX_ERROR_TEXT, MAX_PAYLOAD, check_json, check_li
 from .encryption import Encryption
 from .fields import has_fields
 from .payload import Payload
-from .pipeline import Payloads
+from .pipeline import PayloadPipeline
 from .protocol import PayloadCodec, PayloadPlace
 
 __all__ = [
@@ -21,8 +21,8 @@ __all__ = [
     "Encryption",
     "Payload",
     "PayloadCodec",
+    "PayloadPipeline",
     "PayloadPlace",
-    "Payloads",
     "check_json",
     "check_line",
     "check_text",

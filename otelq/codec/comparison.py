@@ -10,7 +10,7 @@ from types import NoneType
 from typing import Any, Final
 
 from .error_text import name_of
-from .fields import MISSING, Shape, shape_of
+from .fields import MISSING, ClassFields, shape_of
 from .plain_values import plain_of
 from .pydantic_classes import is_model
 
@@ -65,7 +65,7 @@ class Comparison:
             return _same_instant(given, got) or self._differs(given, got)
         return self._same_leaf(given, got) or self._differs(given, got)
 
-    def _same_object(self, given: Any, got: Any, *, shape: Shape) -> bool:
+    def _same_object(self, given: Any, got: Any, *, shape: ClassFields) -> bool:
         loose = self._loose
         if _family(given) is not _family(got):
             return self._differs(given, got)

@@ -16,7 +16,7 @@ SHORTEST_SECRET = 4
 """Shorter values are left where they stand: ``1`` and ``is`` are in every sentence."""
 
 
-class Misfit(ValueError):
+class TypeMismatch(ValueError):
     """A value does not fit its type; the text says why without showing the value."""
 
 
@@ -29,7 +29,7 @@ def words_of(error: Exception, *, data: bytes) -> str:
     """
     text = str(error)
     return storable(
-        text if isinstance(error, Misfit) else without_values(text.split("\n", 1)[0], data=data), longest=LONGEST
+        text if isinstance(error, TypeMismatch) else without_values(text.split("\n", 1)[0], data=data), longest=LONGEST
     )
 
 

@@ -19,7 +19,7 @@ MISSING: Final = object()
 _ABSTRACT: Final[tuple[object, ...]] = (Sequence, Collection, Iterable, AbstractSet)
 
 
-class Shape(NamedTuple):
+class ClassFields(NamedTuple):
     """The fields of a class: of a dataclass, Struct, attrs class or pydantic model."""
 
     names: tuple[str, ...]
@@ -30,10 +30,10 @@ class Shape(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def shape_of(kind: type) -> Shape | None:
+def shape_of(kind: type) -> ClassFields | None:
     """Return the fields of a class; None for a class that has none, or that is none of those."""
     names = tuple(_fields(kind))
-    return Shape(names, _getter(names), _loose_fields(kind), is_model(kind)) if names else None
+    return ClassFields(names, _getter(names), _loose_fields(kind), is_model(kind)) if names else None
 
 
 def has_fields(kind: Any) -> bool:

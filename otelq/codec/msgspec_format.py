@@ -14,11 +14,11 @@ from .error_text import name_of
 from .fields import shape_of
 from .plain_values import plain_of
 from .pydantic_classes import is_model_dataclass, is_validated
-from .pydantic_format import Models
+from .pydantic_format import NestedModels
 from .scalars import is_textual, read_text
 
 
-class PlainFormat:
+class MsgspecFormat:
     """
     How values of a type of msgspec's are written and read; pydantic models may stand in fields.
 
@@ -35,7 +35,7 @@ class PlainFormat:
         for each in foreign:
             if not (is_validated(each) or is_textual(each)):
                 raise _unreadable(kind, f"nothing fits {name_of(each)}")
-        self._models = Models(frozenset(each for each in foreign if not is_textual(each)))
+        self._models = NestedModels(frozenset(each for each in foreign if not is_textual(each)))
         self._encoder = msgspec.json.Encoder(enc_hook=self._write)
         self.decode: Final = msgspec.json.Decoder[Any](kind, dec_hook=self._read if foreign else None).decode
         self.is_comparable: Final = all(map(compares_fields, _objects(parts)))

@@ -9,12 +9,12 @@ from ..errors import InvalidArgument, UndecodablePayload
 from ..texts import storable
 from .checks import MAX_DEPTH, MAX_PAYLOAD, SURROGATE, check_json, check_size, refuse_non_finite
 from .comparison import Comparison, is_equal, is_rearranged
-from .error_text import LONGEST, Misfit, name_of, words_of
+from .error_text import LONGEST, TypeMismatch, name_of, words_of
 from .fields import is_loose
-from .msgspec_format import PlainFormat
+from .msgspec_format import MsgspecFormat
 from .numbers import with_points
 from .pydantic_classes import is_model, is_model_dataclass
-from .pydantic_format import ModelFormat
+from .pydantic_format import PydanticFormat
 
 
 class _Format(Protocol):
@@ -150,7 +150,7 @@ class Payload:
             raise InvalidArgument(argument, f"nests deeper than {MAX_DEPTH} levels; flatten it") from None
         except UnicodeEncodeError:
             raise InvalidArgument(argument, SURROGATE) from None
-        except Misfit as error:
+        except TypeMismatch as error:
             raise InvalidArgument(argument, f"does not fit {name_of(self.type)}: {error}") from None
         except Exception as error:
             text = storable(str(error).split("\n", 1)[0], longest=LONGEST)
@@ -163,8 +163,8 @@ def _format(kind: Any) -> _Format:
         if isinstance(part, TypeVar):
             raise InvalidArgument("type", f"{name_of(kind)} holds the type variable {part}; give a type in its place")
     if any(is_model(part) or is_model_dataclass(part) for part in parts):
-        return ModelFormat(kind)
-    return PlainFormat(kind)
+        return PydanticFormat(kind)
+    return MsgspecFormat(kind)
 
 
 def _parts(kind: object) -> Iterator[object]:

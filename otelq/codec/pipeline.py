@@ -15,7 +15,7 @@ from .protocol import PayloadCodec, PayloadPlace
 
 
 @dataclass(frozen=True, slots=True)
-class Payloads:
+class PayloadPipeline:
     """What all payloads of a client pass through on their way to the database and back; ``limit`` is in bytes."""
 
     codec: PayloadCodec | None = None

@@ -18,7 +18,7 @@ import msgspec
 
 from ..errors import InvalidArgument
 from .equality import compares_fields
-from .error_text import Misfit, name_of, without_values
+from .error_text import TypeMismatch, name_of, without_values
 from .pydantic_schema import classes, misnamed, names, unreadable
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _FIELD: Final = re.compile(r"\[field_name='(\w+)'")
 _NOT_JSON: Final = re.compile(rb"NaN|Infinity")
 
 
-class ModelFormat:
+class PydanticFormat:
     """
     How values of a pydantic type are written and read.
 
@@ -76,7 +76,7 @@ class ModelFormat:
         try:
             data = self._adapter.dump_json(value, by_alias=self._by_alias, round_trip=True, warnings="error")
         except PydanticSerializationError as error:
-            raise Misfit(self._unwritable(value, error)) from None
+            raise TypeMismatch(self._unwritable(value, error)) from None
         if _NOT_JSON.search(data):
             _check_syntax(data)
         return data
@@ -93,7 +93,7 @@ class ModelFormat:
         try:
             return self._adapter.validate_json(data, **self._reading)
         except ValidationError as error:
-            raise Misfit(self._words(error, data)) from None
+            raise TypeMismatch(self._words(error, data)) from None
 
     def hint(self, data: bytes) -> str:
         """Return what to look at where a value comes back changed."""
@@ -127,13 +127,13 @@ class ModelFormat:
         return "a serializer failed"
 
 
-class Models:
+class NestedModels:
     """The models inside types of msgspec's, by hooks that msgspec calls for each."""
 
     def __init__(self, kinds: frozenset[type]) -> None:
-        self._formats: Mapping[type, ModelFormat] = {kind: ModelFormat(kind) for kind in kinds}
+        self._formats: Mapping[type, PydanticFormat] = {kind: PydanticFormat(kind) for kind in kinds}
 
-    def __iter__(self) -> Iterator[ModelFormat]:
+    def __iter__(self) -> Iterator[PydanticFormat]:
         return iter(self._formats.values())
 
     def write(self, value: object) -> msgspec.Raw:
@@ -152,7 +152,7 @@ def _check_syntax(data: bytes) -> None:
     try:
         msgspec.json.decode(data)
     except msgspec.DecodeError:
-        raise Misfit("holds NaN or infinity, which JSON cannot express; send None or text") from None
+        raise TypeMismatch("holds NaN or infinity, which JSON cannot express; send None or text") from None
 
 
 def _place(steps: tuple[str | int, ...], *, known: frozenset[str]) -> str:

@@ -1,6 +1,6 @@
 """What a user declares: job types, handlers and the collections that hold them, and what a handler works with."""
 
-from .attempt import Attempt, Handler, Scope, meta_of, scope_of
+from .attempt import Attempt, AttemptScope, Handler, meta_of, scope_of
 from .blockers import NOTHING, AllOf, AnyOf, Awaited, Blockers, read_blockers
 from .chain import Chain, check_chain_id
 from .checks import LONGEST_NAME, check_count, check_priority, check_seconds, check_time, check_when
@@ -19,6 +19,7 @@ __all__ = [
     "AnyHandler",
     "AnyOf",
     "Attempt",
+    "AttemptScope",
     "Awaited",
     "Blockers",
     "Chain",
@@ -34,7 +35,6 @@ __all__ = [
     "MetaOptions",
     "Middleware",
     "RetryAfter",
-    "Scope",
     "Signature",
     "Snooze",
     "StartOptions",

@@ -22,7 +22,7 @@ Out = TypeVar("Out")
 X = TypeVar("X")
 
 
-class Scope(Protocol):
+class AttemptScope(Protocol):
     """What stands behind an ``Attempt``: the worker, the process of a handler, or a test's stand-in."""
 
     @property
@@ -55,7 +55,16 @@ class Attempt(Generic[In]):
     __slots__ = ("_meta", "_scope", "chain_id", "input", "job_id", "number", "token", "type")
 
     def __init__(
-        self, input: In, *, type: str, number: int, chain_id: str, job_id: str, token: int, meta: Meta, scope: Scope
+        self,
+        input: In,
+        *,
+        type: str,
+        number: int,
+        chain_id: str,
+        job_id: str,
+        token: int,
+        meta: Meta,
+        scope: AttemptScope,
     ) -> None:
         self.input = input
         self.type = type
@@ -208,7 +217,7 @@ class Attempt(Generic[In]):
         """
         return self._scope.completion(kind, attempt=self)
 
-    def behind(self, scope: Scope) -> Attempt[In]:
+    def behind(self, scope: AttemptScope) -> Attempt[In]:
         """The same attempt with another scope."""
         return Attempt(
             self.input,
@@ -222,7 +231,7 @@ class Attempt(Generic[In]):
         )
 
 
-def scope_of(attempt: Attempt[Any]) -> Scope:
+def scope_of(attempt: Attempt[Any]) -> AttemptScope:
     """What stands behind the attempt."""
     return attempt._scope  # pyright: ignore[reportPrivateUsage]  # the engine's way in
 

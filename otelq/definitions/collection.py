@@ -104,7 +104,7 @@ class Jobs:
         def declare(handler: AnyHandler) -> JobType[Any, Any]:
             declared: JobType[Any, Any] = JobType(name, entry=entry, queue=queue, trace=trace)
             bound = declared.with_handler(handler, read=annotated)
-            options = _Options(retry, lease, timeout, soft_timeout, concurrency, executor)
+            options = _TypeOptions(retry, lease, timeout, soft_timeout, concurrency, executor)
             self._add(bound, handler, options=options)
             return bound
 
@@ -126,13 +126,13 @@ class Jobs:
 
         def attach(handler: AnyHandler) -> JobType[In, Out]:
             bound = job_type.with_handler(handler, read=annotated)
-            options = _Options(retry, lease, timeout, soft_timeout, concurrency, executor)
+            options = _TypeOptions(retry, lease, timeout, soft_timeout, concurrency, executor)
             self._add(job_type, handler, options=options)
             return bound
 
         return cast(_Handles[In, Out], attach)
 
-    def _add(self, job_type: JobType[Any, Any], handler: AnyHandler, *, options: _Options) -> None:
+    def _add(self, job_type: JobType[Any, Any], handler: AnyHandler, *, options: _TypeOptions) -> None:
         if job_type.name in self._definitions:
             raise InvalidArgument("name", f"{job_type.name!r} is declared twice in this collection; rename one")
         self._definitions[job_type.name] = Definition(
@@ -149,7 +149,7 @@ class Jobs:
 
 
 @dataclass(frozen=True, slots=True)
-class _Options:
+class _TypeOptions:
     retry: RetryPolicy | None
     lease: float
     timeout: float | None

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import overload
 
 from ..errors import InvalidArgument
-from .scopes import Block, Callback, Hung, check_callback, current, innermost
+from .scopes import AfterCommitBlock, Callback, PendingCallback, check_callback, current, innermost
 
 
 @overload
@@ -41,20 +41,20 @@ def after_commit(callback: Callback | None = None) -> AbstractAsyncContextManage
     if callback is None:
         return _block()
     scope = current()
-    hung = Hung(check_callback(callback), contextvars.copy_context())
+    pending = PendingCallback(check_callback(callback), contextvars.copy_context())
     if scope is None:
         raise InvalidArgument(
             "callback",
             "belongs to no transaction; call this in client.transaction() or otelq.after_commit(), or say "
             "client.after_commit(callback, tx=...)",
         )
-    scope.adopt([hung])
+    scope.adopt([pending])
     return None
 
 
 @asynccontextmanager
 async def _block() -> AsyncGenerator[None]:
-    block = Block(current())
+    block = AfterCommitBlock(current())
     token = innermost.set(block)
     well = False
     try:

@@ -18,7 +18,18 @@ from ..ports.state import Ending, StateAdapter, Transaction
 from ..spawn import spawn
 from ..telemetry import Telemetry
 from .hints import hints_of
-from .scopes import Block, Callback, Hung, Inside, check_callback, current, enclosing, enclosing_block, innermost, run
+from .scopes import (
+    AfterCommitBlock,
+    Callback,
+    PendingCallback,
+    TransactionScope,
+    check_callback,
+    current,
+    enclosing,
+    enclosing_block,
+    innermost,
+    run,
+)
 
 logger = Log("otelq.effects")
 
@@ -29,21 +40,21 @@ CLOSING: Final = 5.0
 PAUSES: Final = (0.05, 0.5, 1.5, 5.0)
 """Seconds between tries to look up what was committed: what left a commit in doubt may last as long as a restart."""
 
-Told = Callable[[bool], None]
+TransitionSpan = Callable[[bool], None]
 """Called with whether the transitions were committed."""
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
-class _Held:
+class _PendingEffects:
     """Transitions written in a transaction that is still open, and callbacks whose fate is theirs."""
 
     effects: Effects
     tx: Transaction
     transitions: Sequence[Transition]
-    told: Told
-    block: Block | None
+    told: TransitionSpan
+    block: AfterCommitBlock | None
     settled: bool = field(default=False)
-    hung: list[Hung] = field(default_factory=list[Hung])
+    pending: list[PendingCallback] = field(default_factory=list[PendingCallback])
 
     def end(self, ending: Ending) -> None:
         if ending is Ending.UNKNOWN:
@@ -56,7 +67,7 @@ class _Held:
         await self.effects.resolve(self)
 
 
-class _Over(Transaction):
+class _EndedTransaction(Transaction):
     """A transaction that has ended, nobody knows how."""
 
     @property
@@ -78,13 +89,13 @@ class Effects:
         self._state = state
         self._notify = notify
         self._telemetry = telemetry
-        self._held: set[_Held] = set()
-        self._open: dict[_Held, None] = {}
+        self._held: set[_PendingEffects] = set()
+        self._open: dict[_PendingEffects, None] = {}
         """All that is held, in order, also that of which the driver tells."""
         self._watcher: asyncio.Task[None] | None = None
         self._lookups: set[asyncio.Task[None]] = set()
-        self._due: list[Hung] = []
-        self._own: set[Inside] = set()
+        self._due: list[PendingCallback] = []
+        self._own: set[TransactionScope] = set()
         """The transactions that the client itself began."""
         self._closing = asyncio.Event()
 
@@ -93,7 +104,7 @@ class Effects:
         self._closing = asyncio.Event()
 
     def follow(
-        self, transitions: Sequence[Transition], *, tx: Transaction | None = None, told: Told | None = None
+        self, transitions: Sequence[Transition], *, tx: Transaction | None = None, told: TransitionSpan | None = None
     ) -> None:
         """
         Tell what was written: at once, or after ``tx`` has committed.
@@ -105,15 +116,15 @@ class Effects:
             if told is not None:
                 told(True)
             return
-        held = _Held(self, tx, transitions, _nobody if told is None else told, enclosing_block())
+        held = _PendingEffects(self, tx, transitions, _ignore_ending if told is None else told, enclosing_block())
         self._open[held] = None
         for scope in enclosing():
-            if isinstance(scope, Inside):
+            if isinstance(scope, TransactionScope):
                 scope.written.add(held)
         if not tx.watch(held.end):
             self._wait_for(held)
 
-    def release(self, held: _Held, *, committed: bool, known: bool = True) -> None:
+    def release(self, held: _PendingEffects, *, committed: bool, known: bool = True) -> None:
         """Tell or drop what was held, once; ``known`` says whether its end is, or was only given up."""
         if held.settled:
             return
@@ -125,7 +136,7 @@ class Effects:
         self._open.pop(held, None)
         if held.block is not None and known:
             held.block.endings.append((held.tx, committed))
-        self._run_or_drop(held.hung, committed=committed)
+        self._run_or_drop(held.pending, committed=committed)
 
     def undecided(self) -> list[Transition]:
         """
@@ -136,13 +147,13 @@ class Effects:
         held = [*self._open, *(one for scope in self._own for one in scope.written)]
         return [change for one in held if not one.settled for change in one.transitions]
 
-    def look_up(self, held: _Held) -> None:
+    def look_up(self, held: _PendingEffects) -> None:
         """Find out by the ids whether a transaction with an unknown end was committed."""
         task = spawn(self._resolve_in_doubt(held), context=contextvars.Context())
         self._lookups.add(task)
         task.add_done_callback(self._lookups.discard)
 
-    async def _resolve_in_doubt(self, held: _Held) -> None:
+    async def _resolve_in_doubt(self, held: _PendingEffects) -> None:
         """A server whose client has gone may still be at the COMMIT: what is not there yet is looked for again."""
         for pause in PAUSES[:2]:
             if await self._is_present(held) is not False:
@@ -152,17 +163,17 @@ class Effects:
         await self.resolve(held)
 
     @contextmanager
-    def doubting(self) -> Generator[None]:
+    def resolve_lost_commit(self) -> Generator[None]:
         """Look up what a verb of the block committed, perhaps, in a transaction of its own whose end was lost."""
         try:
             yield
         except Unavailable as error:
             made = [one for one in error.in_doubt if isinstance(one, Transition)]
             if made:
-                self.look_up(_Held(self, _Over(), made, _nobody, None))
+                self.look_up(_PendingEffects(self, _EndedTransaction(), made, _ignore_ending, None))
             raise
 
-    async def resolve(self, held: _Held) -> None:
+    async def resolve(self, held: _PendingEffects) -> None:
         """Settle what is held by what a connection of our own can see."""
         is_over = await held.tx.is_over()  # asked first: a commit meanwhile must not be taken for a rollback
         seen = await self._is_present(held)
@@ -171,7 +182,7 @@ class Effects:
         if seen or is_over:
             self.release(held, committed=seen is True, known=seen is not None)
 
-    async def _is_present(self, held: _Held) -> bool | None:
+    async def _is_present(self, held: _PendingEffects) -> bool | None:
         """Whether the transitions are committed; None if that cannot be known, as where there are none to look for."""
         if not held.transitions:
             return None
@@ -188,11 +199,11 @@ class Effects:
         """What the database says, once it says anything; who closes does not wait for that."""
         for pause in PAUSES:
             try:
-                return await self._state.present(transitions)
+                return await self._state.were_committed(transitions)
             except Unavailable:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._closing.wait(), pause)
-        return await self._state.present(transitions)
+        return await self._state.were_committed(transitions)
 
     async def close(self) -> None:
         """Settle what can be settled; what hangs in a transaction that is still open is given up as unknown."""
@@ -230,7 +241,7 @@ class Effects:
             except Exception:  # it is committed, and polls find it
                 logger.exception("hints of a commit could not be published")
 
-    def _wait_for(self, held: _Held) -> None:
+    def _wait_for(self, held: _PendingEffects) -> None:
         self._held.add(held)
         if held.block is not None:
             held.block.held.append(held)
@@ -247,9 +258,9 @@ class Effects:
     # Callbacks of the application
 
     @contextmanager
-    def inside(self, tx: Transaction) -> Generator[Inside]:
+    def inside(self, tx: Transaction) -> Generator[TransactionScope]:
         """Let callbacks that are hung from now on in this task, and name no transaction, wait for this one."""
-        scope = Inside(current(), tx, self.hang)
+        scope = TransactionScope(current(), tx, self.add_callback)
         innermost.set(scope)  # not set back at the end, which may come in another task: it counts while ``tx`` is open
         self._own.add(scope)
         try:
@@ -258,7 +269,7 @@ class Effects:
             scope.is_over = True
             self._own.discard(scope)
 
-    def committed(self, scope: Inside) -> None:
+    def committed(self, scope: TransactionScope) -> None:
         """Run the callbacks of a transaction that the client itself has committed, and whose driver tells nothing."""
         self._run_or_drop(scope.left, committed=True)
 
@@ -270,39 +281,39 @@ class Effects:
             InvalidArgument: as the state adapter does for ``tx``, or there is neither.
         """
         transaction = self._state.join(tx)
-        hung = Hung(check_callback(callback), contextvars.copy_context(), transaction)
-        if self.hang(hung, transaction):
+        pending = PendingCallback(check_callback(callback), contextvars.copy_context(), transaction)
+        if self.add_callback(pending, transaction):
             return
         block = enclosing_block()
         if block is None:
             raise InvalidArgument("tx", "does not tell of its end; open `async with otelq.after_commit():` round it")
-        block.adopt([hung])
+        block.adopt([pending])
 
-    def hang(self, hung: Hung, tx: Transaction) -> bool:
+    def add_callback(self, pending: PendingCallback, tx: Transaction) -> bool:
         """Run a callback after the commit of ``tx``; False where its driver does not tell of that."""
-        return tx.watch(partial(self._ended, hung, tx))
+        return tx.watch(partial(self._ended, pending, tx))
 
-    def _ended(self, hung: Hung, tx: Transaction, ending: Ending) -> None:
+    def _ended(self, pending: PendingCallback, tx: Transaction, ending: Ending) -> None:
         if ending is Ending.UNKNOWN:
             # First the others are told of this end, so that there is something to look up.
-            asyncio.get_running_loop().call_soon(self._await_witness, hung, tx)
+            asyncio.get_running_loop().call_soon(self._await_witness, pending, tx)
         else:
-            self._run_or_drop([hung], committed=ending is Ending.COMMITTED)
+            self._run_or_drop([pending], committed=ending is Ending.COMMITTED)
 
-    def _await_witness(self, hung: Hung, tx: Transaction) -> None:
+    def _await_witness(self, pending: PendingCallback, tx: Transaction) -> None:
         """Let a callback share the fate of what otelq itself wrote in its transaction, which can be looked up."""
         witness = next((held for held in reversed(self._open) if held.tx.handle is tx.handle), None)
         if witness is None:
-            logger.warning("%r does not run: whether its transaction was committed is not known", hung.callback)
+            logger.warning("%r does not run: whether its transaction was committed is not known", pending.callback)
         else:
-            witness.hung.append(hung)
+            witness.pending.append(pending)
 
-    def _run_or_drop(self, hung: Iterable[Hung], *, committed: bool) -> None:
+    def _run_or_drop(self, pending: Iterable[PendingCallback], *, committed: bool) -> None:
         if not committed:
             return
         if not self._due:
             asyncio.get_running_loop().call_soon(self._start_due)  # after all that is told of this commit
-        self._due += hung
+        self._due += pending
 
     def _start_due(self) -> None:
         due, self._due = self._due, []
@@ -312,5 +323,5 @@ class Effects:
             task.add_done_callback(self._lookups.discard)
 
 
-def _nobody(_: bool) -> None:
+def _ignore_ending(_: bool) -> None:
     pass

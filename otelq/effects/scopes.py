@@ -23,11 +23,11 @@ logger = Log("otelq.effects")
 Callback: TypeAlias = Callable[[], object]
 """A function of the application to be called after a commit; what it returns is awaited, if it can be."""
 
-innermost: ContextVar[Scope | None] = ContextVar("otelq_after_commit", default=None)
+innermost: ContextVar[CallbackScope | None] = ContextVar("otelq_after_commit", default=None)
 
 
 @dataclass(eq=False, slots=True)
-class Hung:
+class PendingCallback:
     """A callback that waits for a commit; ``tx`` is that which was named for it."""
 
     callback: Callback
@@ -35,7 +35,7 @@ class Hung:
     tx: Transaction | None = None
 
 
-class Resolving(Protocol):
+class UncertainWrites(Protocol):
     """Something written in a transaction whose end may have to be looked up."""
 
     @property
@@ -55,9 +55,9 @@ def check_callback(callback: Callback) -> Callback:
     return callback
 
 
-async def run(hung: Iterable[Hung]) -> None:
+async def run(pending: Iterable[PendingCallback]) -> None:
     """Run callbacks, one after the other; one that raises harms neither the others nor what was committed."""
-    for one in hung:
+    for one in pending:
         try:
             await spawn(_call(one.callback), context=one.context)
         except Exception:
@@ -79,10 +79,10 @@ async def _call(callback: Callback) -> None:
         raise OtelqError(f"a callback raised {type(end).__name__}") from end
 
 
-class Scope(ABC):
+class CallbackScope(ABC):
     """Something that a task is inside of, whose end says whether callbacks run."""
 
-    def __init__(self, parent: Scope | None) -> None:
+    def __init__(self, parent: CallbackScope | None) -> None:
         self.parent = parent
         self.is_over = False
 
@@ -91,42 +91,47 @@ class Scope(ABC):
         return not self.is_over
 
     @abstractmethod
-    def adopt(self, hung: Sequence[Hung]) -> None:
+    def adopt(self, pending: Sequence[PendingCallback]) -> None:
         """Decide on these callbacks."""
 
 
-class Inside(Scope):
+class TransactionScope(CallbackScope):
     """A transaction that otelq itself began."""
 
-    def __init__(self, parent: Scope | None, tx: Transaction, hang: Callable[[Hung, Transaction], bool]) -> None:
+    def __init__(
+        self,
+        parent: CallbackScope | None,
+        tx: Transaction,
+        add_callback: Callable[[PendingCallback, Transaction], bool],
+    ) -> None:
         super().__init__(parent)
         self._tx = tx
-        self._hang = hang
-        self.left: list[Hung] = []
+        self._hang = add_callback
+        self.left: list[PendingCallback] = []
         """Callbacks that wait for an end of which the driver does not tell: only who began it knows."""
-        self.written: WeakSet[Resolving] = WeakSet()
+        self.written: WeakSet[UncertainWrites] = WeakSet()
         """Writes in transactions of callers since it began, by whichever client: in this very one, most often."""
 
     @property
     def counts(self) -> bool:
         return not self.is_over and self._tx.active
 
-    def adopt(self, hung: Sequence[Hung]) -> None:
-        self.left += [one for one in hung if not self._hang(one, self._tx)]
+    def adopt(self, pending: Sequence[PendingCallback]) -> None:
+        self.left += [one for one in pending if not self._hang(one, self._tx)]
 
 
-class Block(Scope):
+class AfterCommitBlock(CallbackScope):
     """A block round a transaction, or round a savepoint if it stands in another scope."""
 
-    def __init__(self, parent: Scope | None) -> None:
+    def __init__(self, parent: CallbackScope | None) -> None:
         super().__init__(parent)
-        self.held: list[Resolving] = []
+        self.held: list[UncertainWrites] = []
         self.endings: list[tuple[Transaction, bool]] = []
         """What is known of transactions that otelq wrote in: whether they were committed."""
-        self._hung: list[Hung] = []
+        self._hung: list[PendingCallback] = []
 
-    def adopt(self, hung: Sequence[Hung]) -> None:
-        self._hung += hung
+    def adopt(self, pending: Sequence[PendingCallback]) -> None:
+        self._hung += pending
 
     async def end(self, *, well: bool) -> None:
         """Tell what is known by now, and run what was hung here, or leave it to the scope round this one."""
@@ -140,30 +145,30 @@ class Block(Scope):
             await run([one for one in self._hung if self._is_committed(one)])
         else:
             outer.adopt(self._hung)
-            if isinstance(outer, Block):
+            if isinstance(outer, AfterCommitBlock):
                 outer.endings += self.endings
 
-    def _is_committed(self, hung: Hung) -> bool:
-        handle = None if hung.tx is None else hung.tx.handle
+    def _is_committed(self, pending: PendingCallback) -> bool:
+        handle = None if pending.tx is None else pending.tx.handle
         known = [committed for tx, committed in self.endings if handle is None or tx.handle is handle]
-        if not known and hung.tx is not None and hung.tx.active:
-            logger.warning("%r does not run: its transaction is open at the end of the block", hung.callback)
+        if not known and pending.tx is not None and pending.tx.active:
+            logger.warning("%r does not run: its transaction is open at the end of the block", pending.callback)
             return False
         return any(known) or not known
 
 
-def live(scope: Scope | None) -> Scope | None:
+def live(scope: CallbackScope | None) -> CallbackScope | None:
     while scope is not None and not scope.counts:
         scope = scope.parent
     return scope
 
 
-def current() -> Scope | None:
+def current() -> CallbackScope | None:
     """Return the innermost scope that this task is inside of."""
     return live(innermost.get())
 
 
-def enclosing() -> Generator[Scope]:
+def enclosing() -> Generator[CallbackScope]:
     """Yield the scopes that this task is inside of, the innermost first."""
     scope = current()
     while scope is not None:
@@ -171,6 +176,6 @@ def enclosing() -> Generator[Scope]:
         scope = live(scope.parent)
 
 
-def enclosing_block() -> Block | None:
+def enclosing_block() -> AfterCommitBlock | None:
     """Return the innermost block that this task is inside of."""
-    return next((scope for scope in enclosing() if isinstance(scope, Block)), None)
+    return next((scope for scope in enclosing() if isinstance(scope, AfterCommitBlock)), None)

@@ -7,25 +7,25 @@ made about ten times faster than a frozen dataclass (see ``docs/decisions``).
 
 from __future__ import annotations
 
-from .leases import Claimed, Lease, ReapRule, Renewal, Wanted
+from .leases import Claimed, ClaimRequest, Lease, ReapRule, Renewal
 from .new_jobs import Created, Dedup, Identified, Meta, NewJob, OnFailure, Until, read_meta
 from .outcomes import (
     BLOCKER_FAILED,
     LEASE_LOST,
     Blocks,
+    ClaimSuccessor,
     Completes,
     Continues,
     Fails,
     Failure,
-    Keep,
     Outcome,
     Releases,
     Retries,
     Settled,
     Settlement,
+    SettleResult,
     Snoozes,
     Successor,
-    Verdict,
 )
 from .queries import LONGEST_LOOK, Count, JobQuery, Match, Page
 from .records import AttemptRecord, ChainOutcome, ChainRecord, JobRecord
@@ -45,6 +45,8 @@ __all__ = [
     "CancelReason",
     "ChainOutcome",
     "ChainRecord",
+    "ClaimRequest",
+    "ClaimSuccessor",
     "Claimed",
     "Closure",
     "Completes",
@@ -58,7 +60,6 @@ __all__ = [
     "JobKey",
     "JobQuery",
     "JobRecord",
-    "Keep",
     "Lease",
     "Match",
     "Meta",
@@ -70,6 +71,7 @@ __all__ = [
     "Releases",
     "Renewal",
     "Retries",
+    "SettleResult",
     "Settled",
     "Settlement",
     "Snoozes",
@@ -78,8 +80,6 @@ __all__ = [
     "Transition",
     "Until",
     "Verb",
-    "Verdict",
-    "Wanted",
     "job_id",
     "read_meta",
 ]

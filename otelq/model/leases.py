@@ -15,7 +15,7 @@ class Lease(Struct, frozen=True, gc=False):
     token: int
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class ClaimRequest(Struct, frozen=True, kw_only=True):
     """One arm of a claim: up to ``limit`` ready jobs of ``type``, leased for ``lease`` seconds."""
 
     type: str

@@ -52,7 +52,7 @@ class Successor(Struct, frozen=True, kw_only=True):
     meta: str | None = None
 
 
-class Keep(Struct, frozen=True, kw_only=True):
+class ClaimSuccessor(Struct, frozen=True, kw_only=True):
     """
     A wish to receive the successor already leased, under the same worker and the given fresh token.
 
@@ -74,7 +74,7 @@ class Continues(Struct, frozen=True, gc=False):
     """The job hands over to ``successor`` in the same commit."""
 
     successor: Successor
-    keep: Keep | None = None
+    keep: ClaimSuccessor | None = None
 
 
 class Retries(Struct, frozen=True, gc=False):
@@ -125,7 +125,7 @@ class Settlement(Struct, frozen=True, gc=False):
     trace: str | None = None
 
 
-class Verdict(StrEnum):
+class SettleResult(StrEnum):
     """What became of one item of a fenced batch."""
 
     DONE = "done"
@@ -145,6 +145,6 @@ class Settled(Struct, frozen=True, kw_only=True):
     ``kept`` holds the successors that were granted to the worker, by chain id.
     """
 
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[SettleResult, ...]
     transitions: tuple[Transition, ...]
     kept: Mapping[str, Claimed]

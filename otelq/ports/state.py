@@ -30,6 +30,7 @@ from ..model import (
     ChainOutcome,
     ChainRecord,
     Claimed,
+    ClaimRequest,
     Closure,
     Count,
     Created,
@@ -42,9 +43,8 @@ from ..model import (
     Renewal,
     Settled,
     Settlement,
+    SettleResult,
     Transition,
-    Verdict,
-    Wanted,
 )
 
 
@@ -156,7 +156,7 @@ class StateAdapter(ABC):
         """
 
     @abstractmethod
-    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
+    async def were_committed(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
         """
         Whether each transition is visible, committed, to a connection of the adapter's own; None: that cannot be told.
 
@@ -183,7 +183,7 @@ class StateAdapter(ABC):
         """
 
     @abstractmethod
-    async def finish(
+    async def complete_externally(
         self, closures: Sequence[Closure], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
         """
@@ -310,7 +310,13 @@ class StateAdapter(ABC):
 
     @abstractmethod
     async def claim(
-        self, wanted: Sequence[Wanted], *, worker: str, token: int, suspect: bool = True, now: datetime | None = None
+        self,
+        wanted: Sequence[ClaimRequest],
+        *,
+        worker: str,
+        token: int,
+        suspect: bool = True,
+        now: datetime | None = None,
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
         """
         Lease jobs that are due, each arm up to its limit, in the order (priority, run_at, chain_id) per type.
@@ -321,11 +327,11 @@ class StateAdapter(ABC):
         """
 
     @abstractmethod
-    async def disown(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
+    async def release_claim(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
         """Release the jobs of a claim whose reply was lost; none was started, so the attempts are given back."""
 
     @abstractmethod
-    async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[Verdict]:
+    async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[SettleResult]:
         """
         Extend leases from now, never past the deadline; one verdict each, never waiting for a lock.
 
@@ -340,9 +346,9 @@ class StateAdapter(ABC):
         Close, move on, or give back leased jobs, each only under its current token.
 
         Closing a chain frees its dedup key (if its scope is ``open``) and, in the same commit, unblocks or fails the
-        chains that wait for it (those beyond the first 1,000 of a batch: soon after, by ``mop_up``). Repeating a call
-        whose reply was lost gives ``DONE`` again, with the same transitions. Rows locked by others are ``BUSY``; with
-        ``tx`` the call waits for them instead.
+        chains that wait for it (those beyond the first 1,000 of a batch: soon after, by ``unblock_pending``). Repeating
+        a call whose reply was lost gives ``DONE`` again, with the same transitions. Rows locked by others are ``BUSY``;
+        with ``tx`` the call waits for them instead.
 
         Raises:
             Refused: the database refuses some value of the batch, or a blocker that an outcome names does not exist
@@ -374,7 +380,7 @@ class StateAdapter(ABC):
         """
 
     @abstractmethod
-    async def mop_up(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
+    async def unblock_pending(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
         """Work off a bounded part of what closing chains left behind: waiting dependents beyond the first 1,000."""
 
     @abstractmethod

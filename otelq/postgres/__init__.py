@@ -8,12 +8,12 @@ from typing import Any
 from ..errors import InvalidArgument
 from ..logs import Log
 from ..ports.state import StateAdapter
-from .database import Database
+from .database import PostgresDatabase
 from .drivers import Source, driver_of, load
 from .drivers.provider import Provider
 from .migrate import dump
 from .state import PostgresState
-from .statements import Queries
+from .statements import PostgresStatements
 
 __all__ = ["Provider", "adapter", "dump"]
 
@@ -59,7 +59,7 @@ def adapter(
     limits: dict[str, Any] = {"connect_timeout": connect_timeout, "command_timeout": command_timeout}
 
     def state(source: Source, size: int, *, was_open: bool) -> StateAdapter:
-        database = Database(source, Queries(schema), **limits, max_size=size)
+        database = PostgresDatabase(source, PostgresStatements(schema), **limits, max_size=size)
         return PostgresState(database, sibling=sibling, was_open=was_open)
 
     def sibling() -> StateAdapter | None:

@@ -8,12 +8,12 @@ from ..model import Amendment, JobRecord, Status, Transition, Verb
 from ..transitions import build, refusals
 from . import closed_jobs, rows
 from .close import check_step
-from .database import WAIT, Session
+from .database import WAIT, PostgresSession
 from .locks import hold
 from .pages import read_records
 
 
-async def trigger(session: Session, chain_ids: Sequence[str]) -> list[Transition]:
+async def trigger(session: PostgresSession, chain_ids: Sequence[str]) -> list[Transition]:
     """Make scheduled jobs due."""
     held = await hold(session, chain_ids)
     for job in held.values():
@@ -24,7 +24,7 @@ async def trigger(session: Session, chain_ids: Sequence[str]) -> list[Transition
     return [build.moved(job, Verb.TRIGGER, Status.READY) for job in scheduled]
 
 
-async def amend(session: Session, amendments: Sequence[Amendment]) -> list[Transition]:
+async def amend(session: PostgresSession, amendments: Sequence[Amendment]) -> list[Transition]:
     """Change jobs that do not run, in the order given."""
     await hold(session, [amendment.chain_id for amendment in amendments])
     return [change for part in _apart(amendments) for change in await _amend(session, part)]
@@ -42,7 +42,7 @@ def _apart(amendments: Sequence[Amendment]) -> Iterator[list[Amendment]]:
         yield [*part.values()]
 
 
-async def _amend(session: Session, amendments: Sequence[Amendment]) -> list[Transition]:
+async def _amend(session: PostgresSession, amendments: Sequence[Amendment]) -> list[Transition]:
     held = await hold(session, [amendment.chain_id for amendment in amendments])
     for amendment in amendments:
         job = held[amendment.chain_id]
@@ -61,7 +61,7 @@ async def _amend(session: Session, amendments: Sequence[Amendment]) -> list[Tran
     return [build.amended(held[row["chain_id"]], at=row["at"], run_at=row["run_at"]) for row in found]
 
 
-async def take_over(session: Session, chain_ids: Sequence[str]) -> list[Transition]:
+async def take_over(session: PostgresSession, chain_ids: Sequence[str]) -> list[Transition]:
     """End the leases of running jobs."""
     held = await hold(session, chain_ids)
     for job in held.values():
@@ -80,7 +80,7 @@ async def take_over(session: Session, chain_ids: Sequence[str]) -> list[Transiti
     return [build.moved(jobs[rows.place(row)], Verb.TAKE_OVER, Status.READY, at=row["at"]) for row in found]
 
 
-async def lock(session: Session, chain_ids: Sequence[str]) -> list[JobRecord]:
+async def lock(session: PostgresSession, chain_ids: Sequence[str]) -> list[JobRecord]:
     """The open jobs of these chains, held until the transaction ends."""
     held = await hold(session, chain_ids)
     records = await read_records(session, [(job.chain_id, job.position) for job in held.values()])

@@ -10,8 +10,8 @@ from typing import Any, Final
 from msgspec import Struct
 
 from ..transitions import refusals
-from ..transitions.blockers import Fate, Rule
-from .database import Session
+from ..transitions.blockers import BlockerOutcome, Rule
+from .database import PostgresSession
 
 MOST: Final = 10_000
 """How many edges one statement writes."""
@@ -19,14 +19,14 @@ MOST: Final = 10_000
 Edge = tuple[str, int, str, int, datetime | None, bool]
 
 
-class Wait(Struct, frozen=True, kw_only=True):
+class BlockedJob(Struct, frozen=True, kw_only=True):
     """A job, the blockers that it is given, and what they mean for it."""
 
     chain_id: str
     position: int
     blockers: tuple[str, ...]
     rule: Rule
-    fate: Fate
+    fate: BlockerOutcome
 
     def edges(self, at: datetime) -> Iterator[Edge]:
         """What is stored; edges that nobody awaits count as released at the time of the statement."""
@@ -35,7 +35,7 @@ class Wait(Struct, frozen=True, kw_only=True):
             yield self.chain_id, self.position, blocker, n, None if blocker in awaited else at, is_patient
 
 
-async def add(session: Session, waits: Sequence[Wait], at: datetime, *, to: str = "new") -> None:
+async def add(session: PostgresSession, waits: Sequence[BlockedJob], at: datetime, *, to: str = "new") -> None:
     """Store the edges of jobs that are ``new``, or that are given ``more`` blockers than they had."""
     edges = (edge for wait in waits for edge in wait.edges(at))
     while part := list(islice(edges, MOST)):
@@ -46,7 +46,7 @@ def _columns(edges: Sequence[Edge]) -> tuple[list[Any], ...]:
     return tuple(list(column) for column in zip(*edges, strict=True))
 
 
-async def refuse_circles(session: Session, chain_ids: Collection[str]) -> None:
+async def refuse_circles(session: PostgresSession, chain_ids: Collection[str]) -> None:
     """
     See that none of these chains, whose edges are written, waits for itself.
 

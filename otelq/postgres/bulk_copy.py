@@ -9,7 +9,7 @@ from typing import Final
 
 from ..model import NewJob, Status, Transition
 from ..transitions import build
-from .database import Session
+from .database import PostgresSession
 
 _NULL: Final = "\\N"
 _SPECIAL: Final = re.compile(r"[\\\t\n\r]")
@@ -20,7 +20,7 @@ _JOB: Final = (
 _OPEN_JOB: Final = ("chain_id", "position", "priority", "run_at", "type")
 
 
-async def copy_in(session: Session, jobs: Sequence[NewJob]) -> list[Transition]:
+async def copy_in(session: PostgresSession, jobs: Sequence[NewJob]) -> list[Transition]:
     """
     Start plain chains whose ids are new, within a transaction.
 
@@ -61,5 +61,5 @@ def _text(value: str | None) -> str:
     return _SPECIAL.sub(lambda found: _ESCAPED[found[0]], value) if _SPECIAL.search(value) else value
 
 
-async def _copy(session: Session, table: str, columns: Sequence[str], lines: Iterator[str]) -> None:
+async def _copy(session: PostgresSession, table: str, columns: Sequence[str], lines: Iterator[str]) -> None:
     await session.copy(table, columns, "".join(lines).encode())

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ..model import LEASE_LOST, Claimed, Failure, ReapRule, Renewal, Status, Transition, Verb, Verdict, Wanted
+from ..model import (
+    LEASE_LOST,
+    Claimed,
+    ClaimRequest,
+    Failure,
+    ReapRule,
+    Renewal,
+    SettleResult,
+    Status,
+    Transition,
+    Verb,
+)
 from ..transitions import build
 from ..transitions.build import Snapshot
 from ..transitions.leases import is_spent, lease_lost
 from . import dedup_keys, rows
 from .closed_jobs import close, in_order, marks
-from .database import SKIP, Session
+from .database import SKIP, PostgresSession
 
 
 async def claim(
-    session: Session, wanted: Sequence[Wanted], *, worker: str, token: int, suspect: bool
+    session: PostgresSession, wanted: Sequence[ClaimRequest], *, worker: str, token: int, suspect: bool
 ) -> tuple[list[Claimed], list[Transition]]:
     """Lease jobs that are due."""
     found = await session.rows(
@@ -31,19 +42,19 @@ async def claim(
     return jobs, [build.claimed(job, worker=worker) for job in jobs]
 
 
-async def disown(session: Session, token: int) -> list[Transition]:
+async def release_claim(session: PostgresSession, token: int) -> list[Transition]:
     """Give back what a claim leased whose reply was lost."""
-    jobs = [rows.snapshot(row) for row in await session.rows("disown", token)]
+    jobs = [rows.snapshot(row) for row in await session.rows("release_claim", token)]
     return [build.moved(job, Verb.RELEASE, Status.READY) for job in jobs]
 
 
-async def renew(session: Session, renewals: Sequence[Renewal]) -> list[Verdict]:
+async def renew(session: PostgresSession, renewals: Sequence[Renewal]) -> list[SettleResult]:
     """Extend leases; say of each what became of it."""
     order = sorted(range(len(renewals)), key=lambda n: renewals[n].lease.chain_id)
     written = await session.row(
         "renew", *rows.lease_columns([renewals[n].lease for n in order]), [renewals[n].seconds for n in order]
     )
-    verdicts = dict.fromkeys((order[n] for n in rows.places(written)), Verdict.DONE)
+    verdicts = dict.fromkeys((order[n] for n in rows.places(written)), SettleResult.DONE)
     rest = [n for n in range(len(renewals)) if n not in verdicts]
     if rest:
         judged = await session.rows("judge", *rows.lease_columns([renewals[n].lease for n in rest]))
@@ -51,17 +62,19 @@ async def renew(session: Session, renewals: Sequence[Renewal]) -> list[Verdict]:
     return [verdicts[n] for n in range(len(renewals))]
 
 
-def _verdict(row: rows.Row) -> Verdict:
+def _verdict(row: rows.Row) -> SettleResult:
     match row["verdict"]:
         case "held":
-            return Verdict.LOST if row["too_late"] else Verdict.BUSY
+            return SettleResult.LOST if row["too_late"] else SettleResult.BUSY
         case "cancelled":
-            return Verdict.CANCELLED
+            return SettleResult.CANCELLED
         case _:
-            return Verdict.LOST
+            return SettleResult.LOST
 
 
-async def reap(session: Session, rules: Sequence[ReapRule], *, spare: Collection[int], limit: int) -> list[Transition]:
+async def reap(
+    session: PostgresSession, rules: Sequence[ReapRule], *, spare: Collection[int], limit: int
+) -> list[Transition]:
     """Take back jobs whose lease ran out; those that are spent fail."""
     by_type = {rule.type: rule for rule in rules}
     found = await session.rows("hold_expired", [*by_type], [*spare], limit)
@@ -77,7 +90,7 @@ async def reap(session: Session, rules: Sequence[ReapRule], *, spare: Collection
 
 
 async def _take_back(
-    session: Session, jobs: Sequence[Snapshot], rules: Mapping[str, ReapRule]
+    session: PostgresSession, jobs: Sequence[Snapshot], rules: Mapping[str, ReapRule]
 ) -> dict[str, list[Transition]]:
     if not jobs:
         return {}

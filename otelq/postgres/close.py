@@ -10,14 +10,14 @@ from ..transitions.build import Snapshot
 from ..transitions.outcomes import given_by
 from . import closed_jobs, dedup_keys, rows, waits
 from .closed_jobs import OTHERS, Made, in_order
-from .database import WAIT, Session
+from .database import WAIT, PostgresSession
 from .locks import hold
-from .waits import Joined, Link
+from .waits import WaitRequest, WrittenWait
 
 Continued = tuple[Snapshot, Continues]
 
 
-async def finish(session: Session, closures: Sequence[Closure]) -> list[Transition]:
+async def complete_externally(session: PostgresSession, closures: Sequence[Closure]) -> list[Transition]:
     """Close open jobs without a worker."""
     chain_ids = [closure.chain_id for closure in closures]
     continues = {closure.chain_id: closure.outcome for closure in closures if isinstance(closure.outcome, Continues)}
@@ -33,13 +33,13 @@ async def finish(session: Session, closures: Sequence[Closure]) -> list[Transiti
     return in_order(chain_ids, {**made, **closed, OTHERS: others})
 
 
-async def cancel(session: Session, chain_ids: Sequence[str]) -> list[Transition]:
+async def cancel(session: PostgresSession, chain_ids: Sequence[str]) -> list[Transition]:
     """Close open chains as cancelled."""
     held = await hold(session, chain_ids)
     return in_order(chain_ids, await closed_jobs.close(session, [*held.values()], verb=Verb.CANCEL))
 
 
-async def expire(session: Session, *, limit: int) -> list[Transition]:
+async def expire(session: PostgresSession, *, limit: int) -> list[Transition]:
     """Close as cancelled the jobs that nobody started in time."""
     found = [rows.snapshot(row) for row in await session.rows("hold_expiring", limit)]
     busy = await dedup_keys.held_elsewhere(session, [job.chain_id for job in found])
@@ -47,7 +47,7 @@ async def expire(session: Session, *, limit: int) -> list[Transition]:
     return in_order([job.chain_id for job in jobs], await closed_jobs.close(session, jobs, verb=Verb.EXPIRE))
 
 
-async def check_step(session: Session, job: Snapshot, step: str) -> None:
+async def check_step(session: PostgresSession, job: Snapshot, step: str) -> None:
     """
     See that the open job is of the type ``step``.
 
@@ -62,14 +62,14 @@ async def check_step(session: Session, job: Snapshot, step: str) -> None:
     raise refusals.other_step(job.chain_id, step=step, open_step=job.type, is_past=is_past)
 
 
-async def _continue(session: Session, pairs: Sequence[Continued]) -> Made:
+async def _continue(session: PostgresSession, pairs: Sequence[Continued]) -> Made:
     await closed_jobs.untie(session, [job for job, _ in pairs])
     tied = [pair for pair in pairs if given_by(pair[1])]
     plain = [pair for pair in pairs if not given_by(pair[1])]
     return await _continue_plain(session, plain) | await _continue_tied(session, tied)
 
 
-async def _continue_plain(session: Session, pairs: Sequence[Continued]) -> Made:
+async def _continue_plain(session: PostgresSession, pairs: Sequence[Continued]) -> Made:
     if not pairs:
         return {}
     pairs = sorted(pairs, key=lambda pair: pair[0].chain_id)
@@ -94,7 +94,7 @@ def _continued(job: Snapshot, outcome: Continues, row: rows.Row) -> list[Transit
     return build.handed_over(job, outcome.successor, at=row["at"], run_at=row["run_at"])
 
 
-async def _continue_tied(session: Session, pairs: Sequence[Continued]) -> Made:
+async def _continue_tied(session: PostgresSession, pairs: Sequence[Continued]) -> Made:
     if not pairs:
         return {}
     links = [_link(job, outcome) for job, outcome in sorted(pairs, key=lambda pair: pair[0].chain_id)]
@@ -104,8 +104,8 @@ async def _continue_tied(session: Session, pairs: Sequence[Continued]) -> Made:
     return made | {OTHERS: written.aside}
 
 
-def _link(job: Snapshot, outcome: Continues) -> Link:
-    return Link(
+def _link(job: Snapshot, outcome: Continues) -> WaitRequest:
+    return WaitRequest(
         chain_id=job.chain_id,
         position=job.position,
         token=job.token,
@@ -115,7 +115,7 @@ def _link(job: Snapshot, outcome: Continues) -> Link:
     )
 
 
-def _joined(job: Snapshot, outcome: Continues, one: Joined) -> list[Transition]:
+def _joined(job: Snapshot, outcome: Continues, one: WrittenWait) -> list[Transition]:
     fate = one.wait.fate
     at, run_at = one.row["at"], one.row["run_at"]
     return build.handed_over(

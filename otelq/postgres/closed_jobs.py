@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from ..model import Failure, Status, Transition, Verb
 from ..transitions import build
 from ..transitions.build import Snapshot
-from .database import WAIT, Session
+from .database import WAIT, PostgresSession
 from .unblock import let_go
 
 Made = dict[str, list[Transition]]
@@ -17,7 +17,7 @@ OTHERS = ""
 
 
 async def close(
-    session: Session,
+    session: PostgresSession,
     jobs: Sequence[Snapshot],
     *,
     verb: Verb,
@@ -53,7 +53,7 @@ async def close(
     return made | ({OTHERS: others} if others else {})
 
 
-async def untie(session: Session, jobs: Sequence[Snapshot]) -> None:
+async def untie(session: PostgresSession, jobs: Sequence[Snapshot]) -> None:
     """A job that was blocked waits no longer."""
     if blocked := [job.chain_id for job in jobs if job.status is Status.BLOCKED]:
         await session.rows("forget_edges", blocked)

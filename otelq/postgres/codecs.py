@@ -18,10 +18,10 @@ from typing import Any, Final, cast
 from msgspec import json
 
 from ..errors import InvalidArgument
-from .drivers import Link
+from .drivers import DriverConnection
 from .drivers.rows import Row
 from .errors import is_passing
-from .qualify import Kind, qualify, tokens
+from .qualify import TokenKind, qualify, tokens
 from .statements import read
 
 TIMES: Final = frozenset(
@@ -56,12 +56,12 @@ Guard = Callable[[], AbstractAsyncContextManager[object]]
 _PARAMETER: Final = re.compile(r"(\$\d+)::(?!pg_catalog\.text(?![\[\w]))")
 
 
-class TextLink:
+class TextConnection:
     """A connection on which all values travel as text."""
 
     __slots__ = ("_link",)
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: DriverConnection) -> None:
         self._link = link
 
     @property
@@ -84,7 +84,7 @@ class TextLink:
         return self._link.savepoint()
 
 
-async def needs_text(link: Link, *, argument: str, timeout: float, guard: Guard = nullcontext) -> bool:
+async def needs_text(link: DriverConnection, *, argument: str, timeout: float, guard: Guard = nullcontext) -> bool:
     """
     Return whether values have to travel as text on a connection; in a transaction with a savepoint as ``guard``.
 
@@ -93,7 +93,7 @@ async def needs_text(link: Link, *, argument: str, timeout: float, guard: Guard 
     """
     if await _is_faithful(link, timeout, guard):
         return False
-    if await _is_faithful(TextLink(link), timeout, guard):
+    if await _is_faithful(TextConnection(link), timeout, guard):
         return True
     raise InvalidArgument(
         argument,
@@ -102,7 +102,7 @@ async def needs_text(link: Link, *, argument: str, timeout: float, guard: Guard 
     )
 
 
-async def _is_faithful(link: Link, timeout: float, guard: Guard) -> bool:
+async def _is_faithful(link: DriverConnection, timeout: float, guard: Guard) -> bool:
     """Whether a value of each type comes back as it was."""
     try:
         async with guard():
@@ -128,7 +128,7 @@ def in_text(text: str) -> tuple[str, bool]:
     """Return a statement that takes only texts; and whether each row is one text of JSON, as it is of a query."""
     taken = _PARAMETER.sub(r"\1::pg_catalog.text::", text)
     found = list(tokens(taken))
-    keywords = [place for place, token in enumerate(found) if token.kind is Kind.KEYWORD and token.depth == 0]
+    keywords = [place for place, token in enumerate(found) if token.kind is TokenKind.KEYWORD and token.depth == 0]
     first = next((found[place].text for place in keywords), "")
     start = next((place for place in keywords if found[place].text in ("SELECT", "INSERT", "UPDATE", "DELETE")), None)
     if first not in ("SELECT", "WITH") or start is None or found[start].text != "SELECT":

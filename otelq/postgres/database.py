@@ -13,12 +13,12 @@ from weakref import WeakSet
 from ..errors import InvalidArgument, OtelqError, Unavailable
 from ..ports.state import Transaction
 from ..uninterrupted import finish
-from .codecs import TextLink, needs_text
-from .drivers import Joiners, Link, Linked, Source
+from .codecs import TextConnection, needs_text
+from .drivers import ConnectedTransaction, DriverConnection, Joiners, Source
 from .errors import bare, is_conflict, is_lost, is_stale, misuse, raise_alone, text_of, translate
-from .statements import Queries
-from .transaction_limit import Room
-from .transaction_queue import Turns
+from .statements import PostgresStatements
+from .transaction_limit import TransactionLimit
+from .transaction_queue import TransactionQueues
 
 _CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 
@@ -31,12 +31,14 @@ SKIP: Final = "FOR UPDATE SKIP LOCKED"
 WAIT: Final = "FOR UPDATE"
 
 
-class Session:
+class PostgresSession:
     """One connection for the time of one verb, with the statements and the verb's clock."""
 
     __slots__ = ("left_pending", "link", "now", "queries", "timeout")
 
-    def __init__(self, link: Link, queries: Queries, *, now: datetime | None, timeout: float) -> None:
+    def __init__(
+        self, link: DriverConnection, queries: PostgresStatements, *, now: datetime | None, timeout: float
+    ) -> None:
         self.link = link
         self.queries = queries
         self.now = now
@@ -64,11 +66,17 @@ class Session:
         await self.link.copy(table, rows, schema=self.queries.schema, columns=columns, timeout=self.timeout)
 
 
-class Database:
+class PostgresDatabase:
     """A database, reached by the connections of one source, and by those that callers bring along."""
 
     def __init__(
-        self, source: Source, queries: Queries, *, connect_timeout: float, command_timeout: float, max_size: int
+        self,
+        source: Source,
+        queries: PostgresStatements,
+        *,
+        connect_timeout: float,
+        command_timeout: float,
+        max_size: int,
     ) -> None:
         self.source = source
         self.queries = queries
@@ -76,8 +84,8 @@ class Database:
         self._connect_timeout = connect_timeout
         self._max_size = max_size
         self._joiners = Joiners(source)
-        self._room: Room | None = None
-        self._turns = Turns()
+        self._room: TransactionLimit | None = None
+        self._turns = TransactionQueues()
         self._home: tuple[object, ...] = ()
         self._seen: WeakSet[Any] = WeakSet()
         """Connections of callers that were found to lead to this database."""
@@ -97,7 +105,7 @@ class Database:
         """
         try:
             async with asyncio.timeout(self._connect_timeout):
-                self._room = Room(await self.source.open() or self._max_size)
+                self._room = TransactionLimit(await self.source.open() or self._max_size)
                 async with self.source.loan(atomic=False, timeout=self._connect_timeout) as link:
                     self._needs_text = await needs_text(link, argument="pool", timeout=self._connect_timeout)
         except OtelqError:
@@ -114,7 +122,7 @@ class Database:
 
     async def run(
         self,
-        work: Callable[[Session], Awaitable[T]],
+        work: Callable[[PostgresSession], Awaitable[T]],
         *,
         now: datetime | None = None,
         atomic: bool = False,
@@ -143,7 +151,7 @@ class Database:
     async def run_in(
         self,
         tx: Transaction,
-        work: Callable[[Session], Awaitable[T]],
+        work: Callable[[PostgresSession], Awaitable[T]],
         *,
         now: datetime | None = None,
         savepoint: bool = False,
@@ -153,7 +161,7 @@ class Database:
 
         With ``savepoint`` an error leaves that one as it was; without, only where the driver's link is guarded.
         """
-        assert isinstance(tx, Linked)
+        assert isinstance(tx, ConnectedTransaction)
         try:
             async with self._turns.take(tx):
                 return await self._work_in(tx, work, now=now, savepoint=savepoint)
@@ -161,7 +169,12 @@ class Database:
             raise_translated(misuse(error) or error)
 
     async def _work_in(
-        self, tx: Linked, work: Callable[[Session], Awaitable[T]], *, now: datetime | None, savepoint: bool
+        self,
+        tx: ConnectedTransaction,
+        work: Callable[[PostgresSession], Awaitable[T]],
+        *,
+        now: datetime | None,
+        savepoint: bool,
     ) -> T:
         link = await tx.link()
         if not tx.is_own and tx.connection not in self._seen:
@@ -189,19 +202,23 @@ class Database:
             async with asyncio.timeout(self.command_timeout):
                 await savepoint.__aexit__(type(error), error, error.__traceback__)
 
-    def session(self, link: Link, now: datetime | None, tx: Linked | None = None) -> Session:
+    def session(
+        self, link: DriverConnection, now: datetime | None, tx: ConnectedTransaction | None = None
+    ) -> PostgresSession:
         """The means of a verb on a connection, which is a caller's if there is a transaction that is no own one."""
         is_text = self._needs_text if tx is None or tx.is_own else tx.connection in self._textual
-        return Session(TextLink(link) if is_text else link, self.queries, now=now, timeout=self.command_timeout)
+        return PostgresSession(
+            TextConnection(link) if is_text else link, self.queries, now=now, timeout=self.command_timeout
+        )
 
     # Transactions
 
-    def join(self, tx: object) -> Linked:
+    def join(self, tx: object) -> ConnectedTransaction:
         """The caller's open transaction, on a connection of any driver that is known."""
         return self._joiners.join(tx)
 
     @asynccontextmanager
-    async def begin(self, kind: type | None) -> AsyncGenerator[Linked]:
+    async def begin(self, kind: type | None) -> AsyncGenerator[ConnectedTransaction]:
         """A transaction of a handler or a client, which may keep its connection for long."""
         self.source.check(kind)
         if self._room is None:
@@ -214,7 +231,7 @@ class Database:
                 raise_translated(error)
             yield transaction
 
-    async def _recognise(self, tx: Linked, link: Link) -> None:
+    async def _recognise(self, tx: ConnectedTransaction, link: DriverConnection) -> None:
         """See that a caller's connection leads here, and not to another server, database, or set of tables."""
 
         def guard() -> AbstractAsyncContextManager[None]:
@@ -230,7 +247,7 @@ class Database:
             raise InvalidArgument("tx", "belongs to another database than the client; give a connection to the same")
         self._seen.add(tx.connection)
 
-    async def _home_of(self, link: Link, tx: Linked | None = None) -> tuple[object, ...]:
+    async def _home_of(self, link: DriverConnection, tx: ConnectedTransaction | None = None) -> tuple[object, ...]:
         return tuple(await self.session(link, None, tx).row("home", self.queries.fill("{schema}.open_job")))
 
 

@@ -9,7 +9,7 @@ from ..errors import Unavailable
 from ..model import Dedup, NewJob
 from ..transitions.dedup import is_answered
 from . import rows
-from .database import Session
+from .database import PostgresSession
 
 TRIES: Final = 100
 """How often a start looks again at a key that changed hands meanwhile; each time, somebody else got on."""
@@ -18,7 +18,7 @@ Key = tuple[str, str]
 """A job type and a key."""
 
 
-class Asked:
+class KeyRequest:
     """Who asks for a key, and on what terms; the first of a batch asks for all."""
 
     def __init__(self, job: NewJob, dedup: Dedup) -> None:
@@ -31,25 +31,25 @@ class Asked:
         return is_answered(self.dedup, holder=holder["chain_id"], age=age, is_open=holder["is_open"])
 
 
-async def take(session: Session, jobs: Sequence[NewJob]) -> dict[str, str]:
+async def take(session: PostgresSession, jobs: Sequence[NewJob]) -> dict[str, str]:
     """
     Take the keys of these starts; the chains that hold the others, by the id that asked in vain.
 
     Raises:
         Unavailable: a key changes hands too fast, or its holder cannot be seen.
     """
-    firsts: dict[Key, Asked] = {}
+    firsts: dict[Key, KeyRequest] = {}
     later: dict[str, str] = {}
     for job in jobs:
         if job.dedup:
-            first = firsts.setdefault((job.type, job.dedup.key), Asked(job, job.dedup))
+            first = firsts.setdefault((job.type, job.dedup.key), KeyRequest(job, job.dedup))
             if first.chain_id != job.chain_id:
                 later[job.chain_id] = first.chain_id
     elsewhere = await _settle(session, dict(sorted(firsts.items())))
     return {asked: elsewhere.get(first, first) for asked, first in later.items()} | elsewhere
 
 
-async def _settle(session: Session, wanted: dict[Key, Asked]) -> dict[str, str]:
+async def _settle(session: PostgresSession, wanted: dict[Key, KeyRequest]) -> dict[str, str]:
     holders: dict[str, str] = {}
     for _ in range(TRIES):
         if not wanted:
@@ -64,7 +64,7 @@ async def _settle(session: Session, wanted: dict[Key, Asked]) -> dict[str, str]:
     raise Unavailable("a dedup key changes hands too fast, or the transaction cannot see who holds it")
 
 
-async def insert(session: Session, wanted: Mapping[Key, str]) -> dict[Key, rows.Row | None]:
+async def insert(session: PostgresSession, wanted: Mapping[Key, str]) -> dict[Key, rows.Row | None]:
     """Take the keys that are free; the holders of the others, or None for one that just let go."""
     taken = await session.rows("take_keys", *_columns(list(wanted)), list(wanted.values()))
     won = {row["chain_id"] for row in taken}
@@ -74,7 +74,7 @@ async def insert(session: Session, wanted: Mapping[Key, str]) -> dict[Key, rows.
     return {key: found.get(key) for key in lost}
 
 
-async def held_elsewhere(session: Session, chain_ids: Sequence[str]) -> set[str]:
+async def held_elsewhere(session: PostgresSession, chain_ids: Sequence[str]) -> set[str]:
     """
     Those of the chains whose keys somebody else has locked, so that closing them would have to wait.
 
@@ -83,7 +83,7 @@ async def held_elsewhere(session: Session, chain_ids: Sequence[str]) -> set[str]
     return {row["chain_id"] for row in await session.rows("hold_keys", chain_ids)} if chain_ids else set()
 
 
-async def _take_over(session: Session, theirs: Mapping[Key, str], wanted: Mapping[Key, Asked]) -> set[str]:
+async def _take_over(session: PostgresSession, theirs: Mapping[Key, str], wanted: Mapping[Key, KeyRequest]) -> set[str]:
     """Take keys from the chains that were seen to hold them; the chains that got theirs."""
     ours = [wanted[key].chain_id for key in theirs]
     won = await session.rows("take_over_keys", *_columns(list(theirs)), list(theirs.values()), ours)

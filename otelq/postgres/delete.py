@@ -8,13 +8,13 @@ from typing import Final
 from ..model import Transition, Verb
 from ..transitions import build, refusals
 from . import rows
-from .database import WAIT, Session
+from .database import WAIT, PostgresSession
 
 CHUNK: Final = 1000
 """How many chains one statement removes."""
 
 
-async def delete(session: Session, chain_ids: Sequence[str], *, cascade: bool) -> list[Transition]:
+async def delete(session: PostgresSession, chain_ids: Sequence[str], *, cascade: bool) -> list[Transition]:
     """Remove chains; with ``cascade`` also those that fed any job of theirs, and so on."""
     ids = list(dict.fromkeys(chain_ids))
     if cascade:  # all that is known already is locked in one ascending round
@@ -29,7 +29,7 @@ async def delete(session: Session, chain_ids: Sequence[str], *, cascade: bool) -
     return [change for part in parts for change in await _delete(session, part)]
 
 
-async def _feeding(session: Session, chain_ids: Sequence[str]) -> list[str]:
+async def _feeding(session: PostgresSession, chain_ids: Sequence[str]) -> list[str]:
     """
     The blockers of any job of these chains, and theirs in turn, that are not among them.
 
@@ -40,7 +40,7 @@ async def _feeding(session: Session, chain_ids: Sequence[str]) -> list[str]:
     return [row["chain_id"] for row in found if row["chain_id"] not in known]
 
 
-async def _hold(session: Session, chain_ids: Sequence[str]) -> None:
+async def _hold(session: PostgresSession, chain_ids: Sequence[str]) -> None:
     ids = sorted(chain_ids)
     await session.rows("hold", ids, lock=WAIT)
     found = {row["chain_id"] for row in await session.rows("hold_chains", ids)}
@@ -48,6 +48,6 @@ async def _hold(session: Session, chain_ids: Sequence[str]) -> None:
         raise refusals.no_chain(missing)
 
 
-async def _delete(session: Session, chain_ids: Sequence[str]) -> list[Transition]:
+async def _delete(session: PostgresSession, chain_ids: Sequence[str]) -> list[Transition]:
     await session.rows("free_keys", chain_ids)
     return [build.moved(rows.snapshot(row), Verb.DELETE, None) for row in await session.rows("delete", chain_ids)]

@@ -24,7 +24,7 @@ DRIVERS: Final = frozenset({"asyncpg", "psycopg", "psycopg_pool", "sqlalchemy"})
 """The top packages that errors of drivers come from."""
 
 
-class Kind(Enum):
+class ErrorKind(Enum):
     """What a server's error says of the work that met it."""
 
     REFUSED = auto()
@@ -41,38 +41,38 @@ class Kind(Enum):
     """Anything else: the server was busy, full, interrupted, or broken, or it says what nobody has thought of."""
 
 
-KINDS: Final[Mapping[str, Kind]] = {
-    "08": Kind.LOST,  # connection exception
-    "0A000": Kind.STALE,  # a cached plan that a migration has made unfit
-    "21": Kind.REFUSED,  # cardinality violation
-    "22": Kind.REFUSED,  # data exception
-    "23": Kind.REFUSED,  # integrity constraint violation
-    "25": Kind.STALE,  # 25006, a server that is read-only; 25P03 and 25P04, which end a session that took too long
-    "26": Kind.STALE,  # a prepared statement that a pooler gave to another session
-    "28": Kind.CONFIGURATION,  # wrong password, no such role, no entry in pg_hba.conf
-    "3D": Kind.CONFIGURATION,  # no such database
-    "3F": Kind.CONFIGURATION,  # no such schema
-    "40001": Kind.CONFLICT,  # serialisation failure
-    "40P01": Kind.CONFLICT,  # deadlock
-    "42": Kind.CONFIGURATION,  # no such table, column or function; no privilege
-    "44": Kind.REFUSED,  # a view's WITH CHECK OPTION
-    "53": Kind.PASSING,  # no room: disk, memory, connections
-    "54": Kind.REFUSED,  # too large
-    "55": Kind.PASSING,  # 55P03, a lock that was not to be had in time
-    "57": Kind.PASSING,  # 57014, cancelled, or out of its statement_timeout
-    "57P": Kind.LOST,  # shut down, crashed, starting up
-    "58": Kind.PASSING,  # the system below: a file, a disk
-    "P0": Kind.REFUSED,  # RAISE in a user's trigger
-    "XX": Kind.PASSING,  # internal error
+KINDS: Final[Mapping[str, ErrorKind]] = {
+    "08": ErrorKind.LOST,  # connection exception
+    "0A000": ErrorKind.STALE,  # a cached plan that a migration has made unfit
+    "21": ErrorKind.REFUSED,  # cardinality violation
+    "22": ErrorKind.REFUSED,  # data exception
+    "23": ErrorKind.REFUSED,  # integrity constraint violation
+    "25": ErrorKind.STALE,  # 25006, a server that is read-only; 25P03 and 25P04, which end a session that took too long
+    "26": ErrorKind.STALE,  # a prepared statement that a pooler gave to another session
+    "28": ErrorKind.CONFIGURATION,  # wrong password, no such role, no entry in pg_hba.conf
+    "3D": ErrorKind.CONFIGURATION,  # no such database
+    "3F": ErrorKind.CONFIGURATION,  # no such schema
+    "40001": ErrorKind.CONFLICT,  # serialisation failure
+    "40P01": ErrorKind.CONFLICT,  # deadlock
+    "42": ErrorKind.CONFIGURATION,  # no such table, column or function; no privilege
+    "44": ErrorKind.REFUSED,  # a view's WITH CHECK OPTION
+    "53": ErrorKind.PASSING,  # no room: disk, memory, connections
+    "54": ErrorKind.REFUSED,  # too large
+    "55": ErrorKind.PASSING,  # 55P03, a lock that was not to be had in time
+    "57": ErrorKind.PASSING,  # 57014, cancelled, or out of its statement_timeout
+    "57P": ErrorKind.LOST,  # shut down, crashed, starting up
+    "58": ErrorKind.PASSING,  # the system below: a file, a disk
+    "P0": ErrorKind.REFUSED,  # RAISE in a user's trigger
+    "XX": ErrorKind.PASSING,  # internal error
 }
 """The kind of each SQLSTATE, or of all that begin with its first characters; the longest entry counts."""
 
-_SAYS: Final[Mapping[Kind, str]] = {
-    Kind.REFUSED: "the database refuses a value",
-    Kind.STALE: "the database gave the work up",
-    Kind.LOST: "the database gave the work up",
-    Kind.CONFLICT: "the database gave the work up",
-    Kind.PASSING: "the database gave the work up",
+_SAYS: Final[Mapping[ErrorKind, str]] = {
+    ErrorKind.REFUSED: "the database refuses a value",
+    ErrorKind.STALE: "the database gave the work up",
+    ErrorKind.LOST: "the database gave the work up",
+    ErrorKind.CONFLICT: "the database gave the work up",
+    ErrorKind.PASSING: "the database gave the work up",
 }
 _TAKEN: Final = "23505"
 _ABORTED: Final = "25P02"
@@ -90,9 +90,9 @@ _CLOSED: Final = ("pool is closed", "pool is closing")
 # What it means
 
 
-def kind_of(state: str) -> Kind:
+def kind_of(state: str) -> ErrorKind:
     """Return the kind of an SQLSTATE."""
-    return next((KINDS[state[:n]] for n in (5, 3, 2) if state[:n] in KINDS), Kind.PASSING)
+    return next((KINDS[state[:n]] for n in (5, 3, 2) if state[:n] in KINDS), ErrorKind.PASSING)
 
 
 def cause(error: BaseException) -> BaseException:
@@ -117,7 +117,7 @@ def is_of_driver(error: BaseException) -> bool:
 
 def is_conflict(error: BaseException) -> bool:
     """Return whether the transaction lost against another one and should be tried again as a whole."""
-    return _kind(error) is Kind.CONFLICT
+    return _kind(error) is ErrorKind.CONFLICT
 
 
 def is_stale(error: BaseException) -> bool:
@@ -129,18 +129,18 @@ def is_stale(error: BaseException) -> bool:
     """
     if isinstance(error, OtelqError) and error.__cause__ is not None:
         error = error.__cause__
-    return _kind(error) is Kind.STALE
+    return _kind(error) is ErrorKind.STALE
 
 
 def is_configuration(error: BaseException) -> bool:
     """Return whether login, database, schema or privileges are not as this code needs them."""
-    return _kind(error) is Kind.CONFIGURATION
+    return _kind(error) is ErrorKind.CONFIGURATION
 
 
 def is_passing(error: BaseException) -> bool:
     """Return whether server, network or connection are to blame, and neither the work's values nor its statements."""
     if kind := _kind(error):
-        return kind not in (Kind.REFUSED, Kind.CONFIGURATION)
+        return kind not in (ErrorKind.REFUSED, ErrorKind.CONFIGURATION)
     error = cause(error)
     return is_of_driver(error) and not _is_unsendable(error)
 
@@ -153,7 +153,7 @@ def is_taken(error: BaseException) -> bool:
 def is_lost(error: BaseException) -> bool:
     """Return whether the connection is gone, so that nobody knows what the last statement did."""
     if kind := _kind(error):
-        return kind is Kind.LOST
+        return kind is ErrorKind.LOST
     error = cause(error)
     if _is_unsendable(error) or _is_in_use(error) or _is_crowded(error) or _is_closed(error):
         return False
@@ -162,7 +162,7 @@ def is_lost(error: BaseException) -> bool:
 
 def is_refusal(error: BaseException) -> bool:
     """Return whether the server itself said no, so that nothing was done."""
-    return _kind(error) not in (None, Kind.LOST)
+    return _kind(error) not in (None, ErrorKind.LOST)
 
 
 # How it is said
@@ -258,12 +258,12 @@ def bare(error: BaseException) -> BaseException | None:
 
 def _translated(error: BaseException) -> OtelqError | None:
     kind, inner, text = _kind(error), cause(error), text_of(error)
-    if kind is Kind.REFUSED:
+    if kind is ErrorKind.REFUSED:
         return Refused(f"{_SAYS[kind]}: {text}")
-    if kind is Kind.CONFIGURATION and (sqlstate(error) or "").startswith(_UNMIGRATED):
+    if kind is ErrorKind.CONFIGURATION and (sqlstate(error) or "").startswith(_UNMIGRATED):
         return Unavailable(f"the schema is not what this code expects; run `otelq migrate`: {text}")
     if sqlstate(error) == _READ_ONLY:
-        return Unavailable(f"{_SAYS[Kind.STALE]}, as {_WHY_READ_ONLY}: {text}")
+        return Unavailable(f"{_SAYS[ErrorKind.STALE]}, as {_WHY_READ_ONLY}: {text}")
     if kind is not None:
         return Unavailable(f"{_SAYS.get(kind, 'the database does not let this client work')}: {text}")
     if _is_unsendable(inner) or _is_unsendable(error):
@@ -273,7 +273,7 @@ def _translated(error: BaseException) -> OtelqError | None:
     return Unavailable(f"the database cannot be reached: {text}") if is_of_driver(inner) else None
 
 
-def _kind(error: BaseException) -> Kind | None:
+def _kind(error: BaseException) -> ErrorKind | None:
     state = sqlstate(error)
     return None if state is None else kind_of(state)
 

@@ -10,7 +10,7 @@ from ..model import Status
 from ..transitions import refusals
 from ..transitions.build import Snapshot
 from . import rows
-from .database import WAIT, Session
+from .database import WAIT, PostgresSession
 
 STAY: Final = "FOR NO KEY UPDATE"
 """Locks a hot row of somebody else's job, which must not close meanwhile."""
@@ -19,7 +19,9 @@ PASS: Final = "SKIP LOCKED"
 """Added to a lock: rows that others hold are passed over."""
 
 
-async def hold(session: Session, chain_ids: Sequence[str], *, beside: Collection[str] = ()) -> dict[str, Snapshot]:
+async def hold(
+    session: PostgresSession, chain_ids: Sequence[str], *, beside: Collection[str] = ()
+) -> dict[str, Snapshot]:
     """
     Lock the hot rows of these chains; in the same ascending order, those of the open ones ``beside``.
 
@@ -34,14 +36,14 @@ async def hold(session: Session, chain_ids: Sequence[str], *, beside: Collection
     return {id: held[id] for id in chain_ids}
 
 
-async def not_open(session: Session, chain_id: str) -> NotFound | JobAlreadyClosed:
+async def not_open(session: PostgresSession, chain_id: str) -> NotFound | JobAlreadyClosed:
     """Why a chain has no hot row."""
     for row in await session.rows("read_tails", [chain_id]):
         return refusals.closed(chain_id, row["status"])
     return refusals.no_chain(chain_id)
 
 
-async def hold_blockers(session: Session, blockers: Collection[str], *, lock: str = WAIT) -> dict[str, Status]:
+async def hold_blockers(session: PostgresSession, blockers: Collection[str], *, lock: str = WAIT) -> dict[str, Status]:
     """
     How chains stand, until the commit: as ``blocked`` if open, and then marked as waited on.
 
@@ -63,7 +65,7 @@ async def hold_blockers(session: Session, blockers: Collection[str], *, lock: st
     return {blocker: standing[blocker] for blocker in blockers if blocker in standing}
 
 
-async def _hold_closed(session: Session, chain_ids: Sequence[str], skip: str) -> dict[str, Status]:
+async def _hold_closed(session: PostgresSession, chain_ids: Sequence[str], skip: str) -> dict[str, Status]:
     kept = {row["chain_id"] for row in await session.rows("keep_chains", chain_ids, skip=skip)}
     found = {row["chain_id"]: row["status"] for row in await session.rows("read_ends", chain_ids)}
     if missing := next((id for id in chain_ids if id not in found), None):

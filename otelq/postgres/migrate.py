@@ -6,10 +6,10 @@ import re
 from typing import Final
 
 from ..errors import OtelqError
-from .database import Database, Session
+from .database import PostgresDatabase, PostgresSession
 from .qualify import qualify
 from .schema_owner import name_strangers, refuse_strangers
-from .statements import Queries, names, read
+from .statements import PostgresStatements, names, read
 
 LATEST = len(names("migrations"))
 """The version of the schema that this code was written for."""
@@ -34,14 +34,14 @@ _PARTS: Final = re.compile(r"--[^\n]*|/\*.*?\*/|'[^']*'|\"[^\"]*\"|\$(\w*)\$.*?\
 _RECORD = "INSERT INTO {schema}.migration (version, name) VALUES ({version}, '{name}');\n"
 
 
-async def migrate(database: Database) -> None:
+async def migrate(database: PostgresDatabase) -> None:
     """Apply what is missing. Several processes may do so at once; one works, the others wait and find it done."""
     if await database.run(version, again=True) < LATEST:
         await database.run(_apply, atomic=True)
     await database.run(name_strangers, again=True)
 
 
-async def _apply(session: Session) -> None:
+async def _apply(session: PostgresSession) -> None:
     await _run(session, _LOCK)
     await refuse_strangers(session)
     await _run(session, _LEDGER)
@@ -51,7 +51,7 @@ async def _apply(session: Session) -> None:
             await _run(session, _step(session.queries, number, name))
 
 
-async def version(session: Session) -> int:
+async def version(session: PostgresSession) -> int:
     """The version of the schema in the database; 0 if there is none."""
     fill, link = session.queries.fill, session.link
     ledger = qualify("SELECT to_regclass($1::text) IS NOT NULL AS is_there")
@@ -63,7 +63,7 @@ async def version(session: Session) -> int:
     return int(number)
 
 
-async def check(database: Database) -> None:
+async def check(database: PostgresDatabase) -> None:
     """
     See that the schema can be used as it is.
 
@@ -80,7 +80,7 @@ async def check(database: Database) -> None:
     await database.run(name_strangers, again=True)
 
 
-async def _run(session: Session, script: str) -> None:
+async def _run(session: PostgresSession, script: str) -> None:
     """Statement by statement, as not every driver takes several at once; a migration may take its time."""
     for statement in split(session.queries.fill(script)):
         await session.link.fetch(statement, (), timeout=None)
@@ -94,7 +94,7 @@ def split(script: str) -> list[str]:
 
 def dump(schema: str = "otelq", *, after: int = 0) -> str:
     """All migrations after a version as one script for ``psql``, for those who apply their SQL themselves."""
-    queries = Queries(schema)
+    queries = PostgresStatements(schema)
     steps = "\n".join(_step(queries, number, name) for number, name in _steps() if number > after)
     return f"BEGIN;\n{queries.fill(_LOCK)}{queries.fill(_LEDGER)}\n{steps}COMMIT;\n"
 
@@ -103,6 +103,6 @@ def _steps() -> list[tuple[int, str]]:
     return [(int(name.partition("_")[0]), name) for name in names("migrations")]
 
 
-def _step(queries: Queries, number: int, name: str) -> str:
+def _step(queries: PostgresStatements, number: int, name: str) -> str:
     record = queries.fill(_RECORD, version=str(number), name=name)
     return queries.fill(read(f"migrations/{name}.sql")) + "\n" + record

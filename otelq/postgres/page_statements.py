@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from ..model import CLOSED, OPEN, JobQuery, Match, Status
 from ..transitions.pages import Of, start, wanted
-from .statements import Queries, read
+from .statements import PostgresStatements, read
 
 _UNHAPPY: Final = frozenset({Status.FAILED, Status.CANCELLED})
 _FIRST_CHAIN: Final = "00000000-0000-0000-0000-000000000000"
@@ -40,7 +40,7 @@ RUNNING: Final = "AND o.token IS NOT NULL"
 OF_TYPE: Final = "AND c.type = lane.type"
 
 
-class Walk(Struct, frozen=True):
+class IndexWalk(Struct, frozen=True):
     """One statement of a query: its name, the statuses that it is for, and what it has beyond the usual."""
 
     statement: str
@@ -49,32 +49,32 @@ class Walk(Struct, frozen=True):
     tokens: Mapping[str, str] = {}
 
 
-def walks(query: JobQuery, of: Of) -> Iterator[Walk]:
+def walks(query: JobQuery, of: Of) -> Iterator[IndexWalk]:
     """What to walk, the open ones first."""
     statuses = wanted(query, of)
     if query.blocked_by is not None:
         kind = DEPENDENT_JOB if of == "jobs" else DEPENDENT_CHAIN
-        yield Walk("walk_dependents", statuses, (query.blocked_by, query.chain_ids), kind)
+        yield IndexWalk("walk_dependents", statuses, (query.blocked_by, query.chain_ids), kind)
     elif query.chain_ids:
-        yield Walk("walk_chains", statuses, (sorted(set(query.chain_ids), reverse=True),))
+        yield IndexWalk("walk_chains", statuses, (sorted(set(query.chain_ids), reverse=True),))
     else:
         yield from _families(query, statuses, of)
 
 
-def _families(query: JobQuery, statuses: frozenset[Status], of: Of) -> Iterator[Walk]:
+def _families(query: JobQuery, statuses: frozenset[Status], of: Of) -> Iterator[IndexWalk]:
     if is_open := statuses & OPEN:
-        yield Walk("walk_open", is_open, (), {"which": RUNNING if is_open == frozenset({Status.RUNNING}) else ""})
+        yield IndexWalk("walk_open", is_open, (), {"which": RUNNING if is_open == frozenset({Status.RUNNING}) else ""})
     closed = statuses & CLOSED
     if closed and closed <= _UNHAPPY:
         types = query.types if of == "jobs" else ()
         lanes = [(str(status), type) for status in sorted(closed) for type in (types or (None,))]
         columns = [status for status, _ in lanes], [type for _, type in lanes]
-        yield Walk("walk_unhappy", closed, columns, {"which": OF_TYPE if types else ""})
+        yield IndexWalk("walk_unhappy", closed, columns, {"which": OF_TYPE if types else ""})
     elif closed:
-        yield Walk("walk_closed", closed)
+        yield IndexWalk("walk_closed", closed)
 
 
-def tokens(queries: Queries, query: JobQuery, walk: Walk, of: Of) -> dict[str, str]:
+def tokens(queries: PostgresStatements, query: JobQuery, walk: IndexWalk, of: Of) -> dict[str, str]:
     """What the tokens of a walk's statement stand for."""
     most = next((bound for bound in _BOUNDS if bound > query.look), query.look + 1)
     passes = queries.fill(PASSES, **(JOB if of == "jobs" else CHAIN))
@@ -82,7 +82,7 @@ def tokens(queries: Queries, query: JobQuery, walk: Walk, of: Of) -> dict[str, s
     return {**walk.tokens, "order": ORDER[of], "status": STATUS, "answer": answer, "most": str(most)}
 
 
-def arguments(query: JobQuery, walk: Walk, of: Of) -> tuple[Any, ...]:
+def arguments(query: JobQuery, walk: IndexWalk, of: Of) -> tuple[Any, ...]:
     """The parameters of a walk's statement."""
     newest, position = start(query, of, latest=query.last_id or _LAST_CHAIN, beyond=_LAST_POSITION)
     own_types, chain_types = _types(query, of)

@@ -14,14 +14,14 @@ from typing import Final
 from ..model import ChainRecord, Count, JobKey, JobQuery, JobRecord, Page
 from ..transitions.pages import Of, cursor, cut, wanted
 from . import rows
-from .database import Session
+from .database import PostgresSession
 from .page_statements import STATUS, arguments, tokens, walks
 
 TAIL: Final = -1
 """Instead of a position: that of a chain's tail."""
 
 
-async def jobs(session: Session, query: JobQuery) -> Page[JobRecord]:
+async def jobs(session: PostgresSession, query: JobQuery) -> Page[JobRecord]:
     """Jobs, newest chain first, within a chain first to last."""
     keys, last = await _find(session, query, of="jobs")
     records = await read_records(session, keys)
@@ -30,7 +30,7 @@ async def jobs(session: Session, query: JobQuery) -> Page[JobRecord]:
     return Page([record for record in page if record.status in statuses], cursor(last, "jobs"))
 
 
-async def chains(session: Session, query: JobQuery) -> Page[ChainRecord]:
+async def chains(session: PostgresSession, query: JobQuery) -> Page[ChainRecord]:
     """Chains by the type of their first job and the status of their tail, newest first."""
     keys, last = await _find(session, query, of="chains")
     records = await _read_chains(session, [chain_id for chain_id, _ in keys])
@@ -39,13 +39,13 @@ async def chains(session: Session, query: JobQuery) -> Page[ChainRecord]:
     return Page([chain for chain in page if chain.tail.status in statuses], cursor(last, "chains"))
 
 
-async def count(session: Session, query: JobQuery, *, of: Of) -> Count:
+async def count(session: PostgresSession, query: JobQuery, *, of: Of) -> Count:
     """How many jobs or chains pass, as far as a page of that size looks."""
     keys, last = await _find(session, query, of=of)
     return Count(len(keys), exact=last is None)
 
 
-async def read_records(session: Session, keys: Sequence[JobKey]) -> dict[JobKey, JobRecord]:
+async def read_records(session: PostgresSession, keys: Sequence[JobKey]) -> dict[JobKey, JobRecord]:
     """The jobs with these keys that exist."""
     if not keys:
         return {}
@@ -54,7 +54,7 @@ async def read_records(session: Session, keys: Sequence[JobKey]) -> dict[JobKey,
     return {(row["chain_id"], row["position"]): rows.record(row) for row in found}
 
 
-async def _read_chains(session: Session, chain_ids: Sequence[str]) -> dict[str, ChainRecord]:
+async def _read_chains(session: PostgresSession, chain_ids: Sequence[str]) -> dict[str, ChainRecord]:
     """
     The chains with these ids that exist.
 
@@ -67,7 +67,7 @@ async def _read_chains(session: Session, chain_ids: Sequence[str]) -> dict[str, 
     return {id: ChainRecord(chain_id=id, type=head.type, head=head, tail=tails[id]) for id, head in heads}
 
 
-async def _find(session: Session, query: JobQuery, *, of: Of) -> tuple[list[JobKey], JobKey | None]:
+async def _find(session: PostgresSession, query: JobQuery, *, of: Of) -> tuple[list[JobKey], JobKey | None]:
     """
     The keys of a page, and the last that was looked at, if there may be more.
 

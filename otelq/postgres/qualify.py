@@ -38,7 +38,7 @@ KEYWORDS: Final = frozenset({"bigint", "boolean", "integer", "interval", "smalli
 _ENDS_OF_SET: Final = frozenset({"FROM", "WHERE", "RETURNING"})
 
 
-class Kind(Enum):
+class TokenKind(Enum):
     """What a token is."""
 
     SILENT = "a comment or space"
@@ -53,7 +53,7 @@ class Kind(Enum):
 class Token(NamedTuple):
     """A piece of SQL, and the depth of the parentheses that it stands in."""
 
-    kind: Kind
+    kind: TokenKind
     text: str
     depth: int
 
@@ -66,11 +66,11 @@ def qualify(text: str) -> str:
 
 def _qualified(token: Token) -> str:
     match token.kind:
-        case Kind.CALL:
+        case TokenKind.CALL:
             return f"pg_catalog.{token.text}"
-        case Kind.TYPE if token.text[2:] not in KEYWORDS:
+        case TokenKind.TYPE if token.text[2:] not in KEYWORDS:
             return f"::pg_catalog.{token.text[2:]}"
-        case Kind.OPERATOR:
+        case TokenKind.OPERATOR:
             return f"OPERATOR(pg_catalog.{token.text})"
         case _:
             return token.text
@@ -87,7 +87,7 @@ class _Reader:
     """Knows what the token before was, and which ``=`` of an UPDATE assign."""
 
     def __init__(self) -> None:
-        self._before = Token(Kind.SIGN, "", 0)
+        self._before = Token(TokenKind.SIGN, "", 0)
         self._depth = 0
         self._sets: dict[int, bool] = {}
         """For each depth with a SET clause, whether a column is about to be assigned."""
@@ -101,38 +101,38 @@ class _Reader:
         self._follow_set(token)
         if text == "(":
             self._depth += 1
-        if token.kind is not Kind.SILENT:
+        if token.kind is not TokenKind.SILENT:
             self._before = token
         return token
 
-    def _kind(self, found: re.Match[str]) -> Kind:
+    def _kind(self, found: re.Match[str]) -> TokenKind:
         match found.lastgroup:
             case "silent":
-                return Kind.SILENT
+                return TokenKind.SILENT
             case "literal":
-                return Kind.OPERAND
+                return TokenKind.OPERAND
             case "type":
-                return Kind.OPERAND if found.string.startswith(".", found.end()) else Kind.TYPE
+                return TokenKind.OPERAND if found.string.startswith(".", found.end()) else TokenKind.TYPE
             case "word":
                 return self._kind_of_word(found)
-            case "operator" if self._before.kind in (Kind.OPERAND, Kind.TYPE) and not self._assigns(found[0]):
-                return Kind.OPERATOR
+            case "operator" if self._before.kind in (TokenKind.OPERAND, TokenKind.TYPE) and not self._assigns(found[0]):
+                return TokenKind.OPERATOR
             case _:
-                return Kind.OPERAND if found[0] in ")]" else Kind.SIGN
+                return TokenKind.OPERAND if found[0] in ")]" else TokenKind.SIGN
 
-    def _kind_of_word(self, found: re.Match[str]) -> Kind:
+    def _kind_of_word(self, found: re.Match[str]) -> TokenKind:
         word = found[0]
         if word.isupper():
-            return Kind.KEYWORD
+            return TokenKind.KEYWORD
         is_call = found.string.startswith("(", found.end()) and self._before.text != "."
         is_syntax = word in SYNTAX or (word == "unnest" and _has_several(found.string, found.end()))
-        return Kind.CALL if is_call and not is_syntax else Kind.OPERAND
+        return TokenKind.CALL if is_call and not is_syntax else TokenKind.OPERAND
 
     def _assigns(self, operator: str) -> bool:
         return operator == "=" and self._sets.get(self._depth, False)
 
     def _follow_set(self, token: Token) -> None:
-        if token.kind is Kind.KEYWORD:
+        if token.kind is TokenKind.KEYWORD:
             if token.text == "SET":
                 self._sets[self._depth] = True
             elif token.text in _ENDS_OF_SET:

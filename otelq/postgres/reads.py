@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from ..model import AttemptRecord, ChainOutcome, JobKey, Status, Transition
 from . import rows
-from .database import Session
+from .database import PostgresSession
 
 
-async def outcomes(session: Session, chain_ids: Sequence[str]) -> dict[str, ChainOutcome]:
+async def outcomes(session: PostgresSession, chain_ids: Sequence[str]) -> dict[str, ChainOutcome]:
     """How chains stand; one that is neither open nor closed, as only a row removed by hand leaves it, does not."""
     return {
         row["chain_id"]: ChainOutcome(
@@ -24,7 +24,7 @@ async def outcomes(session: Session, chain_ids: Sequence[str]) -> dict[str, Chai
     }
 
 
-async def blocker_outputs(session: Session, jobs: Sequence[JobKey]) -> Mapping[JobKey, Sequence[ChainOutcome]]:
+async def blocker_outputs(session: PostgresSession, jobs: Sequence[JobKey]) -> Mapping[JobKey, Sequence[ChainOutcome]]:
     """How the chains stand that jobs were given to wait for."""
     feeds: dict[JobKey, list[str]] = {}
     keys = [chain_id for chain_id, _ in jobs], [position for _, position in jobs]
@@ -35,7 +35,7 @@ async def blocker_outputs(session: Session, jobs: Sequence[JobKey]) -> Mapping[J
     return {job: [found[blocker] for blocker in blockers if blocker in found] for job, blockers in feeds.items()}
 
 
-async def attempts(session: Session, chain_id: str, position: int) -> list[AttemptRecord]:
+async def attempts(session: PostgresSession, chain_id: str, position: int) -> list[AttemptRecord]:
     """The attempts of one job that ended, first to last."""
     return [
         AttemptRecord(
@@ -55,10 +55,10 @@ async def attempts(session: Session, chain_id: str, position: int) -> list[Attem
     ]
 
 
-async def present(session: Session, transitions: Sequence[Transition]) -> list[bool | None]:
+async def were_committed(session: PostgresSession, transitions: Sequence[Transition]) -> list[bool | None]:
     """Whether what transitions did can be seen."""
     found = await session.rows(
-        "present",
+        "were_committed",
         [made.chain_id for made in transitions],
         [made.position for made in transitions],
         [made.verb for made in transitions],
@@ -69,7 +69,7 @@ async def present(session: Session, transitions: Sequence[Transition]) -> list[b
     return [row["is_there"] for row in found]
 
 
-async def next_due(session: Session, types: Sequence[str]) -> float | None:
+async def next_due(session: PostgresSession, types: Sequence[str]) -> float | None:
     """Seconds until the earliest job of these types is due."""
     seconds = (await session.row("next_due", types))["seconds"]
     return None if seconds is None else max(seconds, 0.0)

@@ -12,26 +12,26 @@ from ..model import Status, Transition
 from ..transitions import build, refusals
 from ..transitions.blockers import judge, stored_rule
 from . import blocker_rows, dedup_keys, rows
-from .blocker_rows import Wait
-from .database import Session
+from .blocker_rows import BlockedJob
+from .database import PostgresSession
 from .locks import hold_blockers
 
 Feeds = dict[str, list[str]]
 """By chain, the blockers of its last job, in the order given."""
 
 
-class Fallen(Struct, frozen=True):
+class RedriveTarget(Struct, frozen=True):
     """A chain that ended badly: the job that ended so, and how its blockers stand now."""
 
     row: rows.Row
-    wait: Wait
+    wait: BlockedJob
 
     @property
     def chain_id(self) -> str:
         return self.wait.chain_id
 
 
-async def redrive(session: Session, chain_ids: Sequence[str]) -> list[Transition]:
+async def redrive(session: PostgresSession, chain_ids: Sequence[str]) -> list[Transition]:
     """
     Open chains again at the job that ended badly.
 
@@ -52,14 +52,14 @@ async def redrive(session: Session, chain_ids: Sequence[str]) -> list[Transition
     return await _open(session, fallen)
 
 
-async def _feeds(session: Session, ids: Sequence[str]) -> Feeds:
+async def _feeds(session: PostgresSession, ids: Sequence[str]) -> Feeds:
     feeds: Feeds = {}
     for row in await session.rows("read_last_feeds", ids):
         feeds.setdefault(row["chain_id"], []).append(row["blocker_id"])
     return feeds
 
 
-async def _hold(session: Session, ids: Sequence[str]) -> dict[str, rows.Row]:
+async def _hold(session: PostgresSession, ids: Sequence[str]) -> dict[str, rows.Row]:
     """Keep chains from being opened, deleted or waited for by others; then see how they ended."""
     await session.rows("hold_chains", sorted(ids))
     found = {row["chain_id"]: row for row in await session.rows("read_fallen", ids)}
@@ -70,17 +70,17 @@ async def _hold(session: Session, ids: Sequence[str]) -> dict[str, rows.Row]:
     return found
 
 
-def _look(row: rows.Row, blockers: Sequence[str], standing: dict[str, Status]) -> Fallen:
+def _look(row: rows.Row, blockers: Sequence[str], standing: dict[str, Status]) -> RedriveTarget:
     chain_id: str = row["chain_id"]
     rule = stored_rule(row["until"], row["on_failure"])
     fate = judge(rule, {blocker: standing[blocker] for blocker in blockers})
     if fate.lost_by:
         raise refusals.lost_blocker(chain_id, fate.lost_by)
-    wait = Wait(chain_id=chain_id, position=row["position"], blockers=tuple(blockers), rule=rule, fate=fate)
-    return Fallen(row, wait)
+    wait = BlockedJob(chain_id=chain_id, position=row["position"], blockers=tuple(blockers), rule=rule, fate=fate)
+    return RedriveTarget(row, wait)
 
 
-async def _take_keys_back(session: Session, fallen: Sequence[Fallen]) -> None:
+async def _take_keys_back(session: PostgresSession, fallen: Sequence[RedriveTarget]) -> None:
     """Take the dedup keys back; where two ask for one, the first gets it, and the other finds it held."""
     rest = sorted(fallen, key=lambda each: (each.row["chain_type"], each.row["dedup_key"] or ""))
     for _ in range(dedup_keys.TRIES):
@@ -94,7 +94,7 @@ async def _take_keys_back(session: Session, fallen: Sequence[Fallen]) -> None:
     raise AlreadyExists(f"the dedup key of chain {rest[0].chain_id} changes hands too fast")
 
 
-def _has_key(each: Fallen, wanted: dict[dedup_keys.Key, str], holders: dict[dedup_keys.Key, str | None]) -> bool:
+def _has_key(each: RedriveTarget, wanted: dict[dedup_keys.Key, str], holders: dict[dedup_keys.Key, str | None]) -> bool:
     """
     Whether a chain has its key now; if not, it was let go this moment and can be asked for again.
 
@@ -108,7 +108,7 @@ def _has_key(each: Fallen, wanted: dict[dedup_keys.Key, str], holders: dict[dedu
     return holder is not None
 
 
-async def _open(session: Session, fallen: Sequence[Fallen]) -> list[Transition]:
+async def _open(session: PostgresSession, fallen: Sequence[RedriveTarget]) -> list[Transition]:
     waits = [each.wait for each in fallen]
     row = await session.row(
         "redrive",
@@ -125,7 +125,7 @@ async def _open(session: Session, fallen: Sequence[Fallen]) -> list[Transition]:
     return [build.redriven(rows.snapshot(each.row), at=at, is_blocked=each.wait.fate.is_blocked) for each in fallen]
 
 
-async def _refuse_circles(session: Session, blocked: Sequence[Wait]) -> None:
+async def _refuse_circles(session: PostgresSession, blocked: Sequence[BlockedJob]) -> None:
     try:
         await session.rows("take_turn")
         await blocker_rows.refuse_circles(session, [wait.chain_id for wait in blocked])

@@ -8,10 +8,10 @@ from typing import Any
 from ..errors import OtelqError
 from ..model import (
     Claimed,
+    ClaimSuccessor,
     Continues,
     Failure,
     JobRecord,
-    Keep,
     Lease,
     Settlement,
     Status,
@@ -82,14 +82,14 @@ def released(row: Row) -> Transition:
     return build.released(snapshot(row), failed_with=row["error_type"])
 
 
-def continued(item: Settlement, successor: Successor, keep: Keep | None, *, row: Row) -> Continued:
+def continued(item: Settlement, successor: Successor, keep: ClaimSuccessor | None, *, row: Row) -> Continued:
     """What a continuation made, and the successor if the worker got it already leased."""
     at, run_at = row["at"], row["run_at"]
     kept = _kept(item, successor, keep, row) if keep and row["kept"] else None
     return build.continued(item, successor, at=at, run_at=run_at, kept=kept), kept
 
 
-def _kept(item: Settlement, successor: Successor, keep: Keep, row: Row) -> Claimed:
+def _kept(item: Settlement, successor: Successor, keep: ClaimSuccessor, row: Row) -> Claimed:
     return build.kept(
         item,
         successor,

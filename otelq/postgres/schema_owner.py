@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn
 
 from ..errors import OtelqError
 from ..logs import Log
-from .database import Session
+from .database import PostgresSession
 
 TABLES: Final = (
     "attempt", "blocker", "dedup_key", "job", "jobs", "migration", "open_job", "outcome", "pending_unblock",
@@ -16,7 +16,7 @@ TABLES: Final = (
 logger = Log("otelq.postgres")
 
 
-async def refuse_strangers(session: Session) -> None:
+async def refuse_strangers(session: PostgresSession) -> None:
     """
     See that a schema is made and changed by nobody but its owner.
 
@@ -27,7 +27,7 @@ async def refuse_strangers(session: Session) -> None:
         _refuse(session.queries.schema, row)
 
 
-async def name_strangers(session: Session) -> None:
+async def name_strangers(session: PostgresSession) -> None:
     """
     Warn of roles that could gain the rights of the current one.
 
@@ -46,7 +46,7 @@ async def name_strangers(session: Session) -> None:
             )
 
 
-async def _strangers(session: Session) -> Sequence[Any]:
+async def _strangers(session: PostgresSession) -> Sequence[Any]:
     return await session.rows("owners", session.queries.schema, TABLES)
 
 

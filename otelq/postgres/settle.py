@@ -17,24 +17,24 @@ from ..model import (
     Fails,
     Settled,
     Settlement,
+    SettleResult,
     Transition,
     Verb,
-    Verdict,
 )
 from ..ports.state import Transaction
 from ..transitions.outcomes import delay_of, failure_of, given_by, transitions, verb_of
 from . import rows, waits
-from .database import SKIP, WAIT, Database, Session
+from .database import SKIP, WAIT, PostgresDatabase, PostgresSession
 from .dedup_keys import held_elsewhere
 from .settle_conflicts import Item, judge
 from .unblock import let_go, look_again
-from .waits import Link
+from .waits import WaitRequest
 
 UNTIED: Final = "AND NOT o.waited_on AND NOT o.keyed"
 """Closing such a row touches nothing else, so that one statement does."""
 
 
-class Written(Struct):
+class SettleProgress(Struct):
     """What statements wrote so far, by the items' places in the batch."""
 
     made: dict[int, list[Transition]]
@@ -45,10 +45,10 @@ class Written(Struct):
     """Closed chains whose dependents somebody else had locked."""
 
     @classmethod
-    def nothing(cls) -> Written:
+    def nothing(cls) -> SettleProgress:
         return cls({}, {}, [], [])
 
-    def add(self, more: Written) -> None:
+    def add(self, more: SettleProgress) -> None:
         self.made |= more.made
         self.kept |= more.kept
         self.aside += more.aside
@@ -56,7 +56,7 @@ class Written(Struct):
 
 
 async def settle(
-    database: Database, settlements: Sequence[Settlement], *, tx: Transaction | None, now: datetime | None
+    database: PostgresDatabase, settlements: Sequence[Settlement], *, tx: Transaction | None, now: datetime | None
 ) -> Settled:
     """Write a batch: alone, with rows that others have locked left for later, or in the caller's transaction."""
     items = list(enumerate(settlements))
@@ -68,7 +68,7 @@ async def settle(
     written = await database.run(
         lambda session: write(session, items, lock=SKIP, which=which), now=now, atomic=is_atomic, again=True
     )
-    verdicts = dict.fromkeys(written.made, Verdict.DONE)
+    verdicts = dict.fromkeys(written.made, SettleResult.DONE)
     if rest := [item for item in items if item[0] not in verdicts]:
         judged, tied = await database.run(
             lambda session: judge(session, rest, written.made, written.kept), now=now, again=True
@@ -76,7 +76,7 @@ async def settle(
         verdicts |= judged
         if tied:
             more = await database.run(lambda session: write(session, tied, lock=SKIP), now=now, atomic=True, again=True)
-            verdicts |= dict.fromkeys(more.made, Verdict.DONE)
+            verdicts |= dict.fromkeys(more.made, SettleResult.DONE)
             written.add(more)
             if left := [item for item in tied if item[0] not in more.made]:  # locked, or written at the first try
                 judged, _ = await database.run(
@@ -88,16 +88,16 @@ async def settle(
     return _settled(items, verdicts, written)
 
 
-async def _settle_inside(session: Session, items: Sequence[Item]) -> Settled:
+async def _settle_inside(session: PostgresSession, items: Sequence[Item]) -> Settled:
     written = await write(session, items, lock=WAIT)
-    verdicts = dict.fromkeys(written.made, Verdict.DONE)
+    verdicts = dict.fromkeys(written.made, SettleResult.DONE)
     if rest := [item for item in items if item[0] not in verdicts]:
         judged, _ = await judge(session, rest, written.made, written.kept)
         verdicts |= judged
     return _settled(items, verdicts, written)
 
 
-def _settled(items: Sequence[Item], verdicts: dict[int, Verdict], written: Written) -> Settled:
+def _settled(items: Sequence[Item], verdicts: dict[int, SettleResult], written: SettleProgress) -> Settled:
     made = [change for place, _ in items for change in written.made.get(place, ())]
     return Settled(
         verdicts=tuple([verdicts[place] for place, _ in items]),
@@ -106,9 +106,9 @@ def _settled(items: Sequence[Item], verdicts: dict[int, Verdict], written: Writt
     )
 
 
-async def write(session: Session, items: Sequence[Item], *, lock: str, which: str = "") -> Written:
+async def write(session: PostgresSession, items: Sequence[Item], *, lock: str, which: str = "") -> SettleProgress:
     """Write what can be written now; rows that others have locked are passed over, if ``lock`` says so."""
-    written = Written.nothing()
+    written = SettleProgress.nothing()
     groups: dict[_Writer, list[Item]] = {}
     for item in sorted(items, key=lambda item: item[1].job.lease.chain_id):
         groups.setdefault(_writer(item[1]), []).append(item)
@@ -118,7 +118,7 @@ async def write(session: Session, items: Sequence[Item], *, lock: str, which: st
     return written
 
 
-_Writer = Callable[[Session, list[Item], Written, str, str], Awaitable[None]]
+_Writer = Callable[[PostgresSession, list[Item], SettleProgress, str, str], Awaitable[None]]
 
 
 def _writer(item: Settlement) -> _Writer:
@@ -133,7 +133,7 @@ def _writer(item: Settlement) -> _Writer:
             return _put_back
 
 
-async def _close(session: Session, items: list[Item], written: Written, lock: str, which: str) -> None:
+async def _close(session: PostgresSession, items: list[Item], written: SettleProgress, lock: str, which: str) -> None:
     if lock == SKIP and not which:
         items = await _with_free_keys(session, items)
     settlements = [item for _, item in items]
@@ -160,13 +160,15 @@ async def _close(session: Session, items: list[Item], written: Written, lock: st
         written.passed_over += passed_over
 
 
-async def _with_free_keys(session: Session, items: list[Item]) -> list[Item]:
+async def _with_free_keys(session: PostgresSession, items: list[Item]) -> list[Item]:
     """A worker waits for nobody, nor for a start that takes over the key of a job that closes."""
     busy = await held_elsewhere(session, [item.job.lease.chain_id for _, item in items])
     return [item for item in items if item[1].job.lease.chain_id not in busy]
 
 
-async def _continue(session: Session, items: list[Item], written: Written, lock: str, which: str) -> None:
+async def _continue(
+    session: PostgresSession, items: list[Item], written: SettleProgress, lock: str, which: str
+) -> None:
     settlements = [item for _, item in items]
     outcomes = [item.outcome for item in settlements if isinstance(item.outcome, Continues)]
     found = await session.rows(
@@ -188,7 +190,9 @@ async def _continue(session: Session, items: list[Item], written: Written, lock:
         written.kept |= {item.job.lease.chain_id: granted} if granted else {}
 
 
-async def _put_back(session: Session, items: list[Item], written: Written, lock: str, which: str) -> None:
+async def _put_back(
+    session: PostgresSession, items: list[Item], written: SettleProgress, lock: str, which: str
+) -> None:
     settlements = [item for _, item in items]
     failures = [failure_of(item.outcome) for item in settlements]
     found = await session.rows(
@@ -206,7 +210,7 @@ async def _put_back(session: Session, items: list[Item], written: Written, lock:
         written.made[place] = transitions(item, at=row["at"], run_at=row["run_at"])
 
 
-async def _link(session: Session, items: list[Item], written: Written, lock: str, which: str) -> None:
+async def _link(session: PostgresSession, items: list[Item], written: SettleProgress, lock: str, which: str) -> None:
     by_chain = {item.job.lease.chain_id: (place, item) for place, item in items}
     try:
         linked = await waits.link(session, [_as_link(item) for _, item in items], lock=lock)
@@ -222,10 +226,10 @@ async def _link(session: Session, items: list[Item], written: Written, lock: str
     written.passed_over += linked.passed_over
 
 
-def _as_link(item: Settlement) -> Link:
+def _as_link(item: Settlement) -> WaitRequest:
     job, outcome = item.job, item.outcome
     assert isinstance(outcome, (Blocks, Continues))
-    return Link(
+    return WaitRequest(
         chain_id=job.lease.chain_id,
         position=job.lease.position,
         token=job.lease.token,

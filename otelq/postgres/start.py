@@ -12,12 +12,12 @@ from msgspec import Struct
 from ..errors import Unavailable
 from ..model import Created, NewJob, Status, Transition
 from ..transitions import build
-from ..transitions.blockers import Fate, judge, rule_of
+from ..transitions.blockers import BlockerOutcome, judge, rule_of
 from ..transitions.dedup import lasts
 from . import blocker_rows, dedup_keys, rows
-from .blocker_rows import Wait
+from .blocker_rows import BlockedJob
 from .bulk_copy import copy_in
-from .database import Session
+from .database import PostgresSession
 from .errors import bare, is_taken
 from .locks import hold_blockers
 
@@ -47,7 +47,7 @@ def is_plain(jobs: Sequence[NewJob]) -> bool:
     return not any(job.blockers or job.dedup for job in jobs)
 
 
-async def create_fresh(session: Session, jobs: Sequence[NewJob]) -> Made:
+async def create_fresh(session: PostgresSession, jobs: Sequence[NewJob]) -> Made:
     """
     Start plain chains, counting on their ids being new.
 
@@ -68,7 +68,7 @@ def is_large(jobs: Sequence[NewJob]) -> bool:
     return len(jobs) >= LARGE
 
 
-def _can_copy(session: Session, jobs: Sequence[NewJob]) -> bool:
+def _can_copy(session: PostgresSession, jobs: Sequence[NewJob]) -> bool:
     return is_large(jobs) and session.can_copy and _expiry(jobs) == NONE_EXPIRES
 
 
@@ -76,7 +76,7 @@ def _expiry(jobs: Sequence[NewJob]) -> str:
     return NONE_EXPIRES if all(job.expires is None for job in jobs) else SOME_EXPIRE
 
 
-async def _insert_plain(session: Session, jobs: Sequence[NewJob]) -> list[Transition]:
+async def _insert_plain(session: PostgresSession, jobs: Sequence[NewJob]) -> list[Transition]:
     chunks = [jobs[start : start + CHUNK] for start in range(0, len(jobs), CHUNK)]
     return [
         change
@@ -85,7 +85,7 @@ async def _insert_plain(session: Session, jobs: Sequence[NewJob]) -> list[Transi
     ]
 
 
-async def create_plain(session: Session, jobs: Sequence[NewJob], *, again: bool) -> Made:
+async def create_plain(session: PostgresSession, jobs: Sequence[NewJob], *, again: bool) -> Made:
     """Start plain chains, passing over ids that exist."""
     firsts = list({job.chain_id: job for job in reversed(jobs)}.values())[::-1]
     taken: set[str] = set()
@@ -101,7 +101,7 @@ async def create_plain(session: Session, jobs: Sequence[NewJob], *, again: bool)
     return _in_order(jobs, {}, made)
 
 
-async def create_tied(session: Session, jobs: Sequence[NewJob], *, again: bool) -> Made:
+async def create_tied(session: PostgresSession, jobs: Sequence[NewJob], *, again: bool) -> Made:
     """
     Start chains that may wait for others or hold keys.
 
@@ -121,7 +121,7 @@ async def create_tied(session: Session, jobs: Sequence[NewJob], *, again: bool) 
 
 
 @asynccontextmanager
-async def _patience(session: Session) -> AsyncGenerator[None]:
+async def _patience(session: PostgresSession) -> AsyncGenerator[None]:
     before = (await session.row("lock_patience", PATIENCE))["before"]
     try:
         yield
@@ -150,7 +150,7 @@ def _in_order(jobs: Sequence[NewJob], holders: dict[str, str], made: dict[str, l
 # What exists
 
 
-async def _made_before(session: Session, jobs: Sequence[NewJob]) -> dict[str, list[Transition]]:
+async def _made_before(session: PostgresSession, jobs: Sequence[NewJob]) -> dict[str, list[Transition]]:
     """For each chain that exists: what its start made, if it was a start of the same type and input."""
     found = await session.rows("read_existing", [job.chain_id for job in jobs], [job.input for job in jobs])
     return {(job := jobs[rows.place(row)]).chain_id: _remade(job, row) for row in found}
@@ -166,15 +166,15 @@ def _remade(job: NewJob, row: Any) -> list[Transition]:
 # Blockers
 
 
-class Plan(Struct, kw_only=True):
+class StartPlan(Struct, kw_only=True):
     """A chain about to be started, and what its blockers mean for it."""
 
     job: NewJob
-    fate: Fate
+    fate: BlockerOutcome
     waited_on: bool = False
 
 
-async def _plan(session: Session, jobs: Sequence[NewJob]) -> list[Plan]:
+async def _plan(session: PostgresSession, jobs: Sequence[NewJob]) -> list[StartPlan]:
     """What each job's blockers mean for it; those earlier in the batch are taken from the plan itself."""
     ours: set[str] = set()
     others: set[str] = set()
@@ -182,21 +182,21 @@ async def _plan(session: Session, jobs: Sequence[NewJob]) -> list[Plan]:
         others.update(blocker for blocker in job.blockers if blocker not in ours)
         ours.add(job.chain_id)
     standing = await hold_blockers(session, others) if others else {}
-    plans: dict[str, Plan] = {}
+    plans: dict[str, StartPlan] = {}
     for job in jobs:
         stand = {blocker: _standing(blocker, plans, standing) for blocker in job.blockers}
-        plans[job.chain_id] = Plan(job=job, fate=judge(rule_of(job), stand))
+        plans[job.chain_id] = StartPlan(job=job, fate=judge(rule_of(job), stand))
     return [*plans.values()]
 
 
-def _standing(blocker: str, plans: dict[str, Plan], standing: dict[str, Status]) -> Status:
+def _standing(blocker: str, plans: dict[str, StartPlan], standing: dict[str, Status]) -> Status:
     if (plan := plans.get(blocker)) is not None:
         plan.waited_on = True
         return Status.FAILED if plan.fate.lost_by else Status.BLOCKED
     return standing[blocker]
 
 
-async def _insert(session: Session, plans: Sequence[Plan]) -> dict[str, list[Transition]]:
+async def _insert(session: PostgresSession, plans: Sequence[StartPlan]) -> dict[str, list[Transition]]:
     made: dict[str, list[Transition]] = {}
     for start in range(0, len(plans), CHUNK):
         chunk = plans[start : start + CHUNK]
@@ -210,12 +210,12 @@ async def _insert(session: Session, plans: Sequence[Plan]) -> dict[str, list[Tra
     return made
 
 
-def _wait(plan: Plan) -> Wait:
+def _wait(plan: StartPlan) -> BlockedJob:
     job = plan.job
-    return Wait(chain_id=job.chain_id, position=0, blockers=job.blockers, rule=rule_of(job), fate=plan.fate)
+    return BlockedJob(chain_id=job.chain_id, position=0, blockers=job.blockers, rule=rule_of(job), fate=plan.fate)
 
 
-def _planned(plan: Plan, at: datetime, run_at: datetime) -> list[Transition]:
+def _planned(plan: StartPlan, at: datetime, run_at: datetime) -> list[Transition]:
     fate = plan.fate
     return build.started(plan.job, at=at, run_at=run_at, is_blocked=fate.is_blocked, failed_with=fate.failed_with)
 
@@ -250,7 +250,7 @@ def _columns(jobs: Sequence[NewJob]) -> tuple[list[Any] | None, ...]:
     )
 
 
-def _ties(plans: Sequence[Plan]) -> tuple[list[Any] | None, ...]:
+def _ties(plans: Sequence[StartPlan]) -> tuple[list[Any] | None, ...]:
     fates = [plan.fate for plan in plans]
     dedups = [plan.job.dedup for plan in plans]
     rule = [rule_of(plan.job).columns for plan in plans]

@@ -14,6 +14,7 @@ from ..model import (
     ChainOutcome,
     ChainRecord,
     Claimed,
+    ClaimRequest,
     Closure,
     Count,
     Created,
@@ -26,14 +27,13 @@ from ..model import (
     Renewal,
     Settled,
     Settlement,
+    SettleResult,
     Transition,
-    Verdict,
-    Wanted,
 )
 from ..ports.state import StateAdapter, Transaction
 from . import amend, claim, close, delete, pages, reads, redrive, settle, start, unblock
 from . import migrate as schema
-from .database import Database, Session
+from .database import PostgresDatabase, PostgresSession
 from .errors import opening_failure
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class PostgresState(StateAdapter):
     name = "postgresql"
 
     def __init__(
-        self, database: Database, *, sibling: Callable[[], StateAdapter | None], was_open: bool = False
+        self, database: PostgresDatabase, *, sibling: Callable[[], StateAdapter | None], was_open: bool = False
     ) -> None:
         self._database = database
         self._sibling = sibling
@@ -80,8 +80,8 @@ class PostgresState(StateAdapter):
     def join(self, tx: object) -> Transaction:
         return self._database.join(tx)
 
-    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
-        return await self._ask(lambda session: reads.present(session, transitions), None)
+    async def were_committed(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
+        return await self._ask(lambda session: reads.were_committed(session, transitions), None)
 
     # The client's verbs
 
@@ -106,10 +106,10 @@ class PostgresState(StateAdapter):
                 pass
         return await self._write(lambda session: start.create_plain(session, jobs, again=again), tx, now, again=again)
 
-    async def finish(
+    async def complete_externally(
         self, closures: Sequence[Closure], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._close(lambda session: close.finish(session, closures), tx, now)
+        return await self._close(lambda session: close.complete_externally(session, closures), tx, now)
 
     async def trigger(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
@@ -155,7 +155,7 @@ class PostgresState(StateAdapter):
 
     async def claim(
         self,
-        wanted: Sequence[Wanted],
+        wanted: Sequence[ClaimRequest],
         *,
         worker: str,
         token: int,
@@ -166,10 +166,10 @@ class PostgresState(StateAdapter):
             lambda session: claim.claim(session, wanted, worker=worker, token=token, suspect=suspect), now=now
         )
 
-    async def disown(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
-        return await self._database.run(lambda session: claim.disown(session, token), now=now)
+    async def release_claim(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
+        return await self._database.run(lambda session: claim.release_claim(session, token), now=now)
 
-    async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[Verdict]:
+    async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[SettleResult]:
         return await self._database.run(lambda session: claim.renew(session, renewals), now=now, again=True)
 
     async def settle(
@@ -190,8 +190,10 @@ class PostgresState(StateAdapter):
     async def expire(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
         return await self._close(lambda session: close.expire(session, limit=limit), None, now)
 
-    async def mop_up(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
-        return await self._database.run(lambda session: unblock.mop_up(session, limit=limit), now=now, atomic=True)
+    async def unblock_pending(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
+        return await self._database.run(
+            lambda session: unblock.unblock_pending(session, limit=limit), now=now, atomic=True
+        )
 
     async def next_due(self, types: Sequence[str], *, now: datetime | None = None) -> float | None:
         return await self._database.run(lambda session: reads.next_due(session, types), now=now, again=True)
@@ -223,7 +225,7 @@ class PostgresState(StateAdapter):
 
     async def _write(
         self,
-        work: Callable[[Session], Awaitable[T]],
+        work: Callable[[PostgresSession], Awaitable[T]],
         tx: Transaction | None,
         now: datetime | None,
         *,
@@ -236,12 +238,15 @@ class PostgresState(StateAdapter):
         return await self._database.run_in(tx, work, now=now, savepoint=savepoint)
 
     async def _close(
-        self, work: Callable[[Session], Awaitable[list[Transition]]], tx: Transaction | None, now: datetime | None
+        self,
+        work: Callable[[PostgresSession], Awaitable[list[Transition]]],
+        tx: Transaction | None,
+        now: datetime | None,
     ) -> list[Transition]:
         """As ``_write``; dependents that were locked get a second look after the commit."""
-        sessions: list[Session] = []
+        sessions: list[PostgresSession] = []
 
-        async def noted(session: Session) -> list[Transition]:
+        async def noted(session: PostgresSession) -> list[Transition]:
             sessions.append(session)
             return await work(session)
 
@@ -250,7 +255,7 @@ class PostgresState(StateAdapter):
             made += await unblock.look_again(self._database, now)
         return made
 
-    async def _ask(self, work: Callable[[Session], Awaitable[T]], tx: Transaction | None) -> T:
+    async def _ask(self, work: Callable[[PostgresSession], Awaitable[T]], tx: Transaction | None) -> T:
         if tx is None:
             return await self._database.run(work, again=True)
         return await self._database.run_in(tx, work)

@@ -49,7 +49,7 @@ class Statement(NamedTuple):
     is_timed: bool
 
 
-class Queries:
+class PostgresStatements:
     """The statements for one schema, read once."""
 
     def __init__(self, schema: str) -> None:

@@ -16,7 +16,7 @@ PATIENCE: Final = 0.25
 """Seconds after which a wait looks whether it is one of a circle that nobody will leave."""
 
 
-class _Place:
+class _LimitSlot:
     """
     One of the connections, held by a transaction or waited for.
 
@@ -26,14 +26,14 @@ class _Place:
 
     __slots__ = ("outer", "task", "turn", "waits")
 
-    def __init__(self, outer: _Place | None) -> None:
+    def __init__(self, outer: _LimitSlot | None) -> None:
         self.task = asyncio.current_task()
         self.outer = outer if outer is not None and outer.task is self.task else None
         self.waits = 0
         self.turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
-class Room:
+class TransactionLimit:
     """
     As many places as there are connections; first come, first served.
 
@@ -43,9 +43,9 @@ class Room:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._held: set[_Place] = set()
-        self._waiting: deque[_Place] = deque()
-        self._innermost: ContextVar[_Place | None] = ContextVar("otelq_place", default=None)
+        self._held: set[_LimitSlot] = set()
+        self._waiting: deque[_LimitSlot] = deque()
+        self._innermost: ContextVar[_LimitSlot | None] = ContextVar("otelq_place", default=None)
 
     @asynccontextmanager
     async def place(self, *, timeout: float) -> AsyncGenerator[None]:
@@ -55,7 +55,7 @@ class Room:
         Raises:
             Unavailable: none was free within ``timeout`` seconds, or none will ever be.
         """
-        place = _Place(self._innermost.get())
+        place = _LimitSlot(self._innermost.get())
         self._waiting.append(place)
         self._let_in()
         try:
@@ -66,7 +66,7 @@ class Room:
         finally:
             self._leave(place)
 
-    async def _turn_of(self, place: _Place, *, timeout: float) -> None:
+    async def _turn_of(self, place: _LimitSlot, *, timeout: float) -> None:
         deadline = time.monotonic() + timeout
         with _waiting_inside(place.outer):
             while not place.turn.done():
@@ -83,7 +83,7 @@ class Room:
             "another holds two: give the pool, or connect(max_size=...), two for each slot of the worker"
         )
 
-    def _leave(self, place: _Place) -> None:
+    def _leave(self, place: _LimitSlot) -> None:
         self._held.discard(place)
         if place in self._waiting:
             self._waiting.remove(place)
@@ -97,7 +97,7 @@ class Room:
 
 
 @contextmanager
-def _waiting_inside(place: _Place | None) -> Generator[None]:
+def _waiting_inside(place: _LimitSlot | None) -> Generator[None]:
     """Note that a task waits, at the innermost of its transactions and at all round that."""
     inside = list(_with_outer(place))
     for one in inside:
@@ -109,7 +109,7 @@ def _waiting_inside(place: _Place | None) -> Generator[None]:
             one.waits -= 1
 
 
-def _with_outer(place: _Place | None) -> Iterator[_Place]:
+def _with_outer(place: _LimitSlot | None) -> Iterator[_LimitSlot]:
     while place is not None:
         yield place
         place = place.outer

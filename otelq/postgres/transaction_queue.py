@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import InvalidArgument
 from ..ports.transaction_errors import IN_USE
-from .drivers import Linked
+from .drivers import ConnectedTransaction
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class _Queue:
     length: int = 0
 
 
-class Turns:
+class TransactionQueues:
     """
     Keeps the verbs of several tasks apart in one transaction.
 
@@ -34,7 +34,7 @@ class Turns:
         """By the identity of handles in use: a user's class may have neither hashes nor weak references."""
 
     @asynccontextmanager
-    async def take(self, tx: Linked) -> AsyncGenerator[None]:
+    async def take(self, tx: ConnectedTransaction) -> AsyncGenerator[None]:
         """
         Use a transaction alone.
 
@@ -54,7 +54,7 @@ class Turns:
             if not queue.length:
                 del queues[key]
 
-    def _place_of(self, tx: Linked) -> tuple[Any, dict[Any, _Queue]]:
+    def _place_of(self, tx: ConnectedTransaction) -> tuple[Any, dict[Any, _Queue]]:
         """Where the queue is: on the connection itself, if it can be, as several clients may write on one."""
         known: dict[Any, _Queue] | None = getattr(tx.handle, "__dict__", None) if tx.takes_turns else None
         return ("otelq_turns", known) if known is not None else (id(tx.handle), self._queues)

@@ -10,7 +10,7 @@ from ..savepoints import Control, Savepoints, Step
 Ended = Callable[[Ending], None]
 
 
-class Account:
+class TransactionWatch:
     """Who waits for the end of what was written in one transaction, and what is known about that end."""
 
     def __init__(self) -> None:

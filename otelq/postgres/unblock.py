@@ -9,18 +9,18 @@ from typing import Any, Final
 from ..errors import Unavailable
 from ..model import Transition
 from . import rows
-from .database import SKIP, WAIT, Database, Session
+from .database import SKIP, WAIT, PostgresDatabase, PostgresSession
 from .dedup_keys import held_elsewhere
 
 MOST_DEPENDENTS: Final = 1000
-"""How many waiting chains one commit lets go or fails; the others are left to ``mop_up``."""
+"""How many waiting chains one commit lets go or fails; the others are left to ``unblock_pending``."""
 
 PATIENCE: Final = "100ms"
 """How long a second look waits for those who hold dependents."""
 
 
 async def let_go(
-    session: Session, closed: Sequence[str], *, budget: int = MOST_DEPENDENTS, lock: str = SKIP
+    session: PostgresSession, closed: Sequence[str], *, budget: int = MOST_DEPENDENTS, lock: str = SKIP
 ) -> tuple[list[Transition], list[str]]:
     """
     Let go or fail the chains that wait for closed ones, and those that wait for these in turn.
@@ -45,7 +45,7 @@ async def let_go(
 
 
 async def _release(
-    session: Session, closed: Sequence[str], budget: int, lock: str
+    session: PostgresSession, closed: Sequence[str], budget: int, lock: str
 ) -> tuple[list[Transition], list[str], bool]:
     """One ring of dependents: what was made, which of them are waited for in turn, and whether none is left."""
     if budget <= 0:
@@ -69,25 +69,25 @@ def _without(busy: Collection[str], *columns: Sequence[Any]) -> list[list[Any]]:
     return [list(column) for column in zip(*edges, strict=True)]
 
 
-async def mop_up(session: Session, *, limit: int, lock: str = SKIP) -> list[Transition]:
+async def unblock_pending(session: PostgresSession, *, limit: int, lock: str = SKIP) -> list[Transition]:
     """Work off some of what is left pending."""
     pending = [row["blocker_id"] for row in await session.rows("take_pending", limit)]
     made, _ = await let_go(session, pending, budget=limit, lock=lock)
     return made
 
 
-async def look_again(database: Database, now: datetime | None) -> list[Transition]:
+async def look_again(database: PostgresDatabase, now: datetime | None) -> list[Transition]:
     """
     Let go the dependents that somebody had locked: most often another of their blockers, which is done in a moment.
 
-    What does not succeed is left to the next ``mop_up``: what was closed is committed.
+    What does not succeed is left to the next ``unblock_pending``: what was closed is committed.
     """
 
-    async def wait_and_mop_up(session: Session) -> list[Transition]:
+    async def wait_and_unblock(session: PostgresSession) -> list[Transition]:
         await session.rows("lock_patience", PATIENCE)
-        return await mop_up(session, limit=MOST_DEPENDENTS, lock=WAIT)
+        return await unblock_pending(session, limit=MOST_DEPENDENTS, lock=WAIT)
 
     try:
-        return await database.run(wait_and_mop_up, now=now, atomic=True)
+        return await database.run(wait_and_unblock, now=now, atomic=True)
     except Unavailable:
         return []

@@ -12,14 +12,14 @@ from ..transitions import blockers, refusals
 from ..transitions.blockers import Rule
 from ..transitions.outcomes import Given
 from . import blocker_rows, rows
-from .blocker_rows import Wait
-from .database import WAIT, Session
+from .blocker_rows import BlockedJob
+from .database import WAIT, PostgresSession
 from .dedup_keys import held_elsewhere
 from .locks import hold_blockers
 from .unblock import let_go
 
 
-class Link(Struct, frozen=True, kw_only=True):
+class WaitRequest(Struct, frozen=True, kw_only=True):
     """A job under its token, null for one that does not run, and what it comes to: a wait, or a waiting successor."""
 
     chain_id: str
@@ -41,23 +41,25 @@ class Link(Struct, frozen=True, kw_only=True):
         return self.position if isinstance(self.outcome, Blocks) else self.position + 1
 
 
-class Joined(Struct, frozen=True):
+class WrittenWait(Struct, frozen=True):
     """A link that was written, what it means, and the statement's row about it."""
 
-    link: Link
-    wait: Wait
+    link: WaitRequest
+    wait: BlockedJob
     row: Any
 
 
-class Written(Struct):
+class WaitResult(Struct):
     """What linking did: for each link that could be written, and to the chains that wait for those that failed."""
 
-    joined: list[Joined]
+    joined: list[WrittenWait]
     aside: list[Any]
     passed_over: list[str]
 
 
-async def link(session: Session, links: Sequence[Link], *, verb: Verb = Verb.CONTINUE, lock: str) -> Written:
+async def link(
+    session: PostgresSession, links: Sequence[WaitRequest], *, verb: Verb = Verb.CONTINUE, lock: str
+) -> WaitResult:
     """
     Close or block jobs in favour of what they wait for; what others have locked is left out, if ``lock`` says so.
 
@@ -80,30 +82,30 @@ async def link(session: Session, links: Sequence[Link], *, verb: Verb = Verb.CON
     if circular := circular & waits.keys():
         await blocker_rows.refuse_circles(session, circular)
     aside, passed_over = await _follow(session, joined)
-    return Written(joined, aside, passed_over)
+    return WaitResult(joined, aside, passed_over)
 
 
-async def _hold(session: Session, links: Sequence[Link], lock: str) -> list[Link]:
+async def _hold(session: PostgresSession, links: Sequence[WaitRequest], lock: str) -> list[WaitRequest]:
     """Lock the jobs, and in the same order the chains that they are to wait for; those that are still as we know."""
     ids = sorted({id for link in links for id in (link.chain_id, *link.given.blockers)})
     found = {row["chain_id"]: row for row in await session.rows("hold", ids, lock=lock)}
     return [link for link in links if _is_current(link, found.get(link.chain_id))]
 
 
-def _is_current(link: Link, row: Any) -> bool:
+def _is_current(link: WaitRequest, row: Any) -> bool:
     return row is not None and (row["position"], row["token"]) == (link.position, link.token)
 
 
-def _wait(link: Link, standing: dict[str, Status]) -> Wait:
+def _wait(link: WaitRequest, standing: dict[str, Status]) -> BlockedJob:
     given = link.given
     if link.chain_id in given.blockers:
         raise refusals.circle(link.chain_id, through=link.chain_id)
     rule = blockers.rule_of(given)
     fate = blockers.judge(rule, {blocker: standing[blocker] for blocker in given.blockers})
-    return Wait(chain_id=link.chain_id, position=link.waits_at, blockers=given.blockers, rule=rule, fate=fate)
+    return BlockedJob(chain_id=link.chain_id, position=link.waits_at, blockers=given.blockers, rule=rule, fate=fate)
 
 
-async def _may_be_circular(session: Session, waits: Sequence[Wait]) -> set[str]:
+async def _may_be_circular(session: PostgresSession, waits: Sequence[BlockedJob]) -> set[str]:
     """
     The chains that will wait and that somebody waits for.
 
@@ -114,7 +116,7 @@ async def _may_be_circular(session: Session, waits: Sequence[Wait]) -> set[str]:
     return {row["chain_id"] for row in await session.rows("find_waited_on", blocked)} if blocked else set()
 
 
-async def _take_turn(session: Session, lock: str) -> bool:
+async def _take_turn(session: PostgresSession, lock: str) -> bool:
     """Be the only one, until the commit, whose edges may close a circle."""
     if lock == WAIT:
         await session.rows("take_turn")
@@ -123,7 +125,9 @@ async def _take_turn(session: Session, lock: str) -> bool:
     return is_ours
 
 
-async def _write(session: Session, pairs: Sequence[tuple[Link, Wait]], verb: Verb) -> list[Joined]:
+async def _write(
+    session: PostgresSession, pairs: Sequence[tuple[WaitRequest, BlockedJob]], verb: Verb
+) -> list[WrittenWait]:
     blocks = [pair for pair in pairs if isinstance(pair[0].outcome, Blocks)]
     continues = [pair for pair in pairs if isinstance(pair[0].outcome, Continues)]
     joined = [*await _block(session, blocks), *await _continue(session, continues, verb)]
@@ -135,14 +139,16 @@ async def _write(session: Session, pairs: Sequence[tuple[Link, Wait]], verb: Ver
     return joined
 
 
-async def _block(session: Session, pairs: Sequence[tuple[Link, Wait]]) -> list[Joined]:
+async def _block(session: PostgresSession, pairs: Sequence[tuple[WaitRequest, BlockedJob]]) -> list[WrittenWait]:
     if not pairs:
         return []
     found = await session.rows("block", *_marks(pairs), *_fates(pairs))
-    return [Joined(*pairs[rows.place(row)], row) for row in found]
+    return [WrittenWait(*pairs[rows.place(row)], row) for row in found]
 
 
-async def _continue(session: Session, pairs: Sequence[tuple[Link, Wait]], verb: Verb) -> list[Joined]:
+async def _continue(
+    session: PostgresSession, pairs: Sequence[tuple[WaitRequest, BlockedJob]], verb: Verb
+) -> list[WrittenWait]:
     if not pairs:
         return []
     outcomes = [link.outcome for link, _ in pairs if isinstance(link.outcome, Continues)]
@@ -157,10 +163,10 @@ async def _continue(session: Session, pairs: Sequence[tuple[Link, Wait]], verb: 
         [len(wait.blockers) for _, wait in pairs],
         *_rule_columns([wait.rule for _, wait in pairs]),
     )
-    return [Joined(*pairs[rows.place(row)], row) for row in found]
+    return [WrittenWait(*pairs[rows.place(row)], row) for row in found]
 
 
-async def _follow(session: Session, joined: Sequence[Joined]) -> tuple[list[Any], list[str]]:
+async def _follow(session: PostgresSession, joined: Sequence[WrittenWait]) -> tuple[list[Any], list[str]]:
     """What follows from those that failed at once."""
     failed = [one for one in joined if one.wait.fate.failure]
     if keyed := [one.link.chain_id for one in failed if one.row["keyed"]]:
@@ -172,7 +178,7 @@ async def _follow(session: Session, joined: Sequence[Joined]) -> tuple[list[Any]
 # Columns
 
 
-def _marks(pairs: Sequence[tuple[Link, Wait]]) -> tuple[list[Any] | None, ...]:
+def _marks(pairs: Sequence[tuple[WaitRequest, BlockedJob]]) -> tuple[list[Any] | None, ...]:
     return (
         [link.chain_id for link, _ in pairs],
         [link.position for link, _ in pairs],
@@ -180,7 +186,7 @@ def _marks(pairs: Sequence[tuple[Link, Wait]]) -> tuple[list[Any] | None, ...]:
     )
 
 
-def _fates(pairs: Sequence[tuple[Link, Wait]]) -> tuple[list[Any] | None, ...]:
+def _fates(pairs: Sequence[tuple[WaitRequest, BlockedJob]]) -> tuple[list[Any] | None, ...]:
     failures = [wait.fate.failure for _, wait in pairs]
     return (
         [len(wait.fate.awaited) for _, wait in pairs],
@@ -189,7 +195,7 @@ def _fates(pairs: Sequence[tuple[Link, Wait]]) -> tuple[list[Any] | None, ...]:
     )
 
 
-def _rules(pairs: Collection[tuple[Link, Wait]]) -> tuple[list[Any] | None, ...]:
+def _rules(pairs: Collection[tuple[WaitRequest, BlockedJob]]) -> tuple[list[Any] | None, ...]:
     waits = [wait for _, wait in pairs]
     keys = [wait.chain_id for wait in waits], [wait.position for wait in waits]
     return *keys, *_rule_columns([wait.rule for wait in waits])

@@ -10,7 +10,7 @@ from ..errors import InvalidArgument
 from ..ports.state import StateAdapter
 from .migrate import dump
 from .state import SqliteState
-from .statements import Queries
+from .statements import SqliteStatements
 from .transactions import comes_from
 
 __all__ = ["adapter", "dump"]
@@ -44,19 +44,21 @@ def adapter(target: object, *, schema: str = "otelq", session: object = None, **
     if not comes_from("sqlalchemy", target):
         if session is not None:
             raise InvalidArgument("session", "goes with an AsyncEngine of SQLAlchemy; give that as the target")
-        return SqliteState(_path(target), Queries(schema), **_checked(**options))
+        return SqliteState(_path(target), SqliteStatements(schema), **_checked(**options))
     from . import sqlalchemy  # which need not be installed
 
     lender = sqlalchemy.lender(target, session)
-    return SqliteState(sqlalchemy.file_of(lender.engine), Queries(schema), **_checked(**options), lender=lender)
+    return SqliteState(
+        sqlalchemy.file_of(lender.engine), SqliteStatements(schema), **_checked(**options), lender=lender
+    )
 
 
-class _Options(TypedDict):
+class _UrlOptions(TypedDict):
     synchronous: str
     busy_timeout: float
 
 
-def _checked(*, synchronous: object = "full", busy_timeout: object = 5.0, **unknown: object) -> _Options:
+def _checked(*, synchronous: object = "full", busy_timeout: object = 5.0, **unknown: object) -> _UrlOptions:
     for name in unknown:
         raise InvalidArgument(name, "is no option of SQLite; there are synchronous and busy_timeout")
     if synchronous not in _SYNCHRONOUS:

@@ -9,12 +9,12 @@ from ..transitions import build, refusals
 from .closed_jobs import end_attempts
 from .open_jobs import open_jobs, open_step
 from .rows import when
-from .session import Session, batch
+from .session import SqliteSession, batch
 from .start import due_at
 from .value_checks import check_json
 
 
-async def trigger(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
+async def trigger(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
     """Make scheduled jobs due now."""
     jobs = await open_jobs(db, chain_ids)
     for job in jobs:
@@ -25,12 +25,12 @@ async def trigger(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Tra
     return [build.moved(job.snapshot(at), Verb.TRIGGER, Status.READY) for job in scheduled]
 
 
-async def amend(db: Session, at: int, *, amendments: Sequence[Amendment]) -> list[Transition]:
+async def amend(db: SqliteSession, at: int, *, amendments: Sequence[Amendment]) -> list[Transition]:
     """Change jobs that wait, one after the other; a chain may stand twice in the batch."""
     return [await _amend(db, at, amendment) for amendment in amendments]
 
 
-async def _amend(db: Session, at: int, amendment: Amendment) -> Transition:
+async def _amend(db: SqliteSession, at: int, amendment: Amendment) -> Transition:
     job = await open_step(db, amendment.chain_id, amendment.step)
     refusals.check_amend(job.chain_id, job.status(at))
     stays = amendment.at is None and amendment.delay is None
@@ -42,7 +42,7 @@ async def _amend(db: Session, at: int, amendment: Amendment) -> Transition:
     return build.amended(job.snapshot(at), at=when(at), run_at=when(run_at))
 
 
-async def take_over(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
+async def take_over(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
     """End leases; the attempts are spent."""
     jobs = await open_jobs(db, chain_ids)
     for job in jobs:

@@ -6,19 +6,30 @@ from collections.abc import Collection, Mapping, Sequence
 
 from msgspec.json import Decoder
 
-from ..model import LEASE_LOST, Claimed, Failure, ReapRule, Renewal, Status, Transition, Verb, Verdict, Wanted
+from ..model import (
+    LEASE_LOST,
+    Claimed,
+    ClaimRequest,
+    Failure,
+    ReapRule,
+    Renewal,
+    SettleResult,
+    Status,
+    Transition,
+    Verb,
+)
 from ..transitions import build
 from ..transitions.leases import is_spent, lease_lost
-from .closed_jobs import Close, close
-from .rows import NUMBERS, OPEN_JOBS, PICKS, OpenJob, Pick, claimed, span, when
-from .session import Session, batch
+from .closed_jobs import ClosedJob, close
+from .rows import NUMBERS, OPEN_JOBS, PICKS, ClaimCandidate, OpenJob, claimed, span, when
+from .session import SqliteSession, batch
 from .unblock import follow
 
 _DEADLINES = Decoder(list[tuple[int, int | None]])
 
 
 async def claim(
-    db: Session, at: int, *, wanted: Sequence[Wanted], worker: str, token: int, suspect: bool
+    db: SqliteSession, at: int, *, wanted: Sequence[ClaimRequest], worker: str, token: int, suspect: bool
 ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
     """Lease what is due, arm by arm, and at most one suspect in its turn."""
     wishes = batch([(arm.type, arm.limit) for arm in wanted])
@@ -37,7 +48,9 @@ async def claim(
     return jobs, [build.claimed(job, worker=worker) for job in jobs]
 
 
-def _with_suspect(picks: list[Pick], suspects: Sequence[Pick], wanted: Sequence[Wanted]) -> list[Pick]:
+def _with_suspect(
+    picks: list[ClaimCandidate], suspects: Sequence[ClaimCandidate], wanted: Sequence[ClaimRequest]
+) -> list[ClaimCandidate]:
     """The picks with the suspect in its place, which may push the last of its arm out."""
     for suspect in suspects:
         rivals = sorted((pick for pick in (*picks, suspect) if pick.arm == suspect.arm), key=lambda pick: pick.order)
@@ -46,7 +59,7 @@ def _with_suspect(picks: list[Pick], suspects: Sequence[Pick], wanted: Sequence[
     return picks
 
 
-def _taken(pick: Pick, arm: Wanted, at: int) -> tuple[str, int, int | None]:
+def _taken(pick: ClaimCandidate, arm: ClaimRequest, at: int) -> tuple[str, int, int | None]:
     """Which job is leased until when, and the deadline that no renewal passes."""
     until = at + span(arm.lease)
     if arm.timeout is None:
@@ -55,7 +68,7 @@ def _taken(pick: Pick, arm: Wanted, at: int) -> tuple[str, int, int | None]:
     return pick.chain_id, min(until, deadline), deadline
 
 
-async def disown(db: Session, at: int, *, token: int) -> list[Transition]:
+async def release_claim(db: SqliteSession, at: int, *, token: int) -> list[Transition]:
     """Give the jobs of a claim back whose reply was lost."""
     jobs = await db.read("leased_look", OPEN_JOBS, token=token)
     if not jobs:
@@ -64,39 +77,39 @@ async def disown(db: Session, at: int, *, token: int) -> list[Transition]:
     return [build.moved(job.snapshot(at), Verb.RELEASE, Status.READY) for job in jobs]
 
 
-async def renew(db: Session, at: int, *, renewals: Sequence[Renewal]) -> list[Verdict]:
+async def renew(db: SqliteSession, at: int, *, renewals: Sequence[Renewal]) -> list[SettleResult]:
     """Extend the leases that are current and not at their deadline."""
     leases = [(renewal.lease.chain_id, renewal.lease.position, renewal.lease.token) for renewal in renewals]
     deadlines = dict(await db.read("renew_look", _DEADLINES, leases=batch(leases)))
     renewed: list[tuple[str, int]] = []
-    verdicts: list[Verdict] = []
+    verdicts: list[SettleResult] = []
     for nr, renewal in enumerate(renewals):
         deadline = deadlines.get(nr, at)
         if deadline is not None and deadline <= at:
-            verdicts.append(Verdict.LOST)
+            verdicts.append(SettleResult.LOST)
             continue
         until = at + span(renewal.seconds)
         renewed.append((renewal.lease.chain_id, until if deadline is None else min(until, deadline)))
-        verdicts.append(Verdict.DONE)
+        verdicts.append(SettleResult.DONE)
     if renewed:
         await db.write("renew", renewed=batch(renewed))
     return await _explain(db, leases, deadlines.keys(), verdicts)
 
 
 async def _explain(
-    db: Session, leases: Sequence[tuple[str, int, int]], held: Collection[int], verdicts: list[Verdict]
-) -> list[Verdict]:
+    db: SqliteSession, leases: Sequence[tuple[str, int, int]], held: Collection[int], verdicts: list[SettleResult]
+) -> list[SettleResult]:
     """Tell the leases that were lost to a cancel from those lost otherwise."""
     gone = [nr for nr in range(len(leases)) if nr not in held]
     if gone:
         chains = batch([leases[nr][0] for nr in gone])
         for nr in await db.read("chain_cancelled", NUMBERS, chains=chains):
-            verdicts[gone[nr]] = Verdict.CANCELLED
+            verdicts[gone[nr]] = SettleResult.CANCELLED
     return verdicts
 
 
 async def reap(
-    db: Session, at: int, *, rules: Sequence[ReapRule], spare: Collection[int], limit: int
+    db: SqliteSession, at: int, *, rules: Sequence[ReapRule], spare: Collection[int], limit: int
 ) -> list[Transition]:
     """
     Take back jobs whose lease ran out.
@@ -122,7 +135,9 @@ async def reap(
     return made + await follow(db, at, [job.chain_id for job in spent if job.waited_on])
 
 
-async def _put_back(db: Session, at: int, jobs: Sequence[OpenJob], rules: Mapping[str, ReapRule]) -> list[Transition]:
+async def _put_back(
+    db: SqliteSession, at: int, jobs: Sequence[OpenJob], rules: Mapping[str, ReapRule]
+) -> list[Transition]:
     due = {job.chain_id: at + span(max(rules[job.type].delay, 0.0)) for job in jobs}
     if jobs:
         back = [(job.chain_id, due[job.chain_id], 0, 1, job.last_trace) for job in jobs]
@@ -133,11 +148,13 @@ async def _put_back(db: Session, at: int, jobs: Sequence[OpenJob], rules: Mappin
     ]
 
 
-async def _fail(db: Session, at: int, jobs: Sequence[OpenJob], failures: Mapping[str, Failure]) -> list[Transition]:
+async def _fail(
+    db: SqliteSession, at: int, jobs: Sequence[OpenJob], failures: Mapping[str, Failure]
+) -> list[Transition]:
     if not jobs:
         return []
     ended = [
-        Close(job.chain_id, Status.FAILED, Verb.REAP, None, LEASE_LOST, failures[job.chain_id].text) for job in jobs
+        ClosedJob(job.chain_id, Status.FAILED, Verb.REAP, None, LEASE_LOST, failures[job.chain_id].text) for job in jobs
     ]
     await db.write("crash_count", chains=batch([job.chain_id for job in jobs]))
     await close(db, at, ended, with_dedup=any(job.has_dedup for job in jobs))

@@ -8,11 +8,11 @@ from msgspec.json import Decoder
 
 from ..model import Closure, Completes, Continues, Status, Successor, Transition, Verb
 from ..transitions import build, refusals
-from ..transitions.blockers import FREE, Fate
-from .closed_jobs import Close, close, end_attempts
+from ..transitions.blockers import FREE, BlockerOutcome
+from .closed_jobs import ClosedJob, close, end_attempts
 from .open_jobs import check_known, open_jobs, open_step
 from .rows import NUMBERS, OPEN_JOBS, TEXTS, AnyJob, OpenJob, when
-from .session import Session, batch
+from .session import SqliteSession, batch
 from .settle import advance, wish
 from .start import due_at, request
 from .unblock import follow
@@ -23,7 +23,7 @@ _ANY_JOBS = Decoder(list[AnyJob])
 _PAIRS = Decoder(list[tuple[str, str]])
 
 
-async def finish(db: Session, at: int, *, closures: Sequence[Closure]) -> list[Transition]:
+async def complete_externally(db: SqliteSession, at: int, *, closures: Sequence[Closure]) -> list[Transition]:
     """Close open jobs one after the other; a chain that stands twice in the batch is closed job by job."""
     made: list[Transition] = []
     for closure in closures:
@@ -32,12 +32,12 @@ async def finish(db: Session, at: int, *, closures: Sequence[Closure]) -> list[T
     return made
 
 
-async def _finish(db: Session, at: int, closure: Closure) -> list[Transition]:
+async def _finish(db: SqliteSession, at: int, closure: Closure) -> list[Transition]:
     job = await open_step(db, closure.chain_id, closure.step)
     await end_attempts(db, at, [job], Verb.COMPLETE_EXTERNALLY)
     match closure.outcome:
         case Completes(output):
-            ended = Close(job.chain_id, Status.COMPLETED, Verb.COMPLETE_EXTERNALLY, output)
+            ended = ClosedJob(job.chain_id, Status.COMPLETED, Verb.COMPLETE_EXTERNALLY, output)
             await close(db, at, [ended], with_dedup=bool(job.has_dedup))
             made = [build.moved(job.snapshot(at), Verb.COMPLETE_EXTERNALLY, Status.COMPLETED)]
             return made + await follow(db, at, [job.chain_id] if job.waited_on else [])
@@ -45,8 +45,8 @@ async def _finish(db: Session, at: int, closure: Closure) -> list[Transition]:
             return await _continue(db, at, job, successor)
 
 
-async def _continue(db: Session, at: int, job: OpenJob, successor: Successor) -> list[Transition]:
-    ended = Close(job.chain_id, Status.CONTINUED, Verb.COMPLETE_EXTERNALLY)
+async def _continue(db: SqliteSession, at: int, job: OpenJob, successor: Successor) -> list[Transition]:
+    ended = ClosedJob(job.chain_id, Status.CONTINUED, Verb.COMPLETE_EXTERNALLY)
     await db.write("close_outcome", closed=batch([ended]), now=at)
     await db.write("create_job", jobs=batch([request(successor, job.chain_id, job.position + 1)]), now=at)
     await db.write("advance_open", advanced=batch([advance(successor, job.chain_id, at)]))
@@ -62,7 +62,7 @@ async def _continue(db: Session, at: int, job: OpenJob, successor: Successor) ->
     return made + await follow(db, at, [job.chain_id] if fate.failure else [])
 
 
-async def _wait(db: Session, at: int, job: OpenJob, successor: Successor) -> Fate:
+async def _wait(db: SqliteSession, at: int, job: OpenJob, successor: Successor) -> BlockerOutcome:
     """Let the successor wait for its blockers, if it has any."""
     if not successor.blockers:
         return FREE
@@ -70,32 +70,32 @@ async def _wait(db: Session, at: int, job: OpenJob, successor: Successor) -> Fat
     return fate
 
 
-async def cancel(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
+async def cancel(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
     """Close open chains as cancelled, and fail those that wait for them."""
     return await _cancel(db, at, await open_jobs(db, chain_ids), Verb.CANCEL)
 
 
-async def has_expired(db: Session, at: int) -> bool:
+async def has_expired(db: SqliteSession, at: int) -> bool:
     """Whether the time of any job has passed; asked first, so that ``expire`` rarely needs the write lock."""
     return bool(await db.read("expire_any", NUMBERS, now=at))
 
 
-async def expire(db: Session, at: int, *, limit: int) -> list[Transition]:
+async def expire(db: SqliteSession, at: int, *, limit: int) -> list[Transition]:
     """Close jobs whose time to start has passed."""
     return await _cancel(db, at, await db.read("expire_look", OPEN_JOBS, now=at, most=limit), Verb.EXPIRE)
 
 
-async def _cancel(db: Session, at: int, jobs: Sequence[OpenJob], verb: Verb) -> list[Transition]:
+async def _cancel(db: SqliteSession, at: int, jobs: Sequence[OpenJob], verb: Verb) -> list[Transition]:
     if not jobs:
         return []
     await end_attempts(db, at, jobs, verb)
-    ended = [Close(job.chain_id, Status.CANCELLED, verb) for job in jobs]
+    ended = [ClosedJob(job.chain_id, Status.CANCELLED, verb) for job in jobs]
     await close(db, at, ended, with_dedup=any(job.has_dedup for job in jobs))
     made = [build.moved(job.snapshot(at), verb, Status.CANCELLED) for job in jobs]
     return made + await follow(db, at, [job.chain_id for job in jobs if job.waited_on])
 
 
-async def delete(db: Session, at: int, *, chain_ids: Sequence[str], cascade: bool) -> list[Transition]:
+async def delete(db: SqliteSession, at: int, *, chain_ids: Sequence[str], cascade: bool) -> list[Transition]:
     """Remove chains with their history, unless a chain outside the set names one of them as its blocker."""
     unique = list(dict.fromkeys(chain_ids))
     await check_known(db, unique)
@@ -112,7 +112,7 @@ async def delete(db: Session, at: int, *, chain_ids: Sequence[str], cascade: boo
     return [build.moved(job.snapshot(at), Verb.DELETE, None) for job in in_order]
 
 
-async def truncate_all(db: Session, at: int) -> None:
+async def truncate_all(db: SqliteSession, at: int) -> None:
     """Empty all tables."""
     for name in ("open", "dedup", "job", "outcome", "attempt", "blocker", "pending"):
         await db.write(f"truncate_{name}")

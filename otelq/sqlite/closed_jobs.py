@@ -8,10 +8,10 @@ from msgspec import Struct
 
 from ..model import Status, Verb
 from .rows import OpenJob
-from .session import Session, batch
+from .session import SqliteSession, batch
 
 
-class Close(Struct, frozen=True, array_like=True, gc=False):
+class ClosedJob(Struct, frozen=True, array_like=True, gc=False):
     """How an open job ends. ``by_holder``: under its lease, by the worker that holds it."""
 
     chain_id: str
@@ -25,7 +25,7 @@ class Close(Struct, frozen=True, array_like=True, gc=False):
     worker: str | None = None
 
 
-async def close(db: Session, at: int, closed: Sequence[Close], *, with_dedup: bool) -> None:
+async def close(db: SqliteSession, at: int, closed: Sequence[ClosedJob], *, with_dedup: bool) -> None:
     """End chains: the hot row becomes an outcome, and the dedup key is free."""
     chains = batch([ended.chain_id for ended in closed])
     await db.write("close_outcome", closed=batch(closed), now=at)
@@ -34,7 +34,7 @@ async def close(db: Session, at: int, closed: Sequence[Close], *, with_dedup: bo
         await db.write("close_dedup", chains=chains)
 
 
-async def end_attempts(db: Session, at: int, jobs: Sequence[OpenJob], verb: Verb) -> None:
+async def end_attempts(db: SqliteSession, at: int, jobs: Sequence[OpenJob], verb: Verb) -> None:
     """Keep the attempts of those that run, which are fenced off."""
     running = [(job.chain_id, verb, None, None, None) for job in jobs if job.token is not None]
     if running:

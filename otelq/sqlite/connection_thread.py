@@ -35,7 +35,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     busy_timeout: float = 5.0
 
 
-class Lane:
+class ConnectionThread:
     """A connection and its thread: what is sent down the lane runs one after the other."""
 
     def __init__(self, settings: Settings) -> None:

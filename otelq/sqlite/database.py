@@ -9,26 +9,26 @@ from typing import TypeVar
 
 from ..ports.state import Transaction
 from ..uninterrupted import finish
-from .connection_thread import Lane, Settings, is_free, patiently
+from .connection_thread import ConnectionThread, Settings, is_free, patiently
 from .errors import translating
 from .migrate import check, migrate, missing
 from .rows import clock, micros
-from .session import Session, Verb, run
-from .statements import Queries
+from .session import SqliteSession, Verb, run
+from .statements import SqliteStatements
 from .transactions import Lender, Transactions
 from .writer import Writer
 
 T = TypeVar("T")
 
 
-class Database:
+class SqliteDatabase:
     """The connections of one adapter."""
 
-    def __init__(self, settings: Settings, queries: Queries, lender: Lender | None) -> None:
+    def __init__(self, settings: Settings, queries: SqliteStatements, lender: Lender | None) -> None:
         self._settings = settings
         self._queries = queries
-        self._lane = Lane(settings)
-        self._reading = Lane(settings)
+        self._lane = ConnectionThread(settings)
+        self._reading = ConnectionThread(settings)
         self._writer = Writer(self._lane, settings, queries)
         self._version: int | None = None
         self.transactions = Transactions(
@@ -85,7 +85,7 @@ class Database:
         """All statements of the question see one snapshot."""
         connection.execute("BEGIN")
         try:
-            session = Session(self._queries, connection)
+            session = SqliteSession(self._queries, connection)
             return run(question(session, clock() if now is None else micros(now)))
         finally:
             connection.rollback()  # nothing was written; unlike a COMMIT it cannot fail, nor miss what SQLite ended

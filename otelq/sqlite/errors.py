@@ -33,7 +33,7 @@ class Locked(Unavailable):
     """Somebody else held the only write lock for longer than ``busy_timeout``."""
 
 
-class Unfit(Unavailable):
+class UnusableDatabase(Unavailable):
     """The file or its tables are not as they should be; that may be repaired while others wait for it."""
 
 
@@ -60,8 +60,8 @@ def translated(error: Exception, doing: str) -> OtelqError:
     if code == sqlite3.SQLITE_FULL:
         return Unavailable(f"{doing}: the disk, or what SQLite may use of it, is full")
     if code in _BROKEN:
-        return Unfit(f"{doing}: the file is damaged or no SQLite database: {error}")
-    return Unfit(f"{doing}: {error}") if code in _WRONG else Unavailable(f"{doing}: {error}")
+        return UnusableDatabase(f"{doing}: the file is damaged or no SQLite database: {error}")
+    return UnusableDatabase(f"{doing}: {error}") if code in _WRONG else Unavailable(f"{doing}: {error}")
 
 
 def problem_of_connection(error: BaseException) -> str | None:
@@ -78,8 +78,8 @@ def problem_of_connection(error: BaseException) -> str | None:
 def opening_failure(error: OtelqError, *, was_open: bool) -> OtelqError:
     """Return what to raise in the place of an error of opening: what is unfit ends who was never open, and no other."""
     if was_open:
-        return error if isinstance(error, Unavailable) else Unfit(str(error))
-    return OtelqError(str(error)) if isinstance(error, Unfit) else error
+        return error if isinstance(error, Unavailable) else UnusableDatabase(str(error))
+    return OtelqError(str(error)) if isinstance(error, UnusableDatabase) else error
 
 
 def primary(error: BaseException) -> int | None:

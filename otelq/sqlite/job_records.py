@@ -9,7 +9,7 @@ from msgspec.json import Decoder
 
 from ..model import Failure, JobKey, JobRecord, Status
 from .rows import when
-from .session import Session, batch
+from .session import SqliteSession, batch
 
 
 class JobRow(Struct, frozen=True, array_like=True):
@@ -42,7 +42,7 @@ class JobRow(Struct, frozen=True, array_like=True):
 _JOBS = Decoder(list[JobRow])
 
 
-async def read_records(db: Session, at: int, keys: Sequence[JobKey]) -> dict[JobKey, JobRecord]:
+async def read_records(db: SqliteSession, at: int, keys: Sequence[JobKey]) -> dict[JobKey, JobRecord]:
     """The jobs with these keys; without those whose id nobody can ask for, as somebody wrote it by hand."""
     keys = [key for key in keys if "\0" not in key[0]]
     rows = await db.read("records", _JOBS, jobs=batch(keys), now=at) if keys else []

@@ -16,15 +16,15 @@ from ..ports.state import Ending, Transaction
 from .connection_thread import Settings
 from .errors import DRIVER, JOINED, translated
 from .session import Verb
-from .shared_connection import Visit, main_file, unfitness
-from .statements import Queries
+from .shared_connection import SharedConnectionCall, main_file, unfitness
+from .statements import SqliteStatements
 
 T = TypeVar("T")
 
 ENDED = "its transaction has ended"
 
 
-class Turn:
+class HandleState:
     """What is remembered of a handle that the application holds: whose turn it is, and that it leads to our file."""
 
     def __init__(self) -> None:
@@ -32,10 +32,10 @@ class Turn:
         self.is_ours = False
 
 
-class Joined(Transaction):
+class JoinedTransaction(Transaction):
     """A transaction in which verbs take turns, each whole or not at all."""
 
-    def __init__(self, turn: Turn, settings: Settings, queries: Queries) -> None:
+    def __init__(self, turn: HandleState, settings: Settings, queries: SqliteStatements) -> None:
         self._turn = turn
         self._settings = settings
         self._queries = queries
@@ -50,7 +50,9 @@ class Joined(Transaction):
 
     async def ask(self, question: Verb[T], now: datetime | None = None) -> T:
         """Run a verb that only reads: all of it sees the same, also where the driver has begun no transaction yet."""
-        visit = Visit(self._settings, self._queries, question, now=now, prepare=self._check, writes=False)
+        visit = SharedConnectionCall(
+            self._settings, self._queries, question, now=now, prepare=self._check, writes=False
+        )
         return await self._visit(visit)
 
     @property
@@ -58,10 +60,12 @@ class Joined(Transaction):
         """Whether it is too late for verbs."""
         return not self.active
 
-    def _writing(self, verb: Verb[T], now: datetime | None = None) -> Visit[T]:
-        return Visit(self._settings, self._queries, verb, now=now, prepare=self._prepare_to_write, writes=True)
+    def _writing(self, verb: Verb[T], now: datetime | None = None) -> SharedConnectionCall[T]:
+        return SharedConnectionCall(
+            self._settings, self._queries, verb, now=now, prepare=self._prepare_to_write, writes=True
+        )
 
-    async def _visit(self, visit: Visit[T]) -> T:
+    async def _visit(self, visit: SharedConnectionCall[T]) -> T:
         async with self._turn.lock:
             if self.has_ended:
                 raise InvalidArgument("tx", ENDED)
@@ -90,15 +94,15 @@ class Joined(Transaction):
         self._turn.is_ours = True
 
 
-class DriverJoined(Joined):
+class AiosqliteTransaction(JoinedTransaction):
     """A transaction on a connection of aiosqlite, which does not tell how it ends."""
 
     def __init__(
         self,
         connection: aiosqlite.Connection,
-        turn: Turn,
+        turn: HandleState,
         settings: Settings,
-        queries: Queries,
+        queries: SqliteStatements,
         *,
         is_free: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:

@@ -10,7 +10,7 @@ from .connection_thread import Settings, begin_immediate, patiently
 from .errors import translating
 from .parameters import unadapted
 from .rows import clock
-from .statements import Queries, named, templates
+from .statements import SqliteStatements, named, templates
 
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS "{schema}_migration" (
@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS "{schema}_migration" (
 """
 
 
-def migrate(connection: sqlite3.Connection, settings: Settings, queries: Queries) -> None:
+def migrate(connection: sqlite3.Connection, settings: Settings, queries: SqliteStatements) -> None:
     """Apply what is missing; two processes that start together apply it once."""
     schema = queries.schema
     with translating(f"cannot migrate {settings.path}"):
@@ -36,7 +36,7 @@ def migrate(connection: sqlite3.Connection, settings: Settings, queries: Queries
                 connection.execute("ROLLBACK")
 
 
-def check(connection: sqlite3.Connection, settings: Settings, queries: Queries) -> None:
+def check(connection: sqlite3.Connection, settings: Settings, queries: SqliteStatements) -> None:
     """
     See that this code fits the schema; one step newer is fine.
 
@@ -59,7 +59,7 @@ def missing(settings: Settings, version: int = 0) -> OtelqError:
 
 def dump(schema: str = "otelq") -> str:
     """The whole schema as a script for ``sqlite3``, to be applied by hand to a new database."""
-    schema = Queries(schema).schema
+    schema = SqliteStatements(schema).schema
     parts = ["BEGIN IMMEDIATE;", named(_LEDGER, schema).strip()]
     for version, name, text in _files():
         parts.append(named(text, schema).strip())

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from ..transitions import refusals
 from .rows import NUMBERS, OPEN_JOBS, OpenJob
-from .session import Session, batch
+from .session import SqliteSession, batch
 from .waits import look_up
 
 
-async def open_jobs(db: Session, chain_ids: Sequence[str]) -> list[OpenJob]:
+async def open_jobs(db: SqliteSession, chain_ids: Sequence[str]) -> list[OpenJob]:
     """
     The open jobs of the chains, each once, in the order given.
 
@@ -28,7 +28,7 @@ async def open_jobs(db: Session, chain_ids: Sequence[str]) -> list[OpenJob]:
     return sorted(jobs, key=lambda job: job.nr)
 
 
-async def open_step(db: Session, chain_id: str, step: str | None) -> OpenJob:
+async def open_step(db: SqliteSession, chain_id: str, step: str | None) -> OpenJob:
     """
     The open job of a chain, of the type ``step`` if one is given; errors as of ``open_jobs``, and:
 
@@ -43,7 +43,7 @@ async def open_step(db: Session, chain_id: str, step: str | None) -> OpenJob:
     raise refusals.other_step(chain_id, step=step, open_step=job.type, is_past=bool(past))
 
 
-async def check_known(db: Session, chain_ids: Sequence[str]) -> None:
+async def check_known(db: SqliteSession, chain_ids: Sequence[str]) -> None:
     """
     See that the chains exist.
 

@@ -16,9 +16,9 @@ from ..savepoints import Control, Savepoints, step_of
 from ..spawn import spawn
 from .connection_thread import Settings
 from .errors import DRIVER
-from .joined_transactions import DriverJoined, Joined, Turn, is_open
+from .joined_transactions import AiosqliteTransaction, HandleState, JoinedTransaction, is_open
 from .shared_connection import SAVEPOINT, on_thread
-from .statements import Queries
+from .statements import SqliteStatements
 
 PATIENCE = 0.01
 """Seconds after which a statement that stands before a rollback is interrupted, and again."""
@@ -28,7 +28,7 @@ LOST = (
 )
 
 
-class OwnTransaction(Joined):
+class OwnedTransaction(JoinedTransaction):
     """A transaction that the adapter began and will end; it holds the write lock of the file."""
 
     @abstractmethod
@@ -50,7 +50,7 @@ class OwnTransaction(Joined):
         """
 
 
-class Handle:
+class WatchedConnection:
     """A connection for transactions, and who listens to its statements."""
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
@@ -63,7 +63,7 @@ class Handle:
             self.listener(sql)
 
 
-class Lent(aiosqlite.Connection):
+class LentConnection(aiosqlite.Connection):
     """
     A connection on loan for one transaction.
 
@@ -103,16 +103,16 @@ class Lent(aiosqlite.Connection):
         return fn(*args, **kwargs)
 
 
-class LentTransaction(DriverJoined, OwnTransaction):
+class LentTransaction(AiosqliteTransaction, OwnedTransaction):
     """One on a connection of aiosqlite."""
 
-    def __init__(self, handle: Handle, settings: Settings, queries: Queries) -> None:
-        turn = Turn()
+    def __init__(self, handle: WatchedConnection, settings: Settings, queries: SqliteStatements) -> None:
+        turn = HandleState()
         turn.is_ours = True
         super().__init__(handle.connection, turn, settings, queries)
         self._on = handle
         self._on.listener = self._heard
-        self._lent = Lent(handle.connection, self._refuse_if_lost)
+        self._lent = LentConnection(handle.connection, self._refuse_if_lost)
         self._ended = False
         self._ending = Ending.UNKNOWN
         # Heard from the first statement on, and before it runs: also what SQLite then refuses.

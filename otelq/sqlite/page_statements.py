@@ -29,7 +29,7 @@ _is_plain = re.compile(r'\."[^"\\]+"|\[[0-9]+\]').fullmatch
 """A step that SQLite takes as it is meant; names with quotes or escapes it compares as they are written."""
 
 
-class Walk(Struct, frozen=True):
+class PageStatement(Struct, frozen=True):
     """One statement: its walk, the statuses that are met on it and those that are wanted, and what only it is told."""
 
     name: str
@@ -38,7 +38,7 @@ class Walk(Struct, frozen=True):
     values: dict[str, Value] = {}
 
 
-def walks(query: JobQuery, of: Of) -> Iterator[Walk]:
+def walks(query: JobQuery, of: Of) -> Iterator[PageStatement]:
     """
     What to walk.
 
@@ -49,26 +49,26 @@ def walks(query: JobQuery, of: Of) -> Iterator[Walk]:
     asked = wanted(query, of)
     if query.chain_ids:
         named = sorted(set(query.chain_ids), reverse=True)
-        yield Walk(f"walk_named_{of}", every, asked, {"chains": batch(named)})
+        yield PageStatement(f"walk_named_{of}", every, asked, {"chains": batch(named)})
     elif query.blocked_by is not None:
-        yield Walk(f"walk_dependent_{of}", every, asked)
+        yield PageStatement(f"walk_dependent_{of}", every, asked)
     else:
         yield from _families(asked, of)
 
 
-def _families(wanted: frozenset[Status], of: Of) -> Iterator[Walk]:
+def _families(wanted: frozenset[Status], of: Of) -> Iterator[PageStatement]:
     opened, closed = wanted & OPEN, wanted & CLOSED
     if opened:
-        yield Walk("walk_open", OPEN, opened)
+        yield PageStatement("walk_open", OPEN, opened)
     if closed <= _BAD_ENDS:
         for status in closed:
-            yield Walk("walk_ended_badly", frozenset({status}), frozenset({status}), {"status": status})
+            yield PageStatement("walk_ended_badly", frozenset({status}), frozenset({status}), {"status": status})
     else:
         # Of a chain an earlier job may be what is closed: its tail can have any status.
-        yield Walk(f"walk_closed_{of}", CLOSED if of == "jobs" else frozenset(Status), closed)
+        yield PageStatement(f"walk_closed_{of}", CLOSED if of == "jobs" else frozenset(Status), closed)
 
 
-def tokens(query: JobQuery, walk: Walk, of: Of) -> dict[str, str]:
+def tokens(query: JobQuery, walk: PageStatement, of: Of) -> dict[str, str]:
     """What the tokens of the statement stand for; a filter that is not asked for leaves nothing behind."""
     filters = list(_filters(query, walk))
     return {
@@ -80,7 +80,7 @@ def tokens(query: JobQuery, walk: Walk, of: Of) -> dict[str, str]:
     }
 
 
-def _filters(query: JobQuery, walk: Walk) -> Iterator[str]:
+def _filters(query: JobQuery, walk: PageStatement) -> Iterator[str]:
     """The filters of a walk, those first that cost little."""
     asked = {
         "status": not walk.met <= walk.wanted,
@@ -94,7 +94,7 @@ def _filters(query: JobQuery, walk: Walk) -> Iterator[str]:
     return (name for name, is_asked in asked.items() if is_asked)
 
 
-def values(query: JobQuery, walk: Walk, of: Of) -> dict[str, Value]:
+def values(query: JobQuery, walk: PageStatement, of: Of) -> dict[str, Value]:
     """The parameters of a walk's statement."""
     return {
         **_bounds(query, of),

@@ -1,8 +1,8 @@
 """
 Lists of jobs and chains, newest chain first.
 
-Each walk of a query, as ``page_statements`` has them, ends when the page is full, or after ``look`` rows; then the page ends at
-the newest key up to which every walk has come. The records are read for the page alone.
+Each statement of a query (see ``page_statements``) stops when the page is full, or after ``look`` rows; then the page
+ends at the newest key that every statement has reached. The records are read for the page alone.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from ..model import ChainRecord, Count, JobKey, JobQuery, JobRecord, Page
 from ..transitions.pages import Of, cursor, cut
 from .job_records import read_records
 from .page_statements import tokens, values, walks
-from .session import Session
+from .session import SqliteSession
 
 
-class Walked(Struct, frozen=True, array_like=True):
+class PageScan(Struct, frozen=True, array_like=True):
     """What a walk found, and where it ended if it was not at the end of the table nor of the page."""
 
     number: int
@@ -25,17 +25,17 @@ class Walked(Struct, frozen=True, array_like=True):
     end: JobKey | None
 
 
-_WALKED = Decoder(list[Walked])
+_WALKED = Decoder(list[PageScan])
 
 
-async def jobs(db: Session, at: int, *, query: JobQuery) -> Page[JobRecord]:
+async def jobs(db: SqliteSession, at: int, *, query: JobQuery) -> Page[JobRecord]:
     """A page of jobs."""
     keys, last = await _page(db, at, query, of="jobs")
     records = await read_records(db, at, keys)
     return Page([records[key] for key in keys if key in records], cursor(last, "jobs"))
 
 
-async def chains(db: Session, at: int, *, query: JobQuery) -> Page[ChainRecord]:
+async def chains(db: SqliteSession, at: int, *, query: JobQuery) -> Page[ChainRecord]:
     """A page of chains."""
     keys, last = await _page(db, at, query, of="chains")
     heads = [(chain_id, 0) for chain_id, position in keys if position]
@@ -44,7 +44,7 @@ async def chains(db: Session, at: int, *, query: JobQuery) -> Page[ChainRecord]:
     return Page([_chain(records[key[0], 0], records[key]) for key in found], cursor(last, "chains"))
 
 
-async def count(db: Session, at: int, *, query: JobQuery, of: Of) -> Count:
+async def count(db: SqliteSession, at: int, *, query: JobQuery, of: Of) -> Count:
     """How many pass the filters."""
     walked = await _walk(db, at, query, of=of, shows=False)
     number = sum(walk.number for walk in walked)
@@ -56,15 +56,15 @@ def _chain(head: JobRecord, tail: JobRecord) -> ChainRecord:
     return ChainRecord(chain_id=head.chain_id, type=head.type, head=head, tail=tail)
 
 
-async def _page(db: Session, at: int, query: JobQuery, *, of: Of) -> tuple[list[JobKey], JobKey | None]:
+async def _page(db: SqliteSession, at: int, query: JobQuery, *, of: Of) -> tuple[list[JobKey], JobKey | None]:
     """The keys of a page, and the last that was looked at, if there may be more."""
     walked = await _walk(db, at, query, of=of, shows=True)
     found = (key for walk in walked for key in walk.keys)
     return cut(found, [walk.end for walk in walked if walk.end], of=of, limit=query.limit)
 
 
-async def _walk(db: Session, at: int, query: JobQuery, *, of: Of, shows: bool) -> list[Walked]:
-    walked: list[Walked] = []
+async def _walk(db: SqliteSession, at: int, query: JobQuery, *, of: Of, shows: bool) -> list[PageScan]:
+    walked: list[PageScan] = []
     for walk in walks(query, of):
         asked = values(query, walk, of)
         walked += await db.read("page", _WALKED, tokens=tokens(query, walk, of), shows=shows, now=at, **asked)

@@ -22,13 +22,13 @@ from ..model import (
 from .job_records import read_records
 from .open_jobs import open_jobs
 from .rows import NUMBERS, micros, when
-from .session import Session, batch
+from .session import SqliteSession, batch
 
 _BAD_ENDS = frozenset({Status.FAILED, Status.CANCELLED})
 _HIGHEST = "\U0010ffff"
 
 
-class Standing(Struct, frozen=True, array_like=True):
+class ChainState(Struct, frozen=True, array_like=True):
     """How a chain stands; without a status if it is neither open nor closed, as when rows were removed by hand."""
 
     chain_id: str
@@ -54,7 +54,7 @@ class AttemptRow(Struct, frozen=True, array_like=True):
     generation: int
 
 
-class Seen(Struct, frozen=True, array_like=True):
+class VisibleJob(Struct, frozen=True, array_like=True):
     """What is to be seen of the job of a transition, and of its time."""
 
     nr: int
@@ -66,19 +66,19 @@ class Seen(Struct, frozen=True, array_like=True):
     attempt: int | None
 
 
-_STANDINGS = Decoder(list[Standing])
+_STANDINGS = Decoder(list[ChainState])
 _ATTEMPTS = Decoder(list[AttemptRow])
-_SEEN = Decoder(list[Seen])
+_SEEN = Decoder(list[VisibleJob])
 _EDGES = Decoder(list[tuple[int, str]])
 
 
-async def outcomes(db: Session, at: int, *, chain_ids: Sequence[str]) -> dict[str, ChainOutcome]:
+async def outcomes(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> dict[str, ChainOutcome]:
     """How chains stand."""
     rows = await db.read("outcomes", _STANDINGS, chains=batch(chain_ids), now=at)
     return {row.chain_id: _outcome(row, row.status) for row in rows if row.status is not None}
 
 
-async def blocker_outputs(db: Session, at: int, *, jobs: Sequence[JobKey]) -> dict[JobKey, list[ChainOutcome]]:
+async def blocker_outputs(db: SqliteSession, at: int, *, jobs: Sequence[JobKey]) -> dict[JobKey, list[ChainOutcome]]:
     """How the blockers of jobs stand, in the order in which they were given; a job without any is left out."""
     edges = await db.read("blockers_of", _EDGES, jobs=batch(jobs))
     standing = await outcomes(db, at, chain_ids=list({blocker for _, blocker in edges}))
@@ -89,7 +89,7 @@ async def blocker_outputs(db: Session, at: int, *, jobs: Sequence[JobKey]) -> di
     return dict(found)
 
 
-async def attempts(db: Session, at: int, *, chain_id: str, position: int) -> list[AttemptRecord]:
+async def attempts(db: SqliteSession, at: int, *, chain_id: str, position: int) -> list[AttemptRecord]:
     """The finished attempts of a job."""
     rows = await db.read("attempts", _ATTEMPTS, chain=chain_id, position=position)
     return [
@@ -110,28 +110,28 @@ async def attempts(db: Session, at: int, *, chain_id: str, position: int) -> lis
     ]
 
 
-async def lock(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[JobRecord]:
+async def lock(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> list[JobRecord]:
     """The open jobs of chains, in the order given; the transaction that asks holds the write lock."""
     keys = {job.chain_id: (job.chain_id, job.position) for job in await open_jobs(db, chain_ids)}
     records = await read_records(db, at, list(keys.values()))
     return [records[keys[chain_id]] for chain_id in chain_ids]
 
 
-async def next_due(db: Session, at: int, *, types: Sequence[str]) -> float | None:
+async def next_due(db: SqliteSession, at: int, *, types: Sequence[str]) -> float | None:
     """Seconds until the earliest job of the types is due."""
     for run_at in await db.read("next_due", NUMBERS, types=batch(types), now=at):
         return max(run_at - at, 0) / 1_000_000
     return None
 
 
-async def present(db: Session, at: int, *, transitions: Sequence[Transition]) -> list[bool | None]:
+async def were_committed(db: SqliteSession, at: int, *, transitions: Sequence[Transition]) -> list[bool | None]:
     """Whether what transitions did is there to be seen; None where it leaves no trace of its own."""
     keys = batch([(made.chain_id, made.position, micros(made.at)) for made in transitions])
-    seen = {row.nr: row for row in await db.read("present", _SEEN, jobs=keys)}
+    seen = {row.nr: row for row in await db.read("were_committed", _SEEN, jobs=keys)}
     return [_is_present(made, seen[nr]) for nr, made in enumerate(transitions)]
 
 
-def _is_present(made: Transition, seen: Seen) -> bool | None:
+def _is_present(made: Transition, seen: VisibleJob) -> bool | None:
     if made.target is None or seen.created_at is None:
         return (made.target is None) == (seen.created_at is None)
     if made.target in CLOSED:
@@ -152,9 +152,9 @@ def _is_present(made: Transition, seen: Seen) -> bool | None:
             return None
 
 
-def _outcome(row: Standing, status: Status) -> ChainOutcome:
+def _outcome(row: ChainState, status: Status) -> ChainOutcome:
     return ChainOutcome(chain_id=row.chain_id, type=row.type, status=status, output=row.output, failure=_failure(row))
 
 
-def _failure(row: Standing | AttemptRow) -> Failure | None:
+def _failure(row: ChainState | AttemptRow) -> Failure | None:
     return None if row.error_type is None else Failure(row.error_type, row.error_text or "")

@@ -10,14 +10,14 @@ from msgspec.json import Decoder
 
 from ..model import JobKey, OnFailure, Transition, Until
 from ..transitions import build, refusals
-from ..transitions.blockers import Fate, Rule, Standing, judge, stored_rule
+from ..transitions.blockers import BlockerOutcome, ChainEnd, Rule, judge, stored_rule
 from .open_jobs import check_known
 from .rows import AnyJob, when
-from .session import Session, batch
+from .session import SqliteSession, batch
 from .waits import check_cycles
 
 
-class Ended(Struct, frozen=True, array_like=True):
+class ClosedTail(Struct, frozen=True, array_like=True):
     """How the tail of a chain ended, and what begins anew with it; it has no status while the chain is open."""
 
     job: AnyJob
@@ -40,22 +40,22 @@ class Ended(Struct, frozen=True, array_like=True):
         return stored_rule(self.until, self.on_failure)
 
 
-class Edge(Struct, frozen=True, array_like=True):
+class TailBlocker(Struct, frozen=True, array_like=True):
     """A blocker of a job, as it stands now."""
 
     chain_id: str
     position: int
     ordinal: int
     blocker_id: str
-    standing: Standing
+    standing: ChainEnd
 
 
-_ENDED = Decoder(list[Ended])
-_EDGES = Decoder(list[Edge])
+_ENDED = Decoder(list[ClosedTail])
+_EDGES = Decoder(list[TailBlocker])
 _HOLDERS = Decoder(list[tuple[str, str, str, int, int]])
 
 
-async def redrive(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
+async def redrive(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
     """Open chains again, all before any of them looks at its blockers: each counts as open for the others."""
     unique = list(dict.fromkeys(chain_ids))
     await check_known(db, unique)
@@ -71,7 +71,7 @@ async def redrive(db: Session, at: int, *, chain_ids: Sequence[str]) -> list[Tra
     ]
 
 
-async def _reopen(db: Session, at: int, ended: Sequence[Ended]) -> None:
+async def _reopen(db: SqliteSession, at: int, ended: Sequence[ClosedTail]) -> None:
     """Put the ends on record as earlier generations, and the jobs back into their lines."""
     tails = batch([chain.key for chain in ended])
     rows = [_fresh(chain, at) for chain in ended]
@@ -80,13 +80,13 @@ async def _reopen(db: Session, at: int, ended: Sequence[Ended]) -> None:
     await db.write("redrive_open", jobs=batch(rows))
 
 
-def _fresh(chain: Ended, at: int) -> tuple[object, ...]:
+def _fresh(chain: ClosedTail, at: int) -> tuple[object, ...]:
     """The hot row of a job that begins once more."""
     job = chain.job
     return *chain.key, job.type, job.queue, chain.priority, at, *chain.rule.columns, job.last_trace
 
 
-async def _take_keys(db: Session, ended: Sequence[Ended]) -> None:
+async def _take_keys(db: SqliteSession, ended: Sequence[ClosedTail]) -> None:
     """
     Let each chain hold its dedup key again.
 
@@ -110,7 +110,7 @@ async def _take_keys(db: Session, ended: Sequence[Ended]) -> None:
     await db.write("dedup_take", keys=batch(taken))
 
 
-async def _wait_anew(db: Session, at: int, ended: Sequence[Ended]) -> Mapping[str, Fate]:
+async def _wait_anew(db: SqliteSession, at: int, ended: Sequence[ClosedTail]) -> Mapping[str, BlockerOutcome]:
     """
     Let jobs wait for their blockers as they stand now.
 
@@ -118,7 +118,7 @@ async def _wait_anew(db: Session, at: int, ended: Sequence[Ended]) -> Mapping[st
         InvalidArgument: what a job waits for cannot come about any more, or is the chain itself.
     """
     tails = batch([chain.key for chain in ended])
-    edges: defaultdict[str, list[Edge]] = defaultdict(list)
+    edges: defaultdict[str, list[TailBlocker]] = defaultdict(list)
     for edge in await db.read("redrive_edges", _EDGES, jobs=tails):
         edges[edge.chain_id].append(edge)
     fates = {chain.chain_id: _judge(chain, edges[chain.chain_id]) for chain in ended}
@@ -132,7 +132,7 @@ async def _wait_anew(db: Session, at: int, ended: Sequence[Ended]) -> Mapping[st
     return fates
 
 
-def _judge(chain: Ended, edges: Sequence[Edge]) -> Fate:
+def _judge(chain: ClosedTail, edges: Sequence[TailBlocker]) -> BlockerOutcome:
     fate = judge(chain.rule, {edge.blocker_id: edge.standing for edge in edges})
     if fate.lost_by:
         raise refusals.lost_blocker(chain.chain_id, fate.lost_by)
@@ -140,7 +140,7 @@ def _judge(chain: Ended, edges: Sequence[Edge]) -> Fate:
 
 
 def _edges(
-    edges: Mapping[str, Sequence[Edge]], ended: Sequence[Ended], fates: Mapping[str, Fate]
+    edges: Mapping[str, Sequence[TailBlocker]], ended: Sequence[ClosedTail], fates: Mapping[str, BlockerOutcome]
 ) -> Iterator[tuple[object, ...]]:
     for chain in ended:
         rule, awaited = chain.rule, fates[chain.chain_id].awaited

@@ -154,7 +154,7 @@ class AnyJob(Struct, frozen=True, array_like=True):
         )
 
 
-class Pick(Struct, frozen=True, array_like=True, gc=False):
+class ClaimCandidate(Struct, frozen=True, array_like=True, gc=False):
     """A job that a claim may take; ``arm`` says which wish it serves."""
 
     arm: int
@@ -181,12 +181,12 @@ class Pick(Struct, frozen=True, array_like=True, gc=False):
 
 
 OPEN_JOBS = Decoder(list[OpenJob])
-PICKS = Decoder(list[Pick])
+PICKS = Decoder(list[ClaimCandidate])
 NUMBERS = Decoder(list[int])
 TEXTS = Decoder(list[str])
 
 
-def claimed(pick: Pick, *, token: int, at: int, leased_until: int) -> Claimed:
+def claimed(pick: ClaimCandidate, *, token: int, at: int, leased_until: int) -> Claimed:
     """The job as its worker gets it, one attempt further."""
     return Claimed(
         lease=Lease(pick.chain_id, pick.position, token),

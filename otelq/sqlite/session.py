@@ -1,8 +1,8 @@
 """
 Where the steps of a verb run.
 
-A verb is a coroutine over a ``Session``, and never suspends: it runs from start to end in the thread of a connection,
-the adapter's or the caller's, so that a whole verb, or a group of them, costs one hop between threads.
+A verb is a coroutine over a ``SqliteSession``, and never suspends: it runs from start to end in the thread of a
+connection, the adapter's or the caller's, so that a whole verb, or a group of them, costs one hop between threads.
 
 Every statement takes its batch as one JSON array and gives at most one row of one column, again a JSON array: Python
 lets go of its global lock for each step of SQLite, and each time may wait for it behind the event loop.
@@ -22,16 +22,16 @@ from msgspec.json import Decoder, encode
 
 from ..errors import Refused
 from .parameters import Value, unadapted
-from .statements import Queries
+from .statements import SqliteStatements
 
 T = TypeVar("T")
 _NO_TOKENS: Mapping[str, str] = MappingProxyType({})
 
 
-class Session:
+class SqliteSession:
     """One open transaction, as a verb sees it, in the thread of its connection."""
 
-    def __init__(self, queries: Queries, connection: sqlite3.Connection, *, waited: bool = False) -> None:
+    def __init__(self, queries: SqliteStatements, connection: sqlite3.Connection, *, waited: bool = False) -> None:
         self._queries = queries
         self._connection = connection
         self.waited = waited
@@ -71,7 +71,7 @@ def _readable(answer: str, rows: Decoder[list[T]]) -> list[T]:
 
 _RAW = Decoder(list[Raw])
 
-Verb: TypeAlias = Callable[[Session, int], Coroutine[Any, Any, T]]
+Verb: TypeAlias = Callable[[SqliteSession, int], Coroutine[Any, Any, T]]
 """A verb with its arguments bound: it takes the session and the time of the statement, in microseconds."""
 
 

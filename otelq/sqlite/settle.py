@@ -13,37 +13,37 @@ from ..errors import InvalidArgument, NotFound, Refused
 from ..model import (
     Blocks,
     Claimed,
+    ClaimSuccessor,
     Completes,
     Continues,
     Fails,
     Failure,
     JobKey,
-    Keep,
     Lease,
     Releases,
     Retries,
     Settled,
     Settlement,
+    SettleResult,
     Snoozes,
     Status,
     Successor,
     Transition,
     Verb,
-    Verdict,
 )
 from ..transitions import build, outcomes
 from ..transitions.blockers import rule_of
 from ..transitions.outcomes import Given, delay_of, given_by, verb_of
-from .closed_jobs import Close
+from .closed_jobs import ClosedJob
 from .rows import micros, span, when
-from .session import Session, batch
+from .session import SqliteSession, batch
 from .start import due_at, request
 from .unblock import follow, followed
 from .value_checks import check_outcome
-from .waits import Wish, block
+from .waits import BlockerRequest, block
 
 
-class Held(Struct, frozen=True, array_like=True, gc=False):
+class LeasedJob(Struct, frozen=True, array_like=True, gc=False):
     """A lease that is current: its place in the batch, and what closing the chain will touch."""
 
     nr: int
@@ -51,7 +51,7 @@ class Held(Struct, frozen=True, array_like=True, gc=False):
     has_dedup: int
 
 
-class Before(Struct, frozen=True, array_like=True, gc=False):
+class JobState(Struct, frozen=True, array_like=True, gc=False):
     """What became of a lease that is not current."""
 
     nr: int
@@ -61,7 +61,7 @@ class Before(Struct, frozen=True, array_like=True, gc=False):
     is_cancelled: int | None
 
 
-class WaitedBefore(Struct, frozen=True, array_like=True):
+class EarlierBlockers(Struct, frozen=True, array_like=True):
     """What became at once of a job that was given blockers: how many it waited for, and why it was lost."""
 
     nr: int
@@ -73,24 +73,24 @@ class WaitedBefore(Struct, frozen=True, array_like=True):
         return self.held > 0 or self.error_type is not None
 
 
-_HELD = Decoder(list[Held])
-_WAITED = Decoder(list[WaitedBefore])
-_BEFORE = Decoder(list[Before])
+_HELD = Decoder(list[LeasedJob])
+_WAITED = Decoder(list[EarlierBlockers])
+_BEFORE = Decoder(list[JobState])
 Place: TypeAlias = tuple[int, int, str]
 _LINE = Decoder(list[tuple[str, int, int, str]])
 
 
-async def settle(db: Session, at: int, *, settlements: Sequence[Settlement]) -> Settled:
+async def settle(db: SqliteSession, at: int, *, settlements: Sequence[Settlement]) -> Settled:
     """Write the outcomes whose leases are current; answer for the others from what was written before."""
     for item in settlements:
         check_outcome(item.outcome)
     leases = [_lease(item) for item in settlements]
     held = {row.nr: row for row in await db.read("settle_held", _HELD, leases=batch(leases))}
-    plan = Plan(at, await _line(db, at, settlements))
+    plan = SettlePlan(at, await _line(db, at, settlements))
     lost = [nr for nr in range(len(leases)) if nr not in held]
     before = await _before(db, leases, lost) if lost else {}
     waited = await _waited_before(db, settlements, before)
-    verdicts: dict[Lease, Verdict] = {}
+    verdicts: dict[Lease, SettleResult] = {}
     for nr, item in enumerate(settlements):
         # A lease that stands twice in the batch is settled by the first.
         if item.job.lease not in verdicts:
@@ -105,7 +105,7 @@ async def settle(db: Session, at: int, *, settlements: Sequence[Settlement]) -> 
     return Settled(verdicts=in_order, transitions=tuple(plan.made), kept=plan.kept)
 
 
-async def _wait(db: Session, at: int, plan: Plan) -> list[Transition]:
+async def _wait(db: SqliteSession, at: int, plan: SettlePlan) -> list[Transition]:
     """Let those wait that were given blockers; what else the batch closes is closed by now."""
     if not plan.waiting:
         return []
@@ -148,14 +148,14 @@ def _run_at(item: Settlement, at: int) -> int:
             return at + span(delay_of(outcome))
 
 
-def wish(key: JobKey, given: Given) -> Wish:
+def wish(key: JobKey, given: Given) -> BlockerRequest:
     """What a job, or its successor, is to wait for."""
     chain_id, position = key
     waits_at = position if isinstance(given, Blocks) else position + 1
-    return Wish(chain_id, waits_at, tuple(dict.fromkeys(given.blockers)), rule_of(given))
+    return BlockerRequest(chain_id, waits_at, tuple(dict.fromkeys(given.blockers)), rule_of(given))
 
 
-def kept_successor(item: Settlement, successor: Successor, keep: Keep, at: int) -> Claimed:
+def kept_successor(item: Settlement, successor: Successor, keep: ClaimSuccessor, at: int) -> Claimed:
     """The successor as its worker gets it at ``at``."""
     until = at + span(keep.lease if keep.timeout is None else min(keep.lease, keep.timeout))
     return build.kept(
@@ -179,11 +179,11 @@ def _lease(item: Settlement) -> tuple[str, int, int, int | None]:
     return lease.chain_id, lease.position, lease.token, keep.token if keep else None
 
 
-def _keep(item: Settlement) -> Keep | None:
+def _keep(item: Settlement) -> ClaimSuccessor | None:
     return item.outcome.keep if isinstance(item.outcome, Continues) else None
 
 
-async def _line(db: Session, at: int, settlements: Sequence[Settlement]) -> dict[str, Place]:
+async def _line(db: SqliteSession, at: int, settlements: Sequence[Settlement]) -> dict[str, Place]:
     """The head of the line of each type whose successor a worker would keep."""
     types = {
         item.outcome.successor.type for item in settlements if isinstance(item.outcome, Continues) and item.outcome.keep
@@ -198,15 +198,15 @@ async def _line(db: Session, at: int, settlements: Sequence[Settlement]) -> dict
 
 
 async def _before(
-    db: Session, leases: Sequence[tuple[str, int, int, int | None]], lost: Sequence[int]
-) -> dict[int, Before]:
+    db: SqliteSession, leases: Sequence[tuple[str, int, int, int | None]], lost: Sequence[int]
+) -> dict[int, JobState]:
     rows = await db.read("settle_before", _BEFORE, leases=batch([leases[nr] for nr in lost]))
     return {lost[row.nr]: row for row in rows}
 
 
 async def _waited_before(
-    db: Session, settlements: Sequence[Settlement], before: dict[int, Before]
-) -> dict[int, WaitedBefore]:
+    db: SqliteSession, settlements: Sequence[Settlement], before: dict[int, JobState]
+) -> dict[int, EarlierBlockers]:
     """How jobs that were given blockers fared in the commit that settled them."""
     asked = [(nr, wish) for nr, row in before.items() if row.at is not None and (wish := _wish(settlements[nr]))]
     if not asked:
@@ -216,23 +216,23 @@ async def _waited_before(
     return {asked[row.nr][0]: row for row in rows}
 
 
-def _wish(item: Settlement) -> Wish | None:
+def _wish(item: Settlement) -> BlockerRequest | None:
     given, lease = given_by(item.outcome), item.job.lease
     return wish((lease.chain_id, lease.position), given) if given else None
 
 
-class Plan:
+class SettlePlan:
     """What a batch of settlements writes, and says that it did."""
 
     def __init__(self, at: int, line: dict[str, Place]) -> None:
         self.made: list[Transition] = []
         self.kept: dict[str, Claimed] = {}
         self.waited_on: list[str] = []
-        self.waiting: list[tuple[Settlement, Wish]] = []
+        self.waiting: list[tuple[Settlement, BlockerRequest]] = []
         self.repeated: defaultdict[int, list[str]] = defaultdict(list)
         self._at = at
         self._line = line
-        self._closed: list[Close] = []
+        self._closed: list[ClosedJob] = []
         self._chains: list[str] = []
         self._with_dedup = False
         self._jobs: list[tuple[object, ...]] = []
@@ -240,7 +240,7 @@ class Plan:
         self._attempts: list[tuple[object, ...]] = []
         self._back: list[tuple[object, ...]] = []
 
-    def settle(self, item: Settlement, held: Held) -> Verdict:
+    def settle(self, item: Settlement, held: LeasedJob) -> SettleResult:
         """Take one outcome into the plan."""
         kept: Claimed | None = None
         match item.outcome:
@@ -261,9 +261,9 @@ class Plan:
             self.waiting.append((item, asked))
         else:
             self.made += transitions(item, self._at, kept=kept)
-        return Verdict.DONE
+        return SettleResult.DONE
 
-    def repeat(self, item: Settlement, before: Before, waited: WaitedBefore | None) -> Verdict:
+    def repeat(self, item: Settlement, before: JobState, waited: EarlierBlockers | None) -> SettleResult:
         """Answer for a lease that is not current: its own holder ended it before, or it is lost."""
         if before.verb is verb_of(item.outcome) and before.at is not None:
             kept = None
@@ -274,10 +274,10 @@ class Plan:
             failed_with = waited.error_type if waited else None
             self.made += transitions(item, before.at, kept=kept, is_blocked=is_blocked, failed_with=failed_with)
             self.repeated[before.at].append(item.job.lease.chain_id)
-            return Verdict.DONE
-        return Verdict.CANCELLED if before.is_cancelled else Verdict.LOST
+            return SettleResult.DONE
+        return SettleResult.CANCELLED if before.is_cancelled else SettleResult.LOST
 
-    async def write(self, db: Session) -> None:
+    async def write(self, db: SqliteSession) -> None:
         """Write it all, a statement for each table that is touched."""
         at = self._at
         if self._attempts:
@@ -297,7 +297,7 @@ class Plan:
     def _close(
         self,
         item: Settlement,
-        held: Held,
+        held: LeasedJob,
         status: Status,
         *,
         output: str | None = None,
@@ -306,7 +306,7 @@ class Plan:
         chain_id = item.job.lease.chain_id
         error, text = (failure.type, failure.text) if failure else (None, None)
         self._closed.append(
-            Close(chain_id, status, verb_of(item.outcome), output, error, text, item.trace, True, item.worker)
+            ClosedJob(chain_id, status, verb_of(item.outcome), output, error, text, item.trace, True, item.worker)
         )
         self._chains.append(chain_id)
         self._with_dedup = self._with_dedup or bool(held.has_dedup)
@@ -315,7 +315,7 @@ class Plan:
 
     def _continue(self, item: Settlement, successor: Successor, kept: Claimed | None) -> None:
         lease = item.job.lease
-        ended = Close(
+        ended = ClosedJob(
             lease.chain_id, Status.CONTINUED, Verb.CONTINUE, trace=item.trace, by_holder=True, worker=item.worker
         )
         self._closed.append(ended)
@@ -324,7 +324,7 @@ class Plan:
         if kept is None:
             self._queue_up(successor.type, self._place(item, successor))
 
-    def _keep(self, item: Settlement, successor: Successor, keep: Keep) -> Claimed | None:
+    def _keep(self, item: Settlement, successor: Successor, keep: ClaimSuccessor) -> Claimed | None:
         """The successor under lease, if it is due and first in its line."""
         place = self._place(item, successor)
         head = self._line.get(successor.type, place)

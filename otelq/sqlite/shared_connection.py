@@ -18,8 +18,8 @@ from ..uninterrupted import cancel_once
 from .connection_thread import Settings, patiently, read_text
 from .errors import DRIVER
 from .rows import clock, micros
-from .session import Session, Verb, run
-from .statements import Queries
+from .session import SqliteSession, Verb, run
+from .statements import SqliteStatements
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ class _GivenUpError(Exception):
 Prepare: TypeAlias = Callable[[sqlite3.Connection], None]
 
 
-class Visit(Generic[T]):
+class SharedConnectionCall(Generic[T]):
     """
     One verb, whole or not at all, in the thread of the connection.
 
@@ -51,7 +51,7 @@ class Visit(Generic[T]):
     def __init__(
         self,
         settings: Settings,
-        queries: Queries,
+        queries: SqliteStatements,
         verb: Verb[T],
         *,
         now: datetime | None,
@@ -94,7 +94,7 @@ class Visit(Generic[T]):
         return result
 
     def _run(self, connection: sqlite3.Connection) -> T:
-        session = Session(self._queries, connection)
+        session = SqliteSession(self._queries, connection)
         if self._writes:
             # First of all a write: only a transaction that has read nothing yet can wait for the write lock.
             patiently(lambda: self._lock(connection), patience=self._patience)

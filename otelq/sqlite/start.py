@@ -9,16 +9,16 @@ from msgspec.json import Decoder
 
 from ..model import Amendment, Created, Dedup, NewJob, Status, Successor, Transition, Verb
 from ..transitions import build
-from ..transitions.blockers import Fate, Standing, judge, rule_of
+from ..transitions.blockers import BlockerOutcome, ChainEnd, judge, rule_of
 from ..transitions.dedup import is_answered, lasts
-from .closed_jobs import Close, close
+from .closed_jobs import ClosedJob, close
 from .rows import micros, span, when
-from .session import Session, batch
+from .session import SqliteSession, batch
 from .value_checks import check_job
 from .waits import known, look_up
 
 
-class Before(Struct, frozen=True, array_like=True):
+class ExistingJob(Struct, frozen=True, array_like=True):
     """A chain found under an id of the batch, as it was started."""
 
     nr: int
@@ -29,7 +29,7 @@ class Before(Struct, frozen=True, array_like=True):
     failed_by: str | None
 
 
-class Holder(Struct, frozen=True, array_like=True):
+class KeyHolder(Struct, frozen=True, array_like=True):
     """The chain that holds a dedup key."""
 
     type: str
@@ -44,12 +44,12 @@ class Holder(Struct, frozen=True, array_like=True):
         return is_answered(dedup, holder=self.chain_id, age=age, is_open=bool(self.is_open))
 
 
-_BEFORE = Decoder(list[Before])
-_HOLDERS = Decoder(list[Holder])
+_BEFORE = Decoder(list[ExistingJob])
+_HOLDERS = Decoder(list[KeyHolder])
 
 
 async def create(
-    db: Session, at: int, *, jobs: Sequence[NewJob], again: bool
+    db: SqliteSession, at: int, *, jobs: Sequence[NewJob], again: bool
 ) -> tuple[Sequence[Created], Sequence[Transition]]:
     """Start chains in the order given, each seeing those before it."""
     for job in jobs:
@@ -69,18 +69,18 @@ class _Start:
     def __init__(self, at: int) -> None:
         self.at = at
         self.made: list[Transition] = []
-        self.found: dict[str, Before] = {}
-        self._holders: dict[tuple[str, str], Holder] = {}
+        self.found: dict[str, ExistingJob] = {}
+        self._holders: dict[tuple[str, str], KeyHolder] = {}
         self._settled: dict[tuple[str, str], str] = {}
         """Keys that a start of this batch asked for, with the chain that it got: it counts for all later ones."""
-        self._standing: dict[str, Standing] = {}
+        self._standing: dict[str, ChainEnd] = {}
         self._jobs: dict[str, NewJob] = {}
         self._open: list[tuple[object, ...]] = []
         self._edges: list[tuple[str, int, int, str, bool, bool]] = []
         self._keys: list[tuple[str, str, str, int, bool]] = []
-        self._failed: list[Close] = []
+        self._failed: list[ClosedJob] = []
 
-    async def look_up(self, db: Session, jobs: Sequence[NewJob]) -> None:
+    async def look_up(self, db: SqliteSession, jobs: Sequence[NewJob]) -> None:
         """Read who holds the keys, and how the blockers stand."""
         keys = {(job.type, job.dedup.key) for job in jobs if job.dedup}
         if keys:
@@ -100,7 +100,7 @@ class _Start:
         self._insert(job)
         return Created(chain_id=job.chain_id)
 
-    def _found(self, before: Before, job: NewJob, *, again: bool) -> Created:
+    def _found(self, before: ExistingJob, job: NewJob, *, again: bool) -> Created:
         if not again or (before.type, before.input) != (job.type, job.input):
             return Created(chain_id=job.chain_id, exists=True)
         is_blocked = before.blocked > 0 or before.failed_by is not None
@@ -132,13 +132,13 @@ class _Start:
         self.made += _started(job, self.at, is_blocked=fate.is_blocked, failed_with=fate.failed_with)
         self._fail(job, fate)
 
-    def _fail(self, job: NewJob, fate: Fate) -> None:
+    def _fail(self, job: NewJob, fate: BlockerOutcome) -> None:
         """Close the job if it is lost from the beginning."""
         if fate.failure:
             why = fate.failure.type, fate.failure.text
-            self._failed.append(Close(job.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, *why))
+            self._failed.append(ClosedJob(job.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, *why))
 
-    async def write(self, db: Session) -> None:
+    async def write(self, db: SqliteSession) -> None:
         if not self._jobs:
             return
         rows = [request(job, chain_id, 0) for chain_id, job in self._jobs.items()]

@@ -17,6 +17,7 @@ from ..model import (
     ChainOutcome,
     ChainRecord,
     Claimed,
+    ClaimRequest,
     Closure,
     Count,
     Created,
@@ -29,18 +30,17 @@ from ..model import (
     Renewal,
     Settled,
     Settlement,
+    SettleResult,
     Transition,
-    Verdict,
-    Wanted,
 )
 from ..ports.state import StateAdapter, Transaction
 from ..uninterrupted import finish
 from . import amend, claim, close, pages, reads, redrive, settle, start, unblock
 from .connection_thread import Settings
-from .database import Database
+from .database import SqliteDatabase
 from .errors import Locked, opening_failure
-from .owned_transactions import OwnTransaction
-from .statements import Queries
+from .owned_transactions import OwnedTransaction
+from .statements import SqliteStatements
 from .transactions import Lender
 
 
@@ -52,7 +52,7 @@ class SqliteState(StateAdapter):
     def __init__(
         self,
         path: Path | None,
-        queries: Queries,
+        queries: SqliteStatements,
         *,
         synchronous: str,
         busy_timeout: float,
@@ -66,7 +66,7 @@ class SqliteState(StateAdapter):
         self._synchronous = synchronous
         self._busy_timeout = busy_timeout
         self._folder: TemporaryDirectory[str] | None = None
-        self._opened: Database | None = None
+        self._opened: SqliteDatabase | None = None
         self._was_open = was_open
         """Whether it, or what it is a sibling of, was open before: then file and tables were as they should be."""
 
@@ -74,7 +74,7 @@ class SqliteState(StateAdapter):
 
     async def open(self, *, migrate: bool = True) -> None:
         if self._opened is None:
-            database = Database(self._settings(), self._queries, self._lender)
+            database = SqliteDatabase(self._settings(), self._queries, self._lender)
             try:
                 await database.open(with_migration=migrate or self._path is None)
             except OtelqError as error:
@@ -123,8 +123,8 @@ class SqliteState(StateAdapter):
     def join(self, tx: object) -> Transaction:
         return self._database.transactions.join(tx)
 
-    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
-        return await self._database.read(None, partial(reads.present, transitions=transitions))
+    async def were_committed(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
+        return await self._database.read(None, partial(reads.were_committed, transitions=transitions))
 
     # The client's verbs
 
@@ -133,10 +133,10 @@ class SqliteState(StateAdapter):
     ) -> tuple[Sequence[Created], Sequence[Transition]]:
         return await self._database.write(tx, partial(start.create, jobs=jobs, again=again), now)
 
-    async def finish(
+    async def complete_externally(
         self, closures: Sequence[Closure], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
-        return await self._database.write(tx, partial(close.finish, closures=closures), now)
+        return await self._database.write(tx, partial(close.complete_externally, closures=closures), now)
 
     async def trigger(
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
@@ -180,7 +180,13 @@ class SqliteState(StateAdapter):
     # The worker's verbs
 
     async def claim(
-        self, wanted: Sequence[Wanted], *, worker: str, token: int, suspect: bool = True, now: datetime | None = None
+        self,
+        wanted: Sequence[ClaimRequest],
+        *,
+        worker: str,
+        token: int,
+        suspect: bool = True,
+        now: datetime | None = None,
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
         verb = partial(claim.claim, wanted=wanted, worker=worker, token=token, suspect=suspect)
         try:
@@ -189,29 +195,29 @@ class SqliteState(StateAdapter):
             # What somebody else has locked is passed over; here that is everything.
             return [], []
 
-    async def disown(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
-        return await self._database.write(None, partial(claim.disown, token=token), now)
+    async def release_claim(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
+        return await self._database.write(None, partial(claim.release_claim, token=token), now)
 
-    async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[Verdict]:
+    async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[SettleResult]:
         # While somebody holds the write lock, nobody can take the leases away either.
         if self._database.transactions.one_is_open:
-            return [Verdict.BUSY] * len(renewals)
+            return [SettleResult.BUSY] * len(renewals)
         try:
             return await self._database.write(None, partial(claim.renew, renewals=renewals), now)
         except Locked:
-            return [Verdict.BUSY] * len(renewals)
+            return [SettleResult.BUSY] * len(renewals)
 
     async def settle(
         self, settlements: Sequence[Settlement], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Settled:
-        if isinstance(tx, OwnTransaction):
+        if isinstance(tx, OwnedTransaction):
             tx.take_back()
         try:
             return await self._database.write(tx, partial(settle.settle, settlements=settlements), now)
         except Locked:
             if tx is not None:
                 raise
-            return Settled(verdicts=(Verdict.BUSY,) * len(settlements), transitions=(), kept={})
+            return Settled(verdicts=(SettleResult.BUSY,) * len(settlements), transitions=(), kept={})
 
     async def reap(
         self,
@@ -234,10 +240,10 @@ class SqliteState(StateAdapter):
         except Locked:
             return []
 
-    async def mop_up(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
+    async def unblock_pending(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
         if not await self._database.read(None, unblock.has_pending):
             return []
-        return await self._database.write(None, partial(unblock.mop_up, limit=limit), now)
+        return await self._database.write(None, partial(unblock.unblock_pending, limit=limit), now)
 
     async def next_due(self, types: Sequence[str], *, now: datetime | None = None) -> float | None:
         return await self._database.read(None, partial(reads.next_due, types=types), now)
@@ -266,7 +272,7 @@ class SqliteState(StateAdapter):
         await self._database.write(None, close.truncate_all, None)
 
     @property
-    def _database(self) -> Database:
+    def _database(self) -> SqliteDatabase:
         if self._opened is None:
             raise Unavailable(f"the SQLite database {self._path or ':memory:'} is not open")
         return self._opened

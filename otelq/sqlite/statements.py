@@ -12,7 +12,7 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]{0,47}")
 _PART = re.compile(r"\{(?!schema\})([a-z_]+)\}")
 
 
-class Queries:
+class SqliteStatements:
     """The texts of all statements for one schema, whose name stands before each table's."""
 
     def __init__(self, schema: str) -> None:

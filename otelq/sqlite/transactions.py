@@ -15,17 +15,17 @@ from ..errors import InvalidArgument
 from ..uninterrupted import finish
 from .connection_thread import Settings, connect, nap
 from .errors import DRIVER, END_IT, Locked, is_busy, translated
-from .joined_transactions import DriverJoined, Joined, Turn, is_open
-from .owned_transactions import Handle, LentTransaction, OwnTransaction
-from .statements import Queries
+from .joined_transactions import AiosqliteTransaction, HandleState, JoinedTransaction, is_open
+from .owned_transactions import LentTransaction, OwnedTransaction, WatchedConnection
+from .statements import SqliteStatements
 
 if TYPE_CHECKING:
-    from .sqlalchemy import SqlalchemyJoiner
+    from .sqlalchemy import SqliteSqlalchemyJoiner
 
 _IDLE = 4
 """How many connections are kept for later transactions."""
 
-_inside: ContextVar[OwnTransaction | None] = ContextVar("otelq_sqlite_inside", default=None)
+_inside: ContextVar[OwnedTransaction | None] = ContextVar("otelq_sqlite_inside", default=None)
 
 
 class Lender(Protocol):
@@ -36,8 +36,8 @@ class Lender(Protocol):
         ...
 
     def begin(
-        self, kind: type | None, settings: Settings, queries: Queries
-    ) -> AbstractAsyncContextManager[OwnTransaction]:
+        self, kind: type | None, settings: Settings, queries: SqliteStatements
+    ) -> AbstractAsyncContextManager[OwnedTransaction]:
         """A handle on which a transaction is open that holds the write lock."""
         ...
 
@@ -53,7 +53,7 @@ class Transactions:
     def __init__(
         self,
         settings: Settings,
-        queries: Queries,
+        queries: SqliteStatements,
         lender: Lender | None,
         *,
         lock: asyncio.Lock,
@@ -64,10 +64,10 @@ class Transactions:
         self._lender = lender
         self._queries = queries
         self._lock = lock
-        self._idle: list[Handle] = []
-        self._turns: WeakKeyDictionary[Any, Turn] = WeakKeyDictionary()
-        self._current: OwnTransaction | None = None
-        self._sqlalchemy: SqlalchemyJoiner | None = None
+        self._idle: list[WatchedConnection] = []
+        self._turns: WeakKeyDictionary[Any, HandleState] = WeakKeyDictionary()
+        self._current: OwnedTransaction | None = None
+        self._sqlalchemy: SqliteSqlalchemyJoiner | None = None
 
     @property
     def one_is_open(self) -> bool:
@@ -80,14 +80,14 @@ class Transactions:
         if inside is not None and inside is self._current and inside.active:
             raise InvalidArgument("tx", "give tx=: this task holds the only write lock in a transaction of its own")
 
-    def join(self, tx: object) -> Joined:
+    def join(self, tx: object) -> JoinedTransaction:
         """The transaction open on the application's connection, or one of our own given back."""
         current = self._current
         if current is not None and (tx is current or tx is current.handle):
             return current
-        if isinstance(tx, OwnTransaction) and not tx.active:
+        if isinstance(tx, OwnedTransaction) and not tx.active:
             raise InvalidArgument("tx", "its transaction has ended")
-        if isinstance(tx, Joined):
+        if isinstance(tx, JoinedTransaction):
             if tx.belongs_to(self._settings):
                 return tx
             tx = tx.handle
@@ -97,17 +97,17 @@ class Transactions:
             raise InvalidArgument("tx", f"is a {type(tx).__name__}; give an open aiosqlite.Connection")
         if not is_open(tx):
             raise InvalidArgument("tx", "no transaction is open; await connection.execute('BEGIN IMMEDIATE') first")
-        return DriverJoined(tx, self._turn_of(tx), self._settings, self._queries, is_free=self._is_free)
+        return AiosqliteTransaction(tx, self._turn_of(tx), self._settings, self._queries, is_free=self._is_free)
 
-    def _joiner_of_sqlalchemy(self) -> SqlalchemyJoiner:
+    def _joiner_of_sqlalchemy(self) -> SqliteSqlalchemyJoiner:
         if self._sqlalchemy is None:
-            from .sqlalchemy import SqlalchemyJoiner  # which need not be installed
+            from .sqlalchemy import SqliteSqlalchemyJoiner  # which need not be installed
 
-            self._sqlalchemy = SqlalchemyJoiner(self._turn_of, self._settings, self._queries)
+            self._sqlalchemy = SqliteSqlalchemyJoiner(self._turn_of, self._settings, self._queries)
         return self._sqlalchemy
 
-    def _turn_of(self, handle: object) -> Turn:
-        return self._turns.setdefault(handle, Turn())
+    def _turn_of(self, handle: object) -> HandleState:
+        return self._turns.setdefault(handle, HandleState())
 
     def check(self, kind: type | None) -> None:
         """
@@ -124,7 +124,7 @@ class Transactions:
         return self._lender is not None and self._lender.check(kind)
 
     @asynccontextmanager
-    async def begin(self, kind: type | None = None) -> AsyncGenerator[OwnTransaction]:
+    async def begin(self, kind: type | None = None) -> AsyncGenerator[OwnedTransaction]:
         """A transaction that holds the write lock from its first moment."""
         self.refuse_inside()
         async with self._locked(), self._opened(kind) as tx:
@@ -142,7 +142,7 @@ class Transactions:
                 self._current = None
 
     @asynccontextmanager
-    async def _opened(self, kind: type | None) -> AsyncGenerator[OwnTransaction]:
+    async def _opened(self, kind: type | None) -> AsyncGenerator[OwnedTransaction]:
         if self._lender is not None and self._is_lent(kind):
             async with self._lender.begin(kind, self._settings, self._queries) as lent:
                 yield lent
@@ -181,7 +181,7 @@ class Transactions:
             await asyncio.sleep(nap())
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncGenerator[Handle]:
+    async def _connection(self) -> AsyncGenerator[WatchedConnection]:
         """A connection of the pool. One whose user was interrupted may still be at work and does not return to it."""
         if not self._idle:
             # A cancel leaves the new connection to the next transaction; nobody else takes one under the lock.
@@ -202,7 +202,7 @@ class Transactions:
         # The end of a program that forgot to close does not wait for this thread.
         thread: Any = getattr(connection, "_thread", connection)
         thread.daemon = True
-        handle = Handle(await connection)
+        handle = WatchedConnection(await connection)
         driver: Any = connection  # whose annotation of this method is incomplete
         await driver.set_trace_callback(handle.traced)
         self._idle.append(handle)

@@ -12,15 +12,15 @@ from msgspec.json import Decoder
 from ..model import JobKey, Status, Transition, Until, Verb
 from ..transitions import build
 from ..transitions.blockers import failure_by
-from .closed_jobs import Close, close
+from .closed_jobs import ClosedJob, close
 from .rows import OPEN_JOBS, TEXTS, OpenJob
-from .session import Session, batch
+from .session import SqliteSession, batch
 
 MOST_DEPENDENTS = 1000
-"""How many edges one commit tells; the others are left to ``mop_up``."""
+"""How many edges one commit tells; the others are left to ``unblock_pending``."""
 
 
-class Edge(Struct, frozen=True, array_like=True):
+class DependentRow(Struct, frozen=True, array_like=True):
     """A dependent that was not told yet how its blocker ended."""
 
     chain_id: str
@@ -30,12 +30,14 @@ class Edge(Struct, frozen=True, array_like=True):
     status: Status
 
 
-_EDGES = Decoder(list[Edge])
+_EDGES = Decoder(list[DependentRow])
 _TOLD = Decoder(list[tuple[OpenJob, str | None]])
-_Ends: TypeAlias = Mapping[JobKey, Sequence[Edge]]
+_Ends: TypeAlias = Mapping[JobKey, Sequence[DependentRow]]
 
 
-async def follow(db: Session, at: int, closed: Iterable[str], *, budget: int = MOST_DEPENDENTS) -> list[Transition]:
+async def follow(
+    db: SqliteSession, at: int, closed: Iterable[str], *, budget: int = MOST_DEPENDENTS
+) -> list[Transition]:
     """
     Unblock or fail the chains that wait for ``closed``, and those that wait for the failed.
 
@@ -55,7 +57,7 @@ async def follow(db: Session, at: int, closed: Iterable[str], *, budget: int = M
     return made
 
 
-async def followed(db: Session, at: int, closed: Sequence[str]) -> list[Transition]:
+async def followed(db: SqliteSession, at: int, closed: Sequence[str]) -> list[Transition]:
     """What ``follow`` did for chains that closed ``at`` that time, told again."""
     made: list[Transition] = []
     blockers = list(closed)
@@ -67,12 +69,12 @@ async def followed(db: Session, at: int, closed: Sequence[str]) -> list[Transiti
     return made
 
 
-async def has_pending(db: Session, at: int) -> bool:
-    """Whether anything was left to ``mop_up``; asked first, so that it rarely needs the write lock."""
+async def has_pending(db: SqliteSession, at: int) -> bool:
+    """Whether anything was left to ``unblock_pending``; asked first, so that it rarely needs the write lock."""
     return bool(await db.read("pending_look", TEXTS, most=1))
 
 
-async def mop_up(db: Session, at: int, *, limit: int) -> list[Transition]:
+async def unblock_pending(db: SqliteSession, at: int, *, limit: int) -> list[Transition]:
     """Tell some of the dependents that were left pending."""
     pending = await db.read("pending_look", TEXTS, most=limit)
     if not pending:
@@ -82,13 +84,13 @@ async def mop_up(db: Session, at: int, *, limit: int) -> list[Transition]:
     return made
 
 
-async def _tell(db: Session, at: int, edges: Sequence[Edge]) -> tuple[list[Transition], list[OpenJob]]:
+async def _tell(db: SqliteSession, at: int, edges: Sequence[DependentRow]) -> tuple[list[Transition], list[OpenJob]]:
     """Tell dependents how their blockers ended; returns what was done, and the jobs that failed by it."""
     if not edges:
         return [], []
     released = [(edge.chain_id, edge.position, edge.ordinal) for edge in edges]
     await db.write("follow_release", edges=batch(released), now=at)
-    ends: defaultdict[JobKey, list[Edge]] = defaultdict(list)
+    ends: defaultdict[JobKey, list[DependentRow]] = defaultdict(list)
     for edge in edges:
         ends[edge.chain_id, edge.position].append(edge)
     chains = list(dict.fromkeys(edge.chain_id for edge in edges))
@@ -103,7 +105,7 @@ async def _tell(db: Session, at: int, edges: Sequence[Edge]) -> tuple[list[Trans
     return told + await _fail(db, at, failed, lost), failed
 
 
-def _loses(job: OpenJob, ends: Sequence[Edge]) -> Edge | None:
+def _loses(job: OpenJob, ends: Sequence[DependentRow]) -> DependentRow | None:
     """The blocker whose end means that the condition can never be met, if there is one."""
     lost = next((edge for edge in ends if job.rule.loses(edge.status)), None)
     if lost is None or job.rule.until is Until.ALL:
@@ -112,11 +114,11 @@ def _loses(job: OpenJob, ends: Sequence[Edge]) -> Edge | None:
     return lost if is_last else None
 
 
-def _is_freed(job: OpenJob, ends: Sequence[Edge]) -> bool:
+def _is_freed(job: OpenJob, ends: Sequence[DependentRow]) -> bool:
     return job.rule.until is Until.ANY and any(job.rule.frees(edge.status) for edge in ends)
 
 
-async def _count_down(db: Session, at: int, jobs: Sequence[OpenJob], ends: _Ends) -> list[Transition]:
+async def _count_down(db: SqliteSession, at: int, jobs: Sequence[OpenJob], ends: _Ends) -> list[Transition]:
     """Note how many blockers are left; returns who is free."""
     if not jobs:
         return []
@@ -128,12 +130,14 @@ async def _count_down(db: Session, at: int, jobs: Sequence[OpenJob], ends: _Ends
     return [build.released(job.snapshot(at), failed_with=None) for job in jobs if not left[job.key]]
 
 
-async def _fail(db: Session, at: int, jobs: Sequence[OpenJob], lost: Mapping[str, Edge]) -> list[Transition]:
+async def _fail(
+    db: SqliteSession, at: int, jobs: Sequence[OpenJob], lost: Mapping[str, DependentRow]
+) -> list[Transition]:
     if not jobs:
         return []
     failures = {job.chain_id: failure_by(lost[job.chain_id].blocker_id, lost[job.chain_id].status) for job in jobs}
     ended = [
-        Close(chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, failure.type, failure.text)
+        ClosedJob(chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, failure.type, failure.text)
         for chain_id, failure in failures.items()
     ]
     await close(db, at, ended, with_dedup=any(job.has_dedup for job in jobs))

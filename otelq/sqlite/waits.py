@@ -10,18 +10,18 @@ from msgspec.json import Decoder
 
 from ..model import JobKey, Status, Verb
 from ..transitions import refusals
-from ..transitions.blockers import Fate, Rule, Standing, judge
-from .closed_jobs import Close, close
+from ..transitions.blockers import BlockerOutcome, ChainEnd, Rule, judge
+from .closed_jobs import ClosedJob, close
 from .rows import NUMBERS
-from .session import Session, batch
+from .session import SqliteSession, batch
 
-STANDINGS = Decoder(list[tuple[str, Standing]])
+STANDINGS = Decoder(list[tuple[str, ChainEnd]])
 _KNOWN = Decoder(list[tuple[int, int]])
 _CYCLES = Decoder(list[tuple[str, str]])
 _EdgeRow: TypeAlias = tuple[str, int, int, str, bool, bool]
 
 
-class Wish(Struct, frozen=True):
+class BlockerRequest(Struct, frozen=True):
     """An open job that is to wait for chains, each named once."""
 
     chain_id: str
@@ -34,7 +34,7 @@ class Wish(Struct, frozen=True):
         return self.chain_id, self.position
 
 
-async def block(db: Session, at: int, wishes: Sequence[Wish]) -> list[Fate]:
+async def block(db: SqliteSession, at: int, wishes: Sequence[BlockerRequest]) -> list[BlockerOutcome]:
     """
     Let open jobs wait, in the order given: each sees how those before it fare. Those that are lost are closed.
 
@@ -46,7 +46,7 @@ async def block(db: Session, at: int, wishes: Sequence[Wish]) -> list[Fate]:
         if wish.chain_id in wish.blockers:
             raise refusals.circle(wish.chain_id, through=wish.chain_id)
     standing = await look_up(db, (blocker for wish in wishes for blocker in wish.blockers))
-    fates: list[Fate] = []
+    fates: list[BlockerOutcome] = []
     for wish in wishes:
         fate = judge(wish.rule, {blocker: known(standing, blocker) for blocker in wish.blockers})
         if fate.failure:
@@ -58,25 +58,25 @@ async def block(db: Session, at: int, wishes: Sequence[Wish]) -> list[Fate]:
     return fates
 
 
-async def look_up(db: Session, chains: Iterable[str]) -> dict[str, Standing]:
+async def look_up(db: SqliteSession, chains: Iterable[str]) -> dict[str, ChainEnd]:
     """How chains stand; one that does not exist is left out."""
     return dict(await db.read("blocker_look", STANDINGS, chains=batch(list(dict.fromkeys(chains)))))
 
 
-def known(standing: dict[str, Standing], blocker: str) -> Standing:
+def known(standing: dict[str, ChainEnd], blocker: str) -> ChainEnd:
     """How a blocker stands, which must exist."""
     if blocker not in standing:
         raise refusals.no_blocker(blocker)
     return standing[blocker]
 
 
-async def check_cycles(db: Session, chains: Sequence[str]) -> None:
+async def check_cycles(db: SqliteSession, chains: Sequence[str]) -> None:
     """Refuse what was written if one of the chains waits for itself now."""
     for chain_id, last in await db.read("blocker_cycle", _CYCLES, chains=batch(chains)):
         raise refusals.circle(chain_id, through=last)
 
 
-async def _write(db: Session, at: int, wishes: Sequence[Wish], fates: Sequence[Fate]) -> None:
+async def _write(db: SqliteSession, at: int, wishes: Sequence[BlockerRequest], fates: Sequence[BlockerOutcome]) -> None:
     rows = [(wish.chain_id, len(fate.awaited), *wish.rule.columns) for wish, fate in zip(wishes, fates, strict=True)]
     await db.write("open_block", jobs=batch(rows))
     edges = list(_edges(wishes, fates, await _ordinals(db, wishes)))
@@ -84,7 +84,7 @@ async def _write(db: Session, at: int, wishes: Sequence[Wish], fates: Sequence[F
     await db.write("blocker_wait", chains=batch([blocker for _, _, _, blocker, _, is_held in edges if is_held]))
 
 
-async def _ordinals(db: Session, wishes: Sequence[Wish]) -> Iterator[int]:
+async def _ordinals(db: SqliteSession, wishes: Sequence[BlockerRequest]) -> Iterator[int]:
     """The ordinal of each edge: that which it has already, or the next free one of its job."""
     keys = [(*wish.key, blocker) for wish in wishes for blocker in wish.blockers]
     have = dict(await db.read("blocker_known", _KNOWN, edges=batch(keys)))
@@ -100,15 +100,17 @@ async def _ordinals(db: Session, wishes: Sequence[Wish]) -> Iterator[int]:
     return ordinals()
 
 
-def _edges(wishes: Sequence[Wish], fates: Sequence[Fate], ordinals: Iterator[int]) -> Iterator[_EdgeRow]:
+def _edges(
+    wishes: Sequence[BlockerRequest], fates: Sequence[BlockerOutcome], ordinals: Iterator[int]
+) -> Iterator[_EdgeRow]:
     for wish, fate in zip(wishes, fates, strict=True):
         for blocker in wish.blockers:
             yield *wish.key, next(ordinals), blocker, wish.rule.is_patient, blocker in fate.awaited
 
 
-async def _fail(db: Session, at: int, wishes: Sequence[Wish], fates: Sequence[Fate]) -> None:
+async def _fail(db: SqliteSession, at: int, wishes: Sequence[BlockerRequest], fates: Sequence[BlockerOutcome]) -> None:
     ended = [
-        Close(wish.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, fate.failure.type, fate.failure.text)
+        ClosedJob(wish.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, fate.failure.type, fate.failure.text)
         for wish, fate in zip(wishes, fates, strict=True)
         if fate.failure
     ]

@@ -17,11 +17,11 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from ..spawn import spawn
-from .connection_thread import Lane, Settings, begin_immediate
+from .connection_thread import ConnectionThread, Settings, begin_immediate
 from .errors import END_IT, Locked, translating
 from .rows import clock, micros
-from .session import Session, Verb, run
-from .statements import Queries
+from .session import SqliteSession, Verb, run
+from .statements import SqliteStatements
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class _Waiting(Generic[T]):
 class Writer:
     """Runs verbs in groups. ``lock`` is held while anybody in this process writes to the file."""
 
-    def __init__(self, lane: Lane, settings: Settings, queries: Queries) -> None:
+    def __init__(self, lane: ConnectionThread, settings: Settings, queries: SqliteStatements) -> None:
         self.lock = asyncio.Lock()
         self._lane = lane
         self._settings = settings
@@ -126,7 +126,7 @@ class Writer:
         waited = begin_immediate(connection, self._settings) or waited
         with translating(f"cannot write to {self._settings.path}"):
             try:
-                session = Session(self._queries, connection, waited=waited)
+                session = SqliteSession(self._queries, connection, waited=waited)
                 results = [self._attempt(session, connection, waiting) for waiting in group]
                 with translating(f"cannot commit to {self._settings.path}"):
                     connection.execute("COMMIT")
@@ -135,7 +135,7 @@ class Writer:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
-    def _attempt(self, session: Session, connection: sqlite3.Connection, waiting: _Waiting[Any]) -> object:
+    def _attempt(self, session: SqliteSession, connection: sqlite3.Connection, waiting: _Waiting[Any]) -> object:
         """The result of one verb, or its error; whatever a verb that failed wrote is taken back."""
         connection.execute("SAVEPOINT verb")
         try:

@@ -9,22 +9,22 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from .logs import JobContextFilter, job_extra, logger
-from .names import Count
+from .names import CounterName
 from .spans import Activation, AttemptSpan, Enqueue
-from .stored_context import TraceNote, current_request_id, request_id
+from .stored_context import StoredContext, current_request_id, request_id
 from .telemetry import Telemetry
 from .trace_position import TraceMode
 
 __all__ = [
     "Activation",
     "AttemptSpan",
-    "Count",
+    "CounterName",
     "Enqueue",
     "JobContextFilter",
     "MeterProvider",
+    "StoredContext",
     "Telemetry",
     "TraceMode",
-    "TraceNote",
     "TracerProvider",
     "current_request_id",
     "job_extra",

@@ -23,7 +23,7 @@ from ..logs import Log
 from ..model import CLOSED, ENDED, Status, Transition, Verb
 from ..texts import NAME, line
 from . import names
-from .names import Attribute, Count, Drop, Instrument, Kind, Operation
+from .names import Attribute, CounterName, Drop, Instrument, InstrumentKind, Operation
 
 logger = Log("otelq.telemetry")
 
@@ -163,7 +163,7 @@ class Registry:
             totals = known.get(t.type) or self.of(t.type)
             move = (t.verb, t.source, t.target)
             totals.transitions[move] = totals.transitions.get(move, 0) + 1
-            untold = untold or t.verb in names.TOLD
+            untold = untold or t.verb in names.TRANSITION_SPANS
             if t.verb is Verb.CLAIM:
                 if t.due_at is not None and self._waits.admits(now):
                     self._record(self._wait, _seconds(t.due_at, t.at), totals.wait)
@@ -206,7 +206,7 @@ class Registry:
         except Exception as error:
             self.trouble("recording a measurement", error)
 
-    def count(self, name: Count, n: int, type: str | None) -> None:
+    def count(self, name: CounterName, n: int, type: str | None) -> None:
         """Add to a counter that no transition feeds."""
         _add(self.counts if type is None else self.of(type).counts, name, n)
 
@@ -236,11 +236,11 @@ class Registry:
             names.TRANSITIONS: self._transitions,
             names.RETRIES: self._retries,
             names.REAPED: self._reaped,
-            names.DEDUPLICATED: lambda: self._counted(Count.DEDUPLICATED),
-            names.LEASE_LOST: lambda: self._counted(Count.LEASE_LOST),
-            names.CLAIM_EMPTY: lambda: self._counted(Count.CLAIM_EMPTY),
-            names.REPORT_UNKNOWN: lambda: self._counted(Count.REPORT_UNKNOWN),
-            names.SLOT_LEAKED: lambda: self._counted(Count.SLOT_LEAKED),
+            names.DEDUPLICATED: lambda: self._counted(CounterName.DEDUPLICATED),
+            names.LEASE_LOST: lambda: self._counted(CounterName.LEASE_LOST),
+            names.CLAIM_EMPTY: lambda: self._counted(CounterName.CLAIM_EMPTY),
+            names.REPORT_UNKNOWN: lambda: self._counted(CounterName.REPORT_UNKNOWN),
+            names.SLOT_LEAKED: lambda: self._counted(CounterName.SLOT_LEAKED),
             names.DROPPED: lambda: _labelled(self.dropped, Attribute.DROP_REASON),
             names.OVERFLOW: lambda: _labelled(self.overflow, Attribute.LABEL),
             names.THINNED: lambda: _labelled(self.thinned, Attribute.INSTRUMENT),
@@ -276,7 +276,7 @@ class Registry:
             if count := totals.moved(Verb.REAP, Verb.TAKE_OVER):
                 yield Observation(count, totals.wait)
 
-    def _counted(self, name: Count) -> Iterator[Observation]:
+    def _counted(self, name: CounterName) -> Iterator[Observation]:
         if name in self.counts:
             yield Observation(self.counts[name])
         for totals in self._all():
@@ -354,7 +354,9 @@ def _histogram(meter: Meter, instrument: Instrument) -> Histogram:
 
 def _observable(meter: Meter, instrument: Instrument, read: Callable[[], Iterable[Observation]]) -> None:
     create = (
-        meter.create_observable_counter if instrument.kind is Kind.COUNTER else meter.create_observable_up_down_counter
+        meter.create_observable_counter
+        if instrument.kind is InstrumentKind.COUNTER
+        else meter.create_observable_up_down_counter
     )
 
     def callback(_: CallbackOptions) -> Iterable[Observation]:

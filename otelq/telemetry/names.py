@@ -30,7 +30,7 @@ ERROR_TYPE_LIMIT: Final = 20
 """Error types per job type that get a label of their own."""
 LINK_LIMIT: Final = 128
 """Links on one span: what an SDK keeps by default."""
-TOLD_LIMIT: Final = 128
+TRANSITION_SPAN_LIMIT: Final = 128
 """Spans that one call of ``project`` writes at most; a mass cancellation is a count, not a flood."""
 
 
@@ -160,7 +160,7 @@ class Error(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TransitionSpan:
     """
     How a transition that no live span tells becomes a span.
 
@@ -188,15 +188,15 @@ LIVE: Final = frozenset(
 )
 """Transitions that a live ``enqueue`` or ``process`` span tells."""
 
-TOLD: Mapping[Verb, Told] = {
-    Verb.REAP: Told(Operation.REAP, error=Error.LEASE_LOST),
-    Verb.TAKE_OVER: Told(Operation.TAKE_OVER, error=Error.LEASE_LOST),
-    Verb.FAIL_BY_BLOCKER: Told(Operation.FAIL, error=Error.BLOCKER_FAILED),
-    Verb.EXPIRE: Told(Operation.EXPIRE),
-    Verb.CANCEL: Told(Operation.CANCEL, by_caller=True),
-    Verb.COMPLETE_EXTERNALLY: Told(Operation.COMPLETE, by_caller=True),
-    Verb.TRIGGER: Told(Operation.TRIGGER, by_caller=True),
-    Verb.REDRIVE: Told(Operation.REDRIVE, by_caller=True),
+TRANSITION_SPANS: Mapping[Verb, TransitionSpan] = {
+    Verb.REAP: TransitionSpan(Operation.REAP, error=Error.LEASE_LOST),
+    Verb.TAKE_OVER: TransitionSpan(Operation.TAKE_OVER, error=Error.LEASE_LOST),
+    Verb.FAIL_BY_BLOCKER: TransitionSpan(Operation.FAIL, error=Error.BLOCKER_FAILED),
+    Verb.EXPIRE: TransitionSpan(Operation.EXPIRE),
+    Verb.CANCEL: TransitionSpan(Operation.CANCEL, by_caller=True),
+    Verb.COMPLETE_EXTERNALLY: TransitionSpan(Operation.COMPLETE, by_caller=True),
+    Verb.TRIGGER: TransitionSpan(Operation.TRIGGER, by_caller=True),
+    Verb.REDRIVE: TransitionSpan(Operation.REDRIVE, by_caller=True),
 }
 """Transitions that become a span of their own, written after the commit."""
 
@@ -206,7 +206,7 @@ SPANS: Final = frozenset(
         Operation.CLAIM,
         Operation.PROCESS,
         Operation.SETTLE,
-        *(told.operation for told in TOLD.values()),
+        *(told.operation for told in TRANSITION_SPANS.values()),
     }
 )
 """Operations that become spans; the others name durations alone."""
@@ -214,11 +214,11 @@ SPANS: Final = frozenset(
 COUNTED_ONLY: Final = frozenset({Verb.UNBLOCK, Verb.AMEND, Verb.DELETE})
 """Transitions that are in the metrics alone."""
 
-UNTOLD: Final = frozenset({Verb.RENEW})
+WITHOUT_EFFECT: Final = frozenset({Verb.RENEW})
 """What changes no state, and is neither counted nor drawn."""
 
 
-class Kind(StrEnum):
+class InstrumentKind(StrEnum):
     """Kinds of instruments. Counters are observable: the hot path adds to plain integers."""
 
     COUNTER = "counter"
@@ -231,7 +231,7 @@ class Instrument:
     """One metric: what ``docs/reference/telemetry.md`` says about it."""
 
     name: str
-    kind: Kind
+    kind: InstrumentKind
     unit: str
     description: str
     attributes: tuple[str, ...] = ()
@@ -249,21 +249,21 @@ MESSAGES = (A.SYSTEM, A.OPERATION, A.DESTINATION)
 
 SENT = Instrument(
     "messaging.client.sent.messages",
-    Kind.COUNTER,
+    InstrumentKind.COUNTER,
     "{message}",
     "Jobs created, continuations included.",
     MESSAGES,
 )
 CONSUMED = Instrument(
     "messaging.client.consumed.messages",
-    Kind.COUNTER,
+    InstrumentKind.COUNTER,
     "{message}",
     "Jobs claimed, once per delivery.",
     MESSAGES,
 )
 OPERATION_DURATION = Instrument(
     "messaging.client.operation.duration",
-    Kind.HISTOGRAM,
+    InstrumentKind.HISTOGRAM,
     "s",
     "How long one of otelq's own statements took.",
     (A.SYSTEM, A.OPERATION, A.OPERATION_TYPE, A.DATABASE, A.ERROR_TYPE),
@@ -271,7 +271,7 @@ OPERATION_DURATION = Instrument(
 )
 PROCESS_DURATION = Instrument(
     "messaging.process.duration",
-    Kind.HISTOGRAM,
+    InstrumentKind.HISTOGRAM,
     "s",
     "How long a handler ran; the outcome is named unless it is completed or continued.",
     (*MESSAGES, A.OUTCOME, A.ERROR_TYPE),
@@ -279,14 +279,14 @@ PROCESS_DURATION = Instrument(
 )
 TRANSITIONS = Instrument(
     "otelq.job.transitions",
-    Kind.COUNTER,
+    InstrumentKind.COUNTER,
     "{transition}",
     "Committed changes of jobs' states; every one, exactly once.",
     (A.DESTINATION, A.TRANSITION, A.STATE_FROM, A.STATE_TO),
 )
 WAIT_DURATION = Instrument(
     "otelq.job.wait.duration",
-    Kind.HISTOGRAM,
+    InstrumentKind.HISTOGRAM,
     "s",
     "From when a job could be claimed until it was.",
     (A.DESTINATION,),
@@ -294,7 +294,7 @@ WAIT_DURATION = Instrument(
 )
 JOB_DURATION = Instrument(
     "otelq.job.duration",
-    Kind.HISTOGRAM,
+    InstrumentKind.HISTOGRAM,
     "s",
     "From a job's creation until it closed.",
     (A.DESTINATION, A.OUTCOME),
@@ -302,7 +302,7 @@ JOB_DURATION = Instrument(
 )
 CHAIN_DURATION = Instrument(
     "otelq.chain.duration",
-    Kind.HISTOGRAM,
+    InstrumentKind.HISTOGRAM,
     "s",
     "From a chain's start until it closed.",
     (A.CHAIN_TYPE, A.OUTCOME),
@@ -310,7 +310,7 @@ CHAIN_DURATION = Instrument(
 )
 JOB_ATTEMPTS = Instrument(
     "otelq.job.attempts",
-    Kind.HISTOGRAM,
+    InstrumentKind.HISTOGRAM,
     "{attempt}",
     "Attempts that a job had spent when it closed.",
     (A.DESTINATION, A.OUTCOME),
@@ -318,69 +318,73 @@ JOB_ATTEMPTS = Instrument(
 )
 RETRIES = Instrument(
     "otelq.job.retries",
-    Kind.COUNTER,
+    InstrumentKind.COUNTER,
     "{retry}",
     "Failed attempts that are followed by another.",
     (A.DESTINATION, A.ERROR_TYPE),
 )
 REAPED = Instrument(
     "otelq.job.reaped",
-    Kind.COUNTER,
+    InstrumentKind.COUNTER,
     "{job}",
     "Jobs taken back from a lease that ran out or was ended.",
     (A.DESTINATION,),
 )
 DEDUPLICATED = Instrument(
     "otelq.job.deduplicated",
-    Kind.COUNTER,
+    InstrumentKind.COUNTER,
     "{job}",
     "Starts that found their dedup key held.",
     (A.DESTINATION,),
 )
 LEASE_LOST = Instrument(
     "otelq.lease.lost",
-    Kind.COUNTER,
+    InstrumentKind.COUNTER,
     "{lease}",
     "Leases that a worker lost while it held the job.",
     (A.DESTINATION,),
 )
-CLAIM_EMPTY = Instrument("otelq.claim.empty", Kind.COUNTER, "{poll}", "Claims that found nothing.")
+CLAIM_EMPTY = Instrument("otelq.claim.empty", InstrumentKind.COUNTER, "{poll}", "Claims that found nothing.")
 REPORT_UNKNOWN = Instrument(
     "otelq.report.unknown",
-    Kind.COUNTER,
+    InstrumentKind.COUNTER,
     "{transition}",
     "Transitions whose commit could not be ascertained; counted nowhere else.",
 )
 SLOT_LEAKED = Instrument(
     "otelq.worker.slot.leaked",
-    Kind.COUNTER,
+    InstrumentKind.COUNTER,
     "{slot}",
     "Slots given up because a handler ignored its cancellation.",
     (A.DESTINATION,),
 )
 DROPPED = Instrument(
     "otelq.telemetry.dropped",
-    Kind.COUNTER,
+    InstrumentKind.COUNTER,
     "{event}",
     "What the telemetry itself had to leave out.",
     (A.DROP_REASON,),
 )
 OVERFLOW = Instrument(
     "otelq.telemetry.overflow",
-    Kind.COUNTER,
+    InstrumentKind.COUNTER,
     "{measurement}",
     "Times that a capped label said _OTHER.",
     (A.LABEL,),
 )
 THINNED = Instrument(
     "otelq.telemetry.thinned",
-    Kind.COUNTER,
+    InstrumentKind.COUNTER,
     "{measurement}",
     "Measurements left out of the durations that otelq.telemetry.instrument names, to stay in budget.",
     (A.INSTRUMENT,),
 )
-ACTIVE = Instrument("otelq.job.active", Kind.UP_DOWN, "{job}", "Attempts running in this process.", (A.DESTINATION,))
-CAPACITY = Instrument("otelq.worker.capacity", Kind.UP_DOWN, "{slot}", "Slots of the workers in this process.")
+ACTIVE = Instrument(
+    "otelq.job.active", InstrumentKind.UP_DOWN, "{job}", "Attempts running in this process.", (A.DESTINATION,)
+)
+CAPACITY = Instrument(
+    "otelq.worker.capacity", InstrumentKind.UP_DOWN, "{slot}", "Slots of the workers in this process."
+)
 
 INSTRUMENTS: tuple[Instrument, ...] = (
     SENT,
@@ -407,7 +411,7 @@ INSTRUMENTS: tuple[Instrument, ...] = (
 )
 
 
-class Count(StrEnum):
+class CounterName(StrEnum):
     """Counters that no transition feeds; ``Telemetry.count`` adds to them."""
 
     DEDUPLICATED = DEDUPLICATED.name

@@ -24,11 +24,11 @@ from .guards import harmless
 from .logs import current_job
 from .metrics import Registry
 from .names import Attribute, LinkReason, Operation
-from .stored_context import TraceNote, request_id
-from .trace_position import FAN_OUT, Place, TraceMode, place
+from .stored_context import StoredContext, request_id
+from .trace_position import FAN_OUT, TraceMode, TracePosition, place
 from .tracing import Tracing, context_of, linked
 
-_NO_NOTE = TraceNote()
+_NO_NOTE = StoredContext()
 
 
 def start_enqueue(
@@ -39,7 +39,7 @@ def start_enqueue(
     position: int | None,
     delay: float | None,
     batch: int | None,
-    parent: TraceNote | None,
+    parent: StoredContext | None,
 ) -> Enqueue:
     """The span that creates a job (or ``batch`` of them), under the current span; none, if it cannot be made."""
     try:
@@ -57,7 +57,7 @@ def _enqueue(
     position: int | None,
     delay: float | None,
     batch: int | None,
-    parent: TraceNote | None,
+    parent: StoredContext | None,
 ) -> Enqueue:
     ambient = notes.ambient()
     links = (linked(parent.span, LinkReason.CREATION),) if parent and parent.span else ()
@@ -69,7 +69,7 @@ def _enqueue(
     if not (parent or batch or foreign or tracing.baggage):
         return Enqueue(tracing, span, notes.write_bare(own))
     carried = parent if parent is not None and parent.segment is not None else None
-    note = TraceNote(
+    note = StoredContext(
         span=own,
         segment=carried.segment if carried else own,
         origin=carried.origin if carried else None,
@@ -93,7 +93,7 @@ def start_attempt(tracing: Tracing, job: Claimed, *, worker: str, mode: TraceMod
         return _attempt(tracing, job, worker=worker, mode=mode)
     except Exception as error:
         tracing.registry.trouble("telling of an attempt", error)
-        nowhere = Place(None, job.lease.position, True)
+        nowhere = TracePosition(None, job.lease.position, True)
         return AttemptSpan(tracing, INVALID_SPAN, job=job, note=_NO_NOTE, place=nowhere, base=notes.EMPTY)
 
 
@@ -172,7 +172,7 @@ class AttemptSpan:
     __slots__ = ("_base", "_job", "_note", "_open", "_place", "_span", "_started", "_tracing", "error_type")
 
     def __init__(
-        self, tracing: Tracing, span: Span, *, job: Claimed, note: TraceNote, place: Place, base: Context
+        self, tracing: Tracing, span: Span, *, job: Claimed, note: StoredContext, place: TracePosition, base: Context
     ) -> None:
         self._tracing = tracing
         self._span = span
@@ -226,7 +226,7 @@ class AttemptSpan:
             return None
         ended = self._job.claimed_at.timestamp() + time.monotonic() - self._started
         return notes.write(
-            TraceNote(
+            StoredContext(
                 span=own,
                 segment=place.segment,
                 origin=place.origin,
@@ -272,7 +272,7 @@ class AttemptSpan:
             next_position = self._job.lease.position + 1 if position is None else position
             ids = _creation(chain_id=self._job.lease.chain_id, position=next_position, delay=delay)
             self._tracing.describe(span, ids)
-        continued = TraceNote(
+        continued = StoredContext(
             span=context_of(span),
             segment=self._place.segment,
             origin=self._place.origin,
@@ -344,7 +344,7 @@ class Activation:
         notes.detach(self._token)
 
 
-def _attempt_links(note: TraceNote, last: TraceNote | None, place: Place) -> list[Link]:
+def _attempt_links(note: StoredContext, last: StoredContext | None, place: TracePosition) -> list[Link]:
     links: list[Link] = []
     if note.span is not None:
         links.append(linked(note.span, place.reason or LinkReason.CREATION))

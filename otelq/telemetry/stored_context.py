@@ -52,7 +52,7 @@ _FLAGS = {f"{flags:02x}": TraceFlags(flags) for flags in range(256)}
 _W3C_FIELDS: Final = frozenset({"traceparent", "tracestate", "baggage"})
 
 
-class TraceNote(Struct, frozen=True, gc=False):
+class StoredContext(Struct, frozen=True, gc=False):
     """What a job's row, or one attempt's, says about its trace."""
 
     span: SpanContext | None = None
@@ -91,7 +91,7 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(_Wire)
 
 
-def write(note: TraceNote) -> str | None:
+def write(note: StoredContext) -> str | None:
     """The note as text; None if it says nothing."""
     span, segment = note.span, note.segment
     wire = _Wire(
@@ -116,11 +116,11 @@ def write_bare(span: SpanContext | None) -> str | None:
     time.
     """
     if span is None or span.trace_state:
-        return write(TraceNote(span, span))
+        return write(StoredContext(span, span))
     return f'{{"c":"{_traceparent(span)}"}}'
 
 
-def read(text: str) -> TraceNote:
+def read(text: str) -> StoredContext:
     """
     The note that ``write`` made.
 
@@ -135,7 +135,7 @@ def read(text: str) -> TraceNote:
         raise ValueError("a trace note nests too deep") from error
     span = _span_context(wire.span, wire.state)
     segment = span if wire.segment is None else _span_context(wire.segment, wire.segment_state)
-    return TraceNote(
+    return StoredContext(
         span,
         segment,
         wire.origin,
@@ -264,7 +264,7 @@ class Propagation:
         get_global_textmap().inject(carrier, context, _into_dict)
         return {name: value for name, value in carrier.items() if name in self._fields} or None
 
-    def extract(self, note: TraceNote, *, allowed: Iterable[str]) -> Context:
+    def extract(self, note: StoredContext, *, allowed: Iterable[str]) -> Context:
         """
         A fresh context with the note's allowed baggage and foreign fields, and no span.
 

@@ -18,9 +18,9 @@ from . import names, transition_spans
 from .exceptions import Exceptions, qualified_name
 from .guards import harmless
 from .metrics import Registry, registry_for
-from .names import Count, Operation
+from .names import CounterName, Operation
 from .spans import AttemptSpan, Enqueue, start_attempt, start_enqueue
-from .stored_context import Silence, TraceNote
+from .stored_context import Silence, StoredContext
 from .trace_position import TraceMode
 from .tracing import Tracing
 
@@ -104,7 +104,7 @@ class Telemetry:
         position: int | None = None,
         delay: float | None = None,
         batch: int | None = None,
-        parent: TraceNote | None = None,
+        parent: StoredContext | None = None,
     ) -> Enqueue:
         """
         The span of a start, under the caller's current span.
@@ -117,7 +117,7 @@ class Telemetry:
             self._tracing, type, chain_id=chain_id, position=position, delay=delay, batch=batch, parent=parent
         )
 
-    def note(self, text: str | None) -> TraceNote | None:
+    def note(self, text: str | None) -> StoredContext | None:
         """A stored note, for ``enqueue(parent=)``; None if there is none or it is damaged."""
         return self._tracing.read(text)
 
@@ -131,7 +131,7 @@ class Telemetry:
         if not jobs:
             return
         ended_ns = time.time_ns()
-        transition_spans.tell_claim(self._tracing, jobs, started_ns=started_ns, ended_ns=ended_ns, worker=worker)
+        transition_spans.record_claim(self._tracing, jobs, started_ns=started_ns, ended_ns=ended_ns, worker=worker)
         self.operation(Operation.CLAIM, (ended_ns - started_ns) / 1e9)
 
     @harmless
@@ -149,7 +149,7 @@ class Telemetry:
         """
         Tell of a statement that settled ``count`` attempts, given their notes; ``type`` if all are of one.
         """
-        transition_spans.tell_settlement(
+        transition_spans.record_settlement(
             self._tracing,
             Operation(operation),
             attempts,
@@ -165,7 +165,7 @@ class Telemetry:
         """Count and measure committed transitions, and write the spans of those that no live span tells."""
         try:
             if self._registry.transitions(transitions):
-                transition_spans.tell_transitions(self._tracing, transitions)
+                transition_spans.record_transitions(self._tracing, transitions)
         except Exception as error:
             self._registry.trouble("telling of transitions", error)
 
@@ -203,13 +203,13 @@ class Telemetry:
         self._capacity += delta
         self._registry.capacity += delta
 
-    def count(self, name: Count, n: int = 1, *, type: str | None = None) -> None:
+    def count(self, name: CounterName, n: int = 1, *, type: str | None = None) -> None:
         """Add to a counter that no transition feeds. Safe from any thread."""
         self._registry.count(name, n, type)
 
     def count_unknown(self, n: int) -> None:
         """So many transitions will never be reported: whether they were committed cannot be known."""
-        self._registry.count(Count.REPORT_UNKNOWN, n, None)
+        self._registry.count(CounterName.REPORT_UNKNOWN, n, None)
 
 
 def _version() -> str:

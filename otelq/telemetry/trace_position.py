@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanContext
 
 from ..model import Claimed
 from .names import LinkReason
-from .stored_context import TraceNote
+from .stored_context import StoredContext
 
 TraceMode = Literal["auto", "link", "parent"]
 
@@ -26,7 +26,7 @@ FAN_OUT: Final = 100
 """Chains that one call starts within one trace."""
 
 
-class Place(Struct, frozen=True, gc=False):
+class TracePosition(Struct, frozen=True, gc=False):
     """
     The segment that an attempt belongs to (None: it begins one), since which position, and why it left
     another.
@@ -37,25 +37,27 @@ class Place(Struct, frozen=True, gc=False):
     own_root: bool
     reason: LinkReason | None = None
 
-    def begin(self, span: SpanContext | None) -> Place:
+    def begin(self, span: SpanContext | None) -> TracePosition:
         """This place once the attempt's own span is known."""
-        return self if self.segment is not None else Place(span, self.origin, True, self.reason)
+        return self if self.segment is not None else TracePosition(span, self.origin, True, self.reason)
 
 
-def place(job: Claimed, note: TraceNote, last: TraceNote | None, mode: TraceMode) -> Place:
+def place(job: Claimed, note: StoredContext, last: StoredContext | None, mode: TraceMode) -> TracePosition:
     """Where the attempt at ``job`` stands, given the notes of the job and of the attempt before."""
     position = job.lease.position
     latest = note if last is None or last.segment is None else last
     if latest.segment is None:
-        return Place(None, position, True)
+        return TracePosition(None, position, True)
     origin = position if latest.origin is None else latest.origin
     reason = _reason_to_split(job, latest, origin=origin, wide=note.wide, mode=mode)
     if reason is not None:
-        return Place(None, position, True, reason)
-    return Place(latest.segment, origin, latest.own_root)
+        return TracePosition(None, position, True, reason)
+    return TracePosition(latest.segment, origin, latest.own_root)
 
 
-def _reason_to_split(job: Claimed, latest: TraceNote, *, origin: int, wide: bool, mode: TraceMode) -> LinkReason | None:
+def _reason_to_split(
+    job: Claimed, latest: StoredContext, *, origin: int, wide: bool, mode: TraceMode
+) -> LinkReason | None:
     position = job.lease.position
     if mode == "link":
         return None if latest.own_root else LinkReason.CONFIGURED

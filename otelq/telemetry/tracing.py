@@ -25,7 +25,7 @@ from . import stored_context as notes
 from .exceptions import Exceptions
 from .metrics import Registry
 from .names import Attribute, Drop, LinkReason, Operation
-from .stored_context import Propagation, TraceNote
+from .stored_context import Propagation, StoredContext
 
 _LINK_ATTRIBUTES = {reason: {Attribute.LINK_REASON: str(reason)} for reason in LinkReason}
 
@@ -119,7 +119,7 @@ class Tracing:
         except Exception as error:
             self.registry.trouble("marking a span as failed", error)
 
-    def read(self, text: str | None) -> TraceNote | None:
+    def read(self, text: str | None) -> StoredContext | None:
         """The stored note; None if there is none, or if it is damaged."""
         if text is None:
             return None
@@ -130,7 +130,7 @@ class Tracing:
             return None
         return self._bounded(note) if note.baggage or note.carrier else note
 
-    def _bounded(self, note: TraceNote) -> TraceNote:
+    def _bounded(self, note: StoredContext) -> StoredContext:
         """The note with no more of what it passes on than a caller could have given it."""
         baggage, left_out = notes.fitting(note.baggage or {}, limit=notes.BAGGAGE_LIMIT)
         carrier, lost = notes.fitting(note.carrier or {}, limit=notes.CARRIER_LIMIT)
@@ -153,7 +153,7 @@ class Tracing:
             self.registry.trouble("a propagator, which was to pass on a context,", error)
             return None
 
-    def extract(self, note: TraceNote) -> Context:
+    def extract(self, note: StoredContext) -> Context:
         """A fresh context with what the note carries."""
         if not (note.baggage or note.carrier):
             return notes.EMPTY

@@ -12,12 +12,12 @@ from ..texts import NAME, line
 from . import names
 from . import stored_context as notes
 from .exceptions import qualified_name
-from .names import Attribute, Drop, LinkReason, Operation, Told
-from .stored_context import TraceNote
+from .names import Attribute, Drop, LinkReason, Operation, TransitionSpan
+from .stored_context import StoredContext
 from .tracing import Tracing, context_of, linked
 
 
-def tell_claim(tracing: Tracing, jobs: Sequence[Claimed], *, started_ns: int, ended_ns: int, worker: str) -> None:
+def record_claim(tracing: Tracing, jobs: Sequence[Claimed], *, started_ns: int, ended_ns: int, worker: str) -> None:
     """A ``claim`` span with a link to what created each job: a root, because it belongs to no one's trace."""
     types = {job.type for job in jobs}
     span = tracing.start(Operation.CLAIM, types.pop() if len(types) == 1 else None, notes.EMPTY, start_ns=started_ns)
@@ -27,7 +27,7 @@ def tell_claim(tracing: Tracing, jobs: Sequence[Claimed], *, started_ns: int, en
         tracing.end(span, ended_ns)
 
 
-def tell_settlement(
+def record_settlement(
     tracing: Tracing,
     operation: Operation,
     attempts: Sequence[str | None],
@@ -49,11 +49,11 @@ def tell_settlement(
     tracing.end(span, ended_ns)
 
 
-def tell_transitions(tracing: Tracing, transitions: Iterable[Transition]) -> None:
+def record_transitions(tracing: Tracing, transitions: Iterable[Transition]) -> None:
     """A span for each transition that no live span tells."""
-    left = names.TOLD_LIMIT
+    left = names.TRANSITION_SPAN_LIMIT
     for transition in transitions:
-        told = names.TOLD.get(transition.verb)
+        told = names.TRANSITION_SPANS.get(transition.verb)
         if told is None:
             continue
         if left:
@@ -66,8 +66,8 @@ def tell_transitions(tracing: Tracing, transitions: Iterable[Transition]) -> Non
             tracing.registry.drop(Drop.SPAN_LIMIT)
 
 
-def _tell(tracing: Tracing, transition: Transition, told: Told) -> None:
-    note = tracing.read(transition.trace) or TraceNote()
+def _tell(tracing: Tracing, transition: Transition, told: TransitionSpan) -> None:
+    note = tracing.read(transition.trace) or StoredContext()
     last = tracing.read(transition.last_trace)
     links = [linked(note.span, LinkReason.CREATION)] if note.span else []
     if last is not None and last.span is not None:
@@ -82,7 +82,7 @@ def _tell(tracing: Tracing, transition: Transition, told: Told) -> None:
     tracing.end(span, at_ns)
 
 
-def _home(told: Told, note: TraceNote, last: TraceNote | None) -> Context:
+def _home(told: TransitionSpan, note: StoredContext, last: StoredContext | None) -> Context:
     """The asker's context where somebody asked; else the chain's."""
     ambient = notes.ambient()
     if told.by_caller and context_of(get_current_span(ambient)) is not None:

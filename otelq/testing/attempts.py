@@ -52,7 +52,7 @@ def attempt(
         tx: what ``transaction`` and ``completion`` yield; asking without one is an error.
     """
     chain = new_id()
-    scope = _Scope(provide=provide, blockers=blockers, time_left=time_left, client=client, tx=tx)
+    scope = _TestScope(provide=provide, blockers=blockers, time_left=time_left, client=client, tx=tx)
     return Attempt(
         input,
         type=type,
@@ -65,7 +65,7 @@ def attempt(
     )
 
 
-class _Scope:
+class _TestScope:
     def __init__(
         self,
         *,

@@ -16,7 +16,7 @@ from ..model import BLOCKER_FAILED, Blocks, Failure, NewJob, OnFailure, Status, 
 
 BAD_ENDS: Final = frozenset({Status.FAILED, Status.CANCELLED})
 
-Standing: TypeAlias = Status | None
+ChainEnd: TypeAlias = Status | None
 """How a chain ended; any open status, or None, while it is open."""
 
 
@@ -37,11 +37,11 @@ class Rule(Struct, frozen=True, gc=False):
         until = None if self.until is Until.ALL else str(self.until)
         return until, None if self.on_failure is OnFailure.FAIL else str(self.on_failure)
 
-    def frees(self, standing: Standing) -> bool:
+    def frees(self, standing: ChainEnd) -> bool:
         """Return whether a blocker that stands so counts as done."""
         return standing is Status.COMPLETED or (standing in BAD_ENDS and self.on_failure is OnFailure.IGNORE)
 
-    def loses(self, standing: Standing) -> bool:
+    def loses(self, standing: ChainEnd) -> bool:
         """Return whether a blocker that stands so can never count as done."""
         return standing in BAD_ENDS and self.on_failure is OnFailure.FAIL
 
@@ -56,7 +56,7 @@ def stored_rule(until: str | None, on_failure: str | None) -> Rule:
     return Rule(Until(until or Until.ALL), OnFailure(on_failure or OnFailure.FAIL))
 
 
-class Fate(Struct, frozen=True):
+class BlockerOutcome(Struct, frozen=True):
     """The blockers that a job awaits; or, with ``failure``, why it waits in vain."""
 
     awaited: frozenset[str] = frozenset()
@@ -79,10 +79,10 @@ class Fate(Struct, frozen=True):
         return self.awaited if self.lost_by is None else frozenset()
 
 
-FREE: Final = Fate()
+FREE: Final = BlockerOutcome()
 
 
-def judge(rule: Rule, standings: Mapping[str, Standing]) -> Fate:
+def judge(rule: Rule, standings: Mapping[str, ChainEnd]) -> BlockerOutcome:
     """Return what is left to wait for where the blockers stand like this."""
     is_met = any(map(rule.frees, standings.values()))
     if not standings or (is_met and rule.until is Until.ANY):
@@ -92,10 +92,10 @@ def judge(rule: Rule, standings: Mapping[str, Standing]) -> Fate:
         blocker for blocker, standing in standings.items() if not (rule.frees(standing) or rule.loses(standing))
     )
     if lost and (rule.until is Until.ALL or not awaited):
-        return Fate(awaited, lost[0], failure_by(lost[0], standings[lost[0]]))
-    return Fate(awaited)
+        return BlockerOutcome(awaited, lost[0], failure_by(lost[0], standings[lost[0]]))
+    return BlockerOutcome(awaited)
 
 
-def failure_by(blocker: str, end: Standing) -> Failure:
+def failure_by(blocker: str, end: ChainEnd) -> Failure:
     """Return why a job fails by a blocker that ended badly."""
     return Failure(BLOCKER_FAILED, f"the blocker {blocker} ended {end}")

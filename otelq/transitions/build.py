@@ -12,7 +12,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..model import Claimed, Keep, Lease, NewJob, Settlement, Status, Successor, Transition, Verb
+from ..model import Claimed, ClaimSuccessor, Lease, NewJob, Settlement, Status, Successor, Transition, Verb
 from .table import MOVES, IllegalMove
 
 _CREATE = MOVES[Verb.CREATE]
@@ -182,7 +182,7 @@ def settled(
 def kept(
     item: Settlement,
     successor: Successor,
-    keep: Keep,
+    keep: ClaimSuccessor,
     *,
     priority: int,
     at: datetime,

@@ -11,13 +11,13 @@ from ..definitions import Definition
 from ..logs import Log
 from ..model import CancelReason, Claimed, Outcome, Settlement
 from ..spawn import spawn
-from ..telemetry import Count
+from ..telemetry import CounterName
 from ..texts import lines
-from .attempt import Execution
+from .attempt import AttemptRunner
 from .attempt_report import AttemptReport
-from .attempt_scope import WorkScope
-from .attempt_timers import Limits
-from .context import Crew
+from .attempt_scope import WorkerScope
+from .attempt_timers import AttemptTimers
+from .context import WorkerContext
 from .identity import Identity
 from .slots import Slots
 from .stacks import stack_of, stack_of_thread
@@ -28,11 +28,11 @@ logger = Log("otelq.worker")
 class Acknowledger(Protocol):
     """Stores the outcomes of attempts: the completer."""
 
-    def add(self, run: Run, settlement: Settlement) -> None:
+    def add(self, run: ActiveJob, settlement: Settlement) -> None:
         """Take over a settlement; ``acknowledged`` or ``lost`` of the run is called when it is decided."""
 
 
-class Run:
+class ActiveJob:
     """
     Runs the attempt of one claimed job in a task of its own, and ends it when it has to end.
 
@@ -45,7 +45,9 @@ class Run:
         "_task", "_undoing", "definition", "done", "held_since", "hops", "job", "scope",
     )  # fmt: skip
 
-    def __init__(self, job: Claimed, *, crew: Crew, slots: Slots, completer: Acknowledger, hops: int = 0) -> None:
+    def __init__(
+        self, job: Claimed, *, crew: WorkerContext, slots: Slots, completer: Acknowledger, hops: int = 0
+    ) -> None:
         self.hops = hops
         self.done = False
         """Nothing more is to be stored for this attempt."""
@@ -56,11 +58,11 @@ class Run:
         self._completer = completer
         self.job = job
         self.definition: Definition = crew.definitions[job.type]
-        self.scope = WorkScope(crew, self.definition, since=self.held_since)
+        self.scope = WorkerScope(crew, self.definition, since=self.held_since)
         self._identity = Identity(job, self.definition)
         self._report = AttemptReport(self._identity, crew=crew)
-        self._execution = Execution(self._identity, crew=crew, scope=self.scope, report=self._report, hops=hops)
-        self._limits = Limits(slots)
+        self._execution = AttemptRunner(self._identity, crew=crew, scope=self.scope, report=self._report, hops=hops)
+        self._limits = AttemptTimers(slots)
         self._handed_over = False
         self._abandoned = False
         self._task: asyncio.Task[None]
@@ -115,7 +117,7 @@ class Run:
         self._report.stored()
         self._leave()
         if kept is not None:
-            run = Run(kept, crew=self._crew, slots=self._slots, completer=self._completer, hops=self.hops + 1)
+            run = ActiveJob(kept, crew=self._crew, slots=self._slots, completer=self._completer, hops=self.hops + 1)
             run.begin()
 
     def lost(self, reason: CancelReason) -> None:
@@ -175,7 +177,7 @@ class Run:
             return
         self._abandoned = self.scope.abandoned = True
         self._slots.leak()
-        self._crew.engine.telemetry.count(Count.SLOT_LEAKED, type=self.job.type)
+        self._crew.engine.telemetry.count(CounterName.SLOT_LEAKED, type=self.job.type)
         text = "%s ignores its cancel; abandoned\n%s"
         logger.error(text, self, lines(self._stack()), extra=self._identity.labels)
         self._task.add_done_callback(self._returned)

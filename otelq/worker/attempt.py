@@ -12,9 +12,9 @@ from ..logs import Log
 from ..model import CancelReason, Claimed, Fails, Outcome, Settled, Settlement, Transition, read_meta
 from ..uninterrupted import finish
 from .attempt_report import AttemptReport
-from .attempt_scope import WorkScope
+from .attempt_scope import WorkerScope
 from .completion import LOOK_UP_PAUSE, OWN_ENDS, Completion
-from .context import Crew
+from .context import WorkerContext
 from .decision import Decision
 from .identity import Identity
 from .outcomes import failure_of
@@ -22,7 +22,7 @@ from .outcomes import failure_of
 logger = Log("otelq.worker")
 
 
-class Execution:
+class AttemptRunner:
     """
     Runs one attempt, in a task whose context holds its span and baggage and nothing else.
 
@@ -33,7 +33,9 @@ class Execution:
         "_completion", "_crew", "_decision", "_identity", "_report", "is_closed", "is_committing", "kept", "scope",
     )  # fmt: skip
 
-    def __init__(self, identity: Identity, *, crew: Crew, scope: WorkScope, report: AttemptReport, hops: int) -> None:
+    def __init__(
+        self, identity: Identity, *, crew: WorkerContext, scope: WorkerScope, report: AttemptReport, hops: int
+    ) -> None:
         self.scope = scope
         self.is_committing = False
         """A COMMIT is under way, which nothing cancels."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from ..model import CancelReason, Completes, Fails, Outcome, Retries, Verb
-from ..telemetry import Activation, AttemptSpan, Count, Enqueue
-from .context import Crew
+from ..telemetry import Activation, AttemptSpan, CounterName, Enqueue
+from .context import WorkerContext
 from .identity import Identity
 from .outcomes import outcome_name
 
@@ -23,7 +23,7 @@ class AttemptReport:
 
     __slots__ = ("_crew", "_ended_ns", "_enqueue", "_identity", "_outcome", "_seconds", "_span", "_started")
 
-    def __init__(self, identity: Identity, *, crew: Crew) -> None:
+    def __init__(self, identity: Identity, *, crew: WorkerContext) -> None:
         self._crew = crew
         self._identity = identity
         self._enqueue: Enqueue | None = None
@@ -117,5 +117,5 @@ class AttemptReport:
         """End the span of an attempt whose outcome is discarded."""
         self.drop_successor()
         if reason is CancelReason.LEASE_LOST:
-            self._crew.engine.telemetry.count(Count.LEASE_LOST, type=self._identity.job.type)
+            self._crew.engine.telemetry.count(CounterName.LEASE_LOST, type=self._identity.job.type)
         self._span.lost(reason)

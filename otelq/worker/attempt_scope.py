@@ -15,8 +15,8 @@ from ..definitions import Attempt, Definition, JobType, Middleware, check_job_ty
 from ..errors import InvalidArgument, OtelqError
 from ..model import CancelReason, ChainOutcome
 from ..ports.state import Transaction
-from .context import Crew, Provided
-from .thread_pool import Errand
+from .context import Provided, WorkerContext
+from .thread_pool import ThreadTask
 
 Out = TypeVar("Out")
 X = TypeVar("X")
@@ -24,7 +24,7 @@ X = TypeVar("X")
 PLAIN = JobType[Any, Any]("plain JSON")
 
 
-class WorkScope:
+class WorkerScope:
     """The scope of one attempt under a worker."""
 
     __slots__ = (
@@ -32,7 +32,7 @@ class WorkScope:
         "_stack", "abandoned", "cancel_reason", "completing", "errand", "fed_by",
     )  # fmt: skip
 
-    def __init__(self, crew: Crew, definition: Definition, *, since: float) -> None:
+    def __init__(self, crew: WorkerContext, definition: Definition, *, since: float) -> None:
         self._crew = crew
         self._definition = definition
         self._since = since
@@ -48,7 +48,7 @@ class WorkScope:
         self.completing: Transaction | None = None
         """The transaction of ``completion``, if the handler opened it."""
         self.fed_by: Sequence[ChainOutcome] = ()
-        self.errand: Errand | None = None
+        self.errand: ThreadTask | None = None
         """The handler's call in a thread."""
         self.abandoned = False
         if definition.soft_timeout is not None:
@@ -79,7 +79,7 @@ class WorkScope:
         timeout = self._definition.timeout
         return None if timeout is None else max(0.0, self._since + timeout - time.monotonic())
 
-    def soften(self) -> None:
+    def soft_timeout(self) -> None:
         """The soft timeout is over."""
         if self._own_stopping is not None and not self._own_stopping.is_set():
             self._late = True
@@ -185,7 +185,7 @@ class WorkScope:
 class ThreadScope:
     """The scope of a handler in a thread: that of its attempt, without transactions."""
 
-    def __init__(self, scope: WorkScope) -> None:
+    def __init__(self, scope: WorkerScope) -> None:
         self._scope = scope
         self.provided = scope.provided
         self.provide = scope.provide

@@ -10,10 +10,10 @@ from .deadlines import Key
 from .slots import Slots
 
 if TYPE_CHECKING:
-    from .active_job import Run
+    from .active_job import ActiveJob
 
 
-class Limits:
+class AttemptTimers:
     """
     Starts the timers of an attempt, and stops them when it ends.
 
@@ -28,7 +28,7 @@ class Limits:
         self._soft_deadline: Key | None = None
         self._grace: asyncio.TimerHandle | None = None
 
-    def begin(self, run: Run) -> None:
+    def begin(self, run: ActiveJob) -> None:
         """Start those of its timeouts."""
         definition = run.definition
         if definition.timeout is not None:
@@ -45,7 +45,7 @@ class Limits:
         """Start the grace."""
         self._grace = asyncio.get_running_loop().call_later(seconds, then)
 
-    def end(self, run: Run) -> None:
+    def end(self, run: ActiveJob) -> None:
         """Stop all of them."""
         if self._deadline is not None:
             self._slots.deadlines.remove(run, self._deadline)

@@ -20,10 +20,10 @@ from msgspec.structs import replace
 from ..errors import Refused, Unavailable
 from ..logs import Log
 from ..loop import Loop
-from ..model import CancelReason, Claimed, Settlement, Verdict
+from ..model import CancelReason, Claimed, Settlement, SettleResult
 from ..spawn import spawn
-from .active_job import Run
-from .context import Crew
+from .active_job import ActiveJob
+from .context import WorkerContext
 from .outcomes import reason_of, refused
 
 _CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
@@ -41,17 +41,17 @@ BUSY_PAUSE = 1.0
 """The longest of these pauses while another transaction holds the row."""
 
 
-class Unstored(Struct, frozen=True, eq=False, gc=False):
+class PendingOutcome(Struct, frozen=True, eq=False, gc=False):
     """An outcome to be stored, in a batch of ``most`` that have met a passing error equally often."""
 
-    run: Run
+    run: ActiveJob
     settlement: Settlement
     most: int
     failures: int = 0
     since: float = 0.0
     """The monotonic time of the first of these errors."""
 
-    def after_failure(self, size: int) -> Unstored:
+    def after_failure(self, size: int) -> PendingOutcome:
         """Return the same item after its batch of this size met a passing error."""
         failures = self.failures + 1
         most = self.most if failures < FAILURES else max(1, size // 2)
@@ -71,16 +71,16 @@ class Completer(Loop):
     the load and a lone job does not wait.
     """
 
-    def __init__(self, crew: Crew, *, on_fatal: Callable[[Exception], None]) -> None:
+    def __init__(self, crew: WorkerContext, *, on_fatal: Callable[[Exception], None]) -> None:
         super().__init__("completer", on_fatal=on_fatal)
         self._crew = crew
         self._share = sorted((*SHARES, crew.concurrency // 4))[1]
-        self._items: list[Unstored] = []
-        self._apart: dict[Run, asyncio.Task[None]] = {}
+        self._items: list[PendingOutcome] = []
+        self._apart: dict[ActiveJob, asyncio.Task[None]] = {}
 
-    def add(self, run: Run, settlement: Settlement) -> None:
+    def add(self, run: ActiveJob, settlement: Settlement) -> None:
         """Take over a settlement."""
-        self._items.append(Unstored(run, settlement, self._share))
+        self._items.append(PendingOutcome(run, settlement, self._share))
         self.wake()
 
     @property
@@ -103,7 +103,7 @@ class Completer(Loop):
                 raise
         return 0.0 if self._items else IDLE
 
-    def _take(self) -> list[Unstored]:
+    def _take(self) -> list[PendingOutcome]:
         if not self._items:
             return []
         first = self._items[0]
@@ -111,7 +111,7 @@ class Completer(Loop):
         del self._items[: len(batch)]
         return batch
 
-    def _put_back(self, batch: Sequence[Unstored], error: Unavailable) -> None:
+    def _put_back(self, batch: Sequence[PendingOutcome], error: Unavailable) -> None:
         """Let the others go first; where others wait, an outcome that failed by itself is tried beside the batches."""
         left = [item.after_failure(len(batch)) for item in self._unstored(batch)]
         if len(batch) > 1:
@@ -123,7 +123,7 @@ class Completer(Loop):
         else:
             self._items += left
 
-    def _unstored(self, batch: Sequence[Unstored]) -> list[Unstored]:
+    def _unstored(self, batch: Sequence[PendingOutcome]) -> list[PendingOutcome]:
         return [item for item in batch if not item.run.done and item.run not in self._apart]
 
     async def stop(self) -> None:
@@ -135,7 +135,7 @@ class Completer(Loop):
         if apart:
             await asyncio.wait(apart)
 
-    async def _store(self, batch: Sequence[Unstored], *, refused_before: bool = False) -> None:
+    async def _store(self, batch: Sequence[PendingOutcome], *, refused_before: bool = False) -> None:
         engine = self._crew.engine
         started = time.time_ns()
         try:
@@ -155,7 +155,7 @@ class Completer(Loop):
         for item, verdict in zip(batch, settled.verdicts, strict=True):
             self._tell(item, verdict, settled.kept.get(item.run.job.lease.chain_id))
 
-    async def _halve(self, batch: Sequence[Unstored], error: Refused) -> None:
+    async def _halve(self, batch: Sequence[PendingOutcome], error: Refused) -> None:
         """Find the value that the database refuses; its attempt alone fails, its neighbours are stored."""
         if len(batch) > 1:
             middle = len(batch) // 2
@@ -166,28 +166,28 @@ class Completer(Loop):
         outcome = refused(error, definition=run.definition, attempt=run.job.attempt, spread=_CHANCE.random())
         await self._store([replace(item, settlement=run.failed_to_store(outcome, error))], refused_before=True)
 
-    def _give_up(self, batch: Sequence[Unstored], error: Exception) -> None:
+    def _give_up(self, batch: Sequence[PendingOutcome], error: Exception) -> None:
         """Free the slot of an outcome that cannot be stored, not even as a failure, and let the lease run out."""
         for item in batch:
             logger.error("%s: what came of it cannot be stored: %s", item.run, error)
             item.run.lost(CancelReason.LEASE_LOST)
 
-    def _tell(self, item: Unstored, verdict: Verdict, kept: Claimed | None) -> None:
+    def _tell(self, item: PendingOutcome, verdict: SettleResult, kept: Claimed | None) -> None:
         match verdict:
-            case Verdict.DONE:
+            case SettleResult.DONE:
                 item.run.acknowledged(kept)
-            case Verdict.BUSY:
+            case SettleResult.BUSY:
                 self._store_apart(item)
-            case Verdict.LOST | Verdict.CANCELLED:
+            case SettleResult.LOST | SettleResult.CANCELLED:
                 item.run.lost(reason_of(verdict))
 
-    def _store_apart(self, item: Unstored) -> None:
+    def _store_apart(self, item: PendingOutcome) -> None:
         """Try again beside the batches, so that no other outcome waits for this row."""
         task = spawn(self._until_stored(item), name="otelq completer, apart", context=contextvars.Context())
         self._apart[item.run] = task
         task.add_done_callback(lambda _: self._apart.pop(item.run, None))
 
-    async def _until_stored(self, item: Unstored) -> None:
+    async def _until_stored(self, item: PendingOutcome) -> None:
         tries = 0
         while True:
             longest = PAUSES[-1] if item.failures else BUSY_PAUSE
@@ -204,13 +204,13 @@ class Completer(Loop):
             except Exception:  # the next batch meets it again, and knows what to do
                 return self.add(item.run, item.settlement)
 
-    async def _is_stored(self, item: Unstored) -> bool:
+    async def _is_stored(self, item: PendingOutcome) -> bool:
         """Return whether the database has answered for the outcome, rather than that the row is locked."""
         engine = self._crew.engine
         with engine.telemetry.silence():
             settled = await engine.state.settle([item.settlement])
         [verdict] = settled.verdicts
-        if verdict is Verdict.BUSY:
+        if verdict is SettleResult.BUSY:
             return False
         engine.effects.follow(settled.transitions)
         self._tell(item, verdict, settled.kept.get(item.run.job.lease.chain_id))

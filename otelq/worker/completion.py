@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Mapping
 
 from ..errors import JobAlreadyClosed, LeaseLost, NotFound, Unavailable
-from ..model import CancelReason, Claimed, Settled, Settlement, Status, Transition, Verb, Verdict
-from .attempt_scope import WorkScope
-from .context import Crew
+from ..model import CancelReason, Claimed, Settled, Settlement, SettleResult, Status, Transition, Verb
+from .attempt_scope import WorkerScope
+from .context import WorkerContext
 from .outcomes import reason_of
 
 LOOK_UP_PAUSE = 0.25
@@ -26,7 +26,7 @@ OWN_ENDS: Mapping[Verb, str] = {
 class Completion:
     """The end of one attempt whose handler opened ``attempt.completion()``."""
 
-    def __init__(self, job: Claimed, *, crew: Crew, scope: WorkScope) -> None:
+    def __init__(self, job: Claimed, *, crew: WorkerContext, scope: WorkerScope) -> None:
         self._job = job
         self._crew = crew
         self._engine = crew.engine
@@ -74,7 +74,7 @@ class Completion:
         with self._engine.telemetry.silence():
             settled = await self._engine.state.settle([settlement], tx=self._scope.completing)
         [verdict] = settled.verdicts
-        if verdict is Verdict.DONE:
+        if verdict is SettleResult.DONE:
             return settled
         if end := await self.own_end():
             return end

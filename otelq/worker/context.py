@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 from ..client import Client, Engine
 from ..definitions import Definition, Middleware
 from ..errors import InvalidArgument
-from .process_pool import Children
+from .process_pool import ProcessPool
 from .thread_pool import Threads
 
 X = TypeVar("X")
@@ -55,7 +55,7 @@ class Provided:
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class WorkerContext:
     """A worker's settings and its client; ``grace`` and intervals are in seconds."""
 
     client: Client
@@ -72,7 +72,7 @@ class Crew:
     reap_interval: float
     max_crashes: int
     threads: Threads = field(default_factory=Threads)
-    children: Children = field(default_factory=Children)
+    children: ProcessPool = field(default_factory=ProcessPool)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the worker has stopped: nothing is stored any more, nor is it of use to ask what was."""

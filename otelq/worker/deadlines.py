@@ -8,7 +8,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .active_job import Run
+    from .active_job import ActiveJob
 
 PRECISION = 1 / 1000
 """How much later than asked something is done, as a share of the time that was given."""
@@ -19,11 +19,11 @@ Key = tuple[float, int]
 class Deadlines:
     """Attempts of one timeout that end at about the same time share a timer; almost none of them lives to see it."""
 
-    def __init__(self, act: Callable[[Run], None]) -> None:
+    def __init__(self, act: Callable[[ActiveJob], None]) -> None:
         self._act = act
-        self._due: dict[Key, set[Run]] = {}
+        self._due: dict[Key, set[ActiveJob]] = {}
 
-    def add(self, run: Run, seconds: float) -> Key:
+    def add(self, run: ActiveJob, seconds: float) -> Key:
         """Act on the attempt after ``seconds``, or up to a thousandth of that later; what it returns ends that."""
         loop = asyncio.get_running_loop()
         step = seconds * PRECISION
@@ -35,7 +35,7 @@ class Deadlines:
         runs.add(run)
         return key
 
-    def remove(self, run: Run, key: Key) -> None:
+    def remove(self, run: ActiveJob, key: Key) -> None:
         """The attempt ended in time. Removing twice is fine."""
         if (runs := self._due.get(key)) is not None:
             runs.discard(run)

@@ -9,9 +9,9 @@ from typing import Any
 from ..client.start import successor
 from ..definitions import Continue, check_continuation, is_continue
 from ..logs import Log
-from ..model import CancelReason, Completes, Continues, Keep, Outcome
+from ..model import CancelReason, ClaimSuccessor, Completes, Continues, Outcome
 from .attempt_report import FAILING, AttemptReport
-from .context import Crew
+from .context import WorkerContext
 from .identity import Identity
 from .outcomes import TIMED_OUT, of_exception, undescribed
 
@@ -28,7 +28,7 @@ class Decision:
 
     __slots__ = ("_crew", "_hops", "_identity", "_report")
 
-    def __init__(self, identity: Identity, *, crew: Crew, report: AttemptReport, hops: int) -> None:
+    def __init__(self, identity: Identity, *, crew: WorkerContext, report: AttemptReport, hops: int) -> None:
         self._identity = identity
         self._crew = crew
         self._report = report
@@ -57,7 +57,7 @@ class Decision:
         following = successor(continuation, payload=payload, trace=trace, meta=job.meta)
         return Continues(following, self._keep(continuation))
 
-    def _keep(self, continuation: Continue[Any]) -> Keep | None:
+    def _keep(self, continuation: Continue[Any]) -> ClaimSuccessor | None:
         """Ask for the successor when this worker could run it at once and others have had their turn."""
         definition = self._crew.definitions.get(continuation.job_type.name)
         prompt = continuation.delay in (None, 0) and continuation.at is None and not continuation.awaited.ids
@@ -65,7 +65,9 @@ class Decision:
             return None
         if definition.concurrency is not None:
             return None
-        return Keep(token=secrets.randbits(63), lease=definition.lease, timeout=self._crew.time_for(definition))
+        return ClaimSuccessor(
+            token=secrets.randbits(63), lease=definition.lease, timeout=self._crew.time_for(definition)
+        )
 
     def of_error(self, error: BaseException, reason: CancelReason | None) -> Outcome | None:
         """

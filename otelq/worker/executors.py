@@ -33,22 +33,22 @@ from ..errors import InvalidArgument, ProcessFailed
 from ..logs import Log
 from ..telemetry.propagation import carry
 from ..uninterrupted import finish, shield
-from .attempt_scope import ThreadScope, WorkScope
-from .context import Crew
+from .attempt_scope import ThreadScope, WorkerScope
+from .context import WorkerContext
 from .process_protocol import (
     Continued,
-    Ended,
-    Order,
-    Postponed,
+    Failed,
     Raised,
     Reply,
+    RetryLater,
     Returned,
+    RunRequest,
     Snoozed,
     Waiting,
     blockers_of,
     unknown,
 )
-from .thread_pool import Errand, Threads
+from .thread_pool import Threads, ThreadTask
 
 logger = Log("otelq.worker")
 
@@ -59,7 +59,7 @@ LARGEST_RATIO = 16
 def wrapped(call: Handler, middleware: Sequence[Middleware]) -> Handler:
     """The call with the middleware round it, the first outermost; itself where there is none."""
     concerned = [one for one in middleware if overrides(one, "attempt")]
-    return reduce(_around, reversed(concerned), _undone(call)) if concerned else call
+    return reduce(_around, reversed(concerned), _roll_back_on_error(call)) if concerned else call
 
 
 def check_required(required: Sequence[Middleware], slices: Sequence[Jobs]) -> None:
@@ -86,7 +86,7 @@ def _around(call: Handler, middleware: Middleware) -> Handler:
     return through
 
 
-def _undone(call: Handler) -> Handler:
+def _roll_back_on_error(call: Handler) -> Handler:
     """What a handler wrote in its completion is gone when it raises, also if middleware makes the attempt good."""
 
     async def through(attempt: Attempt[Any]) -> Any:
@@ -94,7 +94,7 @@ def _undone(call: Handler) -> Handler:
             return await call(attempt)
         except BaseException as error:
             try:
-                await finish(cast(WorkScope, scope_of(attempt)).roll_back(error))
+                await finish(cast(WorkerScope, scope_of(attempt)).roll_back(error))
             except Exception as trouble:
                 logger.warning("rolling back the completion of %s failed: %s", attempt.job_id, trouble)
             raise
@@ -102,7 +102,7 @@ def _undone(call: Handler) -> Handler:
     return through
 
 
-def equipped(crew: Crew) -> Crew:
+def with_executors(crew: WorkerContext) -> WorkerContext:
     """
     The crew with handlers that can be awaited, wherever they run, and with the middleware round them.
 
@@ -111,7 +111,7 @@ def equipped(crew: Crew) -> Crew:
     return replace(crew, definitions={name: _served(one, crew) for name, one in crew.definitions.items()})
 
 
-def _served(definition: Definition, crew: Crew) -> Definition:
+def _served(definition: Definition, crew: WorkerContext) -> Definition:
     call: Handler = definition.handler
     if definition.executor == "thread":
         call = ThreadCall(definition.handler, crew.threads)
@@ -129,7 +129,7 @@ class ThreadCall:
         self._threads = threads
 
     async def __call__(self, attempt: Attempt[Any]) -> Any:
-        scope = cast(WorkScope, scope_of(attempt))
+        scope = cast(WorkerScope, scope_of(attempt))
         inside = attempt.behind(ThreadScope(scope))
         scope.errand = errand = self._threads.begin(partial(self._handler, inside))
         cancelled = False
@@ -148,7 +148,7 @@ class ThreadCall:
         return result
 
 
-async def _until_done(errand: Errand, scope: WorkScope) -> None:
+async def _until_done(errand: ThreadTask, scope: WorkerScope) -> None:
     """Wait for a thread although the wait is cancelled, unless the attempt was abandoned."""
     while not errand.done.is_set():
         if scope.abandoned:
@@ -160,20 +160,20 @@ async def _until_done(errand: Errand, scope: WorkScope) -> None:
 class ProcessCall:
     """Calls a ``def`` handler in another process, which a cancel ends."""
 
-    def __init__(self, definition: Definition, *, crew: Crew) -> None:
+    def __init__(self, definition: Definition, *, crew: WorkerContext) -> None:
         self._definition = definition
         self._types = crew.definitions
         self._children = crew.children
         self._payloads = crew.engine.payloads
 
     async def __call__(self, attempt: Attempt[Any]) -> Any:
-        scope = cast(WorkScope, scope_of(attempt))
+        scope = cast(WorkerScope, scope_of(attempt))
         order = self._order(attempt, scope)
         return self._result(await self._children.attend(order, scope=scope))
 
-    def _order(self, attempt: Attempt[Any], scope: WorkScope) -> Order:
+    def _order(self, attempt: Attempt[Any], scope: WorkerScope) -> RunRequest:
         handler = self._definition.handler
-        return Order(
+        return RunRequest(
             module=handler.__module__,
             name=handler.__qualname__,
             input=self._definition.job_type.signature.input.encode(attempt.input, limit=None),
@@ -199,9 +199,9 @@ class ProcessCall:
                 raise Snooze(reply.delay)
             case Waiting():
                 raise WaitFor(cast(AllOf | AnyOf, blockers_of(reply.awaited)))
-            case Ended():
+            case Failed():
                 raise Fail(reply.reason)
-            case Postponed():
+            case RetryLater():
                 cause = None if reply.cause is None else ProcessFailed(reply.cause.type, reply.cause.text)
                 raise RetryAfter(reply.delay) from cause
             case Raised():

@@ -12,12 +12,12 @@ from msgspec.structs import replace
 
 from ..errors import Unavailable
 from ..loop import Loop
-from ..model import Claimed, Status, Verb, Wanted
+from ..model import Claimed, ClaimRequest, Status, Verb
 from ..ports.notify import Hint, HintKind
-from ..telemetry import Count
-from .active_job import Run
+from ..telemetry import CounterName
+from .active_job import ActiveJob
 from .completer import Completer
-from .context import Crew
+from .context import WorkerContext
 from .slots import Slots
 
 LONGEST_DENIAL = 1.0
@@ -28,7 +28,7 @@ class Fetcher(Loop):
     """Shares the free slots out among the job types, so that no type waits more than one rotation."""
 
     def __init__(
-        self, crew: Crew, slots: Slots, completer: Completer, *, on_fatal: Callable[[Exception], None]
+        self, crew: WorkerContext, slots: Slots, completer: Completer, *, on_fatal: Callable[[Exception], None]
     ) -> None:
         super().__init__("fetcher", on_fatal=on_fatal)
         self._crew = crew
@@ -63,7 +63,7 @@ class Fetcher(Loop):
         loop = asyncio.get_running_loop()
         self._wake_at = loop.time() + self._crew.poll_interval
         with self._crew.engine.telemetry.silence():
-            await self._disown()
+            await self._release_claims()
             self._sated = await self._fill()
             if self._sated:
                 due = await self._crew.engine.state.next_due(self._crew.types)
@@ -93,10 +93,10 @@ class Fetcher(Loop):
             got = Counter(job.type for job in claimed)
             dry.update(arm.type for arm in wanted if got[arm.type] < arm.limit)
             for job in claimed:
-                Run(job, crew=self._crew, slots=self._slots, completer=self._completer).begin()
+                ActiveJob(job, crew=self._crew, slots=self._slots, completer=self._completer).begin()
         return False
 
-    def _shares(self, free: int, dry: set[str]) -> Sequence[Wanted]:
+    def _shares(self, free: int, dry: set[str]) -> Sequence[ClaimRequest]:
         """An even share for every type that may have more; the remainder goes round, most to whoever had least."""
         room = {type: self._room(type) for type in self._order if type not in dry}
         types = [type for type, places in room.items() if places > 0]
@@ -111,11 +111,11 @@ class Fetcher(Loop):
         most = self._crew.definitions[type].concurrency
         return self._slots.capacity if most is None else most - self._slots.by_type[type]
 
-    def _arm(self, type: str, limit: int) -> Wanted:
+    def _arm(self, type: str, limit: int) -> ClaimRequest:
         definition = self._crew.definitions[type]
-        return Wanted(type=type, limit=limit, lease=definition.lease, timeout=self._crew.time_for(definition))
+        return ClaimRequest(type=type, limit=limit, lease=definition.lease, timeout=self._crew.time_for(definition))
 
-    async def _claim(self, wanted: Sequence[Wanted], *, suspect: bool) -> Sequence[Claimed]:
+    async def _claim(self, wanted: Sequence[ClaimRequest], *, suspect: bool) -> Sequence[Claimed]:
         engine = self._crew.engine
         token = secrets.randbits(63)
         started = time.time_ns()
@@ -127,17 +127,17 @@ class Fetcher(Loop):
             self._orphans.append(token)  # the reply may be lost while the claim was made
             raise
         if not claimed:
-            engine.telemetry.count(Count.CLAIM_EMPTY)
+            engine.telemetry.count(CounterName.CLAIM_EMPTY)
         else:
             self._denied = 0
             engine.telemetry.claimed(claimed, started_ns=started, worker=self._crew.name)
             engine.effects.follow(transitions)
         return claimed
 
-    async def _disown(self) -> None:
+    async def _release_claims(self) -> None:
         """Give back what was claimed for us by statements whose replies were lost."""
         while self._orphans:
-            released = await self._crew.engine.state.disown(self._orphans[-1])
+            released = await self._crew.engine.state.release_claim(self._orphans[-1])
             claims = [replace(one, verb=Verb.CLAIM, source=Status.READY, target=Status.RUNNING) for one in released]
             self._crew.engine.effects.follow([*claims, *released])  # nobody had heard of the claims before
             self._orphans.pop()

@@ -21,11 +21,11 @@ from types import FrameType
 from ..errors import Unavailable
 from ..logs import Log
 from ..loop import FROM_THE_DATABASE, Loop
-from ..model import Renewal, Verdict
+from ..model import Renewal, SettleResult
 from ..ports.notify import Hint, HintKind
 from ..ports.state import StateAdapter
-from .active_job import Run
-from .context import Crew
+from .active_job import ActiveJob
+from .context import WorkerContext
 from .outcomes import reason_of
 from .slots import Slots
 
@@ -48,7 +48,7 @@ class Renewals(Loop):
 
     def __init__(
         self,
-        crew: Crew,
+        crew: WorkerContext,
         slots: Slots,
         state: StateAdapter,
         *,
@@ -82,19 +82,19 @@ class Renewals(Loop):
             await self._renew(due[first : first + LARGEST_BATCH])
         return min(self._shortest * RENEW_AFTER / 2, 5.0)
 
-    async def _renew(self, runs: list[Run]) -> None:
+    async def _renew(self, runs: list[ActiveJob]) -> None:
         asked = time.monotonic()
         verdicts = await self._ask([Renewal(run.job.lease, run.definition.lease) for run in runs])
         for run, verdict in zip(runs, verdicts, strict=True):
             match verdict:
-                case Verdict.DONE:
+                case SettleResult.DONE:
                     run.held_since = asked
-                case Verdict.LOST | Verdict.CANCELLED:
+                case SettleResult.LOST | SettleResult.CANCELLED:
                     self._main.call_soon_threadsafe(run.cancel, reason_of(verdict))
-                case Verdict.BUSY:
+                case SettleResult.BUSY:
                     pass  # somebody reads it under a lock; the next round asks again
 
-    async def _ask(self, renewals: Sequence[Renewal]) -> Sequence[Verdict]:
+    async def _ask(self, renewals: Sequence[Renewal]) -> Sequence[SettleResult]:
         """Renew by the keeper's own connection; where that fails, by those of the main loop, as it may have some."""
         try:
             if self._unopened:
@@ -114,8 +114,8 @@ class Renewals(Loop):
             await self._state.open(migrate=False)
         self._unopened = False
 
-    async def _ask_main(self, renewals: Sequence[Renewal]) -> Sequence[Verdict]:
-        async def ask() -> Sequence[Verdict]:
+    async def _ask_main(self, renewals: Sequence[Renewal]) -> Sequence[SettleResult]:
+        async def ask() -> Sequence[SettleResult]:
             with self._crew.engine.telemetry.silence():
                 return await self._crew.engine.state.renew(renewals)
 
@@ -146,7 +146,7 @@ class Renewals(Loop):
 class Keeper:
     """Runs the renewals, in a thread where it can."""
 
-    def __init__(self, crew: Crew, slots: Slots, *, on_fatal: Callable[[Exception], None]) -> None:
+    def __init__(self, crew: WorkerContext, slots: Slots, *, on_fatal: Callable[[Exception], None]) -> None:
         self._crew = crew
         self._slots = slots
         self._on_fatal = on_fatal

@@ -18,8 +18,8 @@ from ..model import (
     Outcome,
     Releases,
     Retries,
+    SettleResult,
     Snoozes,
-    Verdict,
 )
 from ..schedule import Lineage, lineage_of, qualified
 from ..texts import NAME, message_of, storable, trace_of
@@ -126,6 +126,6 @@ def outcome_name(outcome: Outcome) -> str:
     return _NAMES[type(outcome)]
 
 
-def reason_of(verdict: Verdict) -> CancelReason:
+def reason_of(verdict: SettleResult) -> CancelReason:
     """Why an attempt whose settlement or renewal got this verdict has to end."""
-    return CancelReason.CANCELLED if verdict is Verdict.CANCELLED else CancelReason.LEASE_LOST
+    return CancelReason.CANCELLED if verdict is SettleResult.CANCELLED else CancelReason.LEASE_LOST

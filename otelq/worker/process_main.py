@@ -45,13 +45,13 @@ from .process_protocol import (
     PREFIX,
     Answer,
     Continued,
-    Ended,
-    Order,
+    Failed,
     Ping,
-    Postponed,
     Raised,
     Reply,
+    RetryLater,
     Returned,
+    RunRequest,
     Snoozed,
     Stop,
     Waiting,
@@ -63,10 +63,10 @@ Out = TypeVar("Out")
 X = TypeVar("X")
 
 
-class ChildScope:
+class ProcessScope:
     """What a handler reaches in a process of its own: what was sent along, and nothing of the worker's."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: RunRequest) -> None:
         self.cancel_reason: CancelReason | None = None
         """Always None: an attempt that is cancelled ends with its process."""
         self.stopping = asyncio.Event()
@@ -133,7 +133,7 @@ def find_handler(module: str, name: str) -> JobType[Any, Any] | None:
     return found if is_job_type(found) and found.handler is not None else None
 
 
-def attend(order: Order, scope: ChildScope) -> Reply:
+def attend(order: RunRequest, scope: ProcessScope) -> Reply:
     """Run the handler; what came of it. A process that the handler forked and that comes back from it ends here."""
     here = os.getpid()
     try:
@@ -155,7 +155,7 @@ def _described(error: BaseException) -> Reply:
         return _decision(RuntimeError(f"an exception of type {type(error).__qualname__} that cannot be described"))
 
 
-def _result_of(order: Order, scope: ChildScope) -> Reply:
+def _result_of(order: RunRequest, scope: ProcessScope) -> Reply:
     job_type = find_handler(order.module, order.name)
     if job_type is None or job_type.handler is None:
         raise InvalidArgument("handler", f"{order.name!r} is no decorated handler in module {order.module!r}")
@@ -196,10 +196,10 @@ def _decision(error: BaseException) -> Reply:
         case WaitFor():
             return Waiting(error.awaited)
         case Fail():
-            return Ended(cut(error.reason, TRACE))
+            return Failed(cut(error.reason, TRACE))
         case RetryAfter():
             cause = error.__cause__
-            return Postponed(error.delay, None if cause is None else failure_of(cause))
+            return RetryLater(error.delay, None if cause is None else failure_of(cause))
         case _:
             return Raised(failure_of(error), tuple(qualified(kind) for kind in type(error).__mro__))
 
@@ -207,7 +207,7 @@ def _decision(error: BaseException) -> Reply:
 # The process
 
 
-Given: TypeAlias = tuple[Order, ChildScope] | Ping
+Given: TypeAlias = tuple[RunRequest, ProcessScope] | Ping
 """What the main thread has to do."""
 
 
@@ -218,7 +218,7 @@ class _Listener:
         self.orders: SimpleQueue[Given | None] = SimpleQueue()
         self.busy = False
         self._pipe = pipe
-        self._scope: ChildScope | None = None
+        self._scope: ProcessScope | None = None
 
     def listen(self) -> None:
         """Until the worker hangs up, or cannot be understood: then end, in peace if there is nothing to do."""
@@ -230,17 +230,17 @@ class _Listener:
                 _end_with_all()
             self.orders.put(None)
 
-    def _heed(self, message: Order | Stop | Ping) -> None:
-        if isinstance(message, Order):
+    def _heed(self, message: RunRequest | Stop | Ping) -> None:
+        if isinstance(message, RunRequest):
             self.busy = True
-            self._scope = ChildScope(message)
+            self._scope = ProcessScope(message)
             self.orders.put((message, self._scope))
         elif isinstance(message, Ping):
             self.orders.put(message)
         elif self._scope is not None:
             self._scope.stop(message.reason)
 
-    def _read(self) -> Order | Stop | Ping | None:
+    def _read(self) -> RunRequest | Stop | Ping | None:
         """The next message; None if the worker has hung up, perhaps in the middle of one."""
         prefix = self._pipe.read(PREFIX)
         length = int.from_bytes(prefix)

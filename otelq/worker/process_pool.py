@@ -17,12 +17,12 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
-from ..definitions import Definition, Scope
+from ..definitions import AttemptScope, Definition
 from ..errors import InvalidArgument, ProcessDied
 from ..spawn import spawn
 from ..uninterrupted import finish
 from .process_main import find_handler
-from .process_protocol import MARGIN, PREFIX, Answer, Order, Ping, Reply, Stop, framed, largest_answer, read_answer
+from .process_protocol import MARGIN, PREFIX, Answer, Ping, Reply, RunRequest, Stop, framed, largest_answer, read_answer
 
 LAST_CHANCE = 5.0
 """Seconds that an idle process has to end by itself when its worker stops."""
@@ -34,22 +34,22 @@ _PROGRAM = (
 )
 
 
-class Children:
+class ProcessPool:
     """Processes for handlers: one for each attempt at a time, kept for the next one, ended with the worker."""
 
     def __init__(self) -> None:
-        self._idle: list[Child] = []
+        self._idle: list[HandlerProcess] = []
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def attend(self, order: Order, *, scope: Scope) -> Reply:
+    async def attend(self, order: RunRequest, *, scope: AttemptScope) -> Reply:
         """
         Have an attempt run, and pass on when its scope wants it to stop. If this is cancelled the process is ended.
 
         Raises:
             ProcessDied: the process ended before it replied.
         """
-        child = await self._take() or await Child.start()
+        child = await self._take() or await HandlerProcess.start()
         try:
             reply = await child.ask(order, scope=scope)
         except BaseException:
@@ -70,10 +70,10 @@ class Children:
         if self._ending:
             await asyncio.wait(self._ending)
 
-    def _let_go(self, child: Child) -> None:
+    def _let_go(self, child: HandlerProcess) -> None:
         self._in_background(child.end())
 
-    def _bury(self, child: Child) -> None:
+    def _bury(self, child: HandlerProcess) -> None:
         self._in_background(child.kill())
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
@@ -81,7 +81,7 @@ class Children:
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    async def _take(self) -> Child | None:
+    async def _take(self) -> HandlerProcess | None:
         """An idle process that answers as it should; a handler before may have spoilt what it is reached by."""
         while self._idle:
             child = self._idle.pop()
@@ -95,11 +95,11 @@ class Children:
         return None
 
 
-class _Broken(Exception):
+class _CorruptReply(Exception):
     """A process wrote something that is no answer, as only its handler can have done."""
 
 
-class Child:
+class HandlerProcess:
     """One process."""
 
     def __init__(self, process: Process) -> None:
@@ -110,7 +110,7 @@ class Child:
         self._output = process.stdout
 
     @classmethod
-    async def start(cls) -> Child:
+    async def start(cls) -> HandlerProcess:
         """A process with the import path of this one, in a group of its own so that all it starts can be ended."""
         command = [sys.executable, "-c", _PROGRAM, *sys.path]
         return cls(await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, start_new_session=True))
@@ -120,7 +120,7 @@ class Child:
         """Whether it has not ended, as far as is known."""
         return self._process.returncode is None
 
-    async def ask(self, order: Order, *, scope: Scope) -> Reply:
+    async def ask(self, order: RunRequest, *, scope: AttemptScope) -> Reply:
         """The reply to an order."""
         reply = spawn(self._talk(order))
         stop = spawn(scope.stopping.wait())
@@ -152,7 +152,7 @@ class Child:
         except TimeoutError:
             await self.kill()
 
-    async def _talk(self, order: Order) -> Reply:
+    async def _talk(self, order: RunRequest) -> Reply:
         try:
             self._input.write(framed(order))
             await self._input.drain()
@@ -160,25 +160,25 @@ class Child:
         except (ConnectionError, asyncio.IncompleteReadError):
             await self.kill()  # what it started may live on
             raise ProcessDied(f"the process of {order.module}.{order.name} {self._end()}") from None
-        except _Broken as problem:
+        except _CorruptReply as problem:
             await self.kill()
             raise ProcessDied(f"the process of {order.module}.{order.name} {problem}, and was ended") from None
 
-    async def _reply(self, order: Order) -> Reply:
+    async def _reply(self, order: RunRequest) -> Reply:
         answer = await self._answer(largest=largest_answer(order))
         if answer.token != order.token or answer.reply is None:
-            raise _Broken("answered for another attempt")
+            raise _CorruptReply("answered for another attempt")
         return answer.reply
 
     async def _answer(self, *, largest: int) -> Answer:
         length = int.from_bytes(await self._output.readexactly(PREFIX))
         if length > largest:
-            raise _Broken("sent more than a reply may have")
+            raise _CorruptReply("sent more than a reply may have")
         text = await self._output.readexactly(length)
         try:
             return read_answer(text)
         except Exception:  # malformed, of the wrong shape, too deep
-            raise _Broken("sent what is no reply") from None
+            raise _CorruptReply("sent what is no reply") from None
 
     async def is_sound(self) -> bool:
         """Whether the process answers a question of now, with nothing before it that was left over."""
@@ -188,7 +188,7 @@ class Child:
                 self._input.write(framed(ping))
                 await self._input.drain()
                 return await self._answer(largest=MARGIN) == Answer(ping.token, None)
-        except (ConnectionError, asyncio.IncompleteReadError, TimeoutError, _Broken):
+        except (ConnectionError, asyncio.IncompleteReadError, TimeoutError, _CorruptReply):
             return False
 
     async def _gone(self) -> None:

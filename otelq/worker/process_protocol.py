@@ -18,7 +18,7 @@ MARGIN = 1 << 20
 """Bytes that a reply may have beside its payload."""
 
 
-class Order(Struct, frozen=True, tag_field="is", tag=True, kw_only=True):
+class RunRequest(Struct, frozen=True, tag_field="is", tag=True, kw_only=True):
     """Run this attempt; ``module`` and ``name`` say where the handler is, payloads are JSON text."""
 
     module: str
@@ -80,13 +80,13 @@ class Waiting(Struct, frozen=True, tag_field="is", tag=True):
     awaited: Awaited
 
 
-class Ended(Struct, frozen=True, tag_field="is", tag=True):
+class Failed(Struct, frozen=True, tag_field="is", tag=True):
     """The handler raised ``Fail``."""
 
     reason: str
 
 
-class Postponed(Struct, frozen=True, tag_field="is", tag=True):
+class RetryLater(Struct, frozen=True, tag_field="is", tag=True):
     """The handler raised ``RetryAfter``, from an exception or on its own."""
 
     delay: float
@@ -100,7 +100,7 @@ class Raised(Struct, frozen=True, tag_field="is", tag=True):
     lineage: tuple[str, ...]
 
 
-Reply: TypeAlias = Returned | Continued | Snoozed | Waiting | Ended | Postponed | Raised
+Reply: TypeAlias = Returned | Continued | Snoozed | Waiting | Failed | RetryLater | Raised
 
 
 class Answer(Struct, frozen=True, tag_field="is", tag=True):
@@ -111,16 +111,16 @@ class Answer(Struct, frozen=True, tag_field="is", tag=True):
 
 
 _encoder = Encoder()
-read_order = Decoder(Order | Stop | Ping).decode
+read_order = Decoder(RunRequest | Stop | Ping).decode
 read_answer = Decoder(Answer).decode
 
 
-def largest_answer(order: Order) -> int:
+def largest_answer(order: RunRequest) -> int:
     """Return how many bytes an answer may have: text in text has a backslash before each quote, at worst before all."""
     return 2 * order.largest + MARGIN
 
 
-def framed(message: Order | Stop | Ping | Answer) -> bytes:
+def framed(message: RunRequest | Stop | Ping | Answer) -> bytes:
     """The message as it goes over the pipe."""
     text = _encoder.encode(message)
     return len(text).to_bytes(PREFIX) + text

@@ -14,7 +14,7 @@ STOP_SIGNALS = ("SIGINT", "SIGTERM")
 HANG_UP = "SIGHUP"
 """The terminal was closed. A program that has a use of its own for it keeps that."""
 
-_listening: WeakKeyDictionary[asyncio.AbstractEventLoop, _Ears] = WeakKeyDictionary()
+_listening: WeakKeyDictionary[asyncio.AbstractEventLoop, _SignalListener] = WeakKeyDictionary()
 """A process has one handler for a signal, so that all workers of an event loop share it."""
 
 
@@ -29,7 +29,7 @@ def signals(stop: Callable[[], None]) -> Generator[None]:
     if threading.current_thread() is not threading.main_thread():
         return (yield)
     loop = asyncio.get_running_loop()
-    ears = _listening.setdefault(loop, _Ears(loop))
+    ears = _listening.setdefault(loop, _SignalListener(loop))
     ears.add(stop)
     try:
         yield
@@ -37,7 +37,7 @@ def signals(stop: Callable[[], None]) -> Generator[None]:
         ears.remove(stop)
 
 
-class _Ears:
+class _SignalListener:
     """The handlers that this module has set, and what they replaced."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

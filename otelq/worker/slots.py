@@ -11,7 +11,7 @@ from ..model import CancelReason
 from .deadlines import Deadlines
 
 if TYPE_CHECKING:
-    from .active_job import Run
+    from .active_job import ActiveJob
 
 
 class Slots:
@@ -29,7 +29,7 @@ class Slots:
         self.soft_deadlines = Deadlines(_soften)
         self.by_type: Counter[str] = Counter()
         self.on_free: Callable[[], None] = _nothing
-        self._runs: set[Run] = set()
+        self._runs: set[ActiveJob] = set()
         self._changed = asyncio.Event()
 
     @property
@@ -37,17 +37,17 @@ class Slots:
         """How many more attempts may run."""
         return self.capacity - len(self._runs)
 
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[ActiveJob]:
         """The attempts that hold a place; safe to call from another thread."""
         return list(self._runs)
 
-    def take(self, run: Run) -> None:
+    def take(self, run: ActiveJob) -> None:
         """Give a place to an attempt."""
         self._runs.add(run)
         self.by_type[run.job.type] += 1
         self.suspects += run.job.crashes > 0
 
-    def leave(self, run: Run) -> None:
+    def leave(self, run: ActiveJob) -> None:
         """Free the place of an attempt. Leaving twice is fine."""
         if run not in self._runs:
             return
@@ -88,9 +88,9 @@ def _nothing() -> None:
     pass
 
 
-def _time_out(run: Run) -> None:
+def _time_out(run: ActiveJob) -> None:
     run.cancel(CancelReason.TIMEOUT)
 
 
-def _soften(run: Run) -> None:
-    run.scope.soften()
+def _soften(run: ActiveJob) -> None:
+    run.scope.soft_timeout()

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import Any
 
 
-class Errand:
+class ThreadTask:
     """One call in a thread. ``thread`` is the ident of the thread that it is in, None before and after."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
@@ -51,14 +51,14 @@ class Threads:
     """
 
     def __init__(self) -> None:
-        self._errands: SimpleQueue[Errand | None] = SimpleQueue()
+        self._errands: SimpleQueue[ThreadTask | None] = SimpleQueue()
         self._idle = 0
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
 
-    def begin(self, work: Callable[[], Any]) -> Errand:
+    def begin(self, work: Callable[[], Any]) -> ThreadTask:
         """Have ``work`` done in a thread."""
-        errand = Errand(work)
+        errand = ThreadTask(work)
         with self._lock:
             if self._idle > 0:
                 self._idle -= 1

@@ -20,8 +20,8 @@ from ..ports.notify import Hint
 from ..spawn import spawn
 from ..uninterrupted import finish
 from .completer import Completer
-from .context import Crew, Provided
-from .executors import check_required, equipped
+from .context import Provided, WorkerContext
+from .executors import check_required, with_executors
 from .fetcher import Fetcher
 from .keeper import Keeper
 from .process_pool import check_importable
@@ -88,7 +88,7 @@ class Worker:
         check_seconds("reap_interval", reap_interval, lowest=0.01)
         provided = Provided(provide)
         named = default_name() if name is None else check_line(name, argument="name", longest=200)
-        self._muster: Callable[[], Crew] = lambda: Crew(
+        self._muster: Callable[[], WorkerContext] = lambda: WorkerContext(
             client=client,
             engine=client.engine,
             definitions=definitions,
@@ -102,7 +102,7 @@ class Worker:
             reap_interval=reap_interval,
             max_crashes=max_crashes,
         )
-        self._shift: _Shift | None = None
+        self._shift: _WorkerRun | None = None
         self._owner: asyncio.Task[object] | None = None
         self._fatal: Exception | KeyboardInterrupt | None = None
 
@@ -116,7 +116,7 @@ class Worker:
             raise OtelqError("the worker is running already")
         self._fatal = None
         self._owner = asyncio.current_task()
-        self._shift = _Shift(self._muster(), on_fatal=self._give_up)
+        self._shift = _WorkerRun(self._muster(), on_fatal=self._give_up)
         self._shift.start()
         return self
 
@@ -164,11 +164,11 @@ class Worker:
         self._fatal = self._fatal or error
 
 
-class _Shift:
+class _WorkerRun:
     """One start and stop of a worker: its five loops and its slots."""
 
-    def __init__(self, crew: Crew, *, on_fatal: Callable[[Exception], None]) -> None:
-        self.crew = crew = equipped(crew)
+    def __init__(self, crew: WorkerContext, *, on_fatal: Callable[[Exception], None]) -> None:
+        self.crew = crew = with_executors(crew)
         self.slots = Slots(crew.concurrency)
         self.completer = Completer(crew, on_fatal=on_fatal)
         self.fetcher = Fetcher(crew, self.slots, self.completer, on_fatal=on_fatal)

@@ -45,7 +45,7 @@ class Spoken(NamedTuple):
     job: str
 
 
-UNTOLD: Final = frozenset({Verb.RENEW})
+WITHOUT_EFFECT: Final = frozenset({Verb.RENEW})
 """Moves that no counter tells."""
 SPOKEN: Final = frozenset(Verb) - {Verb.RENEW, Verb.UNBLOCK, Verb.AMEND, Verb.DELETE}
 """Moves that spans tell, if they are sampled and the process lives until they are exported."""
@@ -67,7 +67,7 @@ def by_metrics(moves: Iterable[Moved]) -> Counter[Tale]:
     return Counter(
         Tale(move.verb, move.type, _standing(move.source), _standing(move.target))
         for move in moves
-        if move.verb not in UNTOLD
+        if move.verb not in WITHOUT_EFFECT
     )
 
 

@@ -19,6 +19,7 @@ from otelq.model import (
     Amendment,
     ChainOutcome,
     Claimed,
+    ClaimRequest,
     Closure,
     Completes,
     Continues,
@@ -34,11 +35,10 @@ from otelq.model import (
     Renewal,
     Settled,
     Settlement,
+    SettleResult,
     Status,
     Transition,
     Verb,
-    Verdict,
-    Wanted,
 )
 from otelq.ports.state import StateAdapter, Transaction
 from otelq.transitions import is_legal
@@ -111,10 +111,10 @@ class Kit:
         self, type: str = "work", limit: int = 1, *, lease: float = 30, timeout: float | None = None, **call: Any
     ) -> Sequence[Claimed]:
         """Claim with one arm."""
-        return (await self.claim_arms(Wanted(type=type, limit=limit, lease=lease, timeout=timeout), **call))[0]
+        return (await self.claim_arms(ClaimRequest(type=type, limit=limit, lease=lease, timeout=timeout), **call))[0]
 
     async def claim_arms(
-        self, *arms: Wanted, worker: str = "worker", token: int | None = None, suspect: bool = True
+        self, *arms: ClaimRequest, worker: str = "worker", token: int | None = None, suspect: bool = True
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
         claimed, made = await self.adapter.claim(
             arms, worker=worker, token=token or self.token(), suspect=suspect, now=self.now
@@ -144,14 +144,14 @@ class Kit:
     async def done(self, job: Claimed, outcome: Outcome | None = None, **call: Any) -> Sequence[Transition]:
         """Settle one job and expect that it was written."""
         settled = await self.settle(job, outcome or Completes("1"), **call)
-        equal(settled.verdicts, (Verdict.DONE,), "the verdict on a held lease")
+        equal(settled.verdicts, (SettleResult.DONE,), "the verdict on a held lease")
         return settled.transitions
 
     async def close(self, type: str = "work", outcome: Outcome | None = None) -> Sequence[Transition]:
         """Claim the next job of a type and complete it, or settle it otherwise."""
         return await self.done(await self.lease(type), outcome)
 
-    async def renew(self, *leases: Lease, seconds: float = 30) -> Sequence[Verdict]:
+    async def renew(self, *leases: Lease, seconds: float = 30) -> Sequence[SettleResult]:
         verdicts = await self.adapter.renew([Renewal(lease, seconds) for lease in leases], now=self.now)
         equal(len(verdicts), len(leases), "renew answers each lease")
         return verdicts
@@ -169,12 +169,12 @@ class Kit:
         rule = ReapRule(type=type, max_attempts=max_attempts, max_crashes=max_crashes, delay=delay)
         return self._checked(await self.adapter.reap([rule], now=self.now, **call))
 
-    async def disown(self, token: int) -> Sequence[Transition]:
-        return self._checked(await self.adapter.disown(token, now=self.now))
+    async def release_claim(self, token: int) -> Sequence[Transition]:
+        return self._checked(await self.adapter.release_claim(token, now=self.now))
 
-    async def mop_up(self, limit: int = 1000) -> Sequence[Transition]:
-        made = self._checked(await self.adapter.mop_up(limit=limit, now=self.now))
-        true(len(made) <= limit, f"mop_up(limit={limit}) made {len(made)} transitions")
+    async def unblock_pending(self, limit: int = 1000) -> Sequence[Transition]:
+        made = self._checked(await self.adapter.unblock_pending(limit=limit, now=self.now))
+        true(len(made) <= limit, f"unblock_pending(limit={limit}) made {len(made)} transitions")
         return made
 
     async def expire(self, limit: int = 1000) -> Sequence[Transition]:
@@ -187,7 +187,7 @@ class Kit:
 
     # Acting from outside
 
-    async def finish(
+    async def complete_externally(
         self,
         chain_id: str,
         outcome: Completes | Continues | None = None,
@@ -202,7 +202,7 @@ class Kit:
         self, *closures: tuple[str, str, Completes | Continues], tx: Transaction | None = None
     ) -> Sequence[Transition]:
         given = [Closure(chain_id=chain_id, step=step, outcome=outcome) for chain_id, step, outcome in closures]
-        return self._checked(await self.adapter.finish(given, tx=tx, now=self.now))
+        return self._checked(await self.adapter.complete_externally(given, tx=tx, now=self.now))
 
     async def trigger(self, *chain_ids: str, tx: Transaction | None = None) -> Sequence[Transition]:
         return self._checked(await self.adapter.trigger(chain_ids, tx=tx, now=self.now))

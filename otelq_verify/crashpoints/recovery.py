@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from otelq.errors import Unavailable
-from otelq.model import OPEN, Completes, JobQuery, JobRecord, ReapRule, Settlement, Wanted
+from otelq.model import OPEN, ClaimRequest, Completes, JobQuery, JobRecord, ReapRule, Settlement
 
 from ..conformance.kit import Broken
 from ..drivers import execute, rows
@@ -53,13 +53,13 @@ async def _sweep_up(scene: ScenarioKit) -> None:
     await scene.expire()
     rules = [ReapRule(type=type, max_attempts=10, max_crashes=5) for type in TYPES]
     await scene.adapter.reap(rules, now=scene.now)
-    while await scene.mop_up():
+    while await scene.unblock_pending():
         pass
 
 
 async def _work_off(scene: ScenarioKit) -> None:
     """Run whatever is due."""
-    arms = [Wanted(type=type, limit=1000, lease=30) for type in TYPES]
+    arms = [ClaimRequest(type=type, limit=1000, lease=30) for type in TYPES]
     claimed, _ = await scene.claim_arms(*arms, worker="survivor")
     if claimed:
         await scene.settle_all(*[Settlement(job, Completes('"drained"'), "survivor") for job in claimed])

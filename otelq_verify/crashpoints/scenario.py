@@ -86,7 +86,7 @@ class ArrangedScenario:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class VerbResult:
     """What whoever made the verb knows of it."""
 
     transitions: tuple[Transition, ...] = ()
@@ -96,7 +96,7 @@ class Heard:
 
 async def perform(
     play: ArrangedScenario, adapter: StateAdapter, application: Application, canceller: Canceller
-) -> Heard:
+) -> VerbResult:
     """Make the verb; where it is not known whether it was done, make it again, once."""
     scene = ScenarioKit(adapter, now=play.now, ledger=play.ledger, application=application)
     try:
@@ -108,26 +108,26 @@ async def perform(
             raise
         return await _ask(play, scene)
     except Exception as error:
-        return Heard(problem=f"raises {_named(error)}")
-    return Heard(transitions=tuple(made), problem=canceller.problem)
+        return VerbResult(problem=f"raises {_named(error)}")
+    return VerbResult(transitions=tuple(made), problem=canceller.problem)
 
 
-async def _ask(play: ArrangedScenario, scene: ScenarioKit) -> Heard:
+async def _ask(play: ArrangedScenario, scene: ScenarioKit) -> VerbResult:
     """Find out what became of a verb that was cancelled; make it again unless it is known to be done."""
     if scene.inquiry is not None:
         await scene.inquiry()
-    return Heard(transitions=tuple(scene.told)) if scene.told else await _repeat(play, scene)
+    return VerbResult(transitions=tuple(scene.told)) if scene.told else await _repeat(play, scene)
 
 
-async def _repeat(play: ArrangedScenario, scene: ScenarioKit) -> Heard:
+async def _repeat(play: ArrangedScenario, scene: ScenarioKit) -> VerbResult:
     scenario = play.scenario
     try:
         made = await (scenario.repeat or scenario.act)(scene, play.world)
     except scenario.refusals:
-        return Heard(was_repeated=True)
+        return VerbResult(was_repeated=True)
     except Exception as error:
-        return Heard(was_repeated=True, problem=f"raises, made again, {_named(error)}")
-    return Heard(transitions=tuple(made), was_repeated=True)
+        return VerbResult(was_repeated=True, problem=f"raises, made again, {_named(error)}")
+    return VerbResult(transitions=tuple(made), was_repeated=True)
 
 
 def _named(error: Exception) -> str:

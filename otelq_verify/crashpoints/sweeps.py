@@ -16,7 +16,7 @@ from ..conformance.kit import Broken
 from ..invariants import violations
 from .points import Interruption, Point, points
 from .recovery import Fates, carry_on, empty_ledger, fates, make_ledger
-from .scenario import ArrangedScenario, Heard, Scenario, ScenarioKit
+from .scenario import ArrangedScenario, Scenario, ScenarioKit, VerbResult
 from .stages import CrashStage, StatementTrace
 
 
@@ -40,7 +40,7 @@ class Course:
     """How the scenario goes if nobody interrupts it, and how the work goes if the verb was never made."""
 
     statements: Sequence[str]
-    heard: Heard
+    heard: VerbResult
     done: Fates
     undone: Fates
 
@@ -150,7 +150,7 @@ async def _refuse_what_is_in_use(survivor: StateAdapter, schema: str) -> None:
         raise InvalidArgument("schema", f"is {schema!r}, which holds jobs; drop it if nobody needs them")
 
 
-def _misheard(heard: Heard | None, course: Course, scenario: Scenario) -> list[str]:
+def _misheard(heard: VerbResult | None, course: Course, scenario: Scenario) -> list[str]:
     """What was told that was not so, or was not told though it should have been."""
     if heard is None:
         return []

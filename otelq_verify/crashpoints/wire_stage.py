@@ -20,7 +20,7 @@ from ..drivers import POSTGRES, application
 from ..wire import LossyProxy, Said
 from .canceller import Canceller
 from .points import CANCELS, Counting, Interruption, Point
-from .scenario import ArrangedScenario, Heard, perform
+from .scenario import ArrangedScenario, VerbResult, perform
 from .stages import StatementTrace
 
 
@@ -91,7 +91,7 @@ _OF_THE_DRIVER: Final = ("typeinfo_tree", "'jit'")
 """In what the driver asks about types before a statement of ours: nothing has happened then that had not before."""
 
 
-async def _answer(verb: asyncio.Task[Heard], proxy: LossyProxy) -> Heard | None:
+async def _answer(verb: asyncio.Task[VerbResult], proxy: LossyProxy) -> VerbResult | None:
     """What the verb came to; None if its maker is frozen."""
     frozen = asyncio.create_task(proxy.frozen.wait())
     await asyncio.wait([verb, frozen], return_when=asyncio.FIRST_COMPLETED)

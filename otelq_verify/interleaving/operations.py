@@ -10,6 +10,7 @@ from otelq.model import (
     Amendment,
     Blocks,
     Claimed,
+    ClaimRequest,
     Closure,
     Completes,
     Continues,
@@ -28,7 +29,6 @@ from otelq.model import (
     Successor,
     Transition,
     Until,
-    Wanted,
 )
 from otelq.ports.state import StateAdapter, Transaction
 
@@ -100,7 +100,7 @@ async def settled_world(adapter: StateAdapter) -> Targets:
     ]
     last = world.new(type="next", blockers=(waiting[2].chain_id,), on_failure=OnFailure.IGNORE)
     world.made += (await adapter.create([*leased, *waiting, last]))[1]
-    wanted = Wanted(type="work", limit=2, lease=0.0)
+    wanted = ClaimRequest(type="work", limit=2, lease=0.0)
     claimed, made = await adapter.claim([wanted], worker="worker", token=world.kit.token())
     world.claims += claimed
     world.made += made
@@ -143,7 +143,7 @@ def start_instead(world: Targets, first: int, second: int) -> ActorCall:
     return _create(world, job, f" with the key k{first % 2}, which it takes from {what}")
 
 
-def finish(world: Targets, first: int, second: int) -> ActorCall:
+def complete_externally(world: Targets, first: int, second: int) -> ActorCall:
     return _finish(world, world.pick(first), Completes("1"), "complete")
 
 
@@ -157,7 +157,7 @@ def _finish(world: Targets, chain: str, outcome: Completes | Continues, what: st
     closure = Closure(chain_id=chain, step=world.types[chain], outcome=outcome)
 
     async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
-        return await adapter.finish([closure], tx=tx)
+        return await adapter.complete_externally([closure], tx=tx)
 
     return ActorCall(f"{what} {world.name(chain)} from outside", work)
 
@@ -234,7 +234,7 @@ def _outcome(world: Targets, claim: Claimed, number: int) -> Outcome:
 
 
 def claim(world: Targets, first: int, second: int) -> ActorCall:
-    arm = Wanted(type=TYPES[second % 2], limit=1 + first % 3, lease=[0.0, FAR][first % 2])
+    arm = ClaimRequest(type=TYPES[second % 2], limit=1 + first % 3, lease=[0.0, FAR][first % 2])
     token = world.kit.token()
 
     async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
@@ -265,9 +265,9 @@ def reap(world: Targets, first: int, second: int) -> ActorCall:
     return ActorCall("reap", work, never_waits=True)
 
 
-def mop_up(world: Targets, first: int, second: int) -> ActorCall:
+def unblock_pending(world: Targets, first: int, second: int) -> ActorCall:
     async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
-        return await adapter.mop_up()
+        return await adapter.unblock_pending()
 
     return ActorCall("mop up", work, never_waits=True)
 
@@ -276,9 +276,9 @@ Maker = Callable[[Targets, int, int], ActorCall]
 ANYWHERE: Final[Mapping[str, Maker]] = {
     maker.__name__: maker
     for maker in (
-        settle, start_waiting, finish, cancel, start_with_key, start_instead, redrive, delete,
+        settle, start_waiting, complete_externally, cancel, start_with_key, start_instead, redrive, delete,
         finish_and_continue, amend, trigger, take_over, start,
     )
 }  # fmt: skip
-ALONE: Final[Sequence[Maker]] = (settle, settle, claim, settle, reap, renew, mop_up)
+ALONE: Final[Sequence[Maker]] = (settle, settle, claim, settle, reap, renew, unblock_pending)
 """What workers do; settling is most of what may go wrong."""

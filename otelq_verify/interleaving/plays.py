@@ -8,6 +8,7 @@ from typing import Any
 from otelq.errors import OtelqError
 from otelq.model import (
     Claimed,
+    ClaimRequest,
     Closure,
     Completes,
     Created,
@@ -16,14 +17,13 @@ from otelq.model import (
     ReapRule,
     Renewal,
     Settlement,
+    SettleResult,
     Status,
     Transition,
-    Verdict,
-    Wanted,
 )
 from otelq.ports.state import StateAdapter, Transaction
 from otelq.postgres import claim
-from otelq.postgres.drivers import Linked
+from otelq.postgres.drivers import ConnectedTransaction
 from otelq.postgres.state import PostgresState
 
 from ..conformance.kit import Kit
@@ -41,7 +41,7 @@ class ScheduleKit:
         self.before: list[Transition] = []
         self.created: list[Created] = []
         self.claimed: list[Claimed] = []
-        self.verdicts: list[Verdict] = []
+        self.verdicts: list[SettleResult] = []
         self._kit = Kit(stage.observer)
 
     # Without an actor
@@ -54,7 +54,7 @@ class ScheduleKit:
 
     async def lease(self, number: int = 1, *, lease: float = FAR) -> list[Claimed]:
         """Claim so many jobs."""
-        wanted = Wanted(type="work", limit=number, lease=lease)
+        wanted = ClaimRequest(type="work", limit=number, lease=lease)
         claimed, made = await self.stage.observer.claim([wanted], worker="worker", token=self._kit.token())
         self.before += made
         return list(claimed)
@@ -101,7 +101,7 @@ class ScheduleKit:
         closure = Closure(chain_id=chain, step=step, outcome=Completes("1"))
 
         async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
-            return await adapter.finish([closure], tx=tx)
+            return await adapter.complete_externally([closure], tx=tx)
 
         return ActorCall("complete from outside", work)
 
@@ -144,7 +144,7 @@ class ScheduleKit:
 
     def claiming(self, number: int) -> ActorCall:
         """Claim; inside a transaction, which only PostgreSQL can be made to do, it commits with that."""
-        wanted, token = Wanted(type="work", limit=number, lease=FAR), self._kit.token()
+        wanted, token = ClaimRequest(type="work", limit=number, lease=FAR), self._kit.token()
 
         async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
             if tx is None:
@@ -158,10 +158,10 @@ class ScheduleKit:
 
 
 async def _claim_inside(
-    adapter: StateAdapter, tx: Transaction, wanted: Wanted, token: int
+    adapter: StateAdapter, tx: Transaction, wanted: ClaimRequest, token: int
 ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
     assert isinstance(adapter, PostgresState)
-    assert isinstance(tx, Linked)
+    assert isinstance(tx, ConnectedTransaction)
     database = adapter._database  # pyright: ignore[reportPrivateUsage]  # a claim takes no transaction of a caller
     session = database.session(await tx.link(), None)
     return await claim.claim(session, [wanted], worker="worker", token=token, suspect=True)

@@ -12,8 +12,8 @@ from functools import cache
 from typing import Any, Final
 
 from otelq.ports.state import Ending
-from otelq.postgres.database import Database
-from otelq.postgres.drivers.port import Joiner, Link, Linked, Source
+from otelq.postgres.database import PostgresDatabase
+from otelq.postgres.drivers.port import ConnectedTransaction, DriverConnection, Joiner, Source
 from otelq.postgres.statements import names, read
 
 from .gates import here, pause
@@ -31,7 +31,7 @@ WHERE cardinality(pg_blocking_pids(pid)) > 0
 class GatedLink:
     """A connection whose statements wait at the gate of the task that sends them."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: DriverConnection) -> None:
         self._link = link
 
     @property
@@ -54,10 +54,10 @@ class GatedLink:
         return self._link.savepoint()
 
 
-class GatedTransaction(Linked):
+class GatedTransaction(ConnectedTransaction):
     """A transaction whose statements wait; before its end the actor itself stops."""
 
-    def __init__(self, transaction: Linked) -> None:
+    def __init__(self, transaction: ConnectedTransaction) -> None:
         self._transaction = transaction
         self.is_own = transaction.is_own
 
@@ -76,7 +76,7 @@ class GatedTransaction(Linked):
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         return self._transaction.watch(ended)
 
-    async def link(self) -> Link:
+    async def link(self) -> DriverConnection:
         return GatedLink(await self._transaction.link())
 
 
@@ -111,7 +111,7 @@ class GatedSource:
         self._source.check(kind)
 
     @asynccontextmanager
-    async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[Link]:
+    async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[DriverConnection]:
         async with self._source.loan(atomic=atomic, timeout=timeout) as link:
             await _name_session(link)
             yield GatedLink(link)
@@ -119,13 +119,13 @@ class GatedSource:
                 await pause("commit")
 
     @asynccontextmanager
-    async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[Linked]:
+    async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[ConnectedTransaction]:
         async with self._source.begin(kind, timeout=timeout) as transaction:
             await _name_session(await transaction.link())
             yield GatedTransaction(transaction)
 
 
-async def _name_session(link: Link) -> None:
+async def _name_session(link: DriverConnection) -> None:
     """Tell the gate of the running task on which connection it goes on."""
     gate = here()
     if gate is not None:
@@ -133,7 +133,7 @@ async def _name_session(link: Link) -> None:
         gate.session = row["pid"]
 
 
-async def waits(database: Database, sessions: Sequence[int]) -> Mapping[int, frozenset[int]]:
+async def waits(database: PostgresDatabase, sessions: Sequence[int]) -> Mapping[int, frozenset[int]]:
     """Those of the sessions that wait for a lock, and the sessions that they wait for."""
     async with database.source.loan(atomic=False, timeout=LIMIT) as link:
         found = await link.fetch(WHO_WAITS, (list(sessions),), timeout=LIMIT)

@@ -10,6 +10,7 @@ from typing import Final
 from otelq.errors import OtelqError, Refused, Unavailable
 from otelq.model import (
     OPEN,
+    ClaimRequest,
     Completes,
     JobKey,
     JobQuery,
@@ -18,7 +19,6 @@ from otelq.model import (
     Status,
     Transition,
     Verb,
-    Wanted,
 )
 from otelq.ports.state import StateAdapter
 
@@ -146,10 +146,10 @@ async def _carry_on(stage: Stage) -> None:
 
 async def _work_off(adapter: StateAdapter, now: datetime, token: int) -> bool:
     """One round: what is pending, what was lost, what is ready. Whether there was anything."""
-    made = [*await adapter.mop_up(now=now)]
+    made = [*await adapter.unblock_pending(now=now)]
     rules = [ReapRule(type=type, max_attempts=None, max_crashes=1_000) for type in TYPES]
     made += await adapter.reap(rules, now=now)
-    wanted = [Wanted(type=type, limit=100, lease=30.0) for type in TYPES]
+    wanted = [ClaimRequest(type=type, limit=100, lease=30.0) for type in TYPES]
     claimed, changes = await adapter.claim(wanted, worker="last", token=token, now=now)
     made += changes
     settled = await adapter.settle([Settlement(job, Completes("1"), "last") for job in claimed], now=now)

@@ -200,7 +200,9 @@ class ChainMachine(Machine):
         blockers = self.undisputed(chain, blockers, until=until, on_failure=on_failure)
         outcome = _continues(*blockers, until=until, on_failure=on_failure) if waits else Completes("1")
         closure = Closure(chain_id=chain, step="work", outcome=outcome)
-        self.ask(self.kit.finish(chain, outcome), lambda model: commands.finish(model, closure))
+        self.ask(
+            self.kit.complete_externally(chain, outcome), lambda model: commands.complete_externally(model, closure)
+        )
 
     @rule(data=st.data())
     @precondition(lambda self: self.open_chains())
@@ -248,4 +250,4 @@ class ChainMachine(Machine):
     @rule()
     def sweep(self) -> None:
         """With so few dependents nothing is ever left behind."""
-        self.expect(self.run(self.kit.mop_up()))
+        self.expect(self.run(self.kit.unblock_pending()))

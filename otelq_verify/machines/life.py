@@ -10,20 +10,20 @@ from hypothesis.stateful import initialize, precondition, rule
 from otelq.model import (
     Amendment,
     Claimed,
+    ClaimSuccessor,
     Closure,
     Completes,
     Continues,
     Fails,
-    Keep,
     Lease,
     Outcome,
     Releases,
     Retries,
     Settled,
+    SettleResult,
     Snoozes,
     Successor,
     Verb,
-    Verdict,
 )
 
 from ..model import commands, leases
@@ -109,9 +109,9 @@ class LifeMachine(Machine):
 
     @rule(data=st.data())
     @precondition(lambda self: self.live())
-    def disown(self, data: st.DataObject) -> None:
+    def release_claim(self, data: st.DataObject) -> None:
         token = self.one_live(data).lease.token
-        self.ask(self.kit.disown(token), lambda model: leases.disown(model, token))
+        self.ask(self.kit.release_claim(token), lambda model: leases.release_claim(model, token))
 
     @rule(data=st.data(), seconds=st.sampled_from([60.0, 5.0]))
     @precondition(lambda self: self.live() or self.model.due("work"))
@@ -122,9 +122,9 @@ class LifeMachine(Machine):
         (verdict,) = self.run(self.kit.renew(claim.lease, seconds=seconds))
         job = self.model.tail(claim.lease.chain_id)
         if job.deadline is not None and job.deadline <= self.model.now:
-            assert verdict is Verdict.LOST, f"renewed past the deadline: {verdict}"
+            assert verdict is SettleResult.LOST, f"renewed past the deadline: {verdict}"
             return
-        assert verdict is Verdict.DONE, verdict
+        assert verdict is SettleResult.DONE, verdict
         leases.hold(self.model, job, seconds)
         self.history.seen[Verb.RENEW] += 1
 
@@ -155,7 +155,7 @@ class LifeMachine(Machine):
     @rule(data=st.data(), successor=SUCCESSORS)
     @precondition(lambda self: self.live())
     def settle_and_keep(self, data: st.DataObject, successor: Successor) -> None:
-        keep = Keep(token=self.kit.token(), lease=5.0, timeout=30.0)
+        keep = ClaimSuccessor(token=self.kit.token(), lease=5.0, timeout=30.0)
         self.settle_held(self.one_live(data), Continues(successor, keep), twice=True)
 
     def settle_held(self, claim: Claimed, outcome: Outcome, *, twice: bool) -> None:
@@ -190,10 +190,10 @@ class LifeMachine(Machine):
     def settle_too_late(self, data: st.DataObject, outcome: Outcome) -> None:
         claim = data.draw(st.sampled_from(self.unsettled()))
         settled = self.run(self.kit.settle(claim, outcome))
-        assert settled.verdicts != (Verdict.DONE,), "I2: settled under a lost lease"
+        assert settled.verdicts != (SettleResult.DONE,), "I2: settled under a lost lease"
         assert not settled.transitions, "a lost settlement made transitions"
         (verdict,) = self.run(self.kit.renew(claim.lease))
-        assert verdict in (Verdict.LOST, Verdict.CANCELLED), f"I2: renewed a lease that is lost: {verdict}"
+        assert verdict in (SettleResult.LOST, SettleResult.CANCELLED), f"I2: renewed a lease that is lost: {verdict}"
 
     def unsettled(self) -> list[Claimed]:
         """The claims that lost their job before they settled it. What another outcome gets is left open."""
@@ -249,7 +249,7 @@ class LifeMachine(Machine):
         outcome = Continues(successor) if successor else Completes("1")
         closure = Closure(chain_id=self.chain(data), step=step, outcome=outcome)
         made = self.kit.finish_all((closure.chain_id, step, outcome))
-        self.ask(made, lambda model: commands.finish(model, closure))
+        self.ask(made, lambda model: commands.complete_externally(model, closure))
 
     @rule(data=st.data())
     @precondition(lambda self: self.model.chains)

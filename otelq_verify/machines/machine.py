@@ -22,16 +22,16 @@ from otelq.errors import (
 )
 from otelq.model import (
     Claimed,
+    ClaimRequest,
     Continues,
     Failure,
     JobKey,
     Outcome,
     Settled,
     Settlement,
+    SettleResult,
     Transition,
     Verb,
-    Verdict,
-    Wanted,
 )
 from otelq.ports.state import StateAdapter
 
@@ -153,7 +153,7 @@ class Machine(StoreMachine):
     ) -> list[Claimed]:
         """Claim by adapter and model, and compare who was chosen."""
         token = self.kit.token()
-        arm = Wanted(type=type, limit=limit, lease=lease, timeout=timeout)
+        arm = ClaimRequest(type=type, limit=limit, lease=lease, timeout=timeout)
         claimed, made = self.run(self.kit.claim_arms(arm, token=token, suspect=suspect))
         chosen = [self.model.tail(job.lease.chain_id) for job in claimed]
         self._fair(type, chosen, limit, suspect=suspect)
@@ -191,7 +191,7 @@ class Machine(StoreMachine):
         batch = [Settlement(claim, outcome, worker) for claim, outcome in items]
         settled = self.both(self.kit.settle_all(*batch), change, errors=SETTLE_ERRORS)
         if settled is not None:
-            assert settled.verdicts == (Verdict.DONE,) * len(items), settled.verdicts
+            assert settled.verdicts == (SettleResult.DONE,) * len(items), settled.verdicts
             self._keep(settled, [outcome for _, outcome in items])
             self.expect(settled.transitions)
             self._remember(list(settled.kept.values()))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from otelq.model import Claimed, Settled, Settlement, Transition, Verb, Wanted
+from otelq.model import Claimed, ClaimRequest, Settled, Settlement, Transition, Verb
 from otelq.ports.state import StateAdapter
 
 from ..model.slots import SlotModel
@@ -35,7 +35,7 @@ def heard_by(model: SlotModel, adapter: StateAdapter, *, seen: Counter[Verb]) ->
     claim, settle = adapter.claim, adapter.settle
 
     async def heard_claim(
-        wanted: Sequence[Wanted], *, suspect: bool = True, **call: Any
+        wanted: Sequence[ClaimRequest], *, suspect: bool = True, **call: Any
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
         model.asked(wanted, suspect=suspect)
         claimed, made = await claim(wanted, suspect=suspect, **call)

@@ -9,6 +9,6 @@ rows that change, lists that are walked from end to end, and no index. ``rows`` 
 from __future__ import annotations
 
 from .blockers import Impossible
-from .rows import AttemptRow, HolderRow, Job, Model, Move, WaitRow
+from .rows import HolderRow, Job, Model, ModelAttempt, Move, WaitRow
 
-__all__ = ["AttemptRow", "HolderRow", "Impossible", "Job", "Model", "Move", "WaitRow"]
+__all__ = ["HolderRow", "Impossible", "Job", "Model", "ModelAttempt", "Move", "WaitRow"]

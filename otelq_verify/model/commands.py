@@ -9,7 +9,7 @@ from otelq.model import Amendment, Closure, Completes
 from .blockers import Impossible, close, follow, reaches, wait_for
 from .keys import give_back_key, take_back_key
 from .leases import go_on, put_back
-from .rows import AttemptRow, Job, Model
+from .rows import Job, Model, ModelAttempt
 
 
 def open_tail(model: Model, chain: str) -> Job:
@@ -28,7 +28,7 @@ def check_step(model: Model, job: Job, step: str | None) -> None:
     raise Impossible("JobAlreadyClosed" if earlier else "JobTypeMismatch")
 
 
-def finish(model: Model, closure: Closure) -> None:
+def complete_externally(model: Model, closure: Closure) -> None:
     job = open_tail(model, closure.chain_id)
     check_step(model, job, closure.step)
     if isinstance(closure.outcome, Completes):
@@ -122,7 +122,7 @@ def _file_away(job: Job) -> None:
     assert job.closed_at
     current = [attempt for attempt in job.attempts if not attempt.generation]
     if not current or current[-1].verb != job.closed_by:
-        current.append(AttemptRow(job.attempt, None, job.closed_by, None, None, job.closed_at, job.failure))
+        current.append(ModelAttempt(job.attempt, None, job.closed_by, None, None, job.closed_at, job.failure))
         job.attempts.append(current[-1])
     number = 1 + max((attempt.generation for attempt in job.attempts), default=0)
     for attempt in current:

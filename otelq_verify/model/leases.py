@@ -164,7 +164,7 @@ def put_back(
     job.crashes += crash
 
 
-def disown(model: Model, token: int) -> None:
+def release_claim(model: Model, token: int) -> None:
     """Give back what a claim leased; no attempt began, so there is none on record."""
     for job in model.open():
         if job.token == token:

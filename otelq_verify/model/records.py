@@ -14,7 +14,7 @@ from otelq.model import (
     Verb,
 )
 
-from .rows import AttemptRow, Job, Model
+from .rows import Job, Model, ModelAttempt
 
 LAG = timedelta(days=1)
 """How far the clock of the steps is behind the clock of the questions, which cannot be moved."""
@@ -59,7 +59,7 @@ def attempt_records(job: Job) -> list[AttemptRecord]:
     ]
 
 
-def _attempt(job: Job, attempt: AttemptRow) -> AttemptRecord:
+def _attempt(job: Job, attempt: ModelAttempt) -> AttemptRecord:
     return AttemptRecord(
         chain_id=job.chain,
         position=job.position,

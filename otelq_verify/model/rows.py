@@ -22,7 +22,7 @@ class Move(NamedTuple):
 
 
 @dataclass
-class AttemptRow:
+class ModelAttempt:
     """A finished attempt; ``failure`` is None, or the type of the error."""
 
     number: int
@@ -96,7 +96,7 @@ class Job:
     closed_at: datetime | None = None
     output: str | None = None
     failure: str | None = None
-    attempts: list[AttemptRow] = field(default_factory=list[AttemptRow])
+    attempts: list[ModelAttempt] = field(default_factory=list[ModelAttempt])
 
     def status(self, now: datetime) -> str:
         """The status, in the words of the table of statuses."""
@@ -118,7 +118,7 @@ class Job:
 
     def end_attempt(self, verb: str, now: datetime, *, failure: str | None = None) -> None:
         """Put the running attempt on record."""
-        ended = AttemptRow(self.attempt, self.token, verb, self.worker, self.claimed_at, now, failure)
+        ended = ModelAttempt(self.attempt, self.token, verb, self.worker, self.claimed_at, now, failure)
         self.attempts.append(ended)
 
 

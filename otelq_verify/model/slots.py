@@ -17,6 +17,7 @@ from otelq.model import (
     Blocks,
     CancelReason,
     Claimed,
+    ClaimRequest,
     Completes,
     Continues,
     Fails,
@@ -24,9 +25,8 @@ from otelq.model import (
     Releases,
     Retries,
     Settlement,
+    SettleResult,
     Snoozes,
-    Verdict,
-    Wanted,
 )
 
 OutcomeType = type[Completes | Continues | Retries | Snoozes | Blocks | Fails | Releases]
@@ -166,7 +166,7 @@ class SlotModel:
 
     # What the worker asks for and is given
 
-    def asked(self, wanted: Sequence[Wanted], *, suspect: bool) -> None:
+    def asked(self, wanted: Sequence[ClaimRequest], *, suspect: bool) -> None:
         """I12, I14: a claim wants no more than there is room for, and passes no type over for more than a rotation."""
         self.demand(self.capacity > 0 and not self.stopping, "claimed while stopping, or after it has stopped")
         limits = {arm.type: arm.limit for arm in wanted}
@@ -199,7 +199,7 @@ class SlotModel:
         work.token = job.lease.token
         self.places[work.chain, work.token] = ModelSlot(work, work.token, job.type, suspect, hops)
 
-    def settled(self, settlement: Settlement, verdict: Verdict) -> int:
+    def settled(self, settlement: Settlement, verdict: SettleResult) -> int:
         """An outcome was stored, or was not; how many continuations led to the attempt."""
         lease, outcome = settlement.job.lease, settlement.outcome
         place = self.places.pop((lease.chain_id, lease.token), None)
@@ -207,7 +207,7 @@ class SlotModel:
         if place is None:
             return 0
         held = place.holds
-        self.demand((verdict is Verdict.DONE) == held, f"the verdict is {verdict}, and the job is held: {held}")
+        self.demand((verdict is SettleResult.DONE) == held, f"the verdict is {verdict}, and the job is held: {held}")
         expected = place.expects or _ENDED_BY.get(place.reason)
         self.demand(type(outcome) is expected, f"stores {outcome}, expected {expected}")
         if held:

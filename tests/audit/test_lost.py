@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import otelq
-from otelq.model import Verb, Wanted
+from otelq.model import ClaimRequest, Verb
 from otelq_verify.audit import Moved, changes, install, read
 from otelq_verify.audit.telemetry import by_metrics, disagreement, said_by_metrics
 from otelq_verify.wire import LossyProxy, Said
@@ -123,7 +123,7 @@ async def test_what_a_reaper_took_back_unheard_is_looked_up(scene: Scene) -> Non
         pass
 
     await scene.client.start(reaped, None)
-    wanted = [Wanted(type="reaped", limit=1, lease=0.001)]
+    wanted = [ClaimRequest(type="reaped", limit=1, lease=0.001)]
     leased: tuple[Any, Any] = await scene.client.engine.state.claim(wanted, worker="gone", token=7)
     scene.client.engine.effects.follow(leased[1])
     scene.proxy.lose(lambda said: commit_of_writes(said) and any("'reap'" in text for text in said))

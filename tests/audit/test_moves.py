@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 import otelq
-from otelq.model import Claimed, ReapRule, Renewal, Settlement, Snoozes, Transition, Verb, Verdict, Wanted
+from otelq.model import Claimed, ClaimRequest, ReapRule, Renewal, Settlement, SettleResult, Snoozes, Transition, Verb
 from otelq_verify.audit import changes, install, read, uninstall
 from otelq_verify.audit.telemetry import by_metrics, by_spans, disagreement, said_by_metrics, said_by_spans
 from tests.behaviour.support import AT_ONCE, ONCE, becomes, ended, for_ever, rolled_back
@@ -183,7 +183,9 @@ async def test_leases_whose_worker_is_gone(client: otelq.Client, sdk: Sdk) -> No
     state = client.engine.state
 
     async def lease(token: int, *, seconds: float) -> list[Claimed]:
-        jobs, made = await state.claim([Wanted(type="later", limit=10, lease=seconds)], worker="gone", token=token)
+        jobs, made = await state.claim(
+            [ClaimRequest(type="later", limit=10, lease=seconds)], worker="gone", token=token
+        )
         client.engine.effects.follow(made)  # as the fetcher of a worker does
         return list(jobs)
 
@@ -193,10 +195,10 @@ async def test_leases_whose_worker_is_gone(client: otelq.Client, sdk: Sdk) -> No
         client.engine.effects.follow(await reap(client, ReapRule(type="later", max_attempts=2, max_crashes=9)))
     taken_over = await client.start(later, 2)
     [job] = await lease(77, seconds=60)
-    assert await state.renew([Renewal(job.lease, 60)]) == [Verdict.DONE]
+    assert await state.renew([Renewal(job.lease, 60)]) == [SettleResult.DONE]
     await client.take_over(taken_over)
     await lease(78, seconds=60)
-    client.engine.effects.follow(await state.disown(78))
+    client.engine.effects.follow(await state.release_claim(78))
     assert await verbs(client) == {
         reaped.id: ["create.0", "claim.0", "reap.0", "claim.0", "reap.0"],
         taken_over.id: ["create.0", "claim.0", "take_over.0", "claim.0", "release.0"],
@@ -280,14 +282,14 @@ async def test_an_outcome_beside_which_nothing_closed_is_odd(client: otelq.Clien
 
 async def test_a_token_that_takes_the_place_of_another_is_odd(client: otelq.Client) -> None:
     await client.start(later, 1)
-    await client.engine.state.claim([Wanted(type="later", limit=1, lease=60)], worker="w", token=5)
+    await client.engine.state.claim([ClaimRequest(type="later", limit=1, lease=60)], worker="w", token=5)
     [detail] = await odd(client, "UPDATE {open_job} SET token = 6")
     assert detail.startswith("nothing turns position=0 token=5")
 
 
 async def test_a_retry_that_gives_the_attempt_back_is_odd(client: otelq.Client) -> None:
     await client.start(later, 1)
-    [job], _ = await client.engine.state.claim([Wanted(type="later", limit=1, lease=60)], worker="w", token=5)
+    [job], _ = await client.engine.state.claim([ClaimRequest(type="later", limit=1, lease=60)], worker="w", token=5)
     await client.engine.state.settle([Settlement(job, Snoozes(1), "w")])
     async with client.transaction() as connection:
         if not hasattr(connection, "execute_fetchall"):

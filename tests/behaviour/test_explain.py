@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 import otelq
-from otelq import Why
-from otelq.client.reasons import Known, explanation
+from otelq import ReasonCode
+from otelq.client.reasons import ReasonContext, explanation
 from otelq.model import Failure
 
 from .support import ONCE, becomes, ended, until
@@ -29,8 +29,8 @@ async def total(attempt: otelq.Attempt[None]) -> list[int]:
     return attempt.blockers(part)
 
 
-def whys(explanation: otelq.Explanation) -> list[Why]:
-    return [reason.why for reason in explanation.reasons]
+def whys(explanation: otelq.Explanation) -> list[ReasonCode]:
+    return [reason.code for reason in explanation.reasons]
 
 
 async def test_a_blocked_job_names_its_blockers_and_how_they_stand(client: otelq.Client) -> None:
@@ -38,7 +38,7 @@ async def test_a_blocked_job_names_its_blockers_and_how_they_stand(client: otelq
     await client.cancel(lost)
     chain = await client.start(total, None, blockers=otelq.AllOf(late, lost, on_failure="wait"))
     told = await client.explain(chain)
-    assert whys(told) == [Why.BLOCKER_OPEN, Why.BLOCKER_LOST]
+    assert whys(told) == [ReasonCode.BLOCKER_OPEN, ReasonCode.BLOCKER_LOST]
     assert [reason.chain_id for reason in told.reasons] == [late.id, lost.id]
     assert "whose job 'part' is due at" in told.reasons[0].text
     assert "ended cancelled" in told.reasons[1].text
@@ -61,11 +61,11 @@ async def test_of_many_blockers_the_first_are_told_and_the_rest_counted(memory: 
 async def test_a_delayed_job_says_until_when_and_whether_anybody_here_runs_it(client: otelq.Client) -> None:
     chain = await client.start(part, 1, delay=3600, expires=7200)
     told = await client.explain(f"{chain.id}.0")
-    assert whys(told) == [Why.DELAYED, Why.NOT_SERVED, Why.EXPIRES]
+    assert whys(told) == [ReasonCode.DELAYED, ReasonCode.NOT_SERVED, ReasonCode.EXPIRES]
     assert told.reasons[0].at == told.job.run_at
     async with otelq.Worker(client, jobs):
-        assert whys(await client.explain(chain)) == [Why.DELAYED, Why.EXPIRES]
-    assert Why.NOT_SERVED in whys(await client.explain(chain))
+        assert whys(await client.explain(chain)) == [ReasonCode.DELAYED, ReasonCode.EXPIRES]
+    assert ReasonCode.NOT_SERVED in whys(await client.explain(chain))
 
 
 async def test_a_job_that_is_retried_says_after_which_error(client: otelq.Client) -> None:
@@ -81,8 +81,8 @@ async def test_a_job_that_is_retried_says_after_which_error(client: otelq.Client
         failing, snoozing = await client.start(again, True), await client.start(again, False)
         await becomes(client, failing, "scheduled")
         await becomes(client, snoozing, "scheduled")
-        assert whys(await client.explain(failing)) == [Why.RETRIED]
-        assert whys(await client.explain(snoozing)) == [Why.SNOOZED]
+        assert whys(await client.explain(failing)) == [ReasonCode.RETRIED]
+        assert whys(await client.explain(snoozing)) == [ReasonCode.SNOOZED]
         assert "attempt 1 failed with ConnectionError: no route; it is due at" in str(await client.explain(failing))
 
 
@@ -99,7 +99,7 @@ async def test_a_running_job_says_in_which_worker(client: otelq.Client) -> None:
         waiting = await client.start(total, None, blockers=[chain])
         await until(begun.is_set)
         told = await client.explain(chain)
-        assert (whys(told), told.reasons[0].at) == ([Why.RUNNING], told.job.leased_until)
+        assert (whys(told), told.reasons[0].at) == ([ReasonCode.RUNNING], told.job.leased_until)
         assert "attempt 1 runs in worker worker seven" in told.reasons[0].text
         assert "runs in worker worker seven" in (await client.explain(waiting)).reasons[0].text
         go_on.set()
@@ -108,7 +108,7 @@ async def test_a_running_job_says_in_which_worker(client: otelq.Client) -> None:
 async def test_a_job_that_is_due_says_that_nobody_claimed_it(client: otelq.Client) -> None:
     chain = await client.start(part, 1, priority=4)
     told = await client.explain(chain)
-    assert whys(told) == [Why.DUE, Why.NOT_SERVED]
+    assert whys(told) == [ReasonCode.DUE, ReasonCode.NOT_SERVED]
     assert "with priority 4" in told.reasons[0].text
 
 
@@ -121,7 +121,7 @@ async def test_closed_jobs_say_how_they_closed(client: otelq.Client) -> None:
         await client.result(good, timeout=10)
         await ended(client, bad)
     told = [await client.explain(chain) for chain in (good, bad, gone)]
-    assert [whys(one) for one in told] == [[Why.COMPLETED], [Why.FAILED], [Why.CANCELLED]]
+    assert [whys(one) for one in told] == [[ReasonCode.COMPLETED], [ReasonCode.FAILED], [ReasonCode.CANCELLED]]
     assert "ValueError: below zero; redrive opens it again" in str(told[1])
     assert "by a caller" in str(told[2])
     handed_over = await client.explain(f"{moved.id}.0")
@@ -157,7 +157,7 @@ def test_what_stands_in_rows_steers_no_terminal_and_forges_no_line() -> None:
         closed_at=now,
         failure=Failure("E\x1b[0m", "no\x1b]0;x\x07\u202e"),
     )
-    told = explanation(row, Known(attempts=[], blockers=[], waited_for={}, served=frozenset()))
+    told = explanation(row, ReasonContext(attempts=[], blockers=[], waited_for={}, served=frozenset()))
     for text in (str(told), *(reason.text for reason in told.reasons)):
         assert text.replace("\n", "", 1).isprintable()
     assert len(str(told).splitlines()) == 2

@@ -23,7 +23,7 @@ import asyncpg
 import pytest
 
 import otelq
-from otelq.model import Wanted
+from otelq.model import ClaimRequest
 from tests.conftest import StartServer
 
 from .support import AT_ONCE, until
@@ -275,7 +275,7 @@ async def populate(client: otelq.Client, store: Store, size: int) -> None:
     slow = await client.start_many([otelq.Start(later, n, delay=3600) for n in range(size)])
     await client.start_many([otelq.Start(poison, "blocked", blockers=[blocker]) for blocker in slow])
     await client.start_many(poison, ["leased"] * size)
-    gone = [Wanted(type="poison", limit=size, lease=0.001)]
+    gone = [ClaimRequest(type="poison", limit=size, lease=0.001)]
     await client.engine.state.claim(gone, worker="gone", token=11, suspect=True)
     await client.start_many(
         [otelq.Start(poison, "ready", dedup=otelq.Dedup(f"open {n}"), expires=3600) for n in range(size)]

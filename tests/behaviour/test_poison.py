@@ -10,7 +10,7 @@ import pytest
 
 import otelq
 from otelq.errors import Refused
-from otelq.model import Settled, Settlement, Verdict
+from otelq.model import Settled, Settlement, SettleResult
 
 from .support import ONCE, Away, Picky, ended, status, until
 
@@ -91,7 +91,7 @@ class RefusesAll(Away):
         if any(item.job.type == "cursed" for item in items):
             if self.busy_first:
                 self.busy_first = False
-                return Settled(verdicts=(Verdict.BUSY,) * len(items), transitions=(), kept={})
+                return Settled(verdicts=(SettleResult.BUSY,) * len(items), transitions=(), kept={})
             self.refusing.set()
             raise Refused("the database refuses even the failure")
         return await super().settle(settlements, tx=tx, now=now)
@@ -130,7 +130,7 @@ class DoublyUnlucky(Away):
         if self.step == 1 and len(items) == 2:
             raise Refused("one of two")
         if self.step == 2:
-            return Settled(verdicts=(Verdict.BUSY,), transitions=(), kept={})
+            return Settled(verdicts=(SettleResult.BUSY,), transitions=(), kept={})
         if self.step == 3:
             raise otelq.Unavailable("the connection is lost")
         return await super().settle(settlements, tx=tx, now=now)

@@ -13,7 +13,7 @@ import pytest
 
 import otelq
 from otelq.model import Meta
-from otelq.worker.process_protocol import Order, framed
+from otelq.worker.process_protocol import RunRequest, framed
 
 from . import process_work as work
 from .support import becomes, ended, until
@@ -277,7 +277,7 @@ async def test_a_process_outlives_a_handler_that_closes_its_output(memory: otelq
 
 
 def test_a_process_ends_when_its_worker_dies_in_the_middle_of_an_order() -> None:
-    order = Order(
+    order = RunRequest(
         module=work.__name__,
         name="sum_up",
         input="[]",

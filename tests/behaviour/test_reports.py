@@ -362,9 +362,9 @@ _VERBS = {
     *(
         "open",
         "close",
-        "present",
+        "were_committed",
         "create",
-        "finish",
+        "complete_externally",
         "trigger",
         "cancel",
         "delete",
@@ -373,7 +373,7 @@ _VERBS = {
         "settle",
         "reap",
     ),
-    *("mop_up", "next_due", "outcomes", "blocker_outputs", "jobs", "chains", "attempts"),
+    *("unblock_pending", "next_due", "outcomes", "blocker_outputs", "jobs", "chains", "attempts"),
 }
 
 
@@ -393,7 +393,7 @@ async def test_all_of_otelqs_own_statements_are_silent(sdk: Sdk) -> None:
                 await call(await client.start(echo, 5, delay=3600))
             await client.delete(waiting)
     assert state.loud == set()
-    assert state.silent >= _VERBS - {"present", "renew"}
+    assert state.silent >= _VERBS - {"were_committed", "renew"}
 
 
 # Where the driver does not tell the end of a transaction
@@ -417,8 +417,8 @@ class Silent(PrivateState):
     def join(self, tx: object) -> Untold:
         return seen_as(Untold, super().join(tx))
 
-    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
-        found = await super().present(transitions)
+    async def were_committed(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
+        found = await super().were_committed(transitions)
         self.asked.set()
         await self.answer.wait()
         return found

@@ -9,7 +9,7 @@ import pytest
 
 import otelq
 from otelq.errors import Unavailable
-from otelq.model import ReapRule, Wanted
+from otelq.model import ClaimRequest, ReapRule
 
 from .support import until
 
@@ -23,7 +23,7 @@ async def echo(attempt: otelq.Attempt[int]) -> int:
 
 async def crash(client: otelq.Client, job_type: otelq.JobType[Any, Any], *, times: int) -> None:
     """Let a worker die that runs this many jobs of a type."""
-    wanted = Wanted(type=job_type.name, limit=times, lease=0.001)
+    wanted = ClaimRequest(type=job_type.name, limit=times, lease=0.001)
     await client.engine.state.claim([wanted], worker="gone", token=7, suspect=False)
     rule, reaped = ReapRule(type=job_type.name, max_attempts=None, max_crashes=9), 0
     while reaped < times:

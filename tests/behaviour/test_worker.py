@@ -326,7 +326,9 @@ async def test_a_row_that_somebody_holds_delays_its_own_job_only(caplog: pytest.
         others = [item for item in settlements if item.job.type != "held"]
         found = await settle(others, **call)
         verdicts = iter(found.verdicts)
-        answers = tuple(otelq.model.Verdict.BUSY if item.job.type == "held" else next(verdicts) for item in settlements)
+        answers = tuple(
+            otelq.model.SettleResult.BUSY if item.job.type == "held" else next(verdicts) for item in settlements
+        )
         return otelq.model.Settled(verdicts=answers, transitions=found.transitions, kept=found.kept)
 
     state.settle = busy  # type: ignore[method-assign]

@@ -35,7 +35,7 @@ PATIENCE = 30.0
 """Seconds after which a call that was cancelled hangs."""
 QUIET = 60.0
 """Seconds for the chains that are open in the end."""
-UNTOLD = ("psycopg", "aiosqlite")
+WITHOUT_EFFECT = ("psycopg", "aiosqlite")
 """Drivers that do not tell how callers' transactions end."""
 LOST = "garbage collector is trying to clean up non-checked-in connection"
 """A connection that nobody gave back; the drivers alone, cancelled in the same ways, lose none."""
@@ -51,7 +51,7 @@ class Run:
         self.looks = 0
         self._app = app
         self._client = client
-        self._has_ends = driver not in UNTOLD
+        self._has_ends = driver not in WITHOUT_EFFECT
         self._seed = seed
         self._only = only
         self._going = asyncio.Event()

@@ -39,7 +39,7 @@ def test_it_prints_a_row_for_each_scenario_and_that_all_survived(tmp_path: Path)
 
 def test_it_reaches_postgresql_by_its_url(postgres18: PostgresServer) -> None:
     url = postgres18.create_migrated_database()
-    result = run(url, "--only", "disown")
+    result = run(url, "--only", "release a claim")
     postgres18.drop_database(url)
 
     assert result.exit_code == 0, result.output

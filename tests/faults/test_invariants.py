@@ -13,7 +13,7 @@ import pytest
 
 import otelq
 from otelq.errors import InvalidArgument
-from otelq.model import Closure, Continues, Successor, Wanted
+from otelq.model import ClaimRequest, Closure, Continues, Successor
 from otelq_verify.invariants import checks, violations
 from tests.conftest import POSTGRES, StartServer, on_every
 
@@ -165,7 +165,7 @@ async def write_chains(client: otelq.Client, folder: Path) -> dict[str, str]:
     async with otelq.Worker(client, jobs, handlers.walks, poll_interval=0.05, provide=[notebook]):
         await client.result(retried, timeout=20)
     held = await client.start(waits, 1, dedup=otelq.Dedup("key"))
-    await client.engine.state.claim([Wanted(type="waits", limit=1, lease=3600)], worker="there", token=7)
+    await client.engine.state.claim([ClaimRequest(type="waits", limit=1, lease=3600)], worker="there", token=7)
     waiting = await client.start(waits, 2, blockers=[held])
     lasting = await client.start(waits, 3, dedup=otelq.Dedup("lasting", scope="any"))
     redriven = await client.start(waits, 4)
@@ -178,7 +178,7 @@ async def write_chains(client: otelq.Client, folder: Path) -> dict[str, str]:
         step="waits",
         outcome=Continues(Successor(type="waits", input="7")),
     )
-    await client.engine.state.finish([onward])
+    await client.engine.state.complete_externally([onward])
     chains = {"walked": walked, "retried": retried, "held": held, "waiting": waiting}
     return {name: chain.id for name, chain in {**chains, "lasting": lasting, "redriven": redriven}.items()}
 

@@ -126,14 +126,14 @@ async def test_a_completion_whose_connection_falls_silent_is_given_up_and_runs_a
 ) -> None:
     async with LossyProxy(postgres_url) as proxy, otelq.connect(proxy.url, command_timeout=0.5) as client:
         jobs, calls = otelq.Jobs(), list[int]()
-        mop_up, mopped = client.engine.state.mop_up, asyncio.Event()
+        unblock_pending, mopped = client.engine.state.unblock_pending, asyncio.Event()
 
         async def mop_up_and_tell() -> object:
-            made = await mop_up()
+            made = await unblock_pending()
             mopped.set()
             return made
 
-        monkeypatch.setattr(client.engine.state, "mop_up", mop_up_and_tell)
+        monkeypatch.setattr(client.engine.state, "unblock_pending", mop_up_and_tell)
 
         @jobs.job("completes", retry=otelq.RetryPolicy(initial=0))
         async def completes(attempt: otelq.Attempt[None]) -> int:

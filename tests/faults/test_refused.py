@@ -9,7 +9,7 @@ import pytest
 
 import otelq
 from otelq.errors import Refused
-from otelq.model import Settled, Settlement, Verdict
+from otelq.model import Settled, Settlement, SettleResult
 from otelq.ports.state import Transaction
 
 from ..stores import PrivateState
@@ -38,7 +38,7 @@ class RefusesTheCursed(PrivateState):
     ) -> Settled:
         if [settlement.job.type for settlement in settlements] == ["cursed"] and self.busy:
             self.busy -= 1
-            return Settled(verdicts=(Verdict.BUSY,), transitions=(), kept={})
+            return Settled(verdicts=(SettleResult.BUSY,), transitions=(), kept={})
         if any(settlement.job.type == "cursed" for settlement in settlements):
             raise Refused("this value, or any other")
         return await super().settle(settlements, tx=tx, now=now)

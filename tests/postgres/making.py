@@ -8,7 +8,7 @@ from typing import Any
 
 from uuid_utils import uuid7
 
-from otelq.model import Claimed, Completes, NewJob, Outcome, Settled, Settlement, Status, Transition, Verb, Wanted
+from otelq.model import Claimed, ClaimRequest, Completes, NewJob, Outcome, Settled, Settlement, Status, Transition, Verb
 from otelq.ports.state import StateAdapter, Transaction
 
 _tokens = count(1)
@@ -29,8 +29,8 @@ async def lease(state: StateAdapter, type: str = "a", *, limit: int = 1, seconds
     return list(claimed)
 
 
-def wanted(type: str = "a", *, limit: int = 1, seconds: float = 30.0) -> Wanted:
-    return Wanted(type=type, limit=limit, lease=seconds)
+def wanted(type: str = "a", *, limit: int = 1, seconds: float = 30.0) -> ClaimRequest:
+    return ClaimRequest(type=type, limit=limit, lease=seconds)
 
 
 async def settle(

@@ -6,8 +6,8 @@ import re
 from itertools import product
 from typing import Any, Final
 
-from otelq.postgres.qualify import Kind, tokens
-from otelq.postgres.statements import Queries, names, read
+from otelq.postgres.qualify import TokenKind, tokens
+from otelq.postgres.statements import PostgresStatements, names, read
 
 TYPES: Final = ("uuid", "integer", "bigint", "text", "boolean", "timestamptz", "double precision", "jsonb", "interval")
 """What the statements compute with."""
@@ -26,12 +26,12 @@ WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY ($1::text[])
 
 def used() -> tuple[set[str], set[str]]:
     """The functions and the operators that stand in the statements."""
-    fill = Queries("x").fill
+    fill = PostgresStatements("x").fill
     texts = [fill(read(f"sql/{name}.sql")) for name in names("sql")]
     texts += [fill(read(f"sql/parts/{name}.sql")) for name in names("sql/parts")]
     found = [token for text in texts for token in tokens(re.sub(r"{\w+}", "x", text))]
-    functions = {token.text for token in found if token.kind is Kind.CALL} | {"unnest", "statement_timestamp"}
-    return functions, {token.text for token in found if token.kind is Kind.OPERATOR}
+    functions = {token.text for token in found if token.kind is TokenKind.CALL} | {"unnest", "statement_timestamp"}
+    return functions, {token.text for token in found if token.kind is TokenKind.OPERATOR}
 
 
 async def cast_shadows(connection: Any) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from otelq.model import Claimed, ReapRule
 from otelq.postgres import claim
-from otelq.postgres.drivers.asyncpg import AsyncpgLink
+from otelq.postgres.drivers.asyncpg import AsyncpgConnection
 from otelq.postgres.state import PostgresState
 
 from .conftest import Connect
@@ -15,7 +15,7 @@ from .making import job, lease, wanted
 
 async def claim_inside(state: PostgresState, connection: object, limit: int) -> list[Claimed]:
     """A claim whose commit is still to come."""
-    session = state._database.session(AsyncpgLink(connection), None)
+    session = state._database.session(AsyncpgConnection(connection), None)
     claimed, _ = await claim.claim(session, [wanted(limit=limit)], worker="other", token=99, suspect=True)
     return claimed
 

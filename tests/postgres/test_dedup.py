@@ -50,7 +50,7 @@ async def test_a_key_is_free_again_when_its_holder_was_rolled_back(state: Postgr
 async def test_a_chain_that_closes_frees_its_key_and_no_other(state: PostgresState) -> None:
     first = await start(state, dedup=Dedup("k"))
     other = await start(state, dedup=Dedup("l"))
-    await state.finish([Closure(chain_id=first, step="a", outcome=Completes("1"))])
+    await state.complete_externally([Closure(chain_id=first, step="a", outcome=Completes("1"))])
 
     (again, held), _ = await state.create([job(dedup=Dedup("k")), job(dedup=Dedup("l"))])
 

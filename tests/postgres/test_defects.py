@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from otelq.model import Closure, Continues, Dedup, Successor
 from otelq.ports.state import StateAdapter
 from otelq.postgres.state import PostgresState
-from otelq.postgres.statements import Queries
+from otelq.postgres.statements import PostgresStatements
 
 from .conftest import Connect
 from .making import job, start
@@ -24,7 +24,7 @@ async def test_a_key_is_held_while_its_chain_hands_over_in_an_open_transaction(
     connection = await connect()
     async with connection.transaction():
         handover = Closure(chain_id=chain, step="a", outcome=Continues(Successor(type="b", input="1")))
-        await state.finish([handover], tx=state.join(connection))
+        await state.complete_externally([handover], tx=state.join(connection))
         (meanwhile,), _ = await state.create([job(dedup=Dedup("k"))])
     (afterwards,), _ = await state.create([job(dedup=Dedup("k"))])
 
@@ -40,7 +40,7 @@ async def test_deleting_with_blockers_takes_one_that_a_continuation_names_meanwh
     await transaction.start()
     following = Successor(type="b", input="1", blockers=(blocker,))
     handover = Closure(chain_id=chain, step="a", outcome=Continues(following))
-    await state.finish([handover], tx=state.join(connection))
+    await state.complete_externally([handover], tx=state.join(connection))
 
     deleting = asyncio.create_task(state.delete([chain], cascade=True))
     await wait_for_lock()
@@ -59,7 +59,7 @@ async def test_a_blocker_is_not_deleted_while_an_open_transaction_makes_a_contin
     await transaction.start()
     following = Successor(type="b", input="1", blockers=(blocker,))
     handover = Closure(chain_id=chain, step="a", outcome=Continues(following))
-    await state.finish([handover], tx=state.join(connection))
+    await state.complete_externally([handover], tx=state.join(connection))
 
     deleting = asyncio.create_task(_refusal(state, blocker))
     await wait_for_lock()
@@ -87,7 +87,7 @@ async def test_a_claim_reads_no_more_however_many_jobs_of_ten_types_wait(
 
     async def blocks() -> int:
         """How many blocks of the database one claim touches."""
-        claim = Queries("otelq")("claim").text
+        claim = PostgresStatements("otelq")("claim").text
         transaction = connection.transaction()
         await transaction.start()
         plan = await connection.fetchval(

@@ -21,7 +21,7 @@ from otelq.connect import connect
 from otelq.errors import InvalidArgument, OtelqError, Refused, Unavailable
 from otelq.ports.state import StateAdapter
 from otelq.postgres import Provider, adapter
-from otelq.postgres.database import Session
+from otelq.postgres.database import PostgresSession
 from otelq.postgres.errors import is_conflict, is_lost, is_taken, translate
 from otelq.postgres.migrate import split
 from otelq.postgres.statements import names, read
@@ -248,7 +248,7 @@ async def test_a_statement_that_takes_too_long_is_given_up(url: str, dialect: st
     state: Any = adapter(engine, command_timeout=0.2)
     await state.open()
 
-    async def sleep(session: Session) -> None:
+    async def sleep(session: PostgresSession) -> None:
         await session.link.fetch("SELECT pg_sleep(30)", (), timeout=0.2)
 
     with pytest.raises(Unavailable):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from otelq.model import Completes, Settlement, Verdict, Wanted
+from otelq.model import ClaimRequest, Completes, Settlement, SettleResult
 
 from ..conformance.test_drivers import WAYS, way
 from ..servers import PostgresServer
@@ -23,12 +23,12 @@ async def test_a_driver_brings_odd_values_there_and_back(name: str, postgres18: 
         new = job("50%s:x$1?", input=SIGNS, queue="%(p1)s")
         async with state.begin() as tx:
             await state.create([new], tx=tx)
-        claimed, _ = await state.claim([Wanted(type=new.type, limit=1, lease=30)], worker="w%d", token=LARGEST)
+        claimed, _ = await state.claim([ClaimRequest(type=new.type, limit=1, lease=30)], worker="w%d", token=LARGEST)
         settled = await state.settle([Settlement(claimed[0], Completes(SIGNS), "w%d")])
         outcome = (await state.outcomes([new.chain_id]))[new.chain_id]
         await state.close()
     postgres18.drop_database(url)
 
     assert (claimed[0].input, claimed[0].lease.token) == (SIGNS, LARGEST)
-    assert settled.verdicts == (Verdict.DONE,)
+    assert settled.verdicts == (SettleResult.DONE,)
     assert outcome.output == SIGNS

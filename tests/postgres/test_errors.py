@@ -17,7 +17,7 @@ from otelq.errors import OtelqError, Refused, Unavailable
 from otelq.postgres import adapter
 from otelq.postgres.errors import (
     KINDS,
-    Kind,
+    ErrorKind,
     bare,
     is_configuration,
     is_conflict,
@@ -36,39 +36,39 @@ from ..servers import PostgresServer
 from .drivers import WAYS, own_provider, target
 
 CODES = {
-    "08006": Kind.LOST,
-    "0A000": Kind.STALE,
-    "21000": Kind.REFUSED,
-    "22003": Kind.REFUSED,
-    "23514": Kind.REFUSED,
-    "25006": Kind.STALE,
-    "25P03": Kind.STALE,
-    "25P04": Kind.STALE,
-    "26000": Kind.STALE,
-    "28000": Kind.CONFIGURATION,
-    "28P01": Kind.CONFIGURATION,
-    "3D000": Kind.CONFIGURATION,
-    "3F000": Kind.CONFIGURATION,
-    "40001": Kind.CONFLICT,
-    "40003": Kind.PASSING,
-    "40P01": Kind.CONFLICT,
-    "42501": Kind.CONFIGURATION,
-    "42703": Kind.CONFIGURATION,
-    "42P01": Kind.CONFIGURATION,
-    "44000": Kind.REFUSED,
-    "53100": Kind.PASSING,
-    "53300": Kind.PASSING,
-    "54000": Kind.REFUSED,
-    "55P03": Kind.PASSING,
-    "57014": Kind.PASSING,
-    "57P01": Kind.LOST,
-    "57P03": Kind.LOST,
-    "58000": Kind.PASSING,
-    "58030": Kind.PASSING,
-    "72000": Kind.PASSING,  # nothing is known of it
-    "P0001": Kind.REFUSED,
-    "XX000": Kind.PASSING,
-    "XX001": Kind.PASSING,
+    "08006": ErrorKind.LOST,
+    "0A000": ErrorKind.STALE,
+    "21000": ErrorKind.REFUSED,
+    "22003": ErrorKind.REFUSED,
+    "23514": ErrorKind.REFUSED,
+    "25006": ErrorKind.STALE,
+    "25P03": ErrorKind.STALE,
+    "25P04": ErrorKind.STALE,
+    "26000": ErrorKind.STALE,
+    "28000": ErrorKind.CONFIGURATION,
+    "28P01": ErrorKind.CONFIGURATION,
+    "3D000": ErrorKind.CONFIGURATION,
+    "3F000": ErrorKind.CONFIGURATION,
+    "40001": ErrorKind.CONFLICT,
+    "40003": ErrorKind.PASSING,
+    "40P01": ErrorKind.CONFLICT,
+    "42501": ErrorKind.CONFIGURATION,
+    "42703": ErrorKind.CONFIGURATION,
+    "42P01": ErrorKind.CONFIGURATION,
+    "44000": ErrorKind.REFUSED,
+    "53100": ErrorKind.PASSING,
+    "53300": ErrorKind.PASSING,
+    "54000": ErrorKind.REFUSED,
+    "55P03": ErrorKind.PASSING,
+    "57014": ErrorKind.PASSING,
+    "57P01": ErrorKind.LOST,
+    "57P03": ErrorKind.LOST,
+    "58000": ErrorKind.PASSING,
+    "58030": ErrorKind.PASSING,
+    "72000": ErrorKind.PASSING,  # nothing is known of it
+    "P0001": ErrorKind.REFUSED,
+    "XX000": ErrorKind.PASSING,
+    "XX001": ErrorKind.PASSING,
 }
 REPORT = "DO $$ BEGIN RAISE EXCEPTION USING errcode = '{}', message = 'asked for', detail = 'a secret'; END $$"
 
@@ -125,17 +125,17 @@ async def reported(state: Any, code: str) -> BaseException:
     return raised.value
 
 
-def check(error: BaseException, code: str, kind: Kind) -> None:
+def check(error: BaseException, code: str, kind: ErrorKind) -> None:
     ours = translate(error)
-    assert type(ours) is (Refused if kind is Kind.REFUSED else Unavailable), code
+    assert type(ours) is (Refused if kind is ErrorKind.REFUSED else Unavailable), code
     assert str(ours).endswith(f"asked for (SQLSTATE {code})")
     assert ours.__cause__ is not None
     assert sqlstate(ours.__cause__) == code
     asked = (is_lost, is_stale, is_conflict, is_configuration)
-    kinds = (Kind.LOST, Kind.STALE, Kind.CONFLICT, Kind.CONFIGURATION)
+    kinds = (ErrorKind.LOST, ErrorKind.STALE, ErrorKind.CONFLICT, ErrorKind.CONFIGURATION)
     assert [ask(error) for ask in asked] == [kind is each for each in kinds], code
-    assert is_refusal(error) is (kind is not Kind.LOST)
-    assert is_passing(error) is (kind not in (Kind.REFUSED, Kind.CONFIGURATION))
+    assert is_refusal(error) is (kind is not ErrorKind.LOST)
+    assert is_passing(error) is (kind not in (ErrorKind.REFUSED, ErrorKind.CONFIGURATION))
 
 
 @pytest.mark.parametrize("error, is_open", WITHOUT_CODE, ids=lambda value: type(value).__name__)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from otelq.errors import InvalidArgument, JobAlreadyClosed
-from otelq.model import Amendment, ChainOutcome, Completes, NewJob, Settlement, Status, Verb, Verdict
+from otelq.model import Amendment, ChainOutcome, Completes, NewJob, Settlement, SettleResult, Status, Verb
 from otelq.postgres.state import PostgresState
 
 from .conftest import Open, WaitForLock
@@ -50,8 +50,8 @@ async def test_a_worker_does_not_wait_for_a_take_over_and_loses_its_lease_with_i
     await transaction.end(committed=committed)
     settled = await settle(state, claimed)
 
-    assert meanwhile.verdicts == (Verdict.BUSY,)
-    assert settled.verdicts == (Verdict.LOST if committed else Verdict.DONE,)
+    assert meanwhile.verdicts == (SettleResult.BUSY,)
+    assert settled.verdicts == (SettleResult.LOST if committed else SettleResult.DONE,)
 
 
 async def test_take_overs_and_completions_at_once_give_each_job_to_one(state: PostgresState) -> None:
@@ -70,7 +70,7 @@ async def test_take_overs_and_completions_at_once_give_each_job_to_one(state: Po
     taken, settled = await taking, [answer.verdicts[0] for answer in await completing]
 
     assert all(
-        verdict is Verdict.BUSY or (verdict is Verdict.DONE) is not was_taken
+        verdict is SettleResult.BUSY or (verdict is SettleResult.DONE) is not was_taken
         for verdict, was_taken in zip(settled, taken, strict=True)
     )
 

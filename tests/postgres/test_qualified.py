@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from otelq.postgres.qualify import KEYWORDS, SYNTAX, Kind, Token, qualify, tokens
-from otelq.postgres.statements import Queries, names, read
+from otelq.postgres.qualify import KEYWORDS, SYNTAX, Token, TokenKind, qualify, tokens
+from otelq.postgres.statements import PostgresStatements, names, read
 
 from .test_schema import VARIANTS
 
-QUERIES = Queries("otelq")
+QUERIES = PostgresStatements("otelq")
 STATEMENTS = {
     f"{name}-{number}": QUERIES(name, **variant).text
     for name in names("sql")
@@ -46,13 +46,13 @@ def crowded(found: Sequence[Token]) -> Iterator[str]:
     """The operators that share an expression with another."""
     before: dict[int, bool] = {}
     for token in found:
-        if token.kind is Kind.OPERATOR:
+        if token.kind is TokenKind.OPERATOR:
             if before.get(token.depth):
                 yield token.text
             before[token.depth] = True
         elif token.text == "(":
             before[token.depth + 1] = False
-        elif token.text == "," or (token.kind is Kind.KEYWORD and token.text not in JOINS_OPERANDS):
+        elif token.text == "," or (token.kind is TokenKind.KEYWORD and token.text not in JOINS_OPERANDS):
             before[token.depth] = False
 
 

@@ -180,7 +180,7 @@ async def test_a_redrive_waits_for_a_blocker_that_is_being_closed(
     await state.cancel([chain])
     transaction = await opened()
     closure = Closure(chain_id=blocker, step="a", outcome=Completes("1"))
-    await state.finish([closure], tx=state.join(transaction.connection))
+    await state.complete_externally([closure], tx=state.join(transaction.connection))
 
     redriving = asyncio.create_task(state.redrive([chain]))
     await wait_for_lock()
@@ -189,7 +189,7 @@ async def test_a_redrive_waits_for_a_blocker_that_is_being_closed(
 
     assert [change.target for change in made] == [Status.READY if committed else Status.BLOCKED]
     if not committed:
-        assert verbs(await state.finish([closure]), chain) == [Verb.UNBLOCK]
+        assert verbs(await state.complete_externally([closure]), chain) == [Verb.UNBLOCK]
 
 
 async def test_a_blocker_closed_while_a_redrive_that_waits_for_it_is_open_waits_for_that(
@@ -201,7 +201,9 @@ async def test_a_blocker_closed_while_a_redrive_that_waits_for_it_is_open_waits_
     transaction = await opened()
     await state.redrive([chain], tx=state.join(transaction.connection))
 
-    closing = asyncio.create_task(state.finish([Closure(chain_id=blocker, step="a", outcome=Completes("1"))]))
+    closing = asyncio.create_task(
+        state.complete_externally([Closure(chain_id=blocker, step="a", outcome=Completes("1"))])
+    )
     await wait_for_lock()
     await transaction.end()
 

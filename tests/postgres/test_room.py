@@ -9,10 +9,10 @@ from contextlib import AsyncExitStack
 import pytest
 
 from otelq.errors import Unavailable
-from otelq.postgres.transaction_limit import PATIENCE, Room
+from otelq.postgres.transaction_limit import PATIENCE, TransactionLimit
 
 
-async def _hold(room: Room, *, depth: int, all_in: asyncio.Barrier, timeout: float = 10) -> int:
+async def _hold(room: TransactionLimit, *, depth: int, all_in: asyncio.Barrier, timeout: float = 10) -> int:
     """Open transactions inside transactions, when everybody has their first; how many it came to."""
     async with AsyncExitStack() as stack:
         for held in range(depth):
@@ -26,7 +26,7 @@ async def _hold(room: Room, *, depth: int, all_in: asyncio.Barrier, timeout: flo
 
 
 async def test_a_place_is_given_on_in_the_order_of_asking() -> None:
-    room, order = Room(1), list[int]()
+    room, order = TransactionLimit(1), list[int]()
 
     async def one(number: int) -> None:
         async with room.place(timeout=5):
@@ -38,7 +38,7 @@ async def test_a_place_is_given_on_in_the_order_of_asking() -> None:
 
 
 async def test_a_wait_ends_with_what_is_needed_in_its_error() -> None:
-    room = Room(1)
+    room = TransactionLimit(1)
     async with room.place(timeout=1):
         waiting = asyncio.create_task(_hold(room, depth=1, all_in=asyncio.Barrier(1), timeout=0.05))
         assert await waiting == 0
@@ -46,7 +46,7 @@ async def test_a_wait_ends_with_what_is_needed_in_its_error() -> None:
             await asyncio.create_task(_enter(room), context=None)
 
 
-async def _enter(room: Room) -> None:
+async def _enter(room: TransactionLimit) -> None:
     async with room.place(timeout=0.05):
         pass
 
@@ -55,7 +55,7 @@ async def _enter(room: Room) -> None:
 async def test_transactions_in_each_other_all_end_though_each_needs_another(
     size: int, handlers: int, depth: int
 ) -> None:
-    room, all_in = Room(size), asyncio.Barrier(handlers)
+    room, all_in = TransactionLimit(size), asyncio.Barrier(handlers)
     async with asyncio.timeout(30):
         reached = await asyncio.gather(*(_hold(room, depth=depth, all_in=all_in) for _ in range(handlers)))
     assert all(1 <= each <= depth for each in reached)
@@ -63,21 +63,21 @@ async def test_transactions_in_each_other_all_end_though_each_needs_another(
 
 
 async def test_a_task_left_behind_by_a_short_transaction_is_not_refused() -> None:
-    room, late = Room(1), list[asyncio.Task[None]]()
+    room, late = TransactionLimit(1), list[asyncio.Task[None]]()
     async with room.place(timeout=5):
-        late.append(asyncio.create_task(_enter(Room(1))))
+        late.append(asyncio.create_task(_enter(TransactionLimit(1))))
         late.append(asyncio.create_task(_enter_patiently(room)))
         await asyncio.sleep(0)
     await asyncio.gather(*late)
 
 
-async def _enter_patiently(room: Room) -> None:
+async def _enter_patiently(room: TransactionLimit) -> None:
     async with room.place(timeout=5):
         pass
 
 
 async def test_a_cancelled_wait_leaves_no_place_behind() -> None:
-    room = Room(1)
+    room = TransactionLimit(1)
     async with room.place(timeout=5):
         waiting = [asyncio.create_task(_enter_patiently(room)) for _ in range(3)]
         await asyncio.sleep(0)
@@ -89,7 +89,7 @@ async def test_a_cancelled_wait_leaves_no_place_behind() -> None:
 
 
 async def test_a_transaction_of_another_task_is_waited_for_though_it_began_inside() -> None:
-    room = Room(1)
+    room = TransactionLimit(1)
     async with room.place(timeout=5):
         late = asyncio.create_task(_enter_patiently(room))
         await asyncio.wait([late], timeout=3 * PATIENCE)
@@ -98,6 +98,6 @@ async def test_a_transaction_of_another_task_is_waited_for_though_it_began_insid
 
 
 async def test_three_in_each_other_are_refused_where_two_have_room() -> None:
-    room, began = Room(2), time.monotonic()
+    room, began = TransactionLimit(2), time.monotonic()
     assert await _hold(room, depth=3, all_in=asyncio.Barrier(1), timeout=10) == 2
     assert time.monotonic() - began < 5

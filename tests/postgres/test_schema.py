@@ -18,13 +18,13 @@ from otelq.postgres.page_statements import STATUS, tokens, walks
 from otelq.postgres.settle import UNTIED
 from otelq.postgres.start import NONE_EXPIRES, PASS_OVER, SOME_EXPIRE
 from otelq.postgres.state import PostgresState
-from otelq.postgres.statements import Queries, names
+from otelq.postgres.statements import PostgresStatements, names
 from otelq.transitions.pages import Of
 
 from .conftest import Connect
 from .making import job, lease, start, wanted
 
-QUERIES = Queries("otelq")
+QUERIES = PostgresStatements("otelq")
 QUERIED = [
     JobQuery(),
     JobQuery(look=500_000),
@@ -108,7 +108,7 @@ ALL = {
     "read_feeds": ["'{}'"] * 2,
     "read_records": ["'{}'"] * 2,
     "read_existing": ["'{}'"] * 2,
-    "present": ["'{}'"] * 6,
+    "were_committed": ["'{}'"] * 6,
     "walk_open": SOUGHT,
     "walk_closed": SOUGHT,
     "walk_unhappy": [*SOUGHT, "'{}'", "'{}'"],

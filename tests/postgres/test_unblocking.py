@@ -25,11 +25,11 @@ async def test_two_blockers_closed_in_two_open_transactions_strand_nobody(
     for blocker, connection, transaction in zip(blockers, connections, transactions, strict=True):
         await transaction.start()
         closure = Closure(chain_id=blocker, step="a", outcome=Completes("1"))
-        await state.finish([closure], tx=state.join(connection))
+        await state.complete_externally([closure], tx=state.join(connection))
 
     await transactions[first].commit()
     await transactions[1 - first].commit()
-    await state.mop_up()
+    await state.unblock_pending()
 
     assert await status(state, dependent) is Status.READY
     assert len(await lease(state, "b", limit=10)) == 1
@@ -45,7 +45,9 @@ async def test_a_blocker_closed_while_a_start_that_names_it_is_open_waits_for_th
     await transaction.start()
     dependent = await start(state, "b", blockers=(blocker,), tx=state.join(connection))
 
-    closing = asyncio.create_task(state.finish([Closure(chain_id=blocker, step="a", outcome=Completes("1"))]))
+    closing = asyncio.create_task(
+        state.complete_externally([Closure(chain_id=blocker, step="a", outcome=Completes("1"))])
+    )
     await wait_for_lock()
     await (transaction.commit() if committed else transaction.rollback())
     made = await closing
@@ -75,7 +77,7 @@ async def test_a_start_that_names_a_blocker_being_closed_sees_how_it_ended(
     transaction = connection.transaction()
     await transaction.start()
     closure = Closure(chain_id=blocker, step="a", outcome=Completes("1"))
-    await state.finish([closure], tx=state.join(connection))
+    await state.complete_externally([closure], tx=state.join(connection))
 
     starting = asyncio.create_task(state.create([job("b", blockers=(blocker,))]))
     await wait_for_lock()
@@ -99,11 +101,11 @@ async def test_more_dependents_than_one_commit_should_touch_are_mopped_up(state:
     await state.create([job("b", blockers=(blocker,)) for _ in range(2500)])
 
     settled = await settle(state, await lease(state))
-    mopped = [len(await state.mop_up()) for _ in range(2)]
+    mopped = [len(await state.unblock_pending()) for _ in range(2)]
 
     assert len(verbs(settled.transitions)) - 1 + sum(mopped) == 2500
     assert max(mopped) <= 1000
-    assert await state.mop_up() == []
+    assert await state.unblock_pending() == []
 
 
 async def test_a_failure_cascades_through_those_who_wait(state: PostgresState) -> None:

@@ -16,19 +16,19 @@ from otelq.model import (
     Continues,
     OnFailure,
     Settlement,
+    SettleResult,
     Status,
     Successor,
     Until,
     Verb,
-    Verdict,
 )
 from otelq.postgres.state import PostgresState
 
 from .conftest import Open, WaitForLock
 from .making import job, lease, settle, start, status, verbs
 
-BUSY = (Verdict.BUSY,)
-DONE = (Verdict.DONE,)
+BUSY = (SettleResult.BUSY,)
+DONE = (SettleResult.DONE,)
 
 
 def completed(chain: str, step: str = "a") -> Closure:
@@ -56,17 +56,17 @@ async def test_any_of_two_that_close_in_two_open_transactions_lets_go_once(
     made = [
         change
         for blocker, transaction in zip(blockers, transactions, strict=True)
-        for change in await state.finish([completed(blocker)], tx=state.join(transaction.connection))
+        for change in await state.complete_externally([completed(blocker)], tx=state.join(transaction.connection))
     ]
 
     await transactions[first].end()
     await transactions[1 - first].end()
-    made += await state.mop_up()
+    made += await state.unblock_pending()
 
     assert verbs(made, dependent) == [Verb.UNBLOCK]
     assert await status(state, dependent) is Status.READY
     assert len(await lease(state, "b", limit=10)) == 1
-    assert await state.mop_up() == []
+    assert await state.unblock_pending() == []
 
 
 @pytest.mark.parametrize("first", [0, 1])
@@ -77,11 +77,11 @@ async def test_any_of_two_of_which_one_fails_in_another_open_transaction_is_let_
     dependent = await start(state, "b", blockers=(good, bad), until=Until.ANY)
     transactions = [await opened(), await opened()]
     made = [*await state.cancel([bad], tx=state.join(transactions[0].connection))]
-    made += await state.finish([completed(good)], tx=state.join(transactions[1].connection))
+    made += await state.complete_externally([completed(good)], tx=state.join(transactions[1].connection))
 
     await transactions[first].end()
     await transactions[1 - first].end()
-    made += await state.mop_up()
+    made += await state.unblock_pending()
 
     assert verbs(made, dependent) == [Verb.UNBLOCK]
     assert await status(state, dependent) is Status.READY
@@ -91,8 +91,8 @@ async def test_any_of_many_that_close_at_once_lets_go_once(state: PostgresState)
     blockers = [await start(state) for _ in range(20)]
     dependents = [await start(state, "b", blockers=tuple(blockers), until=Until.ANY) for _ in range(5)]
 
-    closings = await asyncio.gather(*(state.finish([completed(blocker)]) for blocker in blockers))
-    made = [change for closing in closings for change in closing] + [*await state.mop_up()]
+    closings = await asyncio.gather(*(state.complete_externally([completed(blocker)]) for blocker in blockers))
+    made = [change for closing in closings for change in closing] + [*await state.unblock_pending()]
 
     assert [verbs(made, dependent) for dependent in dependents] == [[Verb.UNBLOCK]] * 5
     assert len(await lease(state, "b", limit=10)) == 5
@@ -104,9 +104,9 @@ async def test_a_second_look_at_a_job_that_was_let_go_meanwhile_changes_nothing(
     first, second = await start(state), await start(state)
     dependent = await start(state, "b", blockers=(first, second), until=Until.ANY)
     transaction = await opened()
-    await state.finish([completed(first)], tx=state.join(transaction.connection))
+    await state.complete_externally([completed(first)], tx=state.join(transaction.connection))
 
-    closing = asyncio.create_task(state.finish([completed(second)]))
+    closing = asyncio.create_task(state.complete_externally([completed(second)]))
     await wait_for_lock()
     await transaction.end()
 
@@ -132,7 +132,7 @@ async def test_a_wait_for_a_chain_that_is_being_closed_is_busy_until_that_is_don
     blocker = await start(state)
     chain, running = await leased(state, "b")
     transaction = await opened()
-    await state.finish([completed(blocker)], tx=state.join(transaction.connection))
+    await state.complete_externally([completed(blocker)], tx=state.join(transaction.connection))
 
     meanwhile = await settle(state, [running], Blocks((blocker,)))
     await transaction.end(committed=committed)
@@ -152,7 +152,7 @@ async def test_a_chain_closed_while_a_wait_for_it_is_open_waits_for_that(
     transaction = await opened()
     await settle(state, [running], Blocks((blocker,)), tx=state.join(transaction.connection))
 
-    closing = asyncio.create_task(state.finish([completed(blocker)]))
+    closing = asyncio.create_task(state.complete_externally([completed(blocker)]))
     await wait_for_lock()
     await transaction.end(committed=committed)
     made = await closing
@@ -186,7 +186,7 @@ async def test_a_continuation_for_a_chain_that_is_being_closed_sees_how_it_ended
     await state.cancel([blocker], tx=state.join(transaction.connection))
     following = Continues(Successor(type="b", input="1", blockers=(blocker,)))
 
-    going_on = asyncio.create_task(state.finish([Closure(chain_id=chain, step="a", outcome=following)]))
+    going_on = asyncio.create_task(state.complete_externally([Closure(chain_id=chain, step="a", outcome=following)]))
     await wait_for_lock()
     await transaction.end()
 
@@ -204,7 +204,7 @@ async def test_a_batch_with_a_wait_that_is_busy_settles_the_others(state: Postgr
         [_waiting(claimed[0], blocker), _waiting(claimed[1], free)],
     )
 
-    assert settled.verdicts == (Verdict.BUSY, Verdict.DONE)
+    assert settled.verdicts == (SettleResult.BUSY, SettleResult.DONE)
 
 
 def _waiting(running: Claimed, *blockers: str) -> Settlement:
@@ -218,14 +218,14 @@ async def _ring(state: PostgresState, number: int) -> list[tuple[str, Claimed]]:
     return [await leased(state, f"ring {n}") for n in range(number)]
 
 
-async def _settle_at_last(state: PostgresState, running: Claimed, blocker: str) -> Verdict | None:
+async def _settle_at_last(state: PostgresState, running: Claimed, blocker: str) -> SettleResult | None:
     """Settle a wait as the worker does, again and again while it is busy; None if it is refused."""
     while True:
         try:
             (verdict,) = (await settle(state, [running], Blocks((blocker,)))).verdicts
         except Refused:
             return None
-        if verdict is not Verdict.BUSY:
+        if verdict is not SettleResult.BUSY:
             return verdict
 
 
@@ -315,7 +315,7 @@ async def test_a_continuation_from_outside_that_closes_a_circle_is_refused(
     await settle(state, [run_b], Blocks((c,)), tx=state.join(transaction.connection))
     following = Continues(Successor(type="next", input="1", blockers=(a,)))
 
-    going_on = asyncio.create_task(state.finish([Closure(chain_id=d, step="ring 3", outcome=following)]))
+    going_on = asyncio.create_task(state.complete_externally([Closure(chain_id=d, step="ring 3", outcome=following)]))
     await wait_for_lock()
     await transaction.end()
 
@@ -346,6 +346,6 @@ async def test_a_closing_batch_frees_those_that_waited_for_all_of_it_in_one_comm
     chains = tuple(each.chain_id for each in blockers)
     dependents = [await start(state, "b", blockers=chains) for _ in range(3)]
 
-    made: Sequence[Verb] = verbs(await state.finish([completed(chain) for chain in chains]))
+    made: Sequence[Verb] = verbs(await state.complete_externally([completed(chain) for chain in chains]))
 
     assert made.count(Verb.UNBLOCK) == len(dependents)

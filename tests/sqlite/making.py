@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from uuid_utils import uuid7
 
-from otelq.model import Claimed, Completes, NewJob, Outcome, Settled, Settlement, Wanted
+from otelq.model import Claimed, ClaimRequest, Completes, NewJob, Outcome, Settled, Settlement
 from otelq.ports.state import StateAdapter, Transaction
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ async def start(state: StateAdapter, type: str = "a", *, tx: Transaction | None 
 
 
 async def lease(state: StateAdapter, type: str = "a", *, limit: int = 1, seconds: float = 30.0) -> list[Claimed]:
-    wanted = Wanted(type=type, limit=limit, lease=seconds)
+    wanted = ClaimRequest(type=type, limit=limit, lease=seconds)
     claimed, _ = await state.claim([wanted], worker="w", token=next(_tokens))
     return list(claimed)
 

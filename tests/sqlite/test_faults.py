@@ -13,7 +13,7 @@ import pytest
 
 from otelq.errors import InvalidArgument, OtelqError, Refused, Unavailable
 from otelq.sqlite import adapter
-from otelq.sqlite.connection_thread import Lane, Settings
+from otelq.sqlite.connection_thread import ConnectionThread, Settings
 from otelq.sqlite.state import SqliteState
 
 from .conftest import Open, opened
@@ -71,7 +71,7 @@ async def test_a_private_database_lives_as_long_as_it_is_open(url: str) -> None:
 
 
 async def test_a_connection_that_is_being_made_when_its_opener_is_cancelled_is_closed(tmp_path: Path) -> None:
-    lane = Lane(Settings(path=tmp_path / "x.db"))
+    lane = ConnectionThread(Settings(path=tmp_path / "x.db"))
     opening = asyncio.create_task(lane.open())
     await asyncio.sleep(0)
     opening.cancel()

@@ -47,7 +47,9 @@ async def test_one_bad_start_harms_none_of_its_neighbours(state: SqliteState) ->
 
 async def test_a_verb_that_fails_halfway_takes_back_its_own_writes_only(state: SqliteState) -> None:
     chain = await start(state)
-    halfway = state.finish([Closure(chain_id=id, step="a", outcome=Completes("1")) for id in (chain, "nobody")])
+    halfway = state.complete_externally(
+        [Closure(chain_id=id, step="a", outcome=Completes("1")) for id in (chain, "nobody")]
+    )
 
     missing, neighbour = await asyncio.gather(halfway, start(state), return_exceptions=True)
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from otelq.errors import Unavailable
-from otelq.model import ReapRule, Renewal, Verdict
+from otelq.model import ReapRule, Renewal, SettleResult
 from otelq.sqlite.state import SqliteState
 
 from .conftest import Connect, Open
@@ -51,14 +51,14 @@ async def test_what_a_worker_finds_locked_is_busy_or_passed_over(another: Open, 
     (job,) = await lease(state)
     await connection.execute("BEGIN IMMEDIATE")
 
-    assert (await settle(state, job)).verdicts == (Verdict.BUSY,)
-    assert await state.renew([Renewal(job.lease, 30)]) == [Verdict.BUSY]
+    assert (await settle(state, job)).verdicts == (SettleResult.BUSY,)
+    assert await state.renew([Renewal(job.lease, 30)]) == [SettleResult.BUSY]
     assert await lease(state) == []
     assert await state.reap([RULE]) == []
-    assert await state.mop_up() == []
+    assert await state.unblock_pending() == []
 
     await connection.rollback()
-    assert (await settle(state, job)).verdicts == (Verdict.DONE,)
+    assert (await settle(state, job)).verdicts == (SettleResult.DONE,)
 
 
 async def test_a_renewal_under_an_open_transaction_is_busy_and_then_done(another: Open) -> None:
@@ -68,10 +68,10 @@ async def test_a_renewal_under_an_open_transaction_is_busy_and_then_done(another
     renewal = [Renewal(job.lease, 30)]
 
     async with state.begin():
-        assert await state.renew(renewal) == [Verdict.BUSY]
-        assert await keeper.renew(renewal) == [Verdict.BUSY]
+        assert await state.renew(renewal) == [SettleResult.BUSY]
+        assert await keeper.renew(renewal) == [SettleResult.BUSY]
 
-    assert await keeper.renew(renewal) == [Verdict.DONE]
+    assert await keeper.renew(renewal) == [SettleResult.DONE]
 
 
 async def test_a_renewal_that_waited_for_the_lock_is_not_lost_to_a_reaper_that_waited_too(another: Open) -> None:
@@ -85,7 +85,7 @@ async def test_a_renewal_that_waited_for_the_lock_is_not_lost_to_a_reaper_that_w
         await asyncio.wait([reaping, renewing], timeout=0.05)
 
     assert await reaping == []
-    assert await renewing == [Verdict.DONE]
+    assert await renewing == [SettleResult.DONE]
     assert await reaper.reap([RULE]) == []
 
 

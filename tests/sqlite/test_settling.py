@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from otelq.model import Completes, Continues, Fails, Failure, Keep, Releases, Settlement, Successor, Verdict
+from otelq.model import (
+    ClaimSuccessor,
+    Completes,
+    Continues,
+    Fails,
+    Failure,
+    Releases,
+    Settlement,
+    SettleResult,
+    Successor,
+)
 from otelq.sqlite.state import SqliteState
 
 from .making import lease, settle, start
 
 
 def onward(token: int) -> Continues:
-    return Continues(Successor(type="next", input="1"), Keep(token=token, lease=30))
+    return Continues(Successor(type="next", input="1"), ClaimSuccessor(token=token, lease=30))
 
 
 async def test_a_lease_that_stands_twice_in_a_batch_is_settled_by_the_first(state: SqliteState) -> None:
@@ -18,7 +28,7 @@ async def test_a_lease_that_stands_twice_in_a_batch_is_settled_by_the_first(stat
 
     settled = await state.settle([Settlement(job, Completes("1"), "w"), Settlement(job, Completes("2"), "w")])
 
-    assert settled.verdicts == (Verdict.DONE, Verdict.DONE)
+    assert settled.verdicts == (SettleResult.DONE, SettleResult.DONE)
     assert len(settled.transitions) == 1
     assert (await state.outcomes([chain]))[chain].output == "1"
 

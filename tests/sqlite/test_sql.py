@@ -12,10 +12,10 @@ import pytest
 from otelq.model import JobQuery, Match, Status
 from otelq.sqlite.migrate import dump
 from otelq.sqlite.page_statements import tokens, values, walks
-from otelq.sqlite.statements import Queries
+from otelq.sqlite.statements import SqliteStatements
 from otelq.transitions.pages import Of
 
-STATEMENTS = Queries("jobs_of_shop").texts
+STATEMENTS = SqliteStatements("jobs_of_shop").texts
 
 SCANS = {
     "lock",  # its WHERE is false
@@ -80,7 +80,7 @@ def test_a_page_without_filters_reads_keys_alone(database: sqlite3.Connection) -
 
 def plans(database: sqlite3.Connection, query: JobQuery, of: Of) -> list[list[str]]:
     """How the statements of a page are answered, step by step."""
-    queries = Queries("jobs_of_shop")
+    queries = SqliteStatements("jobs_of_shop")
     found: list[list[str]] = []
     for walk in walks(query, of):
         sql = queries.text("page", **tokens(query, walk, of))

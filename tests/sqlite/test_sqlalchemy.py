@@ -113,7 +113,7 @@ async def test_a_verb_that_fails_takes_back_its_own_writes_only(state: SqliteSta
     chain = await start(state, tx=state.join(handle))
     halfway = [Closure(chain_id=id, step="a", outcome=Completes("1")) for id in (chain, "nobody")]
     with pytest.raises(NotFound):
-        await state.finish(halfway, tx=state.join(handle))
+        await state.complete_externally(halfway, tx=state.join(handle))
     await handle.commit()
 
     assert (await state.outcomes([chain]))[chain].status is Status.READY

@@ -27,7 +27,7 @@ async def test_a_joined_rollback_leaves_nothing(state: SqliteState, connect: Con
     await connection.rollback()
 
     assert await count_jobs(state, created[0].chain_id) == 0
-    assert await state.present(made) == [False]
+    assert await state.were_committed(made) == [False]
     assert await lease(state) == []
 
 
@@ -52,7 +52,7 @@ async def test_a_verb_that_fails_in_a_joined_transaction_takes_back_its_own_writ
     chain = await start(state, tx=tx)
     halfway = [Closure(chain_id=id, step="a", outcome=Completes("1")) for id in (chain, "nobody")]
     with pytest.raises(NotFound):
-        await state.finish(halfway, tx=tx)
+        await state.complete_externally(halfway, tx=tx)
     await connection.commit()
 
     assert (await state.outcomes([chain]))[chain].status is Status.READY

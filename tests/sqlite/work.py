@@ -10,12 +10,12 @@ import asyncio
 import secrets
 import sys
 
-from otelq.model import Claimed, Completes, Continues, Outcome, ReapRule, Settlement, Successor, Wanted
+from otelq.model import Claimed, ClaimRequest, Completes, Continues, Outcome, ReapRule, Settlement, Successor
 from otelq.sqlite import adapter
 
 LEASE = 0.2
 RULES = [ReapRule(type=type, max_attempts=None, max_crashes=1_000) for type in ("first", "second")]
-WANTED = [Wanted(type=rule.type, limit=10, lease=LEASE) for rule in RULES]
+WANTED = [ClaimRequest(type=rule.type, limit=10, lease=LEASE) for rule in RULES]
 
 
 async def work(url: str, worker: str) -> None:

@@ -23,7 +23,7 @@ from opentelemetry.propagators.textmap import (
 )
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState
 
-from otelq.telemetry import TraceNote, request_id
+from otelq.telemetry import StoredContext, request_id
 from otelq.telemetry.stored_context import read, write, write_bare
 
 from .sdk import Sdk, claimed
@@ -34,12 +34,12 @@ SPAN = SpanContext(TRACE_ID, 0xF067AA0BA902B7, False, TraceFlags(1))
 
 
 def test_a_note_of_one_span_is_its_traceparent_and_nothing_else() -> None:
-    assert write_bare(SPAN) == write(TraceNote(SPAN, SPAN)) == f'{{"c":"{PARENT}"}}'
+    assert write_bare(SPAN) == write(StoredContext(SPAN, SPAN)) == f'{{"c":"{PARENT}"}}'
 
 
 def test_a_note_comes_back_as_it_was_written() -> None:
     other = SpanContext(1, 2, False, TraceFlags(3), TraceState([("ot", "th:c")]))
-    note = TraceNote(SPAN, other, 4, True, True, 12.5, {"tenant": "t"}, {"b3": "x"})
+    note = StoredContext(SPAN, other, 4, True, True, 12.5, {"tenant": "t"}, {"b3": "x"})
     text = write(note)
     assert text is not None
     back = read(text)
@@ -51,7 +51,7 @@ def test_a_note_comes_back_as_it_was_written() -> None:
 
 
 def test_an_empty_note_is_not_stored() -> None:
-    assert write(TraceNote()) is None
+    assert write(StoredContext()) is None
     assert write_bare(None) is None
 
 

@@ -15,8 +15,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
 from otelq.model import Status, Verb
-from otelq.telemetry import Count, names
-from otelq.telemetry.names import Kind
+from otelq.telemetry import CounterName, names
+from otelq.telemetry.names import InstrumentKind
 
 from .sdk import CLAIMED, COMPLETED, CREATED, REAPED, RETRIED, Sdk, claimed, moved
 
@@ -65,17 +65,19 @@ def everything(sdk: Sdk) -> Sdk:
     telemetry.enqueue(type="ship", batch=3).end()
     telemetry.claimed([claimed(enqueue.note)], started_ns=1, worker="w")
     telemetry.settled("settle", [attempt.note], started_ns=1, ended_ns=2, count=1)
-    told = [moved(verb, Status.READY, Status.CANCELLED, trace=enqueue.note, worker="w") for verb in names.TOLD]
+    told = [
+        moved(verb, Status.READY, Status.CANCELLED, trace=enqueue.note, worker="w") for verb in names.TRANSITION_SPANS
+    ]
     telemetry.project([CREATED, CLAIMED, RETRIED, COMPLETED, REAPED, *told])
     telemetry.processed("ship", 0.1, "retry", "ValueError")
     telemetry.operation("claim", 0.1, "otelq.errors.Unavailable")
-    for count in Count:
-        telemetry.count(count, type=None if count in {Count.CLAIM_EMPTY, Count.REPORT_UNKNOWN} else "ship")
+    for count in CounterName:
+        telemetry.count(count, type=None if count in {CounterName.CLAIM_EMPTY, CounterName.REPORT_UNKNOWN} else "ship")
     telemetry.active("ship", 1)
     telemetry.capacity(1)
     telemetry.attempt(claimed("damaged"), worker="w").end("completed")
     for number in range(names.TYPE_LIMIT + 1):
-        telemetry.count(Count.LEASE_LOST, type=f"type-{number}")
+        telemetry.count(CounterName.LEASE_LOST, type=f"type-{number}")
     telemetry.project([CLAIMED] * 1000)
     return sdk
 
@@ -129,10 +131,10 @@ def test_every_instrument_is_exported_as_its_table_says(everything: Sdk) -> None
         assert (metric.unit, metric.description) == (instrument.unit, instrument.description)
         match metric.data:
             case Histogram():
-                assert instrument.kind is Kind.HISTOGRAM
+                assert instrument.kind is InstrumentKind.HISTOGRAM
                 assert tuple(metric.data.data_points[0].explicit_bounds) == instrument.buckets
             case Sum():
-                assert metric.data.is_monotonic == (instrument.kind is Kind.COUNTER)
+                assert metric.data.is_monotonic == (instrument.kind is InstrumentKind.COUNTER)
             case other:
                 pytest.fail(f"{instrument.name} is a {other}")
 
@@ -188,9 +190,9 @@ def test_the_reference_page_lists_the_attributes_of_the_code() -> None:
 
 def test_the_reference_page_says_how_each_transition_is_told() -> None:
     def how(verb: Verb) -> str:
-        if verb in names.TOLD:
-            return f"{names.TOLD[verb].operation} span"
-        if verb in names.UNTOLD:
+        if verb in names.TRANSITION_SPANS:
+            return f"{names.TRANSITION_SPANS[verb].operation} span"
+        if verb in names.WITHOUT_EFFECT:
             return "none; not counted, as it changes no state"
         return "live span" if verb in names.LIVE else "metrics alone"
 

@@ -14,7 +14,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 
 from otelq.model import Status, Verb
-from otelq.telemetry import Count, Telemetry, metrics, names
+from otelq.telemetry import CounterName, Telemetry, metrics, names
 from otelq.telemetry.metrics import registry_for
 
 from .sdk import CLAIMED, COMPLETED, CREATED, REAPED, RETRIED, Sdk, claimed, moved, span_context
@@ -98,8 +98,8 @@ def test_statements_are_measured_by_operation_and_database(sdk: Sdk) -> None:
 
 def test_other_counts_keep_their_type(sdk: Sdk) -> None:
     telemetry = sdk.telemetry()
-    telemetry.count(Count.LEASE_LOST, type="ship")
-    telemetry.count(Count.CLAIM_EMPTY, 3)
+    telemetry.count(CounterName.LEASE_LOST, type="ship")
+    telemetry.count(CounterName.CLAIM_EMPTY, 3)
     telemetry.count_unknown(2)
     assert sdk.total("otelq.lease.lost", name="ship") == 1
     assert (sdk.total("otelq.claim.empty"), sdk.total("otelq.report.unknown")) == (3, 2)
@@ -197,7 +197,7 @@ def test_counting_from_several_threads_loses_nothing(sdk: Sdk) -> None:
 
     def work() -> None:
         for _ in range(5000):
-            telemetry.count(Count.CLAIM_EMPTY)
+            telemetry.count(CounterName.CLAIM_EMPTY)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:

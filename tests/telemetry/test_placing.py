@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from opentelemetry.trace import SpanContext, TraceFlags
 
-from otelq.telemetry.stored_context import TraceNote
+from otelq.telemetry.stored_context import StoredContext
 from otelq.telemetry.trace_position import FAN_OUT, HOP_LIMIT, PROMPT, TraceMode, place
 
 from .sdk import NOW, Sdk, claimed, linked_ids, parent_id, reasons, span_context
@@ -17,8 +17,8 @@ UNSAMPLED = SpanContext(1, 2, True, TraceFlags(0))
 AT = NOW.timestamp()
 
 
-def note(span: SpanContext = SAMPLED, **fields: Any) -> TraceNote:
-    return TraceNote(span, span, **fields)
+def note(span: SpanContext = SAMPLED, **fields: Any) -> StoredContext:
+    return StoredContext(span, span, **fields)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def note(span: SpanContext = SAMPLED, **fields: Any) -> TraceNote:
     ],
 )
 def test_auto_splits_what_is_not_prompt(
-    expected: str | None, job: dict[str, Any], stored: TraceNote, last: TraceNote | None
+    expected: str | None, job: dict[str, Any], stored: StoredContext, last: StoredContext | None
 ) -> None:
     placed = place(claimed(**job), stored, last, "auto")
     assert placed.reason == expected

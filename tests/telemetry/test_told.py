@@ -13,7 +13,7 @@ from .sdk import CLAIMED, COMPLETED, CREATED, REAPED, Sdk, claimed, linked_ids, 
 
 
 def test_every_verb_is_told_by_a_live_span_by_one_of_its_own_by_the_metrics_alone_or_not_at_all() -> None:
-    parts = [names.LIVE, frozenset(names.TOLD), names.COUNTED_ONLY, names.UNTOLD]
+    parts = [names.LIVE, frozenset(names.TRANSITION_SPANS), names.COUNTED_ONLY, names.WITHOUT_EFFECT]
     assert sorted(verb for part in parts for verb in part) == sorted(Verb)
 
 
@@ -116,7 +116,7 @@ def test_what_a_live_span_tells_is_not_told_twice(sdk: Sdk) -> None:
 
 
 def test_a_flood_is_cut_and_counted(sdk: Sdk) -> None:
-    sdk.telemetry().project([REAPED] * (names.TOLD_LIMIT + 7))
-    assert len(sdk.spans) == names.TOLD_LIMIT
+    sdk.telemetry().project([REAPED] * (names.TRANSITION_SPAN_LIMIT + 7))
+    assert len(sdk.spans) == names.TRANSITION_SPAN_LIMIT
     assert sdk.total("otelq.telemetry.dropped", reason="span_limit") == 7
-    assert sdk.total("otelq.job.reaped") == names.TOLD_LIMIT + 7
+    assert sdk.total("otelq.job.reaped") == names.TRANSITION_SPAN_LIMIT + 7

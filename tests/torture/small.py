@@ -10,7 +10,7 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 import otelq
-from otelq.model import Wanted
+from otelq.model import ClaimRequest
 from otelq_verify.audit import Change, changes, install
 from otelq_verify.torture import tables
 from otelq_verify.torture.handlers import ChainWalk, Pace, Spawn, doomed, gather, jobs, keyed, later, leaf, waiter, walk
@@ -43,7 +43,7 @@ async def cancelled_waits(client: otelq.Client) -> None:
 async def something_of_everything(client: otelq.Client) -> None:
     """Ends of every kind, and waits."""
     lost = await client.start(leaf, QUICK)
-    await client.engine.state.claim([Wanted(type="leaf", limit=1, lease=0.001)], worker="gone", token=7)
+    await client.engine.state.claim([ClaimRequest(type="leaf", limit=1, lease=0.001)], worker="gone", token=7)
     planned = await client.start(later, QUICK, delay=3600)
     bad = await client.start(later, QUICK, expires=0.01)
     in_vain = await client.start(gather, QUICK, blockers=[bad, planned])

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otelq.codec import Encryption, Payload, PayloadCodec, PayloadPlace, Payloads
+from otelq.codec import Encryption, Payload, PayloadCodec, PayloadPipeline, PayloadPlace
 from otelq.errors import InvalidArgument, UndecodablePayload
 
 OLD, NEW = b"o" * 16, b"n" * 32
@@ -32,10 +32,10 @@ class Stored:
     limit: int = 1 << 20
 
     def encode(self, value: object, place: PayloadPlace = PLACE) -> str:
-        return Payloads(self.codec, self.limit).encode(value, payload=TEXT, place=place, argument="input")
+        return PayloadPipeline(self.codec, self.limit).encode(value, payload=TEXT, place=place, argument="input")
 
     def decode(self, text: str, place: PayloadPlace = PLACE) -> Any:
-        return Payloads(self.codec, self.limit).decode(text, payload=TEXT, place=place)
+        return PayloadPipeline(self.codec, self.limit).decode(text, payload=TEXT, place=place)
 
 
 def test_what_is_stored_is_an_envelope_and_shows_nothing_of_the_payload() -> None:
@@ -149,8 +149,8 @@ def test_a_payload_in_plain_that_looks_encrypted_is_refused_before_it_is_stored(
     anything = Payload(dict[str, Any])
 
     with pytest.raises(InvalidArgument, match="rename its key"):
-        Payloads().encode(EMPTY, payload=anything, place=PLACE, argument="input")
-    sealed = Payloads(Encryption({"k": NEW}))
+        PayloadPipeline().encode(EMPTY, payload=anything, place=PLACE, argument="input")
+    sealed = PayloadPipeline(Encryption({"k": NEW}))
     stored = sealed.encode(EMPTY, payload=anything, place=PLACE, argument="input")
     assert sealed.decode(stored, payload=anything, place=PLACE) == EMPTY
 
@@ -161,8 +161,8 @@ def test_a_payload_in_plain_that_looks_encrypted_is_refused_before_it_is_stored(
 def test_a_payload_that_only_resembles_an_encrypted_one_is_like_any_other(value: Any) -> None:
     anything = Payload(Any)
 
-    for payloads in (Payloads(), Payloads(Encryption({"k": NEW}))):
-        stored = Payloads().encode(value, payload=anything, place=PLACE, argument="input")
+    for payloads in (PayloadPipeline(), PayloadPipeline(Encryption({"k": NEW}))):
+        stored = PayloadPipeline().encode(value, payload=anything, place=PLACE, argument="input")
         assert payloads.decode(stored, payload=anything, place=PLACE) == value
 
 
@@ -278,7 +278,7 @@ def test_what_a_codec_cannot_read_is_undecodable() -> None:
 
 
 def test_what_a_codec_reads_must_still_fit_the_type() -> None:
-    sealed = Payloads(Encryption({"k": NEW}))
+    sealed = PayloadPipeline(Encryption({"k": NEW}))
     stored = sealed.encode(7, payload=Payload(int), place=PLACE, argument="input")
 
     with pytest.raises(UndecodablePayload, match="Expected `str`"):

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from otelq.errors import ChainFailed, InvalidArgument
-from otelq.model import CLOSED, ENDED, OPEN, Keep, Lease, Status, Successor, job_id
+from otelq.model import CLOSED, ENDED, OPEN, ClaimSuccessor, Lease, Status, Successor, job_id
 
 
 def test_every_status_is_open_or_closed() -> None:
@@ -34,7 +34,7 @@ def test_values_are_frozen() -> None:
 
 
 def test_values_compare_by_what_they_hold() -> None:
-    assert Keep(token=1, lease=30) == Keep(token=1, lease=30)
+    assert ClaimSuccessor(token=1, lease=30) == ClaimSuccessor(token=1, lease=30)
     assert Successor(type="a", input="1") != Successor(type="a", input="2")
 
 

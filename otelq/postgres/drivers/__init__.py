@@ -7,9 +7,9 @@ from types import ModuleType
 from typing import Final
 
 from ...errors import InvalidArgument
-from .port import Joiner, Link, Linked, Source
+from .port import ConnectedTransaction, DriverConnection, Joiner, Source
 
-__all__ = ["Joiners", "Link", "Linked", "Source", "driver_of"]
+__all__ = ["ConnectedTransaction", "DriverConnection", "Joiners", "Source", "driver_of"]
 
 _MODULES: Final = {"asyncpg": "asyncpg", "psycopg": "psycopg", "psycopg_pool": "psycopg", "sqlalchemy": "sqlalchemy"}
 """The module here that knows the objects of a package."""
@@ -37,7 +37,7 @@ class Joiners:
         self._by_class: dict[type, Joiner] = {}
         self._by_driver: dict[str, Joiner] = {source.driver: source.joiner}
 
-    def join(self, tx: object) -> Linked:
+    def join(self, tx: object) -> ConnectedTransaction:
         """
         The caller's open transaction.
 

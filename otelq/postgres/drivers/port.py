@@ -14,7 +14,7 @@ RESERVED: Final = 2
 """Connections of a caller's pool that handlers' transactions leave free for the verbs."""
 
 
-class Link(Protocol):
+class DriverConnection(Protocol):
     """One connection of a driver, for the time of a verb or of a transaction."""
 
     @property
@@ -49,7 +49,7 @@ class Link(Protocol):
         ...
 
 
-class Linked(Transaction):
+class ConnectedTransaction(Transaction):
     """A transaction whose connection verbs can use."""
 
     is_own: bool = False
@@ -59,7 +59,7 @@ class Linked(Transaction):
     """Whether the driver lets several tasks use a connection, one after the other, instead of refusing the second."""
 
     @abstractmethod
-    async def link(self) -> Link:
+    async def link(self) -> DriverConnection:
         """
         The connection, in its transaction, which is begun first if the driver begins late.
 
@@ -76,7 +76,7 @@ class Linked(Transaction):
 class Joiner(Protocol):
     """Takes part in transactions that a driver's users began."""
 
-    def join(self, tx: Any) -> Linked:
+    def join(self, tx: Any) -> ConnectedTransaction:
         """
         The transaction that is open, or is about to be begun by the driver.
 
@@ -121,7 +121,7 @@ class Source(Protocol):
         """Another way to the same database, unopened, for another event loop; None if there may be none."""
         ...
 
-    def loan(self, *, atomic: bool, timeout: float) -> AbstractAsyncContextManager[Link]:
+    def loan(self, *, atomic: bool, timeout: float) -> AbstractAsyncContextManager[DriverConnection]:
         """A connection for one verb: its statements commit each, or with ``atomic`` at the end of the block."""
         ...
 
@@ -134,7 +134,7 @@ class Source(Protocol):
         """
         ...
 
-    def begin(self, kind: type | None, *, timeout: float) -> AbstractAsyncContextManager[Linked]:
+    def begin(self, kind: type | None, *, timeout: float) -> AbstractAsyncContextManager[ConnectedTransaction]:
         """A transaction, committed on a clean exit and else rolled back; its handle is of no use afterwards."""
         ...
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from ...errors import InvalidArgument, Unavailable
 from ...ports.state import Ending
-from .port import Linked, refuse
+from .port import ConnectedTransaction, refuse
 from .rows import Row, plain
 
 
@@ -46,7 +46,7 @@ class Provider(Protocol):
         ...
 
 
-class ProviderLink:
+class ProviderConnection:
     """What a provider or its transaction can do."""
 
     __slots__ = ("_provider",)
@@ -71,7 +71,7 @@ class ProviderLink:
             yield
 
 
-class ProviderTransaction(Linked):
+class ProviderTransaction(ConnectedTransaction):
     """A transaction of a provider, which does not tell how it ends."""
 
     takes_turns = True
@@ -92,10 +92,10 @@ class ProviderTransaction(Linked):
     def active(self) -> bool:
         return self._provider.is_open
 
-    async def link(self) -> ProviderLink:
+    async def link(self) -> ProviderConnection:
         if not self.active:
             raise InvalidArgument("tx", "its transaction has ended")
-        return ProviderLink(self._provider)
+        return ProviderConnection(self._provider)
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         return False
@@ -123,13 +123,13 @@ class ProviderSource:
         """It keeps to itself how it connects."""
 
     @asynccontextmanager
-    async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[ProviderLink]:
+    async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[ProviderConnection]:
         self._check_open()
         if not atomic:
-            yield ProviderLink(self._provider)
+            yield ProviderConnection(self._provider)
             return
         async with self._provider.transaction() as inside:
-            yield ProviderLink(inside)
+            yield ProviderConnection(inside)
 
     def check(self, kind: type | None) -> None:
         if kind is not None:

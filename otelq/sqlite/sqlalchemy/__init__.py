@@ -12,12 +12,12 @@ from sqlalchemy.pool import SingletonThreadPool, StaticPool
 from ...errors import InvalidArgument
 from ...sqlalchemy.engine import HandleFactory, check_engine
 from .engine_transactions import EngineLender
-from .joined_transactions import SqlalchemyJoiner
+from .joined_transactions import SqliteSqlalchemyJoiner
 
 _SHARED = (StaticPool, SingletonThreadPool)
 """What is rolled back as the one user gives the connection back is the work of the other."""
 
-__all__ = ["SqlalchemyJoiner", "file_of", "lender"]
+__all__ = ["SqliteSqlalchemyJoiner", "file_of", "lender"]
 
 
 def lender(target: Any, session: Any) -> EngineLender:

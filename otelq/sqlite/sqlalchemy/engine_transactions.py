@@ -21,23 +21,23 @@ from ...sqlalchemy.watcher import Watchers
 from ...uninterrupted import finish
 from ..connection_thread import Settings
 from ..errors import DRIVER, problem_of_connection, translated
-from ..joined_transactions import Turn
-from ..owned_transactions import LOST, OwnTransaction
-from ..session import Session
+from ..joined_transactions import HandleState
+from ..owned_transactions import LOST, OwnedTransaction
+from ..session import SqliteSession
 from ..shared_connection import on_thread, unfitness
-from ..statements import Queries
+from ..statements import SqliteStatements
 from .driver import driver_error, no_connection
-from .joined_transactions import SqlalchemyJoined, commits_by_itself
+from .joined_transactions import SqliteSqlalchemyTransaction, commits_by_itself
 from .watcher import SqliteWatcher
 
 
-class EngineTransaction(SqlalchemyJoined, OwnTransaction):
+class EngineTransaction(SqliteSqlalchemyTransaction, OwnedTransaction):
     """One on a session or a connection of the engine; whoever else commits it is refused."""
 
     def __init__(
-        self, handle: Handle, settings: Settings, queries: Queries, known: WeakSet[aiosqlite.Connection]
+        self, handle: Handle, settings: Settings, queries: SqliteStatements, known: WeakSet[aiosqlite.Connection]
     ) -> None:
-        turn = Turn()
+        turn = HandleState()
         turn.is_ours = True
         super().__init__(handle, turn, settings, queries, watchers=Watchers(SqliteWatcher))
         self._known = known
@@ -135,7 +135,9 @@ class EngineLender:
         return self._handles.gives(kind)
 
     @asynccontextmanager
-    async def begin(self, kind: type | None, settings: Settings, queries: Queries) -> AsyncGenerator[EngineTransaction]:
+    async def begin(
+        self, kind: type | None, settings: Settings, queries: SqliteStatements
+    ) -> AsyncGenerator[EngineTransaction]:
         """A handle on which a transaction is open that holds the write lock; it is of no use afterwards."""
         handle = self._handles.session() if self._handles.gives_session(kind) else self.engine.connect()
         try:
@@ -159,5 +161,5 @@ def _unwritable(error: Exception, settings: Settings) -> OtelqError:
     return translated(reason, f"cannot write to {settings.path}")
 
 
-async def _nothing(session: Session, at: int) -> None:
+async def _nothing(session: SqliteSession, at: int) -> None:
     """A verb whose only use is the write lock, which comes before every verb."""

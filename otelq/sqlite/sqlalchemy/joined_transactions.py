@@ -14,17 +14,23 @@ from ...ports.state import Ending
 from ...sqlalchemy.handles import AUTOCOMMIT, Handle, begun_connection, check_handle, sync_of
 from ...sqlalchemy.watcher import Watchers
 from ..connection_thread import Settings, patiently
-from ..joined_transactions import Joined, Turn
-from ..statements import Queries
+from ..joined_transactions import HandleState, JoinedTransaction
+from ..statements import SqliteStatements
 from .driver import driver_error, driver_of, no_connection
 from .watcher import SqliteWatcher
 
 
-class SqlalchemyJoined(Joined):
+class SqliteSqlalchemyTransaction(JoinedTransaction):
     """The transaction of a session or a connection, which may be about to be begun."""
 
     def __init__(
-        self, handle: Handle, turn: Turn, settings: Settings, queries: Queries, *, watchers: Watchers[SqliteWatcher]
+        self,
+        handle: Handle,
+        turn: HandleState,
+        settings: Settings,
+        queries: SqliteStatements,
+        *,
+        watchers: Watchers[SqliteWatcher],
     ) -> None:
         super().__init__(turn, settings, queries)
         self._handle = handle
@@ -77,16 +83,16 @@ def commits_by_itself(connection: sqlite3.Connection) -> bool:
     return getattr(connection, "autocommit", None) is True
 
 
-class SqlalchemyJoiner:
+class SqliteSqlalchemyJoiner:
     """Takes part in transactions of sessions and connections."""
 
-    def __init__(self, turn_of: Callable[[object], Turn], settings: Settings, queries: Queries) -> None:
+    def __init__(self, turn_of: Callable[[object], HandleState], settings: Settings, queries: SqliteStatements) -> None:
         self._turn_of = turn_of
         self._settings = settings
         self._queries = queries
         self._watchers = Watchers(SqliteWatcher)
 
-    def join(self, tx: object) -> SqlalchemyJoined:
+    def join(self, tx: object) -> SqliteSqlalchemyTransaction:
         """
         Return the transaction that is open, or is about to be begun.
 
@@ -94,4 +100,6 @@ class SqlalchemyJoiner:
             InvalidArgument: it is no session or connection, or leads elsewhere than to SQLite.
         """
         handle = check_handle(tx, dialect="sqlite", database="the client's SQLite file")
-        return SqlalchemyJoined(handle, self._turn_of(handle), self._settings, self._queries, watchers=self._watchers)
+        return SqliteSqlalchemyTransaction(
+            handle, self._turn_of(handle), self._settings, self._queries, watchers=self._watchers
+        )

@@ -90,7 +90,7 @@ async def takes_the_place_of_the_input(kit: Kit) -> None:
     await kit.reap()
     await kit.amend(chain, input="null")
     equal((await kit.lease()).input, "null", "the input of the next attempt")
-    await kit.finish(chain)
+    await kit.complete_externally(chain)
     record = await kit.tail(chain)
     equal((record.input, record.amended_input), ('"old"', "null"), "the inputs on record at the end")
 
@@ -199,4 +199,4 @@ async def can_be_rolled_back(kit: Kit) -> None:
         made = await kit.amend(chain, priority=7, delay=30 * 86400, input='"new"', tx=tx)
         equal(await kit.status(chain, tx=tx), Status.SCHEDULED, "the status inside")
     equal(await kit.tail(chain), before, "the job after the rollback")
-    equal(list(await kit.adapter.present(made)), [None], "whether the transition is present")
+    equal(list(await kit.adapter.were_committed(made)), [None], "whether the transition is present")

@@ -50,12 +50,12 @@ async def closed_in_one_batch_count_one_by_one(kit: Kit) -> None:
 
 @blockers.case
 async def closed_at_the_same_time_strand_nobody(kit: Kit) -> None:
-    """Blockers that close in calls at the same time let their dependents go, each once, by ``mop_up`` at the latest."""
+    """Blockers that close in calls at the same time free their dependents, each once, soon after at the latest."""
     given = await _starts(kit, 6)
     jobs = [kit.job(blockers=order) for order in (given, given[::-1], given[3:] + given[:3])]
     await asyncio.gather(*(kit.create(job) for job in jobs))
     claimed = await kit.claim("blocker", 6)
-    answers = [*await asyncio.gather(*(kit.done(job) for job in claimed)), await kit.mop_up()]
+    answers = [*await asyncio.gather(*(kit.done(job) for job in claimed)), await kit.unblock_pending()]
     let_go = [chain for made in answers for chain in chains(made, Verb.UNBLOCK)]
     equal(sorted(let_go), sorted(job.chain_id for job in jobs), "the chains let go")
 
@@ -74,8 +74,8 @@ async def of_one_batch_do_not_count_for_others(kit: Kit) -> None:
 async def that_completed_before_do_not_block(kit: Kit) -> None:
     """A chain whose blockers have all completed is due at once."""
     first, second = await _starts(kit, 2)
-    await kit.finish(first, step="blocker")
-    await kit.finish(second, step="blocker")
+    await kit.complete_externally(first, step="blocker")
+    await kit.complete_externally(second, step="blocker")
     _, made = await kit.create(kit.job(blockers=(first, second)))
     equal(moves(made), [(Verb.CREATE, None, Status.READY)], "the transitions of the start")
     await kit.lease()
@@ -85,10 +85,10 @@ async def that_completed_before_do_not_block(kit: Kit) -> None:
 async def that_completed_before_count_as_done(kit: Kit) -> None:
     """Of two blockers, one completed before the start, only the other is awaited."""
     first, second = await _starts(kit, 2)
-    await kit.finish(first, step="blocker")
+    await kit.complete_externally(first, step="blocker")
     chain = await kit.start(blockers=(first, second))
     equal((await kit.tail(chain)).blocked_by, 1, "the blockers still awaited")
-    made = await kit.finish(second, step="blocker")
+    made = await kit.complete_externally(second, step="blocker")
     equal(chains(made, Verb.UNBLOCK), [chain], "the chains let go")
 
 
@@ -100,7 +100,7 @@ async def are_counted_in_the_record(kit: Kit) -> None:
     for awaited, blocker in ((3, first), (2, second)):
         record = await kit.tail(chain)
         equal((record.status, record.blocked_by), (Status.BLOCKED, awaited), "status and blockers awaited")
-        await kit.finish(blocker, step="blocker")
+        await kit.complete_externally(blocker, step="blocker")
 
 
 @blockers.case
@@ -109,7 +109,7 @@ async def give_their_outputs_in_order(kit: Kit) -> None:
     first, second, third = await _starts(kit, 3)
     chain = await kit.start(blockers=(third, first, second))
     for blocker in (second, third, first):
-        await kit.finish(blocker, Completes(f'"{blocker}"'), step="blocker")
+        await kit.complete_externally(blocker, Completes(f'"{blocker}"'), step="blocker")
     job = await kit.lease()
     equal(job.blockers, 3, "the number of blockers that the claimed job names")
     found = (await kit.adapter.blocker_outputs([(chain, 0)]))[chain, 0]
@@ -218,7 +218,7 @@ async def that_failed_before_fail_a_start(kit: Kit) -> None:
     failed, cancelled, completed = await _starts(kit, 3)
     await kit.close("blocker", Fails(FAILURE))
     await kit.cancel(cancelled)
-    await kit.finish(completed, step="blocker")
+    await kit.complete_externally(completed, step="blocker")
     for blocker in (failed, cancelled):
         job = kit.job(blockers=(completed, blocker))
         _, made = await kit.create(job)
@@ -261,7 +261,7 @@ async def do_not_touch_a_job_that_no_longer_waits(kit: Kit) -> None:
     """A dependent that was finished or cancelled before is left alone when its blocker closes."""
     (blocker,) = await _starts(kit, 1)
     finished, cancelled = await kit.start(blockers=(blocker,)), await kit.start(blockers=(blocker,))
-    await kit.finish(finished)
+    await kit.complete_externally(finished)
     await kit.cancel(cancelled)
     equal(len(await kit.close("blocker")), 1, "transitions when the blocker closes")
     equal(await kit.status(finished), Status.COMPLETED, "the status of the finished dependent")
@@ -273,7 +273,7 @@ async def do_not_touch_the_successor_of_a_finished_job(kit: Kit) -> None:
     """A dependent that was finished into a successor waits for nobody any more."""
     (blocker,) = await _starts(kit, 1)
     chain = await kit.start(blockers=(blocker,))
-    await kit.finish(chain, Continues(Successor(type="next", input="1")))
+    await kit.complete_externally(chain, Continues(Successor(type="next", input="1")))
     equal(await kit.status(chain), Status.READY, "the status of the successor")
     running = await kit.lease("next")
     equal(len(await kit.close("blocker", Fails(FAILURE))), 1, "transitions when the blocker fails")
@@ -286,23 +286,23 @@ async def _close_for_many(kit: Kit, outcome: Outcome, verb: Verb, limit: int) ->
     made = [*await kit.close("blocker", outcome)]
     for _ in range(MANY // limit + 2):
         if len(chains(made, verb)) < MANY:
-            made += await kit.mop_up(limit)
+            made += await kit.unblock_pending(limit)
     return made
 
 
 @blockers.case
 async def let_go_more_than_a_thousand(kit: Kit) -> None:
-    """However many chains wait for one blocker, each is let go once, soon after by ``mop_up``."""
+    """However many chains wait for one blocker, each is let go once, soon after by ``unblock_pending``."""
     made = await _close_for_many(kit, Completes("1"), Verb.UNBLOCK, limit=60)
     times = Counter(chains(made, Verb.UNBLOCK))
     equal((len(times), set(times.values())), (MANY, {1}), "chains let go, and how often each")
-    equal(len(await kit.mop_up()), 0, "transitions of one more mop_up")
+    equal(len(await kit.unblock_pending()), 0, "transitions of one more unblock_pending")
     equal(len(await kit.claim(limit=2 * MANY)), MANY, "jobs ready")
 
 
 @blockers.case
 async def fail_more_than_a_thousand(kit: Kit) -> None:
-    """However many chains wait for a blocker that fails, each fails once, soon after by ``mop_up``."""
+    """However many chains wait for a blocker that fails, each fails once, soon after by ``unblock_pending``."""
     made = await _close_for_many(kit, Fails(FAILURE), Verb.FAIL_BY_BLOCKER, limit=1000)
     times = Counter(chains(made, Verb.FAIL_BY_BLOCKER))
     equal((len(times), set(times.values())), (MANY, {1}), "chains failed, and how often each")

@@ -13,11 +13,11 @@ from otelq.model import (
     Outcome,
     Settled,
     Settlement,
+    SettleResult,
     Status,
     Successor,
     Until,
     Verb,
-    Verdict,
 )
 
 from ..cases import Theme
@@ -100,7 +100,7 @@ def _refuses_circles(length: int) -> None:
         chain = await kit.start()
         last = await _line(kit, chain, length)
         with raises(InvalidArgument, "finishing into a circle"):
-            await kit.finish(chain, _next(last))
+            await kit.complete_externally(chain, _next(last))
         equal(await kit.status(chain), Status.READY, "the status of the chain")
 
     name = through.replace(" ", "_")
@@ -176,7 +176,7 @@ async def a_chain_that_waits_no_longer_closes_no_circle(kit: Kit) -> None:
     """A chain that was let go by another blocker may be waited for: it is no circle."""
     chain, blocker = await kit.start(), await _blocker(kit)
     other = await kit.start("other", blockers=(chain, blocker), until=Until.ANY)
-    await kit.finish(blocker, step="blocker")
+    await kit.complete_externally(blocker, step="blocker")
     await kit.close(outcome=Blocks((other,)))
     equal(chains(await kit.close("other"), Verb.UNBLOCK), [chain], "the chains let go")
 
@@ -188,7 +188,7 @@ async def two_ways_are_no_circle(kit: Kit) -> None:
     sides = [await kit.start("side", blockers=(root,)) for _ in range(2)]
     chain = await kit.start()
     settled: Settled = await kit.settle(await kit.lease(), Blocks(tuple(sides)))
-    equal(settled.verdicts, (Verdict.DONE,), "the verdict")
-    await kit.finish(root, step="blocker")
+    equal(settled.verdicts, (SettleResult.DONE,), "the verdict")
+    await kit.complete_externally(root, step="blocker")
     made = [move for _ in sides for move in await kit.close("side")]
     equal(chains(made, Verb.UNBLOCK), [chain], "the chains let go")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from otelq.model import Continues, Keep, Status, Successor, Verb, Wanted
+from otelq.model import ClaimRequest, ClaimSuccessor, Continues, Status, Successor, Verb
 
 from ..cases import Theme
 from ..kit import Kit, before_the_end, equal, ids, moves, patience_of, true
@@ -28,7 +28,7 @@ async def tells_what_it_leased(kit: Kit) -> None:
     chain = await kit.start(trace="00-trace")
     created, token = kit.now, kit.token()
     kit.wait(10)
-    (job,), made = await kit.claim_arms(Wanted(type="work", limit=1, lease=30), worker="w1", token=token)
+    (job,), made = await kit.claim_arms(ClaimRequest(type="work", limit=1, lease=30), worker="w1", token=token)
     equal((job.lease.chain_id, job.lease.position, job.lease.token), (chain, 0, token), "the lease")
     equal((job.attempt, job.crashes, job.blockers), (1, 0, 0), "attempt, crashes and blockers")
     equal((job.due_at, job.claimed_at, job.leased_until), (created, kit.now, kit.after(30)), "the times")
@@ -42,7 +42,7 @@ async def tells_what_it_leased(kit: Kit) -> None:
 async def is_shown_in_the_record(kit: Kit) -> None:
     """A claimed job is running, and its record names the worker and the end of the lease."""
     chain = await kit.start()
-    await kit.claim_arms(Wanted(type="work", limit=1, lease=30), worker="w1")
+    await kit.claim_arms(ClaimRequest(type="work", limit=1, lease=30), worker="w1")
     record = await kit.tail(chain)
     equal((record.status, record.attempt), (Status.RUNNING, 1), "status and attempt")
     equal((record.leased_by, record.leased_until), ("w1", kit.after(30)), "worker and end of the lease")
@@ -70,7 +70,7 @@ async def goes_by_priority_then_due_time_then_id(kit: Kit) -> None:
 async def keeps_to_the_limit_of_each_arm(kit: Kit) -> None:
     """Each arm takes up to its own limit, whatever the others find."""
     await kit.create(*(kit.job(type) for type in ("a", "b") for _ in range(5)))
-    arms = [Wanted(type=type, limit=limit, lease=30) for type, limit in (("a", 2), ("b", 4), ("c", 3))]
+    arms = [ClaimRequest(type=type, limit=limit, lease=30) for type, limit in (("a", 2), ("b", 4), ("c", 3))]
     claimed, _ = await kit.claim_arms(*arms)
     equal([job.type for job in claimed].count("a"), 2, "jobs of the arm with the limit 2")
     equal([job.type for job in claimed].count("b"), 4, "jobs of the arm with the limit 4")
@@ -80,7 +80,9 @@ async def keeps_to_the_limit_of_each_arm(kit: Kit) -> None:
 async def takes_what_there_is(kit: Kit) -> None:
     """An arm whose limit is over what waits takes all of it; an arm without a limit takes none."""
     await kit.create(kit.job("a"), kit.job("a"), kit.job("b"))
-    claimed, _ = await kit.claim_arms(Wanted(type="a", limit=9, lease=30), Wanted(type="b", limit=0, lease=30))
+    claimed, _ = await kit.claim_arms(
+        ClaimRequest(type="a", limit=9, lease=30), ClaimRequest(type="b", limit=0, lease=30)
+    )
     equal([job.type for job in claimed], ["a", "a"], "the types claimed")
 
 
@@ -101,7 +103,7 @@ async def is_never_early(kit: Kit) -> None:
     kit.wait(59.999)
     true(not await kit.claim(), "a job was claimed a millisecond early")
     kit.wait(0.001)
-    _, made = await kit.claim_arms(Wanted(type="work", limit=1, lease=30))
+    _, made = await kit.claim_arms(ClaimRequest(type="work", limit=1, lease=30))
     equal(moves(made), [(Verb.CLAIM, Status.READY, Status.RUNNING)], "the transitions")
 
 
@@ -127,7 +129,7 @@ async def happens_once(kit: Kit) -> None:
 async def leaves_closed_jobs_alone(kit: Kit) -> None:
     """Completed and cancelled jobs are not claimed."""
     first, second = await kit.start(), await kit.start()
-    await kit.finish(first)
+    await kit.complete_externally(first)
     await kit.cancel(second)
     true(not await kit.claim(limit=5), "a closed job was claimed")
 
@@ -154,7 +156,7 @@ async def takes_one_suspect_at_a_time(kit: Kit) -> None:
     crashed = {*await _suspects(kit, 2, "a"), *await _suspects(kit, 2, "b")}
     await kit.create(kit.job("a"), kit.job("b"))
     for expected in (3, 1, 1, 1):
-        arms = (Wanted(type=type, limit=5, lease=900) for type in ("a", "b"))
+        arms = (ClaimRequest(type=type, limit=5, lease=900) for type in ("a", "b"))
         claimed, _ = await kit.claim_arms(*arms)
         equal(len(claimed), expected, "jobs claimed")
         equal(len(crashed & set(ids(claimed))), 1, "suspects among them")
@@ -199,11 +201,11 @@ async def can_be_disowned(kit: Kit) -> None:
     lost, kept = kit.token(), kit.token()
     await kit.claim(limit=2, token=lost)
     await kit.claim(limit=1, token=kept)
-    made = await kit.disown(lost)
+    made = await kit.release_claim(lost)
     equal(moves(made), [(Verb.RELEASE, Status.RUNNING, Status.READY)] * 2, "the transitions")
     again = await kit.claim(limit=5)
     equal([(job.attempt, job.crashes) for job in again], [(1, 0)] * 2, "attempts and crashes after the next claim")
-    equal(list(await kit.disown(lost)), [], "transitions of disowning once more")
+    equal(list(await kit.release_claim(lost)), [], "transitions of disowning once more")
 
 
 @claim.case
@@ -213,7 +215,7 @@ async def can_be_disowned_after_a_part_moved_on(kit: Kit) -> None:
     token = kit.token()
     first, second = await kit.claim(limit=2, token=token)
     await kit.done(first)
-    made = await kit.disown(token)
+    made = await kit.release_claim(token)
     equal([move.chain_id for move in made], [second.lease.chain_id], "the chains given back")
 
 
@@ -223,9 +225,9 @@ async def can_be_disowned_with_a_kept_successor(kit: Kit) -> None:
     await kit.start()
     token = kit.token()
     job = await kit.lease(token=token)
-    keep = Keep(token=kit.token(), lease=30)
+    keep = ClaimSuccessor(token=kit.token(), lease=30)
     await kit.done(job, Continues(Successor(type="next", input="1"), keep))
-    equal(list(await kit.disown(token)), [], "transitions of disowning the claim before")
+    equal(list(await kit.release_claim(token)), [], "transitions of disowning the claim before")
 
 
 @claim.case
@@ -245,5 +247,5 @@ async def can_be_foreseen_for_waiting_jobs_alone(kit: Kit) -> None:
     running = await kit.start()
     await kit.lease()
     await kit.start(blockers=(running,))
-    await kit.finish(await kit.start())
+    await kit.complete_externally(await kit.start())
     equal(await kit.next_due("work"), None, "next_due beside running, blocked and closed jobs")

@@ -84,7 +84,7 @@ async def knows_a_call_sent_again(kit: Kit) -> None:
 async def is_not_freed_by_an_older_holder(kit: Kit) -> None:
     """Deleting a closed chain that held the key once leaves the present holder its key."""
     old = await kit.start(dedup=KEY)
-    await kit.finish(old)
+    await kit.complete_externally(old)
     holder = await kit.start(dedup=KEY)
     await kit.delete(old)
     equal(await _holder(kit), holder, "the holder after the older chain was deleted")
@@ -107,7 +107,7 @@ async def _fail(kit: Kit, chain: str) -> None:
 
 
 async def _finish(kit: Kit, chain: str) -> None:
-    await kit.finish(chain)
+    await kit.complete_externally(chain)
 
 
 async def _cancel(kit: Kit, chain: str) -> None:

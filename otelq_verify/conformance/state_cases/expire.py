@@ -145,7 +145,7 @@ async def passes_over_what_others_hold(kit: Kit) -> None:
     held, free = await kit.start(expires=60), await kit.start(expires=60)
     kit.wait(60)
     async with kit.adapter.begin() as tx:
-        await kit.finish(held, tx=tx)
+        await kit.complete_externally(held, tx=tx)
         expiring = await before_the_end(kit.expire(), patience=patience_of(kit))
         if kit.adapter.name == "postgresql":
             true(expiring.done(), "expire waited for a transaction that holds one of the jobs")

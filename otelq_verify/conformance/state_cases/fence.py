@@ -12,11 +12,11 @@ from otelq.model import (
     Releases,
     Retries,
     Settlement,
+    SettleResult,
     Snoozes,
     Status,
     Successor,
     Verb,
-    Verdict,
 )
 
 from ..cases import Theme
@@ -44,7 +44,7 @@ async def _overtaken(kit: Kit) -> tuple[Claimed, Claimed]:
     return old, await kit.lease()
 
 
-async def _expect_lost(kit: Kit, job: Claimed, verdict: Verdict = Verdict.LOST) -> None:
+async def _expect_lost(kit: Kit, job: Claimed, verdict: SettleResult = SettleResult.LOST) -> None:
     """Every outcome of a lost job gets the verdict and moves nothing."""
     for name, outcome in OUTCOMES.items():
         settled = await kit.settle(job, outcome)
@@ -56,7 +56,7 @@ def _holds_against(name: str, outcome: Outcome) -> None:
     async def check(kit: Kit) -> None:
         old, new = await _overtaken(kit)
         settled = await kit.settle(old, outcome)
-        equal((settled.verdicts, settled.transitions), ((Verdict.LOST,), ()), "what the old holder gets")
+        equal((settled.verdicts, settled.transitions), ((SettleResult.LOST,), ()), "what the old holder gets")
         await kit.done(new)
         equal((await kit.outcome(new.lease.chain_id)).output, "1", "the output, which is the new holder's")
 
@@ -95,7 +95,7 @@ async def falls_with_a_disowned_claim(kit: Kit) -> None:
     """A job of a disowned claim is lost to that claim."""
     await kit.start()
     job = await kit.lease()
-    await kit.disown(job.lease.token)
+    await kit.release_claim(job.lease.token)
     await _expect_lost(kit, job)
 
 
@@ -104,9 +104,9 @@ async def falls_with_a_finish(kit: Kit) -> None:
     """A running job closed from outside is lost to its worker."""
     chain = await kit.start()
     job = await kit.lease()
-    await kit.finish(chain, Completes('"outside"'))
+    await kit.complete_externally(chain, Completes('"outside"'))
     await _expect_lost(kit, job)
-    equal(await kit.renew(job.lease), [Verdict.LOST], "the verdict on renewing")
+    equal(await kit.renew(job.lease), [SettleResult.LOST], "the verdict on renewing")
     equal((await kit.outcome(chain)).output, '"outside"', "the output")
 
 
@@ -115,7 +115,7 @@ async def falls_with_a_finish_into_a_successor(kit: Kit) -> None:
     """A worker whose job was continued from outside has no hold on the successor."""
     chain = await kit.start()
     job = await kit.lease()
-    await kit.finish(chain, Continues(Successor(type="next", input="1")))
+    await kit.complete_externally(chain, Continues(Successor(type="next", input="1")))
     await _expect_lost(kit, job)
     equal(ids(await kit.claim("next")), [chain], "the successor claimed")
 
@@ -126,8 +126,8 @@ async def tells_of_a_cancel(kit: Kit) -> None:
     chain = await kit.start()
     job = await kit.lease()
     await kit.cancel(chain)
-    equal(list(await kit.renew(job.lease)), [Verdict.CANCELLED], "the verdict on renewing")
-    await _expect_lost(kit, job, Verdict.CANCELLED)
+    equal(list(await kit.renew(job.lease)), [SettleResult.CANCELLED], "the verdict on renewing")
+    await _expect_lost(kit, job, SettleResult.CANCELLED)
     equal(await kit.status(chain), Status.CANCELLED, "the chain's status")
 
 
@@ -138,7 +138,7 @@ async def falls_with_a_delete(kit: Kit) -> None:
     job = await kit.lease()
     await kit.delete(chain)
     await _expect_lost(kit, job)
-    equal(list(await kit.renew(job.lease)), [Verdict.LOST], "the verdict on renewing")
+    equal(list(await kit.renew(job.lease)), [SettleResult.LOST], "the verdict on renewing")
 
 
 @fence.case
@@ -153,8 +153,8 @@ async def knows_only_its_tokens(kit: Kit) -> None:
     )
     for lease in forged:
         settled = await kit.settle(_under(job, lease), Completes('"forged"'))
-        equal(settled.verdicts, (Verdict.LOST,), f"the verdict on settling under {lease}")
-        equal(list(await kit.renew(lease)), [Verdict.LOST], f"the verdict on renewing {lease}")
+        equal(settled.verdicts, (SettleResult.LOST,), f"the verdict on settling under {lease}")
+        equal(list(await kit.renew(lease)), [SettleResult.LOST], f"the verdict on renewing {lease}")
     await kit.done(job)
 
 
@@ -184,9 +184,9 @@ async def harms_no_neighbour(kit: Kit) -> None:
     first, second = await kit.claim(limit=2)
     batch = [Settlement(job, Completes("1"), "worker") for job in (first, old, second)]
     settled = await kit.settle_all(*batch)
-    equal(settled.verdicts, (Verdict.DONE, Verdict.LOST, Verdict.DONE), "the verdicts")
+    equal(settled.verdicts, (SettleResult.DONE, SettleResult.LOST, SettleResult.DONE), "the verdicts")
     equal(sorted(chains(settled.transitions, Verb.COMPLETE)), ids([first, second]), "the chains completed")
-    equal(list(await kit.renew(first.lease, new.lease)), [Verdict.LOST, Verdict.DONE], "verdicts on renewing")
+    equal(list(await kit.renew(first.lease, new.lease)), [SettleResult.LOST, SettleResult.DONE], "verdicts on renewing")
 
 
 @fence.case
@@ -195,7 +195,7 @@ async def is_renewed_from_now(kit: Kit) -> None:
     chain = await kit.start()
     job = await kit.lease(lease=30)
     kit.wait(20)
-    equal(list(await kit.renew(job.lease, seconds=30)), [Verdict.DONE], "the verdict")
+    equal(list(await kit.renew(job.lease, seconds=30)), [SettleResult.DONE], "the verdict")
     equal((await kit.tail(chain)).leased_until, kit.after(30), "the end of the lease")
     kit.wait(29)
     equal(list(await kit.reap()), [], "jobs reaped before the renewed lease ran out")
@@ -209,7 +209,7 @@ async def is_renewed_after_it_ran_out(kit: Kit) -> None:
     await kit.start()
     job = await kit.lease(lease=10)
     kit.wait(60)
-    equal(list(await kit.renew(job.lease)), [Verdict.DONE], "the verdict")
+    equal(list(await kit.renew(job.lease)), [SettleResult.DONE], "the verdict")
     equal(list(await kit.reap()), [], "jobs reaped")
 
 
@@ -220,10 +220,10 @@ async def is_not_renewed_past_the_deadline(kit: Kit) -> None:
     job = await kit.lease(lease=30, timeout=60)
     deadline = kit.after(60)
     kit.wait(40)
-    equal(list(await kit.renew(job.lease, seconds=30)), [Verdict.DONE], "the verdict before the deadline")
+    equal(list(await kit.renew(job.lease, seconds=30)), [SettleResult.DONE], "the verdict before the deadline")
     equal((await kit.tail(chain)).leased_until, deadline, "the end of the lease")
     kit.wait(20)
-    equal(list(await kit.renew(job.lease, seconds=30)), [Verdict.LOST], "the verdict at the deadline")
+    equal(list(await kit.renew(job.lease, seconds=30)), [SettleResult.LOST], "the verdict at the deadline")
     kit.wait(1)
     equal(len(await kit.reap()), 1, "jobs reaped after the deadline")
 
@@ -232,7 +232,7 @@ async def is_not_renewed_past_the_deadline(kit: Kit) -> None:
 async def is_not_renewed_for_another(kit: Kit) -> None:
     """The old holder's renewal is LOST and leaves the new holder's lease as it is."""
     old, new = await _overtaken(kit)
-    equal(list(await kit.renew(old.lease, seconds=900)), [Verdict.LOST], "the verdict")
+    equal(list(await kit.renew(old.lease, seconds=900)), [SettleResult.LOST], "the verdict")
     equal((await kit.tail(new.lease.chain_id)).leased_until, new.leased_until, "the end of the lease")
 
 
@@ -242,10 +242,10 @@ async def is_renewed_without_waiting(kit: Kit) -> None:
     chain = await kit.start()
     job = await kit.lease()
     async with kit.adapter.begin() as tx:
-        await kit.finish(chain, tx=tx)
+        await kit.complete_externally(chain, tx=tx)
         renewing = await before_the_end(kit.renew(job.lease), patience=5)
         true(renewing.done(), "a renewal waited for a transaction")
-        equal(list(await renewing), [Verdict.BUSY], "the verdict")
+        equal(list(await renewing), [SettleResult.BUSY], "the verdict")
 
 
 @fence.case

@@ -127,7 +127,7 @@ async def blocked_by_finds_all_that_ever_waited(kit: Kit) -> None:
     for _ in ("while they wait", "when they wait no longer"):
         equal(await _jobs(kit, blocked_by=blocker), expected, "the jobs")
         equal(await _chains(kit, blocked_by=blocker), [ran, later, started], "the chains")
-        await kit.finish(blocker, step="blocker") if await kit.claim("blocker") else None
+        await kit.complete_externally(blocker, step="blocker") if await kit.claim("blocker") else None
     equal(await _jobs(kit, blocked_by=blocker, types=("next",)), [(later, 1)], "those of one type")
     equal(await _chains(kit, blocked_by=blocker, chain_ids=(started,)), [started], "those of one chain")
     equal(await _jobs(kit, blocked_by=kit.id()), [], "the jobs that wait for a chain that does not exist")

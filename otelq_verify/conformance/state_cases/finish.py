@@ -44,7 +44,7 @@ MAKE_OPEN: dict[Status, Callable[[Kit], Awaitable[str]]] = {
 def _closes(status: Status) -> None:
     async def check(kit: Kit) -> None:
         chain = await MAKE_OPEN[status](kit)
-        made = await kit.finish(chain, Completes('"outside"'))
+        made = await kit.complete_externally(chain, Completes('"outside"'))
         equal(moves(made), [(Verb.COMPLETE_EXTERNALLY, status, Status.COMPLETED)], "the transitions")
         equal((made[0].at, made[0].chain_id, made[0].type), (kit.now, chain, "work"), "time, chain and type")
         outcome = await kit.outcome(chain)
@@ -60,14 +60,14 @@ async def names_the_worker(kit: Kit) -> None:
     for outcome in (Completes('"outside"'), Continues(NEXT)):
         chain = await kit.start()
         await kit.lease(worker="one")
-        made = await kit.finish(chain, outcome)
+        made = await kit.complete_externally(chain, outcome)
         equal(made[0].worker, "one", f"the worker that loses a job that is {made[0].target}")
 
 
 def _continues(status: Status) -> None:
     async def check(kit: Kit) -> None:
         chain = await MAKE_OPEN[status](kit)
-        made = await kit.finish(chain, Continues(NEXT))
+        made = await kit.complete_externally(chain, Continues(NEXT))
         expected = [(Verb.COMPLETE_EXTERNALLY, status, Status.CONTINUED), (Verb.CREATE, None, Status.READY)]
         equal(moves(made), expected, "the transitions")
         equal((made[1].position, made[1].type, made[1].chain_type), (1, "next", "work"), "the successor")
@@ -112,7 +112,7 @@ async def needs_an_open_chain(kit: Kit) -> None:
 async def does_not_write_an_outcome_twice(kit: Kit) -> None:
     """A finished chain keeps its first outcome."""
     chain = await kit.start()
-    await kit.finish(chain, Completes('"first"'))
+    await kit.complete_externally(chain, Completes('"first"'))
     await _refused(kit, JobAlreadyClosed, chain, "work")
     equal((await kit.outcome(chain)).output, '"first"', "the output")
 
@@ -139,9 +139,9 @@ async def lets_dependents_go(kit: Kit) -> None:
     """Finishing a blocker lets its dependents go in the same commit; continuing it does not."""
     blocker = await kit.start()
     dependent = await kit.start("other", blockers=(blocker,))
-    made = await kit.finish(blocker, Continues(NEXT))
+    made = await kit.complete_externally(blocker, Continues(NEXT))
     equal(chains(made, Verb.UNBLOCK), [], "the chains let go by a continuation")
-    made = await kit.finish(blocker, step="next")
+    made = await kit.complete_externally(blocker, step="next")
     equal(chains(made, Verb.UNBLOCK), [dependent], "the chains let go by the end")
 
 
@@ -160,7 +160,7 @@ async def takes_a_batch(kit: Kit) -> None:
 async def plans_the_successor(kit: Kit) -> None:
     """A successor made from outside may be planned, and has the priority of its predecessor."""
     chain = await kit.start(priority=6)
-    made = await kit.finish(chain, Continues(Successor(type="next", input="1", delay=60)))
+    made = await kit.complete_externally(chain, Continues(Successor(type="next", input="1", delay=60)))
     equal(moves(made)[1:], [(Verb.CREATE, None, Status.SCHEDULED)], "the successor's transition")
     kit.wait(60)
     (job,) = await kit.claim("next")

@@ -20,7 +20,7 @@ async def tells_the_open_jobs_in_order(kit: Kit) -> None:
     order = (Status.RUNNING, Status.READY, Status.SCHEDULED, Status.BLOCKED)
     made = [await MAKE_OPEN[status](kit) for status in order]
     given = [made[0], made[2], made[1], made[3]]
-    await kit.finish(made[1], Continues(Successor(type="next", input='"two"')))
+    await kit.complete_externally(made[1], Continues(Successor(type="next", input='"two"')))
     async with kit.adapter.begin() as tx:
         found = await kit.adapter.lock(given, tx=tx)
         equal([record.chain_id for record in found], given, "the chains")
@@ -63,7 +63,7 @@ async def _lock_too(kit: Kit, chain: str) -> None:
 
 
 _holds_off("cancel", lambda kit, chain: kit.cancel(chain), Status.CANCELLED)
-_holds_off("finish", lambda kit, chain: kit.finish(chain), Status.COMPLETED)
+_holds_off("finish", lambda kit, chain: kit.complete_externally(chain), Status.COMPLETED)
 _holds_off("claim", lambda kit, chain: kit.claim(), Status.RUNNING)
 _holds_off("second_lock", _lock_too, Status.CANCELLED)
 

@@ -121,7 +121,7 @@ async def a_page_may_end_within_a_chain(kit: Kit) -> None:
     """Jobs of a long chain are told in order, however the pages cut it."""
     chain = await kit.start()
     for _ in range(6):
-        await kit.finish(chain, Continues(Successor(type="work", input='"needle"')))
+        await kit.complete_externally(chain, Continues(Successor(type="work", input='"needle"')))
     for look, limit in ((1, 50), (2, 50), (50, 2), (3, 2)):
         found: list[int] = []
         after: str | None = None
@@ -140,8 +140,8 @@ async def a_page_of_chains_may_end_at_a_long_one(kit: Kit) -> None:
     given = [await kit.start() for _ in range(4)]
     for chain in given[1:3]:
         for _ in range(3):
-            await kit.finish(chain, Continues(Successor(type="work", input="1")))
-    await kit.finish(given[1], Completes("1"))
+            await kit.complete_externally(chain, Continues(Successor(type="work", input="1")))
+    await kit.complete_externally(given[1], Completes("1"))
     for look, limit in ((1, 50), (2, 50), (3, 2), (1, 1)):
         found, _ = await _walk(kit, "chains", look=look, limit=limit)
         equal(found, given[::-1], f"the chains, {limit} a page, looking at {look}")

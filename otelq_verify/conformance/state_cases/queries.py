@@ -112,7 +112,7 @@ async def blocker_outputs_tell_what_stands(kit: Kit) -> None:
 async def jobs_come_newest_chain_first(kit: Kit) -> None:
     """Jobs are listed newest chain first, and within a chain first to last."""
     first, second, third = [await kit.start() for _ in range(3)]
-    await kit.finish(second, Continues(NEXT))
+    await kit.complete_externally(second, Continues(NEXT))
     equal(await _jobs(kit), [(third, 0), (second, 0), (second, 1), (first, 0)], "the jobs")
 
 
@@ -120,7 +120,7 @@ async def jobs_come_newest_chain_first(kit: Kit) -> None:
 async def jobs_of_a_chain(kit: Kit) -> None:
     """A query for one chain lists its jobs alone; an unknown chain has none."""
     chain, _ = await kit.start(), await kit.start()
-    await kit.finish(chain, Continues(NEXT))
+    await kit.complete_externally(chain, Continues(NEXT))
     equal(await _jobs(kit, chain_ids=(chain,)), [(chain, 0), (chain, 1)], "the jobs of the chain")
     equal(await _jobs(kit, chain_ids=(chain,), page=1), [(chain, 0), (chain, 1)], "the same, page by page")
     equal(await _jobs(kit, chain_ids=(kit.id(),)), [], "the jobs of an unknown chain")
@@ -157,7 +157,7 @@ async def jobs_by_several_statuses(kit: Kit) -> None:
 async def jobs_by_type(kit: Kit) -> None:
     """A query for types lists the jobs of these types, whatever their chains began with."""
     first, second = await kit.start(), await kit.start("other")
-    await kit.finish(first, Continues(NEXT))
+    await kit.complete_externally(first, Continues(NEXT))
     equal(await _jobs(kit, types=("next",)), [(first, 1)], "the jobs of one type")
     equal(await _jobs(kit, types=("next", "other")), [(second, 0), (first, 1)], "the jobs of two types")
     equal(await _jobs(kit, types=("none",)), [], "the jobs of an unknown type")
@@ -179,7 +179,7 @@ async def jobs_page_by_page(kit: Kit) -> None:
     """Pages neither repeat nor leave out a job, and the last one says that it is the last."""
     chains = [await kit.start() for _ in range(6)]
     for chain in chains[::2]:
-        await kit.finish(chain, Continues(NEXT))
+        await kit.complete_externally(chain, Continues(NEXT))
     expected = await _jobs(kit)
     equal(len(expected), 9, "jobs on one page")
     for page in (1, 2, 3, 4, 9):
@@ -201,7 +201,7 @@ async def records_tell_what_is_stored(kit: Kit) -> None:
     """A record has the fields of its status, and no others."""
     chain = await kit.start(input='"in"', trace="00-trace", meta='{"a":"b"}')
     due = kit.after(FAR)
-    await kit.finish(chain, Continues(Successor(type="next", input='"two"', at=due)))
+    await kit.complete_externally(chain, Continues(Successor(type="next", input='"two"', at=due)))
     first, second = await kit.records(chain)
     equal((first.status, first.closed_at, first.input), (Status.CONTINUED, kit.now, '"in"'), "the first job")
     equal((first.output, first.failure, first.trace), (None, None, "00-trace"), "its output, failure and trace")
@@ -253,8 +253,8 @@ async def chains_page_by_page(kit: Kit) -> None:
 async def chains_have_a_head_and_a_tail(kit: Kit) -> None:
     """A chain is told by its first job and its last; of a chain of one they are the same."""
     long, short = await kit.start(), await kit.start()
-    await kit.finish(long, Continues(NEXT))
-    await kit.finish(long, Completes('"end"'), step="next")
+    await kit.complete_externally(long, Continues(NEXT))
+    await kit.complete_externally(long, Completes('"end"'), step="next")
     one, two = (await kit.adapter.chains(JobQuery())).items
     equal((one.chain_id, one.head == one.tail), (short, True), "the chain of one")
     equal((two.chain_id, two.type), (long, "work"), "the chain of two")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otelq.model import Completes, Fails, Retries, Snoozes, Status, Verb, Verdict
+from otelq.model import Completes, Fails, Retries, SettleResult, Snoozes, Status, Verb
 
 from ..cases import Theme
 from ..kit import FAILURE, Kit, chains, equal, moves, true
@@ -101,7 +101,7 @@ async def spares_living_leases(kit: Kit) -> None:
     kit.wait(11)
     made = await kit.reap(spare=[mine.lease.token, kit.token()])
     equal([move.chain_id for move in made], [other.lease.chain_id], "the chains reaped")
-    equal(list(await kit.renew(mine.lease)), [Verdict.DONE], "the verdict on renewing the spared lease")
+    equal(list(await kit.renew(mine.lease)), [SettleResult.DONE], "the verdict on renewing the spared lease")
 
 
 @reap.case

@@ -15,12 +15,12 @@ from otelq.model import (
     JobQuery,
     OnFailure,
     Retries,
+    SettleResult,
     Status,
     Successor,
     Transition,
     Until,
     Verb,
-    Verdict,
 )
 
 from ..cases import Theme
@@ -175,7 +175,7 @@ async def still_knows_a_lost_reply(kit: Kit) -> None:
     first = await kit.settle(job, Fails(FAILURE))
     await kit.redrive(chain)
     second = await kit.settle(job, Fails(FAILURE))
-    equal((second.verdicts, second.transitions), ((Verdict.DONE,), first.transitions), "the repeat")
+    equal((second.verdicts, second.transitions), ((SettleResult.DONE,), first.transitions), "the repeat")
     equal(await kit.status(chain), Status.READY, "the status of the chain")
 
 
@@ -188,7 +188,9 @@ async def fences_off_what_ran_before(kit: Kit) -> None:
     await kit.redrive(chain)
     for _ in ("before the next claim", "while another holds the job"):
         settled = await kit.settle(job, Completes('"late"'))
-        true(settled.verdicts[0] in (Verdict.LOST, Verdict.CANCELLED), f"the verdict is {settled.verdicts[0]}")
+        true(
+            settled.verdicts[0] in (SettleResult.LOST, SettleResult.CANCELLED), f"the verdict is {settled.verdicts[0]}"
+        )
         await kit.claim()
     equal(await kit.status(chain), Status.RUNNING, "the status")
 
@@ -384,7 +386,7 @@ async def serves_those_that_began_to_wait_while_it_was_closed(kit: Kit) -> None:
 
 @redrive.case
 async def serves_more_than_a_thousand(kit: Kit) -> None:
-    """However many chains wait for a chain to be redriven, each is let go once, soon after by ``mop_up``."""
+    """However many chains wait for a chain to be redriven, each is let go once, soon after by ``unblock_pending``."""
     blocker = await _failed(kit, "blocker")
     await kit.create(*(kit.job(blockers=(blocker,), on_failure=OnFailure.WAIT) for _ in range(MANY)))
     await kit.redrive(blocker)
@@ -394,7 +396,7 @@ async def serves_more_than_a_thousand(kit: Kit) -> None:
 
 @redrive.case
 async def strands_nobody_who_was_not_told(kit: Kit) -> None:
-    """Dependents that ``mop_up`` had not failed when their blocker was redriven fail, or are served, in the end."""
+    """Dependents that were still pending when their blocker was redriven fail, or are served, in the end."""
     blocker = await kit.start("blocker")
     await kit.create(*(kit.job(blockers=(blocker,)) for _ in range(MANY)))
     made = [*await kit.close("blocker", Fails(FAILURE))]
@@ -405,9 +407,9 @@ async def strands_nobody_who_was_not_told(kit: Kit) -> None:
 
 
 async def _mopped(kit: Kit) -> list[Transition]:
-    """What ``mop_up`` does until nothing is left."""
+    """What ``unblock_pending`` does until nothing is left."""
     made: list[Transition] = []
-    while more := await kit.mop_up():
+    while more := await kit.unblock_pending():
         made += more
     return made
 

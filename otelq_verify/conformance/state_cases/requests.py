@@ -188,8 +188,8 @@ async def delete_refuses_what_others_wait_for(kit: Kit) -> None:
             await kit.delete(free, blocker)
         true(await kit.exists(free), "a chain was deleted by a call that was refused")
         if await kit.claim("blocker"):
-            await kit.finish(blocker, step="blocker")
-            await kit.finish(dependent)
+            await kit.complete_externally(blocker, step="blocker")
+            await kit.complete_externally(dependent)
 
 
 @requests.case

@@ -58,7 +58,7 @@ async def _end(kit: Kit, chain: str, end: End) -> Sequence[Transition]:
     """Bring an open blocker to its end."""
     match end:
         case "completed":
-            return await kit.finish(chain, step=chain)
+            return await kit.complete_externally(chain, step=chain)
         case "failed":
             return await kit.close(chain, Fails(FAILURE))
         case "cancelled":
@@ -101,7 +101,7 @@ async def _continue(kit: Kit, blockers: tuple[str, ...], rule: Rule) -> Sequence
 
 async def _continue_from_outside(kit: Kit, blockers: tuple[str, ...], rule: Rule) -> Sequence[Transition]:
     chain = await kit.start("outside")
-    return await kit.finish(chain, _next(blockers, rule), step="outside")
+    return await kit.complete_externally(chain, _next(blockers, rule), step="outside")
 
 
 async def _block(kit: Kit, blockers: tuple[str, ...], rule: Rule) -> Sequence[Transition]:

@@ -57,7 +57,7 @@ async def any_finds_an_open_chain_of_the_other_scope(kit: Kit) -> None:
     """A start with ``any`` is given an open holder with ``open``, which gives the key back all the same."""
     holder = await _taken(kit, OPEN)
     equal(await _given(kit, LASTING), holder, "the holder while it is open")
-    await kit.finish(holder)
+    await kit.complete_externally(holder)
     await _taken(kit, LASTING)
 
 
@@ -65,7 +65,7 @@ async def any_finds_an_open_chain_of_the_other_scope(kit: Kit) -> None:
 async def open_takes_the_key_of_a_closed_chain(kit: Kit) -> None:
     """A start with ``open`` takes the key that a closed chain kept."""
     closed = await _taken(kit, LASTING)
-    await kit.finish(closed)
+    await kit.complete_externally(closed)
     holder = await _taken(kit, OPEN)
     equal(await _given(kit, LASTING), holder, "the holder afterwards")
 
@@ -82,7 +82,7 @@ async def a_window_ends_after_its_seconds(kit: Kit) -> None:
     """A holder created more than ``window`` seconds ago loses its key; one created so long ago does not."""
     window = Dedup("customer-7", scope="any", window=60)
     holder = await _taken(kit, window)
-    await kit.finish(holder)
+    await kit.complete_externally(holder)
     kit.wait(60)
     equal(await _given(kit, window), holder, "the holder at the end of the window")
     kit.wait(0.001)
@@ -130,7 +130,7 @@ async def a_loser_frees_nothing(kit: Kit) -> None:
     """A chain that lost its key to another does not give that other's key back, closing or deleted."""
     loser = await _taken(kit, OPEN)
     holder = await _taken(kit, Dedup("customer-7", exclude=(loser,)))
-    await kit.finish(loser)
+    await kit.complete_externally(loser)
     equal(await _given(kit, OPEN), holder, "the holder after the loser closed")
     await kit.delete(loser)
     equal(await _given(kit, OPEN), holder, "the holder after the loser was deleted")
@@ -141,7 +141,7 @@ async def a_loser_does_not_come_back(kit: Kit) -> None:
     """When the chain that took a key closes, the key is free, though the one that lost it is still open."""
     loser = await _taken(kit, OPEN)
     holder = await _taken(kit, Dedup("customer-7", exclude=(loser,)))
-    await kit.finish(holder)
+    await kit.complete_externally(holder)
     await _taken(kit, OPEN)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from otelq.errors import InvalidArgument, JobAlreadyClosed, NotFound, OtelqError
-from otelq.model import Completes, Status, Verb, Verdict
+from otelq.model import Completes, SettleResult, Status, Verb
 
 from ..cases import Theme
 from ..kit import Kit, chains, equal, moves, raises
@@ -45,8 +45,8 @@ async def fences_the_worker_off(kit: Kit) -> None:
     chain = await kit.start()
     job = await kit.lease()
     await kit.take_over(chain)
-    equal(list(await kit.renew(job.lease)), [Verdict.LOST], "the verdict on a renewal")
-    equal((await kit.settle(job, Completes('"late"'))).verdicts, (Verdict.LOST,), "the verdict on a settlement")
+    equal(list(await kit.renew(job.lease)), [SettleResult.LOST], "the verdict on a renewal")
+    equal((await kit.settle(job, Completes('"late"'))).verdicts, (SettleResult.LOST,), "the verdict on a settlement")
     equal(await kit.status(chain), Status.READY, "the status")
 
 

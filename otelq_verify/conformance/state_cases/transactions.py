@@ -7,7 +7,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from otelq.errors import InvalidArgument, NotFound
-from otelq.model import Completes, Continues, Fails, JobQuery, Settlement, Status, Successor, Transition, Verb, Verdict
+from otelq.model import (
+    Completes,
+    Continues,
+    Fails,
+    JobQuery,
+    Settlement,
+    SettleResult,
+    Status,
+    Successor,
+    Transition,
+    Verb,
+)
 from otelq.ports.state import Ending, Transaction
 
 from ..cases import Theme
@@ -47,12 +58,12 @@ async def _create(kit: Kit, tx: Transaction) -> Sequence[Transition]:
 
 
 async def _finish(kit: Kit, tx: Transaction) -> Sequence[Transition]:
-    return await kit.finish(await _chain(kit, "ready"), step="ready", tx=tx)
+    return await kit.complete_externally(await _chain(kit, "ready"), step="ready", tx=tx)
 
 
 async def _continue(kit: Kit, tx: Transaction) -> Sequence[Transition]:
     step = Continues(Successor(type="next", input="1"))
-    return await kit.finish(await _chain(kit, "ready"), step, step="ready", tx=tx)
+    return await kit.complete_externally(await _chain(kit, "ready"), step, step="ready", tx=tx)
 
 
 async def _trigger(kit: Kit, tx: Transaction) -> Sequence[Transition]:
@@ -113,7 +124,7 @@ def _rolls_back(name: str, write: Write) -> None:
             true(bool(made), "the verb made no transitions")
             equal(await _all(kit), before, "what others see while the transaction is open")
         equal(await _all(kit), before, "what is stored after the rollback")
-        found = await kit.adapter.present(made[:1])
+        found = await kit.adapter.were_committed(made[:1])
         equal(list(found), [False], "whether the transition is present after the rollback")
 
     transactions.add(f"rolls_back_a_{name}", f"A {name} in a transaction that rolls back leaves nothing.", check)
@@ -125,9 +136,11 @@ def _commits(name: str, write: Write) -> None:
         async with kit.adapter.begin() as tx:
             made = await write(kit, tx)
             equal(await _all(kit), before, "what others see while the transaction is open")
-            equal(list(await kit.adapter.present(made[:1])), [False], "whether it is present before the commit")
+            equal(list(await kit.adapter.were_committed(made[:1])), [False], "whether it is present before the commit")
         true(await _all(kit) != before, "nothing is stored after the commit")
-        equal(list(await kit.adapter.present(made)), [True] * len(made), "whether it is present after the commit")
+        equal(
+            list(await kit.adapter.were_committed(made)), [True] * len(made), "whether it is present after the commit"
+        )
 
     transactions.add(f"commits_a_{name}", f"A {name} is seen, and present, once its transaction commits.", check)
 
@@ -144,7 +157,7 @@ async def settles_with_what_the_handler_wrote(kit: Kit) -> None:
     dependent = await kit.start("other", blockers=(chain,))
     settlement = Settlement(await kit.lease(), Completes("1"), "worker")
     async with abandoned(kit) as tx:
-        equal((await kit.settle_all(settlement, tx=tx)).verdicts, (Verdict.DONE,), "the verdict")
+        equal((await kit.settle_all(settlement, tx=tx)).verdicts, (SettleResult.DONE,), "the verdict")
     equal(await kit.status(chain), Status.RUNNING, "the status after the rollback")
     async with kit.adapter.begin() as tx:
         made = (await kit.settle_all(settlement, tx=tx)).transitions
@@ -158,9 +171,9 @@ async def settles_nothing_that_is_lost(kit: Kit) -> None:
     """A lost lease is LOST in a transaction too, and the transaction goes on."""
     chain = await kit.start()
     settlement = Settlement(await kit.lease(), Completes("1"), "worker")
-    await kit.finish(chain, Completes('"outside"'))
+    await kit.complete_externally(chain, Completes('"outside"'))
     async with kit.adapter.begin() as tx:
-        equal((await kit.settle_all(settlement, tx=tx)).verdicts, (Verdict.LOST,), "the verdict")
+        equal((await kit.settle_all(settlement, tx=tx)).verdicts, (SettleResult.LOST,), "the verdict")
         started = await kit.start(tx=tx)
     true(await kit.exists(started), "what was started after a lost settlement is not there")
 
@@ -173,7 +186,7 @@ async def sees_its_own_writes(kit: Kit) -> None:
         chain = await kit.start(blockers=(blocker,), tx=tx)
         true(not await kit.exists(chain), "others see what is not committed")
         equal(await kit.status(chain, tx=tx), Status.BLOCKED, "the status inside")
-        made = await kit.finish(blocker, step="blocker", tx=tx)
+        made = await kit.complete_externally(blocker, step="blocker", tx=tx)
         equal(chains(made, Verb.UNBLOCK), [chain], "the chains let go inside")
         jobs = (await kit.adapter.jobs(JobQuery(), tx=tx)).items
         equal([job.chain_id for job in jobs], [chain, blocker], "the jobs seen inside")
@@ -296,9 +309,9 @@ async def present_tells_for_each(kit: Kit) -> None:
     _, committed = await kit.create(kit.job())
     async with abandoned(kit) as tx:
         _, undone = await kit.create(kit.job(), tx=tx)
-    found = await kit.adapter.present([*undone, *committed, *undone])
+    found = await kit.adapter.were_committed([*undone, *committed, *undone])
     equal(list(found), [False, True, False], "whether the transitions are present")
-    equal(list(await kit.adapter.present([])), [], "the answer about no transitions")
+    equal(list(await kit.adapter.were_committed([])), [], "the answer about no transitions")
 
 
 @transactions.case
@@ -309,7 +322,7 @@ async def present_knows_a_start_from_a_later_one_of_its_id(kit: Kit) -> None:
         _, undone = await kit.create(job, tx=tx)
     kit.wait(1)
     _, made = await kit.create(job)
-    found = await kit.adapter.present([*undone, *made])
+    found = await kit.adapter.were_committed([*undone, *made])
     equal(list(found), [False, True], "whether the transitions are present")
 
 
@@ -321,7 +334,7 @@ async def present_outlives_what_follows(kit: Kit) -> None:
     await kit.close(outcome=Continues(Successor(type="next", input="1")))
     made = [*created, *triggered]
     await kit.cancel(created[0].chain_id)
-    equal(list(await kit.adapter.present(made)), [True, True], f"whether {moves(made)} are present")
+    equal(list(await kit.adapter.were_committed(made)), [True, True], f"whether {moves(made)} are present")
 
 
 @transactions.case
@@ -336,10 +349,10 @@ async def present_outlives_a_redrive(kit: Kit) -> None:
     taken = await kit.take_over(chain)
     kit.wait(1)
     made = [*failed, *redriven, *taken, *await kit.cancel(chain)]
-    equal(list(await kit.adapter.present(made)), [True] * 4, f"whether {moves(made)} are present")
+    equal(list(await kit.adapter.were_committed(made)), [True] * 4, f"whether {moves(made)} are present")
     kit.wait(1)
     await kit.redrive(chain)
-    equal(list(await kit.adapter.present(made)), [True] * 4, f"whether {moves(made)} are present after one more")
+    equal(list(await kit.adapter.were_committed(made)), [True] * 4, f"whether {moves(made)} are present after one more")
 
 
 @transactions.case

@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 
 from otelq.errors import OtelqError, Refused
-from otelq.model import Completes, Fails, Failure, Outcome, Settlement, Status, Verdict
+from otelq.model import Completes, Fails, Failure, Outcome, Settlement, SettleResult, Status
 
 from ..cases import Theme
 from ..kit import Kit, equal, ids, true
@@ -77,7 +77,7 @@ def _survives(name: str, outcome: Outcome) -> None:
             await kit.done(claimed[0])
             await kit.done(claimed[1], Fails(Failure("Error", "harmless")))
         else:
-            equal(settled.verdicts, (Verdict.DONE,) * 3, "the verdicts of a batch that was not refused")
+            equal(settled.verdicts, (SettleResult.DONE,) * 3, "the verdicts of a batch that was not refused")
             await _unchanged(kit, ids(claimed)[1], outcome)
 
     promise = f"An outcome with {name} is Refused with its whole batch, or written unchanged."

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 
 from otelq.model import (
     Blocks,
+    ClaimSuccessor,
     Completes,
     Continues,
     Fails,
-    Keep,
     OnFailure,
     Outcome,
     Settlement,
+    SettleResult,
     Status,
     Successor,
     Transition,
     Until,
     Verb,
-    Verdict,
 )
 
 from ..cases import Theme
@@ -40,7 +40,7 @@ async def _starts(kit: Kit, number: int) -> tuple[str, ...]:
 
 
 async def _complete(kit: Kit, chain: str) -> Sequence[Transition]:
-    return await kit.finish(chain, Completes(f'"{chain}"'), step="blocker")
+    return await kit.complete_externally(chain, Completes(f'"{chain}"'), step="blocker")
 
 
 # Continuations
@@ -65,7 +65,7 @@ async def a_continuation_from_outside_is_created_blocked(kit: Kit) -> None:
     """A successor with blockers of a job that is finished from outside is blocked too."""
     (blocker,) = await _starts(kit, 1)
     chain = await kit.start()
-    made = await kit.finish(chain, _next(blocker))
+    made = await kit.complete_externally(chain, _next(blocker))
     equal(moves(made)[1:], [(Verb.CREATE, None, Status.BLOCKED)], "the creation")
     equal(chains(await _complete(kit, blocker), Verb.UNBLOCK), [chain], "the chains let go")
 
@@ -92,7 +92,7 @@ async def a_continuation_with_blockers_is_not_kept(kit: Kit) -> None:
     await _complete(kit, closed)
     for blocker in (open_, closed):
         await kit.start()
-        keep = Keep(token=kit.token(), lease=30)
+        keep = ClaimSuccessor(token=kit.token(), lease=30)
         settled = await kit.settle(await kit.lease(), Continues(_next(blocker).successor, keep))
         equal(dict(settled.kept), {}, "the successors kept")
     equal(len(await kit.claim("next", 9)), 1, "successors ready")
@@ -263,10 +263,10 @@ async def a_wait_is_repeated(kit: Kit) -> None:
     job = await kit.lease()
     first = await kit.settle(job, Blocks((blocker,)))
     second = await kit.settle(job, Blocks((blocker,)))
-    equal((second.verdicts, second.transitions), ((Verdict.DONE,), first.transitions), "the repeat")
+    equal((second.verdicts, second.transitions), ((SettleResult.DONE,), first.transitions), "the repeat")
     equal(len(await _complete(kit, blocker)), 2, "transitions when the blocker completes")
     third = await kit.settle(job, Blocks((blocker,)))
-    equal((third.verdicts, third.transitions), ((Verdict.DONE,), first.transitions), "the repeat after the wait")
+    equal((third.verdicts, third.transitions), ((SettleResult.DONE,), first.transitions), "the repeat after the wait")
 
 
 @waiting.case
@@ -278,7 +278,7 @@ async def a_wait_needs_the_lease(kit: Kit) -> None:
     kit.wait(10)
     await kit.reap()
     settled = await kit.settle(job, Blocks((blocker,)))
-    equal((settled.verdicts, settled.transitions), ((Verdict.LOST,), ()), "the answer")
+    equal((settled.verdicts, settled.transitions), ((SettleResult.LOST,), ()), "the answer")
     equal(await kit.blockers(chain), [], "the blockers")
     await kit.lease()
 
@@ -291,7 +291,7 @@ async def waits_are_settled_beside_other_outcomes(kit: Kit) -> None:
     outcomes: list[Outcome] = [Completes("1"), Blocks((blocker,)), _next(blocker), Fails(FAILURE)]
     claimed = await kit.claim(limit=4)
     batch = [Settlement(job, outcome, "worker") for job, outcome in zip(claimed, outcomes, strict=True)]
-    equal((await kit.settle_all(*batch)).verdicts, (Verdict.DONE,) * 4, "the verdicts")
+    equal((await kit.settle_all(*batch)).verdicts, (SettleResult.DONE,) * 4, "the verdicts")
     found = [await kit.status(job.lease.chain_id) for job in claimed]
     equal(found, [Status.COMPLETED, Status.BLOCKED, Status.BLOCKED, Status.FAILED], "the statuses")
     equal(len(chains(await _complete(kit, blocker), Verb.UNBLOCK)), 2, "chains let go")
@@ -299,12 +299,12 @@ async def waits_are_settled_beside_other_outcomes(kit: Kit) -> None:
 
 @waiting.case
 async def a_blocker_may_close_in_the_same_batch(kit: Kit) -> None:
-    """A batch may close a blocker and hold a wait for it: the job is let go, by the end of the call or ``mop_up``."""
+    """A batch may close a blocker and hold a wait for it: the call or ``unblock_pending`` frees the job."""
     (blocker,) = await _starts(kit, 1)
     chain = await kit.start()
     closing = Settlement(await kit.lease("blocker"), Completes("1"), "worker")
     settled = await kit.settle_all(Settlement(await kit.lease(), Blocks((blocker,)), "worker"), closing)
-    made = [*settled.transitions, *await kit.mop_up()]
+    made = [*settled.transitions, *await kit.unblock_pending()]
     equal(chains(made, Verb.UNBLOCK), [chain], "the chains let go")
 
 
@@ -317,16 +317,16 @@ async def thousands_are_awaited(kit: Kit) -> None:
     for part in (claimed[:1000], claimed[1000:2000], claimed[2000:2499]):
         settled = await kit.settle_all(*(Settlement(job, Completes("1"), "worker") for job in part))
         equal(chains(settled.transitions, Verb.UNBLOCK), [], "the chains let go before the last")
-        await kit.mop_up()
+        await kit.unblock_pending()
     equal((await kit.tail(chain)).blocked_by, 1, "the blockers still awaited")
-    made = [*await kit.done(claimed[2499]), *await kit.mop_up()]
+    made = [*await kit.done(claimed[2499]), *await kit.unblock_pending()]
     equal(chains(made, Verb.UNBLOCK), [chain], "the chains let go by the last")
     equal(await kit.blockers(chain), list(blockers), "the blockers")
 
 
 @waiting.case
 async def more_than_a_thousand_wait_for_any(kit: Kit) -> None:
-    """However many chains wait for any of two blockers, the first lets each go once, soon after by ``mop_up``."""
+    """However many chains wait for any of two blockers, the first to close frees each once, soon after."""
     first, second = blockers = await _starts(kit, 2)
     await kit.create(*(kit.job(blockers=blockers, until=Until.ANY) for _ in range(MANY)))
     made = [*await _complete(kit, first), *await _mopped(kit)]
@@ -337,7 +337,7 @@ async def more_than_a_thousand_wait_for_any(kit: Kit) -> None:
 
 @waiting.case
 async def more_than_a_thousand_wait_on(kit: Kit) -> None:
-    """Chains that wait on where their blocker failed are left alone, and ``mop_up`` comes to an end."""
+    """Chains that wait on where their blocker failed are left alone, and ``unblock_pending`` comes to an end."""
     (blocker,) = await _starts(kit, 1)
     await kit.create(*(kit.job(blockers=(blocker,), on_failure=OnFailure.WAIT) for _ in range(MANY)))
     made = [*await kit.close("blocker", Fails(FAILURE)), *await _mopped(kit)]
@@ -345,11 +345,11 @@ async def more_than_a_thousand_wait_on(kit: Kit) -> None:
 
 
 async def _mopped(kit: Kit) -> list[Transition]:
-    """What ``mop_up`` does until nothing is left."""
+    """What ``unblock_pending`` does until nothing is left."""
     made: list[Transition] = []
     for _ in range(MANY):
-        more = await kit.mop_up(limit=500)
+        more = await kit.unblock_pending(limit=500)
         if not more:
             return made
         made += more
-    raise AssertionError("mop_up does not come to an end")
+    raise AssertionError("unblock_pending does not come to an end")

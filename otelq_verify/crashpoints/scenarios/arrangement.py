@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from otelq.model import Claimed, NewJob, Outcome, Settlement, Transition, Verdict, Wanted
+from otelq.model import Claimed, ClaimRequest, NewJob, Outcome, Settlement, SettleResult, Transition
 
 from ...conformance.kit import equal
 from ..scenario import Act, Arrange, ScenarioKit, World
@@ -35,7 +35,7 @@ def leased(number: int = 1, *, waiting: int = 0, **fields: Any) -> Arrange:
 
 async def hold(scene: ScenarioKit, number: int = 1, *, type: str = "other") -> Sequence[Claimed]:
     """Lease so many jobs."""
-    held, _ = await scene.claim_arms(Wanted(type=type, limit=number, lease=30))
+    held, _ = await scene.claim_arms(ClaimRequest(type=type, limit=number, lease=30))
     equal(len(held), number, "jobs claimed")
     return held
 
@@ -65,7 +65,7 @@ def settles(*outcomes: Outcome) -> Act:
         given = outcomes if len(outcomes) > 1 else outcomes * len(world.held)
         items = [Settlement(job, outcome, "worker") for job, outcome in zip(world.held, given, strict=True)]
         settled = await scene.settle_all(*items)
-        equal(set(settled.verdicts), {Verdict.DONE}, "the verdicts on leases that are held")
+        equal(set(settled.verdicts), {SettleResult.DONE}, "the verdicts on leases that are held")
         return settled.transitions
 
     return act

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from otelq.model import (
+    ClaimRequest,
+    ClaimSuccessor,
     Completes,
     Continues,
     Dedup,
     Fails,
-    Keep,
     ReapRule,
     Releases,
     Retries,
+    SettleResult,
     Snoozes,
     Successor,
     Transition,
     Verb,
-    Verdict,
-    Wanted,
 )
 
 from ...conformance.kit import FAILURE, equal
@@ -39,23 +39,23 @@ async def _ready(scene: ScenarioKit) -> World:
 
 
 async def _claims(scene: ScenarioKit, world: World) -> Sequence[Transition]:
-    wanted = Wanted(type="other", limit=2, lease=30)
+    wanted = ClaimRequest(type="other", limit=2, lease=30)
     return (await scene.claim_arms(wanted, token=world.tokens[0]))[1]
 
 
 async def _claims_again(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     """As a worker does that has heard nothing of its claim: it gives back what that may have leased."""
-    await scene.disown(world.tokens[0])
-    return (await scene.claim_arms(Wanted(type="other", limit=2, lease=30), token=world.tokens[1]))[1]
+    await scene.release_claim(world.tokens[0])
+    return (await scene.claim_arms(ClaimRequest(type="other", limit=2, lease=30), token=world.tokens[1]))[1]
 
 
-async def _disowns(scene: ScenarioKit, world: World) -> Sequence[Transition]:
-    return await scene.disown(world.held[0].lease.token)
+async def _releases_claim(scene: ScenarioKit, world: World) -> Sequence[Transition]:
+    return await scene.release_claim(world.held[0].lease.token)
 
 
 async def _renews(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     verdicts = await scene.renew(*[job.lease for job in world.held])
-    equal(set(verdicts), {Verdict.DONE}, "the verdicts on leases that are held")
+    equal(set(verdicts), {SettleResult.DONE}, "the verdicts on leases that are held")
     return ()
 
 
@@ -78,7 +78,7 @@ async def _reaps(scene: ScenarioKit, world: World) -> Sequence[Transition]:
 
 WORKING = (
     Scenario(name="claim", arrange=_ready, act=_claims, repeat=_claims_again),
-    Scenario(name="disown a claim", arrange=leased(2), act=_disowns),
+    Scenario(name="release a claim", arrange=leased(2), act=_releases_claim),
     Scenario(name="renew leases", arrange=leased(2), act=_renews, is_same=True, silent=frozenset({Verb.RENEW})),
     Scenario(name="reap", arrange=_expired, act=_reaps),
     Scenario(name="complete a job", arrange=leased(), act=settles(Completes("1")), is_same=True),
@@ -96,7 +96,7 @@ WORKING = (
     Scenario(
         name="continue a chain with the same worker",
         arrange=leased(),
-        act=settles(Continues(NEXT, Keep(token=1 << 40, lease=30))),
+        act=settles(Continues(NEXT, ClaimSuccessor(token=1 << 40, lease=30))),
         is_same=True,
     ),
     Scenario(

@@ -55,7 +55,7 @@ async def _beside_others(scene: ScenarioKit) -> World:
     held = await hold(scene)
     await wait_for(scene, mine)
     closed = await scene.start()
-    await scene.finish(closed)
+    await scene.complete_externally(closed)
     return World(held=tuple(held), chains=(await scene.start(), closed))
 
 
@@ -79,7 +79,7 @@ async def _beside_a_lost_one(scene: ScenarioKit) -> World:
 
 
 async def _mops_up(scene: ScenarioKit, world: World) -> Sequence[Transition]:
-    return await scene.mop_up()
+    return await scene.unblock_pending()
 
 
 WAITING = (

@@ -32,7 +32,7 @@ async def _cancelled(scene: ScenarioKit) -> World:
 async def _referring(scene: ScenarioKit) -> World:
     """A chain that waits for two others, of which one is closed; all to be deleted with it."""
     closed = await scene.start("other", dedup=Dedup("key", scope="any"))
-    await scene.finish(closed, step="other")
+    await scene.complete_externally(closed, step="other")
     [waits] = await wait_for(scene, closed, await scene.start("other"))
     return World(chains=(waits.chain_id,))
 

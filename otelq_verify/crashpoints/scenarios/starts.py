@@ -11,7 +11,7 @@ from .arrangement import asked, creates, creates_again
 async def beside_blockers(scene: ScenarioKit) -> World:
     """A chain to wait for one that is open and one that is closed."""
     done = await scene.start("other")
-    await scene.finish(done, step="other")
+    await scene.complete_externally(done, step="other")
     job = scene.job(blockers=(await scene.start("other"), done))
     return World(jobs=(job, scene.job("next", blockers=(job.chain_id,))))
 

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from otelq.effects import Effects
 from otelq.errors import OtelqError, Unavailable
 from otelq.inprocess import notifier
-from otelq.model import Completes, Continues, Dedup, Outcome, Settlement, Successor, Transition, Verdict
+from otelq.model import Completes, Continues, Dedup, Outcome, Settlement, SettleResult, Successor, Transition
 from otelq.ports.state import Transaction
 from otelq.telemetry import Telemetry
 
@@ -141,7 +141,7 @@ def completes(outcome: Outcome) -> Act:
             async with scene.adapter.begin() as tx:
                 await write_ledger(scene, tx.handle, chain_id=lease.chain_id, token=lease.token)
                 settled = await scene.settle_all(Settlement(job, outcome, "worker"), tx=tx)
-                equal(settled.verdicts, (Verdict.DONE,), "the verdict on a lease that is held")
+                equal(settled.verdicts, (SettleResult.DONE,), "the verdict on a lease that is held")
                 made = settled.transitions
         except Unavailable:
             if not await is_done():

@@ -116,14 +116,14 @@ def hands_the_wait_on(db: Any, row: OpenJob, **call: Any) -> Any:
     return following
 
 
-@instead_of(unblocking, "mop_up")
+@instead_of(unblocking, "unblock_pending")
 def mops_up_nothing(db: Any, *, limit: int) -> None:
     return None
 
 
-@instead_of(unblocking, "mop_up")
+@instead_of(unblocking, "unblock_pending")
 def mops_up_without_a_limit(db: Any, *, limit: int) -> None:
-    real("unblocking.mop_up", db, limit=10**6)
+    real("unblocking.unblock_pending", db, limit=10**6)
 
 
 @instead_of(Reader, "blocker_outputs")

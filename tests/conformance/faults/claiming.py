@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from otelq.model import (
     Claimed,
+    ClaimRequest,
     NewJob,
-    Wanted,
 )
 from tests.conformance.specimen import claiming, starting
 from tests.conformance.specimen.state import MemoryState
@@ -61,17 +61,17 @@ def leases_without_a_deadline(db: Any, row: OpenJob, *, wanted: Any, **call: Any
 
 
 @instead_of(claiming, "claim")
-def claims_without_a_limit(db: Any, wanted: Wanted, **call: Any) -> Any:
+def claims_without_a_limit(db: Any, wanted: ClaimRequest, **call: Any) -> Any:
     return real("claiming.claim", db, replace(wanted, limit=10**6), **call)
 
 
 @instead_of(claiming, "claim")
-def claims_one_at_most(db: Any, wanted: Wanted, **call: Any) -> Any:
+def claims_one_at_most(db: Any, wanted: ClaimRequest, **call: Any) -> Any:
     return real("claiming.claim", db, replace(wanted, limit=min(wanted.limit, 1)), **call)
 
 
 @instead_of(claiming, "claim")
-def claims_every_suspect(db: Any, wanted: Wanted, *, suspects: bool, **call: Any) -> Any:
+def claims_every_suspect(db: Any, wanted: ClaimRequest, *, suspects: bool, **call: Any) -> Any:
     claimed: list[Claimed] = []
     while len(claimed) < wanted.limit:
         more = real("claiming.claim", db, replace(wanted, limit=1), suspects=True, **call)
@@ -82,7 +82,7 @@ def claims_every_suspect(db: Any, wanted: Wanted, *, suspects: bool, **call: Any
 
 
 @instead_of(claiming, "claim")
-def claims_a_suspect_beyond_the_limit(db: Any, wanted: Wanted, *, suspects: bool, **call: Any) -> Any:
+def claims_a_suspect_beyond_the_limit(db: Any, wanted: ClaimRequest, *, suspects: bool, **call: Any) -> Any:
     claimed = real("claiming.claim", db, wanted, suspects=False, **call)
     if suspects:
         claimed += real("claiming.claim", db, replace(wanted, limit=1), suspects=True, **call)
@@ -90,13 +90,15 @@ def claims_a_suspect_beyond_the_limit(db: Any, wanted: Wanted, *, suspects: bool
 
 
 @instead_of(MemoryState, "claim")
-async def shares_one_limit_among_arms(self: Any, wanted: Sequence[Wanted], **call: Any) -> Any:
+async def shares_one_limit_among_arms(self: Any, wanted: Sequence[ClaimRequest], **call: Any) -> Any:
     least = min((arm.limit for arm in wanted), default=0)
     return await real("MemoryState.claim", self, [replace(arm, limit=least) for arm in wanted], **call)
 
 
 @instead_of(MemoryState, "claim")
-async def claims_beside_open_transactions(self: Any, wanted: Sequence[Wanted], *, now: datetime, **call: Any) -> Any:
+async def claims_beside_open_transactions(
+    self: Any, wanted: Sequence[ClaimRequest], *, now: datetime, **call: Any
+) -> Any:
     suspect = call.pop("suspect", True)
     before = [table._before for table in self._store.tables()]
     for table in self._store.tables():
@@ -108,7 +110,7 @@ async def claims_beside_open_transactions(self: Any, wanted: Sequence[Wanted], *
 
 
 @instead_of(MemoryState, "claim")
-async def tells_more_than_it_claimed(self: Any, wanted: Sequence[Wanted], **call: Any) -> Any:
+async def tells_more_than_it_claimed(self: Any, wanted: Sequence[ClaimRequest], **call: Any) -> Any:
     claimed, made = await real("MemoryState.claim", self, wanted, **call)
     return claimed, [*made, *made]
 
@@ -125,12 +127,12 @@ def counts_time_from_creation(db: Any, row: OpenJob, *, token: int) -> Claimed:
     return replace(claimed, due_at=claimed.created_at)
 
 
-@instead_of(claiming, "disown")
+@instead_of(claiming, "release_claim")
 def disowns_nothing(db: Any, *, token: int) -> None:
     return None
 
 
-@instead_of(claiming, "disown")
+@instead_of(claiming, "release_claim")
 def disowns_everything(db: Any, *, token: int) -> None:
     for row in claiming.running(db):
         claiming.give_back(db, row)

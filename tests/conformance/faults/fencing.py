@@ -15,7 +15,7 @@ from otelq.model import (
     Lease,
     Renewal,
     Settlement,
-    Verdict,
+    SettleResult,
 )
 from tests.conformance.specimen import claiming, settling
 from tests.conformance.specimen.state import MemoryState
@@ -36,12 +36,12 @@ def checks_no_position(db: Any, lease: Lease) -> Any:
 
 @instead_of(settling, "lost")
 def calls_every_lost_lease_done(db: Any, lease: Lease) -> Any:
-    return Verdict.DONE
+    return SettleResult.DONE
 
 
 @instead_of(settling, "lost")
 def tells_nobody_of_a_cancel(db: Any, lease: Lease) -> Any:
-    return Verdict.LOST
+    return SettleResult.LOST
 
 
 @instead_of(settling, "lost")
@@ -74,7 +74,7 @@ def repeats_its_own_transition_alone(db: Any, lease: Lease, *, kept: dict[str, C
 def settles_a_repeat_once_more(db: Any, lease: Lease, *, kept: dict[str, Claimed]) -> Any:
     verdict = real("settling.repeat", db, lease, kept=kept)
     row = db.store.open.get(lease.chain_id)
-    if verdict is Verdict.DONE and row and row.token is not None:
+    if verdict is SettleResult.DONE and row and row.token is not None:
         claiming.give_back(db, row)
     return verdict
 
@@ -94,7 +94,7 @@ def renews_anything(self: Any, renewal: Renewal, now: datetime) -> Any:
     if row:
         until = now + timedelta(seconds=renewal.seconds)
         self._store.open.put_past(row.chain_id, replace(row, leased_until=until))
-    return Verdict.DONE
+    return SettleResult.DONE
 
 
 @instead_of(MemoryState, "_renew")
@@ -109,7 +109,7 @@ def renews_past_the_deadline(self: Any, renewal: Renewal, now: datetime) -> Any:
 def renews_without_writing(self: Any, renewal: Renewal, now: datetime) -> Any:
     row = self._store.open.get(renewal.lease.chain_id)
     verdict = real("MemoryState._renew", self, renewal, now)
-    if row and verdict is Verdict.DONE:
+    if row and verdict is SettleResult.DONE:
         self._store.open.put_past(row.chain_id, row)
     return verdict
 
@@ -118,7 +118,7 @@ def renews_without_writing(self: Any, renewal: Renewal, now: datetime) -> Any:
 def renews_nothing_that_ran_out(self: Any, renewal: Renewal, now: datetime) -> Any:
     row = self._store.open.get(renewal.lease.chain_id)
     if row and row.leased_until and row.leased_until < now:
-        return Verdict.LOST
+        return SettleResult.LOST
     return real("MemoryState._renew", self, renewal, now)
 
 

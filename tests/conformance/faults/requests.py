@@ -19,23 +19,23 @@ from tests.conformance.specimen.store import OpenJob, Store
 from .planting import instead_of, real
 
 
-@instead_of(closing, "finish")
+@instead_of(closing, "complete_externally")
 def finishes_nothing(db: Any, closure: object) -> None:
     return None
 
 
-@instead_of(closing, "finish")
+@instead_of(closing, "complete_externally")
 def finishes_what_waits_in_line_alone(db: Any, closure: Any) -> None:
     row = moving.open_job(db, closure.chain_id)
     if row.status(db.now) is not Status.READY:
         raise JobTypeMismatch("not ready")
-    real("closing.finish", db, closure)
+    real("closing.complete_externally", db, closure)
 
 
-@instead_of(closing, "finish")
+@instead_of(closing, "complete_externally")
 def finishes_any_step(db: Any, closure: Any) -> None:
     row = moving.open_job(db, closure.chain_id)
-    real("closing.finish", db, replace(closure, step=row.type))
+    real("closing.complete_externally", db, replace(closure, step=row.type))
 
 
 @instead_of(moving, "not_the_step")

@@ -100,9 +100,9 @@ def tells_too_many_at_once_and_forgets_them(db: Any) -> None:
         db.store.pending.pop(blocker)
 
 
-@instead_of(unblocking, "mop_up")
+@instead_of(unblocking, "unblock_pending")
 def mops_up_again_and_again(db: Any, *, limit: int) -> None:
-    real("unblocking.mop_up", db, limit=limit)
+    real("unblocking.unblock_pending", db, limit=limit)
     for chain_id in db.store.chains:
         if chain_id not in db.store.open and ending.last_outcome(db, chain_id).status in unblocking.BAD_ENDS:
             for job in db.store.awaiting(chain_id)[:limit]:

@@ -6,14 +6,14 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from otelq.model import Claimed, Keep, Lease, Status, Verb, Wanted
+from otelq.model import Claimed, ClaimRequest, ClaimSuccessor, Lease, Status, Verb
 
 from .ending import unleased
 from .statement import Statement
 from .store import OpenJob
 
 
-def claim(db: Statement, wanted: Wanted, *, worker: str, token: int, suspects: bool) -> list[Claimed]:
+def claim(db: Statement, wanted: ClaimRequest, *, worker: str, token: int, suspects: bool) -> list[Claimed]:
     """Lease the jobs of one arm whose turn it is, at most one suspect among them."""
     claimed: list[Claimed] = []
     while len(claimed) < wanted.limit:
@@ -25,7 +25,7 @@ def claim(db: Statement, wanted: Wanted, *, worker: str, token: int, suspects: b
     return claimed
 
 
-def keep(db: Statement, row: OpenJob, *, wanted: Keep, worker: str) -> Claimed | None:
+def keep(db: Statement, row: OpenJob, *, wanted: ClaimSuccessor, worker: str) -> Claimed | None:
     """Lease a successor to the worker that continued the chain, if it waits for nothing and it is its turn."""
     first = db.store.first_due(row.type, now=db.now, suspects=True)
     if first is None or first.chain_id != row.chain_id or (row.chain_id, row.position) in db.store.blockers:
@@ -33,7 +33,7 @@ def keep(db: Statement, row: OpenJob, *, wanted: Keep, worker: str) -> Claimed |
     return lease(db, row, wanted=wanted, worker=worker, token=wanted.token)
 
 
-def lease(db: Statement, row: OpenJob, *, wanted: Wanted | Keep, worker: str, token: int) -> Claimed:
+def lease(db: Statement, row: OpenJob, *, wanted: ClaimRequest | ClaimSuccessor, worker: str, token: int) -> Claimed:
     """Lease one job."""
     deadline = None if wanted.timeout is None else db.after(wanted.timeout)
     leased = replace(
@@ -77,7 +77,7 @@ def claimed_job(db: Statement, row: OpenJob, *, token: int) -> Claimed:
     )
 
 
-def disown(db: Statement, *, token: int) -> None:
+def release_claim(db: Statement, *, token: int) -> None:
     """Give back the jobs of one claim, with their attempts."""
     for row in running(db):
         if row.token == token:

@@ -11,7 +11,7 @@ from . import ending, keys, moving, settling
 from .statement import Statement
 
 
-def finish(db: Statement, closure: Closure) -> None:
+def complete_externally(db: Statement, closure: Closure) -> None:
     """Close an open job from outside; a running worker is fenced off."""
     row = moving.open_step(db, closure.chain_id, step=closure.step)
     mark = len(db.made)

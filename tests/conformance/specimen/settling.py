@@ -15,11 +15,11 @@ from otelq.model import (
     Releases,
     Retries,
     Settlement,
+    SettleResult,
     Snoozes,
     Status,
     Successor,
     Verb,
-    Verdict,
 )
 
 from . import claiming, ending, starting, unblocking
@@ -27,7 +27,7 @@ from .statement import Statement
 from .store import OpenJob
 
 
-def settle(db: Statement, item: Settlement, *, kept: dict[str, Claimed]) -> Verdict:
+def settle(db: Statement, item: Settlement, *, kept: dict[str, Claimed]) -> SettleResult:
     """
     Write one outcome under its token; a granted successor is put into ``kept``.
 
@@ -51,7 +51,7 @@ def settle(db: Statement, item: Settlement, *, kept: dict[str, Claimed]) -> Verd
         made=tuple(db.made[mark:]),
         kept=granted,
     )
-    return Verdict.DONE
+    return SettleResult.DONE
 
 
 def held(db: Statement, lease: Lease) -> OpenJob | None:
@@ -61,23 +61,23 @@ def held(db: Statement, lease: Lease) -> OpenJob | None:
     return row if is_held else None
 
 
-def repeat(db: Statement, lease: Lease, *, kept: dict[str, Claimed]) -> Verdict:
+def repeat(db: Statement, lease: Lease, *, kept: dict[str, Claimed]) -> SettleResult:
     """Say again what was settled under a token, if it was."""
     for ended in db.store.attempts.get((lease.chain_id, lease.position)) or ():
         if ended.record.token == lease.token and ended.made is not None:
             db.made += ended.made
             if ended.kept and held(db, ended.kept.lease):
                 kept[lease.chain_id] = ended.kept
-            return Verdict.DONE
+            return SettleResult.DONE
     return lost(db, lease)
 
 
-def lost(db: Statement, lease: Lease) -> Verdict:
+def lost(db: Statement, lease: Lease) -> SettleResult:
     """Why the token no longer counts."""
     is_closed = lease.chain_id in db.store.chains and lease.chain_id not in db.store.open
     if is_closed and ending.last_outcome(db, lease.chain_id).status is Status.CANCELLED:
-        return Verdict.CANCELLED
-    return Verdict.LOST
+        return SettleResult.CANCELLED
+    return SettleResult.LOST
 
 
 def _apply(db: Statement, row: OpenJob, *, item: Settlement) -> Claimed | None:

@@ -18,6 +18,7 @@ from otelq.model import (
     ChainOutcome,
     ChainRecord,
     Claimed,
+    ClaimRequest,
     Closure,
     Count,
     Created,
@@ -30,9 +31,8 @@ from otelq.model import (
     Renewal,
     Settled,
     Settlement,
+    SettleResult,
     Transition,
-    Verdict,
-    Wanted,
 )
 from otelq.ports.state import Ending, StateAdapter, Transaction
 
@@ -83,7 +83,7 @@ class MemoryState(StateAdapter):
             raise InvalidArgument("tx", f"is {type(tx).__name__}; give a transaction that this store began")
         return Joined(self._own(tx))
 
-    async def present(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
+    async def were_committed(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
         reader = self._reader(None)
         return [reader.holds(made) for made in transitions]
 
@@ -103,14 +103,14 @@ class MemoryState(StateAdapter):
             created = [starting.create(statement, job, again=again) for job in jobs]
         return created, statement.made
 
-    async def finish(
+    async def complete_externally(
         self, closures: Sequence[Closure], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
         for closure in closures:
             check_outcome(closure.outcome)
         async with self._statement(tx, now) as statement:
             for closure in closures:
-                closing.finish(statement, closure)
+                closing.complete_externally(statement, closure)
             unblocking.follow(statement)
         return statement.made
 
@@ -177,7 +177,7 @@ class MemoryState(StateAdapter):
 
     async def claim(
         self,
-        wanted: Sequence[Wanted],
+        wanted: Sequence[ClaimRequest],
         *,
         worker: str,
         token: int,
@@ -191,12 +191,12 @@ class MemoryState(StateAdapter):
                 claimed += claiming.claim(statement, arm, worker=worker, token=token, suspects=suspects)
         return claimed, statement.made
 
-    async def disown(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
+    async def release_claim(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
         async with self._statement(None, now) as statement:
-            claiming.disown(statement, token=token)
+            claiming.release_claim(statement, token=token)
         return statement.made
 
-    async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[Verdict]:
+    async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[SettleResult]:
         at = _clock(now)
         return [self._renew(renewal, at) for renewal in renewals]
 
@@ -227,9 +227,9 @@ class MemoryState(StateAdapter):
             sweeping.expire(statement, limit=limit)
         return statement.made
 
-    async def mop_up(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
+    async def unblock_pending(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
         async with self._statement(None, now) as statement:
-            unblocking.mop_up(statement, limit=limit)
+            unblocking.unblock_pending(statement, limit=limit)
         return statement.made
 
     async def next_due(self, types: Sequence[str], *, now: datetime | None = None) -> float | None:
@@ -317,23 +317,25 @@ class MemoryState(StateAdapter):
             self._own(tx.handle)
         return Reader(self._store, _clock(None), inside=tx is not None)
 
-    def _renew(self, renewal: Renewal, now: datetime) -> Verdict:
+    def _renew(self, renewal: Renewal, now: datetime) -> SettleResult:
         """Extend one lease at once, beside an open transaction if there is one."""
         lease = renewal.lease
         if self._store.open.is_touched(lease.chain_id):
-            return Verdict.BUSY
+            return SettleResult.BUSY
         row = self._store.open.get(lease.chain_id)
         if row is None or (row.position, row.token) != (lease.position, lease.token):
             return settling.lost(Statement(self._store, now), lease)
         if row.deadline is not None and row.deadline <= now:
-            return Verdict.LOST
+            return SettleResult.LOST
         until = now + timedelta(seconds=renewal.seconds)
         extended = replace(row, leased_until=until if row.deadline is None else min(until, row.deadline))
         self._store.open.put_past(lease.chain_id, extended)
-        return Verdict.DONE
+        return SettleResult.DONE
 
 
-def _settle(statement: Statement, settlements: Sequence[Settlement], kept: dict[str, Claimed]) -> tuple[Verdict, ...]:
+def _settle(
+    statement: Statement, settlements: Sequence[Settlement], kept: dict[str, Claimed]
+) -> tuple[SettleResult, ...]:
     """Settle a batch, and refuse it whole where one of its outcomes names blockers that it cannot have."""
     try:
         return tuple(settling.settle(statement, settlement, kept=kept) for settlement in settlements)

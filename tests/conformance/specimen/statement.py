@@ -11,7 +11,7 @@ from otelq.transitions import is_legal
 from .store import OpenJob, Store
 
 MOST_DEPENDENTS = 1000
-"""How many waiting chains one statement lets go; the others are left to ``mop_up``."""
+"""How many waiting chains one statement lets go; the others are left to ``unblock_pending``."""
 
 
 class Statement:

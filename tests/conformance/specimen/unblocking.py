@@ -127,7 +127,7 @@ def follow(db: Statement) -> None:
             tell(db, dependent, blocker=blocker)
 
 
-def mop_up(db: Statement, *, limit: int) -> None:
+def unblock_pending(db: Statement, *, limit: int) -> None:
     """Tell some of the dependents that were left pending."""
     db.budget = limit
     db.closed.extend(db.store.pending)

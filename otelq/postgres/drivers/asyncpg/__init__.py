@@ -8,12 +8,12 @@ import asyncpg
 
 from ....errors import InvalidArgument
 from ..port import refuse
-from .connection import AsyncpgLink
+from .connection import AsyncpgConnection
 from .source import AsyncpgSource
 from .transactions import AsyncpgJoiner
 from .url import check_url
 
-__all__ = ["AsyncpgLink", "joiner", "source"]
+__all__ = ["AsyncpgConnection", "joiner", "source"]
 
 
 def source(target: object, *, session: object, connect_timeout: float, max_size: int, **options: Any) -> AsyncpgSource:

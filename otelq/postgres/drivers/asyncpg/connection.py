@@ -14,7 +14,7 @@ from .arrays import introduce_arrays
 _SAVEPOINT: Final = "otelq_verb"
 
 
-class AsyncpgLink:
+class AsyncpgConnection:
     """An asyncpg connection."""
 
     __slots__ = ("_connection",)

@@ -13,7 +13,7 @@ from ....errors import InvalidArgument, Unavailable
 from ....uninterrupted import finish
 from ...errors import is_stale
 from ..port import room
-from .connection import AsyncpgLink
+from .connection import AsyncpgConnection
 from .transactions import ERRORS, AsyncpgJoiner, AsyncpgTransaction, cut, in_time, roll_back
 from .url import place_of
 
@@ -88,11 +88,11 @@ class AsyncpgSource:
         return AsyncpgSource(url, connect_timeout=self._connect_timeout, max_size=1, options=options)
 
     @asynccontextmanager
-    async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[AsyncpgLink]:
+    async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[AsyncpgConnection]:
         if self._verbs is None:
             raise Unavailable("the PostgreSQL adapter is not open")
         async with _borrowed(self._verbs, timeout) as connection:
-            link = AsyncpgLink(connection)
+            link = AsyncpgConnection(connection)
             if not atomic:
                 yield link
                 return

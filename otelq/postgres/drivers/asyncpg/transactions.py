@@ -14,10 +14,10 @@ from ....errors import InvalidArgument, Unavailable
 from ....ports.state import Ending
 from ....savepoints import Control, Step, step_among
 from ...errors import is_lost, is_refusal, raise_commit_failure
-from ...transactions import Account, Ended
+from ...transactions import Ended, TransactionWatch
 from ..answers import Answers, hear_answers, hear_no_more
-from ..port import Linked
-from .connection import AsyncpgLink
+from ..port import ConnectedTransaction
+from .connection import AsyncpgConnection
 
 LOOK_AGAIN: Final = 0.001
 """Seconds between two looks at a COMMIT that was interrupted."""
@@ -26,10 +26,10 @@ ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Internal
 """What the driver raises."""
 
 
-class AsyncpgTransaction(Linked):
+class AsyncpgTransaction(ConnectedTransaction):
     """A transaction on an asyncpg connection."""
 
-    def __init__(self, connection: Any, watcher: Watcher) -> None:
+    def __init__(self, connection: Any, watcher: AsyncpgWatcher) -> None:
         self._handle = connection
         self._watcher = watcher
 
@@ -45,10 +45,10 @@ class AsyncpgTransaction(Linked):
     def active(self) -> bool:
         return not self._watcher.is_over and is_open(self._handle)
 
-    async def link(self) -> AsyncpgLink:
+    async def link(self) -> AsyncpgConnection:
         if not self.active:
             raise InvalidArgument("tx", "its transaction has ended")
-        return AsyncpgLink(self._handle)
+        return AsyncpgConnection(self._handle)
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         """Tell how it ends, learnt from the statements that pass on the connection and from the answer to COMMIT."""
@@ -83,11 +83,11 @@ class AsyncpgTransaction(Linked):
         self._watcher.end(Ending.ROLLED_BACK)
 
 
-class Watcher:
+class AsyncpgWatcher:
     """Follows one transaction on one connection; hears of a statement after its end."""
 
     def __init__(self, connection: Any, forget: Callable[[], object]) -> None:
-        self._account = Account()
+        self._account = TransactionWatch()
         self._connection = connection
         self._forget = forget
         self._ending: Ending | None = None
@@ -216,7 +216,7 @@ class AsyncpgJoiner:
     def follow(self, connection: Any) -> AsyncpgTransaction:
         """Begin to follow the transaction that is open on ``connection``."""
         raw = _raw(connection)
-        watcher = Watcher(raw, lambda: self._by_connection.pop(raw, None))
+        watcher = AsyncpgWatcher(raw, lambda: self._by_connection.pop(raw, None))
         transaction = self._by_connection[raw] = AsyncpgTransaction(connection, watcher)
         return transaction
 

@@ -17,7 +17,7 @@ from ..rows import Row, plain, rows
 _SAVEPOINT: Final = "otelq_verb"
 
 
-class PsycopgLink:
+class PsycopgConnection:
     """A psycopg connection."""
 
     __slots__ = ("_connection",)

@@ -14,7 +14,7 @@ from ....uninterrupted import cancel_once, finish
 from ...errors import is_stale
 from ..liveness import was_closed_by_server
 from ..port import room
-from .connection import PsycopgLink
+from .connection import PsycopgConnection
 from .transactions import ERRORS, PsycopgJoiner, PsycopgTransaction, begun, bring_to_rest, check_committable, in_time
 
 if TYPE_CHECKING:
@@ -67,14 +67,14 @@ class PsycopgSource:
         return PsycopgSource(alike, is_own=True)
 
     @asynccontextmanager
-    async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[PsycopgLink]:
+    async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[PsycopgConnection]:
         async with self._borrowed(timeout) as connection:
             await connection.set_autocommit(True)
             if not atomic:
-                yield PsycopgLink(connection)
+                yield PsycopgConnection(connection)
                 return
             async with _transaction(connection, timeout):
-                yield PsycopgLink(connection)
+                yield PsycopgConnection(connection)
 
     def check(self, kind: type | None) -> None:
         if kind not in (None, AsyncConnection):

@@ -17,9 +17,9 @@ from ....ports.state import Ending
 from ....savepoints import Control, Step, step_among
 from ....uninterrupted import finish
 from ...errors import is_refusal, raise_commit_failure
-from ...transactions import Account
-from ..port import Linked
-from .connection import PsycopgLink, synced
+from ...transactions import TransactionWatch
+from ..port import ConnectedTransaction
+from .connection import PsycopgConnection, synced
 
 ERRORS: Final = (psycopg.Error, OSError, TimeoutError)
 """What the driver raises."""
@@ -27,7 +27,7 @@ ERRORS: Final = (psycopg.Error, OSError, TimeoutError)
 _OPEN: Final = (TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
 
-class PsycopgTransaction(Linked):
+class PsycopgTransaction(ConnectedTransaction):
     """A transaction on a psycopg connection. The driver does not tell how it ends."""
 
     takes_turns = True
@@ -47,22 +47,22 @@ class PsycopgTransaction(Linked):
     def active(self) -> bool:
         return status_of(self._connection) in _OPEN
 
-    async def link(self) -> PsycopgLink:
+    async def link(self) -> PsycopgConnection:
         async with synced(self._connection):
             pass  # in pipeline mode the transaction may be begun no sooner than this
         check_open(self._connection)
-        return PsycopgLink(self._connection)
+        return PsycopgConnection(self._connection)
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         return False
 
 
-class OwnTransaction(PsycopgTransaction):
+class PsycopgOwnTransaction(PsycopgTransaction):
     """A transaction that the adapter began and will end."""
 
     is_own = True
 
-    def __init__(self, connection: AsyncConnection[Any], account: Account) -> None:
+    def __init__(self, connection: AsyncConnection[Any], account: TransactionWatch) -> None:
         super().__init__(connection)
         self.account = account
         self._is_over = False
@@ -71,10 +71,10 @@ class OwnTransaction(PsycopgTransaction):
     def active(self) -> bool:
         return not self._is_over and super().active
 
-    async def link(self) -> PsycopgLink:
+    async def link(self) -> PsycopgConnection:
         if not self.active:
             raise InvalidArgument("tx", "its transaction has ended")
-        return PsycopgLink(self._connection)
+        return PsycopgConnection(self._connection)
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         """Tell how it ends, as the adapter does that, and what became of savepoints that went through the handle."""
@@ -85,14 +85,14 @@ class OwnTransaction(PsycopgTransaction):
         """From now on the handle is of no use."""
         self._is_over = True
         self._connection.__dict__ = {}
-        self._connection.__class__ = Ended
+        self._connection.__class__ = EndedConnection
 
     def end(self, ending: Ending) -> None:
         """The adapter has ended it."""
         self.account.end(ending)
 
 
-class Ended(AsyncConnection[Any]):
+class EndedConnection(AsyncConnection[Any]):
     """What becomes of a handle when its transaction is over: whoever kept it would write into somebody else's."""
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -109,8 +109,8 @@ class PsycopgJoiner:
     """Takes part in transactions of psycopg connections."""
 
     def __init__(self) -> None:
-        self._own: WeakKeyDictionary[AsyncConnection[Any], ref[OwnTransaction]] = WeakKeyDictionary()
-        self._accounts: WeakKeyDictionary[Any, Account] = WeakKeyDictionary()
+        self._own: WeakKeyDictionary[AsyncConnection[Any], ref[PsycopgOwnTransaction]] = WeakKeyDictionary()
+        self._accounts: WeakKeyDictionary[Any, TransactionWatch] = WeakKeyDictionary()
         self._kinds: dict[type[AsyncConnection[Any]], type[AsyncConnection[Any]]] = {}
 
     def join(self, tx: Any) -> PsycopgTransaction:
@@ -120,8 +120,8 @@ class PsycopgJoiner:
         Raises:
             InvalidArgument: it is no connection, or commits by itself.
         """
-        if not isinstance(tx, AsyncConnection) or isinstance(tx, Ended):
-            ended = isinstance(tx, Ended)
+        if not isinstance(tx, AsyncConnection) or isinstance(tx, EndedConnection):
+            ended = isinstance(tx, EndedConnection)
             kind = "whose transaction has ended" if ended else type(tx).__name__
             raise InvalidArgument("tx", f"is {kind}; give the psycopg.AsyncConnection of your transaction")
         own = self._own.get(cast(Any, tx))
@@ -132,13 +132,13 @@ class PsycopgJoiner:
             check_open(connection)
         return PsycopgTransaction(connection)
 
-    def lend(self, connection: AsyncConnection[Any]) -> OwnTransaction:
+    def lend(self, connection: AsyncConnection[Any]) -> PsycopgOwnTransaction:
         """The transaction that the adapter begins, on a double of a connection, which can be taken away."""
-        account = Account()
+        account = TransactionWatch()
         double = object.__new__(self._lent(type(connection)))
         double.__dict__ = connection.__dict__
         self._accounts[double] = account
-        transaction = OwnTransaction(double, account)
+        transaction = PsycopgOwnTransaction(double, account)
         self._own[double] = ref(transaction)
         return transaction
 
@@ -149,11 +149,11 @@ class PsycopgJoiner:
         return self._kinds[kind]
 
 
-def _telling(kind: Any, accounts: WeakKeyDictionary[Any, Account]) -> type[AsyncConnection[Any]]:
+def _telling(kind: Any, accounts: WeakKeyDictionary[Any, TransactionWatch]) -> type[AsyncConnection[Any]]:
     """A class of connections whose savepoints are accounted for. The driver tells nobody of them."""
     heard: dict[Any, type[Any]] = {}
 
-    class Telling(kind):  # type: ignore[misc]  # the application may have a class of its own
+    class WatchedConnectionClass(kind):  # type: ignore[misc]  # the application may have a class of its own
         @asynccontextmanager
         async def transaction(
             self, savepoint_name: str | None = None, force_rollback: bool = False
@@ -183,14 +183,14 @@ def _telling(kind: Any, accounts: WeakKeyDictionary[Any, Account]) -> type[Async
             return cursor
 
     for name in ("__name__", "__qualname__", "__module__"):
-        setattr(Telling, name, getattr(kind, name))
-    return Telling
+        setattr(WatchedConnectionClass, name, getattr(kind, name))
+    return WatchedConnectionClass
 
 
-def _heard(kind: Any, accounts: WeakKeyDictionary[Any, Account]) -> type[Any]:
+def _heard(kind: Any, accounts: WeakKeyDictionary[Any, TransactionWatch]) -> type[Any]:
     """A class of cursors that tell of what they send; ``execute`` of a connection goes through one, too."""
 
-    class Heard(kind):  # type: ignore[misc]  # as above
+    class WatchedCursor(kind):  # type: ignore[misc]  # as above
         __slots__ = ()
 
         async def execute(self, query: Any, *args: Any, **options: Any) -> Any:
@@ -200,11 +200,11 @@ def _heard(kind: Any, accounts: WeakKeyDictionary[Any, Account]) -> type[Any]:
             return result
 
     for name in ("__name__", "__qualname__", "__module__"):
-        setattr(Heard, name, getattr(kind, name))
-    return Heard
+        setattr(WatchedCursor, name, getattr(kind, name))
+    return WatchedCursor
 
 
-def _account_for(query: Any, account: Account, connection: Any) -> None:
+def _account_for(query: Any, account: TransactionWatch, connection: Any) -> None:
     text: object = query.as_string(connection) if hasattr(query, "as_string") else query
     if step := step_among(text.decode(errors="replace") if isinstance(text, bytes) else str(text)):
         account.hear(step)
@@ -233,8 +233,8 @@ def status_of(connection: AsyncConnection[Any]) -> TransactionStatus:
 
 @asynccontextmanager
 async def begun(
-    connection: AsyncConnection[Any], transaction: OwnTransaction, *, timeout: float
-) -> AsyncGenerator[OwnTransaction]:
+    connection: AsyncConnection[Any], transaction: PsycopgOwnTransaction, *, timeout: float
+) -> AsyncGenerator[PsycopgOwnTransaction]:
     """The transaction, open; committed at the end, or rolled back. Its handle is dead before either is sent."""
     block = _Block(connection, timeout)
     try:
@@ -263,7 +263,7 @@ class _Block:
         await in_time(self._connection, self._block.__aenter__(), timeout=self._timeout)
         self._is_begun = True
 
-    async def commit(self, transaction: OwnTransaction) -> None:
+    async def commit(self, transaction: PsycopgOwnTransaction) -> None:
         """
         Commit, and tell of the end.
 
@@ -288,7 +288,7 @@ class _Block:
         await bring_to_rest(self._connection, timeout=self._timeout)
 
 
-def check_committable(connection: AsyncConnection[Any], account: Account | None = None) -> None:
+def check_committable(connection: AsyncConnection[Any], account: TransactionWatch | None = None) -> None:
     """
     See that a COMMIT will be one: of a transaction in which a statement failed, the server makes a rollback.
 

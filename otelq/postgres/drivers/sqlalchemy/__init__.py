@@ -8,7 +8,7 @@ from ....errors import InvalidArgument
 from ....sqlalchemy.engine import check_engine
 from ..port import refuse
 from .source import SqlalchemySource
-from .transactions import SqlalchemyJoiner
+from .transactions import PostgresSqlalchemyJoiner
 
 __all__ = ["joiner", "source"]
 
@@ -25,6 +25,6 @@ def source(target: Any, *, session: Any, connect_timeout: float, max_size: int, 
     return found
 
 
-def joiner() -> SqlalchemyJoiner:
+def joiner() -> PostgresSqlalchemyJoiner:
     """Takes part in transactions of sessions and connections."""
-    return SqlalchemyJoiner()
+    return PostgresSqlalchemyJoiner()

@@ -20,7 +20,7 @@ _PLAIN: Final = {"stream_results": False, "yield_per": None}
 _PARAMETER: Final = re.compile(r"\$(\d+)")
 
 
-class SqlalchemyLink:
+class SqlalchemyConnection:
     """A connection of SQLAlchemy. All goes through it and nothing past it, so that it knows of its transaction."""
 
     __slots__ = ("_connection",)

@@ -19,8 +19,8 @@ from ....uninterrupted import cancel_once, finish
 from ...errors import is_stale
 from ..liveness import was_closed_by_server
 from ..port import room
-from .connection import SqlalchemyLink
-from .transactions import ERRORS, OwnTransaction, SqlalchemyJoiner, in_time
+from .connection import SqlalchemyConnection
+from .transactions import ERRORS, PostgresSqlalchemyJoiner, SqlalchemyOwnTransaction, in_time
 
 _LONELY: Final = (StaticPool, SingletonThreadPool, AssertionPool)
 """Pools that have one connection for all."""
@@ -35,7 +35,7 @@ class SqlalchemySource:
     driver = "sqlalchemy"
 
     def __init__(self, engine: AsyncEngine, *, sessions: Any = None, is_own: bool = False) -> None:
-        self.joiner = SqlalchemyJoiner()
+        self.joiner = PostgresSqlalchemyJoiner()
         self._engine = engine
         self._handles = HandleFactory(engine, sessions)
         self._is_own = is_own
@@ -62,14 +62,14 @@ class SqlalchemySource:
         return SqlalchemySource(alike, is_own=True)
 
     @asynccontextmanager
-    async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[SqlalchemyLink]:
+    async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[SqlalchemyConnection]:
         async with self._connected(_READ_COMMITTED if atomic else _AUTOCOMMIT, timeout) as connection:
             if not atomic:
-                yield SqlalchemyLink(connection)
+                yield SqlalchemyConnection(connection)
                 return
             try:
                 await finish(in_time(connection.begin(), timeout=timeout))
-                yield SqlalchemyLink(connection)
+                yield SqlalchemyConnection(connection)
             except BaseException:
                 await finish(_rolled_back(connection, timeout))
                 raise
@@ -81,7 +81,7 @@ class SqlalchemySource:
             raise InvalidArgument("kind", f"is {kind}; this adapter hands out {session} and AsyncConnection")
 
     @asynccontextmanager
-    async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[OwnTransaction]:
+    async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[SqlalchemyOwnTransaction]:
         opened = self._session if self._handles.gives_session(kind) else self._connection
         async with opened(timeout) as transaction:
             try:
@@ -92,7 +92,7 @@ class SqlalchemySource:
                 raise
 
     @asynccontextmanager
-    async def _session(self, timeout: float) -> AsyncGenerator[OwnTransaction]:
+    async def _session(self, timeout: float) -> AsyncGenerator[SqlalchemyOwnTransaction]:
         self._check_open()
         session = self._handles.session()
         try:
@@ -106,7 +106,7 @@ class SqlalchemySource:
             await finish(_closed(session, timeout))
 
     @asynccontextmanager
-    async def _connection(self, timeout: float) -> AsyncGenerator[OwnTransaction]:
+    async def _connection(self, timeout: float) -> AsyncGenerator[SqlalchemyOwnTransaction]:
         async with self._connected(_READ_COMMITTED, timeout) as connection:
             await finish(in_time(connection.begin(), timeout=timeout))
             yield self.joiner.begun(connection, connection)

@@ -19,8 +19,8 @@ from ....sqlalchemy.handles import AUTOCOMMIT, Handle, begun_connection, check_h
 from ....sqlalchemy.watcher import Watchers
 from ....uninterrupted import finish
 from ...errors import is_refusal, raise_commit_failure
-from ..port import Linked
-from .connection import SqlalchemyLink
+from ..port import ConnectedTransaction
+from .connection import SqlalchemyConnection
 from .watcher import PostgresWatcher
 
 _ACTIVE: Final = 1
@@ -30,7 +30,7 @@ ERRORS: Final = (SQLAlchemyError, OSError, TimeoutError)
 """What the driver raises."""
 
 
-class SqlalchemyTransaction(Linked):
+class SqlalchemyTransaction(ConnectedTransaction):
     """A transaction of a session or a connection, which may be about to be begun."""
 
     def __init__(self, handle: Handle, watchers: Watchers[PostgresWatcher]) -> None:
@@ -52,7 +52,7 @@ class SqlalchemyTransaction(Linked):
     def active(self) -> bool:
         return self._handle.in_transaction() if self._root is None else self._root.is_active
 
-    async def link(self) -> SqlalchemyLink:
+    async def link(self) -> SqlalchemyConnection:
         if self._root is None:
             await self._begin()
         elif not self._root.is_active:
@@ -60,7 +60,7 @@ class SqlalchemyTransaction(Linked):
         else:
             _ = await connection_of(self._handle)
         assert self._connection is not None
-        return SqlalchemyLink(self._connection)
+        return SqlalchemyConnection(self._connection)
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         return (self._root is None or self._root.is_active) and self._watchers.watch(self._handle, ended)
@@ -74,7 +74,7 @@ class SqlalchemyTransaction(Linked):
         assert root is not None
 
 
-class OwnTransaction(SqlalchemyTransaction):
+class SqlalchemyOwnTransaction(SqlalchemyTransaction):
     """A transaction that the adapter began and will end; whoever else ends it is refused."""
 
     is_own = True
@@ -141,12 +141,12 @@ def _aborted() -> Unavailable:
     return Unavailable("the transaction was rolled back, because a statement in it had failed")
 
 
-class SqlalchemyJoiner:
+class PostgresSqlalchemyJoiner:
     """The transactions that are followed, one on a connection."""
 
     def __init__(self) -> None:
         self._watchers = Watchers(PostgresWatcher)
-        self._own: WeakKeyDictionary[Handle, ref[OwnTransaction]] = WeakKeyDictionary()
+        self._own: WeakKeyDictionary[Handle, ref[SqlalchemyOwnTransaction]] = WeakKeyDictionary()
 
     def join(self, tx: Any) -> SqlalchemyTransaction:
         """
@@ -163,9 +163,9 @@ class SqlalchemyJoiner:
         handle = check_handle(tx, dialect="postgresql", database="the client's PostgreSQL")
         return SqlalchemyTransaction(handle, self._watchers)
 
-    def begun(self, handle: Handle, connection: AsyncConnection) -> OwnTransaction:
+    def begun(self, handle: Handle, connection: AsyncConnection) -> SqlalchemyOwnTransaction:
         """The transaction that the adapter began on a connection, to be handed out as ``handle``."""
-        transaction = OwnTransaction(handle, connection, self._watchers)
+        transaction = SqlalchemyOwnTransaction(handle, connection, self._watchers)
         self._own[handle] = ref(transaction)
         return transaction
 

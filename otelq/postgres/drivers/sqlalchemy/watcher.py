@@ -11,7 +11,7 @@ from ....ports.state import Ending
 from ....savepoints import step_among
 from ....sqlalchemy.watcher import TransactionWatcher
 from ...errors import is_refusal, sqlstate
-from ...transactions import Account, Ended
+from ...transactions import Ended, TransactionWatch
 from ..answers import Answers, hear_answers, hear_no_more
 
 _ACTIVE: Final = 1
@@ -24,7 +24,7 @@ class PostgresWatcher(TransactionWatcher):
 
     def __init__(self, root: RootTransaction, session: Session | None) -> None:
         super().__init__(root, session)
-        self._account = Account()
+        self._account = TransactionWatch()
         self._error: BaseException | None = None
         self._answers: Answers | None = None
         self._hearing: Any = None
