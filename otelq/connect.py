@@ -53,31 +53,35 @@ def connect(
     **options: object,
 ) -> Client:
     """
-    A client for a database; use it as an async context manager, or call ``open`` and ``aclose``.
+    Return a client for a database. Use it as an async context manager, or call ``open`` and ``aclose``.
+
+    Nothing is connected before it is opened.
 
     Args:
-        target: a URL (``postgresql://…``, ``sqlite:///file.db``, or ``memory://``, which is a store of this client's
-            own), an ``asyncpg.Pool``, a ``psycopg_pool.AsyncConnectionPool``, SQLAlchemy's ``AsyncEngine``, a
-            ``Provider`` of one's own (see ``otelq.postgres``), or a state adapter. A pool or an engine that the caller
-            made is never closed; it needs three connections or more.
-        session: with an ``AsyncEngine``, the ``async_sessionmaker`` whose sessions handlers get from
-            ``attempt.completion()``, and everybody from ``client.transaction()``.
-        notify: where hints go to make things quicker: a URL or an adapter; with None they go to this client's own
-            workers and waiters only.
-        schema: the schema (on SQLite: the prefix of the tables) that holds otelq's tables.
-        migrate: whether to bring the schema up to date when opened.
-        max_payload: the largest payload in bytes, as it is stored.
-        codec: the form in which payloads are stored, such as ``otelq.Encryption(...)``; None is plain JSON. All
-            clients and workers of a database need one that reads what the others write.
-        tracer_provider, meter_provider: instead of OpenTelemetry's global ones.
+        target: a URL (``postgresql://…``, ``sqlite:///file.db``, or ``memory://`` for a temporary store of this
+            client), an ``asyncpg.Pool``, a ``psycopg_pool.AsyncConnectionPool``, SQLAlchemy's ``AsyncEngine``, an
+            ``otelq.postgres.Provider``, or a state adapter. A pool or an engine of the caller is never closed; it needs
+            three connections or more.
+        session: with an ``AsyncEngine``, the ``async_sessionmaker`` whose sessions ``client.transaction()`` and
+            ``attempt.completion()`` give.
+        notify: the notifier that carries hints between processes: a URL or an adapter. With None hints reach only the
+            workers and waiters of this client.
+        schema: the schema of otelq's tables, on SQLite the prefix of their names; up to 48 letters, digits and
+            underscores.
+        migrate: whether opening the client brings the schema up to date.
+        max_payload: the largest payload in bytes, as it is stored; 1024 or more.
+        codec: the form in which payloads are stored, such as ``otelq.Encryption(...)``; None for plain JSON. All
+            clients and workers of a database need a codec that reads the payloads of the others.
+        tracer_provider: the OpenTelemetry provider for spans; None for the global one.
+        meter_provider: the OpenTelemetry provider for metrics; None for the global one.
         baggage: the names of the baggage entries that travel with a job.
-        trace_internal_sql: show otelq's own statements in traces of an instrumented driver.
-        middleware: what stands round every start of this client, the outermost first.
-        options: passed to the adapter (see ``otelq.postgres.adapter``, ``otelq.sqlite.adapter``), and what that does
-            not know to the driver.
+        trace_internal_sql: whether traces of an instrumented driver show otelq's own statements.
+        middleware: runs around every start of this client, the outermost first.
+        options: options of the adapter (see ``otelq.postgres.adapter`` and ``otelq.sqlite.adapter``), and of its
+            driver.
 
     Raises:
-        InvalidArgument: no adapter is installed for the target.
+        InvalidArgument: an option cannot be used, no adapter is known for the target, or its driver is not installed.
     """
     _check_schema(schema)
     if check_count("max_payload", max_payload) < 1024:

@@ -35,9 +35,11 @@ class OtelqError(Exception):
 
 class InvalidArgument(OtelqError, ValueError):
     """
-    An argument that cannot be used; raised before anything is written.
+    An argument cannot be used. Raised before anything is written.
 
-    ``argument`` is its name as the caller wrote it.
+    Attributes:
+        argument: the name of the argument, as the caller wrote it.
+        problem: what is wrong with its value, and the fix.
     """
 
     def __init__(self, argument: str, problem: str) -> None:
@@ -50,34 +52,36 @@ class InvalidArgument(OtelqError, ValueError):
 
 
 class NotFound(OtelqError, LookupError):
-    """There is no chain or job with this id."""
+    """No chain or job has this id."""
 
 
 class AlreadyExists(OtelqError):
-    """A chain with the id that the caller supplied exists; nothing was written for it."""
+    """A chain with the given id exists, or holds the dedup key that a redriven chain had; nothing was written."""
 
 
 class JobAlreadyClosed(OtelqError):
-    """The job that the caller meant to close is closed already; nothing was written."""
+    """The job is closed already; nothing was written."""
 
 
 class JobTypeMismatch(OtelqError):
-    """The chain's open job is of another type than the caller named; nothing was written."""
+    """The job is of another type than the caller named; nothing was written."""
 
 
 class StillReferenced(OtelqError):
-    """A chain outside the given set names one of them as its blocker; nothing was deleted."""
+    """A chain outside the given ones has one of them as its blocker; nothing was deleted."""
 
 
 class LeaseLost(OtelqError):
-    """The lease under which a worker acts is no longer the job's current one."""
+    """The lease under which a worker acts has ended: another worker holds the job, or it was closed."""
 
 
 class ChainFailed(OtelqError):
     """
-    The awaited chain ended ``failed``.
+    The awaited chain failed.
 
-    ``chain_id`` is the chain; ``reason`` is the stored error text of the job that failed.
+    Attributes:
+        chain_id: the id of the chain.
+        reason: the stored error text of the job that failed.
     """
 
     def __init__(self, chain_id: str, reason: str) -> None:
@@ -90,15 +94,17 @@ class ChainFailed(OtelqError):
 
 
 class ChainCancelled(OtelqError):
-    """The awaited chain ended ``cancelled``."""
+    """The awaited chain was cancelled."""
 
 
 class ProcessFailed(OtelqError):
     """
-    The handler of a job with ``executor="process"`` raised.
+    The handler of a job with ``executor="process"`` raised. It is stored and retried as that exception would be.
 
-    ``type`` is the qualified name of its exception, ``lineage`` those of its classes, the nearest first, ``text`` its
-    message and traceback. It is stored, and retried, as that exception would be.
+    Attributes:
+        type: the qualified name of the exception's class.
+        text: its message and traceback.
+        lineage: the qualified names of its class and the bases of that, the nearest first.
     """
 
     def __init__(self, type: str, text: str, lineage: tuple[str, ...] = ()) -> None:
@@ -116,7 +122,7 @@ class ProcessDied(OtelqError):
 
 
 class UndecodablePayload(OtelqError):
-    """A stored payload does not fit the type that should read it."""
+    """A stored payload does not fit the type that should read it, or cannot be decrypted."""
 
 
 class WrongLoop(OtelqError, RuntimeError):
@@ -128,7 +134,7 @@ class Refused(OtelqError):
 
 
 class Unavailable(OtelqError):
-    """The database cannot be reached or gave the work up (a conflict, a time limit); a retry may succeed."""
+    """The database cannot be reached, or ended the work because of a conflict or a time limit; a retry may succeed."""
 
     in_doubt: Sequence[object] = ()
     """The transitions that it was asked to commit when it fell silent; whether it did is still to be looked up."""

@@ -23,26 +23,25 @@ Lineage = Sequence[type | str]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """
-    How often and how late a failed attempt is repeated.
+    The number of attempts of a job, and the delays between them.
 
-    The delay before attempt ``n + 1`` is ``initial * factor ** (n - 1)`` seconds, at most ``max``, then spread evenly
-    over plus or minus ``jitter`` of itself so that jobs that failed together do not return together. With
-    ``factor=1`` it is always the same.
+    The delay before attempt ``n + 1`` is ``initial * factor ** (n - 1)`` seconds, at most ``max``, then changed at
+    random by up to plus or minus ``jitter`` of itself, so that jobs that failed together do not return together.
+
+    An exception group with a single exception counts as that exception.
 
     Args:
-        max_attempts: how many attempts a job has, the first one included; None for no limit.
-        initial: seconds before the second attempt, 0 or more.
-        factor: by what each further delay grows, 1 or more.
-        max: the longest delay in seconds.
+        max_attempts: the number of attempts, 1 or more, the first included; None for no limit.
+        initial: seconds before the second attempt, 0 to ten years.
+        factor: the growth of each further delay, 1 or more; 1 for equal delays.
+        max: the longest delay in seconds, 0 to ten years.
         jitter: the share of the delay that is random, 0 to 1.
-        backoff: seconds after an attempt, by its number (1 first), instead of ``initial``, ``factor`` and ``max``;
-            ``jitter`` applies. Where it raises, or gives no number of seconds from 0 to ten years, that is logged and
-            the others count.
-        fail_on: exceptions that end the job at once, whatever attempts are left.
-        rules: other policies for certain exceptions. The class nearest to the exception's own wins, also over
-            ``fail_on``; the ``max_attempts`` of a rule counts all attempts of the job, whatever ended them.
-
-    An exception group that holds a single exception is judged as that exception.
+        backoff: returns the seconds after an attempt, given its number from 1, instead of ``initial``, ``factor`` and
+            ``max``; ``jitter`` applies. If it raises, or returns anything but 0 to ten years of seconds, the error is
+            logged and the other fields apply.
+        fail_on: exceptions that fail the job at once, however many attempts are left.
+        rules: policies for certain exceptions. The class nearest to the exception's own applies, also before
+            ``fail_on``. The ``max_attempts`` of a rule counts all attempts of the job, after whatever exception.
 
     Raises:
         InvalidArgument: a value is out of its range.

@@ -31,10 +31,11 @@ Out = TypeVar("Out")
 
 class Client:
     """
-    One application's access to its chains; made by ``otelq.connect``.
+    Start chains, wait for them, look them up and change them. ``otelq.connect`` returns one.
 
-    Use it as an async context manager, or call ``open`` and ``aclose``. It belongs to the process and the event loop
-    that opened it; elsewhere, or after a fork, every call raises ``WrongLoop``. It may be opened again.
+    Use it as an async context manager, or call ``open`` and ``aclose``. A client belongs to the process and the event
+    loop that opened it: elsewhere, or after a fork, every call raises ``WrongLoop``. A closed client may be opened
+    again. Many tasks may use one client at once.
     """
 
     def __init__(self, engine: Engine, *, migrate: bool = True, middleware: Sequence[Middleware] = ()) -> None:
@@ -50,19 +51,22 @@ class Client:
 
     async def open(self) -> Self:
         """
-        Connect, and bring the schema up to date if ``migrate`` was not switched off.
+        Connect, and bring the schema up to date unless ``connect`` was given ``migrate=False``.
 
         Raises:
             Unavailable: the database was not reached within the connect timeout.
             InvalidArgument: the URL cannot be read, or the given pool is too small.
             OtelqError: the server refuses the login, or the database, the schema or a privilege is missing.
-            WrongLoop: it is open already, elsewhere.
+            WrongLoop: it is already open in another event loop or process.
         """
         await self._lifecycle.open()
         return self
 
     async def aclose(self) -> None:
-        """Close all connections that the client made. Closing twice is fine; what the caller made stays open."""
+        """
+        Close all connections that the client opened. Closing twice is allowed; pools and engines of the caller stay
+        open.
+        """
         await self._lifecycle.close()
 
     async def __aenter__(self) -> Self:
@@ -84,14 +88,16 @@ class Client:
     @asynccontextmanager
     async def transaction(self, kind: type[Any] | None = None, /) -> AsyncGenerator[Any]:
         """
-        Yield a transaction of the client's database, to pass as ``tx``: committed when the block ends well.
+        Yield a transaction of the client's database, to pass as ``tx``: committed when the block ends without an error.
 
-        It is what the client's driver calls a connection, or a session where ``connect`` was given a factory of them;
-        with ``kind``, one of that class, as ``AsyncSession`` of an engine. On SQLite it holds the only
-        write lock until the block ends.
+        The value is a connection of the client's driver, or a session if ``connect`` was given ``session=``. On SQLite
+        it holds the only write lock until the block ends.
+
+        Args:
+            kind: the class of connection or session to yield, such as ``AsyncSession``; None for the usual one.
 
         Raises:
-            InvalidArgument: there are none of that kind.
+            InvalidArgument: the driver has no transactions of that kind.
         """
         async with self.engine.transaction(kind) as transaction:
             yield transaction.handle
@@ -100,11 +106,15 @@ class Client:
         """
         Run ``callback()`` after the commit of the caller's transaction ``tx``, and never after a rollback.
 
-        It is as ``otelq.after_commit(callback)``, but for a transaction that the client did not begin.
+        It works like ``otelq.after_commit(callback)``, but for a transaction that the client did not begin.
+
+        Args:
+            callback: a function or a coroutine function without arguments.
+            tx: the caller's own open transaction.
 
         Raises:
-            InvalidArgument: ``tx`` is no open transaction of this client's database, or its driver does not tell of
-                its end and there is no ``async with otelq.after_commit():`` round it.
+            InvalidArgument: ``tx`` is no open transaction of this client's database, or its driver does not report
+                commits and there is no ``async with otelq.after_commit():`` around it.
         """
         self._lifecycle.check()
         self._engine.effects.after_commit(callback, tx=tx)
@@ -115,34 +125,39 @@ class Client:
         self, job_type: JobType[In, Out], input: In, *, tx: object | None = None, **options: Unpack[StartOptions]
     ) -> Chain[Out]:
         """
-        Start a chain.
+        Start a chain, and return its handle once it is stored.
+
+        With ``tx`` the chain exists if and only if that transaction commits.
 
         Args:
-            job_type: the type of its first job.
-            input: that job's input; checked against the type before anything is written.
-            tx: the caller's own open transaction. The chain is there if and only if it commits.
-            id: a UUIDv7 made with ``otelq.new_id()``, so that a start can be repeated safely.
-            delay: seconds until the job is due, by the database's clock; or ``at``, a time with a zone. Past is now;
-                more than ten years ahead is refused.
-            priority: -100 to 100; lower runs first, within a type. The default is 0.
-            dedup: at most one chain of the type holds the key. Where one does that matches, nothing is written and
-                the handle returned is that chain's, as it is now, with ``deduplicated`` true; the input and all other
-                options of this start are ignored.
-            blockers: chains to wait for: several handles, which all must complete (the job fails if one of them fails
-                or is cancelled), or ``AllOf(...)`` or ``AnyOf(...)``.
-            expires: seconds from now; a job that was not started by then never is, and its chain ends cancelled, at the
-                next look that a worker takes (every ``reap_interval``).
-            tags: up to 32 pairs of text of up to 512 characters, without control characters or line breaks, inherited
-                by all jobs of the chain, to search for.
-            headers: likewise, for handlers and other systems.
-            tenant: on whose behalf, 1 to 200 characters; inherited likewise.
-            request_id: on account of which request, likewise; else what ``otelq.telemetry.request_id`` says here.
+            job_type: the type of the first job.
+            input: the input of the first job; checked against the type before anything is written.
+            tx: the caller's own open transaction; without it the start commits by itself.
+            id: a UUIDv7 from ``otelq.new_id()``; repeating the start with it cannot start a second chain. Default: a
+                new one.
+            delay: seconds until the job is due, from 0 to ten years, by the database's clock. Default: due at once.
+            at: when the job is due, instead of ``delay``: a ``datetime`` with a zone, at most ten years ahead. The past
+                means now.
+            priority: -100 to 100; lower numbers run first among the due jobs of a type. Default: 0.
+            dedup: the key that at most one chain of the type holds. If a chain holds it and matches, nothing is written
+                and the handle of that chain is returned, with ``deduplicated`` true; all other options are ignored.
+            blockers: chains to wait for: a sequence of handles, which all must complete (the job fails if one fails or
+                is cancelled), or ``AllOf(...)`` or ``AnyOf(...)``. Default: none.
+            expires: seconds from now, more than ``delay``; a job that was not started by then never is, and its chain
+                ends cancelled when a worker next looks (every ``reap_interval``). Default: never.
+            tags: up to 32 pairs of text to search for, each text up to 512 characters without control characters or
+                line breaks; all jobs of the chain inherit them.
+            headers: pairs of text for handlers and other systems, with the limits of ``tags``.
+            tenant: the tenant to which the chain belongs, 1 to 200 characters; all jobs inherit it.
+            request_id: the id of the request that started the chain, 1 to 200 characters; all jobs inherit it. Default:
+                the value of ``otelq.telemetry.request_id``.
 
         Raises:
-            InvalidArgument: something cannot be stored; the message names it. Nothing was written.
+            InvalidArgument: a value cannot be stored; the message names it. Nothing was written.
             AlreadyExists: a chain with ``id`` exists.
             NotFound: a blocker does not exist.
-            Unavailable: the database could not be reached; without ``tx``, the chain may exist all the same.
+            Unavailable: the database could not be reached. Without ``tx`` the chain may exist all the same; with an
+                ``id`` the start can be repeated safely.
         """
         self._lifecycle.check()
         return await self._creation.start(Start(job_type, input, **options), tx=tx)
@@ -157,12 +172,18 @@ class Client:
         self, what: Any, inputs: Iterable[Any] | None = None, /, *, tx: object | None = None
     ) -> list[Chain[Any]]:
         """
-        Start many chains in one transaction: many inputs for one type, or ``Start`` values of any types.
+        Start many chains in one transaction: many inputs for one type, or ``Start`` values of any types. All or
+        nothing.
 
-        The chains are returned in the order given. All or nothing.
+        Return their handles in the order given.
+
+        Args:
+            what: the type of the first jobs, together with ``inputs``; or an iterable of ``Start`` values.
+            inputs: one input for each chain.
+            tx: the caller's own open transaction; without it the starts commit together.
 
         Raises:
-            InvalidArgument: one of them cannot be stored; the message says which. Nothing was written.
+            InvalidArgument: one of them cannot be stored; the message names it. Nothing was written.
             AlreadyExists: an id is taken. Nothing was written.
         """
         self._lifecycle.check()
@@ -170,17 +191,25 @@ class Client:
 
     async def copy(self, chain: Chain[Out], *, tx: object | None = None, **options: Unpack[CopyOptions]) -> Chain[Out]:
         """
-        Start a new chain from the beginning of one that exists, open or closed.
+        Start a new chain with the type and input of the first job of another chain, open or closed.
 
-        The new one has the type, queue, tags, headers, tenant and request id of the other, its priority unless another
-        is given, and its first job's input: the amended one, if that was amended. Blockers, dedup key and times are
-        not copied, and nothing ties the two together. It belongs to the caller's trace. The options are ``id``,
-        ``delay``, ``at``, ``priority`` and ``dedup``, as of ``start``.
+        The new chain gets the queue, tags, headers, tenant and request id of the other, and its input as amended last.
+        Blockers, dedup key and times are not copied, and the two chains are not linked. The new one joins the caller's
+        trace.
+
+        Args:
+            chain: the chain to copy.
+            tx: the caller's own open transaction; without it the copy commits by itself.
+            id: the id of the new chain, as in ``Client.start``.
+            delay: seconds until the job is due, as in ``Client.start``.
+            at: when the job is due, instead of ``delay``.
+            priority: -100 to 100. Default: that of the other chain.
+            dedup: a dedup key, as in ``Client.start``.
 
         Raises:
             NotFound: the chain does not exist.
-            JobTypeMismatch: it began with another type than the handle says.
-            UndecodablePayload: the stored input does not fit the type any more.
+            JobTypeMismatch: its first job is not of the type that the handle names.
+            UndecodablePayload: the stored input no longer fits the type.
             AlreadyExists: a chain with ``id`` exists.
         """
         self._lifecycle.check()
@@ -188,16 +217,17 @@ class Client:
 
     async def result(self, chain: Chain[Out], *, timeout: float | None = None) -> Out:
         """
-        Wait for the chain's output, and return it.
+        Wait for the output of a chain, and return it.
 
         Args:
-            chain: a handle, from a start or made with ``Chain(id, job_type)``.
-            timeout: seconds to wait at most; None waits for ever.
+            chain: a handle, from a start or from ``Chain(id, job_type)``.
+            timeout: seconds to wait at most; None waits without limit.
 
         Raises:
-            TimeoutError: it is still open after ``timeout``; it goes on all the same.
+            TimeoutError: the chain is still open after ``timeout``; it goes on.
             ChainFailed, ChainCancelled: it ended without an output.
-            JobTypeMismatch: it began with another type than the handle says.
+            JobTypeMismatch: its first job is not of the type that the handle names.
+            UndecodablePayload: the stored output does not fit the type.
             NotFound: it does not exist, or was deleted meanwhile.
         """
         self._lifecycle.check()
@@ -216,13 +246,19 @@ class Client:
         """
         Close the open job of a chain without a worker, with an output or a continuation.
 
-        ``step`` names the type of the job that is meant. It may be in any open status; a worker that runs it is
-        fenced off and told.
+        The job may have any open status. A worker that runs it loses its lease, and cancels its handler.
+
+        Args:
+            chain: the chain whose open job is closed.
+            outcome: the output of the chain, or ``Continue(...)`` to go on with another job.
+            step: the type of the job that is meant, so that a job which is closed already is not confused with a later
+                one.
+            tx: the caller's own open transaction; without it the call commits by itself.
 
         Raises:
-            JobAlreadyClosed: that job is closed, and perhaps a later one open. Nothing was written.
+            JobAlreadyClosed: that job is closed; a later one may be open. Nothing was written.
             JobTypeMismatch: the open job is of another type. Nothing was written.
-            NotFound: no such chain, or a blocker of the continuation does not exist.
+            NotFound: the chain, or a blocker of the continuation, does not exist.
             InvalidArgument: the outcome does not fit the type of ``step``, or a blocker waits for this very chain.
         """
         self._lifecycle.check()
@@ -230,10 +266,14 @@ class Client:
 
     async def trigger(self, *chains: AnyChain, tx: object | None = None) -> None:
         """
-        Make the scheduled jobs of these chains due now; one that is due already stays as it is. All or nothing.
+        Make the scheduled jobs of these chains due now; a job that is due already stays as it is. All or nothing.
+
+        Args:
+            chains: handles or ids of chains.
+            tx: the caller's own open transaction; without it the call commits by itself.
 
         Raises:
-            NotFound, JobAlreadyClosed: no such chain, or a closed one.
+            NotFound, JobAlreadyClosed: a chain does not exist, or is closed.
             InvalidArgument: a job is blocked or running.
         """
         self._lifecycle.check()
@@ -268,33 +308,38 @@ class Client:
         **options: Unpack[WhenOptions],
     ) -> None:
         """
-        Change the open job of a chain before it runs; what is not given stays as it is.
+        Change the open job of a chain before it runs. Values that are not given stay as they are.
 
         Args:
-            chain: whose open job is meant.
-            step: the type that job must have; needed with ``input``.
-            input: what it is to run with from now on. What it was created with stays on record.
-            delay: seconds from now until it is due; or ``at``, a time with a zone. A blocked job stays blocked.
-            priority: -100 to 100; lower runs first, within a type.
-            tx: the caller's own open transaction.
+            chain: the chain whose open job is changed.
+            step: the type that the open job must have; required with ``input``.
+            input: the new input. The first one stays on record.
+            delay: seconds from now until the job is due, 0 to ten years. A blocked job stays blocked.
+            at: when the job is due, instead of ``delay``: a ``datetime`` with a zone.
+            priority: -100 to 100; lower numbers run first among the due jobs of a type.
+            tx: the caller's own open transaction; without it the call commits by itself.
 
         Raises:
             InvalidArgument: nothing is given, the input does not fit ``step``, or the job is running.
             JobTypeMismatch: the open job is of another type than ``step``.
-            NotFound, JobAlreadyClosed: no such chain, or a closed one, or a job past ``step`` is open.
+            NotFound, JobAlreadyClosed: the chain does not exist or is closed, or a job after ``step`` is open.
         """
         self._lifecycle.check()
         await self._commands.amend(chain, options, step=step, input=input, tx=tx)
 
     async def take_over(self, *chains: AnyChain, tx: object | None = None) -> None:
         """
-        Take the running jobs of these chains from their workers at once, to be run by another. All or nothing.
+        End the leases of these chains' running jobs at once, so that another worker can run them. All or nothing.
 
-        The attempt is spent, no crash is counted, and the worker that ran it is told; use it where you know that a
-        worker is gone and the lease is long.
+        The attempt is spent, but not counted as a crash; the worker that ran the job cancels its handler. Use it when a
+        worker is known to be gone and its lease is long.
+
+        Args:
+            chains: handles or ids of chains.
+            tx: the caller's own open transaction; without it the call commits by itself.
 
         Raises:
-            NotFound, JobAlreadyClosed: no such chain, or a closed one.
+            NotFound, JobAlreadyClosed: a chain does not exist, or is closed.
             InvalidArgument: a job is not running.
         """
         self._lifecycle.check()
@@ -302,13 +347,18 @@ class Client:
 
     async def cancel(self, *chains: AnyChain, tx: object | None = None) -> None:
         """
-        Close these chains as cancelled; a worker that runs one of their jobs is fenced off and told. All or nothing.
+        Close these chains as cancelled. All or nothing.
 
-        A worker of this client is told at once, another one when it renews the lease, within half of its length.
-        Chains that wait for these fail, unless their ``on_failure`` says otherwise.
+        A worker that runs one of their jobs loses its lease and cancels the handler: at once if it belongs to this
+        client, otherwise when it renews the lease, within half of the lease's length. Chains that wait for these fail,
+        unless their ``on_failure`` says otherwise.
+
+        Args:
+            chains: handles or ids of chains.
+            tx: the caller's own open transaction; without it the call commits by itself.
 
         Raises:
-            NotFound, JobAlreadyClosed: no such chain, or a closed one.
+            NotFound, JobAlreadyClosed: a chain does not exist, or is closed.
         """
         self._lifecycle.check()
         await self._commands.cancel(chains, tx=tx)
@@ -317,12 +367,16 @@ class Client:
         """
         Open failed or cancelled chains again, at the job that ended so. All or nothing.
 
-        The job is due at once, with all its attempts before it; the earlier ones stay on record. Blockers are looked
-        at anew: give a chain and the failed blocker of it together. Chains that failed for this one stay failed;
-        those that wait for it (``on_failure="wait"``) go on when it completes.
+        The job is due at once and has all its attempts again; the earlier ones stay on record. Its blockers are checked
+        again: redrive a chain and its failed blocker in one call. Chains that failed because of this one stay failed;
+        chains that still wait for it (``on_failure="wait"``) go on when it completes.
+
+        Args:
+            chains: handles or ids of chains.
+            tx: the caller's own open transaction; without it the call commits by itself.
 
         Raises:
-            NotFound: no such chain.
+            NotFound: a chain does not exist.
             InvalidArgument: a chain is open or completed, or its blockers can never meet its condition.
             AlreadyExists: another chain holds its dedup key by now.
         """
@@ -331,26 +385,33 @@ class Client:
 
     async def delete(self, *chains: AnyChain, cascade: bool = False, tx: object | None = None) -> None:
         """
-        Remove these chains with all their history; with ``cascade`` also all blockers of their jobs, and theirs.
+        Delete these chains, open or closed, with all their history. All or nothing.
 
-        All or nothing.
+        Args:
+            chains: handles or ids of chains.
+            cascade: also delete the blockers of their jobs, and the blockers of those.
+            tx: the caller's own open transaction; without it the call commits by itself.
 
         Raises:
-            NotFound: no such chain.
-            StillReferenced: a chain that is not among them has one of them as its blocker.
+            NotFound: a chain does not exist.
+            StillReferenced: a chain outside the deleted ones has one of them as its blocker.
         """
         self._lifecycle.check()
         await self._commands.delete(chains, cascade=cascade, tx=tx)
 
     async def lock(self, chain: AnyChain, *, tx: object) -> JobRecord:
         """
-        Return the open job of a chain, which nobody else moves until the transaction ends.
+        Return the open job of a chain, and lock it until the transaction ends.
 
-        Look at it, then ``complete``, ``amend`` or leave it, with the same ``tx``. A worker that runs the job goes on
-        meanwhile; its outcome waits for the end of ``tx``.
+        Nothing else changes the job meanwhile: look at it, then ``complete`` or ``amend`` it with the same ``tx``, or
+        do nothing. A worker that runs the job goes on; its outcome waits for the end of ``tx``.
+
+        Args:
+            chain: the handle or id of a chain.
+            tx: the caller's own open transaction.
 
         Raises:
-            NotFound, JobAlreadyClosed: no such chain, or a closed one.
+            NotFound, JobAlreadyClosed: the chain does not exist, or is closed.
         """
         self._lifecycle.check()
         return await self._commands.lock(chain, tx=tx)
@@ -360,7 +421,10 @@ class Client:
 
     async def chain(self, chain: AnyChain) -> ChainRecord:
         """
-        Return the chain as it stands: its first job and its tail.
+        Return the chain as it is stored: its first job and its last.
+
+        Args:
+            chain: the handle or id of a chain.
 
         Raises:
             NotFound: it does not exist.
@@ -370,7 +434,10 @@ class Client:
 
     async def job(self, job_id: str) -> JobRecord:
         """
-        Return one job, by its id.
+        Return one job.
+
+        Args:
+            job_id: the id of the job: the id of its chain, a dot, and its position from 0.
 
         Raises:
             NotFound: it does not exist.
@@ -384,20 +451,37 @@ class Client:
         """
         Return a page of jobs, those of the newest chains first, within a chain first to last.
 
-        ``limit`` is 1 to 1,000; ``after`` is the ``next`` of the page before. The filters are those of
-        ``otelq.JobFilters``. What is asked for by ``ids`` comes in one page. With filters a page may hold fewer jobs
-        than ``limit``, even none: it is the last only if its ``next`` is None.
+        With filters a page may hold fewer jobs than ``limit``, even none: only a page whose ``next`` is None is the
+        last. Jobs asked for by ``ids`` come in one page.
+
+        Args:
+            limit: the largest number of jobs, 1 to 1,000.
+            after: the ``next`` of the page before; None for the first page.
+            filters: the fields of ``JobFilters``.
+
+        Raises:
+            InvalidArgument: a filter is unknown or has a value that it cannot have.
         """
         self._lifecycle.check()
         return await self._lookups.jobs(filters, limit=limit, after=after)
 
     def iterate_jobs(self, **filters: Unpack[JobFilters]) -> AsyncGenerator[JobRecord]:
-        """Yield all jobs that pass the filters of ``jobs``, page by page as they are asked for."""
+        """
+        Yield all jobs that pass the filters, page by page as they are asked for.
+
+        Args:
+            filters: the fields of ``JobFilters``.
+        """
         return iterate(lambda after: self.jobs(limit=LARGEST_PAGE, after=after, **filters))
 
     async def chain_jobs(self, chain: AnyChain, *, limit: int = 50, after: str | None = None) -> Page[JobRecord]:
         """
-        Return the jobs of one chain, first to last; ``limit`` and ``after`` as of ``jobs``.
+        Return a page of the jobs of one chain, first to last.
+
+        Args:
+            chain: the handle or id of a chain.
+            limit: the largest number of jobs, 1 to 1,000.
+            after: the ``next`` of the page before; None for the first page.
 
         Raises:
             NotFound: the chain does not exist.
@@ -408,12 +492,27 @@ class Client:
     async def chains(
         self, *, limit: int = 50, after: str | None = None, **filters: Unpack[ChainFilters]
     ) -> Page[ChainRecord]:
-        """Return a page of chains, newest first; as of ``jobs``, with the filters of ``otelq.ChainFilters``."""
+        """
+        Return a page of chains, newest first; pages are like those of ``Client.jobs``.
+
+        Args:
+            limit: the largest number of chains, 1 to 1,000.
+            after: the ``next`` of the page before; None for the first page.
+            filters: the fields of ``ChainFilters``.
+
+        Raises:
+            InvalidArgument: a filter is unknown or has a value that it cannot have.
+        """
         self._lifecycle.check()
         return await self._lookups.chains(filters, limit=limit, after=after)
 
     def iterate_chains(self, **filters: Unpack[ChainFilters]) -> AsyncGenerator[ChainRecord]:
-        """Yield all chains that pass the filters of ``chains``, page by page as they are asked for."""
+        """
+        Yield all chains that pass the filters, page by page as they are asked for.
+
+        Args:
+            filters: the fields of ``ChainFilters``.
+        """
         return iterate(lambda after: self.chains(limit=LARGEST_PAGE, after=after, **filters))
 
     @overload
@@ -424,29 +523,45 @@ class Client:
     async def count(self, *, of: Literal["chains"], limit: int = 10_000, **filters: Unpack[ChainFilters]) -> Count: ...
     async def count(self, *, of: Literal["jobs", "chains"] = "jobs", limit: int = 10_000, **filters: Any) -> Count:
         """
-        Return how many jobs or chains pass the filters of ``jobs`` or ``chains``.
+        Return how many jobs or chains pass the filters.
 
-        It counts up to ``limit``, 1 to 100,000, and looks at a bounded number of rows; where it stopped at one of these
-        bounds the answer is not ``exact``, and there may be more.
+        It looks at a bounded number of rows. If it stopped at a bound, the answer is not ``exact`` and there may be
+        more.
+
+        Args:
+            of: ``"jobs"`` or ``"chains"``.
+            limit: where to stop counting, 1 to 100,000.
+            filters: the fields of ``JobFilters`` or ``ChainFilters``.
         """
         self._lifecycle.check()
         return await self._lookups.count(of, filters, limit=limit)
 
     async def attempts(self, job_id: str) -> list[AttemptRecord]:
-        """Return the finished attempts of a job, first to last."""
+        """
+        Return the finished attempts of a job, first to last; none for a job that does not exist.
+
+        Args:
+            job_id: the id of the job.
+        """
         self._lifecycle.check()
         return await self._lookups.attempts(job_id)
 
     async def blockers(self, job_id: str) -> list[ChainOutcome]:
-        """Return how the chains stand that a job waits for, or waited for, in the order in which they were given."""
+        """
+        Return the state of each chain that a job waits for, or waited for, in the order in which they were given.
+
+        Args:
+            job_id: the id of the job; for one that does not exist, nothing is returned.
+        """
         self._lifecycle.check()
         return await self._lookups.blockers(job_id)
 
     async def explain(self, what: AnyChain) -> Explanation:
         """
-        Return why a job does not run just now, or that it does; ``print`` it, or read its reasons.
+        Return why a job does not run, or that it does. ``print`` the explanation, or read its ``reasons``.
 
-        ``what`` is the id of a job, or a chain, whose open or last job is meant.
+        Args:
+            what: the id of a job; or the handle or id of a chain, for its open or last job.
 
         Raises:
             NotFound: it does not exist.

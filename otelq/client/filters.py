@@ -30,51 +30,62 @@ Path: TypeAlias = str | tuple[str | int, ...]
 
 class Filters(TypedDict, total=False):
     """
-    The filters that jobs and chains share; all that is given must hold, and None is as good as not given.
+    The filters that jobs and chains share. All given filters must hold; None counts as not given.
 
-    A path into a payload is text of keys joined by dots, where a number is the index of a list: ``"lines.0.sku"``; or
-    a tuple of keys and indexes, for keys that hold dots or are numbers: ``("a.b", "0")``.
+    A path into a payload is text of keys joined by dots, where a number is the index of a list: ``"lines.0.sku"``; or a
+    tuple of up to 32 keys and indexes, for keys that hold dots or are numbers: ``("a.b", "0")``.
     """
 
     type: TypeFilter
-    """One or several job types, or their names: of the job; of a chain, that of its first job."""
+    """One or several job types, or their names: of the job; for chains, of the first job."""
     chain: AnyChain | None
-    """One chain."""
+    """One chain, by its handle or id."""
     status: StatusFilter
-    """One or several statuses, ``"open"`` for any open one: of the job; of a chain, that of its last job."""
+    """One or several statuses, ``"open"`` for any open one: of the job; for chains, of the last job."""
     tags: Mapping[str, str] | None
-    """Tags that the chain has, among others."""
+    """Tags that the chain has; it may have more."""
     tenant: str | None
+    """The tenant to which the chain belongs."""
     since: datetime | None
-    """Chains whose id was made then or later, a time with a zone."""
+    """Chains whose id was made then or later, a ``datetime`` with a zone."""
     until: datetime | None
-    """Chains whose id was made then or earlier."""
+    """Chains whose id was made then or earlier, a ``datetime`` with a zone."""
     input: Mapping[Path, object] | None
-    """Values that stand at paths of the input, as JSON: ``{"customer.id": 42}``; of chains, of the first job's."""
+    """Up to 16 values at paths of the input, as JSON: ``{"customer.id": 42}``; for chains, of the first job."""
     output: Mapping[Path, object] | None
-    """Likewise, of the output; of chains, of the last job's."""
+    """Up to 16 values at paths of the output; for chains, of the last job."""
     text: str | None
-    """Text that occurs, letter for letter, in the JSON of the input or the output; how that is spaced differs."""
+    """
+    Text that occurs, letter for letter, in the JSON of the input or the output; its spacing depends on the database.
+    """
     blocked_by: AnyChain | None
-    """A chain that the job waits for, or ever waited for; of a chain, one of its jobs."""
+    """A chain that the job waits for or ever waited for; for chains, that one of its jobs did."""
 
 
 class JobFilters(Filters, total=False):
-    """The filters of jobs."""
+    """
+    The filters of ``Client.jobs``. All given filters must hold; None counts as not given.
+
+    A path into a payload is text of keys joined by dots, where a number is the index of a list: ``"lines.0.sku"``; or a
+    tuple of up to 32 keys and indexes, for keys that hold dots or are numbers: ``("a.b", "0")``.
+    """
 
     ids: Iterable[str] | None
     """Up to 100 ids of jobs."""
     chain_type: TypeFilter
-    """One or several types, of the chain's first job."""
+    """One or several types of the chain's first job."""
 
 
 class ChainFilters(Filters, total=False):
-    """The filters of chains."""
+    """
+    The filters of ``Client.chains``. All given filters must hold; None counts as not given. Paths are those of
+    ``JobFilters``.
+    """
 
     ids: Iterable[AnyChain] | None
-    """Up to 1,000 chains or their ids; of none, nothing is found."""
+    """Up to 1,000 handles or ids of chains; an empty list finds nothing."""
     roots: bool
-    """Only chains that are nobody's blocker."""
+    """True for chains that are no blocker of another."""
 
 
 def job_query(filters: JobFilters, *, limit: int, after: str | None = None) -> JobQuery:

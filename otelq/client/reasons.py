@@ -15,45 +15,66 @@ MOST_BLOCKERS = 10
 
 
 class ReasonCode(StrEnum):
-    """The codes of what keeps a job from running, or of how it stands."""
+    """The codes of the reasons why a job does not run, or of its state."""
 
     BLOCKER_OPEN = "blocker_open"
+    """It waits for a chain that is open."""
     BLOCKER_LOST = "blocker_lost"
+    """It waits for a chain that failed or was cancelled."""
     DELAYED = "delayed"
+    """It is not due yet, as its start or its continuation said."""
     RETRIED = "retried"
+    """Its latest attempt failed, and it is not due yet."""
     SNOOZED = "snoozed"
+    """Its handler put it off, and it is not due yet."""
     TAKEN_BACK = "taken_back"
+    """Its latest attempt lost its lease, and it is not due yet."""
     RUNNING = "running"
+    """A worker runs it."""
     DUE = "due"
+    """It is due, and no worker has claimed it yet."""
     NOT_SERVED = "not_served"
+    """No worker in this process runs its type; one in another process may."""
     SUSPECT = "suspect"
+    """Workers were lost while they ran it, so it is claimed alone."""
     EXPIRES = "expires"
+    """It is cancelled if it is not started in time."""
     COMPLETED = "completed"
+    """It completed."""
     CONTINUED = "continued"
+    """The next job of its chain took over."""
     FAILED = "failed"
+    """It failed."""
     CANCELLED = "cancelled"
+    """It was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason: a code for programs, a sentence for people, and the time or the chain that it speaks of."""
+    """One reason why a job does not run."""
 
     code: ReasonCode
+    """The code, for programs."""
     text: str
+    """The sentence, for people."""
     at: datetime | None = None
+    """The time that the sentence names."""
     chain_id: str | None = None
+    """The other chain that the sentence names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A job and why it does not run, or that it does; as text, a line for the job and one for each reason."""
+    """A job and the reasons why it does not run. As text it is one line for the job and one for each reason."""
 
     job: JobRecord
+    """The job."""
     reasons: tuple[Reason, ...]
+    """The reasons, the nearest first."""
 
     @property
     def status(self) -> Status:
-        """The job's status."""
+        """Return the status of the job."""
         return self.job.status
 
     def __str__(self) -> str:

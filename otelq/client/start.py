@@ -51,7 +51,25 @@ def new_id() -> str:
 
 class Start(Generic[Out_co]):
     """
-    One start among many, with options of its own: those of ``Client.start``, which explains them.
+    One start among many, for ``Client.start_many``, with the options of ``Client.start``.
+
+    Args:
+        job_type: the type of the first job.
+        input: its input.
+        id: a UUIDv7 from ``otelq.new_id()``. Default: a new one.
+        delay: seconds until the job is due, 0 to ten years.
+        at: when it is due, instead of ``delay``: a ``datetime`` with a zone.
+        priority: -100 to 100; lower numbers run first. Default: 0.
+        dedup: the key that at most one chain of the type holds.
+        blockers: chains to wait for.
+        expires: seconds within which the job must be started, or it is cancelled.
+        tags: text to search for, inherited by all jobs.
+        headers: text for handlers, inherited by all jobs.
+        tenant: the tenant to which the chain belongs.
+        request_id: the id of the request that started it.
+
+    Attributes:
+        queue: the queue of the type, or that of ``in_queue``.
 
     Raises:
         InvalidArgument: a value that no chain can be started with.
@@ -92,15 +110,24 @@ class Start(Generic[Out_co]):
 
     def with_meta(self, **options: Unpack[MetaOptions]) -> Self:
         """
-        Return the same start with these tags and headers added, and this tenant and request id in place of its own.
+        Return the same start with these tags and headers added, and with this tenant and request id instead of its own.
 
-        The options are ``tags``, ``headers``, ``tenant`` and ``request_id``.
+        Args:
+            tags: pairs to add; they replace those of the same name.
+            headers: likewise.
+            tenant: the new tenant; None keeps the old one.
+            request_id: the new request id; None keeps the old one.
         """
         refuse_unknown(options, MetaOptions)
         return self._replace(meta=added(self.meta, check_meta(options)))
 
     def in_queue(self, queue: str) -> Self:
-        """Return the same start into another queue than that of its type; 1 to 200 characters."""
+        """
+        Return the same start with another queue than that of its type.
+
+        Args:
+            queue: the name of the queue, 1 to 200 characters.
+        """
         return self._replace(queue=check_line(queue, argument="queue", longest=LONGEST_NAME))
 
     def _replace(self, **changes: object) -> Self:

@@ -70,7 +70,7 @@ class Encryption:
     """
 
     shrinks: Final = False
-    """A payload over the limit is refused before it is encrypted."""
+    """Payloads over the limit are refused before they are encrypted."""
 
     def __init__(self, keys: Mapping[str, bytes], *, use: str | None = None, require: bool = False) -> None:
         check_keys(keys)
@@ -86,17 +86,28 @@ class Encryption:
         return f"Encryption(keys={list(self._ciphers)}, use={self._use!r}, require={self._require})"
 
     def encode(self, text: str, place: PayloadPlace, /) -> str:
-        """The text encrypted with the key in use, under a nonce of its own."""
+        """
+        Return the payload encrypted with the key in use, under a new nonce.
+
+        Args:
+            text: the payload as JSON text.
+            place: the place to which it belongs.
+        """
         nonce = os.urandom(NONCE)  # the one piece of chance on this floor: nobody may ever choose it
         data = nonce + self._ciphers[self._use].encrypt(nonce, text.encode(), _bound(place, self._use))
         return msgspec.json.encode(Sealed(1, self._use, b64encode(data).decode())).decode()
 
     def decode(self, text: str, place: PayloadPlace, /) -> str:
         """
-        The text that was encrypted, or the given one if it is not and need not be.
+        Return the decrypted payload, or the given text if it is not encrypted and need not be.
+
+        Args:
+            text: the stored JSON text.
+            place: the place to which it belongs.
 
         Raises:
-            UndecodablePayload: no such key, another chain or type, or a changed text; names the key's id only.
+            UndecodablePayload: the key is missing, or the text was changed or belongs to another chain or type. The
+                message names the id of the key only.
         """
         envelope = sealed(text)
         if envelope is None:

@@ -8,45 +8,52 @@ from msgspec import Struct
 
 
 class PayloadPlace(Struct, frozen=True):
-    """
-    Where a payload belongs, for codecs that bind it to its place.
-
-    ``kind`` says what it is. ``chain_id`` is known for every payload, before it is encoded. ``job_type`` is the type
-    of the job that an input is for; None for an output, which is its chain's whichever job of it came last.
-    """
+    """The place of a payload, for codecs that bind it to its place."""
 
     kind: Literal["input", "output"]
+    """Whether it is the input of a job or the output of a chain."""
     chain_id: str
+    """The id of the chain; it is known for every payload before it is encoded."""
     job_type: str | None = None
+    """The type of the job that an input is for; None for an output."""
 
 
 @runtime_checkable
 class PayloadCodec(Protocol):
     """
-    The stored form of payloads; ``otelq.connect(..., codec=...)``. See ``Encryption`` for one that is ready.
+    The stored form of payloads, for ``otelq.connect(..., codec=...)``. ``Encryption`` is one.
 
-    Both methods are called in the event loop, for every payload; they must be quick and must not wait. What they
-    raise is stored and logged with the job, so it must not show payloads. Every client and worker of a database needs
-    a codec that reads what the others write.
+    Both methods are called in the event loop for every payload: they must be quick and must not wait. The text of their
+    exceptions is stored and logged with the job, so it must not show payloads. All clients and workers of a database
+    need a codec that reads the payloads of the others.
 
-    A codec that never makes a payload smaller may have an attribute ``shrinks = False``: payloads over the limit are
-    then refused before they come to it.
+    A codec that never shrinks a payload may have an attribute ``shrinks = False``: then payloads over the limit are
+    refused before they are encoded.
     """
 
     def encode(self, text: str, place: PayloadPlace, /) -> str:
         """
-        The JSON text to store for the JSON text of a payload.
+        Return the JSON text to store for a payload.
 
-        It is the stored form that ``max_payload`` bounds. A database may give it back with other white space and
-        another order of keys, so whatever has to come back bit by bit belongs in a JSON string.
+        ``max_payload`` bounds its length. A database may return it with other white space and another order of keys, so
+        keep bytes that must not change in a JSON string.
+
+        Args:
+            text: the payload as JSON text.
+            place: the place to which it belongs.
         """
         ...
 
     def decode(self, text: str, place: PayloadPlace, /) -> str:
         """
-        The JSON text of a payload for what was stored, also for what was stored before there was a codec.
+        Return the JSON text of a payload, also for one that was stored before there was a codec.
+
+        Args:
+            text: the stored JSON text.
+            place: the place to which it belongs.
 
         Raises:
-            UndecodablePayload, or any other: the text cannot be read; the job or the call that needs it fails.
+            UndecodablePayload: the text cannot be read; other exceptions count as well. The job or the call that needs
+                the payload fails.
         """
         ...

@@ -45,11 +45,16 @@ class AttemptScope(Protocol):
 
 class Attempt(Generic[In]):
     """
-    One attempt of one job: what a handler is given.
+    One run of a job's handler, as the handler receives it.
 
-    ``input`` is the job's input, ``number`` counts attempts from 1, ``chain_id`` and ``job_id`` are text, as is
-    ``type``, the name of the job's type. ``token`` is
-    random and never the same for two attempts of a job: with ``job_id`` it identifies this attempt to other systems.
+    Attributes:
+        input: the job's input.
+        type: the name of the job's type.
+        number: the number of this attempt, from 1.
+        chain_id: the id of the chain.
+        job_id: the id of the job: the id of its chain, a dot, and its position from 0.
+        token: a random number that no other attempt of the job has. With ``job_id`` it identifies this attempt to other
+            systems.
     """
 
     __slots__ = ("_meta", "_scope", "chain_id", "input", "job_id", "number", "token", "type")
@@ -77,80 +82,87 @@ class Attempt(Generic[In]):
 
     @property
     def tags(self) -> Mapping[str, str]:
-        """The tags of the start."""
+        """Return the tags of the start."""
         return self._meta.tags
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers of the start."""
+        """Return the headers of the start."""
         return self._meta.headers
 
     @property
     def tenant(self) -> str | None:
-        """The tenant on whose behalf the chain was started."""
+        """Return the tenant to which the chain belongs; None if it has none."""
         return self._meta.tenant
 
     @property
     def request_id(self) -> str | None:
-        """The id of the request on account of which the chain was started."""
+        """Return the id of the request that started the chain; None if it has none."""
         return self._meta.request_id
 
     @property
     def client(self) -> Client:
-        """The worker's client. Its methods belong to the worker's event loop."""
+        """Return the worker's client, to use in the worker's event loop only."""
         return self._scope.client
 
     @property
     def cancel_reason(self) -> CancelReason | None:
         """
-        Why the engine cancelled this attempt; None until then.
+        Return the reason why otelq cancelled this attempt; None until then.
 
-        It is set before the task of an ``async def`` handler is cancelled. A ``def`` handler, which cannot be
-        interrupted in its thread, looks here in good time and ends.
+        It is set before the task of an ``async def`` handler is cancelled. A ``def`` handler cannot be interrupted in
+        its thread: check this often, and return when it is set.
         """
         return self._scope.cancel_reason
 
     @property
     def stopping(self) -> asyncio.Event:
         """
-        Set when it is time to finish, or to reach a good place to be cancelled: see ``stop_reason``.
+        Return an event that is set when the handler should finish soon; ``stop_reason`` says why.
 
-        An ``async def`` handler may await it; a ``def`` handler asks ``attempt.stopping.is_set()``.
+        An ``async def`` handler may await it; a ``def`` handler calls ``attempt.stopping.is_set()``.
         """
         return self._scope.stopping
 
     @property
     def stop_reason(self) -> CancelReason | None:
         """
-        Why ``stopping`` is set, else None.
+        Return the reason why ``stopping`` is set; None until then. The first reason stays.
 
         ``SHUTDOWN``: the worker stops, and cancels this attempt after its grace. ``TIMEOUT``: the ``soft_timeout`` is
-        over, and ``time_left`` says what is left. The first of them stands.
+        over, and ``time_left`` says how many seconds are left.
         """
         return self._scope.stop_reason
 
     @property
     def time_left(self) -> float | None:
-        """Seconds, 0 or more, until the ``timeout`` of this attempt; None if it has none."""
+        """Return the seconds, 0 or more, until the ``timeout`` of this attempt; None if it has none."""
         return self._scope.time_left
 
     def get(self, kind: type[X], /) -> X:
         """
-        What was provided under this type: to this attempt, by a middleware, or else to the worker.
+        Return the object that was provided under this type: to this attempt by a middleware, or else to the worker.
+
+        Args:
+            kind: the class under which it was provided.
 
         Raises:
-            InvalidArgument: nothing of the type was provided, or the handler runs in another process.
+            InvalidArgument: nothing of that type was provided, or the handler runs in another process.
         """
         return self._scope.provided(kind)
 
     def provide(self, thing: object, *, as_: type | None = None) -> None:
         """
-        Let ``get`` find this thing, for this attempt only, by its own type or by the one given; a middleware's.
+        Let ``get`` return this object, for this attempt only. For use in middleware.
 
-        What was provided before under the same type is hidden.
+        It hides an object that was provided under the same type before.
+
+        Args:
+            thing: the object.
+            as_: the class under which ``get`` returns it; None for its own.
 
         Raises:
-            InvalidArgument: the thing is none of that type.
+            InvalidArgument: the object is no instance of ``as_``.
         """
         kind = type(thing) if as_ is None else as_
         if not isinstance(kind, type):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
@@ -162,26 +174,43 @@ class Attempt(Generic[In]):
 
     def blockers(self, job_type: JobType[Any, Out], /) -> list[Out]:
         """
-        The outputs of the blocker chains that began with this type and have completed, in the order of the blockers.
+        Return the outputs of the blockers that started with this type and completed, in the order of the blockers.
 
-        It is as they stood when this attempt began.
+        The values are those at the start of this attempt.
+
+        Args:
+            job_type: the type of the blockers' first jobs.
+
+        Raises:
+            UndecodablePayload: a stored output does not fit the type.
         """
         return self._scope.blockers(job_type)
 
     def blocker_outcomes(self) -> list[ChainOutcome]:
         """
-        How all blocker chains of the job stood when this attempt began, in the order in which they were given.
+        Return the state of all blockers at the start of this attempt, in the order in which they were given.
 
-        Of a chain that did not complete it has the status and the failure: after ``on_failure="ignore"``, or beside
-        the first of ``AnyOf``. An ``output`` is JSON text.
+        For a chain that did not complete, as after ``on_failure="ignore"``, it has the status and the failure. An
+        ``output`` is JSON text.
         """
         return self._scope.blocker_outcomes()
 
     def continue_with(self, job_type: JobType[X, Out], input: X, **options: Unpack[ContinueOptions]) -> Continue[Out]:
         """
-        Make the value to return so that ``job_type`` takes the chain over, in the commit that closes this job.
+        Return the continuation to return from the handler: ``job_type`` takes the chain over when this job closes.
 
-        The options are those of ``otelq.Continue``: ``delay``, ``at``, ``priority`` and ``blockers``.
+        Both happen in one commit.
+
+        Args:
+            job_type: a type with the same chain output.
+            input: the input of the next job.
+            delay: seconds until it is due, 0 to ten years.
+            at: when it is due, instead of ``delay``: a ``datetime`` with a zone.
+            priority: -100 to 100; None keeps the priority of this job.
+            blockers: chains that the next job waits for.
+
+        Raises:
+            InvalidArgument: a value is out of its range.
         """
         return Continue(job_type, input, **options)
 
@@ -191,12 +220,15 @@ class Attempt(Generic[In]):
     def transaction(self, kind: type[X], /) -> AbstractAsyncContextManager[X]: ...
     def transaction(self, kind: type[Any] | None = None, /) -> AbstractAsyncContextManager[Any]:
         """
-        A transaction of its own in the job's database: committed when the block ends well, whatever becomes of the job.
+        Return a transaction in the job's database that is independent of the job's outcome, for ``async with``.
 
-        It yields what ``client.transaction(kind)`` does.
+        It is committed when the block ends without an error, and yields the same as ``client.transaction(kind)``.
+
+        Args:
+            kind: the class of connection or session to yield; None for the usual one.
 
         Raises:
-            InvalidArgument: the handler is no ``async def``, or there are none of that kind.
+            InvalidArgument: the handler is no ``async def``, or the driver has no transactions of that kind.
         """
         return self._scope.transaction(kind, attempt=self)
 
@@ -206,14 +238,18 @@ class Attempt(Generic[In]):
     def completion(self, kind: type[X], /) -> Coroutine[Any, Any, X]: ...
     def completion(self, kind: type[Any] | None = None, /) -> Coroutine[Any, Any, Any]:
         """
-        Open the transaction that commits together with the closing of this job; to be awaited.
+        Begin the transaction that commits together with the closing of this job; await it.
 
-        It commits when the handler returns, and rolls back when it raises or its lease is lost: what was written in
-        it is there if and only if this attempt closed the job. A second call gives the same transaction. It gives what
-        ``client.transaction(kind)`` does, and on SQLite holds the only write lock: open it late.
+        It commits when the handler returns, and rolls back when the handler raises or the lease is lost: rows that are
+        written in it exist if and only if this attempt closed the job. A second call returns the same transaction. It
+        is the same kind of object as ``client.transaction(kind)`` yields. On SQLite it holds the only write lock: begin
+        it late.
+
+        Args:
+            kind: the class of connection or session to return; None for the usual one.
 
         Raises:
-            InvalidArgument: the handler is no ``async def``, or there are none of that kind.
+            InvalidArgument: the handler is no ``async def``, or the driver has no transactions of that kind.
         """
         return self._scope.completion(kind, attempt=self)
 

@@ -17,15 +17,16 @@ IfFailed: TypeAlias = Literal["fail", "ignore", "wait"]
 @dataclass(frozen=True, slots=True, init=False)
 class AllOf:
     """
-    Every one of these chains: the job runs when all of them have closed as it wishes.
+    Blockers that must all close: the job runs after the last of them.
 
     Args:
         chains: handles, each chain once, or one sequence of handles; any number of them.
-        on_failure: what a chain that failed or was cancelled means. ``fail``: the job fails at once, and its chain
-            with it. ``ignore``: closed is closed. ``wait``: the job waits until that chain is redriven and completes.
+        on_failure: the meaning of a blocker that failed or was cancelled. ``"fail"``: the job and its chain fail at
+            once. ``"ignore"``: the blocker counts as finished; it has no output. ``"wait"``: the job waits until that
+            chain is redriven and completes.
 
     Raises:
-        InvalidArgument: one of them is no ``Chain``, is named twice, or begins with a type that no chain begins with.
+        InvalidArgument: a value is no ``Chain``, is given twice, or is of a type that no chain starts with.
     """
 
     chains: tuple[Chain[Any], ...]
@@ -39,15 +40,16 @@ class AllOf:
 @dataclass(frozen=True, slots=True, init=False)
 class AnyOf:
     """
-    One of these chains: the job runs as soon as the first of them has closed as it wishes; the others go on.
+    Blockers of which one must close: the job runs after the first of them, and the others go on.
 
     Args:
-        chains: as of ``AllOf``, at least one.
-        on_failure: what a chain that failed or was cancelled means. ``fail``: it is out; when all are out the job
-            fails. ``ignore``: closed is closed. ``wait``: it may still be redriven; the job never fails for it.
+        chains: handles, each chain once, or one sequence of handles; at least one.
+        on_failure: the meaning of a blocker that failed or was cancelled. ``"fail"``: it no longer counts, and the job
+            fails when none is left. ``"ignore"``: it counts as finished; it has no output. ``"wait"``: it counts as
+            open, since it may be redriven; the job never fails because of it.
 
     Raises:
-        InvalidArgument: as of ``AllOf``, or there is none.
+        InvalidArgument: no chain is given, or a value is refused as by ``AllOf``.
     """
 
     chains: tuple[Chain[Any], ...]

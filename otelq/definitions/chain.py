@@ -30,10 +30,17 @@ def check_chain_id(argument: str, id: object) -> str:
 
 class Chain(Generic[Out_co]):
     """
-    A started chain, to be awaited, given as a blocker or looked up. Make one from a stored id with its job type.
+    A handle of a chain: wait for it, give it as a blocker, or look it up. Two handles of one chain are equal.
 
-    ``id`` is its id (UUIDv7, text), ``job_type`` the type of its first job. ``deduplicated`` says that a start found
-    its dedup key held and this is the chain that holds it.
+    Starts return handles. Make one from a stored id with ``Chain(id, job_type)``; that looks nothing up.
+
+    Args:
+        id: the chain's id, a UUIDv7 as text.
+        job_type: the type of its first job, which says what the chain's output is.
+        deduplicated: True if a start found its dedup key held, and this is the chain that holds it.
+
+    Raises:
+        InvalidArgument: the id is no UUID, or ``job_type`` is no job type.
     """
 
     __slots__ = ("deduplicated", "id", "job_type")

@@ -45,27 +45,16 @@ class Definition:
 
 class Jobs:
     """
-    A collection of job types and their handlers: a slice of an application.
+    A collection of job types with their handlers, for one part of an application. A worker serves one or more of them.
 
-    Options of ``job`` and ``handles``:
-
-    - ``retry``: a ``RetryPolicy``.
-    - ``lease``: seconds (1 or more) for which a worker holds a job between renewals; a dead worker's job is taken
-      up by another after this time.
-    - ``timeout``: the longest an attempt may take, in seconds; None, which must be written, for no limit.
-    - ``soft_timeout``: seconds, fewer than ``timeout``, after which ``attempt.stopping`` is set.
-    - ``concurrency``: how many of these jobs one worker runs at once; None for no limit of its own.
-    - ``executor``: ``"process"`` runs a ``def`` handler in another process, for work that keeps a processor busy. It
-      is ended with its attempt. It must stand at the top level of a module that can be imported by name.
-
-    An ``async def`` handler runs in the worker's event loop, a ``def`` handler in a thread, and has no
+    An ``async def`` handler runs in the worker's event loop. A ``def`` handler runs in a thread, and has no
     ``attempt.transaction()`` and ``attempt.completion()``.
 
     Args:
-        middleware: what stands round the attempts of this slice, the outermost first.
+        middleware: runs around the attempts of this collection, the outermost first.
 
     Raises:
-        InvalidArgument: a name declared twice, a handler that cannot be called so, an option out of range.
+        InvalidArgument: ``middleware`` holds something else.
     """
 
     def __init__(self, *, middleware: Sequence[Middleware] = ()) -> None:
@@ -80,7 +69,7 @@ class Jobs:
 
     @property
     def middleware(self) -> tuple[Middleware, ...]:
-        """What stands round the attempts of this slice, the outermost first."""
+        """Return the middleware of this collection, the outermost first."""
         return self._middleware
 
     def job(
@@ -97,7 +86,29 @@ class Jobs:
         queue: str = "default",
         trace: TraceMode = "auto",
     ) -> _Decorator:
-        """Declare a job type from the annotations of its handler."""
+        """
+        Return a decorator that declares a job type, with the types in the annotations of its handler.
+
+        The decorated name is a ``JobType``: start it, continue into it, or call it in a test.
+
+        Args:
+            name: the name of the job type, 1 to 200 characters, unique in an application; it is stored with every job.
+            retry: the back-off and the number of attempts; None for ``RetryPolicy()``.
+            lease: seconds, 1 or more, for which a claimed job belongs to a worker, which renews it. When a worker dies,
+                another one runs the job after this time.
+            timeout: seconds that an attempt may take; None, which must be written, for no limit.
+            soft_timeout: seconds, fewer than ``timeout``, after which ``attempt.stopping`` is set; None for never.
+            concurrency: the largest number of these jobs that one worker runs at once; None for the worker's own limit.
+            executor: ``"process"`` runs a ``def`` handler in another process, which ends with the attempt, for work
+                that keeps a processor busy. Define the handler at the top level of a module other than ``__main__``.
+            entry: False for a type that chains may only continue into.
+            queue: the queue of its jobs, 1 to 200 characters.
+            trace: ``"auto"``, ``"parent"`` or ``"link"``: whether its attempts join the trace of the start; see the
+                telemetry reference.
+
+        Raises:
+            InvalidArgument: a name declared twice, a handler that cannot be called, an option out of range.
+        """
         if callable(name):
             raise InvalidArgument("name", f'is missing; write @jobs.job("name") over {name!r}')
 
@@ -121,7 +132,21 @@ class Jobs:
         concurrency: int | None = None,
         executor: Literal["process"] | None = None,
     ) -> _Handles[In, Out]:
-        """Attach a handler to a job type that was declared elsewhere, so that producers never import the handler."""
+        """
+        Return a decorator that gives a handler to a job type declared elsewhere, so that producers need not import it.
+
+        Args:
+            job_type: the type that the handler runs.
+            retry: as in ``Jobs.job``.
+            lease: as in ``Jobs.job``.
+            timeout: as in ``Jobs.job``.
+            soft_timeout: as in ``Jobs.job``.
+            concurrency: as in ``Jobs.job``.
+            executor: as in ``Jobs.job``.
+
+        Raises:
+            InvalidArgument: as in ``Jobs.job``.
+        """
         check_job_type("job_type", job_type)
 
         def attach(handler: AnyHandler) -> JobType[In, Out]:

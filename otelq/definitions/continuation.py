@@ -18,14 +18,18 @@ X = TypeVar("X")
 @dataclass(frozen=True, slots=True)
 class Continue(Generic[Out_co]):
     """
-    A job that takes the chain over from the one that returns this.
+    A continuation: the job that takes the chain over from the job that returns it, in the same commit.
 
     Args:
-        job_type: a type whose chain yields the same output.
-        input: its input.
-        delay: seconds until it is due; or ``at``, a time with a zone.
-        priority: -100 to 100, lower runs first; None keeps the priority of the job before.
-        blockers: chains that it waits for: handles, or ``AllOf(...)`` or ``AnyOf(...)``.
+        job_type: a type with the same chain output.
+        input: the input of the next job.
+        delay: seconds until it is due, 0 to ten years. Default: due at once.
+        at: when it is due, instead of ``delay``: a ``datetime`` with a zone.
+        priority: -100 to 100, lower numbers run first. Default: the priority of the job before.
+        blockers: chains that it waits for: a sequence of handles, ``AllOf(...)`` or ``AnyOf(...)``. Default: none.
+
+    Raises:
+        InvalidArgument: a value is out of its range.
     """
 
     job_type: JobType[Any, Out_co]

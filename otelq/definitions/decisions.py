@@ -16,7 +16,12 @@ from .checks import check_seconds
 
 
 class RetryAfter(Exception):  # raised to decide, not to report
-    """Raised by a handler: this attempt failed; run the job again after ``delay`` seconds, if attempts are left."""
+    """
+    Raise it in a handler to fail this attempt and run the job again after a delay, if attempts are left.
+
+    Args:
+        delay: seconds until the next attempt, 0 to ten years; the retry policy's own delay does not apply.
+    """
 
     def __init__(self, delay: float) -> None:
         super().__init__(delay)
@@ -24,7 +29,12 @@ class RetryAfter(Exception):  # raised to decide, not to report
 
 
 class Snooze(Exception):
-    """Raised by a handler: run the job again after ``delay`` seconds; no attempt is spent."""
+    """
+    Raise it in a handler to run the job again after a delay, without spending an attempt.
+
+    Args:
+        delay: seconds until the job is due again, 0 to ten years.
+    """
 
     def __init__(self, delay: float) -> None:
         super().__init__(delay)
@@ -32,7 +42,12 @@ class Snooze(Exception):
 
 
 class Fail(Exception):
-    """Raised by a handler: the job ends failed, whatever attempts are left."""
+    """
+    Raise it in a handler to fail the job at once, however many attempts are left.
+
+    Args:
+        reason: the text that is stored as the reason.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -43,14 +58,17 @@ class Fail(Exception):
 
 class WaitFor(Exception):
     """
-    Raised by a handler: run the job again, from the top, when these chains have closed; no attempt is spent.
+    Raise it in a handler to run the job again, from its beginning, when these chains have closed. No attempt is spent.
 
-    ``attempt.blockers`` then gives their outputs as well. What was written in ``attempt.completion()`` is rolled back;
-    chains that were started before stay, so give them dedup keys where none may be made twice. The attempt fails if a
-    chain does not exist, or waits itself, directly or through others, for this one.
+    Then ``attempt.blockers`` returns their outputs as well. Rows written in ``attempt.completion()`` are rolled back.
+    Chains that the handler started before remain: give them dedup keys so that the next run does not start them again.
+    The attempt fails if a chain does not exist, or waits itself, directly or through others, for this one.
 
     Args:
         chains: handles, or one ``AllOf(...)`` or ``AnyOf(...)``.
+
+    Raises:
+        InvalidArgument: no chain is given, or a value is none.
     """
 
     def __init__(self, *chains: Chain[Any] | AllOf | AnyOf) -> None:

@@ -15,30 +15,39 @@ if TYPE_CHECKING:
 
 class Middleware:
     """
-    The base of what stands round attempts, their transactions, and starts; override what you need.
+    The base class of code that runs around attempts, their transactions, and starts. Override the methods that you
+    need.
 
-    The methods of one instance are called by many attempts at once. The first in a list is the outermost; those of
-    ``Worker(middleware=[...])`` stand round those of the slice, ``Jobs(middleware=[...])``. For starts they are given
-    to the client: ``connect(..., middleware=[...])``.
+    Many attempts call the methods of one instance at once. The first middleware in a list is the outermost; that of
+    ``Worker(middleware=[...])`` runs outside that of ``Jobs(middleware=[...])``. Give middleware for starts to the
+    client: ``connect(..., middleware=[...])``.
     """
 
     async def attempt(self, attempt: Attempt[Any], call: Handler) -> Any:
         """
-        Round the handler, wherever that runs: ``await call(attempt)`` runs what is further in.
+        Run the handler with ``await call(attempt)``, and return its output or ``Continue``, or another.
 
-        It gives what the handler returned, an output or a ``Continue``, and raises what the handler raised; both may
-        be replaced. What a handler that raised had written in its completion is rolled back by then, and stays so.
-        Whatever is raised here, also before ``call``, is a failed attempt or a decision like those of the handler.
-        What ``attempt.provide`` is given here, ``attempt.get`` finds further in.
+        ``call`` raises the handler's exception; by then the rows of its completion transaction are rolled back, for
+        good. An exception from here, before or after ``call``, counts like one of the handler: as a failed attempt, or
+        as a decision. Objects given to ``attempt.provide`` here are found by ``attempt.get`` further in.
+
+        Args:
+            attempt: the attempt.
+            call: runs the next middleware, or the handler, wherever that runs.
         """
         return await call(attempt)
 
     def transaction(self, attempt: Attempt[Any], tx: Any) -> AbstractAsyncContextManager[None]:
         """
-        Round each ``attempt.transaction()``, and ``attempt.completion()``: entered when ``tx`` has begun.
+        Return a context manager for each ``attempt.transaction()`` and ``attempt.completion()``, entered when it has
+        begun.
 
-        It is left before the commit, of a completion when the handler has returned; an error raised then rolls back.
-        When the transaction is rolled back it is left with the error, and cannot make it good.
+        It is left before the commit; for a completion, after the handler has returned. An error raised then rolls back.
+        When the transaction is rolled back it is left with the error, and cannot prevent the rollback.
+
+        Args:
+            attempt: the attempt.
+            tx: the connection or session of the transaction.
         """
         return nullcontext()
 
@@ -46,9 +55,13 @@ class Middleware:
         self, starts: Sequence[Start[Any]], call: Callable[[Sequence[Start[Any]]], Awaitable[list[Chain[Any]]]]
     ) -> list[Chain[Any]]:
         """
-        Round each call of the client that starts chains: ``await call(starts)`` writes them, in the same transaction.
+        Start chains with ``await call(starts)``, and return their handles.
 
-        The starts may be replaced, by as many; an error raised before ``call`` starts nothing.
+        The starts may be replaced by as many others. An error raised before ``call`` starts nothing.
+
+        Args:
+            starts: the starts of one call of the client.
+            call: writes them, in the transaction of the caller if there is one.
         """
         return await call(starts)
 

@@ -48,19 +48,21 @@ class JobType(Generic[In_contra, Out_co]):
     """
     A named type of job, ``JobType("send-mail", input=Mail, output=Sent)``.
 
-    ``JobType[A, B | None]("name")`` is the general form, for what is not a class. A decorated handler is a
-    ``JobType`` too, and stays callable so that it can be tested as a function.
+    ``JobType[A, B | None]("name")`` is the form for types that are no classes. A decorated handler is a ``JobType``
+    too, and can be called as a function in tests.
 
     Args:
         name: 1 to 200 characters without control characters, unique in an application; it is stored with every job.
         input: the type of the job's input.
-        output: what the whole chain yields that begins with, or continues into, this job.
-        entry: False for a type that may only be continued into.
-        queue: the queue that its jobs belong to.
-        trace: how its spans hang together.
+        output: the type of the output of a whole chain that starts with this job or continues into it.
+        entry: False for a type that chains may only continue into.
+        queue: the queue of its jobs, 1 to 200 characters.
+        trace: ``"auto"``, ``"parent"`` or ``"link"``: whether its attempts join the trace of the start; see the
+            telemetry reference.
 
     Raises:
-        InvalidArgument: an illegal name or queue, or (at first use) types that cannot be read from JSON.
+        InvalidArgument: the name, the queue or ``trace`` cannot be used, or, at first use, a type cannot be read from
+            JSON.
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class JobType(Generic[In_contra, Out_co]):
 
     @property
     def handler(self) -> AnyHandler | None:
-        """The function behind a decorated name; None for a type that was declared apart."""
+        """Return the function behind a decorated name; None for a type that was declared apart from its handler."""
         return self._handler
 
     @cached_property

@@ -17,26 +17,27 @@ def after_commit() -> AbstractAsyncContextManager[None]: ...
 def after_commit(callback: Callback) -> None: ...
 def after_commit(callback: Callback | None = None) -> AbstractAsyncContextManager[None] | None:
     """
-    Run a callback after a commit; or, without one, open a block round a transaction whose driver tells of no commit.
+    Run ``callback()`` after the commit of the current transaction, and never after a rollback; or open a block for one.
 
-    ``otelq.after_commit(callback)`` runs ``callback()``, which may be a coroutine function, after the commit and never
-    after a rollback: not if a savepoint in which it was registered is rolled back either. It belongs to the innermost
-    of these that the task is inside of: ``client.transaction()``, ``attempt.completion()``, a block. For any other
-    transaction, say ``client.after_commit(callback, tx=...)``.
+    ``otelq.after_commit(callback)`` belongs to the innermost of these around the call: ``client.transaction()``,
+    ``attempt.completion()``, a block. A savepoint that is rolled back drops the callbacks that were registered in it.
+    For any other transaction, call ``client.after_commit(callback, tx=...)``.
 
-    Callbacks run after otelq's own effects, in the order in which they were registered, one after the other and each in
-    a copy of the context in which it was. One that raises is logged. A process that dies before runs none: work that
-    must happen is a job.
+    Callbacks run after otelq's own effects, in the order of their registration, one after the other, each in a copy of
+    the context in which it was registered. One that raises is logged. A process that dies before runs none: start a job
+    for work that must happen.
 
-    ``async with otelq.after_commit(): ...begin, start(tx=), commit`` reports what is written inside when the block
-    ends. It is of use with a connection of aiosqlite or psycopg, which tell of no commit; without it the effects follow
-    some 50 ms later. There the end of the block stands for the end of the transaction: leave it by an exception to have
-    no callback run. If the transaction was rolled back and the block is left well all the same, callbacks run unless
-    otelq wrote in it, for only that can be looked up. A block in a block is a savepoint: left by an exception, it drops
-    its callbacks.
+    ``async with otelq.after_commit(): ...begin, start(tx=), commit`` is a block, for connections of aiosqlite and
+    psycopg, which do not report commits; without it the effects follow about 50 ms later. With these drivers otelq
+    treats the end of the block as a commit. If you rolled back, raise out of the block: otherwise the callbacks run,
+    unless otelq wrote in the transaction and can look that up. A block in a block is a savepoint: leaving it by an
+    exception drops its callbacks.
+
+    Args:
+        callback: a function or a coroutine function without arguments; None opens a block.
 
     Raises:
-        InvalidArgument: the task is inside of none of these.
+        InvalidArgument: there is no transaction or block around the call.
     """
     if callback is None:
         return _block()

@@ -37,22 +37,27 @@ class Identified(Protocol):
 
 class Dedup(Struct, frozen=True):
     """
-    At most one chain of a type holds a dedup key.
+    A key that at most one chain of a type holds.
 
-    A start whose key is held by a chain that matches returns that chain, and everything else about the start is
-    ignored. The holder is the chain that took the key last; it matches unless it is in ``exclude``, was created more
-    than ``window`` seconds ago, or is closed and the scope is ``open``. A holder that does not match loses the key to
-    the new chain. Of starts with one key in one batch, the first counts for all.
+    A start whose key is held by a matching chain returns that chain and ignores everything else about the start. The
+    holder is the chain that took the key last. It matches unless it is in ``exclude``, was created more than ``window``
+    seconds ago, or is closed while the scope is ``"open"``. A holder that does not match loses the key to the new
+    chain. Of starts with one key in one call, the first counts for all.
 
-    A chain started with scope ``open`` gives its key back when it closes; with ``any`` it keeps the key until it is
-    deleted or loses it. ``key`` is text of 1 to 512 characters, scoped to the job type of the start.
+    Raises:
+        InvalidArgument: raised by the start, for a value out of its range.
     """
 
     key: str
+    """Text of 1 to 512 characters; each job type has keys of its own."""
     scope: Literal["open", "any"] = "open"
+    """
+    ``"open"``: the chain returns the key when it closes. ``"any"``: it holds the key until it is deleted or loses it.
+    """
     window: float | None = None
+    """Seconds since its creation in which a holder matches; None for no limit."""
     exclude: Sequence[str | Identified] = ()
-    """Chains, or their ids, that do not count, as that which starts its own next one; the state port is given ids."""
+    """Up to 1,000 chains or ids that do not count, such as the chain that starts its own next one."""
 
 
 class Until(StrEnum):

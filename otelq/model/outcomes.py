@@ -20,15 +20,15 @@ BLOCKER_FAILED: Final = "otelq.blocker_failed"
 
 
 class Failure(Struct, frozen=True, gc=False):
-    """
-    Why an attempt failed: a type and a bounded text.
-
-    The type is the exception's qualified name, or one of the words above; ``error.type`` is the same on spans, metrics
-    and log lines.
-    """
+    """The error with which an attempt or a job failed."""
 
     type: str
+    """
+    The qualified name of the exception, or ``otelq.lease_lost`` or ``otelq.blocker_failed``. Spans, metrics and log
+    lines have the same value as ``error.type``.
+    """
     text: str
+    """The message and the traceback, cut to a bounded length."""
 
 
 class Successor(Struct, frozen=True, kw_only=True):

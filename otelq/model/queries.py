@@ -77,21 +77,26 @@ class JobQuery(Struct, frozen=True, kw_only=True):
 
 
 class Count(Struct, frozen=True):
-    """How many; not ``exact`` where counting stopped at a bound and there may be more."""
+    """The number of jobs or chains that were found."""
 
     number: int
+    """How many were counted."""
     exact: bool
+    """False if counting stopped at a bound and there may be more."""
 
 
 class Page(Struct, Generic[T], frozen=True):
     """
-    Some items, and the key to ask for more with ``after=``; None on the last page.
+    A part of a list.
 
-    A page can hold fewer items than the limit, even none, and still not be the last: then the search was bounded.
+    A page can hold fewer items than its limit, even none, and still not be the last: then the search stopped at a
+    bound.
     """
 
     items: list[T]
+    """The jobs or chains of this page."""
     next: str | None = None
+    """The value for ``after=`` that gives the next page; None on the last."""
 
 
 def _milliseconds(moment: datetime) -> int:

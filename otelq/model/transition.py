@@ -10,20 +10,28 @@ from msgspec import Struct
 
 
 class Status(StrEnum):
-    """Where a job stands."""
+    """The state of a job. The status of a chain is that of its last job."""
 
     BLOCKED = "blocked"
+    """Open: it waits for other chains."""
     SCHEDULED = "scheduled"
+    """Open: it waits until it is due."""
     READY = "ready"
+    """Open: it is due, and waits for a worker."""
     RUNNING = "running"
+    """Open: a worker holds a lease on it."""
     COMPLETED = "completed"
+    """Closed: it completed its chain."""
     CONTINUED = "continued"
+    """Closed: the next job of its chain took over."""
     FAILED = "failed"
+    """Closed: it failed, and its chain with it."""
     CANCELLED = "cancelled"
+    """Closed: it was cancelled or expired, and its chain with it."""
 
     @property
     def is_open(self) -> bool:
-        """Whether a job in this status can still move on by itself or by a worker."""
+        """Return whether the job can still move on by itself or by a worker."""
         return self in OPEN
 
 
@@ -34,38 +42,63 @@ ENDED = CLOSED - {Status.CONTINUED}
 
 
 class Verb(StrEnum):
-    """What can happen to a job; the legal moves are in ``transitions``."""
+    """The changes of a job's state. An attempt ends with one of those that leave ``running``."""
 
     CREATE = "create"
+    """It was started, or a continuation of a job."""
     UNBLOCK = "unblock"
+    """Its blockers met its condition."""
     CLAIM = "claim"
+    """A worker took a lease on it."""
     RENEW = "renew"
+    """The worker extended the lease."""
     COMPLETE = "complete"
+    """Its handler returned the output of the chain."""
     CONTINUE = "continue"
+    """Its handler returned a continuation."""
     RETRY = "retry"
+    """The attempt failed, and the job runs again later."""
     SNOOZE = "snooze"
+    """Its handler put it off, without spending the attempt."""
     BLOCK = "block"
+    """Its handler waits for other chains (``WaitFor``), without spending the attempt."""
     FAIL = "fail"
+    """The attempt failed, and was the last."""
     FAIL_BY_BLOCKER = "fail_by_blocker"
+    """Its blockers can no longer meet its condition."""
     RELEASE = "release"
+    """Its worker stopped and gave it back, without spending the attempt."""
     REAP = "reap"
+    """The lease ran out, and the job was taken back."""
     TAKE_OVER = "take_over"
+    """``Client.take_over`` ended the lease."""
     CANCEL = "cancel"
+    """``Client.cancel`` closed it."""
     EXPIRE = "expire"
+    """It was not started in time."""
     COMPLETE_EXTERNALLY = "complete_externally"
+    """``Client.complete`` closed it."""
     TRIGGER = "trigger"
+    """``Client.trigger`` made it due."""
     AMEND = "amend"
+    """``Client.amend`` changed it."""
     REDRIVE = "redrive"
+    """``Client.redrive`` opened it again."""
     DELETE = "delete"
+    """``Client.delete`` removed it."""
 
 
 class CancelReason(StrEnum):
-    """Why the engine cancelled a running attempt."""
+    """The reason why otelq cancelled a running attempt, or asks it to stop."""
 
     LEASE_LOST = "lease_lost"
+    """The lease ran out, or another worker has the job."""
     CANCELLED = "cancelled"
+    """The chain was cancelled."""
     TIMEOUT = "timeout"
+    """The ``timeout`` of the attempt is over; as a reason to stop, its ``soft_timeout``."""
     SHUTDOWN = "shutdown"
+    """The worker stops."""
 
 
 class Transition(Struct, frozen=True, kw_only=True, gc=False):

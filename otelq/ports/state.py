@@ -77,10 +77,13 @@ class Transaction(ABC):
     @abstractmethod
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         """
-        Call ``ended`` once, when the end of what was written so far is known; savepoints count.
+        Call ``ended`` once, when the end of the rows written so far is known; savepoints count.
 
-        Returns False, and never calls, where the driver does not say: then the caller waits until
-        ``is_over`` (or is told otherwise) and looks the ids up with ``present``.
+        Return False, and never call it, where the driver does not report its end: then the caller waits for ``is_over``
+        and looks the ids up.
+
+        Args:
+            ended: takes the way in which the transaction ended.
         """
 
 

@@ -34,27 +34,27 @@ def adapter(
     **options: Any,
 ) -> StateAdapter:
     """
-    Jobs in a schema of a PostgreSQL database.
+    Return an unopened adapter for jobs in a schema of a PostgreSQL database. ``otelq.connect`` takes its options.
 
-    Parameters:
+    Args:
         target: a URL (``postgresql://`` or ``postgres://``, reached with asyncpg), an ``asyncpg.Pool``, a
             ``psycopg_pool.AsyncConnectionPool``, an ``AsyncEngine`` of SQLAlchemy over asyncpg or psycopg, or a
-            ``Provider``. What is given is used and never closed.
-        session: with an engine, the ``async_sessionmaker`` whose sessions handlers' transactions get; without one,
-            they get an ``AsyncConnection`` unless they ask for an ``AsyncSession``.
-        keeper: with a pool or an engine, a URL for the same database, by which another event loop can reach it with
-            asyncpg. Without one it is reached as the pool or engine reaches it, where that can be repeated: not where
-            a ``Provider`` was given, a pool with a ``connect`` of its own or whose parameters are computed, or an
-            engine with its own ``creator``. Then a worker renews leases in the application's event loop, and says so.
+            ``Provider``. Objects of the caller are never closed.
+        session: with an engine, the ``async_sessionmaker`` whose sessions handlers' transactions give; without one,
+            they give an ``AsyncConnection`` unless an ``AsyncSession`` is asked for.
+        schema: the schema of otelq's tables.
+        keeper: with a pool or an engine, a URL of the same database, with which the worker renews leases in an event
+            loop of its own, over asyncpg. Without one the worker opens the same pool or engine again, if it can: not
+            for a ``Provider``, a pool with a ``connect`` of its own or with computed parameters, or an engine with its
+            own ``creator``. Then it renews leases in the application's event loop, and logs a warning.
         connect_timeout: seconds that opening may take.
-        command_timeout: seconds that one statement of otelq's own may take.
+        command_timeout: seconds that one of otelq's own statements may take.
         max_size: connections for transactions of handlers and clients; a few more serve otelq itself. A pool or an
-            engine has a size of its own, of which otelq leaves two connections to its own statements.
-        options: with a URL, anything else goes to ``asyncpg.create_pool``, as ``statement_cache_size=0`` behind some
-            poolers.
+            engine has a size of its own, of which otelq uses two connections for its own statements.
+        options: with a URL, options of ``asyncpg.create_pool``, such as ``statement_cache_size=0`` behind some poolers.
 
     Raises:
-        InvalidArgument: the target is none of these, or the schema's name cannot be used.
+        InvalidArgument: the target is none of these, or the name of the schema cannot be used.
     """
     limits: dict[str, Any] = {"connect_timeout": connect_timeout, "command_timeout": command_timeout}
 

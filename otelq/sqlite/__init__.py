@@ -20,23 +20,23 @@ _SYNCHRONOUS = ("full", "normal", "extra")
 
 def adapter(target: object, *, schema: str = "otelq", session: object = None, **options: object) -> StateAdapter:
     """
-    Return an unopened adapter for a URL: ``sqlite:///relative.db``, ``sqlite:////absolute/path.db`` or ``memory://``.
+    Return an unopened adapter for jobs in a SQLite file. ``otelq.connect`` takes its options.
 
-    The last, also written ``sqlite://`` or ``sqlite:///:memory:``, is a private database that lives as long as the
-    adapter is open. It is a temporary file that is never synced, because readers of a database in memory would see what
-    is not committed.
+    URLs are ``sqlite:///relative.db``, ``sqlite:////absolute/path.db`` and ``memory://``. The last, also written
+    ``sqlite://`` or ``sqlite:///:memory:``, is a private database that exists as long as the adapter is open. It is a
+    temporary file that is never synced, because readers of a database in memory would see uncommitted rows.
 
-    With an ``AsyncEngine`` of SQLAlchemy over aiosqlite, handlers' transactions come from the engine, and all else goes
-    to its file past it.
+    With an ``AsyncEngine`` of SQLAlchemy over aiosqlite, handlers' transactions come from the engine; otelq's own
+    statements use connections of their own to the same file.
 
     Args:
-        target: the URL, or the engine, which is used and never disposed of.
-        schema: what the names of all tables begin with.
-        session: with an engine, the ``async_sessionmaker`` whose sessions handlers' transactions get; without one, they
-            get an ``AsyncConnection`` unless they ask for an ``AsyncSession``.
-        synchronous: ``"full"`` (the default: a commit survives a power cut), ``"normal"`` (it survives a killed
-            process) or ``"extra"``.
-        busy_timeout: seconds to wait for the write lock; 5 by default.
+        target: the URL, or the engine, which is never disposed of.
+        schema: the prefix of the names of all tables.
+        session: with an engine, the ``async_sessionmaker`` whose sessions handlers' transactions give; without one,
+            they give an ``AsyncConnection`` unless an ``AsyncSession`` is asked for.
+        options: ``synchronous``: ``"full"`` (the default: a commit survives a power cut), ``"normal"`` (it survives a
+            killed process) or ``"extra"``; ``busy_timeout``: seconds to wait for the write lock, 0 to 3600, 5 by
+            default.
 
     Raises:
         InvalidArgument: the URL, the schema or an option cannot be used.

@@ -49,7 +49,12 @@ class JobContextFilter(logging.Filter):
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Add the ids and let the record pass."""
+        """
+        Add the ids, and let the record pass.
+
+        Args:
+            record: the record.
+        """
         record.trace_id, record.span_id, record.trace_flags = _span_ids()
         job = current_job.get()
         record.job_id = job_id(job.lease.chain_id, job.lease.position) if job else ""

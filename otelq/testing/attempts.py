@@ -37,19 +37,23 @@ def attempt(
     tx: object | None = None,
 ) -> Attempt[In]:
     """
-    An attempt to call a handler with.
+    Return an attempt, to call a handler with in a test.
 
     Args:
-        input: the job's input, handed over as it is.
+        input: the input of the job, passed on unchanged.
         type: the name of the job's type.
-        number: which attempt it is, 1 for the first.
-        provide: what ``attempt.get`` finds, by type.
-        blockers: what ``attempt.blockers`` and ``attempt.blocker_outcomes`` find, in order: job types with the
-            outputs of chains that completed, or ``ChainOutcome`` values.
-        tags, headers, tenant, request_id: what is known of the chain.
-        time_left: seconds until the timeout; what ``attempt.time_left`` always says.
-        client: what ``attempt.client`` is; asking without one is an error.
-        tx: what ``transaction`` and ``completion`` yield; asking without one is an error.
+        number: the number of the attempt, from 1.
+        provide: objects that ``attempt.get`` finds by their type.
+        blockers: results of ``attempt.blockers`` and ``attempt.blocker_outcomes``, in order: pairs of a job type and
+            the output of a completed chain, or ``ChainOutcome`` values.
+        tags: the tags of the chain.
+        headers: the headers of the chain.
+        tenant: the tenant of the chain.
+        request_id: the request id of the chain.
+        time_left: the seconds that ``attempt.time_left`` returns.
+        client: the value of ``attempt.client``; without it, reading that raises ``InvalidArgument``.
+        tx: the value that ``attempt.transaction`` and ``attempt.completion`` give; without it, they raise
+            ``InvalidArgument``.
     """
     chain = new_id()
     scope = _TestScope(provide=provide, blockers=blockers, time_left=time_left, client=client, tx=tx)

@@ -54,10 +54,14 @@ _SIGNALS = {
 
 class OtlpReceiver:
     """
-    Takes what OTLP exporters send, from entering the ``with`` block to leaving it.
+    An OTLP collector for tests, on the loopback interface: it stores in memory what exporters send, inside ``with``.
 
-    ``grpc_endpoint`` and ``http_endpoint`` go into ``OTEL_EXPORTER_OTLP_ENDPOINT``. ``unavailable`` set to True
-    makes it answer as an overloaded collector does (UNAVAILABLE, 503). Safe to read from any thread.
+    It can be read from any thread.
+
+    Attributes:
+        grpc_endpoint: the URL for ``OTEL_EXPORTER_OTLP_ENDPOINT`` with OTLP over gRPC.
+        http_endpoint: the URL for it with OTLP over HTTP.
+        unavailable: set it to True to answer as an overloaded collector does (UNAVAILABLE, 503).
     """
 
     def __init__(self) -> None:
@@ -94,37 +98,41 @@ class OtlpReceiver:
 
     def wait_until(self, condition: Callable[[], bool], *, timeout: float = 10) -> None:
         """
-        Return once ``condition`` holds; it is looked at after each export.
+        Wait until ``condition`` holds; it is checked after each export.
+
+        Args:
+            condition: returns True when the wait is over.
+            timeout: seconds to wait at most.
 
         Raises:
-            TimeoutError: it did not hold within ``timeout`` seconds.
+            TimeoutError: it did not hold in time.
         """
         with self._changed:
             if not self._changed.wait_for(condition, timeout):
                 raise TimeoutError(f"what was waited for did not arrive within {timeout} seconds")
 
     def scopes(self) -> Iterator[ScopeSpans]:
-        """The groups of spans as they came, with scope and schema URL."""
+        """Yield the groups of spans as they were received, with scope and schema URL."""
         for request in list(self._received["traces"]):
             for resource in request.resource_spans:
                 yield from resource.scope_spans
 
     def spans(self) -> list[Span]:
-        """Every span received."""
+        """Return every span received."""
         return [span for scope in self.scopes() for span in scope.spans]
 
     def metric_scopes(self) -> Iterator[ScopeMetrics]:
-        """The groups of metrics as they came, with scope and schema URL."""
+        """Yield the groups of metrics as they were received, with scope and schema URL."""
         for request in list(self._received["metrics"]):
             for resource in request.resource_metrics:
                 yield from resource.scope_metrics
 
     def metrics(self) -> dict[str, Metric]:
-        """Of every metric received, by name, the latest."""
+        """Return the latest of every metric received, by name."""
         return {metric.name: metric for scope in self.metric_scopes() for metric in scope.metrics}
 
     def log_records(self) -> list[LogRecord]:
-        """Every log record received."""
+        """Return every log record received."""
         return [
             record
             for request in list(self._received["logs"])
@@ -135,7 +143,12 @@ class OtlpReceiver:
 
 
 def attributes_of(values: Any) -> dict[str, Any]:
-    """The attributes of a span, a link, a data point or a scope as plain values."""
+    """
+    Return the attributes of a span, a link, a data point or a scope as plain values.
+
+    Args:
+        values: the message that has the attributes.
+    """
     pairs: list[KeyValue] = list(values.attributes)
     return {pair.key: getattr(pair.value, pair.value.WhichOneof("value") or "string_value") for pair in pairs}
 

@@ -37,25 +37,29 @@ LAST_WRITES = 5.0
 
 class Worker:
     """
-    Runs jobs: ``async with otelq.Worker(client, jobs): ...`` beside an application, or ``await worker.run()`` alone.
+    Claim due jobs and run their handlers: ``async with otelq.Worker(client, jobs): ...``, or ``await worker.run()``.
+
+    A handler runs at least once: it runs again if the worker dies before the outcome is stored. Leaving the block stops
+    the worker gracefully.
 
     Args:
         client: an open client.
         jobs: the collections of handlers to serve.
-        concurrency: how many attempts run at once in this worker.
-        poll_interval: the longest time in seconds between two looks for jobs, should every hint be lost.
-        grace: seconds that running attempts have to finish when the worker stops; then they are cancelled, and have
-            as long again before they are abandoned. The same for attempts that are cancelled for other reasons.
-        provide: what handlers get by type with ``attempt.get``.
-        name: what this worker is called where leases are shown; unique by default.
-        reap_interval: the longest time in seconds between two looks for leases that ran out.
-        max_crashes: a job fails when so many leases of it ran out after it was started.
-        middleware: what stands round the attempts of all collections, outside their own; the outermost first.
-        require_middleware: instances that every collection must have, in this order, among its own middleware.
+        concurrency: the number of attempts that run at once, 1 or more.
+        poll_interval: the longest time in seconds, 0.01 or more, between two searches for due jobs if no hint arrives.
+        grace: seconds, 0 or more, that running attempts have to finish when the worker stops; then they are cancelled,
+            and have as long again before they are abandoned. Attempts that are cancelled for other reasons have the
+            latter too.
+        provide: objects that handlers get by their type with ``attempt.get``.
+        name: the worker's name where leases are shown, up to 200 characters; None for a unique one.
+        reap_interval: the longest time in seconds, 0.01 or more, between two searches for leases that ran out.
+        max_crashes: a job fails when this many of its leases ran out after an attempt had started, 1 or more.
+        middleware: runs around the attempts of all collections, outside their own; the outermost first.
+        require_middleware: instances that every collection must have in its own middleware, in this order.
 
     Raises:
-        InvalidArgument: an option out of range, a job type declared twice or with types that cannot be stored, a
-            collection without the required middleware, a handler for a process that cannot be imported there.
+        InvalidArgument: an option is out of range, a job type is declared twice or has types that cannot be stored, a
+            collection lacks the required middleware, or a handler for a process cannot be imported there.
     """
 
     def __init__(
@@ -108,7 +112,7 @@ class Worker:
 
     @property
     def leaked(self) -> int:
-        """How many slots are held by handlers that ignored their cancellation."""
+        """Return the number of slots that are held by handlers which ignored their cancellation."""
         return self._shift.slots.leaked if self._shift else 0
 
     async def __aenter__(self) -> Self:
@@ -138,14 +142,13 @@ class Worker:
 
     async def run(self) -> None:
         """
-        Serve until SIGINT, SIGTERM or SIGHUP, then stop gracefully; a second signal cancels what still runs at once.
+        Run jobs until SIGINT, SIGTERM or SIGHUP, then stop gracefully; a second signal cancels the running attempts.
 
-        Signals that the process ignores stay ignored, and a SIGHUP for which the application has a handler stays its
-        own. Afterwards the handlers are as they were before. Only the main thread hears signals: in another one,
-        cancel the task to stop.
+        Signals that the process ignores stay ignored, and a handler of the application for SIGHUP stays in use. The
+        handlers are restored at the end. Signals reach the main thread only: in another one, cancel the task to stop.
 
         Raises:
-            OtelqError: a loop could not recover.
+            OtelqError: a loop of the worker could not recover.
         """
         asked = asyncio.Event()
 

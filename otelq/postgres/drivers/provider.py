@@ -29,15 +29,18 @@ class Provider(Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Whether this is a transaction that has not ended; False for the database."""
+        """Return whether this is a transaction that has not ended; False for the database."""
         ...
 
     async def execute(self, sql: str, params: Sequence[object], /) -> Sequence[Mapping[str, Any]]:
         """
-        Run one statement and give all its rows, their columns by name and in the order of the statement.
+        Run one statement, and return all its rows with their columns by name, in the order of the statement.
 
-        ``$1`` to ``$n`` in the text stand for the parameters: None, str, int, float, bool, datetime with a zone, and
-        lists of these. Outside a transaction the statement commits by itself. Cancelling the call must end it.
+        Outside a transaction the statement commits by itself. Cancelling the call must end the statement.
+
+        Args:
+            sql: the statement, with ``$1`` to ``$n`` for the parameters.
+            params: None, str, int, float, bool, datetime with a zone, and lists of these.
         """
         ...
 
