@@ -7,21 +7,21 @@ Every error that otelq raises, in one tree.
     ├── InvalidArgument        also a ValueError; names the argument and the fix; nothing was written
     ├── NotFound               no such chain or job
     ├── AlreadyExists          a chain with this id exists
-    ├── JobAlreadyClosed       the job that should be closed is closed; nothing was written
-    ├── JobTypeMismatch        the open job is of another type; nothing was written
-    ├── StillReferenced        a chain outside the set waits for, or was fed by, what should be deleted
-    ├── LeaseLost              another worker holds the job, or it was closed meanwhile
+    ├── JobAlreadyClosed       the job is closed already; nothing was written
+    ├── JobTypeMismatch        the job is of another type than the caller named; nothing was written
+    ├── StillReferenced        a chain outside the deleted ones has one of them as its blocker
+    ├── LeaseLost              the lease of an attempt has ended
     ├── ChainFailed            the awaited chain ended failed
     ├── ChainCancelled         the awaited chain was cancelled
-    ├── ProcessFailed          a handler in a process of its own raised; told as text
-    ├── ProcessDied            the process of a handler ended before the handler did
+    ├── ProcessFailed          a handler in another process raised
+    ├── ProcessDied            the process of a handler ended while it ran
     ├── UndecodablePayload     a stored payload does not fit the type that should read it
-    ├── WrongLoop              a client used outside the process and event loop that opened it
-    ├── Refused                the database refused the values themselves; trying again is pointless
-    └── Unavailable            the database cannot be reached, or is too busy; trying again may help
+    ├── WrongLoop              a client was used outside the process and event loop that opened it
+    ├── Refused                the database refused the values; a retry would be refused again
+    └── Unavailable            the database cannot be reached, or is too busy; a retry may succeed
 
-Waiting too long raises the built-in ``TimeoutError``. Errors of drivers are translated where a driver is
-called, and stay reachable as ``__cause__``.
+A wait that takes too long raises the built-in ``TimeoutError``. Errors of drivers become one of these, and are its
+``__cause__``.
 """
 
 from __future__ import annotations

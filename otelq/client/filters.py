@@ -23,9 +23,13 @@ MOST_MATCHES = 16
 DEEPEST_PATH = 32
 
 AnyChain: TypeAlias = Chain[Any] | str
+"""A chain, by its handle or its id."""
 TypeFilter: TypeAlias = JobType[Any, Any] | str | Sequence[JobType[Any, Any] | str] | None
+"""One or several job types, or their names."""
 StatusFilter: TypeAlias = str | Sequence[str] | None
+"""One or several statuses; ``"open"`` stands for all that are open."""
 Path: TypeAlias = str | tuple[str | int, ...]
+"""A path into a payload: keys joined by dots, or a tuple of keys and indexes."""
 
 
 class Filters(TypedDict, total=False):

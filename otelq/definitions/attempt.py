@@ -278,4 +278,4 @@ def meta_of(attempt: Attempt[Any]) -> Meta:
 
 
 Handler = Callable[[Attempt[Any]], Awaitable[Any]]
-"""What runs an attempt, as an ``async def`` handler does: it gives an output or a ``Continue``."""
+"""A function that runs an attempt, and returns an output or a ``Continue``."""

@@ -11,7 +11,9 @@ from ..model import OnFailure, Until
 from .chain import Chain
 
 Chains: TypeAlias = Chain[Any] | Sequence[Chain[Any]]
+"""One handle, or a sequence of them."""
 IfFailed: TypeAlias = Literal["fail", "ignore", "wait"]
+"""The meaning of a blocker that failed or was cancelled."""
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -64,7 +66,7 @@ class AnyOf:
 
 
 Blockers: TypeAlias = Sequence[Chain[Any]] | AllOf | AnyOf
-"""What can be given as blockers; a plain sequence means ``AllOf``."""
+"""Chains to wait for; a plain sequence means ``AllOf``."""
 
 
 class Awaited(NamedTuple):

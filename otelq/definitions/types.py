@@ -26,7 +26,7 @@ Out_co = TypeVar("Out_co", covariant=True)
 X = TypeVar("X")
 
 TraceMode = Literal["auto", "parent", "link"]
-"""How an attempt's span hangs together with what created its job; see the telemetry reference."""
+"""Whether an attempt joins the trace of its job's start; see the telemetry reference."""
 
 
 AnyHandler = Callable[["Attempt[Any]"], Any]

@@ -21,7 +21,7 @@ from ..spawn import spawn
 logger = Log("otelq.effects")
 
 Callback: TypeAlias = Callable[[], object]
-"""A function of the application to be called after a commit; what it returns is awaited, if it can be."""
+"""A function to call after a commit; an awaitable that it returns is awaited."""
 
 innermost: ContextVar[CallbackScope | None] = ContextVar("otelq_after_commit", default=None)
 

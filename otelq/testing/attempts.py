@@ -19,6 +19,7 @@ Out = TypeVar("Out")
 X = TypeVar("X")
 
 Blocker: TypeAlias = tuple[JobType[Any, Any], object] | ChainOutcome
+"""A job type with the output of a completed chain, or the state of any chain."""
 
 
 def attempt(
