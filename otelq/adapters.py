@@ -1,4 +1,4 @@
-"""Adapters by the scheme of a URL: those that otelq ships, then those of packages that are installed."""
+"""Finds adapters by the scheme of a URL: those that otelq ships, then those of installed packages."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ OWN: Final[Mapping[str, Mapping[str, str]]] = {
     "otelq.notify": {"memory": "otelq.inprocess:notifier"},
 }
 """
-The entry points of otelq itself. No package that is installed, nor metadata in the folder that a program is started
-in, takes their place: an adapter is given URLs with their passwords.
+The entry points of otelq itself. No installed package, nor metadata in the folder that a program is started in, can
+replace them: an adapter is given URLs with their passwords.
 """
 
 
@@ -40,16 +40,18 @@ def find(group: str, scheme: str, *, argument: str) -> EntryPoint | None:
 
 
 def is_private(url: str) -> bool:
-    """Return whether only the adapter that opens a URL can reach what is stored there."""
+    """Return whether the store behind a URL can be reached by one client only."""
     scheme, _, place = url.partition(":")
     return scheme.lower() == "memory" or (scheme.lower() == "sqlite" and place in ("", "//", "///", "///:memory:"))
 
 
 def known(group: str) -> list[str]:
-    """Return the schemes that there are adapters for."""
+    """Return the schemes that have an adapter."""
     return sorted({*OWN[group], *(entry.name for entry in _installed(group))})
 
 
 def _installed(group: str) -> list[EntryPoint]:
-    """Return those of all distributions on the path: also of one that another of its name hides."""
+    """Return the entry points of a group in all distributions on the path."""
+    # `importlib.metadata.entry_points` would skip a distribution that another one of the same name hides. Here it
+    # counts, so that two adapters for one scheme are noticed.
     return [entry for found in distributions() for entry in found.entry_points.select(group=group)]

@@ -1,4 +1,4 @@
-"""From a URL, a pool or an engine to a client: finds the adapters by their entry points."""
+"""Builds a client from a URL, a pool or an engine; finds the adapters by their entry points."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCHEMES_OF_DRIVERS = {
     "psycopg_pool": "postgresql",
     "aiosqlite": "sqlite",
 }
-"""Which adapter takes an object of a driver, by the top package of the object's type or of its bases."""
+"""The adapter for an object of a driver, by the top package of the object's type or of its bases."""
 EXTRAS_OF_DRIVERS = {
     "asyncpg": "postgres",
     "psycopg": "psycopg",
@@ -33,7 +33,7 @@ EXTRAS_OF_DRIVERS = {
     "redis": "redis",
     "nats": "nats",
 }
-"""What to install for a driver that is not there."""
+"""The extra of otelq that brings the package of a driver."""
 
 
 def connect(
@@ -157,7 +157,7 @@ def _load(argument: str, group: str, scheme: str) -> Any:
 
 @contextmanager
 def _extras(argument: str, scheme: str) -> Generator[None]:
-    """A driver that is not there is named with what to install."""
+    """Raise ``InvalidArgument`` with the extra to install where a driver's package is missing."""
     try:
         yield
     except ModuleNotFoundError as error:

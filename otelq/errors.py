@@ -1,5 +1,5 @@
 """
-Every error that otelq raises, in one tree.
+All errors that otelq raises, in one tree.
 
 ::
 
@@ -137,4 +137,4 @@ class Unavailable(OtelqError):
     """The database cannot be reached, or ended the work because of a conflict or a time limit; a retry may succeed."""
 
     in_doubt: Sequence[object] = ()
-    """The transitions that it was asked to commit when it fell silent; whether it did is still to be looked up."""
+    """The transitions of a commit whose reply was lost; otelq looks up whether they were committed."""

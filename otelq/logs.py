@@ -1,4 +1,4 @@
-"""Logging that cannot harm what is logged about: bounded lines, nothing forged in them, and no error out of them."""
+"""Loggers that never raise, with bounded and escaped lines."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .texts import Lines, is_short, line, lines, trace_of
 
 class Log(logging.LoggerAdapter[logging.Logger]):
     """
-    A logger of otelq's, used like any other.
+    A logger of otelq, used like any other.
 
-    Values in a line are cut, and escaped where they would break it. So are tracebacks: an exception whose texts are too
-    long is not handed on as ``exc_info``, but as text. A handler or a filter that raises is told of on stderr, as
-    ``logging`` does it, and what was at work goes on.
+    Values in a line are cut, and escaped where they would break the line. So are tracebacks: an exception with longer
+    messages is passed on as text, not as ``exc_info``. If a handler or a filter raises, its error is printed on stderr,
+    as ``logging`` does, and the caller goes on.
     """
 
     def __init__(self, name: str) -> None:
@@ -26,7 +26,7 @@ class Log(logging.LoggerAdapter[logging.Logger]):
         super().__init__(logger, {})
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """Leave the caller's ``extra`` as it is."""
+        """Keep the caller's ``extra``, which ``LoggerAdapter`` would replace."""
         return msg, kwargs
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
@@ -39,7 +39,7 @@ class Log(logging.LoggerAdapter[logging.Logger]):
 
 
 class _Bounded(logging.Filter):
-    """Bounds what a record holds; drops none."""
+    """Bounds the values of every record; drops none."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -56,7 +56,7 @@ class _Bounded(logging.Filter):
 
 
 class _Value:
-    """A value as it stands in a line, formatted only if somebody reads it."""
+    """A value in a line, formatted only when a handler formats the line."""
 
     __slots__ = ("_value",)
 

@@ -1,4 +1,4 @@
-"""One supervised background loop: tick, wait, tick again; wakes early, backs off on errors, stops cleanly."""
+"""The supervised background loop: tick, wait for a wake or a timeout, back off after errors, stop."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from .errors import Refused, Unavailable
 from .logs import Log
 from .spawn import spawn
 
-_CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
+_RANDOM = SystemRandom()  # `random` belongs to the application, which may have seeded it
 
 logger = Log("otelq.loop")
 
 LONGEST_BACK_OFF = 5.0
-STRIKES = 10
-"""After so many unexpected errors in a row a loop gives up and says so."""
-FROM_THE_DATABASE = (Unavailable, Refused)
-"""What a database says that was as it should be when the loop began: it passes, or somebody repairs it."""
+MOST_ERRORS = 10
+"""Unexpected errors in a row after which a loop gives up."""
+DATABASE_ERRORS = (Unavailable, Refused)
+"""Errors that a loop never gives up on. The database worked when the loop started, so it will work again."""
 
 
 class Loop(ABC):
     """
-    The shape that all background loops share.
+    The base of all background loops.
 
-    ``tick`` does one round and returns the seconds until the next; ``wake`` makes the next one come at once. A tick
+    ``tick`` does one round and returns the seconds until the next; ``wake`` runs the next one at once. A tick
     that raises is logged and repeated after a growing, jittered pause: for ever if the error comes from the database,
     ten times in a row if it is a bug or wrong configuration; then ``on_fatal`` is called with the error.
     """
@@ -42,35 +42,35 @@ class Loop(ABC):
 
     @abstractmethod
     async def tick(self) -> float:
-        """Do one round; return how many seconds the next may wait."""
+        """Do one round; return the seconds until the next."""
 
     @property
     def is_running(self) -> bool:
-        """Whether it ticks: it was started, and neither stopped nor gave up."""
+        """Return whether it ticks: it was started, and has neither stopped nor given up."""
         return self._task is not None and not self._task.done()
 
     def start(self) -> None:
-        """Begin ticking, in an empty context so that nothing of the caller's leaks in; again after giving up."""
+        """Start ticking, also after giving up, in an empty context: no span or variable of the caller leaks in."""
         if not self.is_running:
             self._stopping = False
             self._errors = 0
             self._task = spawn(self._run(), name=f"otelq {self.name}", context=contextvars.Context())
 
     def wake(self) -> None:
-        """Let the next tick come at once."""
+        """Run the next tick at once."""
         self._woken.set()
 
     async def stop(self) -> None:
-        """Finish the tick at hand and end. Stopping twice is fine."""
+        """Wait for the current tick and end. Stopping twice is fine."""
         self._stopping = True
         self.wake()
         if self._task is not None:
             task, self._task = self._task, None
-            await asyncio.wait([task])
+            await asyncio.wait([task])  # unlike `await task`, does not cancel the tick if the caller is cancelled
 
     async def _run(self) -> None:
         while not self._stopping:
-            self._woken.clear()
+            self._woken.clear()  # before the tick: a wake during it must not be lost
             try:
                 pause = await self.tick()
                 self._errors = 0
@@ -92,12 +92,13 @@ class Loop(ABC):
             pass  # the pause is over
 
     def _is_fatal(self, error: Exception) -> bool:
-        if isinstance(error, FROM_THE_DATABASE):
+        if isinstance(error, DATABASE_ERRORS):
             logger.warning("%s: %s; trying again", self.name, error, extra={"otelq.loop": self.name})
             return False
         logger.error("%s failed", self.name, exc_info=error, extra={"otelq.loop": self.name})
-        return self._errors >= STRIKES
+        return self._errors >= MOST_ERRORS
 
     def _back_off(self) -> float:
         longest: float = min(LONGEST_BACK_OFF, 0.05 * 2.0 ** min(self._errors, 10))
-        return longest * _CHANCE.uniform(0.5, 1.0)
+        # Jittered, so that the workers of a fleet do not return to a recovering database all at once.
+        return longest * _RANDOM.uniform(0.5, 1.0)

@@ -31,7 +31,7 @@ _MAY_CONTROL: Final = re.compile(r"(?i)\b(commit|end|rollback|abort|savepoint|re
 
 
 class Control(Enum):
-    """What a statement does to the transaction that it is sent in."""
+    """The effect of a statement on its transaction."""
 
     SAVEPOINT = auto()
     RELEASE = auto()
@@ -39,7 +39,7 @@ class Control(Enum):
     COMMIT = auto()
     ROLLBACK = auto()
     UNCLEAR = auto()
-    """It is one among others, or in a procedure, and may be any of these."""
+    """One of these, but unknown which: the statement is one of several, or may be inside a procedure."""
 
 
 class Step(NamedTuple):
@@ -59,7 +59,7 @@ def step_of(sql: str) -> Step | None:
 
 
 def step_among(sql: str) -> Step | None:
-    """Return the same of text that may hold several statements, or a procedure; ``UNCLEAR`` if one may do it."""
+    """Return the same for text that may hold several statements or a procedure; ``UNCLEAR`` if it cannot be told."""
     if step := step_of(sql):
         return step
     text = _SILENT.sub(" ", sql).strip().rstrip(";") if ";" in sql else ""
@@ -75,27 +75,28 @@ def _bare(name: str) -> str:
 
 class Savepoints(Generic[T]):
     """
-    Keeps what was written in a transaction by the savepoint that was the innermost one at that moment.
+    Records what was written in a transaction, each under the innermost savepoint of that moment.
 
-    Names may be set several times, and the last one counts. A name that was never set is one from before anybody
-    listened, and takes everything with it; with ``is_whole`` all was heard, and the statement is in error.
+    Names may be set several times, and the last one counts. An unknown name is that of a savepoint from before the
+    transaction was followed, so rolling back to it takes back everything. With ``is_whole`` the transaction was
+    followed from its beginning: then the statement with an unknown name fails, and changes nothing.
     """
 
     def __init__(self, *, ignores_case: bool = False, is_whole: bool = False) -> None:
         self.ended_by: Control | None = None
-        """How its user ended the transaction by hand, so that what is written from now on is in another, or in none."""
+        """The statement by which its user ended the transaction; later writes are in another one, or in none."""
         self.is_doubtful = False
-        """Whether one transaction may have ended unheard and another begun: whose end comes next is not known."""
+        """Set when one transaction may have ended unseen and another begun: the next end may be of either."""
         self._ignores_case = ignores_case
         self._is_whole = is_whole
         self._frames: list[tuple[str | None, list[T]]] = [(None, [])]
 
     def add(self, written: T) -> None:
-        """Keep what was written now."""
+        """Record a write."""
         self._frames[-1][1].append(written)
 
     def hear(self, step: Step) -> Sequence[T]:
-        """Follow a statement that succeeded; return what it took back."""
+        """Follow a statement that succeeded; return the writes that it rolled back."""
         name = step.name.lower() if self._ignores_case else step.name
         match step.control:
             case Control.SAVEPOINT:
@@ -112,7 +113,7 @@ class Savepoints(Generic[T]):
         return ()
 
     def take_all(self) -> Sequence[T]:
-        """Return all that is kept, and keep it no more."""
+        """Return all recorded writes, and forget them."""
         return self._cut(0)
 
     def _release(self, name: str) -> None:
@@ -123,21 +124,21 @@ class Savepoints(Generic[T]):
 
     def _back_to(self, name: str) -> Sequence[T]:
         start = self._find(name)
-        # In doubt, what was written before an unknown savepoint may be there still.
+        # If in doubt, nothing is reported as rolled back: writes before an unknown savepoint may be there still.
         if start is None or (start == 0 and self.is_doubtful):
             return ()
         taken = self._cut(start)
         if start:
-            self._frames.append((name, []))
+            self._frames.append((name, []))  # ROLLBACK TO keeps its savepoint
         return taken
 
     def _find(self, name: str) -> int | None:
-        """Return the frame of the innermost savepoint of this name, the bottom for one from before; None for none."""
+        """Return the frame of the innermost savepoint of this name; for an unknown one 0, or None if ``is_whole``."""
         found = (at for at in range(len(self._frames) - 1, 0, -1) if self._frames[at][0] == name)
         return next(found, None if self._is_whole else 0)
 
     def _cut(self, start: int) -> list[T]:
-        """Take what is kept in the frames from here on; there is always a bottom."""
+        """Remove the frames from here on and return their writes; the bottom frame is only emptied."""
         taken = [written for _, frame in self._frames[start:] for written in frame]
         self._frames[start:] = [] if start else [(None, [])]
         return taken

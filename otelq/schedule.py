@@ -1,4 +1,4 @@
-"""Arithmetic of time: how long to wait before the next attempt. Pure; randomness comes in as an argument."""
+"""Retry policies: the delay before the next attempt. Pure; randomness comes in as an argument."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .logs import Log
 logger = Log("otelq.schedule")
 
 LONGEST = 10 * 365 * 86400.0
-"""No delay is longer than ten years of seconds; what is asked beyond that is a mistake."""
+"""Ten years in seconds. No delay is longer; a request for more is taken for a mistake."""
 
 Lineage = Sequence[type | str]
 """The classes of an exception, the nearest first; by their qualified names where the classes are not at hand."""
@@ -69,21 +69,21 @@ class RetryPolicy:
                 )
 
     def delay(self, attempt: int, *, spread: float) -> float:
-        """Seconds between the failure of ``attempt`` (1 first) and the next; ``spread`` is random in 0..1."""
+        """Return the seconds from the failure of ``attempt`` (1 first) to the next; ``spread`` is random in 0..1."""
         chosen = None if self.backoff is None else self._chosen(self.backoff, attempt)
         if chosen is None:
             chosen = self._exponential(attempt)
         return chosen * (1 + self.jitter * (2 * spread - 1))
 
     def is_spent(self, attempt: int) -> bool:
-        """Whether ``attempt`` was the last one."""
+        """Return whether ``attempt`` was the last one."""
         return self.max_attempts is not None and attempt >= self.max_attempts
 
     def after(self, lineage: Lineage) -> RetryPolicy | None:
-        """The policy that counts after an exception of these classes; None if it ends the job at once."""
+        """Return the policy that counts after an exception of these classes; None if it ends the job at once."""
         if not (self.fail_on or self.rules):
             return self
-        for kin in lineage:
+        for kin in lineage:  # the nearest class first, so that a rule for it wins over one for its base
             if any(_is(kind, kin) for kind in self.fail_on):
                 return None
             for kind, policy in self.rules.items():
@@ -123,12 +123,12 @@ class RetryPolicy:
 
 
 def lineage_of(error: BaseException) -> Lineage:
-    """The classes that rules are looked up by."""
+    """Return the classes by which rules are looked up."""
     return type(error).__mro__
 
 
 def qualified(kind: type) -> str:
-    """A class by the name under which errors are stored."""
+    """Return the name under which errors of a class are stored."""
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
@@ -173,5 +173,5 @@ def _is_number(value: object, kind: type | tuple[type, ...]) -> TypeGuard[float]
 def _power(factor: float, exponent: int) -> float:
     try:
         return float(factor) ** exponent
-    except OverflowError:
+    except OverflowError:  # the caller caps it at `max`
         return float("inf")

@@ -1,4 +1,4 @@
-"""Tasks of otelq's own, which the application's task factory does not see."""
+"""Starts tasks of otelq's own, past the application's task factory."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def spawn(
     work: Coroutine[Any, Any, T], *, name: str | None = None, context: contextvars.Context | None = None
 ) -> asyncio.Task[T]:
     """
-    Run ``work`` in a task of the running event loop that begins in one of its next turns, whatever the task factory.
+    Run ``work`` in a new task, which begins in a later turn of the event loop.
 
-    A factory may run the first steps before it returns (``asyncio.eager_task_factory``), drop the context, or return
-    something that is no task; code that starts a task and then notes that it did so must not depend on that.
+    A task factory of the application may run the first steps before it returns (``asyncio.eager_task_factory``), drop
+    the context, or return an object that is no task. Code that starts a task and then stores it needs none of that.
     """
     return asyncio.Task(work, loop=asyncio.get_running_loop(), name=name, context=context)

@@ -1,8 +1,8 @@
 """
-Text from anywhere, made fit for the place where it is shown or stored: bounded, and of one line where a line is meant.
+Bounded, escaped text for logs, spans, stored failures and messages between processes.
 
-An exception may carry a megabyte, a stored row may hold anything. What leaves otelq as a log line, a span, a stored
-failure or a message between processes goes through here, and is cut before anything else is done with it.
+An exception may carry a megabyte, and a stored row may hold anything. Text is cut first, before any other work is done
+on it.
 """
 
 from __future__ import annotations
@@ -25,49 +25,50 @@ MOST: Final = 16
 NOTES: Final = 8
 """Notes of each exception."""
 
-UNSEEN: Final = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+CONTROLS: Final = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
 """
-Characters, as in a regular expression, that steer what shows them: a terminal, a log, the direction of a line. Tab and
-line feed are not among them.
+Control characters for a regular expression: they can change a terminal, a log or the direction of a line. Tab and line
+feed are not among them.
 """
-_IN_LINE = re.compile(f"[\\t\\n{UNSEEN}]")
-_IN_LINES = re.compile(f"[{UNSEEN}]")
+_UNSAFE_IN_LINE = re.compile(f"[\\t\\n{CONTROLS}]")
+_UNSAFE_IN_LINES = re.compile(f"[{CONTROLS}]")
 
 _CAUSE: Final = "\nThe above exception was the direct cause of the following exception:\n\n"
 _CONTEXT: Final = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
-_PLAIN = (BaseException.__str__, KeyError.__str__)
+_BUILT_IN = (BaseException.__str__, KeyError.__str__)
+"""The ``__str__`` methods that format the arguments of an exception, and nothing else."""
 
 
 def cut(text: str, longest: int) -> str:
-    """The text, or its beginning with a mark that there was more."""
+    """Return the text, or its beginning and an ellipsis if it is too long."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def line(text: str, *, longest: int = MESSAGE) -> str:
-    """Text for a place in a line: bounded, with all that would break the line, or steer a terminal, escaped."""
+    """Return text for one line: bounded, with line breaks and control characters escaped."""
     short = cut(text, longest)
-    return short if short.isprintable() else _IN_LINE.sub(_escaped, short)
+    return short if short.isprintable() else _UNSAFE_IN_LINE.sub(_escaped, short)
 
 
 class Lines(str):
-    """Text of several lines that may be shown as it is."""
+    """Text of several lines that is escaped already."""
 
     __slots__ = ()
 
 
 def lines(text: str, *, longest: int = TRACE) -> Lines:
-    """Text of several lines: bounded, with all that would steer a terminal escaped."""
-    return Lines(_IN_LINES.sub(_escaped, cut(text, longest)))
+    """Return text of several lines: bounded, with control characters escaped."""
+    return Lines(_UNSAFE_IN_LINES.sub(_escaped, cut(text, longest)))
 
 
 def storable(text: str, *, longest: int = TRACE) -> str:
-    """Text made fit to be stored: bounded, with NUL and lone surrogates replaced."""
+    """Return text that every database can store: bounded, with NUL and lone surrogates replaced."""
     return cut(text, longest).replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def message_of(error: BaseException) -> str:
-    """The exception's message, bounded, also where its ``__str__`` fails."""
+    """Return the exception's message, bounded; a substitute if its ``__str__`` raises."""
     try:
         return cut(_text(error), MESSAGE)
     except Exception:
@@ -76,16 +77,16 @@ def message_of(error: BaseException) -> str:
 
 def trace_of(error: BaseException, *, frames: int = FRAMES) -> str:
     """
-    The traceback as Python prints it, with causes, groups and notes, all bounded.
+    Return the traceback as Python prints it, with causes, groups and notes, all bounded.
 
-    Where it is too long its end is kept: that is where Python tells what happened last.
+    The end of a long one is kept, not the beginning: Python prints the latest exception last.
     """
-    text = "".join(_told(error, frames, seen=set()))
+    text = "".join(_formatted(error, frames, seen=set()))
     return text if len(text) <= TRACE else f"…{text[1 - TRACE :]}"
 
 
 def is_short(error: BaseException) -> bool:
-    """Whether anybody may format the exception as a whole: its messages are within their bounds."""
+    """Return whether all messages of an exception are within bounds, so that others can format it as a whole."""
     waiting, seen = [error], set[int]()
     while waiting:
         one = waiting.pop()
@@ -98,9 +99,9 @@ def is_short(error: BaseException) -> bool:
     return True
 
 
-def _told(error: BaseException, frames: int, *, seen: set[int]) -> Iterator[str]:
-    """The exception and what led to it, first things first."""
-    for one, joint in reversed(_chain(error, seen)):
+def _formatted(error: BaseException, frames: int, *, seen: set[int]) -> Iterator[str]:
+    """Yield an exception and its causes as text, the earliest first."""
+    for one, sentence in reversed(_chain(error, seen)):
         if one.__traceback__ is not None:
             yield "Traceback (most recent call last):\n"
             for frame in traceback.format_tb(one.__traceback__, limit=-frames):
@@ -113,21 +114,21 @@ def _told(error: BaseException, frames: int, *, seen: set[int]) -> Iterator[str]
         for number, member in enumerate(_members(one), 1):
             if len(seen) < MOST:
                 yield f"  ---------------- {number} ----------------\n"
-                yield from _indented("".join(_told(member, frames, seen=seen)))
-        yield joint
+                yield from _indented("".join(_formatted(member, frames, seen=seen)))
+        yield sentence
 
 
 def _chain(error: BaseException, seen: set[int]) -> list[tuple[BaseException, str]]:
-    """The exception and its causes, the nearest first, each with the words that lead from it to the one before."""
+    """Return an exception and its causes, the nearest first, each with the sentence that Python prints after it."""
     links: list[tuple[BaseException, str]] = []
-    one, joint = error, ""
-    while id(one) not in seen and len(seen) < MOST:
+    one, sentence = error, ""
+    while id(one) not in seen and len(seen) < MOST:  # causes may form a circle
         seen.add(id(one))
-        links.append((one, joint))
+        links.append((one, sentence))
         if one.__cause__ is not None:
-            one, joint = one.__cause__, _CAUSE
+            one, sentence = one.__cause__, _CAUSE
         elif one.__context__ is not None and not one.__suppress_context__:
-            one, joint = one.__context__, _CONTEXT
+            one, sentence = one.__context__, _CONTEXT
     return links
 
 
@@ -148,10 +149,11 @@ def _notes(error: BaseException) -> list[str]:
 
 
 def _text(error: BaseException) -> str:
-    """The message; where it is made of the arguments alone, of no more of them than can be shown."""
+    """Return the message of an exception; may raise what its ``__str__`` raises."""
     how = type(error).__str__
-    if how not in _PLAIN:
+    if how not in _BUILT_IN:
         return str(error)
+    # Cut before they are formatted: `repr` of a large argument would copy all of it.
     arguments = tuple(one[: MESSAGE + 1] if isinstance(one, str | bytes) else one for one in error.args)
     if len(arguments) == 1:
         return repr(arguments[0]) if how is KeyError.__str__ else str(arguments[0])

@@ -1,4 +1,4 @@
-"""Work that a cancellation must not stop half-way: a COMMIT that was sent, a connection on its way back to its pool."""
+"""Runs work that a cancel must not stop half-way: a COMMIT that was sent, a connection that returns to its pool."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ T = TypeVar("T")
 
 async def finish(work: Coroutine[Any, Any, T]) -> T:
     """
-    Run ``work`` to its end in a task of its own; a cancel of the caller waits for that end and is raised then.
+    Run ``work`` to its end in a task of its own; a cancel of the caller is raised after that end.
 
     ``work`` needs a deadline of its own: nothing else bounds the wait. The cancel of an anyio scope is raised by the
     caller's next wait, as anyio does after a shield.
 
     Raises:
-        asyncio.CancelledError: the caller was cancelled meanwhile; what ``work`` came to is dropped.
+        asyncio.CancelledError: the caller was cancelled meanwhile; the result of ``work`` is dropped.
     """
     task = spawn(work)
     if cancel := await _end_of(task):
-        raise _without(cancel, task)
+        raise _drop_error(cancel, task)
     return task.result()
 
 
@@ -35,9 +35,9 @@ async def cancel_once(
     """
     Run ``work`` in a task of its own, pass on the first cancel of the caller, and wait until ``work`` dealt with it.
 
-    For a driver that answers a cancel by ending its statement at the server, and would leave the statement in flight
-    if it was cancelled again while it does so. Of work that ended in spite of the cancel the result is dropped, and
-    given to ``undo``, as a connection that has to go back to its pool.
+    It is for a driver that handles a cancel by ending its statement on the server. A second cancel meanwhile would
+    leave the statement running. If ``work`` ends with a result in spite of the cancel, ``undo`` is given that result:
+    for example a connection that has to go back to its pool.
     """
     task = spawn(work)
     try:
@@ -47,7 +47,7 @@ async def cancel_once(
         later = await _end_of(task)
         if undo is not None and not task.cancelled() and task.exception() is None:
             await finish(undo(task.result()))
-        raise _without(later or cancel, task) from None
+        raise _drop_error(later or cancel, task) from None
     return task.result()
 
 
@@ -67,15 +67,15 @@ def shield() -> AbstractContextManager[object]:
     """
     Keep a cancelled anyio scope from cancelling the current task.
 
-    Such a scope cancels again on every turn of the event loop, so that a wait which only ignored it would spin. Where
-    anyio was never imported, there is no such scope.
+    Such a scope cancels again on every turn of the event loop, so ignoring the cancel would make a wait spin. If anyio
+    was never imported, there is no such scope.
     """
     anyio = sys.modules.get("anyio")
     return nullcontext() if anyio is None else anyio.CancelScope(shield=True)
 
 
-def _without(cancel: asyncio.CancelledError, task: asyncio.Task[Any]) -> asyncio.CancelledError:
-    """Return the cancel, and let an error of the task that nobody will ask for go unlogged."""
+def _drop_error(cancel: asyncio.CancelledError, task: asyncio.Task[Any]) -> asyncio.CancelledError:
+    """Return the cancel; read the task's error, which asyncio would log otherwise as never retrieved."""
     if not task.cancelled():
         task.exception()
     return cancel

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import cast
 
 from ..errors import InvalidArgument
-from ..texts import TRACE, UNSEEN
+from ..texts import CONTROLS, TRACE
 
 MAX_PAYLOAD = 1 << 20
 """The default limit of a payload as it is stored, in bytes."""
@@ -20,7 +20,7 @@ MAX_ERROR_TEXT = TRACE
 
 SURROGATE = "holds a lone surrogate, which is no text; decode the bytes it came from with an error handler"
 
-_UNSEEN = re.compile(f"[\\t\\n{UNSEEN}]")
+_CONTROLS = re.compile(f"[\\t\\n{CONTROLS}]")
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|[0-9]{309}|[eE](?:\+?[0-9]{3}|-[0-9]{5})")
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -96,7 +96,7 @@ def check_line(text: str, *, argument: str, longest: int) -> str:
         InvalidArgument: as of ``check_text``, or it holds control characters, line breaks or marks of direction.
     """
     check_text(text, argument=argument, longest=longest)
-    if not text.isprintable() and (found := _UNSEEN.search(text)):
+    if not text.isprintable() and (found := _CONTROLS.search(text)):
         raise InvalidArgument(argument, f"holds the control character {found[0]!a}; leave it out")
     return text
 

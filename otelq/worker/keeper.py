@@ -20,7 +20,7 @@ from types import FrameType
 
 from ..errors import Unavailable
 from ..logs import Log
-from ..loop import FROM_THE_DATABASE, Loop
+from ..loop import DATABASE_ERRORS, Loop
 from ..model import Renewal, SettleResult
 from ..ports.notify import Hint, HintKind
 from ..ports.state import StateAdapter
@@ -72,7 +72,7 @@ class Renewals(Loop):
         """Renew what is a third of its lease old."""
         self._main.call_soon_threadsafe(self._tick_main)
         if self._unopened:
-            with suppress(*FROM_THE_DATABASE):  # what is wrong is told when something is to be renewed
+            with suppress(*DATABASE_ERRORS):  # what is wrong is told when something is to be renewed
                 await self._open()
         if self._is_stalled():
             return self._shortest * RENEW_AFTER
@@ -101,7 +101,7 @@ class Renewals(Loop):
                 await self._open()
             with self._crew.engine.telemetry.silence():
                 verdicts = await self._state.renew(renewals)
-        except FROM_THE_DATABASE as error:
+        except DATABASE_ERRORS as error:
             if not self._is_sibling:
                 raise
             self._tell(error)

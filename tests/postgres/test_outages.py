@@ -45,7 +45,7 @@ async def greet(attempt: otelq.Attempt[str]) -> str:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loops that would give up soon, if they gave up."""
-    monkeypatch.setattr("otelq.loop.STRIKES", FEW)
+    monkeypatch.setattr("otelq.loop.MOST_ERRORS", FEW)
     monkeypatch.setattr("otelq.loop.LONGEST_BACK_OFF", 0.05)
 
 

@@ -57,7 +57,7 @@ def test_what_lies_in_the_file_ends_who_was_never_open_and_passes_for_who_was(na
 async def test_a_worker_lives_through_a_table_that_is_away(
     sqlite_url: str, connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("otelq.loop.STRIKES", FEW)
+    monkeypatch.setattr("otelq.loop.MOST_ERRORS", FEW)
     monkeypatch.setattr("otelq.loop.LONGEST_BACK_OFF", 0.02)
     async with otelq.connect(sqlite_url) as client, otelq.Worker(client, jobs, poll_interval=0.02, reap_interval=0.02):
         assert await client.result(await client.start(greet, "before"), timeout=10) == "BEFORE"

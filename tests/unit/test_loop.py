@@ -9,7 +9,7 @@ from contextvars import ContextVar
 import pytest
 
 from otelq.errors import OtelqError, Refused, Unavailable
-from otelq.loop import STRIKES, Loop
+from otelq.loop import MOST_ERRORS, Loop
 
 inherited: ContextVar[str | None] = ContextVar("inherited", default=None)
 
@@ -89,7 +89,7 @@ async def test_nothing_of_the_starters_context_is_in_it(loop: Ticking) -> None:
 async def test_it_goes_on_for_ever_while_the_database_does_not_let_it(loop: Ticking, error: Exception) -> None:
     loop.raises = lambda: error
     loop.start()
-    while loop.ticks <= 3 * STRIKES:
+    while loop.ticks <= 3 * MOST_ERRORS:
         await loop.next()
     assert loop.fatal is None
 
@@ -100,14 +100,14 @@ async def test_it_gives_up_after_ten_unexpected_errors_in_a_row(loop: Ticking, e
     loop.start()
     await loop.gave_up.wait()
     assert loop.fatal is error
-    assert loop.ticks == STRIKES
+    assert loop.ticks == MOST_ERRORS
 
 
 async def test_a_good_tick_forgives_those_before(loop: Ticking) -> None:
     loop.pause = 0
     loop.raises = lambda: KeyError("a bug") if loop.ticks % 3 else None
     loop.start()
-    while loop.ticks <= 3 * STRIKES:
+    while loop.ticks <= 3 * MOST_ERRORS:
         await loop.next()
     assert loop.fatal is None
 
