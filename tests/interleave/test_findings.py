@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from otelq.model import Status, Transition, Verb
-from otelq_verify.interleaving import Finding, Schedule, play
-from otelq_verify.interleaving.plays import ScheduleKit
-from otelq_verify.interleaving.stage import opened
-from otelq_verify.interleaving.verdict import unexplained
+from otelq_verify.interleave import Finding, Schedule, play
+from otelq_verify.interleave.plays import ScheduleKit
+from otelq_verify.interleave.stage import opened
+from otelq_verify.interleave.verdict import unexplained
 
 from .making import factory
 

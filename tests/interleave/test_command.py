@@ -7,7 +7,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from otelq_verify.commands import main
-from otelq_verify.interleaving import ANYWHERE, BY_STATEMENT
+from otelq_verify.interleave import ANYWHERE, BY_STATEMENT
 
 from ..servers import PostgresServer
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from otelq_verify.interleaving import ANYWHERE, BY_STATEMENT, Schedule, Stage, play
+from otelq_verify.interleave import ANYWHERE, BY_STATEMENT, Schedule, Stage, play
 
 from ..conftest import POSTGRES, StartServer
 from .making import factory

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from otelq_verify.interleaving import staged
+from otelq_verify.interleave import staged
 
 from .making import factory
 
