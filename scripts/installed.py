@@ -30,7 +30,7 @@ TESTS = {
         "tests/sqlite",
         "tests/conformance/test_state.py",
         "tests/telemetry",
-        "tests/postgres/test_drivers_connecting.py",
+        "tests/postgres/test_drivers_connections.py",
         "tests/postgres/test_drivers_values.py",
         "tests/postgres/test_in_flight.py",
     ],

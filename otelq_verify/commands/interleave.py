@@ -22,7 +22,7 @@ def interleave(url: str, only: str, examples: int, steps: int) -> None:
     First the named cases, then the machine, with other schedules every time: before every statement on PostgreSQL,
     elsewhere before every verb and commit. Works in the schema of the conformance kit, under its rules.
     """
-    from ..interleaving.runs import run_interleavings
+    from ..interleave.runs import run_interleavings
 
     factory = state_factory(url)
     if is_private(url) or factory().sibling() is None:

@@ -18,10 +18,10 @@ from otelq.ports.state import StateAdapter
 from otelq.sqlite import adapter
 
 from ..drivers import SQLITE
-from .mortal import LENGTH, SYNCHRONOUS, VerbOrder
 from .points import CANCELS, Interruption, Point
 from .scenario import ArrangedScenario
 from .stages import StatementTrace
+from .victim import LENGTH, SYNCHRONOUS, VerbOrder
 
 
 class FileStage:
@@ -36,16 +36,16 @@ class FileStage:
         self._driver = driver or SQLITE[0]
         self.schema = schema
         self.ledger = f"{schema}_crashpoints_ledger"
-        self._mortals: Popen[bytes]
+        self._victims: Popen[bytes]
 
     def __enter__(self) -> Self:
-        self._mortals = Popen([sys.executable, "-m", f"{__package__}.mortal"], stdin=PIPE, stdout=PIPE)
+        self._victims = Popen([sys.executable, "-m", f"{__package__}.victim"], stdin=PIPE, stdout=PIPE)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._mortals.communicate()
+        self._victims.communicate()
 
     def adapter(self) -> StateAdapter:
         return adapter(self._url, schema=self.schema, synchronous=SYNCHRONOUS)
@@ -72,7 +72,7 @@ class FileStage:
         )
 
     def _ask(self, order: VerbOrder) -> StatementTrace | int:
-        source, sink = self._mortals.stdout, self._mortals.stdin
+        source, sink = self._victims.stdout, self._victims.stdin
         assert source is not None
         assert sink is not None
         message = pickle.dumps(order)

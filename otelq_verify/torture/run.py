@@ -24,6 +24,7 @@ from ..invariants import Violation
 from . import tables
 from .aftermath import Aftermath
 from .attendance import Attendance, merged
+from .chain_logs import stories
 from .checks import Facts, check
 from .clients import Feeder
 from .drains import drain
@@ -34,7 +35,6 @@ from .knowledge import Knowledge
 from .plan import LEASE, REAP_INTERVAL, TorturePlan
 from .report import TortureReport
 from .scene import RunScene, Sight
-from .stories import stories
 from .strikes import Striker
 from .work import is_sqlite, options_for, reaching
 

@@ -26,7 +26,7 @@ from otelq_verify.audit.telemetry import (
     said_by_otlp_spans,
 )
 
-from .reporting import CONCURRENCY
+from .traced_process import CONCURRENCY
 
 ROOT = Path(__file__).parents[2]
 EXPORTS = 15
@@ -64,7 +64,7 @@ def told_until_killed(url: str) -> Told:
 @contextmanager
 def reporting(url: str, receiver: OtlpReceiver) -> Generator[None]:
     """A process that is killed at the end."""
-    command = [sys.executable, "-m", "tests.audit.reporting", url, receiver.http_endpoint]
+    command = [sys.executable, "-m", "tests.audit.traced_process", url, receiver.http_endpoint]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield

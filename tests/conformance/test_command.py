@@ -55,10 +55,10 @@ def test_what_is_a_store_and_a_notifier_gets_two_reports() -> None:
 def test_a_notifier_that_breaks_a_promise_is_shown() -> None:
     (fault,) = (fault for fault in NOTIFY_FAULTS if fault.name == "closes_once")
     with fault.planted():
-        result = run("memory://", "--only", "lives.end_twice")
+        result = run("memory://", "--only", "lifecycle.end_twice")
 
     assert result.exit_code == 1
-    assert "FAIL  lives.end_twice" in result.output
+    assert "FAIL  lifecycle.end_twice" in result.output
     assert "but: RuntimeError: closed already" in result.output
 
 

@@ -73,4 +73,4 @@ def test_every_theme_is_listed() -> None:
 def test_a_notifier_that_keeps_to_itself_is_spared_the_cases_about_others() -> None:
     left_out = set(BY_NAME) - {case.name for case in notify_cases_for(notifier())}
 
-    assert left_out == {name for name in BY_NAME if name.startswith("sharing.")}
+    assert left_out == {name for name in BY_NAME if name.startswith("peers.")}

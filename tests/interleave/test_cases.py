@@ -11,7 +11,7 @@ import pytest
 from otelq_verify.interleave import ANYWHERE, BY_STATEMENT, Schedule, Stage, play
 
 from ..conftest import POSTGRES, StartServer
-from .making import factory
+from .factories import factory
 
 Play = Callable[[Schedule], None]
 

@@ -13,7 +13,7 @@ from otelq_verify.interleave.plays import ScheduleKit
 from otelq_verify.interleave.stage import opened
 from otelq_verify.interleave.verdict import unexplained
 
-from .making import factory
+from .factories import factory
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 READY, RUNNING, COMPLETED = Status.READY, Status.RUNNING, Status.COMPLETED

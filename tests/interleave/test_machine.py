@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from otelq_verify.interleave import staged
 
-from .making import factory
+from .factories import factory
 
 EXAMPLES = int(os.environ.get("OTELQ_INTERLEAVINGS", "12"))
 EVERY_DAY = "OTELQ_INTERLEAVINGS" not in os.environ

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from ..conftest import COLLECTED
-from .collecting import Found, collected_anew, found_among, is_whole
+from .collection import Found, collected_anew, found_among, is_whole
 from .data import TABLES, Row
 from .page import PAGE, page
 

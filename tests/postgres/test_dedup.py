@@ -11,7 +11,7 @@ from otelq.model import Closure, Completes, Dedup, NewJob
 from otelq.postgres.state import PostgresState
 
 from .conftest import Connect, Open, Opened, WaitForLock
-from .making import job, start, status
+from .shortcuts import job, start, status
 
 
 async def test_forty_starts_at_once_with_one_key_make_one_chain(state: PostgresState) -> None:

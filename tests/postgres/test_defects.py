@@ -12,7 +12,7 @@ from otelq.postgres.state import PostgresState
 from otelq.postgres.statements import PostgresStatements
 
 from .conftest import Connect
-from .making import job, start
+from .shortcuts import job, start
 
 TYPES = [f"type {number}" for number in range(10)]
 

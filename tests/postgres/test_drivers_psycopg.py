@@ -20,7 +20,7 @@ from otelq.ports.state import Ending
 
 from ..servers import PostgresServer
 from .drivers import psycopg_pool
-from .making import job
+from .shortcuts import job
 from .test_drivers_sqlalchemy import Remembering, count, greet, run, started
 
 Connection = AsyncConnection[Any]

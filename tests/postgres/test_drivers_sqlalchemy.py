@@ -24,7 +24,7 @@ from otelq.ports.state import Ending
 
 from ..servers import PostgresServer
 from .drivers import DIALECTS, engine_for
-from .making import job
+from .shortcuts import job
 
 greet = otelq.JobType("greet", input=str, output=str)
 Sessions = async_sessionmaker[AsyncSession]

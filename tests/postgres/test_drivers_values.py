@@ -8,7 +8,7 @@ from otelq.model import ClaimRequest, Completes, Settlement, SettleResult
 
 from ..conformance.test_drivers import WAYS, way
 from ..servers import PostgresServer
-from .making import job
+from .shortcuts import job
 
 SIGNS = '"100% of %s, %(p1)s, $1, :name, ::int, ?, ?| and {0}; it\'s a \\\\ -- /* comment"'
 LARGEST = 2**63 - 1

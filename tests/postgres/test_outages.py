@@ -15,7 +15,7 @@ from otelq.errors import OtelqError, Unavailable
 from .. import servers
 from ..servers import PostgresServer
 from .drivers import WAYS, target
-from .test_connecting import SECRET
+from .test_connections import SECRET
 
 Admin = Callable[..., Awaitable[None]]
 LOOPS = {"fetcher", "completer", "reaper", "keeper"}

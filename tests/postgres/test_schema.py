@@ -22,7 +22,7 @@ from otelq.postgres.statements import PostgresStatements, names
 from otelq.transitions.pages import Of
 
 from .conftest import Connect
-from .making import job, lease, start, wanted
+from .shortcuts import job, lease, start, wanted
 
 QUERIES = PostgresStatements("otelq")
 QUERIED = [

@@ -16,7 +16,7 @@ from otelq.sqlite.state import SqliteState
 from tests.behaviour.support import until
 
 from .conftest import Connect, opened
-from .making import count_jobs, start
+from .shortcuts import count_jobs, start
 
 job = otelq.JobType("a", input=int, output=int)
 

@@ -17,7 +17,7 @@ from otelq.sqlite.connection_thread import ConnectionThread, Settings
 from otelq.sqlite.state import SqliteState
 
 from .conftest import Open, opened
-from .making import count_jobs, start
+from .shortcuts import count_jobs, start
 
 
 @pytest.mark.parametrize(

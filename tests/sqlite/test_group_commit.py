@@ -11,7 +11,7 @@ from otelq.errors import NotFound, OtelqError, Refused
 from otelq.model import Closure, Completes, Status
 from otelq.sqlite.state import SqliteState
 
-from .making import count_jobs, elsewhere, job, start
+from .shortcuts import count_jobs, elsewhere, job, start
 
 
 @pytest.fixture

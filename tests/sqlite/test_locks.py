@@ -11,7 +11,7 @@ from otelq.model import ReapRule, Renewal, SettleResult
 from otelq.sqlite.state import SqliteState
 
 from .conftest import Connect, Open
-from .making import count_jobs, elsewhere, lease, settle, start
+from .shortcuts import count_jobs, elsewhere, lease, settle, start
 
 RULE = ReapRule(type="a", max_attempts=None, max_crashes=5)
 

@@ -21,7 +21,7 @@ from otelq.sqlite import adapter
 from otelq.sqlite.state import SqliteState
 
 from .conftest import Connect, opened
-from .making import count_jobs, start
+from .shortcuts import count_jobs, start
 
 Rows = Callable[[], list[int]]
 KINDS = (aiosqlite.Connection, AsyncConnection, AsyncSession)

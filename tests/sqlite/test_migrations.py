@@ -18,7 +18,7 @@ from otelq.sqlite.migrate import _LEDGER  # pyright: ignore[reportPrivateUsage] 
 from otelq.sqlite.statements import named, templates
 
 from .conftest import Open
-from .making import count_jobs, job, lease, settle, start
+from .shortcuts import count_jobs, job, lease, settle, start
 
 
 async def test_adapters_that_open_together_migrate_once(another: Open, file: Path) -> None:

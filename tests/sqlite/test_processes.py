@@ -11,7 +11,7 @@ from pathlib import Path
 
 from otelq.sqlite.state import SqliteState
 
-from .making import job
+from .shortcuts import job
 
 WaitUntil = Callable[[Callable[[], bool]], None]
 CHAINS = 200

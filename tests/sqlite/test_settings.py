@@ -20,7 +20,7 @@ from otelq.sqlite.state import SqliteState
 from otelq.sqlite.statements import SqliteStatements, templates
 
 from .conftest import Connect
-from .making import count_jobs, elsewhere, job, lease, start
+from .shortcuts import count_jobs, elsewhere, job, lease, start
 
 
 class Reached(NamedTuple):

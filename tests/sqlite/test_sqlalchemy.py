@@ -24,7 +24,7 @@ from otelq.sqlite import adapter
 from otelq.sqlite.state import SqliteState
 
 from .conftest import Open, opened
-from .making import count_jobs, elsewhere, job, start
+from .shortcuts import count_jobs, elsewhere, job, start
 
 Handle = AsyncSession | AsyncConnection
 Begin = Callable[[], Handle]

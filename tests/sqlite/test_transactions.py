@@ -15,7 +15,7 @@ from otelq.ports.state import Ending
 from otelq.sqlite.state import SqliteState
 
 from .conftest import Connect, Open
-from .making import count_jobs, elsewhere, job, lease, start
+from .shortcuts import count_jobs, elsewhere, job, lease, start
 
 # The application's own connection
 

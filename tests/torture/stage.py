@@ -21,7 +21,7 @@ from otelq_verify.torture.scene import RunScene, Sight
 from tests.faults import handlers
 from tests.faults.observer import Observer
 
-from .walking import REAP_INTERVAL
+from .worker_process import REAP_INTERVAL
 
 WORKERS = 2
 BACKLOG = 16
@@ -143,7 +143,7 @@ def stage(
     with network_for(url, seed=seed) as network:
 
         def command(name: str) -> Sequence[str]:
-            return ["-m", "tests.torture.walking", network.url, name, str(folder)]
+            return ["-m", "tests.torture.worker_process", network.url, name, str(folder)]
 
         with Fleet(command, folder) as fleet:
             for _ in range(workers):

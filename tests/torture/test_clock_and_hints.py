@@ -23,7 +23,7 @@ SEED = 7
 
 @pytest.mark.parametrize("spec, ahead", [("7200", 7200), ("-172800", -172800), ("180@0", 180), ("7200@9999", 0)])
 def test_a_process_has_the_clock_that_it_is_given(spec: str, ahead: int) -> None:
-    command = [sys.executable, clock.__file__, spec, "tests.torture.telling"]
+    command = [sys.executable, clock.__file__, spec, "tests.torture.print_time"]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert len(told) == 6
     for moment in told:

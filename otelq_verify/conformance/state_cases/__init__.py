@@ -30,10 +30,10 @@ from .settle import settle
 from .take_over import take_over
 from .transactions import transactions
 from .values import values
-from .waiting import waiting
+from .waits import waits
 
 THEMES = (
-    create, dedup, scopes, blockers, rules, waiting, circles, claim, fence, settle, retry, reap, expire, finish,
+    create, dedup, scopes, blockers, rules, waits, circles, claim, fence, settle, retry, reap, expire, finish,
     requests, amend, take_over, redrive, cascade, lock, queries, filters, pages, transactions, values,
 )  # fmt: skip
 

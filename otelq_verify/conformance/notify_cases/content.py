@@ -10,7 +10,7 @@ from otelq.ports.notify import Hint, HintKind
 from ..cases import Theme
 from ..notify_kit import NotifyKit
 
-carrying = Theme[NotifyKit]("carrying")
+content = Theme[NotifyKit]("content")
 
 A_YEAR = 365 * 86400.0
 SUBJECTS = {
@@ -39,21 +39,21 @@ def _delay(delay: float) -> Callable[[NotifyKit], Awaitable[None]]:
 
 
 for one in HintKind:
-    carrying.add(f"a_hint_that_is_{one}", f"A hint of the kind {one!r} arrives with its subject.", _kind(one))
+    content.add(f"a_hint_that_is_{one}", f"A hint of the kind {one!r} arrives with its subject.", _kind(one))
 for name, beginning in SUBJECTS.items():
     about = name.replace("_", " ")
-    carrying.add(name, f"A hint about {about} arrives with its subject unchanged.", _subject(beginning))
+    content.add(name, f"A hint about {about} arrives with its subject unchanged.", _subject(beginning))
 for name, seconds in DELAYS.items():
-    carrying.add(f"a_delay_of_{name}", f"A hint with a delay of {seconds:g} seconds arrives with it.", _delay(seconds))
+    content.add(f"a_delay_of_{name}", f"A hint with a delay of {seconds:g} seconds arrives with it.", _delay(seconds))
 
 
-@carrying.case
+@content.case
 async def no_subject(kit: NotifyKit) -> None:
     """A hint without a subject arrives, as that of a change has none."""
     await _arrives(kit, Hint(HintKind.CHANGED, ""))
 
 
-@carrying.case
+@content.case
 async def every_hint_of_a_batch(kit: NotifyKit) -> None:
     """Of a batch every hint arrives."""
     batch = [kit.hint(kind, delay=float(delay)) for kind in HintKind for delay in range(5)]

@@ -7,7 +7,7 @@ import asyncio
 from otelq.postgres.state import PostgresState
 
 from .conftest import Open, WaitForLock
-from .making import start
+from .shortcuts import start
 
 
 async def test_a_deletion_that_cascades_holds_nothing_while_it_waits_for_the_oldest_of_its_chains(

@@ -8,10 +8,10 @@ from ..cases import Theme
 from ..kit import true
 from ..notify_kit import QUIET, NotifyKit
 
-lives = Theme[NotifyKit]("lives")
+lifecycle = Theme[NotifyKit]("lifecycle")
 
 
-@lives.case
+@lifecycle.case
 async def begin_with_open(kit: NotifyKit) -> None:
     """What was published before the adapter was opened raises nothing and is not delivered."""
     adapter, hint = kit.make(), kit.hint()
@@ -22,7 +22,7 @@ async def begin_with_open(kit: NotifyKit) -> None:
     true(hint not in ear.heard, "a hint was delivered that was published before the adapter was opened")
 
 
-@lives.case
+@lifecycle.case
 async def end_with_close(kit: NotifyKit) -> None:
     """Once close has returned no receiver is called any more, not even for what was published before."""
     ear, hint = kit.listen(), kit.hint()
@@ -33,7 +33,7 @@ async def end_with_close(kit: NotifyKit) -> None:
     true(ear.heard.total() == heard, "a receiver was called after close had returned")
 
 
-@lives.case
+@lifecycle.case
 async def are_over_for_publishers_too(kit: NotifyKit) -> None:
     """To publish after close raises nothing, and calls nobody."""
     ear, hint = kit.listen(), kit.hint()
@@ -43,14 +43,14 @@ async def are_over_for_publishers_too(kit: NotifyKit) -> None:
     true(hint not in ear.heard, "a hint was delivered that was published after close")
 
 
-@lives.case
+@lifecycle.case
 async def end_twice(kit: NotifyKit) -> None:
     """Closing twice is fine."""
     await kit.near.close()
     await kit.near.close()
 
 
-@lives.case
+@lifecycle.case
 async def begin_anew(kit: NotifyKit) -> None:
     """An adapter that was closed can be opened again, and delivers."""
     for _ in range(3):
@@ -59,7 +59,7 @@ async def begin_anew(kit: NotifyKit) -> None:
         await kit.arrive([kit.hint()], *(kit.listen(at) for at in kit.everywhere()))
 
 
-@lives.case
+@lifecycle.case
 async def do_not_mix(kit: NotifyKit) -> None:
     """What was published before a close, or between close and open, is not delivered after the adapter is reopened."""
     before, between = kit.hint(), kit.hint()

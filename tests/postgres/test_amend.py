@@ -13,7 +13,7 @@ from otelq.model import Amendment, ChainOutcome, Completes, NewJob, Settlement, 
 from otelq.postgres.state import PostgresState
 
 from .conftest import Open, WaitForLock
-from .making import job, lease, settle, start, status, verbs, wanted
+from .shortcuts import job, lease, settle, start, status, verbs, wanted
 
 
 @pytest.mark.parametrize("committed", [True, False])

@@ -14,7 +14,7 @@ from otelq.model import Continues, JobQuery, Match, Status, Successor
 from otelq.ports.state import Transaction
 from otelq.sqlite.state import SqliteState
 
-from .making import lease, settle, start
+from .shortcuts import lease, settle, start
 
 Hear = Callable[[str], None]
 

@@ -13,7 +13,7 @@ from otelq.ports.state import Ending
 from otelq.postgres.state import PostgresState
 
 from .conftest import Connect
-from .making import start, status
+from .shortcuts import start, status
 
 
 async def heard() -> None:

@@ -28,8 +28,8 @@ from otelq.postgres.statements import names, read
 
 from ..servers import PostgresServer
 from .drivers import DIALECTS, engine_for, own_provider, psycopg_pool
-from .making import job, lease, settle, start
-from .test_connecting import SECRET, closed_port
+from .shortcuts import job, lease, settle, start
+from .test_connections import SECRET, closed_port
 from .test_drivers_sqlalchemy import count, greet
 
 

@@ -12,7 +12,7 @@ from ..cases import Theme
 from ..kit import equal, true
 from ..notify_kit import NotifyKit
 
-publishing = Theme[NotifyKit]("publishing")
+publish = Theme[NotifyKit]("publish")
 
 MANY = 10_000
 LONGEST_HOLD = 0.5
@@ -20,7 +20,7 @@ LONGEST_HOLD = 0.5
 TRIES = 3
 
 
-@publishing.case
+@publish.case
 async def calls_nobody(kit: NotifyKit) -> None:
     """Receivers are called later, never within the call that publishes."""
     ear, hint = kit.listen(), kit.hint()
@@ -29,7 +29,7 @@ async def calls_nobody(kit: NotifyKit) -> None:
     await kit.arrive([hint], ear)
 
 
-@publishing.case
+@publish.case
 async def takes_no_hints(kit: NotifyKit) -> None:
     """An empty batch is fine, and nobody is called for it."""
     ear = kit.listen()
@@ -40,7 +40,7 @@ async def takes_no_hints(kit: NotifyKit) -> None:
     equal([hint for hint in ear.heard if not hint.subject], [], "what was delivered of empty batches")
 
 
-@publishing.case
+@publish.case
 async def takes_them_at_once(kit: NotifyKit) -> None:
     """A list that is changed after it was published changes nothing of what arrives."""
     ear, hint, batch = kit.listen(), kit.hint(), list[Hint]()
@@ -56,7 +56,7 @@ async def takes_them_at_once(kit: NotifyKit) -> None:
     true(other not in ear.heard, "a hint was delivered that was put into a list after it was published")
 
 
-@publishing.case
+@publish.case
 async def survives_what_cannot_be_sent(kit: NotifyKit) -> None:
     """A subject that is no valid text raises nothing, and those published later arrive."""
     ear = kit.listen()
@@ -64,7 +64,7 @@ async def survives_what_cannot_be_sent(kit: NotifyKit) -> None:
     await kit.arrive([kit.hint()], ear)
 
 
-@publishing.case
+@publish.case
 async def goes_on_within_a_receiver(kit: NotifyKit) -> None:
     """A receiver may publish."""
     first, second = kit.hint(), kit.hint()
@@ -77,13 +77,13 @@ async def goes_on_within_a_receiver(kit: NotifyKit) -> None:
     true(False, "a hint that a receiver published was not delivered")
 
 
-@publishing.case
+@publish.case
 async def does_not_hold_the_loop(kit: NotifyKit) -> None:
     """A hundred hints published one by one hold the event loop for less than half a second."""
     await _quick(kit, lambda: [kit.near.publish([kit.hint()]) for _ in range(100)])
 
 
-@publishing.case
+@publish.case
 async def many_do_not_hold_the_loop(kit: NotifyKit) -> None:
     """Ten thousand hints at once hold the event loop for less than half a second, and later ones arrive."""
     await _quick(kit, lambda: kit.near.publish([kit.hint() for _ in range(MANY)]))

@@ -15,7 +15,7 @@ from otelq.model import (
 )
 from otelq.sqlite.state import SqliteState
 
-from .making import lease, settle, start
+from .shortcuts import lease, settle, start
 
 
 def onward(token: int) -> Continues:

@@ -12,7 +12,7 @@ from otelq.model import Continues, JobQuery, Status, Successor
 from otelq.postgres import adapter
 from otelq.postgres.state import PostgresState
 
-from .making import lease, settle, start
+from .shortcuts import lease, settle, start
 
 MEANWHILE: list[Callable[[], Awaitable[object]]] = []
 """What happens between the two statements of a page: jobs are found, and then read."""

@@ -6,10 +6,10 @@ from ..cases import Theme
 from ..kit import true
 from ..notify_kit import NotifyKit
 
-sharing = Theme[NotifyKit]("sharing")
+peers = Theme[NotifyKit]("peers")
 
 
-@sharing.case
+@peers.case
 async def reaches_the_other(kit: NotifyKit) -> None:
     """A hint reaches the subscribers of another adapter of the place, from each to each."""
     near, far = kit.listen(kit.near), kit.listen(kit.far)
@@ -17,7 +17,7 @@ async def reaches_the_other(kit: NotifyKit) -> None:
     await kit.arrive([kit.hint()], near, by=kit.far)
 
 
-@sharing.case
+@peers.case
 async def reaches_itself(kit: NotifyKit) -> None:
     """Whoever publishes is told too, with others in the place or without."""
     near, far = kit.listen(kit.near), kit.listen(kit.far)
@@ -27,7 +27,7 @@ async def reaches_itself(kit: NotifyKit) -> None:
     await kit.arrive([kit.hint()], near, by=kit.near)
 
 
-@sharing.case
+@peers.case
 async def reaches_many(kit: NotifyKit) -> None:
     """A hint reaches every one of many adapters of the place."""
     adapters = [kit.make() for _ in range(10)]
@@ -35,7 +35,7 @@ async def reaches_many(kit: NotifyKit) -> None:
     await kit.arrive([kit.hint()], *(kit.listen(at) for at in adapters))
 
 
-@sharing.case
+@peers.case
 async def goes_on_when_one_leaves(kit: NotifyKit) -> None:
     """When one adapter is closed, the others of the place go on."""
     third = kit.make()
@@ -46,7 +46,7 @@ async def goes_on_when_one_leaves(kit: NotifyKit) -> None:
     await kit.arrive([kit.hint()], ear)
 
 
-@sharing.case
+@peers.case
 async def includes_who_comes_late(kit: NotifyKit) -> None:
     """An adapter that is opened later gets what is published from then on, and nothing from before."""
     early, late = kit.hint(), kit.make()
@@ -58,7 +58,7 @@ async def includes_who_comes_late(kit: NotifyKit) -> None:
     true(early not in ear.heard, "a hint was delivered that was published before the adapter was opened")
 
 
-@sharing.case
+@peers.case
 async def does_not_reach_who_left(kit: NotifyKit) -> None:
     """What others publish is not delivered by an adapter that is closed."""
     ear, witness, hint = kit.listen(kit.far), kit.listen(kit.near), kit.hint()
@@ -68,7 +68,7 @@ async def does_not_reach_who_left(kit: NotifyKit) -> None:
     true(hint not in ear.heard, "a closed adapter delivered a hint")
 
 
-@sharing.case
+@peers.case
 async def harms_no_other(kit: NotifyKit) -> None:
     """A receiver that raises in one adapter harms none in another."""
 

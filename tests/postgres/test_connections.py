@@ -18,7 +18,7 @@ from otelq.postgres import adapter
 from otelq.postgres.drivers.port import RESERVED
 
 from .. import servers
-from .making import lease, settle, start
+from .shortcuts import lease, settle, start
 
 SECRET = "s3cr3t"
 

@@ -11,7 +11,7 @@ from otelq.model import Closure, Completes, Fails, Failure, Status, Verb
 from otelq.postgres.state import PostgresState
 
 from .conftest import Connect
-from .making import job, lease, settle, start, status, verbs
+from .shortcuts import job, lease, settle, start, status, verbs
 
 
 @pytest.mark.parametrize("first", [0, 1])

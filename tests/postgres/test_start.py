@@ -11,7 +11,7 @@ from otelq.model import JobQuery, NewJob, Status
 from otelq.postgres.start import LARGE
 from otelq.postgres.state import PostgresState
 
-from .making import job, start
+from .shortcuts import job, start
 
 ODD = 'tab\t newline\n return\r backslash\\ \\N quote" and \u2028'
 

@@ -24,7 +24,7 @@ from otelq.model import (
 from ..cases import Theme
 from ..kit import FAILURE, Kit, chains, equal, moves, true
 
-waiting = Theme[Kit]("waiting")
+waits = Theme[Kit]("waits")
 MANY = 1100
 """More dependents than one statement lets go."""
 
@@ -46,7 +46,7 @@ async def _complete(kit: Kit, chain: str) -> Sequence[Transition]:
 # Continuations
 
 
-@waiting.case
+@waits.case
 async def a_continuation_is_created_blocked(kit: Kit) -> None:
     """A successor with blockers is blocked from its creation, and let go by the last of them."""
     first, second = await _starts(kit, 2)
@@ -60,7 +60,7 @@ async def a_continuation_is_created_blocked(kit: Kit) -> None:
     equal((await kit.lease("next")).blockers, 2, "the number of blockers that the claimed job names")
 
 
-@waiting.case
+@waits.case
 async def a_continuation_from_outside_is_created_blocked(kit: Kit) -> None:
     """A successor with blockers of a job that is finished from outside is blocked too."""
     (blocker,) = await _starts(kit, 1)
@@ -70,7 +70,7 @@ async def a_continuation_from_outside_is_created_blocked(kit: Kit) -> None:
     equal(chains(await _complete(kit, blocker), Verb.UNBLOCK), [chain], "the chains let go")
 
 
-@waiting.case
+@waits.case
 async def blockers_belong_to_the_job_they_were_given(kit: Kit) -> None:
     """Each job of a chain has its own blockers, told in the order given."""
     first, second, third = given = await _starts(kit, 3)
@@ -85,7 +85,7 @@ async def blockers_belong_to_the_job_they_were_given(kit: Kit) -> None:
     equal([one.output for one in answer[chain, 1]], [f'"{third}"', f'"{first}"'], "the outputs")
 
 
-@waiting.case
+@waits.case
 async def a_continuation_with_blockers_is_not_kept(kit: Kit) -> None:
     """A successor with blockers is never granted to the worker, even if they all completed before."""
     open_, closed = await _starts(kit, 2)
@@ -98,7 +98,7 @@ async def a_continuation_with_blockers_is_not_kept(kit: Kit) -> None:
     equal(len(await kit.claim("next", 9)), 1, "successors ready")
 
 
-@waiting.case
+@waits.case
 async def a_continuation_keeps_its_plan(kit: Kit) -> None:
     """A successor let go before its planned time is scheduled for that time."""
     (blocker,) = await _starts(kit, 1)
@@ -110,7 +110,7 @@ async def a_continuation_keeps_its_plan(kit: Kit) -> None:
     equal(made[1].due_at, due, "when it becomes due")
 
 
-@waiting.case
+@waits.case
 async def a_continuation_that_is_lost_fails_its_chain(kit: Kit) -> None:
     """A successor whose blocker failed before fails in the commit that created it, and with it its dependents."""
     (blocker,) = await _starts(kit, 1)
@@ -123,7 +123,7 @@ async def a_continuation_that_is_lost_fails_its_chain(kit: Kit) -> None:
     true((await kit.outcome(chain)).failure is not None, "a chain that failed by its blocker does not say why")
 
 
-@waiting.case
+@waits.case
 async def a_blocked_chain_holds_its_dependents(kit: Kit) -> None:
     """A chain that waits for a chain whose continuation waits holds on until that is done."""
     (blocker,) = await _starts(kit, 1)
@@ -137,7 +137,7 @@ async def a_blocked_chain_holds_its_dependents(kit: Kit) -> None:
 # Jobs that run
 
 
-@waiting.case
+@waits.case
 async def a_running_job_can_wait(kit: Kit) -> None:
     """A job that blocks gives its attempt back, and runs again when its blocker completed."""
     (blocker,) = await _starts(kit, 1)
@@ -155,7 +155,7 @@ async def a_running_job_can_wait(kit: Kit) -> None:
     equal((job.attempt, job.crashes, job.blockers, job.due_at), (1, 0, 1, kit.now), "the job claimed again")
 
 
-@waiting.case
+@waits.case
 async def a_wait_is_recorded_as_an_attempt(kit: Kit) -> None:
     """The attempt that ended in waiting is on record, and its trace is the next attempt's last."""
     (blocker,) = await _starts(kit, 1)
@@ -168,7 +168,7 @@ async def a_wait_is_recorded_as_an_attempt(kit: Kit) -> None:
     equal((await kit.lease()).last_trace, "00-attempt", "the trace of the attempt before")
 
 
-@waiting.case
+@waits.case
 async def a_wait_that_is_over_ends_at_once(kit: Kit) -> None:
     """Where the blockers completed before, the job blocks and is unblocked in one commit."""
     (blocker,) = await _starts(kit, 1)
@@ -180,7 +180,7 @@ async def a_wait_that_is_over_ends_at_once(kit: Kit) -> None:
     equal((await kit.lease()).attempt, 1, "the attempt claimed again")
 
 
-@waiting.case
+@waits.case
 async def a_wait_that_is_lost_fails_at_once(kit: Kit) -> None:
     """Where a blocker failed before, the job blocks and fails in one commit, and with it its dependents."""
     (blocker,) = await _starts(kit, 1)
@@ -193,7 +193,7 @@ async def a_wait_that_is_lost_fails_at_once(kit: Kit) -> None:
     equal(chains(made, Verb.FAIL_BY_BLOCKER), [chain, dependent], "the chains failed")
 
 
-@waiting.case
+@waits.case
 async def a_wait_can_follow_a_wait(kit: Kit) -> None:
     """A job can wait again and again; its blockers are told in the order in which they were given."""
     first, second, third = await _starts(kit, 3)
@@ -207,7 +207,7 @@ async def a_wait_can_follow_a_wait(kit: Kit) -> None:
     equal(await kit.blockers(chain), [first, third, second], "the blockers")
 
 
-@waiting.case
+@waits.case
 async def a_completed_blocker_can_be_named_again(kit: Kit) -> None:
     """A blocker that completed and is named again, alone or with others, holds up nobody and is told once."""
     first, second = await _starts(kit, 2)
@@ -221,7 +221,7 @@ async def a_completed_blocker_can_be_named_again(kit: Kit) -> None:
     equal(await kit.blockers(chain), [first, second], "the blockers")
 
 
-@waiting.case
+@waits.case
 async def an_open_blocker_can_be_named_again(kit: Kit) -> None:
     """A blocker that the job no longer waited for is awaited again when it is named again."""
     first, second = await _starts(kit, 2)
@@ -233,7 +233,7 @@ async def an_open_blocker_can_be_named_again(kit: Kit) -> None:
     equal(await kit.blockers(chain), [first, second], "the blockers")
 
 
-@waiting.case
+@waits.case
 async def earlier_blockers_do_not_count_for_a_later_wait(kit: Kit) -> None:
     """A blocker that the job no longer waits for neither frees it from a later wait nor fails it."""
     first, left, second = await _starts(kit, 3)
@@ -245,7 +245,7 @@ async def earlier_blockers_do_not_count_for_a_later_wait(kit: Kit) -> None:
     equal(chains(await _complete(kit, second), Verb.UNBLOCK), [chain], "the chains let go")
 
 
-@waiting.case
+@waits.case
 async def a_wait_has_the_rule_it_was_given(kit: Kit) -> None:
     """The rule of a wait takes the place of the one that the job was created with."""
     first, second, third = await _starts(kit, 3)
@@ -255,7 +255,7 @@ async def a_wait_has_the_rule_it_was_given(kit: Kit) -> None:
     equal(chains(await kit.cancel(second), Verb.UNBLOCK), [chain], "the chains let go")
 
 
-@waiting.case
+@waits.case
 async def a_wait_is_repeated(kit: Kit) -> None:
     """A wait whose reply was lost is DONE again with the same transitions, and changes nothing."""
     (blocker,) = await _starts(kit, 1)
@@ -269,7 +269,7 @@ async def a_wait_is_repeated(kit: Kit) -> None:
     equal((third.verdicts, third.transitions), ((SettleResult.DONE,), first.transitions), "the repeat after the wait")
 
 
-@waiting.case
+@waits.case
 async def a_wait_needs_the_lease(kit: Kit) -> None:
     """A job whose lease is lost does not wait."""
     (blocker,) = await _starts(kit, 1)
@@ -283,7 +283,7 @@ async def a_wait_needs_the_lease(kit: Kit) -> None:
     await kit.lease()
 
 
-@waiting.case
+@waits.case
 async def waits_are_settled_beside_other_outcomes(kit: Kit) -> None:
     """A batch may hold waits, continuations that wait, and plain outcomes; each is answered in its place."""
     (blocker,) = await _starts(kit, 1)
@@ -297,7 +297,7 @@ async def waits_are_settled_beside_other_outcomes(kit: Kit) -> None:
     equal(len(chains(await _complete(kit, blocker), Verb.UNBLOCK)), 2, "chains let go")
 
 
-@waiting.case
+@waits.case
 async def a_blocker_may_close_in_the_same_batch(kit: Kit) -> None:
     """A batch may close a blocker and hold a wait for it: the call or ``unblock_pending`` frees the job."""
     (blocker,) = await _starts(kit, 1)
@@ -308,7 +308,7 @@ async def a_blocker_may_close_in_the_same_batch(kit: Kit) -> None:
     equal(chains(made, Verb.UNBLOCK), [chain], "the chains let go")
 
 
-@waiting.case
+@waits.case
 async def thousands_are_awaited(kit: Kit) -> None:
     """A job can wait for 2,500 chains, and is let go by the last."""
     blockers = await _starts(kit, 2500)
@@ -324,7 +324,7 @@ async def thousands_are_awaited(kit: Kit) -> None:
     equal(await kit.blockers(chain), list(blockers), "the blockers")
 
 
-@waiting.case
+@waits.case
 async def more_than_a_thousand_wait_for_any(kit: Kit) -> None:
     """However many chains wait for any of two blockers, the first to close frees each once, soon after."""
     first, second = blockers = await _starts(kit, 2)
@@ -335,7 +335,7 @@ async def more_than_a_thousand_wait_for_any(kit: Kit) -> None:
     equal((len(freed), len(set(freed))), (MANY, MANY), "chains let go, and different ones")
 
 
-@waiting.case
+@waits.case
 async def more_than_a_thousand_wait_on(kit: Kit) -> None:
     """Chains that wait on where their blocker failed are left alone, and ``unblock_pending`` comes to an end."""
     (blocker,) = await _starts(kit, 1)

@@ -12,7 +12,7 @@ from otelq.model import Closure, Completes, Dedup, OnFailure, Status, Verb
 from otelq.postgres.state import PostgresState
 
 from .conftest import Open, WaitForLock
-from .making import job, lease, settle, start, status, verbs
+from .shortcuts import job, lease, settle, start, status, verbs
 
 
 async def fallen(state: PostgresState, type: str = "a", **fields: Any) -> str:

@@ -1,4 +1,4 @@
-"""A worker that faults are tried on: `python -m tests.torture.walking URL NAME FOLDER`."""
+"""A worker that faults are tried on: `python -m tests.torture.worker_process URL NAME FOLDER`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REAP_INTERVAL = 0.5
 
 
 def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="tests.torture.walking", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tests.torture.worker_process", description=__doc__)
     parser.add_argument("url")
     parser.add_argument("name", help="what the worker is called in its leases")
     parser.add_argument("folder", type=Path, help="where notes are kept")

@@ -10,7 +10,7 @@ from otelq.postgres.drivers.asyncpg import AsyncpgConnection
 from otelq.postgres.state import PostgresState
 
 from .conftest import Connect
-from .making import job, lease, wanted
+from .shortcuts import job, lease, wanted
 
 
 async def claim_inside(state: PostgresState, connection: object, limit: int) -> list[Claimed]:

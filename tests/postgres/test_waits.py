@@ -25,7 +25,7 @@ from otelq.model import (
 from otelq.postgres.state import PostgresState
 
 from .conftest import Open, WaitForLock
-from .making import job, lease, settle, start, status, verbs
+from .shortcuts import job, lease, settle, start, status, verbs
 
 BUSY = (SettleResult.BUSY,)
 DONE = (SettleResult.DONE,)

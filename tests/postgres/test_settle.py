@@ -29,7 +29,7 @@ from otelq.model import (
 from otelq.postgres.state import PostgresState
 
 from .conftest import Connect
-from .making import job, lease, settle, start, status
+from .shortcuts import job, lease, settle, start, status
 
 OUTCOMES: list[Outcome] = [
     Completes('{"a": 1}'),

@@ -1,4 +1,4 @@
-"""A process that starts chains, runs them and reports to an OTLP receiver: ``python -m tests.audit.reporting``."""
+"""A process that starts chains, runs them and reports to an OTLP receiver: ``python -m tests.audit.traced_process``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prints what time it is, by all that tell it: `python -m tests.torture.telling`."""
+"""Prints what time it is, by all that tell it: `python -m tests.torture.print_time`."""
 
 import time
 from datetime import UTC, datetime
