@@ -1,4 +1,4 @@
--- What a handler wrote in completion() is there if and only if that attempt closed the job.
+-- A row that a handler wrote in completion() exists if and only if that attempt closed the job.
 WITH written AS (
     SELECT chain_id, position, token, count(*) AS times FROM {ledger} GROUP BY chain_id, position, token
 ),

@@ -1,4 +1,4 @@
--- A blocker that has ended was told to those who wait for it, or is noted as still to be told, or is waited for on.
+-- When a blocker has ended, its dependents no longer wait for it, or that step is still pending, or their rule is to wait on.
 SELECT b.chain_id, b.position, 'waits for ' || b.blocker_id || ', which is ' || e.status AS detail
 FROM blocker AS b
 JOIN open_job AS o ON o.chain_id = b.chain_id AND o.position = b.position
