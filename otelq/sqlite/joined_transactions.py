@@ -22,6 +22,8 @@ from .statements import SqliteStatements
 T = TypeVar("T")
 
 ENDED = "its transaction has ended"
+REST = 0.05
+"""Seconds to wait for the thread of a connection; if it is still at work then, somebody looks again later."""
 
 
 class HandleState:
@@ -125,11 +127,28 @@ class AiosqliteTransaction(JoinedTransaction):
         What wrote in it took the write lock, which it keeps to its end.
         """
         if not self.active:
-            return True
+            return await self._is_at_rest()
         try:
             return self._is_free is not None and await self._is_free()
         except (OtelqError, *DRIVER):
             return False
+
+    async def _is_at_rest(self) -> bool:
+        """
+        Return whether a COMMIT or ROLLBACK that may be under way has ended.
+
+        SQLite says that no transaction is open from the moment at which a COMMIT begins: who then looks for the rows
+        from another connection does not find them, and would take the commit for a rollback. What the thread of the
+        connection does after that statement, it does after its end.
+        """
+        try:
+            async with asyncio.timeout(REST):
+                await self._connection._execute(_nothing)  # type: ignore[no-untyped-call]  # pyright: ignore[reportPrivateUsage]  # it has no public name
+        except TimeoutError:
+            return False
+        except (ValueError, *DRIVER):  # it is closed, which waits for its last statement
+            return True
+        return True
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         return False
@@ -141,6 +160,10 @@ class AiosqliteTransaction(JoinedTransaction):
         if not connection.in_transaction:  # it was when this began to wait for the thread
             raise InvalidArgument("tx", ENDED)
         super()._prepare_to_write(connection)
+
+
+def _nothing() -> None:
+    pass
 
 
 def is_open(connection: aiosqlite.Connection) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,6 +43,42 @@ async def test_a_joined_commit_leaves_both_sides_writes(state: SqliteState, conn
     await connection.commit()
 
     assert await count_jobs(state, chain) == 1
+
+
+class SlowCommit(sqlite3.Connection):
+    """Says from the beginning of a COMMIT on that no transaction is open, as SQLite does, and takes long for it."""
+
+    is_committing = False
+    begun, may_end = threading.Event(), threading.Event()
+
+    @property
+    def in_transaction(self) -> bool:
+        return super().in_transaction and not self.is_committing
+
+    def commit(self) -> None:
+        self.is_committing = True
+        self.begun.set()
+        self.may_end.wait()
+        super().commit()
+        self.is_committing = False
+
+
+async def test_a_commit_under_way_is_not_taken_for_the_end_of_a_transaction(
+    state: SqliteState, connect: Connect
+) -> None:
+    connection = await connect(factory=SlowCommit)
+    await connection.execute("BEGIN IMMEDIATE")
+    tx = state.join(connection)
+    _, made = await state.create([job()], tx=tx)
+
+    commit = asyncio.create_task(connection.commit())
+    await asyncio.to_thread(SlowCommit.begun.wait)
+    found_during = tx.active, await tx.is_over(), await state.were_committed(made)
+    SlowCommit.may_end.set()
+    await commit
+
+    assert found_during == (False, False, [False])
+    assert (await tx.is_over(), await state.were_committed(made)) == (True, [True])
 
 
 async def test_a_verb_that_fails_in_a_joined_transaction_takes_back_its_own_writes_only(
