@@ -18,13 +18,13 @@ from ..definitions import (
     JobType,
     MetaOptions,
     StartOptions,
+    check_blockers,
     check_chain_id,
     check_job_type,
     check_priority,
     check_seconds,
     check_when,
     is_job_type,
-    read_blockers,
     refuse_unknown,
 )
 from ..errors import AlreadyExists, InvalidArgument
@@ -104,7 +104,7 @@ class Start(Generic[Out_co]):
         self.is_named = id is not None
         self.priority = check_priority(options.get("priority")) or 0
         self.dedup = check_dedup(options.get("dedup"))
-        self.blockers = read_blockers(options.get("blockers", ()), of=self.id)
+        self.blockers = check_blockers(options.get("blockers", ()), of=self.id)
         self.expires = None if expires is None else check_expires(expires, delay=self.delay)
         self.meta = check_meta(options, request_id=current_request_id())
 

@@ -1,7 +1,7 @@
-"""What a user declares: job types, handlers and the collections that hold them, and what a handler works with."""
+"""Declarations: job types, handlers and collections of them, and the attempt that a handler is given."""
 
 from .attempt import Attempt, AttemptScope, Handler, meta_of, scope_of
-from .blockers import NOTHING, AllOf, AnyOf, Awaited, Blockers, read_blockers
+from .blockers import NO_BLOCKERS, AllOf, AnyOf, Blockers, CheckedBlockers, check_blockers
 from .chain import Chain, check_chain_id
 from .checks import LONGEST_NAME, check_count, check_priority, check_seconds, check_time, check_when
 from .collection import Definition, Executor, Jobs, is_async, merge
@@ -14,15 +14,15 @@ from .types import AnyHandler, JobType, Signature, TraceMode, check_job_type, is
 
 __all__ = [
     "LONGEST_NAME",
-    "NOTHING",
+    "NO_BLOCKERS",
     "AllOf",
     "AnyHandler",
     "AnyOf",
     "Attempt",
     "AttemptScope",
-    "Awaited",
     "Blockers",
     "Chain",
+    "CheckedBlockers",
     "Continue",
     "ContinueOptions",
     "CopyOptions",
@@ -41,6 +41,7 @@ __all__ = [
     "TraceMode",
     "WaitFor",
     "WhenOptions",
+    "check_blockers",
     "check_chain_id",
     "check_continuation",
     "check_count",
@@ -56,7 +57,6 @@ __all__ = [
     "merge",
     "meta_of",
     "overrides",
-    "read_blockers",
     "refuse_unknown",
     "scope_of",
 ]

@@ -13,25 +13,26 @@ from .continuation import Continue
 from .types import AnyHandler
 
 
-def annotated(handler: AnyHandler, name: str) -> tuple[Any, Any]:
-    """The input and the output type of a handler, as its annotations say."""
+def read_types(handler: AnyHandler, name: str) -> tuple[Any, Any]:
+    """Return the input and the output type that a handler's annotations name."""
+    # A decorator, a `partial` or a callable object has no annotations of its own: look at the function inside.
     function: Any = inspect.unwrap(cast(Any, handler))
     while isinstance(function, partial):
         function = function.func
     function = function if inspect.isroutine(function) else getattr(function, "__call__")  # noqa: B004, B009
     try:
         hints = get_type_hints(function)
-    except Exception as error:  # whatever evaluating somebody's annotations may raise
+    except Exception as error:  # evaluating the annotations of an application may raise anything
         raise InvalidArgument("handler", f"of {name!r}: its annotations cannot be read: {error}") from error
     returned = hints.pop("return", None)
     attempted: Any = next((hint for hint in hints.values() if get_origin(hint) is Attempt), None)
     if attempted is None or returned is None:
         raise InvalidArgument("handler", f"of {name!r} lacks annotations; write (attempt: Attempt[In]) -> Out")
-    return get_args(attempted)[0], _final(returned)
+    return get_args(attempted)[0], _chain_output(returned)
 
 
-def _final(returned: Any) -> Any:
-    """What a chain yields, of ``Out``, ``Continue[Out]`` or a union of both."""
+def _chain_output(returned: Any) -> Any:
+    """Return the output type of the chain, given ``Out``, ``Continue[Out]`` or a union of both."""
     members = get_args(returned) if get_origin(returned) in (Union, UnionType) else (returned,)
     finals: list[Any] = [get_args(member)[0] if get_origin(member) is Continue else member for member in members]
     return reduce(lambda left, right: left | right, finals)

@@ -1,4 +1,4 @@
-"""What a handler works with: its attempt, and what stands behind it."""
+"""The attempt that a handler is given, and the scope that implements it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ X = TypeVar("X")
 
 
 class AttemptScope(Protocol):
-    """What stands behind an ``Attempt``: the worker, the process of a handler, or a test's stand-in."""
+    """The implementation of an ``Attempt``: in a worker, in the process of a handler, or in a test."""
 
     @property
     def client(self) -> Client: ...
@@ -253,8 +253,8 @@ class Attempt(Generic[In]):
         """
         return self._scope.completion(kind, attempt=self)
 
-    def behind(self, scope: AttemptScope) -> Attempt[In]:
-        """The same attempt with another scope."""
+    def with_scope(self, scope: AttemptScope) -> Attempt[In]:
+        """Return the same attempt with another scope."""
         return Attempt(
             self.input,
             type=self.type,
@@ -268,12 +268,12 @@ class Attempt(Generic[In]):
 
 
 def scope_of(attempt: Attempt[Any]) -> AttemptScope:
-    """What stands behind the attempt."""
+    """Return the scope of the attempt."""
     return attempt._scope  # pyright: ignore[reportPrivateUsage]  # the engine's way in
 
 
 def meta_of(attempt: Attempt[Any]) -> Meta:
-    """What is known of its chain beside the payloads."""
+    """Return the tags, headers, tenant and request id of the attempt's chain."""
     return attempt._meta  # pyright: ignore[reportPrivateUsage]  # likewise
 
 

@@ -1,4 +1,4 @@
-"""What a job waits for before it runs: other chains, all of them or any one."""
+"""The blockers of a job: chains that it waits for, all of them or any one."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class AllOf:
     on_failure: OnFailure
 
     def __init__(self, *chains: Chains, on_failure: IfFailed = "fail") -> None:
-        object.__setattr__(self, "chains", _listed(chains))
-        object.__setattr__(self, "on_failure", _policy(on_failure))
+        object.__setattr__(self, "chains", _flatten(chains))
+        object.__setattr__(self, "on_failure", _on_failure(on_failure))
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -58,40 +58,40 @@ class AnyOf:
     on_failure: OnFailure
 
     def __init__(self, *chains: Chains, on_failure: IfFailed = "fail") -> None:
-        listed = _listed(chains)
+        listed = _flatten(chains)
         if not listed:
             raise InvalidArgument("chains", "is empty; any of none could never be met")
         object.__setattr__(self, "chains", listed)
-        object.__setattr__(self, "on_failure", _policy(on_failure))
+        object.__setattr__(self, "on_failure", _on_failure(on_failure))
 
 
 Blockers: TypeAlias = Sequence[Chain[Any]] | AllOf | AnyOf
 """Chains to wait for; a plain sequence means ``AllOf``."""
 
 
-class Awaited(NamedTuple):
-    """Blockers as the state port takes them."""
+class CheckedBlockers(NamedTuple):
+    """Blockers that were checked, as the state port takes them."""
 
     ids: tuple[str, ...]
     until: Until = Until.ALL
     on_failure: OnFailure = OnFailure.FAIL
 
 
-NOTHING = Awaited(())
+NO_BLOCKERS = CheckedBlockers(())
 
 
-def read_blockers(blockers: Blockers, *, of: str | None = None, argument: str = "blockers") -> Awaited:
-    """The checked blockers of the chain ``of``, where its id is known; what they name must not be that chain."""
+def check_blockers(blockers: Blockers, *, of: str | None = None, argument: str = "blockers") -> CheckedBlockers:
+    """Return the blockers of the chain ``of``, if its id is known; refuse the chain itself among them."""
     if isinstance(blockers, AllOf | AnyOf):
         chains, on_failure = blockers.chains, blockers.on_failure
     else:
         chains, on_failure = check_chains(blockers, argument=argument), OnFailure.FAIL
     if not chains:
-        return NOTHING
+        return NO_BLOCKERS
     ids = tuple(chain.id for chain in chains)
     if of in ids:
         raise InvalidArgument(argument, f"names chain {of} itself; it would wait for ever")
-    return Awaited(ids, Until.ANY if isinstance(blockers, AnyOf) else Until.ALL, on_failure)
+    return CheckedBlockers(ids, Until.ANY if isinstance(blockers, AnyOf) else Until.ALL, on_failure)
 
 
 def check_chains(chains: object, *, argument: str = "chains") -> tuple[Chain[Any], ...]:
@@ -117,12 +117,12 @@ def _check_chain(argument: str, chain: object) -> Chain[Any]:
     return found
 
 
-def _listed(chains: tuple[Chains, ...]) -> tuple[Chain[Any], ...]:
-    """Chains given one by one, or as the one sequence that is given."""
+def _flatten(chains: tuple[Chains, ...]) -> tuple[Chain[Any], ...]:
+    """Return chains that were given one by one, or as one sequence."""
     return check_chains(chains[0] if len(chains) == 1 and not isinstance(chains[0], Chain) else chains)
 
 
-def _policy(on_failure: str) -> OnFailure:
+def _on_failure(on_failure: str) -> OnFailure:
     try:
         return OnFailure(on_failure)
     except ValueError:

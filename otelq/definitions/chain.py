@@ -1,4 +1,4 @@
-"""A chain as its starter holds it."""
+"""The handle of a chain."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _CANONICAL = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}").fullmatc
 
 
 def check_chain_id(argument: str, id: object) -> str:
-    """The id in the form in which it is stored; refuse what is no UUID."""
-    if isinstance(id, str) and _CANONICAL(id):
+    """Return the id in the form in which it is stored; refuse text that is no UUID."""
+    if isinstance(id, str) and _CANONICAL(id):  # as most ids are; parsing is slower
         return id
     try:
         return str(UUID(check_text(cast(str, id), argument=argument, longest=64)))

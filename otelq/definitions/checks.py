@@ -1,4 +1,4 @@
-"""Checks of what callers give, made before anything is written."""
+"""Checks of arguments, made before anything is written."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ LARGEST_PRIORITY = 100
 
 
 def check_seconds(argument: str, value: object, *, lowest: float = 0.0) -> float:
-    """Refuse what is no finite number of seconds from ``lowest`` to ten years."""
+    """Return a number of seconds from ``lowest`` to ten years; refuse anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidArgument(argument, f"is {value!r}; give seconds as a number")
-    if not lowest <= value <= LONGEST:  # nor is a NaN
-        raise InvalidArgument(argument, f"is {_shown(value)}; give seconds from {lowest:g} to {LONGEST:g}")
+    if not lowest <= value <= LONGEST:  # also false for NaN
+        raise InvalidArgument(argument, f"is {_repr(value)}; give seconds from {lowest:g} to {LONGEST:g}")
     return float(value)
 
 
 def check_count(argument: str, value: object, *, highest: float = inf) -> int:
-    """Refuse what is no whole number from 1 to ``highest``."""
+    """Return a whole number from 1 to ``highest``; refuse anything else."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= highest:
         upper = "or more" if highest == inf else f"to {highest:g}"
         raise InvalidArgument(argument, f"is {value!r}; give a whole number, 1 {upper}")
@@ -30,7 +30,7 @@ def check_count(argument: str, value: object, *, highest: float = inf) -> int:
 
 
 def check_when(delay: float | None, at: datetime | None) -> tuple[float | None, datetime | None]:
-    """The due time, in seconds or in UTC; refuse one that is given twice, negative, too far off, or without a zone."""
+    """Return the due time, in seconds or in UTC; refuse one that is given twice, out of range or without a zone."""
     if at is None:
         return (None if delay is None else check_seconds("delay", delay)), None
     if delay is not None:
@@ -40,10 +40,10 @@ def check_when(delay: float | None, at: datetime | None) -> tuple[float | None, 
 
 def check_time(argument: str, time: object) -> datetime:
     """
-    The same instant in UTC, as a plain ``datetime``; refuse what is none, or has no zone.
+    Return the same instant in UTC, as a plain ``datetime``; refuse a time without a zone.
 
-    Everything inside compares and stores instants: two local times of one zone compare by the clock on the wall, which
-    is wrong in the hour that comes twice.
+    otelq compares and stores instants: Python compares two local times of one zone by the clock on the wall, which is
+    wrong in the hour that occurs twice (PEP 495).
     """
     if not isinstance(time, datetime):
         raise InvalidArgument(argument, f"is {time!r}; give a datetime with a time zone, as datetime.now(UTC)")
@@ -55,10 +55,10 @@ def check_time(argument: str, time: object) -> datetime:
     except InvalidArgument:
         raise
     except Exception as error:  # the zone is the caller's own code
-        raise InvalidArgument(argument, f"is {_shown(time)}, which is no time in UTC") from error
+        raise InvalidArgument(argument, f"is {_repr(time)}, which is no time in UTC") from error
 
 
-def _shown(value: object) -> str:
+def _repr(value: object) -> str:
     try:
         return repr(value)
     except Exception:
@@ -69,7 +69,7 @@ def check_priority(priority: object) -> int | None:
     """
     Refuse a priority that is no integer from -100 to 100.
 
-    A claim looks once at each priority in use, so that their number must have a bound.
+    A claim looks once at each priority in use, so their number is bounded.
     """
     if priority is None:
         return None

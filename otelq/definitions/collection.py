@@ -1,4 +1,4 @@
-"""Collections of job types with their handlers and options: the slices of an application."""
+"""Collections of job types, with their handlers and options."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, TypeVar, cast, overload
 
 from ..errors import InvalidArgument
 from ..schedule import RetryPolicy
-from .annotations import annotated
+from .annotations import read_types
 from .attempt import Attempt
 from .checks import check_count, check_seconds
 from .continuation import Continue
@@ -39,7 +39,7 @@ class Definition:
 
     @property
     def name(self) -> str:
-        """The job type's name."""
+        """Return the job type's name."""
         return self.job_type.name
 
 
@@ -114,7 +114,7 @@ class Jobs:
 
         def declare(handler: AnyHandler) -> JobType[Any, Any]:
             declared: JobType[Any, Any] = JobType(name, entry=entry, queue=queue, trace=trace)
-            bound = declared.with_handler(handler, read=annotated)
+            bound = declared.with_handler(handler, read=read_types)
             options = _TypeOptions(retry, lease, timeout, soft_timeout, concurrency, executor)
             self._add(bound, handler, options=options)
             return bound
@@ -150,7 +150,7 @@ class Jobs:
         check_job_type("job_type", job_type)
 
         def attach(handler: AnyHandler) -> JobType[In, Out]:
-            bound = job_type.with_handler(handler, read=annotated)
+            bound = job_type.with_handler(handler, read=read_types)
             options = _TypeOptions(retry, lease, timeout, soft_timeout, concurrency, executor)
             self._add(job_type, handler, options=options)
             return bound
@@ -168,7 +168,7 @@ class Jobs:
             timeout=options.timeout,
             soft_timeout=options.soft_timeout,
             concurrency=options.concurrency,
-            executor=_place(handler, options.executor),
+            executor=_executor_of(handler, options.executor),
             middleware=self._middleware,
         )
 
@@ -221,33 +221,34 @@ class _Handles(Protocol[In, Out]):
 
 
 def is_async(handler: object) -> bool:
-    """Whether calling the handler gives a coroutine: an ``async def``, or an object whose ``__call__`` is one."""
-    return _answers(handler, inspect.iscoroutinefunction)
+    """Return whether a call of the handler gives a coroutine: it is an ``async def``, or its ``__call__`` is."""
+    return _is_any_form(handler, inspect.iscoroutinefunction)
 
 
-def _place(handler: Any, asked: Literal["process"] | None) -> Executor:
+def _executor_of(handler: Any, requested: Literal["process"] | None) -> Executor:
     if not callable(handler):
         raise InvalidArgument("handler", f"{handler!r} cannot be called; give a function")
-    if _answers(handler, inspect.isgeneratorfunction) or _answers(handler, inspect.isasyncgenfunction):
+    if _is_any_form(handler, inspect.isgeneratorfunction) or _is_any_form(handler, inspect.isasyncgenfunction):
         raise InvalidArgument("handler", f"{handler!r} yields; return the output, or a continuation")
-    if asked is None:
+    if requested is None:
         return "loop" if is_async(handler) else "thread"
     if is_async(handler):
         raise InvalidArgument("executor", f"{handler!r} runs in the event loop; declare it with def to use a process")
+    # The process imports the handler by its name; a closure or a lambda has none that can be imported.
     if not inspect.isfunction(handler) or "<" in handler.__qualname__:
         raise InvalidArgument("executor", f"{handler!r} cannot be imported by name; use a function of a module")
-    return asked
+    return requested
 
 
-def _answers(handler: object, question: Callable[[Any], bool]) -> bool:
-    """Asked of the handler, of what it wraps, and of the method behind it if it is an object that is called."""
+def _is_any_form(handler: object, question: Callable[[Any], bool]) -> bool:
+    """Return whether the answer is yes for a handler, for the function that it wraps, or for its ``__call__``."""
     called = getattr(handler, "__call__", None)  # noqa: B004  # asked of the bound method, not for callability
     return question(handler) or question(inspect.unwrap(cast(Any, handler))) or question(called)
 
 
 def merge(collections: Sequence[Jobs]) -> Mapping[str, Definition]:
     """
-    All definitions of several collections, by name.
+    Return the definitions of several collections, by name.
 
     Raises:
         InvalidArgument: two collections declare the same name.
@@ -256,6 +257,7 @@ def merge(collections: Sequence[Jobs]) -> Mapping[str, Definition]:
     for collection in collections:
         if not isinstance(collection, Jobs):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             raise InvalidArgument("jobs", f"holds {collection!r}; give collections, made with Jobs()")
+    # A worker looks handlers up by name alone, so a name that two collections share would hide one of them.
     for definition in (definition for collection in collections for definition in collection):
         if definition.name in merged:
             raise InvalidArgument("jobs", f"{definition.name!r} is declared in two collections; rename one")

@@ -1,4 +1,4 @@
-"""Continuations: the job that takes a chain over from the one before it."""
+"""Continuations: the value that a handler returns to continue its chain with another job."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeGuard, TypeVar, Unpack
 
-from .blockers import NOTHING, Awaited, read_blockers
+from .blockers import NO_BLOCKERS, CheckedBlockers, check_blockers
 from .checks import check_priority, check_when
 from .options import ContinueOptions, refuse_unknown
 from .types import JobType, check_job_type
@@ -37,7 +37,7 @@ class Continue(Generic[Out_co]):
     delay: float | None
     at: datetime | None
     priority: int | None
-    awaited: Awaited
+    awaited: CheckedBlockers
 
     def __init__(self, job_type: JobType[X, Out_co], input: X, **options: Unpack[ContinueOptions]) -> None:
         refuse_unknown(options, ContinueOptions)
@@ -50,12 +50,12 @@ class Continue(Generic[Out_co]):
             "delay": delay,
             "at": at,
             "priority": check_priority(options.get("priority")),
-            "awaited": read_blockers(blockers) if blockers else NOTHING,
+            "awaited": check_blockers(blockers) if blockers else NO_BLOCKERS,
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
 
 
 def is_continue(value: object) -> TypeGuard[Continue[Any]]:
-    """Whether a handler returned a continuation."""
+    """Return whether a handler returned a continuation."""
     return isinstance(value, Continue)

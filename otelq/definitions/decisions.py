@@ -1,5 +1,5 @@
 """
-What a handler raises to decide what becomes of its job, rather than to report an error.
+Exceptions that a handler raises to choose the outcome of its attempt, not to report an error.
 
 A decision that is alone in an exception group, as when one task of an ``asyncio.TaskGroup`` raised it, counts as if it
 had been raised by itself. A group that holds several decisions, or a decision beside an error, is an ordinary failure.
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import InvalidArgument
-from .blockers import AllOf, AnyOf, read_blockers
+from .blockers import AllOf, AnyOf, check_blockers
 from .chain import Chain
 from .checks import check_seconds
 
@@ -77,6 +77,6 @@ class WaitFor(Exception):
         blockers = first if isinstance(first, AllOf | AnyOf) else [one for one in chains if isinstance(one, Chain)]
         if not isinstance(blockers, AllOf | AnyOf) and len(blockers) < len(chains):
             raise InvalidArgument("chains", f"are {chains!r}; give chains, or one AllOf(...) or AnyOf(...)")
-        self.awaited = read_blockers(blockers, argument="chains")
+        self.awaited = check_blockers(blockers, argument="chains")
         if not self.awaited.ids:
             raise InvalidArgument("chains", "is empty; raise Snooze(0) to run again at once")

@@ -1,4 +1,4 @@
-"""What an application puts round every attempt, every transaction of an attempt, and every start."""
+"""Middleware: code of the application that runs around attempts, their transactions, and starts."""
 
 from __future__ import annotations
 
@@ -78,5 +78,5 @@ def check_middleware(argument: str, middleware: Iterable[Middleware]) -> tuple[M
 
 
 def overrides(middleware: Middleware, method: str) -> bool:
-    """Whether this middleware has something to do there."""
+    """Return whether this middleware overrides the method."""
     return getattr(type(middleware), method) is not getattr(Middleware, method)

@@ -102,7 +102,7 @@ class JobType(Generic[In_contra, Out_co]):
 
     @cached_property
     def signature(self) -> Signature:
-        """The payloads of the type, found when first needed so that annotations may name what comes later."""
+        """Return the payloads of the type; found at first use, so that annotations may name classes defined later."""
         declared = self._arguments() or self._annotations() or self._declared
         for kind, argument in zip(declared, ("input", "output"), strict=True):
             if kind is None:
@@ -112,7 +112,7 @@ class JobType(Generic[In_contra, Out_co]):
         return Signature(self._payload("input", declared[0]), self._payload("output", declared[1]))
 
     def with_handler(self, handler: AnyHandler, *, read: Reader) -> JobType[In_contra, Out_co]:
-        """The same type, callable; ``read`` gives the types of the handler where none were declared."""
+        """Return the same type, callable; ``read`` finds the types of the handler where none were declared."""
         bound: JobType[In_contra, Out_co] = JobType(self.name, entry=self.entry, queue=self.queue, trace=self.trace)
         bound._declared = self._arguments() or self._declared
         bound._handler, bound._read = handler, read
@@ -125,7 +125,7 @@ class JobType(Generic[In_contra, Out_co]):
             raise InvalidArgument(argument, f"of job type {self.name!r}: {error.problem}") from error
 
     def _arguments(self) -> tuple[Any, Any] | None:
-        alias = self.__dict__.get("__orig_class__")
+        alias = self.__dict__.get("__orig_class__")  # set by typing after `JobType[A, B](...)` returned
         arguments = get_args(alias)
         if len(arguments) != 2 or any(isinstance(argument, TypeVar) for argument in arguments):
             return None
@@ -138,7 +138,7 @@ class JobType(Generic[In_contra, Out_co]):
 
 
 def is_job_type(value: object) -> TypeGuard[JobType[Any, Any]]:
-    """Whether this is a job type; a decorated handler is one."""
+    """Return whether this is a job type; a decorated handler is one."""
     return isinstance(value, JobType)
 
 

@@ -130,7 +130,7 @@ class ThreadCall:
 
     async def __call__(self, attempt: Attempt[Any]) -> Any:
         scope = cast(WorkerScope, scope_of(attempt))
-        inside = attempt.behind(ThreadScope(scope))
+        inside = attempt.with_scope(ThreadScope(scope))
         scope.errand = errand = self._threads.begin(partial(self._handler, inside))
         cancelled = False
         try:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
-from ..definitions import AllOf, AnyOf, Awaited, Blockers, Chain, JobType
+from ..definitions import AllOf, AnyOf, Blockers, Chain, CheckedBlockers, JobType
 from ..model import CancelReason, ChainOutcome, Failure, Meta, Until
 
 PREFIX = 4
@@ -65,7 +65,7 @@ class Continued(Struct, frozen=True, tag_field="is", tag=True, kw_only=True):
     delay: float | None
     at: datetime | None
     priority: int | None
-    awaited: Awaited
+    awaited: CheckedBlockers
 
 
 class Snoozed(Struct, frozen=True, tag_field="is", tag=True):
@@ -77,7 +77,7 @@ class Snoozed(Struct, frozen=True, tag_field="is", tag=True):
 class Waiting(Struct, frozen=True, tag_field="is", tag=True):
     """The handler raised ``WaitFor``."""
 
-    awaited: Awaited
+    awaited: CheckedBlockers
 
 
 class Failed(Struct, frozen=True, tag_field="is", tag=True):
@@ -131,7 +131,7 @@ def unknown(type: str, queue: str = "default") -> JobType[Any, Any]:
     return JobType[Any, Any](type, queue=queue)
 
 
-def blockers_of(awaited: Awaited) -> Blockers:
+def blockers_of(awaited: CheckedBlockers) -> Blockers:
     """The blockers that were read as these."""
     chains = [Chain[Any](id, unknown("unknown")) for id in awaited.ids]
     if awaited.until is Until.ANY:

@@ -15,7 +15,7 @@ from otelq.codec import MAX_PAYLOAD
 from .tree import ROOT
 
 INTERNAL = {
-    "Attempt.behind",
+    "Attempt.with_scope",
     "Client.engine",
     "Continue.awaited",
     "JobType.signature",

@@ -18,7 +18,6 @@ UNFINISHED = [
     "otelq/cli",
     "otelq/client",
     "otelq/codec",
-    "otelq/definitions",
     "otelq/effects",
     "otelq/model",
     "otelq/ports",
