@@ -33,7 +33,7 @@ class Coalescer:
 
         A caller that is cancelled before its statement is sent starts nothing; afterwards the chain may exist.
         """
-        self._engine.state.refuse_inside()
+        self._engine.state.refuse_self_deadlock()
         future: asyncio.Future[Created] = asyncio.get_running_loop().create_future()
         self._waiting.append((job, future))
         if self._flight is None:

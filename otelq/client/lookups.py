@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from ..errors import InvalidArgument, NotFound
 from ..model import (
-    LONGEST_LOOK,
+    MAX_SCAN,
     AttemptRecord,
     ChainOutcome,
     ChainRecord,
@@ -135,13 +135,13 @@ class Lookups:
 
     async def _count(self, of: Literal["jobs", "chains"], asked: JobQuery) -> Count:
         with self._telemetry.silence():
-            return await self._state.count(replace(asked, look=max(asked.limit, LONGEST_LOOK)), of=of)
+            return await self._state.count(replace(asked, scan_limit=max(asked.limit, MAX_SCAN)), of=of)
 
     async def _find(self, asked: JobQuery, key: JobKey) -> JobRecord | None:
         """Return the job, if it passes the filters: the first of its chain after the one before it."""
         chain, position = key
         before = job_id(chain, position - 1) if position else None
-        page = await self._page(replace(asked, chain_ids=(chain,), after=before, limit=1, look=1))
+        page = await self._page(replace(asked, chain_ids=(chain,), after=before, limit=1, scan_limit=1))
         return next((job for job in page.items if job.position == position), None)
 
     async def _page(self, asked: JobQuery) -> Page[JobRecord]:

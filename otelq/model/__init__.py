@@ -27,7 +27,7 @@ from .outcomes import (
     Snoozes,
     Successor,
 )
-from .queries import LONGEST_LOOK, Count, JobQuery, Match, Page
+from .queries import MAX_SCAN, Count, JobQuery, Match, Page
 from .records import AttemptRecord, ChainOutcome, ChainRecord, JobRecord
 from .requests import Amendment, Closure
 from .transition import CLOSED, ENDED, OPEN, CancelReason, JobKey, Status, Transition, Verb, job_id
@@ -37,7 +37,7 @@ __all__ = [
     "CLOSED",
     "ENDED",
     "LEASE_LOST",
-    "LONGEST_LOOK",
+    "MAX_SCAN",
     "OPEN",
     "Amendment",
     "AttemptRecord",

@@ -74,7 +74,7 @@ class Continues(Struct, frozen=True, gc=False):
     """The job hands over to ``successor`` in the same commit."""
 
     successor: Successor
-    keep: ClaimSuccessor | None = None
+    claim_successor: ClaimSuccessor | None = None
 
 
 class Retries(Struct, frozen=True, gc=False):
@@ -142,9 +142,9 @@ class Settled(Struct, frozen=True, kw_only=True):
     """
     The result of ``settle``: one verdict an item in the order given, and every transition made on the way.
 
-    ``kept`` holds the successors that were granted to the worker, by chain id.
+    ``claimed_successors`` holds the successors that were granted to the worker, by chain id.
     """
 
-    verdicts: tuple[SettleResult, ...]
+    results: tuple[SettleResult, ...]
     transitions: tuple[Transition, ...]
-    kept: Mapping[str, Claimed]
+    claimed_successors: Mapping[str, Claimed]

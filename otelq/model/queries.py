@@ -22,7 +22,7 @@ class Match(Struct, frozen=True, kw_only=True):
     value: str
 
 
-LONGEST_LOOK = 1_200
+MAX_SCAN = 1_200
 """
 How many jobs or chains a page looks at, at most, in search of those that pass its filters; more than fit on the largest
 page, and than ids can be asked for.
@@ -33,8 +33,9 @@ class JobQuery(Struct, frozen=True, kw_only=True):
     """
     Which jobs (or chains, by their tail) to list, newest chain first, within a chain first to last.
 
-    All given filters must hold; empty ones hold always. ``after`` is the ``next`` of the page before. A page looks at
-    ``look`` rows at most: one that finds less than ``limit`` in them ends there, and ``next`` says where to go on.
+    All given filters must hold; empty ones hold always. ``after`` is the ``next`` of the page before. A page reads
+    ``scan_limit`` rows at most. If fewer than ``limit`` of them pass the filters, it ends there, and ``next`` says
+    where to go on.
     """
 
     types: tuple[str, ...] = ()
@@ -60,7 +61,7 @@ class JobQuery(Struct, frozen=True, kw_only=True):
     """Text that occurs in the JSON of the input or the output, letter for letter."""
     limit: int = 50
     after: str | None = None
-    look: int = LONGEST_LOOK
+    scan_limit: int = MAX_SCAN
 
     @property
     def first_id(self) -> str | None:

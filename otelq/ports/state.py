@@ -139,7 +139,7 @@ class StateAdapter(ABC):
             Unavailable: the commit failed, or its result is not known.
         """
 
-    def refuse_inside(self) -> None:  # noqa: B027  # most databases have nothing to refuse
+    def refuse_self_deadlock(self) -> None:  # noqa: B027  # most databases have nothing to refuse
         """
         Raise where a verb without ``tx`` would wait for a transaction that this very task began and holds open.
 
@@ -314,11 +314,11 @@ class StateAdapter(ABC):
     @abstractmethod
     async def claim(
         self,
-        wanted: Sequence[ClaimRequest],
+        requests: Sequence[ClaimRequest],
         *,
         worker: str,
         token: int,
-        suspect: bool = True,
+        include_suspect: bool = True,
         now: datetime | None = None,
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
         """
@@ -363,7 +363,7 @@ class StateAdapter(ABC):
         self,
         rules: Sequence[ReapRule],
         *,
-        spare: Collection[int] = (),
+        except_tokens: Collection[int] = (),
         limit: int = 1000,
         now: datetime | None = None,
     ) -> Sequence[Transition]:
@@ -405,7 +405,7 @@ class StateAdapter(ABC):
         """
         Jobs, newest chain first, within a chain first to last.
 
-        Whatever the filters and however much is stored, a page costs no more than looking at ``query.look`` rows.
+        Whatever the filters and however much is stored, a page costs no more than looking at ``query.scan_limit`` rows.
         """
 
     @abstractmethod
@@ -414,7 +414,7 @@ class StateAdapter(ABC):
 
     @abstractmethod
     async def count(self, query: JobQuery, *, of: Literal["jobs", "chains"]) -> Count:
-        """How many jobs or chains pass the filters: up to ``query.limit``, in at most ``query.look`` rows."""
+        """How many jobs or chains pass the filters: up to ``query.limit``, in at most ``query.scan_limit`` rows."""
 
     @abstractmethod
     async def attempts(self, chain_id: str, position: int) -> Sequence[AttemptRecord]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from ..transitions import refusals
-from ..transitions.blockers import BlockerOutcome, Rule
+from ..transitions.blockers import BlockerRule, WaitDecision
 from .database import PostgresSession
 
 MOST: Final = 10_000
@@ -25,14 +25,14 @@ class BlockedJob(Struct, frozen=True, kw_only=True):
     chain_id: str
     position: int
     blockers: tuple[str, ...]
-    rule: Rule
-    fate: BlockerOutcome
+    rule: BlockerRule
+    fate: WaitDecision
 
     def edges(self, at: datetime) -> Iterator[Edge]:
         """What is stored; edges that nobody awaits count as released at the time of the statement."""
-        awaited, is_patient = self.fate.edges_awaited, self.rule.is_patient
+        awaited, waits_after_failure = self.fate.still_awaited, self.rule.waits_after_failure
         for n, blocker in enumerate(self.blockers):
-            yield self.chain_id, self.position, blocker, n, None if blocker in awaited else at, is_patient
+            yield self.chain_id, self.position, blocker, n, None if blocker in awaited else at, waits_after_failure
 
 
 async def add(session: PostgresSession, waits: Sequence[BlockedJob], at: datetime, *, to: str = "new") -> None:
@@ -54,4 +54,4 @@ async def refuse_circles(session: PostgresSession, chain_ids: Collection[str]) -
         InvalidArgument: one does; names a chain that would wait for it in turn.
     """
     for row in await session.rows("find_circle", sorted(chain_ids)):
-        raise refusals.circle(row["chain_id"], through=row["waiting_id"])
+        raise refusals.blocker_cycle(row["chain_id"], through=row["waiting_id"])

@@ -33,7 +33,7 @@ async def copy_in(session: PostgresSession, jobs: Sequence[NewJob]) -> list[Tran
     await _copy(session, "job", _JOB, _requests(jobs, times, stamp))
     await _copy(session, "open_job", _OPEN_JOB, _hot_rows(jobs, times))
     return [
-        build.created(job, Status.READY if moment is at else build.waiting(moment, at), at=at, run_at=moment)
+        build.created(job, Status.READY if moment is at else build.due_status(moment, at), at=at, run_at=moment)
         for job, moment in zip(jobs, due, strict=True)
     ]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..model import Closure, Completes, Continues, Transition, Verb
 from ..transitions import build, refusals
 from ..transitions.build import Snapshot
-from ..transitions.outcomes import given_by
+from ..transitions.outcomes import blocker_source
 from . import closed_jobs, dedup_keys, rows, waits
 from .closed_jobs import OTHERS, Made, in_order
 from .database import WAIT, PostgresSession
@@ -59,13 +59,13 @@ async def check_step(session: PostgresSession, job: Snapshot, step: str) -> None
         return
     steps = [row["type"] for row in await session.rows("read_steps", job.chain_id)]
     is_past = step in steps[: job.position]
-    raise refusals.other_step(job.chain_id, step=step, open_step=job.type, is_past=is_past)
+    raise refusals.wrong_step(job.chain_id, step=step, open_step=job.type, is_past=is_past)
 
 
 async def _continue(session: PostgresSession, pairs: Sequence[Continued]) -> Made:
     await closed_jobs.untie(session, [job for job, _ in pairs])
-    tied = [pair for pair in pairs if given_by(pair[1])]
-    plain = [pair for pair in pairs if not given_by(pair[1])]
+    tied = [pair for pair in pairs if blocker_source(pair[1])]
+    plain = [pair for pair in pairs if not blocker_source(pair[1])]
     return await _continue_plain(session, plain) | await _continue_tied(session, tied)
 
 
@@ -91,7 +91,7 @@ async def _continue_plain(session: PostgresSession, pairs: Sequence[Continued]) 
 
 
 def _continued(job: Snapshot, outcome: Continues, row: rows.Row) -> list[Transition]:
-    return build.handed_over(job, outcome.successor, at=row["at"], run_at=row["run_at"])
+    return build.continued_externally(job, outcome.successor, at=row["at"], run_at=row["run_at"])
 
 
 async def _continue_tied(session: PostgresSession, pairs: Sequence[Continued]) -> Made:
@@ -118,6 +118,6 @@ def _link(job: Snapshot, outcome: Continues) -> WaitRequest:
 def _joined(job: Snapshot, outcome: Continues, one: WrittenWait) -> list[Transition]:
     fate = one.wait.fate
     at, run_at = one.row["at"], one.row["run_at"]
-    return build.handed_over(
+    return build.continued_externally(
         job, outcome.successor, at=at, run_at=run_at, is_blocked=fate.is_blocked, failed_with=fate.failed_with
     )

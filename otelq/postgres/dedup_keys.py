@@ -7,7 +7,7 @@ from typing import Final
 
 from ..errors import Unavailable
 from ..model import Dedup, NewJob
-from ..transitions.dedup import is_answered
+from ..transitions.dedup import is_duplicate
 from . import rows
 from .database import PostgresSession
 
@@ -28,7 +28,7 @@ class KeyRequest:
     def is_answered_by(self, holder: rows.Row) -> bool:
         """Whether the chain that holds the key is given in the place of a new one."""
         age = (holder["at"] - holder["created_at"]).total_seconds()
-        return is_answered(self.dedup, holder=holder["chain_id"], age=age, is_open=holder["is_open"])
+        return is_duplicate(self.dedup, holder=holder["chain_id"], age=age, is_open=holder["is_open"])
 
 
 async def take(session: PostgresSession, jobs: Sequence[NewJob]) -> dict[str, str]:

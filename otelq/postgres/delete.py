@@ -24,7 +24,7 @@ async def delete(session: PostgresSession, chain_ids: Sequence[str], *, cascade:
         await _hold(session, more)
         ids += more
     for row in await session.rows("find_dependent", ids):
-        raise refusals.referenced(row["chain_id"], row["blocker_id"])
+        raise refusals.still_referenced(row["chain_id"], row["blocker_id"])
     parts = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
     return [change for part in parts for change in await _delete(session, part)]
 
@@ -45,7 +45,7 @@ async def _hold(session: PostgresSession, chain_ids: Sequence[str]) -> None:
     await session.rows("hold", ids, lock=WAIT)
     found = {row["chain_id"] for row in await session.rows("hold_chains", ids)}
     if missing := next((id for id in chain_ids if id not in found), None):
-        raise refusals.no_chain(missing)
+        raise refusals.chain_not_found(missing)
 
 
 async def _delete(session: PostgresSession, chain_ids: Sequence[str]) -> list[Transition]:

@@ -39,8 +39,8 @@ async def hold(
 async def not_open(session: PostgresSession, chain_id: str) -> NotFound | JobAlreadyClosed:
     """Why a chain has no hot row."""
     for row in await session.rows("read_tails", [chain_id]):
-        return refusals.closed(chain_id, row["status"])
-    return refusals.no_chain(chain_id)
+        return refusals.chain_closed(chain_id, row["status"])
+    return refusals.chain_not_found(chain_id)
 
 
 async def hold_blockers(session: PostgresSession, blockers: Collection[str], *, lock: str = WAIT) -> dict[str, Status]:
@@ -69,5 +69,5 @@ async def _hold_closed(session: PostgresSession, chain_ids: Sequence[str], skip:
     kept = {row["chain_id"] for row in await session.rows("keep_chains", chain_ids, skip=skip)}
     found = {row["chain_id"]: row["status"] for row in await session.rows("read_ends", chain_ids)}
     if missing := next((id for id in chain_ids if id not in found), None):
-        raise refusals.no_blocker(missing)
+        raise refusals.blocker_not_found(missing)
     return {id: Status(status) for id, status in found.items() if status and id in kept}

@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from ..model import CLOSED, OPEN, JobQuery, Match, Status
-from ..transitions.pages import Of, start, wanted
+from ..transitions.pages import RecordKind, start_key, statuses_of
 from .statements import PostgresStatements, read
 
 _UNHAPPY: Final = frozenset({Status.FAILED, Status.CANCELLED})
@@ -49,9 +49,9 @@ class IndexWalk(Struct, frozen=True):
     tokens: Mapping[str, str] = {}
 
 
-def walks(query: JobQuery, of: Of) -> Iterator[IndexWalk]:
+def walks(query: JobQuery, of: RecordKind) -> Iterator[IndexWalk]:
     """What to walk, the open ones first."""
-    statuses = wanted(query, of)
+    statuses = statuses_of(query, of)
     if query.blocked_by is not None:
         kind = DEPENDENT_JOB if of == "jobs" else DEPENDENT_CHAIN
         yield IndexWalk("walk_dependents", statuses, (query.blocked_by, query.chain_ids), kind)
@@ -61,7 +61,7 @@ def walks(query: JobQuery, of: Of) -> Iterator[IndexWalk]:
         yield from _families(query, statuses, of)
 
 
-def _families(query: JobQuery, statuses: frozenset[Status], of: Of) -> Iterator[IndexWalk]:
+def _families(query: JobQuery, statuses: frozenset[Status], of: RecordKind) -> Iterator[IndexWalk]:
     if is_open := statuses & OPEN:
         yield IndexWalk("walk_open", is_open, (), {"which": RUNNING if is_open == frozenset({Status.RUNNING}) else ""})
     closed = statuses & CLOSED
@@ -74,23 +74,23 @@ def _families(query: JobQuery, statuses: frozenset[Status], of: Of) -> Iterator[
         yield IndexWalk("walk_closed", closed)
 
 
-def tokens(queries: PostgresStatements, query: JobQuery, walk: IndexWalk, of: Of) -> dict[str, str]:
+def tokens(queries: PostgresStatements, query: JobQuery, walk: IndexWalk, of: RecordKind) -> dict[str, str]:
     """What the tokens of a walk's statement stand for."""
-    most = next((bound for bound in _BOUNDS if bound > query.look), query.look + 1)
+    most = next((bound for bound in _BOUNDS if bound > query.scan_limit), query.scan_limit + 1)
     passes = queries.fill(PASSES, **(JOB if of == "jobs" else CHAIN))
     answer = queries.fill(ANSWER, passes=passes)
     return {**walk.tokens, "order": ORDER[of], "status": STATUS, "answer": answer, "most": str(most)}
 
 
-def arguments(query: JobQuery, walk: IndexWalk, of: Of) -> tuple[Any, ...]:
+def arguments(query: JobQuery, walk: IndexWalk, of: RecordKind) -> tuple[Any, ...]:
     """The parameters of a walk's statement."""
-    newest, position = start(query, of, latest=query.last_id or _LAST_CHAIN, beyond=_LAST_POSITION)
+    newest, position = start_key(query, of, latest=query.last_id or _LAST_CHAIN, beyond=_LAST_POSITION)
     own_types, chain_types = _types(query, of)
     return (
         newest,
         position,
         query.first_id or _FIRST_CHAIN,
-        query.look,
+        query.scan_limit,
         query.limit + 1,
         own_types,
         chain_types,
@@ -105,7 +105,7 @@ def arguments(query: JobQuery, walk: IndexWalk, of: Of) -> tuple[Any, ...]:
     )
 
 
-def _types(query: JobQuery, of: Of) -> tuple[Collection[str], Collection[str]]:
+def _types(query: JobQuery, of: RecordKind) -> tuple[Collection[str], Collection[str]]:
     """The types wanted of the job itself, and of the first job of its chain."""
     if of == "jobs":
         return query.types, query.chain_types

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..model import ChainRecord, Count, JobKey, JobQuery, JobRecord, Page
-from ..transitions.pages import Of, cursor, cut, wanted
+from ..transitions.pages import RecordKind, cut_page, next_cursor, statuses_of
 from . import rows
 from .database import PostgresSession
 from .page_statements import STATUS, arguments, tokens, walks
@@ -26,8 +26,8 @@ async def jobs(session: PostgresSession, query: JobQuery) -> Page[JobRecord]:
     keys, last = await _find(session, query, of="jobs")
     records = await read_records(session, keys)
     page = [records[key] for key in keys if key in records]
-    statuses = wanted(query, "jobs")
-    return Page([record for record in page if record.status in statuses], cursor(last, "jobs"))
+    statuses = statuses_of(query, "jobs")
+    return Page([record for record in page if record.status in statuses], next_cursor(last, "jobs"))
 
 
 async def chains(session: PostgresSession, query: JobQuery) -> Page[ChainRecord]:
@@ -35,11 +35,11 @@ async def chains(session: PostgresSession, query: JobQuery) -> Page[ChainRecord]
     keys, last = await _find(session, query, of="chains")
     records = await _read_chains(session, [chain_id for chain_id, _ in keys])
     page = [records[chain_id] for chain_id, _ in keys if chain_id in records]
-    statuses = wanted(query, "chains")
-    return Page([chain for chain in page if chain.tail.status in statuses], cursor(last, "chains"))
+    statuses = statuses_of(query, "chains")
+    return Page([chain for chain in page if chain.tail.status in statuses], next_cursor(last, "chains"))
 
 
-async def count(session: PostgresSession, query: JobQuery, *, of: Of) -> Count:
+async def count(session: PostgresSession, query: JobQuery, *, of: RecordKind) -> Count:
     """How many jobs or chains pass, as far as a page of that size looks."""
     keys, last = await _find(session, query, of=of)
     return Count(len(keys), exact=last is None)
@@ -67,7 +67,7 @@ async def _read_chains(session: PostgresSession, chain_ids: Sequence[str]) -> di
     return {id: ChainRecord(chain_id=id, type=head.type, head=head, tail=tails[id]) for id, head in heads}
 
 
-async def _find(session: PostgresSession, query: JobQuery, *, of: Of) -> tuple[list[JobKey], JobKey | None]:
+async def _find(session: PostgresSession, query: JobQuery, *, of: RecordKind) -> tuple[list[JobKey], JobKey | None]:
     """
     The keys of a page, and the last that was looked at, if there may be more.
 
@@ -79,4 +79,4 @@ async def _find(session: PostgresSession, query: JobQuery, *, of: Of) -> tuple[l
         filled = tokens(session.queries, query, walk, of)
         for row in await session.rows(walk.statement, *arguments(query, walk, of), **filled):
             (bounds if row["is_bound"] else found).add((row["chain_id"], row["position"]))
-    return cut(found, bounds, of=of, limit=query.limit)
+    return cut_page(found, bounds, of=of, limit=query.limit)

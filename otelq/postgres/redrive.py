@@ -10,7 +10,7 @@ from msgspec import Struct
 from ..errors import AlreadyExists, InvalidArgument
 from ..model import Status, Transition
 from ..transitions import build, refusals
-from ..transitions.blockers import judge, stored_rule
+from ..transitions.blockers import decide_wait, rule_from_columns
 from . import blocker_rows, dedup_keys, rows
 from .blocker_rows import BlockedJob
 from .database import PostgresSession
@@ -65,17 +65,17 @@ async def _hold(session: PostgresSession, ids: Sequence[str]) -> dict[str, rows.
     found = {row["chain_id"]: row for row in await session.rows("read_fallen", ids)}
     for id in ids:
         if id not in found:
-            raise refusals.no_chain(id)
+            raise refusals.chain_not_found(id)
         refusals.check_redrive(id, None if found[id]["is_open"] else found[id]["status"])
     return found
 
 
 def _look(row: rows.Row, blockers: Sequence[str], standing: dict[str, Status]) -> RedriveTarget:
     chain_id: str = row["chain_id"]
-    rule = stored_rule(row["until"], row["on_failure"])
-    fate = judge(rule, {blocker: standing[blocker] for blocker in blockers})
-    if fate.lost_by:
-        raise refusals.lost_blocker(chain_id, fate.lost_by)
+    rule = rule_from_columns(row["until"], row["on_failure"])
+    fate = decide_wait(rule, {blocker: standing[blocker] for blocker in blockers})
+    if fate.failed_blocker:
+        raise refusals.blocker_failed(chain_id, fate.failed_blocker)
     wait = BlockedJob(chain_id=chain_id, position=row["position"], blockers=tuple(blockers), rule=rule, fate=fate)
     return RedriveTarget(row, wait)
 
@@ -104,7 +104,7 @@ def _has_key(each: RedriveTarget, wanted: dict[dedup_keys.Key, str], holders: di
     key = each.row["chain_type"], each.row["dedup_key"]
     holder = holders.get(key, wanted[key])
     if holder and holder != each.chain_id:
-        raise refusals.key_held(each.chain_id, holder=holder)
+        raise refusals.dedup_key_held(each.chain_id, holder=holder)
     return holder is not None
 
 

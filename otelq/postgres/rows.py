@@ -79,18 +79,18 @@ def snapshot(row: Sequence[Any]) -> Snapshot:
 
 def released(row: Row) -> Transition:
     """What the end of a blocker did to a job that waited for it."""
-    return build.released(snapshot(row), failed_with=row["error_type"])
+    return build.blockers_ended(snapshot(row), failed_with=row["error_type"])
 
 
 def continued(item: Settlement, successor: Successor, keep: ClaimSuccessor | None, *, row: Row) -> Continued:
     """What a continuation made, and the successor if the worker got it already leased."""
     at, run_at = row["at"], row["run_at"]
     kept = _kept(item, successor, keep, row) if keep and row["kept"] else None
-    return build.continued(item, successor, at=at, run_at=run_at, kept=kept), kept
+    return build.continued(item, successor, at=at, run_at=run_at, claimed_successor=kept), kept
 
 
 def _kept(item: Settlement, successor: Successor, keep: ClaimSuccessor, row: Row) -> Claimed:
-    return build.kept(
+    return build.claimed_successor(
         item,
         successor,
         keep,

@@ -22,7 +22,7 @@ from ..model import (
     Verb,
 )
 from ..ports.state import Transaction
-from ..transitions.outcomes import delay_of, failure_of, given_by, transitions, verb_of
+from ..transitions.outcomes import blocker_source, delay_of, failure_of, transitions_of, verb_of
 from . import rows, waits
 from .database import SKIP, WAIT, PostgresDatabase, PostgresSession
 from .dedup_keys import held_elsewhere
@@ -60,7 +60,7 @@ async def settle(
 ) -> Settled:
     """Write a batch: alone, with rows that others have locked left for later, or in the caller's transaction."""
     items = list(enumerate(settlements))
-    is_linked = any(given_by(item.outcome) is not None for item in settlements)
+    is_linked = any(blocker_source(item.outcome) is not None for item in settlements)
     if tx is not None:
         return await database.run_in(tx, lambda session: _settle_inside(session, items), now=now, savepoint=is_linked)
     is_atomic = is_linked or len({_writer(item) for item in settlements}) > 1
@@ -100,9 +100,9 @@ async def _settle_inside(session: PostgresSession, items: Sequence[Item]) -> Set
 def _settled(items: Sequence[Item], verdicts: dict[int, SettleResult], written: SettleProgress) -> Settled:
     made = [change for place, _ in items for change in written.made.get(place, ())]
     return Settled(
-        verdicts=tuple([verdicts[place] for place, _ in items]),
+        results=tuple([verdicts[place] for place, _ in items]),
         transitions=(*made, *written.aside),
-        kept=written.kept,
+        claimed_successors=written.kept,
     )
 
 
@@ -122,7 +122,7 @@ _Writer = Callable[[PostgresSession, list[Item], SettleProgress, str, str], Awai
 
 
 def _writer(item: Settlement) -> _Writer:
-    if given_by(item.outcome):
+    if blocker_source(item.outcome):
         return _link
     match item.outcome:
         case Completes() | Fails():
@@ -151,7 +151,7 @@ async def _close(session: PostgresSession, items: list[Item], written: SettlePro
     )
     for n in rows.places(row):
         place, item = items[n]
-        written.made[place] = transitions(item, at=row["at"], run_at=row["at"])
+        written.made[place] = transitions_of(item, at=row["at"], run_at=row["at"])
     if row["keyed"]:
         await session.rows("free_keys", row["keyed"])
     if row["waited_on"]:
@@ -179,9 +179,9 @@ async def _continue(
         *rows.successor_columns(outcomes),
         [item.job.chain_type for item in settlements],
         [item.job.chain_created_at for item in settlements],
-        rows.column([outcome.keep and outcome.keep.token for outcome in outcomes]),
-        rows.column([outcome.keep and outcome.keep.lease for outcome in outcomes]),
-        rows.column([outcome.keep and outcome.keep.timeout for outcome in outcomes]),
+        rows.column([outcome.claim_successor and outcome.claim_successor.token for outcome in outcomes]),
+        rows.column([outcome.claim_successor and outcome.claim_successor.lease for outcome in outcomes]),
+        rows.column([outcome.claim_successor and outcome.claim_successor.timeout for outcome in outcomes]),
         lock=lock,
     )
     for row in found:
@@ -207,7 +207,7 @@ async def _put_back(
     )
     for row in found:
         place, item = items[rows.place(row)]
-        written.made[place] = transitions(item, at=row["at"], run_at=row["run_at"])
+        written.made[place] = transitions_of(item, at=row["at"], run_at=row["run_at"])
 
 
 async def _link(session: PostgresSession, items: list[Item], written: SettleProgress, lock: str, which: str) -> None:
@@ -219,7 +219,7 @@ async def _link(session: PostgresSession, items: list[Item], written: SettleProg
     for one in linked.joined:
         place, item = by_chain[one.link.chain_id]
         at, run_at, fate = one.row["at"], one.row["run_at"], one.wait.fate
-        written.made[place] = transitions(
+        written.made[place] = transitions_of(
             item, at=at, run_at=run_at, is_blocked=fate.is_blocked, failed_with=fate.failed_with
         )
     written.aside += linked.aside
@@ -242,4 +242,4 @@ def _as_link(item: Settlement) -> WaitRequest:
 
 def _continued(item: Settlement, row: rows.Row) -> rows.Continued:
     assert isinstance(item.outcome, Continues)
-    return rows.continued(item, item.outcome.successor, item.outcome.keep, row=row)
+    return rows.continued(item, item.outcome.successor, item.outcome.claim_successor, row=row)

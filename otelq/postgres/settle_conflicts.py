@@ -58,12 +58,12 @@ async def _made_before(
             return await _blocked_before(session, item, row)
         case _:
             due_at = row["due_at"]
-            target = build.waiting(due_at, at)
+            target = build.due_status(due_at, at)
             return [build.settled(item, verb, target, at=at, due_at=due_at, error_type=error_type)]
 
 
 async def _continued_before(session: PostgresSession, item: Settlement, kept: dict[str, Claimed]) -> list[Transition]:
-    keep = item.outcome.keep if isinstance(item.outcome, Continues) else None
+    keep = item.outcome.claim_successor if isinstance(item.outcome, Continues) else None
     lease = item.job.lease
     row = await session.row("read_successor", lease.chain_id, lease.position + 1, keep and keep.token)
     successor = Successor(

@@ -12,8 +12,8 @@ from msgspec import Struct
 from ..errors import Unavailable
 from ..model import Created, NewJob, Status, Transition
 from ..transitions import build
-from ..transitions.blockers import BlockerOutcome, judge, rule_of
-from ..transitions.dedup import lasts
+from ..transitions.blockers import WaitDecision, decide_wait, rule_of
+from ..transitions.dedup import keeps_dedup_key
 from . import blocker_rows, dedup_keys, rows
 from .blocker_rows import BlockedJob
 from .bulk_copy import copy_in
@@ -170,7 +170,7 @@ class StartPlan(Struct, kw_only=True):
     """A chain about to be started, and what its blockers mean for it."""
 
     job: NewJob
-    fate: BlockerOutcome
+    fate: WaitDecision
     waited_on: bool = False
 
 
@@ -185,14 +185,14 @@ async def _plan(session: PostgresSession, jobs: Sequence[NewJob]) -> list[StartP
     plans: dict[str, StartPlan] = {}
     for job in jobs:
         stand = {blocker: _standing(blocker, plans, standing) for blocker in job.blockers}
-        plans[job.chain_id] = StartPlan(job=job, fate=judge(rule_of(job), stand))
+        plans[job.chain_id] = StartPlan(job=job, fate=decide_wait(rule_of(job), stand))
     return [*plans.values()]
 
 
 def _standing(blocker: str, plans: dict[str, StartPlan], standing: dict[str, Status]) -> Status:
     if (plan := plans.get(blocker)) is not None:
         plan.waited_on = True
-        return Status.FAILED if plan.fate.lost_by else Status.BLOCKED
+        return Status.FAILED if plan.fate.failed_blocker else Status.BLOCKED
     return standing[blocker]
 
 
@@ -204,7 +204,7 @@ async def _insert(session: PostgresSession, plans: Sequence[StartPlan]) -> dict[
         await blocker_rows.add(session, [_wait(plan) for plan in chunk], row["at"])
         for plan, run_at in zip(chunk, row["run_at"], strict=True):
             made[plan.job.chain_id] = _planned(plan, row["at"], run_at)
-    failed = [plan.job.chain_id for plan in plans if plan.fate.lost_by and _gives_back(plan.job)]
+    failed = [plan.job.chain_id for plan in plans if plan.fate.failed_blocker and _gives_back(plan.job)]
     if failed:
         await session.rows("free_keys", failed)
     return made
@@ -256,7 +256,7 @@ def _ties(plans: Sequence[StartPlan]) -> tuple[list[Any] | None, ...]:
     rule = [rule_of(plan.job).columns for plan in plans]
     return (
         [dedup and dedup.key for dedup in dedups],
-        rows.column([lasts(plan.job) or None for plan in plans]),
+        rows.column([keeps_dedup_key(plan.job) or None for plan in plans]),
         rows.column([len(plan.job.blockers) or None for plan in plans]),
         rows.column([until for until, _ in rule]),
         rows.column([on_failure for _, on_failure in rule]),
@@ -268,4 +268,4 @@ def _ties(plans: Sequence[StartPlan]) -> tuple[list[Any] | None, ...]:
 
 
 def _gives_back(job: NewJob) -> bool:
-    return job.dedup is not None and not lasts(job)
+    return job.dedup is not None and not keeps_dedup_key(job)

@@ -155,15 +155,15 @@ class PostgresState(StateAdapter):
 
     async def claim(
         self,
-        wanted: Sequence[ClaimRequest],
+        requests: Sequence[ClaimRequest],
         *,
         worker: str,
         token: int,
-        suspect: bool = True,
+        include_suspect: bool = True,
         now: datetime | None = None,
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
         return await self._database.run(
-            lambda session: claim.claim(session, wanted, worker=worker, token=token, suspect=suspect), now=now
+            lambda session: claim.claim(session, requests, worker=worker, token=token, suspect=include_suspect), now=now
         )
 
     async def release_claim(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
@@ -181,11 +181,13 @@ class PostgresState(StateAdapter):
         self,
         rules: Sequence[ReapRule],
         *,
-        spare: Collection[int] = (),
+        except_tokens: Collection[int] = (),
         limit: int = 1000,
         now: datetime | None = None,
     ) -> Sequence[Transition]:
-        return await self._close(lambda session: claim.reap(session, rules, spare=spare, limit=limit), None, now)
+        return await self._close(
+            lambda session: claim.reap(session, rules, spare=except_tokens, limit=limit), None, now
+        )
 
     async def expire(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
         return await self._close(lambda session: close.expire(session, limit=limit), None, now)

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from ..model import Blocks, Continues, Status, Verb
 from ..transitions import blockers, refusals
-from ..transitions.blockers import Rule
-from ..transitions.outcomes import Given
+from ..transitions.blockers import BlockerRule
+from ..transitions.outcomes import BlockerSource
 from . import blocker_rows, rows
 from .blocker_rows import BlockedJob
 from .database import WAIT, PostgresSession
@@ -31,7 +31,7 @@ class WaitRequest(Struct, frozen=True, kw_only=True):
     trace: str | None = None
 
     @property
-    def given(self) -> Given:
+    def given(self) -> BlockerSource:
         """What names the blockers."""
         return self.outcome if isinstance(self.outcome, Blocks) else self.outcome.successor
 
@@ -99,9 +99,9 @@ def _is_current(link: WaitRequest, row: Any) -> bool:
 def _wait(link: WaitRequest, standing: dict[str, Status]) -> BlockedJob:
     given = link.given
     if link.chain_id in given.blockers:
-        raise refusals.circle(link.chain_id, through=link.chain_id)
+        raise refusals.blocker_cycle(link.chain_id, through=link.chain_id)
     rule = blockers.rule_of(given)
-    fate = blockers.judge(rule, {blocker: standing[blocker] for blocker in given.blockers})
+    fate = blockers.decide_wait(rule, {blocker: standing[blocker] for blocker in given.blockers})
     return BlockedJob(chain_id=link.chain_id, position=link.waits_at, blockers=given.blockers, rule=rule, fate=fate)
 
 
@@ -112,7 +112,7 @@ async def _may_be_circular(session: PostgresSession, waits: Sequence[BlockedJob]
     Only these can close a circle: whoever begins to wait for another of ours needs its row first, and looks for a
     circle when we have committed.
     """
-    blocked = [wait.chain_id for wait in waits if wait.fate.edges_awaited]
+    blocked = [wait.chain_id for wait in waits if wait.fate.still_awaited]
     return {row["chain_id"] for row in await session.rows("find_waited_on", blocked)} if blocked else set()
 
 
@@ -201,6 +201,6 @@ def _rules(pairs: Collection[tuple[WaitRequest, BlockedJob]]) -> tuple[list[Any]
     return *keys, *_rule_columns([wait.rule for wait in waits])
 
 
-def _rule_columns(given: Sequence[Rule]) -> tuple[list[Any] | None, ...]:
+def _rule_columns(given: Sequence[BlockerRule]) -> tuple[list[Any] | None, ...]:
     columns = [rule.columns for rule in given]
     return rows.column([until for until, _ in columns]), rows.column([on_failure for _, on_failure in columns])

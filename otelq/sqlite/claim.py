@@ -29,18 +29,18 @@ _DEADLINES = Decoder(list[tuple[int, int | None]])
 
 
 async def claim(
-    db: SqliteSession, at: int, *, wanted: Sequence[ClaimRequest], worker: str, token: int, suspect: bool
+    db: SqliteSession, at: int, *, requests: Sequence[ClaimRequest], worker: str, token: int, include_suspect: bool
 ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
     """Lease what is due, arm by arm, and at most one suspect in its turn."""
-    wishes = batch([(arm.type, arm.limit) for arm in wanted])
+    rows = batch([(arm.type, arm.limit) for arm in requests])
     picks = await db.read(
-        "claim_ready", PICKS, wanted=wishes, now=at, most=max((arm.limit for arm in wanted), default=0)
+        "claim_ready", PICKS, requests=rows, now=at, most=max((arm.limit for arm in requests), default=0)
     )
-    if suspect:
-        picks = _with_suspect(picks, await db.read("claim_suspect", PICKS, wanted=wishes, now=at), wanted)
+    if include_suspect:
+        picks = _with_suspect(picks, await db.read("claim_suspect", PICKS, requests=rows, now=at), requests)
     if not picks:
         return [], []
-    taken = [_taken(pick, wanted[pick.arm], at) for pick in picks]
+    taken = [_taken(pick, requests[pick.arm], at) for pick in picks]
     await db.write("claim_lease", taken=batch(taken), token=token, worker=worker, now=at)
     jobs = [
         claimed(pick, token=token, at=at, leased_until=until) for pick, (_, until, _) in zip(picks, taken, strict=True)
@@ -49,13 +49,13 @@ async def claim(
 
 
 def _with_suspect(
-    picks: list[ClaimCandidate], suspects: Sequence[ClaimCandidate], wanted: Sequence[ClaimRequest]
+    picks: list[ClaimCandidate], suspects: Sequence[ClaimCandidate], requests: Sequence[ClaimRequest]
 ) -> list[ClaimCandidate]:
     """The picks with the suspect in its place, which may push the last of its arm out."""
     for suspect in suspects:
         rivals = sorted((pick for pick in (*picks, suspect) if pick.arm == suspect.arm), key=lambda pick: pick.order)
         others = [pick for pick in picks if pick.arm != suspect.arm]
-        return others + rivals[: wanted[suspect.arm].limit]
+        return others + rivals[: requests[suspect.arm].limit]
     return picks
 
 
@@ -82,34 +82,34 @@ async def renew(db: SqliteSession, at: int, *, renewals: Sequence[Renewal]) -> l
     leases = [(renewal.lease.chain_id, renewal.lease.position, renewal.lease.token) for renewal in renewals]
     deadlines = dict(await db.read("renew_look", _DEADLINES, leases=batch(leases)))
     renewed: list[tuple[str, int]] = []
-    verdicts: list[SettleResult] = []
+    results: list[SettleResult] = []
     for nr, renewal in enumerate(renewals):
         deadline = deadlines.get(nr, at)
         if deadline is not None and deadline <= at:
-            verdicts.append(SettleResult.LOST)
+            results.append(SettleResult.LOST)
             continue
         until = at + span(renewal.seconds)
         renewed.append((renewal.lease.chain_id, until if deadline is None else min(until, deadline)))
-        verdicts.append(SettleResult.DONE)
+        results.append(SettleResult.DONE)
     if renewed:
         await db.write("renew", renewed=batch(renewed))
-    return await _explain(db, leases, deadlines.keys(), verdicts)
+    return await _explain(db, leases, deadlines.keys(), results)
 
 
 async def _explain(
-    db: SqliteSession, leases: Sequence[tuple[str, int, int]], held: Collection[int], verdicts: list[SettleResult]
+    db: SqliteSession, leases: Sequence[tuple[str, int, int]], held: Collection[int], results: list[SettleResult]
 ) -> list[SettleResult]:
     """Tell the leases that were lost to a cancel from those lost otherwise."""
     gone = [nr for nr in range(len(leases)) if nr not in held]
     if gone:
         chains = batch([leases[nr][0] for nr in gone])
         for nr in await db.read("chain_cancelled", NUMBERS, chains=chains):
-            verdicts[gone[nr]] = SettleResult.CANCELLED
-    return verdicts
+            results[gone[nr]] = SettleResult.CANCELLED
+    return results
 
 
 async def reap(
-    db: SqliteSession, at: int, *, rules: Sequence[ReapRule], spare: Collection[int], limit: int
+    db: SqliteSession, at: int, *, rules: Sequence[ReapRule], except_tokens: Collection[int], limit: int
 ) -> list[Transition]:
     """
     Take back jobs whose lease ran out.
@@ -121,7 +121,12 @@ async def reap(
         return []
     by_type = {rule.type: rule for rule in rules}
     jobs = await db.read(
-        "reap_expired", OPEN_JOBS, types=batch(list(by_type)), spare=batch(list(spare)), now=at, most=limit
+        "reap_expired",
+        OPEN_JOBS,
+        types=batch(list(by_type)),
+        except_tokens=batch(list(except_tokens)),
+        now=at,
+        most=limit,
     )
     if not jobs:
         return []

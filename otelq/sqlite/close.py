@@ -8,7 +8,7 @@ from msgspec.json import Decoder
 
 from ..model import Closure, Completes, Continues, Status, Successor, Transition, Verb
 from ..transitions import build, refusals
-from ..transitions.blockers import FREE, BlockerOutcome
+from ..transitions.blockers import NO_WAIT, WaitDecision
 from .closed_jobs import ClosedJob, close, end_attempts
 from .open_jobs import check_known, open_jobs, open_step
 from .rows import NUMBERS, OPEN_JOBS, TEXTS, AnyJob, OpenJob, when
@@ -50,24 +50,24 @@ async def _continue(db: SqliteSession, at: int, job: OpenJob, successor: Success
     await db.write("close_outcome", closed=batch([ended]), now=at)
     await db.write("create_job", jobs=batch([request(successor, job.chain_id, job.position + 1)]), now=at)
     await db.write("advance_open", advanced=batch([advance(successor, job.chain_id, at)]))
-    fate = await _wait(db, at, job, successor)
-    made = build.handed_over(
+    decision = await _wait(db, at, job, successor)
+    made = build.continued_externally(
         job.snapshot(at),
         successor,
         at=when(at),
         run_at=when(due_at(successor, at)),
-        is_blocked=fate.is_blocked,
-        failed_with=fate.failed_with,
+        is_blocked=decision.is_blocked,
+        failed_with=decision.failed_with,
     )
-    return made + await follow(db, at, [job.chain_id] if fate.failure else [])
+    return made + await follow(db, at, [job.chain_id] if decision.failure else [])
 
 
-async def _wait(db: SqliteSession, at: int, job: OpenJob, successor: Successor) -> BlockerOutcome:
+async def _wait(db: SqliteSession, at: int, job: OpenJob, successor: Successor) -> WaitDecision:
     """Let the successor wait for its blockers, if it has any."""
     if not successor.blockers:
-        return FREE
-    (fate,) = await block(db, at, [wish(job.key, successor)])
-    return fate
+        return NO_WAIT
+    (decision,) = await block(db, at, [wish(job.key, successor)])
+    return decision
 
 
 async def cancel(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
@@ -103,7 +103,7 @@ async def delete(db: SqliteSession, at: int, *, chain_ids: Sequence[str], cascad
         unique = await db.read("delete_cascade", TEXTS, chains=batch(unique))
     chains = batch(unique)
     for dependent, blocker in await db.read("delete_referenced", _PAIRS, chains=chains):
-        raise refusals.referenced(dependent, blocker)
+        raise refusals.still_referenced(dependent, blocker)
     jobs = await db.read("delete_look", _ANY_JOBS, chains=chains, now=at)
     await db.write("close_open", chains=chains)
     for table in ("dedup", "job", "outcome", "attempt", "blocker", "pending"):

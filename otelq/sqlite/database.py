@@ -59,7 +59,7 @@ class SqliteDatabase:
         """Run ``verb`` in ``tx``, or in a transaction of its own."""
         if tx is not None:
             return await self.transactions.join(tx).do(verb, now)
-        self.transactions.refuse_inside()
+        self.transactions.refuse_self_deadlock()
         return await self._writer.do(verb, now)
 
     async def read(self, tx: Transaction | None, question: Verb[T], now: datetime | None = None) -> T:

@@ -24,7 +24,7 @@ async def open_jobs(db: SqliteSession, chain_ids: Sequence[str]) -> list[OpenJob
         await check_known(db, unique)
         is_open = {job.chain_id for job in jobs}
         closed = next(chain_id for chain_id in unique if chain_id not in is_open)
-        raise refusals.closed(closed, (await look_up(db, [closed])).get(closed))
+        raise refusals.chain_closed(closed, (await look_up(db, [closed])).get(closed))
     return sorted(jobs, key=lambda job: job.nr)
 
 
@@ -40,7 +40,7 @@ async def open_step(db: SqliteSession, chain_id: str, step: str | None) -> OpenJ
     if step is None or job.type == step:
         return job
     past = await db.read("step_closed", NUMBERS, chain=chain_id, step=step, position=job.position)
-    raise refusals.other_step(chain_id, step=step, open_step=job.type, is_past=bool(past))
+    raise refusals.wrong_step(chain_id, step=step, open_step=job.type, is_past=bool(past))
 
 
 async def check_known(db: SqliteSession, chain_ids: Sequence[str]) -> None:
@@ -52,4 +52,4 @@ async def check_known(db: SqliteSession, chain_ids: Sequence[str]) -> None:
     """
     known = set(await db.read("chain_known", NUMBERS, chains=batch(chain_ids)))
     if len(known) < len(chain_ids):
-        raise refusals.no_chain(next(chain_id for nr, chain_id in enumerate(chain_ids) if nr not in known))
+        raise refusals.chain_not_found(next(chain_id for nr, chain_id in enumerate(chain_ids) if nr not in known))

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from ..model import CLOSED, ENDED, OPEN, JobQuery, Status
-from ..transitions.pages import Of, start, wanted
+from ..transitions.pages import RecordKind, start_key, statuses_of
 from .parameters import Value
 from .session import batch
 
@@ -17,7 +17,7 @@ _BAD_ENDS: Final = frozenset({Status.FAILED, Status.CANCELLED})
 _HIGHEST: Final = "\U0010ffff"
 _LAST_POSITION: Final = 1 << 62
 
-_UNITS: Final[dict[Of, dict[str, str]]] = {
+_UNITS: Final[dict[RecordKind, dict[str, str]]] = {
     "jobs": {"asked": "walk.position", "waiting": "walk.position"},
     "chains": {"asked": "0", "waiting": "edge.position"},
 }
@@ -38,7 +38,7 @@ class PageStatement(Struct, frozen=True):
     values: dict[str, Value] = {}
 
 
-def walks(query: JobQuery, of: Of) -> Iterator[PageStatement]:
+def walks(query: JobQuery, of: RecordKind) -> Iterator[PageStatement]:
     """
     What to walk.
 
@@ -46,7 +46,7 @@ def walks(query: JobQuery, of: Of) -> Iterator[PageStatement]:
     Certain chains are walked whole, and so are those that wait for one.
     """
     every = frozenset(Status) if of == "jobs" else OPEN | ENDED
-    asked = wanted(query, of)
+    asked = statuses_of(query, of)
     if query.chain_ids:
         named = sorted(set(query.chain_ids), reverse=True)
         yield PageStatement(f"walk_named_{of}", every, asked, {"chains": batch(named)})
@@ -56,7 +56,7 @@ def walks(query: JobQuery, of: Of) -> Iterator[PageStatement]:
         yield from _families(asked, of)
 
 
-def _families(wanted: frozenset[Status], of: Of) -> Iterator[PageStatement]:
+def _families(wanted: frozenset[Status], of: RecordKind) -> Iterator[PageStatement]:
     opened, closed = wanted & OPEN, wanted & CLOSED
     if opened:
         yield PageStatement("walk_open", OPEN, opened)
@@ -68,7 +68,7 @@ def _families(wanted: frozenset[Status], of: Of) -> Iterator[PageStatement]:
         yield PageStatement(f"walk_closed_{of}", CLOSED if of == "jobs" else frozenset(Status), closed)
 
 
-def tokens(query: JobQuery, walk: PageStatement, of: Of) -> dict[str, str]:
+def tokens(query: JobQuery, walk: PageStatement, of: RecordKind) -> dict[str, str]:
     """What the tokens of the statement stand for; a filter that is not asked for leaves nothing behind."""
     filters = list(_filters(query, walk))
     return {
@@ -94,12 +94,12 @@ def _filters(query: JobQuery, walk: PageStatement) -> Iterator[str]:
     return (name for name, is_asked in asked.items() if is_asked)
 
 
-def values(query: JobQuery, walk: PageStatement, of: Of) -> dict[str, Value]:
+def values(query: JobQuery, walk: PageStatement, of: RecordKind) -> dict[str, Value]:
     """The parameters of a walk's statement."""
     return {
         **_bounds(query, of),
         "most": query.limit + 1,
-        "look": query.look,
+        "look": query.scan_limit,
         "statuses": batch(list(walk.wanted)),
         "blocked_by": query.blocked_by,
         "types": batch(query.types),
@@ -128,7 +128,7 @@ def _path(path: Path) -> str | None:
     return "$" + "".join(steps) if all(map(_is_plain, steps)) else None
 
 
-def _bounds(query: JobQuery, of: Of) -> dict[str, Value]:
+def _bounds(query: JobQuery, of: RecordKind) -> dict[str, Value]:
     """Between which keys to look."""
-    high, position = start(query, of, latest=query.last_id or _HIGHEST, beyond=_LAST_POSITION)
+    high, position = start_key(query, of, latest=query.last_id or _HIGHEST, beyond=_LAST_POSITION)
     return {"low": query.first_id or "", "high": high, "position": position}

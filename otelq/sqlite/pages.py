@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.json import Decoder
 
 from ..model import ChainRecord, Count, JobKey, JobQuery, JobRecord, Page
-from ..transitions.pages import Of, cursor, cut
+from ..transitions.pages import RecordKind, cut_page, next_cursor
 from .job_records import read_records
 from .page_statements import tokens, values, walks
 from .session import SqliteSession
@@ -32,7 +32,7 @@ async def jobs(db: SqliteSession, at: int, *, query: JobQuery) -> Page[JobRecord
     """A page of jobs."""
     keys, last = await _page(db, at, query, of="jobs")
     records = await read_records(db, at, keys)
-    return Page([records[key] for key in keys if key in records], cursor(last, "jobs"))
+    return Page([records[key] for key in keys if key in records], next_cursor(last, "jobs"))
 
 
 async def chains(db: SqliteSession, at: int, *, query: JobQuery) -> Page[ChainRecord]:
@@ -41,10 +41,10 @@ async def chains(db: SqliteSession, at: int, *, query: JobQuery) -> Page[ChainRe
     heads = [(chain_id, 0) for chain_id, position in keys if position]
     records = await read_records(db, at, [*keys, *heads])
     found = [key for key in keys if key in records and (key[0], 0) in records]
-    return Page([_chain(records[key[0], 0], records[key]) for key in found], cursor(last, "chains"))
+    return Page([_chain(records[key[0], 0], records[key]) for key in found], next_cursor(last, "chains"))
 
 
-async def count(db: SqliteSession, at: int, *, query: JobQuery, of: Of) -> Count:
+async def count(db: SqliteSession, at: int, *, query: JobQuery, of: RecordKind) -> Count:
     """How many pass the filters."""
     walked = await _walk(db, at, query, of=of, shows=False)
     number = sum(walk.number for walk in walked)
@@ -56,14 +56,14 @@ def _chain(head: JobRecord, tail: JobRecord) -> ChainRecord:
     return ChainRecord(chain_id=head.chain_id, type=head.type, head=head, tail=tail)
 
 
-async def _page(db: SqliteSession, at: int, query: JobQuery, *, of: Of) -> tuple[list[JobKey], JobKey | None]:
+async def _page(db: SqliteSession, at: int, query: JobQuery, *, of: RecordKind) -> tuple[list[JobKey], JobKey | None]:
     """The keys of a page, and the last that was looked at, if there may be more."""
     walked = await _walk(db, at, query, of=of, shows=True)
     found = (key for walk in walked for key in walk.keys)
-    return cut(found, [walk.end for walk in walked if walk.end], of=of, limit=query.limit)
+    return cut_page(found, [walk.end for walk in walked if walk.end], of=of, limit=query.limit)
 
 
-async def _walk(db: SqliteSession, at: int, query: JobQuery, *, of: Of, shows: bool) -> list[PageScan]:
+async def _walk(db: SqliteSession, at: int, query: JobQuery, *, of: RecordKind, shows: bool) -> list[PageScan]:
     walked: list[PageScan] = []
     for walk in walks(query, of):
         asked = values(query, walk, of)

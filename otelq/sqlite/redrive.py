@@ -10,7 +10,7 @@ from msgspec.json import Decoder
 
 from ..model import JobKey, OnFailure, Transition, Until
 from ..transitions import build, refusals
-from ..transitions.blockers import BlockerOutcome, ChainEnd, Rule, judge, stored_rule
+from ..transitions.blockers import BlockerRule, ChainEnd, WaitDecision, decide_wait, rule_from_columns
 from .open_jobs import check_known
 from .rows import AnyJob, when
 from .session import SqliteSession, batch
@@ -36,8 +36,8 @@ class ClosedTail(Struct, frozen=True, array_like=True):
         return self.job.chain_id, self.job.position
 
     @property
-    def rule(self) -> Rule:
-        return stored_rule(self.until, self.on_failure)
+    def rule(self) -> BlockerRule:
+        return rule_from_columns(self.until, self.on_failure)
 
 
 class TailBlocker(Struct, frozen=True, array_like=True):
@@ -64,9 +64,9 @@ async def redrive(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> li
         refusals.check_redrive(chain.chain_id, chain.job.status)
     await _reopen(db, at, ended)
     await _take_keys(db, ended)
-    fates = await _wait_anew(db, at, ended)
+    decisions = await _wait_anew(db, at, ended)
     return [
-        build.redriven(chain.job.snapshot(at), at=when(at), is_blocked=fates[chain.chain_id].is_blocked)
+        build.redriven(chain.job.snapshot(at), at=when(at), is_blocked=decisions[chain.chain_id].is_blocked)
         for chain in ended
     ]
 
@@ -102,7 +102,7 @@ async def _take_keys(db: SqliteSession, ended: Sequence[ClosedTail]) -> None:
     for chain in wanted:
         holder = holders.setdefault((chain.job.chain_type, chain.dedup_key), chain.chain_id)
         if holder != chain.chain_id:
-            raise refusals.key_held(chain.chain_id, holder=holder)
+            raise refusals.dedup_key_held(chain.chain_id, holder=holder)
     taken = [
         (chain.job.chain_type, chain.dedup_key, chain.chain_id, chain.job.chain_created_at, chain.dedup_lasting)
         for chain in wanted
@@ -110,7 +110,7 @@ async def _take_keys(db: SqliteSession, ended: Sequence[ClosedTail]) -> None:
     await db.write("dedup_take", keys=batch(taken))
 
 
-async def _wait_anew(db: SqliteSession, at: int, ended: Sequence[ClosedTail]) -> Mapping[str, BlockerOutcome]:
+async def _wait_anew(db: SqliteSession, at: int, ended: Sequence[ClosedTail]) -> Mapping[str, WaitDecision]:
     """
     Let jobs wait for their blockers as they stand now.
 
@@ -121,29 +121,29 @@ async def _wait_anew(db: SqliteSession, at: int, ended: Sequence[ClosedTail]) ->
     edges: defaultdict[str, list[TailBlocker]] = defaultdict(list)
     for edge in await db.read("redrive_edges", _EDGES, jobs=tails):
         edges[edge.chain_id].append(edge)
-    fates = {chain.chain_id: _judge(chain, edges[chain.chain_id]) for chain in ended}
+    decisions = {chain.chain_id: _decide_wait(chain, edges[chain.chain_id]) for chain in ended}
     if edges:
-        rows = [(chain.chain_id, len(fates[chain.chain_id].awaited), *chain.rule.columns) for chain in ended]
+        rows = [(chain.chain_id, len(decisions[chain.chain_id].awaited), *chain.rule.columns) for chain in ended]
         await db.write("open_block", jobs=batch(rows))
-        await db.write("blocker_put", edges=batch(list(_edges(edges, ended, fates))), now=at)
-        awaited = [blocker for fate in fates.values() for blocker in fate.awaited]
+        await db.write("blocker_put", edges=batch(list(_edges(edges, ended, decisions))), now=at)
+        awaited = [blocker for decision in decisions.values() for blocker in decision.awaited]
         await db.write("blocker_wait", chains=batch(awaited))
         await check_cycles(db, list(edges))
-    return fates
+    return decisions
 
 
-def _judge(chain: ClosedTail, edges: Sequence[TailBlocker]) -> BlockerOutcome:
-    fate = judge(chain.rule, {edge.blocker_id: edge.standing for edge in edges})
-    if fate.lost_by:
-        raise refusals.lost_blocker(chain.chain_id, fate.lost_by)
-    return fate
+def _decide_wait(chain: ClosedTail, edges: Sequence[TailBlocker]) -> WaitDecision:
+    decision = decide_wait(chain.rule, {edge.blocker_id: edge.standing for edge in edges})
+    if decision.failed_blocker:
+        raise refusals.blocker_failed(chain.chain_id, decision.failed_blocker)
+    return decision
 
 
 def _edges(
-    edges: Mapping[str, Sequence[TailBlocker]], ended: Sequence[ClosedTail], fates: Mapping[str, BlockerOutcome]
+    edges: Mapping[str, Sequence[TailBlocker]], ended: Sequence[ClosedTail], decisions: Mapping[str, WaitDecision]
 ) -> Iterator[tuple[object, ...]]:
     for chain in ended:
-        rule, awaited = chain.rule, fates[chain.chain_id].awaited
+        rule, awaited = chain.rule, decisions[chain.chain_id].awaited
         for edge in edges[chain.chain_id]:
             is_awaited = edge.blocker_id in awaited
-            yield edge.chain_id, edge.position, edge.ordinal, edge.blocker_id, rule.is_patient, is_awaited
+            yield edge.chain_id, edge.position, edge.ordinal, edge.blocker_id, rule.waits_after_failure, is_awaited

@@ -17,7 +17,7 @@ from ..model import (
     Status,
     Until,
 )
-from ..transitions.blockers import Rule, stored_rule
+from ..transitions.blockers import BlockerRule, rule_from_columns
 from ..transitions.build import Snapshot
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -82,9 +82,9 @@ class OpenJob(Struct, frozen=True, array_like=True, gc=False):
         return self.chain_id, self.position
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> BlockerRule:
         """What its blockers mean to it."""
-        return stored_rule(self.until, self.on_failure)
+        return rule_from_columns(self.until, self.on_failure)
 
     def snapshot(self, at: int) -> Snapshot:
         """The job as its transitions tell of it."""

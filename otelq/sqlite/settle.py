@@ -33,7 +33,7 @@ from ..model import (
 )
 from ..transitions import build, outcomes
 from ..transitions.blockers import rule_of
-from ..transitions.outcomes import Given, delay_of, given_by, verb_of
+from ..transitions.outcomes import BlockerSource, blocker_source, delay_of, verb_of
 from .closed_jobs import ClosedJob
 from .rows import micros, span, when
 from .session import SqliteSession, batch
@@ -102,7 +102,7 @@ async def settle(db: SqliteSession, at: int, *, settlements: Sequence[Settlement
     for then, chains in plan.repeated.items():
         plan.made += await followed(db, then, chains)
     in_order = tuple(verdicts[item.job.lease] for item in settlements)
-    return Settled(verdicts=in_order, transitions=tuple(plan.made), kept=plan.kept)
+    return Settled(results=in_order, transitions=tuple(plan.made), claimed_successors=plan.kept)
 
 
 async def _wait(db: SqliteSession, at: int, plan: SettlePlan) -> list[Transition]:
@@ -111,14 +111,14 @@ async def _wait(db: SqliteSession, at: int, plan: SettlePlan) -> list[Transition
         return []
     wishes = [asked for _, asked in plan.waiting]
     try:
-        fates = await block(db, at, wishes)
+        decisions = await block(db, at, wishes)
     except (NotFound, InvalidArgument) as error:
         raise Refused(str(error)) from error
-    plan.waited_on += [asked.chain_id for asked, fate in zip(wishes, fates, strict=True) if fate.failure]
+    plan.waited_on += [asked.chain_id for asked, decision in zip(wishes, decisions, strict=True) if decision.failure]
     return [
         made
-        for (item, _), fate in zip(plan.waiting, fates, strict=True)
-        for made in transitions(item, at, is_blocked=fate.is_blocked, failed_with=fate.failed_with)
+        for (item, _), decision in zip(plan.waiting, decisions, strict=True)
+        for made in transitions(item, at, is_blocked=decision.is_blocked, failed_with=decision.failed_with)
     ]
 
 
@@ -132,8 +132,8 @@ def transitions(
 ) -> list[Transition]:
     """The transitions of one settlement made at ``at``, those of other chains apart."""
     due = when(_run_at(item, at))
-    return outcomes.transitions(
-        item, at=when(at), run_at=due, kept=kept, is_blocked=is_blocked, failed_with=failed_with
+    return outcomes.transitions_of(
+        item, at=when(at), run_at=due, claimed_successor=kept, is_blocked=is_blocked, failed_with=failed_with
     )
 
 
@@ -148,7 +148,7 @@ def _run_at(item: Settlement, at: int) -> int:
             return at + span(delay_of(outcome))
 
 
-def wish(key: JobKey, given: Given) -> BlockerRequest:
+def wish(key: JobKey, given: BlockerSource) -> BlockerRequest:
     """What a job, or its successor, is to wait for."""
     chain_id, position = key
     waits_at = position if isinstance(given, Blocks) else position + 1
@@ -158,7 +158,7 @@ def wish(key: JobKey, given: Given) -> BlockerRequest:
 def kept_successor(item: Settlement, successor: Successor, keep: ClaimSuccessor, at: int) -> Claimed:
     """The successor as its worker gets it at ``at``."""
     until = at + span(keep.lease if keep.timeout is None else min(keep.lease, keep.timeout))
-    return build.kept(
+    return build.claimed_successor(
         item,
         successor,
         keep,
@@ -180,13 +180,15 @@ def _lease(item: Settlement) -> tuple[str, int, int, int | None]:
 
 
 def _keep(item: Settlement) -> ClaimSuccessor | None:
-    return item.outcome.keep if isinstance(item.outcome, Continues) else None
+    return item.outcome.claim_successor if isinstance(item.outcome, Continues) else None
 
 
 async def _line(db: SqliteSession, at: int, settlements: Sequence[Settlement]) -> dict[str, Place]:
     """The head of the line of each type whose successor a worker would keep."""
     types = {
-        item.outcome.successor.type for item in settlements if isinstance(item.outcome, Continues) and item.outcome.keep
+        item.outcome.successor.type
+        for item in settlements
+        if isinstance(item.outcome, Continues) and item.outcome.claim_successor
     }
     if not types:
         return {}
@@ -217,7 +219,7 @@ async def _waited_before(
 
 
 def _wish(item: Settlement) -> BlockerRequest | None:
-    given, lease = given_by(item.outcome), item.job.lease
+    given, lease = blocker_source(item.outcome), item.job.lease
     return wish((lease.chain_id, lease.position), given) if given else None
 
 
@@ -267,8 +269,8 @@ class SettlePlan:
         """Answer for a lease that is not current: its own holder ended it before, or it is lost."""
         if before.verb is verb_of(item.outcome) and before.at is not None:
             kept = None
-            if before.has_kept and isinstance(item.outcome, Continues) and item.outcome.keep:
-                kept = kept_successor(item, item.outcome.successor, item.outcome.keep, before.at)
+            if before.has_kept and isinstance(item.outcome, Continues) and item.outcome.claim_successor:
+                kept = kept_successor(item, item.outcome.successor, item.outcome.claim_successor, before.at)
                 self.kept[kept.lease.chain_id] = kept
             is_blocked = waited is not None and waited.is_blocked
             failed_with = waited.error_type if waited else None
@@ -359,6 +361,6 @@ def advance(
     row = chain_id, successor.type, successor.queue, successor.priority, due_at(successor, at)
     if kept is None or item is None:
         return *row, None, None, None, None, None
-    keep = item.outcome.keep if isinstance(item.outcome, Continues) else None
+    keep = item.outcome.claim_successor if isinstance(item.outcome, Continues) else None
     deadline = at + span(keep.timeout) if keep and keep.timeout is not None else None
     return *row, kept.lease.token, item.worker, at, micros(kept.leased_until), deadline

@@ -9,8 +9,8 @@ from msgspec.json import Decoder
 
 from ..model import Amendment, Created, Dedup, NewJob, Status, Successor, Transition, Verb
 from ..transitions import build
-from ..transitions.blockers import BlockerOutcome, ChainEnd, judge, rule_of
-from ..transitions.dedup import is_answered, lasts
+from ..transitions.blockers import ChainEnd, WaitDecision, decide_wait, rule_of
+from ..transitions.dedup import is_duplicate, keeps_dedup_key
 from .closed_jobs import ClosedJob, close
 from .rows import micros, span, when
 from .session import SqliteSession, batch
@@ -41,7 +41,7 @@ class KeyHolder(Struct, frozen=True, array_like=True):
     def matches(self, dedup: Dedup, at: int) -> bool:
         """Whether a start at that time gets this chain instead of a new one."""
         age = (at - self.taken_at) / 1_000_000
-        return is_answered(dedup, holder=self.chain_id, age=age, is_open=bool(self.is_open))
+        return is_duplicate(dedup, holder=self.chain_id, age=age, is_open=bool(self.is_open))
 
 
 _BEFORE = Decoder(list[ExistingJob])
@@ -117,25 +117,25 @@ class _Start:
 
     def _insert(self, job: NewJob) -> None:
         rule = rule_of(job)
-        fate = judge(rule, {blocker: known(self._standing, blocker) for blocker in job.blockers})
+        decision = decide_wait(rule, {blocker: known(self._standing, blocker) for blocker in job.blockers})
         self._jobs[job.chain_id] = job
         if job.dedup:
             self._settled[job.type, job.dedup.key] = job.chain_id
-            self._keys.append((job.type, job.dedup.key, job.chain_id, self.at, lasts(job)))
+            self._keys.append((job.type, job.dedup.key, job.chain_id, self.at, keeps_dedup_key(job)))
         expires_at = None if job.expires is None else self.at + span(max(job.expires, 0.0))
-        due, awaited = due_at(job, self.at), len(fate.awaited)
+        due, awaited = due_at(job, self.at), len(decision.awaited)
         self._open.append((job.chain_id, job.type, job.queue, job.priority, due, awaited, *rule.columns, expires_at))
         for ordinal, blocker in enumerate(dict.fromkeys(job.blockers)):
-            edge = job.chain_id, 0, ordinal, blocker, rule.is_patient, blocker in fate.awaited
+            edge = job.chain_id, 0, ordinal, blocker, rule.waits_after_failure, blocker in decision.awaited
             self._edges.append(edge)
-        self._standing[job.chain_id] = Status.FAILED if fate.failure else None
-        self.made += _started(job, self.at, is_blocked=fate.is_blocked, failed_with=fate.failed_with)
-        self._fail(job, fate)
+        self._standing[job.chain_id] = Status.FAILED if decision.failure else None
+        self.made += _started(job, self.at, is_blocked=decision.is_blocked, failed_with=decision.failed_with)
+        self._fail(job, decision)
 
-    def _fail(self, job: NewJob, fate: BlockerOutcome) -> None:
+    def _fail(self, job: NewJob, decision: WaitDecision) -> None:
         """Close the job if it is lost from the beginning."""
-        if fate.failure:
-            why = fate.failure.type, fate.failure.text
+        if decision.failure:
+            why = decision.failure.type, decision.failure.text
             self._failed.append(ClosedJob(job.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, *why))
 
     async def write(self, db: SqliteSession) -> None:

@@ -117,8 +117,8 @@ class SqliteState(StateAdapter):
         self._database.transactions.check(kind)
         return self._database.transactions.begin(kind)
 
-    def refuse_inside(self) -> None:
-        self._database.transactions.refuse_inside()
+    def refuse_self_deadlock(self) -> None:
+        self._database.transactions.refuse_self_deadlock()
 
     def join(self, tx: object) -> Transaction:
         return self._database.transactions.join(tx)
@@ -181,14 +181,14 @@ class SqliteState(StateAdapter):
 
     async def claim(
         self,
-        wanted: Sequence[ClaimRequest],
+        requests: Sequence[ClaimRequest],
         *,
         worker: str,
         token: int,
-        suspect: bool = True,
+        include_suspect: bool = True,
         now: datetime | None = None,
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
-        verb = partial(claim.claim, wanted=wanted, worker=worker, token=token, suspect=suspect)
+        verb = partial(claim.claim, requests=requests, worker=worker, token=token, include_suspect=include_suspect)
         try:
             return await self._database.write(None, verb, now)
         except Locked:
@@ -217,18 +217,20 @@ class SqliteState(StateAdapter):
         except Locked:
             if tx is not None:
                 raise
-            return Settled(verdicts=(SettleResult.BUSY,) * len(settlements), transitions=(), kept={})
+            return Settled(results=(SettleResult.BUSY,) * len(settlements), transitions=(), claimed_successors={})
 
     async def reap(
         self,
         rules: Sequence[ReapRule],
         *,
-        spare: Collection[int] = (),
+        except_tokens: Collection[int] = (),
         limit: int = 1000,
         now: datetime | None = None,
     ) -> Sequence[Transition]:
         try:
-            return await self._database.write(None, partial(claim.reap, rules=rules, spare=spare, limit=limit), now)
+            return await self._database.write(
+                None, partial(claim.reap, rules=rules, except_tokens=except_tokens, limit=limit), now
+            )
         except Locked:
             return []
 

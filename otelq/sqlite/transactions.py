@@ -74,7 +74,7 @@ class Transactions:
         """Whether a transaction that was begun here holds the write lock."""
         return self._current is not None
 
-    def refuse_inside(self) -> None:
+    def refuse_self_deadlock(self) -> None:
         """Raise where a verb would wait for the transaction that its own task, or one above it, holds open."""
         inside = _inside.get()
         if inside is not None and inside is self._current and inside.active:
@@ -126,7 +126,7 @@ class Transactions:
     @asynccontextmanager
     async def begin(self, kind: type | None = None) -> AsyncGenerator[OwnedTransaction]:
         """A transaction that holds the write lock from its first moment."""
-        self.refuse_inside()
+        self.refuse_self_deadlock()
         async with self._locked(), self._opened(kind) as tx:
             self._current = tx
             # Not set back at the end, which may come in another task: a transaction that ended is no obstacle.

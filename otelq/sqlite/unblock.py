@@ -64,7 +64,7 @@ async def followed(db: SqliteSession, at: int, closed: Sequence[str]) -> list[Tr
     while blockers:
         told = await db.read("follow_before", _TOLD, blockers=batch(blockers), at=at)
         in_order = sorted(told, key=lambda each: each[1] is not None)
-        made += [build.released(job.snapshot(at), failed_with=error_type) for job, error_type in in_order]
+        made += [build.blockers_ended(job.snapshot(at), failed_with=error_type) for job, error_type in in_order]
         blockers = [job.chain_id for job, error_type in told if error_type is not None and job.waited_on]
     return made
 
@@ -107,7 +107,7 @@ async def _tell(db: SqliteSession, at: int, edges: Sequence[DependentRow]) -> tu
 
 def _loses(job: OpenJob, ends: Sequence[DependentRow]) -> DependentRow | None:
     """The blocker whose end means that the condition can never be met, if there is one."""
-    lost = next((edge for edge in ends if job.rule.loses(edge.status)), None)
+    lost = next((edge for edge in ends if job.rule.is_failed_by(edge.status)), None)
     if lost is None or job.rule.until is Until.ALL:
         return lost
     is_last = len(ends) == job.blocked_by_count and not _is_freed(job, ends)
@@ -115,7 +115,7 @@ def _loses(job: OpenJob, ends: Sequence[DependentRow]) -> DependentRow | None:
 
 
 def _is_freed(job: OpenJob, ends: Sequence[DependentRow]) -> bool:
-    return job.rule.until is Until.ANY and any(job.rule.frees(edge.status) for edge in ends)
+    return job.rule.until is Until.ANY and any(job.rule.is_met_by(edge.status) for edge in ends)
 
 
 async def _count_down(db: SqliteSession, at: int, jobs: Sequence[OpenJob], ends: _Ends) -> list[Transition]:
@@ -127,7 +127,7 @@ async def _count_down(db: SqliteSession, at: int, jobs: Sequence[OpenJob], ends:
     early = [job.key for job in jobs if not left[job.key] and job.blocked_by_count > len(ends[job.key])]
     if early:
         await db.write("follow_rest", jobs=batch(early), now=at)
-    return [build.released(job.snapshot(at), failed_with=None) for job in jobs if not left[job.key]]
+    return [build.blockers_ended(job.snapshot(at), failed_with=None) for job in jobs if not left[job.key]]
 
 
 async def _fail(
@@ -141,4 +141,4 @@ async def _fail(
         for chain_id, failure in failures.items()
     ]
     await close(db, at, ended, with_dedup=any(job.has_dedup for job in jobs))
-    return [build.released(job.snapshot(at), failed_with=failures[job.chain_id].type) for job in jobs]
+    return [build.blockers_ended(job.snapshot(at), failed_with=failures[job.chain_id].type) for job in jobs]

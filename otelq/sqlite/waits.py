@@ -10,7 +10,7 @@ from msgspec.json import Decoder
 
 from ..model import JobKey, Status, Verb
 from ..transitions import refusals
-from ..transitions.blockers import BlockerOutcome, ChainEnd, Rule, judge
+from ..transitions.blockers import BlockerRule, ChainEnd, WaitDecision, decide_wait
 from .closed_jobs import ClosedJob, close
 from .rows import NUMBERS
 from .session import SqliteSession, batch
@@ -27,14 +27,14 @@ class BlockerRequest(Struct, frozen=True):
     chain_id: str
     position: int
     blockers: Sequence[str]
-    rule: Rule
+    rule: BlockerRule
 
     @property
     def key(self) -> JobKey:
         return self.chain_id, self.position
 
 
-async def block(db: SqliteSession, at: int, wishes: Sequence[BlockerRequest]) -> list[BlockerOutcome]:
+async def block(db: SqliteSession, at: int, wishes: Sequence[BlockerRequest]) -> list[WaitDecision]:
     """
     Let open jobs wait, in the order given: each sees how those before it fare. Those that are lost are closed.
 
@@ -44,18 +44,18 @@ async def block(db: SqliteSession, at: int, wishes: Sequence[BlockerRequest]) ->
     """
     for wish in wishes:
         if wish.chain_id in wish.blockers:
-            raise refusals.circle(wish.chain_id, through=wish.chain_id)
+            raise refusals.blocker_cycle(wish.chain_id, through=wish.chain_id)
     standing = await look_up(db, (blocker for wish in wishes for blocker in wish.blockers))
-    fates: list[BlockerOutcome] = []
+    decisions: list[WaitDecision] = []
     for wish in wishes:
-        fate = judge(wish.rule, {blocker: known(standing, blocker) for blocker in wish.blockers})
-        if fate.failure:
+        decision = decide_wait(wish.rule, {blocker: known(standing, blocker) for blocker in wish.blockers})
+        if decision.failure:
             standing[wish.chain_id] = Status.FAILED
-        fates.append(fate)
-    await _write(db, at, wishes, fates)
+        decisions.append(decision)
+    await _write(db, at, wishes, decisions)
     await check_cycles(db, [wish.chain_id for wish in wishes])
-    await _fail(db, at, wishes, fates)
-    return fates
+    await _fail(db, at, wishes, decisions)
+    return decisions
 
 
 async def look_up(db: SqliteSession, chains: Iterable[str]) -> dict[str, ChainEnd]:
@@ -66,20 +66,25 @@ async def look_up(db: SqliteSession, chains: Iterable[str]) -> dict[str, ChainEn
 def known(standing: dict[str, ChainEnd], blocker: str) -> ChainEnd:
     """How a blocker stands, which must exist."""
     if blocker not in standing:
-        raise refusals.no_blocker(blocker)
+        raise refusals.blocker_not_found(blocker)
     return standing[blocker]
 
 
 async def check_cycles(db: SqliteSession, chains: Sequence[str]) -> None:
     """Refuse what was written if one of the chains waits for itself now."""
     for chain_id, last in await db.read("blocker_cycle", _CYCLES, chains=batch(chains)):
-        raise refusals.circle(chain_id, through=last)
+        raise refusals.blocker_cycle(chain_id, through=last)
 
 
-async def _write(db: SqliteSession, at: int, wishes: Sequence[BlockerRequest], fates: Sequence[BlockerOutcome]) -> None:
-    rows = [(wish.chain_id, len(fate.awaited), *wish.rule.columns) for wish, fate in zip(wishes, fates, strict=True)]
+async def _write(
+    db: SqliteSession, at: int, wishes: Sequence[BlockerRequest], decisions: Sequence[WaitDecision]
+) -> None:
+    rows = [
+        (wish.chain_id, len(decision.awaited), *wish.rule.columns)
+        for wish, decision in zip(wishes, decisions, strict=True)
+    ]
     await db.write("open_block", jobs=batch(rows))
-    edges = list(_edges(wishes, fates, await _ordinals(db, wishes)))
+    edges = list(_edges(wishes, decisions, await _ordinals(db, wishes)))
     await db.write("blocker_put", edges=batch(edges), now=at)
     await db.write("blocker_wait", chains=batch([blocker for _, _, _, blocker, _, is_held in edges if is_held]))
 
@@ -101,18 +106,22 @@ async def _ordinals(db: SqliteSession, wishes: Sequence[BlockerRequest]) -> Iter
 
 
 def _edges(
-    wishes: Sequence[BlockerRequest], fates: Sequence[BlockerOutcome], ordinals: Iterator[int]
+    wishes: Sequence[BlockerRequest], decisions: Sequence[WaitDecision], ordinals: Iterator[int]
 ) -> Iterator[_EdgeRow]:
-    for wish, fate in zip(wishes, fates, strict=True):
+    for wish, decision in zip(wishes, decisions, strict=True):
         for blocker in wish.blockers:
-            yield *wish.key, next(ordinals), blocker, wish.rule.is_patient, blocker in fate.awaited
+            yield *wish.key, next(ordinals), blocker, wish.rule.waits_after_failure, blocker in decision.awaited
 
 
-async def _fail(db: SqliteSession, at: int, wishes: Sequence[BlockerRequest], fates: Sequence[BlockerOutcome]) -> None:
+async def _fail(
+    db: SqliteSession, at: int, wishes: Sequence[BlockerRequest], decisions: Sequence[WaitDecision]
+) -> None:
     ended = [
-        ClosedJob(wish.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, fate.failure.type, fate.failure.text)
-        for wish, fate in zip(wishes, fates, strict=True)
-        if fate.failure
+        ClosedJob(
+            wish.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, decision.failure.type, decision.failure.text
+        )
+        for wish, decision in zip(wishes, decisions, strict=True)
+        if decision.failure
     ]
     if ended:
         await close(db, at, ended, with_dedup=True)

@@ -2,7 +2,7 @@
 The rules by which a job waits for other chains.
 
 They say how a job stands when it is given its blockers. What the ends of blockers mean to it later, an adapter may ask
-here (``Rule.frees`` and ``Rule.loses``), or say likewise in SQL.
+here (``BlockerRule.is_met_by`` and ``BlockerRule.is_failed_by``), or say likewise in SQL.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ ChainEnd: TypeAlias = Status | None
 """How a chain ended; any open status, or None, while it is open."""
 
 
-class Rule(Struct, frozen=True, gc=False):
+class BlockerRule(Struct, frozen=True, gc=False):
     """How many blockers must close, and what a bad end of one means."""
 
     until: Until = Until.ALL
     on_failure: OnFailure = OnFailure.FAIL
 
     @property
-    def is_patient(self) -> bool:
+    def waits_after_failure(self) -> bool:
         """Whether a blocker that ended badly is awaited still."""
         return self.on_failure is OnFailure.WAIT
 
@@ -37,36 +37,36 @@ class Rule(Struct, frozen=True, gc=False):
         until = None if self.until is Until.ALL else str(self.until)
         return until, None if self.on_failure is OnFailure.FAIL else str(self.on_failure)
 
-    def frees(self, standing: ChainEnd) -> bool:
+    def is_met_by(self, status: ChainEnd) -> bool:
         """Return whether a blocker that stands so counts as done."""
-        return standing is Status.COMPLETED or (standing in BAD_ENDS and self.on_failure is OnFailure.IGNORE)
+        return status is Status.COMPLETED or (status in BAD_ENDS and self.on_failure is OnFailure.IGNORE)
 
-    def loses(self, standing: ChainEnd) -> bool:
+    def is_failed_by(self, status: ChainEnd) -> bool:
         """Return whether a blocker that stands so can never count as done."""
-        return standing in BAD_ENDS and self.on_failure is OnFailure.FAIL
+        return status in BAD_ENDS and self.on_failure is OnFailure.FAIL
 
 
-def rule_of(given: NewJob | Successor | Blocks) -> Rule:
+def rule_of(given: NewJob | Successor | Blocks) -> BlockerRule:
     """Return the rule by which a job waits for what it is given."""
-    return Rule(given.until, given.on_failure)
+    return BlockerRule(given.until, given.on_failure)
 
 
-def stored_rule(until: str | None, on_failure: str | None) -> Rule:
+def rule_from_columns(until: str | None, on_failure: str | None) -> BlockerRule:
     """Return the rule from its columns."""
-    return Rule(Until(until or Until.ALL), OnFailure(on_failure or OnFailure.FAIL))
+    return BlockerRule(Until(until or Until.ALL), OnFailure(on_failure or OnFailure.FAIL))
 
 
-class BlockerOutcome(Struct, frozen=True):
+class WaitDecision(Struct, frozen=True):
     """The blockers that a job awaits; or, with ``failure``, why it waits in vain."""
 
     awaited: frozenset[str] = frozenset()
-    lost_by: str | None = None
+    failed_blocker: str | None = None
     failure: Failure | None = None
 
     @property
     def is_blocked(self) -> bool:
         """Whether the job begins blocked, be it only to fail at once."""
-        return bool(self.awaited) or self.lost_by is not None
+        return bool(self.awaited) or self.failed_blocker is not None
 
     @property
     def failed_with(self) -> str | None:
@@ -74,26 +74,26 @@ class BlockerOutcome(Struct, frozen=True):
         return self.failure.type if self.failure else None
 
     @property
-    def edges_awaited(self) -> frozenset[str]:
+    def still_awaited(self) -> frozenset[str]:
         """The blockers to which an edge stays; a job that failed waits for none."""
-        return self.awaited if self.lost_by is None else frozenset()
+        return self.awaited if self.failed_blocker is None else frozenset()
 
 
-FREE: Final = BlockerOutcome()
+NO_WAIT: Final = WaitDecision()
 
 
-def judge(rule: Rule, standings: Mapping[str, ChainEnd]) -> BlockerOutcome:
+def decide_wait(rule: BlockerRule, statuses: Mapping[str, ChainEnd]) -> WaitDecision:
     """Return what is left to wait for where the blockers stand like this."""
-    is_met = any(map(rule.frees, standings.values()))
-    if not standings or (is_met and rule.until is Until.ANY):
-        return FREE
-    lost = [blocker for blocker, standing in standings.items() if rule.loses(standing)]
+    is_met = any(map(rule.is_met_by, statuses.values()))
+    if not statuses or (is_met and rule.until is Until.ANY):
+        return NO_WAIT
+    lost = [blocker for blocker, status in statuses.items() if rule.is_failed_by(status)]
     awaited = frozenset(
-        blocker for blocker, standing in standings.items() if not (rule.frees(standing) or rule.loses(standing))
+        blocker for blocker, status in statuses.items() if not (rule.is_met_by(status) or rule.is_failed_by(status))
     )
     if lost and (rule.until is Until.ALL or not awaited):
-        return BlockerOutcome(awaited, lost[0], failure_by(lost[0], standings[lost[0]]))
-    return BlockerOutcome(awaited)
+        return WaitDecision(awaited, lost[0], failure_by(lost[0], statuses[lost[0]]))
+    return WaitDecision(awaited)
 
 
 def failure_by(blocker: str, end: ChainEnd) -> Failure:

@@ -39,7 +39,7 @@ class Snapshot(Struct, frozen=True, gc=False):
     run_at: datetime
 
 
-def waiting(run_at: datetime, at: datetime) -> Status:
+def due_status(run_at: datetime, at: datetime) -> Status:
     """Return the status of a job that waits for nothing but the clock."""
     return Status.SCHEDULED if run_at > at else Status.READY
 
@@ -73,16 +73,16 @@ def started(
     job: NewJob, *, at: datetime, run_at: datetime, is_blocked: bool, failed_with: str | None
 ) -> list[Transition]:
     """Build the start of a chain that may have blockers, and its end if one of these had ended badly."""
-    made = created(job, Status.BLOCKED if is_blocked else waiting(run_at, at), at=at, run_at=run_at)
-    return [made, failed_by_blocker(made, failed_with)] if failed_with else [made]
+    transitions = created(job, Status.BLOCKED if is_blocked else due_status(run_at, at), at=at, run_at=run_at)
+    return [transitions, failed_by_blocker(transitions, failed_with)] if failed_with else [transitions]
 
 
-def succeeded(
+def successor_created(
     before: Claimed | Snapshot, successor: Successor, *, at: datetime, run_at: datetime, is_blocked: bool = False
 ) -> Transition:
     """Build the start of the job that continues a chain."""
     key = before if isinstance(before, Snapshot) else before.lease
-    target = Status.BLOCKED if is_blocked else waiting(run_at, at)
+    target = Status.BLOCKED if is_blocked else due_status(run_at, at)
     if (None, target) not in _CREATE:
         raise IllegalMove(Verb.CREATE, None, target, chain_id=key.chain_id, position=key.position + 1)
     return Transition(
@@ -179,10 +179,10 @@ def settled(
     )
 
 
-def kept(
+def claimed_successor(
     item: Settlement,
     successor: Successor,
-    keep: ClaimSuccessor,
+    claim: ClaimSuccessor,
     *,
     priority: int,
     at: datetime,
@@ -192,7 +192,7 @@ def kept(
     """Build the successor that a worker gets already leased."""
     job = item.job
     return Claimed(
-        lease=Lease(job.lease.chain_id, job.lease.position + 1, keep.token),
+        lease=Lease(job.lease.chain_id, job.lease.position + 1, claim.token),
         type=successor.type,
         queue=successor.queue,
         chain_type=job.chain_type,
@@ -252,20 +252,20 @@ def moved(
 
 def put_back(job: Snapshot, verb: Verb, *, at: datetime, run_at: datetime, error_type: str | None = None) -> Transition:
     """Build the return of a running job to its line, where it waits until ``run_at``."""
-    return moved(job, verb, waiting(run_at, at), at=at, due_at=run_at, error_type=error_type)
+    return moved(job, verb, due_status(run_at, at), at=at, due_at=run_at, error_type=error_type)
 
 
 def amended(job: Snapshot, *, at: datetime, run_at: datetime) -> Transition:
     """Build the change of a job that waits, from now on until ``run_at``."""
-    target = Status.BLOCKED if job.status is Status.BLOCKED else waiting(run_at, at)
+    target = Status.BLOCKED if job.status is Status.BLOCKED else due_status(run_at, at)
     return moved(job, Verb.AMEND, target, at=at, due_at=run_at)
 
 
-def released(job: Snapshot, *, failed_with: str | None) -> Transition:
+def blockers_ended(job: Snapshot, *, failed_with: str | None) -> Transition:
     """Build what the ends of its blockers did to a job: it is free, or fails by one of them."""
     if failed_with:
         return moved(job, Verb.FAIL_BY_BLOCKER, Status.FAILED, error_type=failed_with)
-    return moved(job, Verb.UNBLOCK, waiting(job.run_at, job.at), due_at=job.run_at)
+    return moved(job, Verb.UNBLOCK, due_status(job.run_at, job.at), due_at=job.run_at)
 
 
 def redriven(job: Snapshot, *, at: datetime, is_blocked: bool) -> Transition:
@@ -273,7 +273,7 @@ def redriven(job: Snapshot, *, at: datetime, is_blocked: bool) -> Transition:
     return moved(job, Verb.REDRIVE, Status.BLOCKED if is_blocked else Status.READY, at=at)
 
 
-def handed_over(
+def continued_externally(
     job: Snapshot,
     successor: Successor,
     *,
@@ -284,7 +284,10 @@ def handed_over(
 ) -> list[Transition]:
     """Build what a continuation from outside made."""
     ended = moved(job, Verb.COMPLETE_EXTERNALLY, Status.CONTINUED, at=at)
-    return [ended, *_succession(job, successor, at=at, run_at=run_at, is_blocked=is_blocked, failed_with=failed_with)]
+    return [
+        ended,
+        *_successor_created(job, successor, at=at, run_at=run_at, is_blocked=is_blocked, failed_with=failed_with),
+    ]
 
 
 def continued(
@@ -295,15 +298,17 @@ def continued(
     run_at: datetime,
     is_blocked: bool = False,
     failed_with: str | None = None,
-    kept: Claimed | None = None,
+    claimed_successor: Claimed | None = None,
 ) -> list[Transition]:
     """Build what the continuation of a worker made, up to the claim of a successor that it keeps."""
-    made = [settled(item, Verb.CONTINUE, Status.CONTINUED, at=at)]
-    made += _succession(item.job, successor, at=at, run_at=run_at, is_blocked=is_blocked, failed_with=failed_with)
-    return [*made, claimed(kept, worker=item.worker)] if kept else made
+    transitions = [settled(item, Verb.CONTINUE, Status.CONTINUED, at=at)]
+    transitions += _successor_created(
+        item.job, successor, at=at, run_at=run_at, is_blocked=is_blocked, failed_with=failed_with
+    )
+    return [*transitions, claimed(claimed_successor, worker=item.worker)] if claimed_successor else transitions
 
 
-def _succession(
+def _successor_created(
     before: Claimed | Snapshot,
     successor: Successor,
     *,
@@ -312,14 +317,14 @@ def _succession(
     is_blocked: bool,
     failed_with: str | None,
 ) -> list[Transition]:
-    made = succeeded(before, successor, at=at, run_at=run_at, is_blocked=is_blocked)
-    return [made, failed_by_blocker(made, failed_with)] if failed_with else [made]
+    transitions = successor_created(before, successor, at=at, run_at=run_at, is_blocked=is_blocked)
+    return [transitions, failed_by_blocker(transitions, failed_with)] if failed_with else [transitions]
 
 
 def blocked(item: Settlement, *, at: datetime, is_free: bool, failed_with: str | None) -> list[Transition]:
     """Build what became of a running job that was given blockers, its attempt given back."""
-    made = settled(item, Verb.BLOCK, Status.BLOCKED, at=at)
-    waits = replace(made, attempt=made.attempt - 1, worker=None, last_trace=item.trace)
+    transitions = settled(item, Verb.BLOCK, Status.BLOCKED, at=at)
+    waits = replace(transitions, attempt=transitions.attempt - 1, worker=None, last_trace=item.trace)
     if failed_with:
-        return [made, failed_by_blocker(waits, failed_with)]
-    return [made, unblocked_at_once(waits)] if is_free else [made]
+        return [transitions, failed_by_blocker(waits, failed_with)]
+    return [transitions, unblocked_at_once(waits)] if is_free else [transitions]

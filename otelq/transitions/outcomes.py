@@ -51,11 +51,11 @@ def delay_of(outcome: Outcome) -> float:
     return max(outcome.delay, 0.0) if isinstance(outcome, (Retries, Snoozes)) else 0.0
 
 
-Given: TypeAlias = Blocks | Successor
+BlockerSource: TypeAlias = Blocks | Successor
 """What names blockers: for the job itself, or for the one that follows."""
 
 
-def given_by(outcome: Outcome) -> Given | None:
+def blocker_source(outcome: Outcome) -> BlockerSource | None:
     """Return what of an outcome names blockers, if any are named."""
     match outcome:
         case Blocks():
@@ -66,20 +66,25 @@ def given_by(outcome: Outcome) -> Given | None:
             return None
 
 
-def transitions(
+def transitions_of(
     item: Settlement,
     *,
     at: datetime,
     run_at: datetime,
-    kept: Claimed | None = None,
+    claimed_successor: Claimed | None = None,
     is_blocked: bool = False,
     failed_with: str | None = None,
 ) -> list[Transition]:
     """
     Build the transitions of one settlement, those of other chains apart.
 
-    ``run_at`` is when the job, or its successor, runs next; ``kept`` the successor that the worker has already;
-    ``is_blocked`` and ``failed_with`` say what blockers mean to the job that waits.
+    Args:
+        item: the settlement that was written.
+        at: the time of the statement that wrote it.
+        run_at: when the job, or its successor, runs next.
+        claimed_successor: the successor, if the same worker got it already leased.
+        is_blocked: the job, or its successor, was stored blocked.
+        failed_with: the error type, if a blocker failed it in the same commit.
     """
     match item.outcome:
         case Completes():
@@ -88,11 +93,17 @@ def transitions(
             return [build.settled(item, Verb.FAIL, Status.FAILED, at=at, error_type=failure.type)]
         case Continues(successor):
             return build.continued(
-                item, successor, at=at, run_at=run_at, kept=kept, is_blocked=is_blocked, failed_with=failed_with
+                item,
+                successor,
+                at=at,
+                run_at=run_at,
+                claimed_successor=claimed_successor,
+                is_blocked=is_blocked,
+                failed_with=failed_with,
             )
         case Blocks():
             return build.blocked(item, at=at, is_free=not is_blocked, failed_with=failed_with)
         case outcome:
-            target, why = build.waiting(run_at, at), failure_of(outcome)
+            target, why = build.due_status(run_at, at), failure_of(outcome)
             error_type = why.type if why else None
             return [build.settled(item, verb_of(outcome), target, at=at, due_at=run_at, error_type=error_type)]

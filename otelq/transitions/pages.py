@@ -12,17 +12,17 @@ from typing import Literal, TypeAlias
 from ..errors import InvalidArgument
 from ..model import JobKey, JobQuery, Status, job_id
 
-Of: TypeAlias = Literal["jobs", "chains"]
+RecordKind: TypeAlias = Literal["jobs", "chains"]
 """What a query is for; of chains, the tails are walked."""
 
 
-def wanted(query: JobQuery, of: Of) -> frozenset[Status]:
+def statuses_of(query: JobQuery, of: RecordKind) -> frozenset[Status]:
     """Return the statuses that a query is about; no tail is continued."""
     statuses = query.statuses or frozenset(Status)
     return statuses if of == "jobs" else statuses - {Status.CONTINUED}
 
 
-def start(query: JobQuery, of: Of, *, latest: str, beyond: int) -> JobKey:
+def start_key(query: JobQuery, of: RecordKind, *, latest: str, beyond: int) -> JobKey:
     """
     Return the key after which to look: that of the page before, but no chain later than ``latest``.
 
@@ -41,14 +41,16 @@ def _split(cursor: str) -> JobKey:
     return chain_id, int(position)
 
 
-def cursor(last: JobKey | None, of: Of) -> str | None:
+def next_cursor(last: JobKey | None, of: RecordKind) -> str | None:
     """Return what the next page is asked for with, if there is one after this last key."""
     if last is None:
         return None
     return job_id(*last) if of == "jobs" else last[0]
 
 
-def cut(found: Iterable[JobKey], ends: Iterable[JobKey], *, of: Of, limit: int) -> tuple[list[JobKey], JobKey | None]:
+def cut_page(
+    found: Iterable[JobKey], ends: Iterable[JobKey], *, of: RecordKind, limit: int
+) -> tuple[list[JobKey], JobKey | None]:
     """
     Return the keys of a page in order, and the last one that was looked at, if there may be more.
 
@@ -68,5 +70,5 @@ def _in_order(keys: Iterable[JobKey]) -> list[JobKey]:
     return sorted(first_to_last, key=lambda key: key[0], reverse=True)
 
 
-def _is_up_to(key: JobKey, end: JobKey, of: Of) -> bool:
+def _is_up_to(key: JobKey, end: JobKey, of: RecordKind) -> bool:
     return key[0] > end[0] or (key[0] == end[0] and (of == "chains" or key[1] <= end[1]))

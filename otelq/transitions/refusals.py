@@ -7,45 +7,45 @@ from ..model import Status
 from .blockers import BAD_ENDS
 
 
-def no_chain(chain_id: str) -> NotFound:
+def chain_not_found(chain_id: str) -> NotFound:
     """Return the error for a chain that does not exist."""
     return NotFound(f"there is no chain {chain_id}")
 
 
-def no_blocker(chain_id: str) -> NotFound:
+def blocker_not_found(chain_id: str) -> NotFound:
     """Return the error for a blocker that does not exist."""
     return NotFound(f"the blocker {chain_id} does not exist")
 
 
-def closed(chain_id: str, status: Status | None) -> JobAlreadyClosed:
+def chain_closed(chain_id: str, status: Status | None) -> JobAlreadyClosed:
     """Return the error for a chain that should be open."""
     return JobAlreadyClosed(f"chain {chain_id} is {status or 'closed'}")
 
 
-def other_step(chain_id: str, *, step: str, open_step: str, is_past: bool) -> JobAlreadyClosed | JobTypeMismatch:
+def wrong_step(chain_id: str, *, step: str, open_step: str, is_past: bool) -> JobAlreadyClosed | JobTypeMismatch:
     """Return the error for a job that should be open, but is past, or is none of the chain so far."""
     if is_past:
         return JobAlreadyClosed(f"the job {step} of chain {chain_id} is closed; {open_step} is open")
     return JobTypeMismatch(f"the open job of chain {chain_id} is {open_step}, not {step}")
 
 
-def referenced(dependent: str, blocker: str) -> StillReferenced:
+def still_referenced(dependent: str, blocker: str) -> StillReferenced:
     """Return the error for a chain that cannot be deleted alone."""
     return StillReferenced(f"chain {dependent} has {blocker} as a blocker; delete it too, or first")
 
 
-def key_held(chain_id: str, *, holder: str) -> AlreadyExists:
+def dedup_key_held(chain_id: str, *, holder: str) -> AlreadyExists:
     """Return the error for a chain that cannot have its dedup key back."""
     return AlreadyExists(f"the dedup key of chain {chain_id} is held by chain {holder}")
 
 
-def circle(chain_id: str, *, through: str) -> InvalidArgument:
+def blocker_cycle(chain_id: str, *, through: str) -> InvalidArgument:
     """Return the error for a chain that would wait for itself, at once or through one that waits for it."""
     last = "itself" if through == chain_id else f"chains of which one, {through}, waits for it"
     return InvalidArgument("blockers", f"would let chain {chain_id} wait for {last}")
 
 
-def lost_blocker(chain_id: str, blocker: str) -> InvalidArgument:
+def blocker_failed(chain_id: str, blocker: str) -> InvalidArgument:
     """Return the error for a chain that could only fail again."""
     problem = f"{chain_id} has the blocker {blocker}, which ended badly; redrive that first, or together"
     return InvalidArgument("chain", problem)

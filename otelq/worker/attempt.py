@@ -179,7 +179,7 @@ class AttemptRunner:
             self._report.ended_as(OWN_ENDS[made.verb])
 
     def _follow(self, outcome: Outcome, settled: Settled) -> None:
-        self.kept = settled.kept.get(self._identity.job.lease.chain_id)
+        self.kept = settled.claimed_successors.get(self._identity.job.lease.chain_id)
         self._report.ended(outcome)
         self._report.settled_alone(outcome)
         self._crew.engine.effects.follow(settled.transitions)

@@ -152,8 +152,8 @@ class Completer(Loop):
             count=len(batch),
         )
         engine.effects.follow(settled.transitions)
-        for item, verdict in zip(batch, settled.verdicts, strict=True):
-            self._tell(item, verdict, settled.kept.get(item.run.job.lease.chain_id))
+        for item, verdict in zip(batch, settled.results, strict=True):
+            self._tell(item, verdict, settled.claimed_successors.get(item.run.job.lease.chain_id))
 
     async def _halve(self, batch: Sequence[PendingOutcome], error: Refused) -> None:
         """Find the value that the database refuses; its attempt alone fails, its neighbours are stored."""
@@ -209,9 +209,9 @@ class Completer(Loop):
         engine = self._crew.engine
         with engine.telemetry.silence():
             settled = await engine.state.settle([item.settlement])
-        [verdict] = settled.verdicts
+        [verdict] = settled.results
         if verdict is SettleResult.BUSY:
             return False
         engine.effects.follow(settled.transitions)
-        self._tell(item, verdict, settled.kept.get(item.run.job.lease.chain_id))
+        self._tell(item, verdict, settled.claimed_successors.get(item.run.job.lease.chain_id))
         return True

@@ -73,7 +73,7 @@ class Completion:
         """
         with self._engine.telemetry.silence():
             settled = await self._engine.state.settle([settlement], tx=self._scope.completing)
-        [verdict] = settled.verdicts
+        [verdict] = settled.results
         if verdict is SettleResult.DONE:
             return settled
         if end := await self.own_end():

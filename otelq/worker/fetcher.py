@@ -121,7 +121,7 @@ class Fetcher(Loop):
         started = time.time_ns()
         try:
             claimed, transitions = await engine.state.claim(
-                wanted, worker=self._crew.name, token=token, suspect=suspect
+                wanted, worker=self._crew.name, token=token, include_suspect=suspect
             )
         except Unavailable:
             self._orphans.append(token)  # the reply may be lost while the claim was made

@@ -32,7 +32,7 @@ class Reaper(Loop):
         engine = self._crew.engine
         own = {run.job.lease.token for run in self._slots.runs()}
         with engine.effects.resolve_lost_commit(), engine.telemetry.silence():
-            reaped = await engine.state.reap(self._rules, spare=own, limit=LARGEST_REAP)
+            reaped = await engine.state.reap(self._rules, except_tokens=own, limit=LARGEST_REAP)
             engine.effects.follow(reaped)
             expired = await engine.state.expire(limit=LARGEST_REAP)
             engine.effects.follow(expired)

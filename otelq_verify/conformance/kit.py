@@ -117,7 +117,7 @@ class Kit:
         self, *arms: ClaimRequest, worker: str = "worker", token: int | None = None, suspect: bool = True
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
         claimed, made = await self.adapter.claim(
-            arms, worker=worker, token=token or self.token(), suspect=suspect, now=self.now
+            arms, worker=worker, token=token or self.token(), include_suspect=suspect, now=self.now
         )
         keys = sorted((job.lease.chain_id, job.lease.position) for job in claimed)
         equal(sorted(_keys(made, Verb.CLAIM)), keys, "claim returns a transition for each job and no other")
@@ -137,14 +137,14 @@ class Kit:
 
     async def settle_all(self, *settlements: Settlement, tx: Transaction | None = None) -> Settled:
         settled = await self.adapter.settle(settlements, tx=tx, now=self.now)
-        equal(len(settled.verdicts), len(settlements), "settle answers each item")
+        equal(len(settled.results), len(settlements), "settle answers each item")
         self._checked(settled.transitions)
         return settled
 
     async def done(self, job: Claimed, outcome: Outcome | None = None, **call: Any) -> Sequence[Transition]:
         """Settle one job and expect that it was written."""
         settled = await self.settle(job, outcome or Completes("1"), **call)
-        equal(settled.verdicts, (SettleResult.DONE,), "the verdict on a held lease")
+        equal(settled.results, (SettleResult.DONE,), "the verdict on a held lease")
         return settled.transitions
 
     async def close(self, type: str = "work", outcome: Outcome | None = None) -> Sequence[Transition]:

@@ -115,7 +115,7 @@ async def a_worker_does_not_wait_for_a_start_that_names_its_job(play: ScheduleKi
     await play.stage.end(await play.stage.enter(play.settling(claim)))
     await play.stage.end(starting)
     await play.stage.end(await play.stage.enter(play.settling(claim)))
-    play.same(play.verdicts, [SettleResult.BUSY, SettleResult.DONE], "what the worker was told")
+    play.same(play.results, [SettleResult.BUSY, SettleResult.DONE], "what the worker was told")
     await play.is_status(dependent.chain_id, Status.READY)
 
 
@@ -237,7 +237,7 @@ async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_its_job(play:
     await play.is_status(other, Status.COMPLETED)
     await play.stage.end(taking)
     await play.stage.end(await play.stage.enter(play.settling(claims[0])))
-    play.same(play.verdicts, [SettleResult.BUSY, SettleResult.DONE, SettleResult.DONE], "what the worker was told")
+    play.same(play.results, [SettleResult.BUSY, SettleResult.DONE, SettleResult.DONE], "what the worker was told")
 
 
 @_case(BY_STATEMENT)
@@ -271,7 +271,7 @@ async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_its_job_that_
     await play.stage.end(await play.stage.enter(play.settling(claim, outcome=Blocks((lost,)))))
     await play.stage.end(taking)
     await play.stage.end(await play.stage.enter(play.settling(claim, outcome=Blocks((lost,)))))
-    play.same(play.verdicts, [SettleResult.BUSY, SettleResult.DONE], "what the worker was told")
+    play.same(play.results, [SettleResult.BUSY, SettleResult.DONE], "what the worker was told")
     await play.is_status(holder, Status.FAILED)
 
 
@@ -283,7 +283,7 @@ async def an_idle_transaction_stops_no_other_renewal(play: ScheduleKit) -> None:
     """Its row is busy, and the others are renewed meanwhile."""
     claims, idle = await _one_of_three_held(play)
     await play.stage.end(await play.stage.enter(play.renewing(*claims)))
-    play.same(play.verdicts, [SettleResult.DONE, SettleResult.BUSY, SettleResult.DONE], "what the keeper was told")
+    play.same(play.results, [SettleResult.DONE, SettleResult.BUSY, SettleResult.DONE], "what the keeper was told")
     await play.stage.end(idle)
 
 
@@ -292,7 +292,7 @@ async def an_idle_transaction_stops_no_other_completion(play: ScheduleKit) -> No
     """Its row is busy, and the others are closed meanwhile."""
     claims, idle = await _one_of_three_held(play)
     await play.stage.end(await play.stage.enter(play.settling(*claims)))
-    play.same(play.verdicts, [SettleResult.DONE, SettleResult.BUSY, SettleResult.DONE], "what the completer was told")
+    play.same(play.results, [SettleResult.DONE, SettleResult.BUSY, SettleResult.DONE], "what the completer was told")
     await play.stage.end(idle)
 
 
@@ -341,7 +341,7 @@ async def a_completion_sent_twice_is_done_once_and_told_twice(play: ScheduleKit)
     first = await play.stage.enter(play.settling(claim))
     second = await play.stage.enter(play.settling(claim))
     await play.stage.end(first, second)
-    play.same(play.verdicts, [SettleResult.DONE, SettleResult.DONE], "what the worker was told")
+    play.same(play.results, [SettleResult.DONE, SettleResult.DONE], "what the worker was told")
     play.same(second.made, first.made, "the transitions told again")
 
 

@@ -41,7 +41,7 @@ class ScheduleKit:
         self.before: list[Transition] = []
         self.created: list[Created] = []
         self.claimed: list[Claimed] = []
-        self.verdicts: list[SettleResult] = []
+        self.results: list[SettleResult] = []
         self._kit = Kit(stage.observer)
 
     # Without an actor
@@ -124,14 +124,14 @@ class ScheduleKit:
 
         async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
             settled = await adapter.settle(items, tx=tx)
-            self.verdicts += settled.verdicts
+            self.results += settled.results
             return settled.transitions
 
         return ActorCall("settle", work, never_waits=True)
 
     def renewing(self, *claims: Claimed) -> ActorCall:
         async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
-            self.verdicts += await adapter.renew([Renewal(claim.lease, FAR) for claim in claims])
+            self.results += await adapter.renew([Renewal(claim.lease, FAR) for claim in claims])
             return ()
 
         return ActorCall("renew", work, never_waits=True)

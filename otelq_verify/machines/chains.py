@@ -154,7 +154,7 @@ class ChainMachine(Machine):
             self.settle_some((claim, Releases()))
         elif twice:
             again = self.run(self.kit.settle(claim, outcome))
-            assert again.verdicts == settled.verdicts, f"a repeat is {again.verdicts}"
+            assert again.results == settled.results, f"a repeat is {again.results}"
             made = [sorted(one.transitions, key=lambda made: made.chain_id) for one in (settled, again)]
             assert made[0] == made[1], f"a repeat made {made[1]}, at first {made[0]}"
 

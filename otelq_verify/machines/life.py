@@ -169,7 +169,7 @@ class LifeMachine(Machine):
         """A reply that was lost is given again, whatever became of the job since."""
         claim, outcome, settled = self.settled[lease]
         again = self.run(self.kit.settle(claim, outcome))
-        assert again.verdicts == settled.verdicts, f"a repeat is {again.verdicts}"
+        assert again.results == settled.results, f"a repeat is {again.results}"
         assert again.transitions == settled.transitions, f"a repeat made {again.transitions}"
 
     @rule(data=st.data())
@@ -182,7 +182,7 @@ class LifeMachine(Machine):
         return [
             lease
             for lease, (_, _, settled) in self.settled.items()
-            if lease.chain_id in self.model.chains and not settled.kept
+            if lease.chain_id in self.model.chains and not settled.claimed_successors
         ]
 
     @rule(data=st.data(), outcome=OUTCOMES)
@@ -190,7 +190,7 @@ class LifeMachine(Machine):
     def settle_too_late(self, data: st.DataObject, outcome: Outcome) -> None:
         claim = data.draw(st.sampled_from(self.unsettled()))
         settled = self.run(self.kit.settle(claim, outcome))
-        assert settled.verdicts != (SettleResult.DONE,), "I2: settled under a lost lease"
+        assert settled.results != (SettleResult.DONE,), "I2: settled under a lost lease"
         assert not settled.transitions, "a lost settlement made transitions"
         (verdict,) = self.run(self.kit.renew(claim.lease))
         assert verdict in (SettleResult.LOST, SettleResult.CANCELLED), f"I2: renewed a lease that is lost: {verdict}"
@@ -220,7 +220,7 @@ class LifeMachine(Machine):
     def reap(self, type: str, delay: float, spare: bool) -> None:
         tokens = [job.token for job in self.model.open() if job.token is not None]
         limits: dict[str, Any] = {"max_attempts": MAX_ATTEMPTS, "max_crashes": MAX_CRASHES, "delay": delay}
-        limits["spare"] = tokens[:1] if spare else []
+        limits["except_tokens"] = tokens[:1] if spare else []
         self.ask(self.kit.reap(type, **limits), lambda model: leases.reap(model, type=type, **limits))
 
     @rule()

@@ -191,16 +191,20 @@ class Machine(StoreMachine):
         batch = [Settlement(claim, outcome, worker) for claim, outcome in items]
         settled = self.both(self.kit.settle_all(*batch), change, errors=SETTLE_ERRORS)
         if settled is not None:
-            assert settled.verdicts == (SettleResult.DONE,) * len(items), settled.verdicts
+            assert settled.results == (SettleResult.DONE,) * len(items), settled.results
             self._keep(settled, [outcome for _, outcome in items])
             self.expect(settled.transitions)
-            self._remember(list(settled.kept.values()))
+            self._remember(list(settled.claimed_successors.values()))
         return settled
 
     def _keep(self, settled: Settled, outcomes: Sequence[Outcome]) -> None:
         """A successor is kept only if nobody of its type was ready before it."""
-        keeps = {one.keep.token: one.keep for one in outcomes if isinstance(one, Continues) and one.keep}
-        for kept in settled.kept.values():
+        keeps = {
+            one.claim_successor.token: one.claim_successor
+            for one in outcomes
+            if isinstance(one, Continues) and one.claim_successor
+        }
+        for kept in settled.claimed_successors.values():
             following = self.model.tail(kept.lease.chain_id)
             keep = keeps[kept.lease.token]
             assert self.model.due(kept.type)[0] is following, "kept a successor before others that were ready"

@@ -43,7 +43,7 @@ async def counted(
 ) -> None:
     """A count is exact where the bounds allow; elsewhere it is what was found within them."""
     count = await adapter.count(query, of=of)
-    if number < query.limit and rows < query.look:
+    if number < query.limit and rows < query.scan_limit:
         assert (count.number, count.exact) == (number, True), f"{count} of {query}, expected {number}"
     assert count.number <= min(number, query.limit), f"{count} of {query}, of {number}"
     assert not count.exact or count.number == number, f"{count} of {query}, expected {number}"

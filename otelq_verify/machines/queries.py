@@ -161,7 +161,7 @@ class QueryMachine(Machine):
         """Up to three filters at a time: more would find nothing."""
         filters = self.filters(lot)
         fields = {name: filters[name]() for name in lot.sample(sorted(filters), lot.choice((0, 1, 1, 2, 2, 3)))}
-        return JobQuery(limit=lot.choice((1, 3, 50)), look=lot.choice((1, 3, 5_000)), **fields)
+        return JobQuery(limit=lot.choice((1, 3, 50)), scan_limit=lot.choice((1, 3, 5_000)), **fields)
 
     def filters(self, lot: Random) -> dict[str, Callable[[], Any]]:
         """For each filter a way to choose what it asks for."""

@@ -38,7 +38,7 @@ def heard_by(model: SlotModel, adapter: StateAdapter, *, seen: Counter[Verb]) ->
         wanted: Sequence[ClaimRequest], *, suspect: bool = True, **call: Any
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
         model.asked(wanted, suspect=suspect)
-        claimed, made = await claim(wanted, suspect=suspect, **call)
+        claimed, made = await claim(wanted, include_suspect=suspect, **call)
         seen.update(one.verb for one in made)
         for job in claimed:
             model.granted(job)
@@ -47,9 +47,9 @@ def heard_by(model: SlotModel, adapter: StateAdapter, *, seen: Counter[Verb]) ->
     async def heard_settle(settlements: Sequence[Settlement], **call: Any) -> Settled:
         settled = await settle(settlements, **call)
         seen.update(one.verb for one in settled.transitions)
-        for settlement, verdict in zip(settlements, settled.verdicts, strict=True):
+        for settlement, verdict in zip(settlements, settled.results, strict=True):
             hops = model.settled(settlement, verdict)
-            if (kept := settled.kept.get(settlement.job.lease.chain_id)) is not None:
+            if (kept := settled.claimed_successors.get(settlement.job.lease.chain_id)) is not None:
                 model.granted(kept, hops=hops + 1)
         return settled
 

@@ -172,12 +172,18 @@ def release_claim(model: Model, token: int) -> None:
 
 
 def reap(
-    model: Model, *, type: str, max_attempts: int | None, max_crashes: int, delay: float, spare: Sequence[int] = ()
+    model: Model,
+    *,
+    type: str,
+    max_attempts: int | None,
+    max_crashes: int,
+    delay: float,
+    except_tokens: Sequence[int] = (),
 ) -> None:
     """Take back the jobs whose lease ran out."""
     for job in model.open():
         lost = job.type == type and job.leased_until is not None and job.leased_until <= model.now
-        if lost and job.token not in spare:
+        if lost and job.token not in except_tokens:
             lose(model, job, hopeless=_is_spent(job, max_attempts, max_crashes), delay=delay)
     follow(model)
 

@@ -83,9 +83,9 @@ async def _lose(client: otelq.Client, *, attempts: int) -> otelq.JobRecord:
     """Let a lease run out; how its job stands then."""
     chain = await client.start(fails, "x")
     state = client.engine.state
-    await state.claim([ClaimRequest(type="fails", limit=1, lease=0.001)], worker="gone", token=7, suspect=True)
+    await state.claim([ClaimRequest(type="fails", limit=1, lease=0.001)], worker="gone", token=7, include_suspect=True)
     rule = ReapRule(type="fails", max_attempts=attempts, max_crashes=9)
-    while not (reaped := await state.reap([rule], spare=[], limit=9)):  # noqa: ASYNC110  # no event tells of it
+    while not (reaped := await state.reap([rule], except_tokens=[], limit=9)):  # noqa: ASYNC110  # no event tells of it
         await asyncio.sleep(0.002)
     client.engine.effects.follow(reaped)
     return (await client.chain(chain)).tail

@@ -276,7 +276,7 @@ async def populate(client: otelq.Client, store: Store, size: int) -> None:
     await client.start_many([otelq.Start(poison, "blocked", blockers=[blocker]) for blocker in slow])
     await client.start_many(poison, ["leased"] * size)
     gone = [ClaimRequest(type="poison", limit=size, lease=0.001)]
-    await client.engine.state.claim(gone, worker="gone", token=11, suspect=True)
+    await client.engine.state.claim(gone, worker="gone", token=11, include_suspect=True)
     await client.start_many(
         [otelq.Start(poison, "ready", dedup=otelq.Dedup(f"open {n}"), expires=3600) for n in range(size)]
     )

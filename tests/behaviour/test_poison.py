@@ -91,7 +91,7 @@ class RefusesAll(Away):
         if any(item.job.type == "cursed" for item in items):
             if self.busy_first:
                 self.busy_first = False
-                return Settled(verdicts=(SettleResult.BUSY,) * len(items), transitions=(), kept={})
+                return Settled(results=(SettleResult.BUSY,) * len(items), transitions=(), claimed_successors={})
             self.refusing.set()
             raise Refused("the database refuses even the failure")
         return await super().settle(settlements, tx=tx, now=now)
@@ -130,7 +130,7 @@ class DoublyUnlucky(Away):
         if self.step == 1 and len(items) == 2:
             raise Refused("one of two")
         if self.step == 2:
-            return Settled(verdicts=(SettleResult.BUSY,), transitions=(), kept={})
+            return Settled(results=(SettleResult.BUSY,), transitions=(), claimed_successors={})
         if self.step == 3:
             raise otelq.Unavailable("the connection is lost")
         return await super().settle(settlements, tx=tx, now=now)

@@ -24,10 +24,10 @@ async def echo(attempt: otelq.Attempt[int]) -> int:
 async def crash(client: otelq.Client, job_type: otelq.JobType[Any, Any], *, times: int) -> None:
     """Let a worker die that runs this many jobs of a type."""
     wanted = ClaimRequest(type=job_type.name, limit=times, lease=0.001)
-    await client.engine.state.claim([wanted], worker="gone", token=7, suspect=False)
+    await client.engine.state.claim([wanted], worker="gone", token=7, include_suspect=False)
     rule, reaped = ReapRule(type=job_type.name, max_attempts=None, max_crashes=9), 0
     while reaped < times:
-        reaped += len(await client.engine.state.reap([rule], spare=[], limit=9))
+        reaped += len(await client.engine.state.reap([rule], except_tokens=[], limit=9))
 
 
 async def test_one_suspect_runs_at_a_time(client: otelq.Client) -> None:

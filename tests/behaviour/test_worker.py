@@ -232,8 +232,8 @@ async def test_a_lost_reply_to_a_claim_is_given_back() -> None:
     claim = state.claim
     lost = list[int]()
 
-    async def loses_the_first_reply(wanted: Any, **call: Any) -> Any:
-        found = await claim(wanted, **call)
+    async def loses_the_first_reply(requests: Any, **call: Any) -> Any:
+        found = await claim(requests, **call)
         if found[0] and not lost:
             lost.append(len(found[0]))
             raise otelq.Unavailable("the reply was lost")
@@ -325,11 +325,13 @@ async def test_a_row_that_somebody_holds_delays_its_own_job_only(caplog: pytest.
             return await settle(settlements, **call)
         others = [item for item in settlements if item.job.type != "held"]
         found = await settle(others, **call)
-        verdicts = iter(found.verdicts)
+        verdicts = iter(found.results)
         answers = tuple(
             otelq.model.SettleResult.BUSY if item.job.type == "held" else next(verdicts) for item in settlements
         )
-        return otelq.model.Settled(verdicts=answers, transitions=found.transitions, kept=found.kept)
+        return otelq.model.Settled(
+            results=answers, transitions=found.transitions, claimed_successors=found.claimed_successors
+        )
 
     state.settle = busy  # type: ignore[method-assign]
 
@@ -351,9 +353,9 @@ async def test_a_due_job_that_somebody_holds_is_looked_at_less_and_less_often() 
     state, looks, held = Away(), list[float](), True
     claim = state.claim
 
-    async def passes_it_over(wanted: Any, **call: Any) -> Any:
+    async def passes_it_over(requests: Any, **call: Any) -> Any:
         looks.append(time.monotonic())
-        return ((), ()) if held else await claim(wanted, **call)
+        return ((), ()) if held else await claim(requests, **call)
 
     state.claim = passes_it_over  # type: ignore[method-assign]
     async with otelq.connect(state) as client:

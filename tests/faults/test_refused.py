@@ -38,7 +38,7 @@ class RefusesTheCursed(PrivateState):
     ) -> Settled:
         if [settlement.job.type for settlement in settlements] == ["cursed"] and self.busy:
             self.busy -= 1
-            return Settled(verdicts=(SettleResult.BUSY,), transitions=(), kept={})
+            return Settled(results=(SettleResult.BUSY,), transitions=(), claimed_successors={})
         if any(settlement.job.type == "cursed" for settlement in settlements):
             raise Refused("this value, or any other")
         return await super().settle(settlements, tx=tx, now=now)

@@ -50,8 +50,8 @@ async def test_a_worker_does_not_wait_for_a_take_over_and_loses_its_lease_with_i
     await transaction.end(committed=committed)
     settled = await settle(state, claimed)
 
-    assert meanwhile.verdicts == (SettleResult.BUSY,)
-    assert settled.verdicts == (SettleResult.LOST if committed else SettleResult.DONE,)
+    assert meanwhile.results == (SettleResult.BUSY,)
+    assert settled.results == (SettleResult.LOST if committed else SettleResult.DONE,)
 
 
 async def test_take_overs_and_completions_at_once_give_each_job_to_one(state: PostgresState) -> None:
@@ -67,7 +67,7 @@ async def test_take_overs_and_completions_at_once_give_each_job_to_one(state: Po
 
     taking = asyncio.gather(*(take(chain) for chain in chains))
     completing = asyncio.gather(*(state.settle([Settlement(each, Completes("1"), "w")]) for each in claimed))
-    taken, settled = await taking, [answer.verdicts[0] for answer in await completing]
+    taken, settled = await taking, [answer.results[0] for answer in await completing]
 
     assert all(
         verdict is SettleResult.BUSY or (verdict is SettleResult.DONE) is not was_taken

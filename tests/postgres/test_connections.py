@@ -131,7 +131,7 @@ async def test_verbs_do_not_wait_for_handlers_transactions(empty_postgres_url: s
         async with asyncio.timeout(10):
             settled = await settle(state, await lease(state))
 
-    assert settled.verdicts == ("done",)
+    assert settled.results == ("done",)
     await state.close()
 
 
@@ -161,7 +161,7 @@ async def test_work_goes_on_after_the_server_was_restarted() -> None:
         await asyncio.to_thread(server.restart, "immediate")
 
         settled = await settle(state, claimed)
-        assert settled.verdicts in ((("done"),), (("lost"),))
+        assert settled.results in ((("done"),), (("lost"),))
         await start(state)
         assert await lease(state)
         await state.close()

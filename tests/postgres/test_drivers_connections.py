@@ -77,7 +77,7 @@ async def test_the_smallest_engine_does_its_work_beside_a_handler(url: str, dial
     async with state.begin(), asyncio.timeout(20):
         settled = await settle(state, await lease(state))
 
-    assert settled.verdicts == ("done",)
+    assert settled.results == ("done",)
     await state.close()
     await engine.dispose()
 

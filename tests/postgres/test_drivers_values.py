@@ -30,5 +30,5 @@ async def test_a_driver_brings_odd_values_there_and_back(name: str, postgres18: 
     postgres18.drop_database(url)
 
     assert (claimed[0].input, claimed[0].lease.token) == (SIGNS, LARGEST)
-    assert settled.verdicts == (SettleResult.DONE,)
+    assert settled.results == (SettleResult.DONE,)
     assert outcome.output == SIGNS

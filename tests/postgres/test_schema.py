@@ -19,7 +19,7 @@ from otelq.postgres.settle import UNTIED
 from otelq.postgres.start import NONE_EXPIRES, PASS_OVER, SOME_EXPIRE
 from otelq.postgres.state import PostgresState
 from otelq.postgres.statements import PostgresStatements, names
-from otelq.transitions.pages import Of
+from otelq.transitions.pages import RecordKind
 
 from .conftest import Connect
 from .shortcuts import job, lease, start, wanted
@@ -27,7 +27,7 @@ from .shortcuts import job, lease, start, wanted
 QUERIES = PostgresStatements("otelq")
 QUERIED = [
     JobQuery(),
-    JobQuery(look=500_000),
+    JobQuery(scan_limit=500_000),
     JobQuery(statuses=frozenset({Status.RUNNING})),
     JobQuery(statuses=frozenset({Status.FAILED})),
     JobQuery(statuses=frozenset({Status.FAILED}), types=("a",)),
@@ -40,7 +40,7 @@ QUERIED = [
 
 def _walks() -> dict[str, list[dict[str, str]]]:
     found: dict[str, list[dict[str, str]]] = {}
-    for of in get_args(Of):
+    for of in get_args(RecordKind):
         for query in QUERIED:
             for walk in walks(query, of):
                 found.setdefault(walk.statement, []).append(tokens(QUERIES, query, walk, of))

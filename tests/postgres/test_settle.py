@@ -68,9 +68,9 @@ async def test_a_users_lock_on_one_row_stops_no_other_settlement(state: Postgres
         await user.execute("SELECT FROM otelq.open_job WHERE chain_id = $1 FOR UPDATE", locked)
         settled = await settle(state, claimed)
 
-    assert settled.verdicts.count(SettleResult.DONE) == 99
-    assert settled.verdicts[50] is SettleResult.BUSY
-    assert (await settle(state, [claimed[50]])).verdicts == (SettleResult.DONE,)
+    assert settled.results.count(SettleResult.DONE) == 99
+    assert settled.results[50] is SettleResult.BUSY
+    assert (await settle(state, [claimed[50]])).results == (SettleResult.DONE,)
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: type(outcome).__name__)
@@ -83,7 +83,7 @@ async def test_an_outcome_sent_again_after_a_lost_reply_gives_the_same_reply(
     first = await settle(state, claimed, outcome)
     second = await settle(state, claimed, outcome)
 
-    assert first.verdicts == (SettleResult.DONE,)
+    assert first.results == (SettleResult.DONE,)
     assert second == first
 
 
@@ -132,8 +132,8 @@ async def test_settlements_in_any_order_never_wait_for_each_other(state: Postgre
 
     settled = await asyncio.gather(*(settle(state, batch) for batch in batches))
 
-    assert {verdict for each in settled for verdict in each.verdicts} <= {SettleResult.DONE, SettleResult.BUSY}
-    assert set((await settle(state, claimed)).verdicts) == {SettleResult.DONE}
+    assert {verdict for each in settled for verdict in each.results} <= {SettleResult.DONE, SettleResult.BUSY}
+    assert set((await settle(state, claimed)).results) == {SettleResult.DONE}
 
 
 async def test_in_the_users_transaction_a_settlement_waits_for_the_lock(
@@ -152,7 +152,7 @@ async def test_in_the_users_transaction_a_settlement_waits_for_the_lock(
         await lock.rollback()
         settled = await settling
 
-    assert settled.verdicts == (SettleResult.DONE,)
+    assert settled.results == (SettleResult.DONE,)
 
 
 async def test_a_verb_that_lost_a_deadlock_against_a_user_is_done_again(

@@ -65,7 +65,7 @@ async def test_a_worker_does_not_wait_for_a_start_that_names_its_job(state: Post
 
         settled = await settle(state, claimed)
 
-    assert settled.verdicts == ("done", "busy", "done")
+    assert settled.results == ("done", "busy", "done")
     assert verbs((await settle(state, claimed)).transitions, dependent) == [Verb.UNBLOCK]
 
 

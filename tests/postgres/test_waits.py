@@ -138,8 +138,8 @@ async def test_a_wait_for_a_chain_that_is_being_closed_is_busy_until_that_is_don
     await transaction.end(committed=committed)
     settled = await settle(state, [running], Blocks((blocker,)))
 
-    assert (meanwhile.verdicts, meanwhile.transitions) == (BUSY, ())
-    assert settled.verdicts == DONE
+    assert (meanwhile.results, meanwhile.transitions) == (BUSY, ())
+    assert settled.results == DONE
     assert verbs(settled.transitions, chain) == ([Verb.BLOCK, Verb.UNBLOCK] if committed else [Verb.BLOCK])
 
 
@@ -174,7 +174,7 @@ async def test_a_worker_that_completes_a_chain_while_a_wait_for_it_is_open_tries
     await transaction.end(committed=committed)
     settled = await settle(state, [blocking])
 
-    assert meanwhile.verdicts == BUSY
+    assert meanwhile.results == BUSY
     assert verbs(settled.transitions, chain) == ([Verb.UNBLOCK] if committed else [])
 
 
@@ -204,7 +204,7 @@ async def test_a_batch_with_a_wait_that_is_busy_settles_the_others(state: Postgr
         [_waiting(claimed[0], blocker), _waiting(claimed[1], free)],
     )
 
-    assert settled.verdicts == (SettleResult.BUSY, SettleResult.DONE)
+    assert settled.results == (SettleResult.BUSY, SettleResult.DONE)
 
 
 def _waiting(running: Claimed, *blockers: str) -> Settlement:
@@ -222,7 +222,7 @@ async def _settle_at_last(state: PostgresState, running: Claimed, blocker: str) 
     """Settle a wait as the worker does, again and again while it is busy; None if it is refused."""
     while True:
         try:
-            (verdict,) = (await settle(state, [running], Blocks((blocker,)))).verdicts
+            (verdict,) = (await settle(state, [running], Blocks((blocker,)))).results
         except Refused:
             return None
         if verdict is not SettleResult.BUSY:
@@ -249,7 +249,7 @@ async def test_the_last_two_waits_of_a_circle_of_four_are_not_both_written(
         await second.end()
         assert await status(state, d) is Status.RUNNING
     else:
-        assert (await last).verdicts == DONE
+        assert (await last).results == DONE
 
 
 async def test_a_worker_does_not_wait_for_another_that_may_close_a_circle(state: PostgresState, opened: Open) -> None:
@@ -262,7 +262,7 @@ async def test_a_worker_does_not_wait_for_another_that_may_close_a_circle(state:
     meanwhile = await settle(state, [run_d], Blocks((a,)))
     await transaction.end()
 
-    assert (meanwhile.verdicts, meanwhile.transitions) == (BUSY, ())
+    assert (meanwhile.results, meanwhile.transitions) == (BUSY, ())
     with pytest.raises(Refused, match="wait for"):
         await settle(state, [run_d], Blocks((a,)))
 

@@ -51,14 +51,14 @@ async def test_what_a_worker_finds_locked_is_busy_or_passed_over(another: Open, 
     (job,) = await lease(state)
     await connection.execute("BEGIN IMMEDIATE")
 
-    assert (await settle(state, job)).verdicts == (SettleResult.BUSY,)
+    assert (await settle(state, job)).results == (SettleResult.BUSY,)
     assert await state.renew([Renewal(job.lease, 30)]) == [SettleResult.BUSY]
     assert await lease(state) == []
     assert await state.reap([RULE]) == []
     assert await state.unblock_pending() == []
 
     await connection.rollback()
-    assert (await settle(state, job)).verdicts == (SettleResult.DONE,)
+    assert (await settle(state, job)).results == (SettleResult.DONE,)
 
 
 async def test_a_renewal_under_an_open_transaction_is_busy_and_then_done(another: Open) -> None:

@@ -28,7 +28,7 @@ async def test_a_lease_that_stands_twice_in_a_batch_is_settled_by_the_first(stat
 
     settled = await state.settle([Settlement(job, Completes("1"), "w"), Settlement(job, Completes("2"), "w")])
 
-    assert settled.verdicts == (SettleResult.DONE, SettleResult.DONE)
+    assert settled.results == (SettleResult.DONE, SettleResult.DONE)
     assert len(settled.transitions) == 1
     assert (await state.outcomes([chain]))[chain].output == "1"
 
@@ -40,7 +40,7 @@ async def test_every_successor_of_a_batch_that_nobody_stands_before_is_kept(stat
 
     settled = await state.settle([Settlement(job, onward(nr), "w") for nr, job in enumerate(jobs, 1)])
 
-    assert len(settled.kept) == 3
+    assert len(settled.claimed_successors) == 3
 
 
 async def test_a_successor_is_not_kept_before_one_of_its_batch_that_is_ready_earlier(state: SqliteState) -> None:
@@ -51,7 +51,7 @@ async def test_a_successor_is_not_kept_before_one_of_its_batch_that_is_ready_ear
 
     settled = await state.settle([Settlement(first, not_kept, "w"), Settlement(second, onward(9), "w")])
 
-    assert settled.kept == {}
+    assert settled.claimed_successors == {}
 
 
 async def test_a_successor_is_not_kept_before_a_job_released_in_the_same_batch(state: SqliteState) -> None:
@@ -62,8 +62,8 @@ async def test_a_successor_is_not_kept_before_a_job_released_in_the_same_batch(s
 
     settled = await state.settle([Settlement(released, Releases(), "w"), Settlement(job, onward(9), "w")])
 
-    assert settled.kept == {}
-    assert len((await settle(state, *await lease(state, "next", limit=5))).verdicts) == 2
+    assert settled.claimed_successors == {}
+    assert len((await settle(state, *await lease(state, "next", limit=5))).results) == 2
 
 
 async def test_a_completion_told_again_leaves_out_a_dependent_that_had_failed_by_another_blocker(

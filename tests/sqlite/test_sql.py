@@ -13,7 +13,7 @@ from otelq.model import JobQuery, Match, Status
 from otelq.sqlite.migrate import dump
 from otelq.sqlite.page_statements import tokens, values, walks
 from otelq.sqlite.statements import SqliteStatements
-from otelq.transitions.pages import Of
+from otelq.transitions.pages import RecordKind
 
 STATEMENTS = SqliteStatements("jobs_of_shop").texts
 
@@ -62,7 +62,9 @@ def test_the_statement_compiles_and_seeks(database: sqlite3.Connection, name: st
 @pytest.mark.parametrize("statuses", STATUSES, ids=lambda statuses: "-".join(statuses) or "any")
 @pytest.mark.parametrize("filter", FILTERS)
 @pytest.mark.parametrize("of", ["jobs", "chains"])
-def test_a_page_goes_by_keys(database: sqlite3.Connection, of: Of, filter: str, statuses: frozenset[Status]) -> None:
+def test_a_page_goes_by_keys(
+    database: sqlite3.Connection, of: RecordKind, filter: str, statuses: frozenset[Status]
+) -> None:
     for plan in plans(database, JobQuery(statuses=statuses, **FILTERS[filter]), of):
         assert any(step.startswith("SEARCH ") for step in plan)
         assert not [step for step in plan if GROWING.match(step)]
@@ -78,7 +80,7 @@ def test_a_page_without_filters_reads_keys_alone(database: sqlite3.Connection) -
     assert all("COVERING INDEX" in step for step in closed if "SEARCH" in step)
 
 
-def plans(database: sqlite3.Connection, query: JobQuery, of: Of) -> list[list[str]]:
+def plans(database: sqlite3.Connection, query: JobQuery, of: RecordKind) -> list[list[str]]:
     """How the statements of a page are answered, step by step."""
     queries = SqliteStatements("jobs_of_shop")
     found: list[list[str]] = []
@@ -103,7 +105,9 @@ def expected(name: str) -> list[str]:
 def test_a_claim_uses_the_index_of_its_kind(database: sqlite3.Connection) -> None:
     plans = {
         name: str(
-            database.execute(f"EXPLAIN QUERY PLAN {STATEMENTS[name]}", {"wanted": "[]", "now": 0, "most": 1}).fetchall()
+            database.execute(
+                f"EXPLAIN QUERY PLAN {STATEMENTS[name]}", {"requests": "[]", "now": 0, "most": 1}
+            ).fetchall()
         )
         for name in ("claim_ready", "claim_suspect")
     }

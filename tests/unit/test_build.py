@@ -92,7 +92,7 @@ def test_all_that_a_wait_makes_is_legal(failed_with: str | None) -> None:
 
 def test_a_successor_takes_the_next_position_of_a_chain_that_was_seen_or_leased() -> None:
     successor = Successor(type="next", input="2")
-    made = build.handed_over(_seen(Status.RUNNING, leased_by="one"), successor, at=NOW, run_at=LATER)
+    made = build.continued_externally(_seen(Status.RUNNING, leased_by="one"), successor, at=NOW, run_at=LATER)
     again = build.continued(ITEM, successor, at=NOW, run_at=LATER)
 
     assert [_place(move) for move in made] == [_place(move) for move in again] == [(2, None), (3, LATER)]

@@ -3,7 +3,7 @@
 -- A limit cannot name a column, so each probe reads up to the largest quota and the rank cuts it to its own.
 WITH RECURSIVE
 arm AS MATERIALIZED (
-    SELECT key AS nr, value ->> 0 AS type, value ->> 1 AS quota FROM json_each(:wanted)
+    SELECT key AS nr, value ->> 0 AS type, value ->> 1 AS quota FROM json_each(:requests)
 ),
 level (nr, type, quota, priority) AS (
     SELECT nr, type, quota,

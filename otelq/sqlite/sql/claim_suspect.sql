@@ -1,7 +1,7 @@
 -- The one suspect (a job whose lease ran out before) whose turn it is among the types wanted.
 WITH RECURSIVE
 arm AS MATERIALIZED (
-    SELECT key AS nr, value ->> 0 AS type FROM json_each(:wanted) WHERE value ->> 1 > 0
+    SELECT key AS nr, value ->> 0 AS type FROM json_each(:requests) WHERE value ->> 1 > 0
 ),
 level (nr, type, priority) AS (
     SELECT nr, type,

@@ -5,7 +5,7 @@ SELECT json_group_array(json_array(
     SELECT * FROM main."{schema}_open_job" INDEXED BY "{schema}_leased"
      WHERE token IS NOT NULL AND leased_until <= :now
        AND type IN (SELECT value FROM json_each(:types))
-       AND token NOT IN (SELECT value FROM json_each(:spare))
+       AND token NOT IN (SELECT value FROM json_each(:except_tokens))
      ORDER BY leased_until
      LIMIT :most
   ) AS open

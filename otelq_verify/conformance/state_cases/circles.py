@@ -188,7 +188,7 @@ async def two_ways_are_no_circle(kit: Kit) -> None:
     sides = [await kit.start("side", blockers=(root,)) for _ in range(2)]
     chain = await kit.start()
     settled: Settled = await kit.settle(await kit.lease(), Blocks(tuple(sides)))
-    equal(settled.verdicts, (SettleResult.DONE,), "the verdict")
+    equal(settled.results, (SettleResult.DONE,), "the verdict")
     await kit.complete_externally(root, step="blocker")
     made = [move for _ in sides for move in await kit.close("side")]
     equal(chains(made, Verb.UNBLOCK), [chain], "the chains let go")

@@ -48,7 +48,7 @@ async def _expect_lost(kit: Kit, job: Claimed, verdict: SettleResult = SettleRes
     """Every outcome of a lost job gets the verdict and moves nothing."""
     for name, outcome in OUTCOMES.items():
         settled = await kit.settle(job, outcome)
-        equal(settled.verdicts, (verdict,), f"the verdict where the worker {name}")
+        equal(settled.results, (verdict,), f"the verdict where the worker {name}")
         equal(settled.transitions, (), f"the transitions where the worker {name}")
 
 
@@ -56,7 +56,7 @@ def _holds_against(name: str, outcome: Outcome) -> None:
     async def check(kit: Kit) -> None:
         old, new = await _overtaken(kit)
         settled = await kit.settle(old, outcome)
-        equal((settled.verdicts, settled.transitions), ((SettleResult.LOST,), ()), "what the old holder gets")
+        equal((settled.results, settled.transitions), ((SettleResult.LOST,), ()), "what the old holder gets")
         await kit.done(new)
         equal((await kit.outcome(new.lease.chain_id)).output, "1", "the output, which is the new holder's")
 
@@ -153,7 +153,7 @@ async def knows_only_its_tokens(kit: Kit) -> None:
     )
     for lease in forged:
         settled = await kit.settle(_under(job, lease), Completes('"forged"'))
-        equal(settled.verdicts, (SettleResult.LOST,), f"the verdict on settling under {lease}")
+        equal(settled.results, (SettleResult.LOST,), f"the verdict on settling under {lease}")
         equal(list(await kit.renew(lease)), [SettleResult.LOST], f"the verdict on renewing {lease}")
     await kit.done(job)
 
@@ -184,7 +184,7 @@ async def harms_no_neighbour(kit: Kit) -> None:
     first, second = await kit.claim(limit=2)
     batch = [Settlement(job, Completes("1"), "worker") for job in (first, old, second)]
     settled = await kit.settle_all(*batch)
-    equal(settled.verdicts, (SettleResult.DONE, SettleResult.LOST, SettleResult.DONE), "the verdicts")
+    equal(settled.results, (SettleResult.DONE, SettleResult.LOST, SettleResult.DONE), "the verdicts")
     equal(sorted(chains(settled.transitions, Verb.COMPLETE)), ids([first, second]), "the chains completed")
     equal(list(await kit.renew(first.lease, new.lease)), [SettleResult.LOST, SettleResult.DONE], "verdicts on renewing")
 
@@ -252,4 +252,4 @@ async def is_renewed_without_waiting(kit: Kit) -> None:
 async def takes_an_empty_batch(kit: Kit) -> None:
     """Renewing or settling nothing is fine."""
     equal(list(await kit.renew()), [], "verdicts on renewing nothing")
-    equal((await kit.settle_all()).verdicts, (), "verdicts on settling nothing")
+    equal((await kit.settle_all()).results, (), "verdicts on settling nothing")

@@ -54,10 +54,10 @@ async def a_page_looks_no_further_than_it_may(kit: Kit) -> None:
     needle = await kit.start(input='"needle"')
     await kit.create(*(kit.job() for _ in range(30)))
     for of in KINDS:
-        items, after = await _page(kit, of, text="needle", look=5)
+        items, after = await _page(kit, of, text="needle", scan_limit=5)
         equal(items, [], f"the {of} on the first page")
         true(after is not None, "a page whose search was bounded says that it is the last")
-        equal((await _walk(kit, of, text="needle", look=5))[0], [needle], f"the {of} found page by page")
+        equal((await _walk(kit, of, text="needle", scan_limit=5))[0], [needle], f"the {of} found page by page")
 
 
 @pages.case
@@ -67,7 +67,7 @@ async def short_pages_leave_nothing_out(kit: Kit) -> None:
     for of in KINDS:
         for look in (1, 2, 5, 100):
             for limit in (1, 2, 50):
-                found, _ = await _walk(kit, of, text="needle", look=look, limit=limit)
+                found, _ = await _walk(kit, of, text="needle", scan_limit=look, limit=limit)
                 equal(found, needles, f"the {of}, {limit} a page, looking at {look}")
 
 
@@ -80,7 +80,7 @@ async def short_pages_of_several_statuses_leave_nothing_out(kit: Kit) -> None:
         for statuses in (_CANCELLED, _READY, _CANCELLED | _READY | {Status.COMPLETED}):
             wanted = [one for one in needles if (Status.CANCELLED if one in closed else Status.READY) in statuses]
             for look in (1, 3, 100):
-                found, _ = await _walk(kit, of, text="needle", statuses=statuses, look=look, limit=2)
+                found, _ = await _walk(kit, of, text="needle", statuses=statuses, scan_limit=look, limit=2)
                 equal(found, wanted, f"the {of} that are {sorted(statuses)}, looking at {look}")
 
 
@@ -93,7 +93,7 @@ async def a_page_without_filters_looks_as_far_too(kit: Kit) -> None:
     """Also where every row passes, a page holds no more than it may look at."""
     given = [await kit.start() for _ in range(7)]
     for of in KINDS:
-        found, walked = await _walk(kit, of, look=3)
+        found, walked = await _walk(kit, of, scan_limit=3)
         equal(found, given[::-1], f"the {of}")
         true(walked >= 3, f"seven {of} were told on {walked} pages of three")
 
@@ -126,7 +126,7 @@ async def a_page_may_end_within_a_chain(kit: Kit) -> None:
         found: list[int] = []
         after: str | None = None
         for _ in range(MANY):
-            page = await kit.adapter.jobs(JobQuery(text="needle", look=look, limit=limit, after=after))
+            page = await kit.adapter.jobs(JobQuery(text="needle", scan_limit=look, limit=limit, after=after))
             found += [record.position for record in page.items]
             after = page.next
             if after is None:
@@ -143,9 +143,9 @@ async def a_page_of_chains_may_end_at_a_long_one(kit: Kit) -> None:
             await kit.complete_externally(chain, Continues(Successor(type="work", input="1")))
     await kit.complete_externally(given[1], Completes("1"))
     for look, limit in ((1, 50), (2, 50), (3, 2), (1, 1)):
-        found, _ = await _walk(kit, "chains", look=look, limit=limit)
+        found, _ = await _walk(kit, "chains", scan_limit=look, limit=limit)
         equal(found, given[::-1], f"the chains, {limit} a page, looking at {look}")
-    found, _ = await _walk(kit, "chains", look=1, chain_ids=tuple(given))
+    found, _ = await _walk(kit, "chains", scan_limit=1, chain_ids=tuple(given))
     equal(found, given[::-1], "the same chains by their ids")
 
 
@@ -175,4 +175,4 @@ async def counts_look_no_further_than_they_may(kit: Kit) -> None:
     await kit.start(input='"needle"')
     await kit.create(*(kit.job() for _ in range(30)))
     for of in KINDS:
-        equal(await kit.count(of, text="needle", look=5), Count(0, exact=False), f"the {of}")
+        equal(await kit.count(of, text="needle", scan_limit=5), Count(0, exact=False), f"the {of}")

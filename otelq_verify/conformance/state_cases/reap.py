@@ -99,7 +99,7 @@ async def spares_living_leases(kit: Kit) -> None:
     await kit.create(kit.job(), kit.job())
     mine, other = await kit.lease(lease=10), await kit.lease(lease=10)
     kit.wait(11)
-    made = await kit.reap(spare=[mine.lease.token, kit.token()])
+    made = await kit.reap(except_tokens=[mine.lease.token, kit.token()])
     equal([move.chain_id for move in made], [other.lease.chain_id], "the chains reaped")
     equal(list(await kit.renew(mine.lease)), [SettleResult.DONE], "the verdict on renewing the spared lease")
 

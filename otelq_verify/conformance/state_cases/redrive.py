@@ -175,7 +175,7 @@ async def still_knows_a_lost_reply(kit: Kit) -> None:
     first = await kit.settle(job, Fails(FAILURE))
     await kit.redrive(chain)
     second = await kit.settle(job, Fails(FAILURE))
-    equal((second.verdicts, second.transitions), ((SettleResult.DONE,), first.transitions), "the repeat")
+    equal((second.results, second.transitions), ((SettleResult.DONE,), first.transitions), "the repeat")
     equal(await kit.status(chain), Status.READY, "the status of the chain")
 
 
@@ -188,9 +188,7 @@ async def fences_off_what_ran_before(kit: Kit) -> None:
     await kit.redrive(chain)
     for _ in ("before the next claim", "while another holds the job"):
         settled = await kit.settle(job, Completes('"late"'))
-        true(
-            settled.verdicts[0] in (SettleResult.LOST, SettleResult.CANCELLED), f"the verdict is {settled.verdicts[0]}"
-        )
+        true(settled.results[0] in (SettleResult.LOST, SettleResult.CANCELLED), f"the verdict is {settled.results[0]}")
         await kit.claim()
     equal(await kit.status(chain), Status.RUNNING, "the status")
 

@@ -164,7 +164,7 @@ async def takes_a_mixed_batch(kit: Kit) -> None:
     claimed = await kit.claim(limit=len(OUTCOMES))
     batch = [Settlement(job, outcome, "w") for job, outcome in zip(claimed, OUTCOMES.values(), strict=True)]
     settled = await kit.settle_all(*batch)
-    equal(set(settled.verdicts), {SettleResult.DONE}, "the verdicts")
+    equal(set(settled.results), {SettleResult.DONE}, "the verdicts")
     verbs = [Verb.COMPLETE, Verb.CONTINUE, Verb.RETRY, Verb.SNOOZE, Verb.FAIL, Verb.RELEASE]
     for job, verb in zip(claimed, verbs, strict=True):
         equal(chains(settled.transitions, verb), [job.lease.chain_id], f"the chains that {verb}")
@@ -176,7 +176,7 @@ async def takes_hundreds(kit: Kit) -> None:
     await kit.create(*(kit.job() for _ in range(300)))
     claimed = await kit.claim(limit=300)
     settled = await kit.settle_all(*(Settlement(job, Completes("1"), "worker") for job in claimed))
-    equal((len(claimed), settled.verdicts), (300, (SettleResult.DONE,) * 300), "jobs claimed, and verdicts")
+    equal((len(claimed), settled.results), (300, (SettleResult.DONE,) * 300), "jobs claimed, and verdicts")
     equal(len(set(chains(settled.transitions, Verb.COMPLETE))), 300, "chains completed")
 
 
@@ -190,7 +190,7 @@ def _repeats(name: str, outcome: Outcome) -> None:
         first = await kit.settle(job, outcome)
         kit.wait(1)
         second = await kit.settle(job, outcome)
-        equal(second.verdicts, (SettleResult.DONE,), "the verdict on the repeat")
+        equal(second.results, (SettleResult.DONE,), "the verdict on the repeat")
         equal(list(second.transitions), list(first.transitions), "the transitions of the repeat")
         equal(len(await kit.records(job.lease.chain_id)), 2 if name == "continues" else 1, "jobs in the chain")
 
@@ -209,7 +209,7 @@ async def repeats_beside_a_new_holder(kit: Kit) -> None:
     job = await kit.lease()
     await kit.done(job, Releases())
     new = await kit.lease()
-    equal((await kit.settle(job, Releases())).verdicts, (SettleResult.DONE,), "the verdict on the repeat")
+    equal((await kit.settle(job, Releases())).results, (SettleResult.DONE,), "the verdict on the repeat")
     await kit.done(new)
 
 
@@ -246,7 +246,7 @@ async def repeats_a_part_of_a_batch(kit: Kit) -> None:
     first, second = await kit.claim(limit=2)
     await kit.done(first)
     settled = await kit.settle_all(*(Settlement(job, Completes("1"), "worker") for job in (first, second)))
-    equal(settled.verdicts, (SettleResult.DONE, SettleResult.DONE), "the verdicts")
+    equal(settled.results, (SettleResult.DONE, SettleResult.DONE), "the verdicts")
     equal(sorted(chains(settled.transitions, Verb.COMPLETE)), ids([first, second]), "the chains completed")
 
 
@@ -269,8 +269,8 @@ async def grants_a_kept_successor(kit: Kit) -> None:
         ],
         "the transitions",
     )
-    equal(list(settled.kept), [chain], "the chains kept")
-    kept = settled.kept[chain]
+    equal(list(settled.claimed_successors), [chain], "the chains kept")
+    kept = settled.claimed_successors[chain]
     equal((kept.lease.position, kept.lease.token, kept.attempt), (1, keep.token, 1), "the lease kept")
     equal((kept.type, _compact(kept.input), kept.leased_until), ("next", NEXT.input, kit.after(20)), "the job kept")
     true(not await kit.claim("next"), "a kept successor was claimed")
@@ -286,7 +286,9 @@ async def ends_a_kept_lease_at_its_deadline(kit: Kit) -> None:
     )
     deadline = kit.after(50)
     kit.wait(40)
-    equal(list(await kit.renew(settled.kept[chain].lease)), [SettleResult.DONE], "the verdict on renewing")
+    equal(
+        list(await kit.renew(settled.claimed_successors[chain].lease)), [SettleResult.DONE], "the verdict on renewing"
+    )
     equal((await kit.tail(chain)).leased_until, deadline, "the end of the lease")
 
 
@@ -297,7 +299,11 @@ async def refuses_to_keep_before_others(kit: Kit) -> None:
     kit.wait(1)
     chain = await kit.start()
     settled = await kit.settle(await kit.lease(), Continues(NEXT, ClaimSuccessor(token=kit.token(), lease=30)))
-    equal((settled.verdicts, len(settled.kept)), ((SettleResult.DONE,), 0), "the verdict, and how many were kept")
+    equal(
+        (settled.results, len(settled.claimed_successors)),
+        ((SettleResult.DONE,), 0),
+        "the verdict, and how many were kept",
+    )
     equal(moves(settled.transitions)[1:], [(Verb.CREATE, None, Status.READY)], "what became of the successor")
     equal(ids(await kit.claim("next", 2)), [earlier, chain], "the order of the next claim")
 
@@ -308,7 +314,11 @@ async def refuses_to_keep_what_is_not_due(kit: Kit) -> None:
     await kit.start()
     later = Successor(type="next", input="1", delay=60)
     settled = await kit.settle(await kit.lease(), Continues(later, ClaimSuccessor(token=kit.token(), lease=30)))
-    equal((settled.verdicts, len(settled.kept)), ((SettleResult.DONE,), 0), "the verdict, and how many were kept")
+    equal(
+        (settled.results, len(settled.claimed_successors)),
+        ((SettleResult.DONE,), 0),
+        "the verdict, and how many were kept",
+    )
     equal(moves(settled.transitions)[1:], [(Verb.CREATE, None, Status.SCHEDULED)], "the successor's transition")
 
 
@@ -320,9 +330,9 @@ async def repeats_a_kept_successor(kit: Kit) -> None:
     outcome = Continues(NEXT, ClaimSuccessor(token=kit.token(), lease=30))
     first = await kit.settle(job, outcome)
     second = await kit.settle(job, outcome)
-    equal(second.verdicts, (SettleResult.DONE,), "the verdict on the repeat")
-    equal(list(second.kept), [chain], "the chains kept")
-    equal(second.kept[chain].lease, first.kept[chain].lease, "the lease kept")
+    equal(second.results, (SettleResult.DONE,), "the verdict on the repeat")
+    equal(list(second.claimed_successors), [chain], "the chains kept")
+    equal(second.claimed_successors[chain].lease, first.claimed_successors[chain].lease, "the lease kept")
     equal(list(second.transitions), list(first.transitions), "the transitions of the repeat")
 
 
@@ -340,10 +350,10 @@ async def never_loses_what_is_busy(kit: Kit) -> None:
         if kit.adapter.name == "postgresql":
             true(settling.done(), "settling waited for a transaction that holds the job")
     settled = await settling
-    if settled.verdicts == (SettleResult.BUSY,):
+    if settled.results == (SettleResult.BUSY,):
         equal(settled.transitions, (), "the transitions of what was BUSY")
         settled = await kit.settle(job, Completes("1"))
-    equal(settled.verdicts, (SettleResult.DONE,), "the verdict in the end")
+    equal(settled.results, (SettleResult.DONE,), "the verdict in the end")
     equal(len(chains(settled.transitions, Verb.UNBLOCK)), 1, "chains let go")
 
 
@@ -355,7 +365,7 @@ async def is_lost_to_a_transaction_that_closed_the_job(kit: Kit) -> None:
     async with kit.adapter.begin() as tx:
         await kit.complete_externally(chain, Completes('"outside"'), tx=tx)
         settling = await before_the_end(kit.settle(job, Completes('"inside"')))
-    verdicts = (await settling).verdicts
+    verdicts = (await settling).results
     true(verdicts in ((SettleResult.BUSY,), (SettleResult.LOST,)), f"the verdict beside the transaction is {verdicts}")
-    equal((await kit.settle(job, Completes("1"))).verdicts, (SettleResult.LOST,), "the verdict after its end")
+    equal((await kit.settle(job, Completes("1"))).results, (SettleResult.LOST,), "the verdict after its end")
     equal((await kit.outcome(chain)).output, '"outside"', "the output")

@@ -46,7 +46,7 @@ async def fences_the_worker_off(kit: Kit) -> None:
     job = await kit.lease()
     await kit.take_over(chain)
     equal(list(await kit.renew(job.lease)), [SettleResult.LOST], "the verdict on a renewal")
-    equal((await kit.settle(job, Completes('"late"'))).verdicts, (SettleResult.LOST,), "the verdict on a settlement")
+    equal((await kit.settle(job, Completes('"late"'))).results, (SettleResult.LOST,), "the verdict on a settlement")
     equal(await kit.status(chain), Status.READY, "the status")
 
 

@@ -157,7 +157,7 @@ async def settles_with_what_the_handler_wrote(kit: Kit) -> None:
     dependent = await kit.start("other", blockers=(chain,))
     settlement = Settlement(await kit.lease(), Completes("1"), "worker")
     async with abandoned(kit) as tx:
-        equal((await kit.settle_all(settlement, tx=tx)).verdicts, (SettleResult.DONE,), "the verdict")
+        equal((await kit.settle_all(settlement, tx=tx)).results, (SettleResult.DONE,), "the verdict")
     equal(await kit.status(chain), Status.RUNNING, "the status after the rollback")
     async with kit.adapter.begin() as tx:
         made = (await kit.settle_all(settlement, tx=tx)).transitions
@@ -173,7 +173,7 @@ async def settles_nothing_that_is_lost(kit: Kit) -> None:
     settlement = Settlement(await kit.lease(), Completes("1"), "worker")
     await kit.complete_externally(chain, Completes('"outside"'))
     async with kit.adapter.begin() as tx:
-        equal((await kit.settle_all(settlement, tx=tx)).verdicts, (SettleResult.LOST,), "the verdict")
+        equal((await kit.settle_all(settlement, tx=tx)).results, (SettleResult.LOST,), "the verdict")
         started = await kit.start(tx=tx)
     true(await kit.exists(started), "what was started after a lost settlement is not there")
 

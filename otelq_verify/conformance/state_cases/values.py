@@ -77,7 +77,7 @@ def _survives(name: str, outcome: Outcome) -> None:
             await kit.done(claimed[0])
             await kit.done(claimed[1], Fails(Failure("Error", "harmless")))
         else:
-            equal(settled.verdicts, (SettleResult.DONE,) * 3, "the verdicts of a batch that was not refused")
+            equal(settled.results, (SettleResult.DONE,) * 3, "the verdicts of a batch that was not refused")
             await _unchanged(kit, ids(claimed)[1], outcome)
 
     promise = f"An outcome with {name} is Refused with its whole batch, or written unchanged."

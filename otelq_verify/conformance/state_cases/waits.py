@@ -94,7 +94,7 @@ async def a_continuation_with_blockers_is_not_kept(kit: Kit) -> None:
         await kit.start()
         keep = ClaimSuccessor(token=kit.token(), lease=30)
         settled = await kit.settle(await kit.lease(), Continues(_next(blocker).successor, keep))
-        equal(dict(settled.kept), {}, "the successors kept")
+        equal(dict(settled.claimed_successors), {}, "the successors kept")
     equal(len(await kit.claim("next", 9)), 1, "successors ready")
 
 
@@ -263,10 +263,10 @@ async def a_wait_is_repeated(kit: Kit) -> None:
     job = await kit.lease()
     first = await kit.settle(job, Blocks((blocker,)))
     second = await kit.settle(job, Blocks((blocker,)))
-    equal((second.verdicts, second.transitions), ((SettleResult.DONE,), first.transitions), "the repeat")
+    equal((second.results, second.transitions), ((SettleResult.DONE,), first.transitions), "the repeat")
     equal(len(await _complete(kit, blocker)), 2, "transitions when the blocker completes")
     third = await kit.settle(job, Blocks((blocker,)))
-    equal((third.verdicts, third.transitions), ((SettleResult.DONE,), first.transitions), "the repeat after the wait")
+    equal((third.results, third.transitions), ((SettleResult.DONE,), first.transitions), "the repeat after the wait")
 
 
 @waits.case
@@ -278,7 +278,7 @@ async def a_wait_needs_the_lease(kit: Kit) -> None:
     kit.wait(10)
     await kit.reap()
     settled = await kit.settle(job, Blocks((blocker,)))
-    equal((settled.verdicts, settled.transitions), ((SettleResult.LOST,), ()), "the answer")
+    equal((settled.results, settled.transitions), ((SettleResult.LOST,), ()), "the answer")
     equal(await kit.blockers(chain), [], "the blockers")
     await kit.lease()
 
@@ -291,7 +291,7 @@ async def waits_are_settled_beside_other_outcomes(kit: Kit) -> None:
     outcomes: list[Outcome] = [Completes("1"), Blocks((blocker,)), _next(blocker), Fails(FAILURE)]
     claimed = await kit.claim(limit=4)
     batch = [Settlement(job, outcome, "worker") for job, outcome in zip(claimed, outcomes, strict=True)]
-    equal((await kit.settle_all(*batch)).verdicts, (SettleResult.DONE,) * 4, "the verdicts")
+    equal((await kit.settle_all(*batch)).results, (SettleResult.DONE,) * 4, "the verdicts")
     found = [await kit.status(job.lease.chain_id) for job in claimed]
     equal(found, [Status.COMPLETED, Status.BLOCKED, Status.BLOCKED, Status.FAILED], "the statuses")
     equal(len(chains(await _complete(kit, blocker), Verb.UNBLOCK)), 2, "chains let go")

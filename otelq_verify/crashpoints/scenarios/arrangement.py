@@ -65,7 +65,7 @@ def settles(*outcomes: Outcome) -> Act:
         given = outcomes if len(outcomes) > 1 else outcomes * len(world.held)
         items = [Settlement(job, outcome, "worker") for job, outcome in zip(world.held, given, strict=True)]
         settled = await scene.settle_all(*items)
-        equal(set(settled.verdicts), {SettleResult.DONE}, "the verdicts on leases that are held")
+        equal(set(settled.results), {SettleResult.DONE}, "the verdicts on leases that are held")
         return settled.transitions
 
     return act

@@ -141,7 +141,7 @@ def completes(outcome: Outcome) -> Act:
             async with scene.adapter.begin() as tx:
                 await write_ledger(scene, tx.handle, chain_id=lease.chain_id, token=lease.token)
                 settled = await scene.settle_all(Settlement(job, outcome, "worker"), tx=tx)
-                equal(settled.verdicts, (SettleResult.DONE,), "the verdict on a lease that is held")
+                equal(settled.results, (SettleResult.DONE,), "the verdict on a lease that is held")
                 made = settled.transitions
         except Unavailable:
             if not await is_done():

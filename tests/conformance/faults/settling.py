@@ -145,7 +145,7 @@ async def settles_the_good_part_of_a_refused_batch(self: Any, settlements: Seque
 @instead_of(MemoryState, "settle")
 async def calls_lost_what_is_busy(self: Any, settlements: Sequence[Settlement], **call: Any) -> Any:
     if call.get("tx") is None and self._writer.locked():
-        return Settled(verdicts=(SettleResult.LOST,) * len(settlements), transitions=(), kept={})
+        return Settled(results=(SettleResult.LOST,) * len(settlements), transitions=(), claimed_successors={})
     return await real("MemoryState.settle", self, settlements, **call)
 
 

@@ -208,7 +208,7 @@ def page(query: JobQuery, rows: Iterator[T], *, wanted: Callable[[T], bool], key
     found: list[T] = []
     last = ""
     for looked, row in enumerate(rows):
-        if looked == query.look:
+        if looked == query.scan_limit:
             return Page(found, last)
         last = key(row)
         if not wanted(row):

@@ -74,7 +74,7 @@ class MemoryState(StateAdapter):
             raise InvalidArgument("kind", f"is {kind}; this store has MemoryTransaction only")
         return self._begin()
 
-    def refuse_inside(self) -> None:
+    def refuse_self_deadlock(self) -> None:
         if any(tx.active and tx.belongs_to(self._store) for tx in _begun.get()):
             raise InvalidArgument("tx", "is missing inside an open transaction, which would wait for itself; pass it")
 
@@ -177,17 +177,17 @@ class MemoryState(StateAdapter):
 
     async def claim(
         self,
-        wanted: Sequence[ClaimRequest],
+        requests: Sequence[ClaimRequest],
         *,
         worker: str,
         token: int,
-        suspect: bool = True,
+        include_suspect: bool = True,
         now: datetime | None = None,
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
         claimed: list[Claimed] = []
         async with self._statement(None, now) as statement:
-            for arm in wanted:
-                suspects = suspect and not any(job.crashes for job in claimed)
+            for arm in requests:
+                suspects = include_suspect and not any(job.crashes for job in claimed)
                 claimed += claiming.claim(statement, arm, worker=worker, token=token, suspects=suspects)
         return claimed, statement.made
 
@@ -208,18 +208,18 @@ class MemoryState(StateAdapter):
         kept: dict[str, Claimed] = {}
         async with self._statement(tx, now) as statement:
             verdicts = _settle(statement, settlements, kept)
-        return Settled(verdicts=verdicts, transitions=tuple(statement.made), kept=kept)
+        return Settled(results=verdicts, transitions=tuple(statement.made), claimed_successors=kept)
 
     async def reap(
         self,
         rules: Sequence[ReapRule],
         *,
-        spare: Collection[int] = (),
+        except_tokens: Collection[int] = (),
         limit: int = 1000,
         now: datetime | None = None,
     ) -> Sequence[Transition]:
         async with self._statement(None, now) as statement:
-            sweeping.reap(statement, rules, spare=spare, limit=limit)
+            sweeping.reap(statement, rules, spare=except_tokens, limit=limit)
         return statement.made
 
     async def expire(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
@@ -299,7 +299,7 @@ class MemoryState(StateAdapter):
 
     @asynccontextmanager
     async def _alone(self) -> AsyncGenerator[None]:
-        self.refuse_inside()
+        self.refuse_self_deadlock()
         if self._writer is None:
             raise Unavailable("the specimen is not open")
         async with self._writer:
