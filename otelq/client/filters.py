@@ -267,7 +267,7 @@ def _tags(tags: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
 def _matches(filters: Filters) -> tuple[Match, ...]:
     parts: tuple[Literal["input", "output"], ...] = ("input", "output")
     return tuple(
-        Match(part=part, path=_path(part, path), value=_JSON.sought(value, argument=f"{part}[{path!r}]"))
+        Match(part=part, path=_path(part, path), value=_JSON.encode_match(value, argument=f"{part}[{path!r}]"))
         for part in parts
         for path, value in _pairs(part, filters.get(part), most=MOST_MATCHES)
     )

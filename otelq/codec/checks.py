@@ -1,4 +1,4 @@
-"""The checks at the border: what every supported database can hold, made before anything is written."""
+"""Checks that every supported database can hold a value, made before anything is written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..texts import CONTROLS, TRACE
 MAX_PAYLOAD = 1 << 20
 """The default limit of a payload as it is stored, in bytes."""
 MAX_DEPTH = 256
-"""How deep arrays and objects may nest: the least that all supported databases take is 1,000."""
+"""How deep arrays and objects may nest. All supported databases take 1,000 levels."""
 MAX_SCALE = 16_383
 """How many digits a number may have after the point, written out: what PostgreSQL's ``numeric`` takes."""
 MAX_ERROR_TEXT = TRACE
@@ -42,7 +42,7 @@ def check_json(data: bytes, *, argument: str, limit: int | None = MAX_PAYLOAD) -
     check_size(data, argument=argument, limit=limit)
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
         raise InvalidArgument(argument, f"nests deeper than {MAX_DEPTH} levels; flatten it")
-    if _SUSPECT.search(data):
+    if _SUSPECT.search(data):  # one quick scan; only few payloads need the slow checks
         _check_escapes(data, argument)
         _check_numbers(data, argument)
 
@@ -89,8 +89,7 @@ def check_text(text: str, *, argument: str, longest: int) -> str:
 
 def check_line(text: str, *, argument: str, longest: int) -> str:
     """
-    Refuse text that cannot be stored, or that could pass for something else where it is shown: as another line of a
-    log, or as a command to a terminal.
+    Refuse text that cannot be stored, or that could forge a line of a log or control a terminal that shows it.
 
     Raises:
         InvalidArgument: as of ``check_text``, or it holds control characters, line breaks or marks of direction.
@@ -102,6 +101,7 @@ def check_line(text: str, *, argument: str, longest: int) -> str:
 
 
 def _check_escapes(data: bytes, argument: str) -> None:
+    # A surrogate is text only as a high one with a low one right after it.
     high = False
     end = -1
     for escape in _ESCAPE.finditer(data):
@@ -135,8 +135,8 @@ def _depth(data: bytes) -> int:
     """
     Return how deep the brackets nest.
 
-    The innermost pairs are taken away some levels at a time, for much that is wide is shallow, and what is deep is in
-    long runs of the same bracket.
+    Removing the innermost pairs some levels at a time makes wide, shallow JSON short; deep JSON is then counted in runs
+    of the same bracket.
     """
     brackets = _STRING.sub(b"", data).translate(_SQUARE, _NO_BRACKETS)
     for _ in range(_LEVELS):

@@ -1,4 +1,4 @@
-"""Compare a value with what was read back of it, field by field, whatever its own ``==`` looks at."""
+"""Compares a value with the one that was read back, field by field, whatever its own ``==`` looks at."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, Final
 
-from .error_text import name_of
-from .fields import MISSING, ClassFields, shape_of
-from .plain_values import plain_of
+from .error_text import type_name
+from .fields import MISSING, ClassFields, fields_of
+from .plain_values import plain_value
 from .pydantic_classes import is_model
 
 _ATOMS: Final = frozenset({NoneType, bool, int, float, str, bytes})
@@ -19,7 +19,7 @@ _ATOMS: Final = frozenset({NoneType, bool, int, float, str, bytes})
 
 class Comparison:
     """
-    Walks through a value and through what was read back of it, up to the first difference.
+    Walks through a value and the one that was read back, up to the first difference.
 
     A datetime is the same if it is the same instant, and a value of a subclass of a built-in type if its base value
     is. A tuple passes for a list only under an annotation that promises neither, such as ``Sequence[int]``. Private
@@ -30,11 +30,11 @@ class Comparison:
         loose: an abstract collection is declared for the outermost value.
     """
 
-    __slots__ = ("_keys", "_loose", "_steps", "opaque", "problem")
+    __slots__ = ("_abstract", "_keys", "_steps", "opaque", "problem")
 
-    def __init__(self, *, keys: Collection[str] = (), loose: bool = False) -> None:
+    def __init__(self, *, keys: Collection[str] = (), abstract: bool = False) -> None:
         self._keys = keys
-        self._loose = loose
+        self._abstract = abstract
         self._steps: list[str] = []
         self.opaque = False
         """Something could not be compared: its ``==`` means identity, or raises."""
@@ -42,7 +42,7 @@ class Comparison:
 
     @property
     def path(self) -> str:
-        """The place of the difference; empty if it is the whole value."""
+        """Return the path of the difference; empty if it is the whole value."""
         return "".join(reversed(self._steps)).removeprefix(".")
 
     def same(self, given: Any, got: Any) -> bool:
@@ -52,7 +52,7 @@ class Comparison:
         kind = _class_of(got)
         if kind in _ATOMS:
             return _same_atom(given, got) or self._differs(given, got)
-        shape = shape_of(kind)
+        shape = fields_of(kind)
         if shape is not None:
             return self._same_object(given, got, shape=shape)
         if issubclass(kind, Mapping):
@@ -66,23 +66,23 @@ class Comparison:
         return self._same_leaf(given, got) or self._differs(given, got)
 
     def _same_object(self, given: Any, got: Any, *, shape: ClassFields) -> bool:
-        loose = self._loose
-        if _family(given) is not _family(got):
+        abstract = self._abstract
+        if _origin(given) is not _origin(got):
             return self._differs(given, got)
         for name, one, other in zip(shape.names, shape.values(given), shape.values(got), strict=True):
             if one is other or (type(one) is type(other) in _ATOMS and one == other):
-                continue  # as most are: no call for them
-            self._loose = name in shape.loose
+                continue  # most values are such: they cost no call
+            self._abstract = name in shape.abstract
             if not self.same(one, other):
                 self._steps.append(f".{name}")
                 return False
-        self._loose = loose
+        self._abstract = abstract
         return not shape.is_model or self.same(given.__pydantic_extra__, got.__pydantic_extra__)
 
     def _same_mapping(self, given: Any, got: Mapping[object, object]) -> bool:
         if not _is_a(given, Mapping):
             return self._differs(given, got)
-        found = given if given.keys() == got.keys() else {plain_of(key): value for key, value in given.items()}
+        found = given if given.keys() == got.keys() else {plain_value(key): value for key, value in given.items()}
         if len(given) != len(got) or found.keys() != got.keys():
             return self._differs(given, got, "has keys that would be lost or come back as others")
         for key, value in got.items():
@@ -92,7 +92,7 @@ class Comparison:
         return True
 
     def _same_items(self, given: Any, got: Sequence[object]) -> bool:
-        base = (list, tuple, deque) if self._loose else tuple if isinstance(got, tuple) else _class_of(got)
+        base = (list, tuple, deque) if self._abstract else tuple if isinstance(got, tuple) else _class_of(got)
         if not _is_a(given, base) or len(given) != len(got):
             return self._differs(given, got)
         for n, (one, other) in enumerate(zip(given, got, strict=True)):
@@ -104,15 +104,15 @@ class Comparison:
         return True
 
     def _same_members(self, given: Any, got: AbstractSet[object]) -> bool:
-        if not _is_a(given, Collection if self._loose else AbstractSet):
+        if not _is_a(given, Collection if self._abstract else AbstractSet):
             return False
-        if any(_is_identity(type(member)) for member in got):
+        if any(_compares_identity(type(member)) for member in got):
             self.opaque = True
             return True
         return len(given) == len(got) and got == {*given}
 
     def _same_leaf(self, given: Any, got: Any) -> bool:
-        if _is_identity(type(got)):
+        if _compares_identity(type(got)):
             self.opaque = True
             return type(given) is type(got)
         try:
@@ -122,14 +122,14 @@ class Comparison:
             return True
 
     def _differs(self, given: object, got: object, problem: str = "") -> bool:
-        """Return False, and keep the reason in words that show no value."""
+        """Return False, and store the reason in words that show no value."""
         before, after = type(given), type(got)
         if problem:
             self.problem = problem
         elif before is after or given is MISSING or got is MISSING:
             self.problem = "would come back as another value"
         else:
-            self.problem = f"is {name_of(before)} and would come back as {name_of(after)}"
+            self.problem = f"is {type_name(before)} and would come back as {type_name(after)}"
         return False
 
 
@@ -141,7 +141,7 @@ def is_equal(given: Any, got: Any) -> bool:
         return False
 
 
-def is_rearranged(one: bytes, other: bytes) -> bool:
+def is_reordered(one: bytes, other: bytes) -> bool:
     """Return whether two JSON texts are the same but for the order of what is in them, which a set does not keep."""
     return one == other or sorted(one) == sorted(other)
 
@@ -154,18 +154,18 @@ def _class_of(value: object) -> type:
     return type(value)
 
 
-def _family(value: object) -> type:
-    """The class, or the generic one that it was made from: ``Box[int]`` and ``Box`` have the same values."""
+def _origin(value: object) -> type:
+    """Return the class, or the generic one that it was made from: ``Box[int]`` and ``Box`` have the same values."""
     kind = type(value)
     return (kind.__pydantic_generic_metadata__["origin"] or kind) if is_model(kind) else kind
 
 
-def _is_identity(kind: Any) -> bool:
+def _compares_identity(kind: Any) -> bool:
     return kind.__eq__ is object.__eq__
 
 
 def _same_atom(given: Any, got: Any) -> bool:
-    plain = plain_of(given)
+    plain = plain_value(given)
     if isinstance(plain, bool) is not isinstance(got, bool):
         return False
     return bool(plain == got) or (plain != plain and got != got)

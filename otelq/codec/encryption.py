@@ -23,7 +23,7 @@ NONCE = 12
 """Bytes; what AES-GCM is specified for (NIST SP 800-38D)."""
 
 
-class Sealed(Struct, frozen=True, forbid_unknown_fields=True):
+class Envelope(Struct, frozen=True, forbid_unknown_fields=True):
     """The stored form of an encrypted payload; ``data`` is nonce and ciphertext in base64."""
 
     version: Literal[1] = msgspec.field(name=MARK)
@@ -31,11 +31,11 @@ class Sealed(Struct, frozen=True, forbid_unknown_fields=True):
     data: str
 
 
-_decoder = msgspec.json.Decoder(Sealed)
+_decoder = msgspec.json.Decoder(Envelope)
 
 
-def sealed(text: str) -> Sealed | None:
-    """The stored text as an encrypted payload, if it is one."""
+def read_envelope(text: str) -> Envelope | None:
+    """Return the stored text as an encrypted payload; None if it is none."""
     if MARK not in text:
         return None
     try:
@@ -93,9 +93,11 @@ class Encryption:
             text: the payload as JSON text.
             place: the place to which it belongs.
         """
-        nonce = os.urandom(NONCE)  # the one piece of chance on this floor: nobody may ever choose it
-        data = nonce + self._ciphers[self._use].encrypt(nonce, text.encode(), _bound(place, self._use))
-        return msgspec.json.encode(Sealed(1, self._use, b64encode(data).decode())).decode()
+        nonce = os.urandom(
+            NONCE
+        )  # the only random number of the pure core: a nonce that can be predicted or repeats breaks AES-GCM
+        data = nonce + self._ciphers[self._use].encrypt(nonce, text.encode(), _associated_data(place, self._use))
+        return msgspec.json.encode(Envelope(1, self._use, b64encode(data).decode())).decode()
 
     def decode(self, text: str, place: PayloadPlace, /) -> str:
         """
@@ -109,37 +111,37 @@ class Encryption:
             UndecodablePayload: the key is missing, or the text was changed or belongs to another chain or type. The
                 message names the id of the key only.
         """
-        envelope = sealed(text)
+        envelope = read_envelope(text)
         if envelope is None:
             if self._require:
                 raise UndecodablePayload("is not encrypted, and Encryption(require=True) reads nothing else")
             return text
         cipher = self._ciphers.get(envelope.key)
         if cipher is None:
-            raise UndecodablePayload(f"is encrypted with key {_shown(envelope)}, which Encryption was not given")
+            raise UndecodablePayload(f"is encrypted with key {_key_id(envelope)}, which Encryption was not given")
         try:
             data = b64decode(envelope.data, validate=True)
-            opened: bytes = cipher.decrypt(data[:NONCE], data[NONCE:], _bound(place, envelope.key))
-        except Exception:  # whatever is wrong with it, more than this is not for an attacker to learn
+            opened: bytes = cipher.decrypt(data[:NONCE], data[NONCE:], _associated_data(place, envelope.key))
+        except Exception:  # the cause would tell an attacker more than the failure does
             raise UndecodablePayload(
-                f"cannot be decrypted with key {_shown(envelope)}: it is another key under that name, or the payload"
+                f"cannot be decrypted with key {_key_id(envelope)}: it is another key under that name, or the payload"
                 " was changed, or belongs to another chain or job type"
             ) from None
         return opened.decode()
 
 
-def refuse_sealed(text: str, *, argument: str) -> None:
+def refuse_envelope_form(text: str, *, argument: str) -> None:
     """Refuse a payload in plain that would be taken for an encrypted one when it is read."""
-    if sealed(text) is not None:
+    if read_envelope(text) is not None:
         raise InvalidArgument(argument, f"has the form of an encrypted payload; rename its key {MARK!r}")
 
 
-def refuse_unopened(text: str) -> None:
+def refuse_encrypted(text: str) -> None:
     """Raise for an encrypted payload where there is no codec to read it."""
-    envelope = sealed(text)
+    envelope = read_envelope(text)
     if envelope is not None:
         raise UndecodablePayload(
-            f"is encrypted with key {_shown(envelope)}; connect with codec=otelq.Encryption(...) that has it"
+            f"is encrypted with key {_key_id(envelope)}; connect with codec=otelq.Encryption(...) that has it"
         )
 
 
@@ -165,10 +167,10 @@ def _cipher(key: bytes) -> Any:
     return AESGCM(key)
 
 
-def _bound(place: PayloadPlace, key: str) -> bytes:
-    """What is authenticated beside the payload; as JSON, so that no two places look alike."""
+def _associated_data(place: PayloadPlace, key: str) -> bytes:
+    """Return the associated data of AES-GCM; as JSON, so that no two places give the same bytes."""
     return msgspec.json.encode([MARK, 1, key, place.kind, place.chain_id, place.job_type])
 
 
-def _shown(envelope: Sealed) -> str:
+def _key_id(envelope: Envelope) -> str:
     return repr(storable(envelope.key, longest=LONGEST_KEY_ID))

@@ -1,4 +1,4 @@
-"""Which classes have an ``==`` that looks at every field, so that it can stand for a comparison field by field."""
+"""Finds classes whose ``==`` looks at every field, so that it can replace a comparison field by field."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from .fields import shape_of
+from .fields import fields_of
 from .pydantic_classes import is_model
 
 _TUPLE_EQUAL: Final[object] = cast(Any, tuple).__eq__
@@ -16,8 +16,8 @@ def compares_fields(kind: Any) -> bool:
     """
     Return whether two values of a class are equal only if all their fields are.
 
-    A class of the user's is tried: with the same fields, then with each field another. One that has an ``==`` of its
-    own, by id only say, does not pass, and neither does a dataclass with ``field(compare=False)``.
+    Classes of the application are tried out: two objects with the same fields, then with each field different. A class
+    with an ``==`` that looks at an id only does not pass, nor does a dataclass with ``field(compare=False)``.
     """
     equal: object = kind.__eq__
     if is_model(kind):
@@ -29,23 +29,23 @@ def compares_fields(kind: Any) -> bool:
     if issubclass(kind, tuple):
         return equal is _TUPLE_EQUAL
     try:
-        return _passes(kind)
-    except Exception:  # whatever a class may raise that is not made by its constructor
+        return _has_field_equality(kind)
+    except Exception:  # a class may raise anything when its constructor was bypassed
         return False
 
 
-def _passes(kind: Any) -> bool:
-    shape = shape_of(kind)
+def _has_field_equality(kind: Any) -> bool:
+    shape = fields_of(kind)
     if shape is None:
         return False
     same, field = object(), object()
-    value: object = _made(kind, dict.fromkeys(shape.names, same))
-    if value != _made(kind, dict.fromkeys(shape.names, same)):
+    value: object = _construct(kind, dict.fromkeys(shape.names, same))
+    if value != _construct(kind, dict.fromkeys(shape.names, same)):
         return False
-    return not any(value == _made(kind, {**dict.fromkeys(shape.names, same), name: field}) for name in shape.names)
+    return not any(value == _construct(kind, {**dict.fromkeys(shape.names, same), name: field}) for name in shape.names)
 
 
-def _made(kind: Any, fields: dict[str, object]) -> object:
+def _construct(kind: Any, fields: dict[str, object]) -> object:
     value: Any = object.__new__(kind)
     for name, content in fields.items():
         object.__setattr__(value, name, content)

@@ -1,4 +1,4 @@
-"""Why a value does not fit, in bounded words that do not repeat the value."""
+"""Error texts of validators, bounded and without the values that they quote."""
 
 from __future__ import annotations
 
@@ -11,41 +11,43 @@ import msgspec
 from ..texts import MESSAGE, storable
 
 LONGEST = 500
-"""How many characters of a validator's words are kept."""
+"""How many characters of a validator's message are kept."""
 SHORTEST_SECRET = 4
-"""Shorter values are left where they stand: ``1`` and ``is`` are in every sentence."""
+"""Shorter values are not redacted: ``1`` and ``is`` are in every sentence."""
 
 
 class TypeMismatch(ValueError):
     """A value does not fit its type; the text says why without showing the value."""
 
 
-def words_of(error: Exception, *, data: bytes) -> str:
+def describe(error: Exception, *, data: bytes) -> str:
     """
-    The first line of what a validator said about ``data``, without the values that it quotes.
+    Return the first line of a validator's message about ``data``, without the values that it quotes.
 
-    A validator that writes a value in another form than the payload has, such as a date spelt out, is not seen
-    through.
+    A value that the validator writes in another form than the payload, such as a date spelt out, is not found.
     """
     text = str(error)
     return storable(
-        text if isinstance(error, TypeMismatch) else without_values(text.split("\n", 1)[0], data=data), longest=LONGEST
+        text if isinstance(error, TypeMismatch) else redact_values(text.split("\n", 1)[0], data=data), longest=LONGEST
     )
 
 
-def without_values(text: str, *, data: bytes) -> str:
+def redact_values(text: str, *, data: bytes) -> str:
     """
-    Return the text with every value of the JSON document that occurs in it blotted out; names of fields stay.
+    Return the text with every value of the JSON document replaced by an ellipsis; names of fields stay.
 
-    A text too long to be looked through is not shown at all: its beginning could end within a value.
+    A text that is too long to be searched is not shown at all: a cut could fall within a value.
     """
     if len(text) > MESSAGE:
         return f"a message of {len(text):,} characters"
     try:
         values = {leaf for leaf in _leaves(_document(data)) if len(leaf) >= SHORTEST_SECRET and leaf in text}
-    except (ValueError, RecursionError):  # no validator was asked about what cannot be parsed
+    except (
+        ValueError,
+        RecursionError,
+    ):  # JSON that cannot be parsed reached no validator, so the text quotes none of its values
         return text
-    for value in sorted(values, key=len, reverse=True):
+    for value in sorted(values, key=len, reverse=True):  # a value may contain a shorter one
         text = text.replace(value, "…")
     return text
 
@@ -57,8 +59,8 @@ def _document(data: bytes) -> object:
         return json.loads(data, parse_int=str, parse_float=str)  # pydantic takes numbers that msgspec does not
 
 
-def name_of(kind: Any) -> str:
-    """A type as messages name it."""
+def type_name(kind: Any) -> str:
+    """Return the name of a type for messages."""
     return kind.__qualname__ if isinstance(kind, type) and not get_args(kind) else str(kind)
 
 
@@ -71,6 +73,6 @@ def _leaves(document: object) -> Iterator[str]:
         elif isinstance(item, list):
             waiting.extend(cast(list[object], item))
         elif isinstance(item, str):
-            yield from item.split("\n")  # of a message only the first line is kept
+            yield from item.split("\n")  # only the first line of a message is kept
         elif item is not None and not isinstance(item, bool):
             yield str(item)

@@ -1,4 +1,4 @@
-"""The fields of classes, as payloads are compared by them."""
+"""Finds the fields of classes, for the comparison of payloads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import msgspec
 from .pydantic_classes import is_model
 
 MISSING: Final = object()
-"""What stands for a field that is not set."""
+"""The value of a field that is not set."""
 
 _ABSTRACT: Final[tuple[object, ...]] = (Sequence, Collection, Iterable, AbstractSet)
 
@@ -24,16 +24,16 @@ class ClassFields(NamedTuple):
 
     names: tuple[str, ...]
     values: Callable[[object], Sequence[object]]
-    loose: frozenset[str]
-    """The fields whose annotations promise no certain kind of collection."""
+    abstract: frozenset[str]
+    """The fields whose annotations name an abstract collection."""
     is_model: bool
 
 
 @lru_cache(maxsize=4096)
-def shape_of(kind: type) -> ClassFields | None:
-    """Return the fields of a class; None for a class that has none, or that is none of those."""
+def fields_of(kind: type) -> ClassFields | None:
+    """Return the fields of a class; None for a class that has none, or is of another kind."""
     names = tuple(_fields(kind))
-    return ClassFields(names, _getter(names), _loose_fields(kind), is_model(kind)) if names else None
+    return ClassFields(names, _getter(names), _abstract_fields(kind), is_model(kind)) if names else None
 
 
 def has_fields(kind: Any) -> bool:
@@ -46,7 +46,7 @@ def has_fields(kind: Any) -> bool:
     )
 
 
-def is_loose(annotation: object) -> bool:
+def is_abstract(annotation: object) -> bool:
     """Return whether an annotation names an abstract collection, such as ``Sequence[int]``."""
     waiting: list[object] = [annotation]
     while waiting:
@@ -69,8 +69,8 @@ def _fields(kind: Any) -> Iterable[str]:
 
 
 def _getter(names: tuple[str, ...]) -> Callable[[object], Sequence[object]]:
-    """A way to the values of some attributes, quick where all are set."""
-    quick = attrgetter(*names, names[0])  # one name more, for of one alone it would not give a tuple
+    """Return a function that gets the values of these attributes, quick if all are set."""
+    quick = attrgetter(*names, names[0])  # one name more: with a single name it would not return a tuple
 
     def get(value: object) -> Sequence[object]:
         try:
@@ -81,9 +81,9 @@ def _getter(names: tuple[str, ...]) -> Callable[[object], Sequence[object]]:
     return get
 
 
-def _loose_fields(kind: type) -> frozenset[str]:
+def _abstract_fields(kind: type) -> frozenset[str]:
     try:
         hints = get_type_hints(kind)
-    except Exception:  # whatever evaluating somebody's annotations may raise
+    except Exception:  # evaluating the annotations of an application may raise anything
         return frozenset()
-    return frozenset(name for name, hint in hints.items() if is_loose(hint))
+    return frozenset(name for name, hint in hints.items() if is_abstract(hint))

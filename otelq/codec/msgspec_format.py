@@ -1,4 +1,4 @@
-"""Types of msgspec's to JSON and back: dataclasses, TypedDict, attrs, Struct, NamedTuple, unions, plain JSON."""
+"""The format of types that msgspec knows: dataclasses, TypedDict, attrs, Struct, NamedTuple, unions, plain JSON."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from msgspec import inspect
 
 from ..errors import InvalidArgument
 from .equality import compares_fields
-from .error_text import name_of
-from .fields import shape_of
-from .plain_values import plain_of
+from .error_text import type_name
+from .fields import fields_of
+from .plain_values import plain_value
 from .pydantic_classes import is_model_dataclass, is_validated
 from .pydantic_format import NestedModels
 from .scalars import is_textual, read_text
@@ -20,7 +20,7 @@ from .scalars import is_textual, read_text
 
 class MsgspecFormat:
     """
-    How values of a type of msgspec's are written and read; pydantic models may stand in fields.
+    The format of a type that msgspec knows; its fields may hold pydantic models.
 
     Raises:
         InvalidArgument: msgspec does not know the type, or nothing could ever be read as it.
@@ -29,21 +29,21 @@ class MsgspecFormat:
     def __init__(self, kind: Any) -> None:
         try:
             parts = [*_parts(inspect.type_info(kind))]
-        except Exception as error:  # msgspec raises several, and evaluating annotations may raise any
+        except Exception as error:  # msgspec raises several, and evaluating annotations may raise anything
             raise _unreadable(kind, str(error).split("\n", 1)[0]) from error
-        foreign = frozenset(_foreign(parts))
-        for each in foreign:
+        unknown = frozenset(_unknown_classes(parts))
+        for each in unknown:
             if not (is_validated(each) or is_textual(each)):
-                raise _unreadable(kind, f"nothing fits {name_of(each)}")
-        self._models = NestedModels(frozenset(each for each in foreign if not is_textual(each)))
+                raise _unreadable(kind, f"nothing fits {type_name(each)}")
+        self._models = NestedModels(frozenset(each for each in unknown if not is_textual(each)))
         self._encoder = msgspec.json.Encoder(enc_hook=self._write)
-        self.decode: Final = msgspec.json.Decoder[Any](kind, dec_hook=self._read if foreign else None).decode
-        self.is_comparable: Final = all(map(compares_fields, _objects(parts)))
+        self.decode: Final = msgspec.json.Decoder[Any](kind, dec_hook=self._read if unknown else None).decode
+        self.is_comparable: Final = all(map(compares_fields, _classes_with_fields(parts)))
         self.has_any_number: Final = any(isinstance(part, inspect.AnyType) or _is_any_number(part) for part in parts)
-        self.keys: Final = frozenset(_names(parts)).union(*(model.keys for model in self._models))
+        self.keys: Final = frozenset(_field_names(parts)).union(*(model.keys for model in self._models))
 
     def encode(self, value: object) -> bytes:
-        """Return the value as JSON; whether it fits the type shows when it is read again."""
+        """Return the value as JSON. Reading it again shows whether it fits the type."""
         return self._encoder.encode(value)
 
     def builtins(self, value: object) -> object:
@@ -51,20 +51,20 @@ class MsgspecFormat:
         return msgspec.to_builtins(value, enc_hook=vars)
 
     def hint(self, data: bytes) -> str:
-        """Return what to look at where a value comes back changed."""
+        """Return advice for a value that is read back as another one."""
         for model in self._models:
             return model.hint(data)
         return "declare the type that it has, or give a value of the type that is declared"
 
     def _write(self, value: object) -> object:
-        """Return what msgspec writes in place of something that it does not know."""
-        plain = plain_of(value)
+        """Return a value that msgspec can write in place of one that it does not know."""
+        plain = plain_value(value)
         if plain is not value:
             return plain
         return str(value) if is_textual(type(value)) else self._models.write(value)
 
     def _read(self, kind: type, value: object) -> object:
-        """Return what stands for plain JSON where the type has a class that msgspec does not know."""
+        """Return an object of a class that msgspec does not know, from plain JSON."""
         return read_text(kind, value) if is_textual(kind) else self._models.read(kind, value)
 
 
@@ -83,29 +83,29 @@ def _parts(info: inspect.Type) -> Iterator[inspect.Type | inspect.Field]:
         yield part
 
 
-def _foreign(parts: Iterable[inspect.Type | inspect.Field]) -> Iterator[type]:
-    """Yield the classes that msgspec does not know from within: models, and what nothing can be read as."""
+def _unknown_classes(parts: Iterable[inspect.Type | inspect.Field]) -> Iterator[type]:
+    """Yield the classes that msgspec cannot read by itself: models, and classes that nothing can be read as."""
     for part in parts:
         cls = getattr(part, "cls", None)
         if cls is not None and (isinstance(part, inspect.CustomType) or is_model_dataclass(cls)):
             yield cls
 
 
-def _objects(parts: Iterable[inspect.Type | inspect.Field]) -> Iterator[type]:
+def _classes_with_fields(parts: Iterable[inspect.Type | inspect.Field]) -> Iterator[type]:
     """Yield the classes that have fields, and may have an ``==`` of their own."""
     for part in parts:
         cls = getattr(part, "cls", None)
         skipped = isinstance(part, (inspect.EnumType, inspect.TypedDictType))
-        if cls is not None and not skipped and shape_of(cls) is not None:
+        if cls is not None and not skipped and fields_of(cls) is not None:
             yield cls
 
 
-def _names(parts: Iterable[inspect.Type | inspect.Field]) -> Iterator[str]:
+def _field_names(parts: Iterable[inspect.Type | inspect.Field]) -> Iterator[str]:
     return (part.name for part in parts if isinstance(part, inspect.Field))
 
 
 def _is_any_number(part: object) -> bool:
-    """Whether a number may be read as an int or as a float, whichever it looks like."""
+    """Return whether a number can be read both as an int and as a float."""
     if not isinstance(part, inspect.UnionType):
         return False
     kinds = {type(member) for member in part.types}
@@ -114,5 +114,5 @@ def _is_any_number(part: object) -> bool:
 
 def _unreadable(kind: Any, reason: str) -> InvalidArgument:
     return InvalidArgument(
-        "type", f"{name_of(kind)} cannot be read from JSON: {reason}; use a dataclass or plain JSON types"
+        "type", f"{type_name(kind)} cannot be read from JSON: {reason}; use a dataclass or plain JSON types"
     )

@@ -1,4 +1,4 @@
-"""The payloads of one type: values to JSON text and back."""
+"""Encodes and decodes the payloads of one type."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from typing import Any, Protocol, TypeVar, get_args
 from ..errors import InvalidArgument, UndecodablePayload
 from ..texts import storable
 from .checks import MAX_DEPTH, MAX_PAYLOAD, SURROGATE, check_json, check_size, refuse_non_finite
-from .comparison import Comparison, is_equal, is_rearranged
-from .error_text import LONGEST, TypeMismatch, name_of, words_of
-from .fields import is_loose
+from .comparison import Comparison, is_equal, is_reordered
+from .error_text import LONGEST, TypeMismatch, describe, type_name
+from .fields import is_abstract
 from .msgspec_format import MsgspecFormat
-from .numbers import with_points
+from .numbers import expand_exponents
 from .pydantic_classes import is_model, is_model_dataclass
 from .pydantic_format import PydanticFormat
 
 
 class _Format(Protocol):
-    """How values of one type are written and read."""
+    """The JSON format of one type."""
 
     @property
     def decode(self) -> Callable[[bytes], Any]: ...
     @property
     def is_comparable(self) -> bool:
-        """``==`` of every class in the type looks at all fields."""
+        """Return whether ``==`` of every class in the type looks at all fields."""
         ...
 
     @property
     def has_any_number(self) -> bool:
-        """A number may be read as an int or as a float, whichever it looks like."""
+        """Return whether a number can be read both as an int and as a float."""
         ...
 
     @property
     def keys(self) -> frozenset[str]:
-        """The keys of mappings that the type declares."""
+        """Return the keys of mappings that the type declares."""
         ...
 
     def encode(self, value: object) -> bytes: ...
@@ -46,47 +46,47 @@ class Payload:
     """
     Encodes and decodes the values of one type.
 
-    Making one builds a decoder, which is slow; keep it.
+    Creating one builds a decoder, which is slow; keep it.
 
     Raises:
         InvalidArgument: the type is not one that can be read back from JSON.
     """
 
-    __slots__ = ("_format", "_is_loose", "type")
+    __slots__ = ("_format", "_is_abstract", "type")
 
     def __init__(self, type: Any) -> None:
         self.type = type
         self._format = _format(type)
-        self._is_loose = is_loose(type)
+        self._is_abstract = is_abstract(type)
 
     def encode(self, value: object, *, argument: str = "input", limit: int | None = MAX_PAYLOAD) -> str:
         """
         Return the JSON text of ``value``, which every database can hold in ``limit`` bytes (None: no limit).
 
-        It is read back as a handler will read it: what would come back as another value is refused.
+        It is read back as a handler will read it. A value that would be read back as another one is refused.
 
         Raises:
             InvalidArgument: it does not fit; the message names ``argument``, what is wrong and what to do.
         """
-        data = self._checked(value, argument, limit)
+        data = self._encode_checked(value, argument, limit)
         try:
             got = self._format.decode(data)
         except Exception as error:
             self._refuse_non_finite(value, data, argument)
-            words = words_of(error, data=data)
-            raise InvalidArgument(argument, f"does not fit {name_of(self.type)}: {words}") from None
+            words = describe(error, data=data)
+            raise InvalidArgument(argument, f"does not fit {type_name(self.type)}: {words}") from None
         if not (got is value or (self._format.is_comparable and is_equal(value, got))):
             self._refuse_changed(value, got, data=data, argument=argument)
         return data.decode()
 
-    def sought(self, value: object, *, argument: str) -> str:
+    def encode_match(self, value: object, *, argument: str) -> str:
         """
-        Return the JSON text by which ``value`` is found in payloads: what is only looked for need not come back.
+        Return the JSON text by which ``value`` is found in payloads. It need not be readable as the type.
 
         Raises:
             InvalidArgument: no payload can hold it.
         """
-        data = self._checked(value, argument, None)
+        data = self._encode_checked(value, argument, None)
         self._refuse_non_finite(value, data, argument)
         return data.decode()
 
@@ -95,38 +95,37 @@ class Payload:
         Return the value that ``text`` stands for.
 
         Raises:
-            UndecodablePayload: the text does not fit the type. The message does not repeat it, and no cause is kept
-                that would.
+            UndecodablePayload: the text does not fit the type. Neither the message nor a cause repeats the text.
         """
         try:
             data = text.encode()
         except UnicodeEncodeError:
-            raise UndecodablePayload(f"does not fit {name_of(self.type)}: {SURROGATE}") from None
+            raise UndecodablePayload(f"does not fit {type_name(self.type)}: {SURROGATE}") from None
         try:
             return self._format.decode(data)
         except Exception as error:
-            words = words_of(error, data=data)
-            raise UndecodablePayload(f"does not fit {name_of(self.type)}: {words}") from None
+            words = describe(error, data=data)
+            raise UndecodablePayload(f"does not fit {type_name(self.type)}: {words}") from None
 
-    def _checked(self, value: object, argument: str, limit: int | None) -> bytes:
+    def _encode_checked(self, value: object, argument: str, limit: int | None) -> bytes:
         """Return the value as JSON that every database can hold."""
-        data = self._written(value, argument)
+        data = self._encode(value, argument)
         check_json(data, argument=argument, limit=limit)
         if not self._format.has_any_number:
             return data
-        data = with_points(data, longest=limit)
+        data = expand_exponents(data, longest=limit)
         check_size(data, argument=argument, limit=limit)
         return data
 
     def _refuse_changed(self, value: object, got: object, *, data: bytes, argument: str) -> None:
         """Refuse a value that was read back as another one."""
-        compared = Comparison(keys=self._format.keys, loose=self._is_loose)
+        compared = Comparison(keys=self._format.keys, abstract=self._is_abstract)
         try:
             same = compared.same(value, got)
         except RecursionError:
             raise InvalidArgument(argument, "nests too deep to be compared; flatten it") from None
         if same:
-            if not compared.opaque or is_rearranged(self._format.encode(got), data):
+            if not compared.opaque or is_reordered(self._format.encode(got), data):
                 return
             compared.problem = "comes back as something that is written in another way"
         self._refuse_non_finite(value, data, argument)
@@ -134,16 +133,16 @@ class Payload:
         raise InvalidArgument(argument, f"{place}{compared.problem}; {self._format.hint(data)}")
 
     def _refuse_non_finite(self, value: object, data: bytes, argument: str) -> None:
-        """Name the number that is none, where that is why a value is not read back."""
+        """Refuse NaN or infinity, if that is the reason why a value is not read back."""
         if value is None or b"null" not in data:
             return
         try:
             plain = self._format.builtins(value)
-        except Exception:  # somebody's serializer, say: there are other words for what is wrong
+        except Exception:  # a serializer of the application failed: the caller reports that instead
             return
         refuse_non_finite(plain, argument=argument)
 
-    def _written(self, value: object, argument: str) -> bytes:
+    def _encode(self, value: object, argument: str) -> bytes:
         try:
             return self._format.encode(value)
         except RecursionError:
@@ -151,7 +150,7 @@ class Payload:
         except UnicodeEncodeError:
             raise InvalidArgument(argument, SURROGATE) from None
         except TypeMismatch as error:
-            raise InvalidArgument(argument, f"does not fit {name_of(self.type)}: {error}") from None
+            raise InvalidArgument(argument, f"does not fit {type_name(self.type)}: {error}") from None
         except Exception as error:
             text = storable(str(error).split("\n", 1)[0], longest=LONGEST)
             raise InvalidArgument(argument, f"cannot be written as JSON: {text}") from error
@@ -161,14 +160,14 @@ def _format(kind: Any) -> _Format:
     parts = [*_parts(kind)]
     for part in parts:
         if isinstance(part, TypeVar):
-            raise InvalidArgument("type", f"{name_of(kind)} holds the type variable {part}; give a type in its place")
+            raise InvalidArgument("type", f"{type_name(kind)} holds the type variable {part}; give a type in its place")
     if any(is_model(part) or is_model_dataclass(part) for part in parts):
         return PydanticFormat(kind)
     return MsgspecFormat(kind)
 
 
 def _parts(kind: object) -> Iterator[object]:
-    """The type, and the types that are its arguments, all the way down."""
+    """Yield the type and the types that are its arguments, at all depths."""
     waiting = [kind]
     while waiting:
         part = waiting.pop()

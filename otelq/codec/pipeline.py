@@ -1,4 +1,4 @@
-"""The form in which one client stores payloads and reads them: its codec, and its limit."""
+"""The way of payloads to the database and back: the type's format, the codec and the limit of one client."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ import msgspec
 
 from ..errors import InvalidArgument, UndecodablePayload
 from .checks import MAX_PAYLOAD, check_json, check_size
-from .encryption import refuse_sealed, refuse_unopened
+from .encryption import refuse_encrypted, refuse_envelope_form
 from .payload import Payload
 from .protocol import PayloadCodec, PayloadPlace
 
 
 @dataclass(frozen=True, slots=True)
 class PayloadPipeline:
-    """What all payloads of a client pass through on their way to the database and back; ``limit`` is in bytes."""
+    """Encodes and decodes all payloads of a client; ``limit`` is in bytes."""
 
     codec: PayloadCodec | None = None
     limit: int = MAX_PAYLOAD
 
     def encode(self, value: object, *, payload: Payload, place: PayloadPlace, argument: str) -> str:
         """
-        The JSON text to store for a value.
+        Return the JSON text to store for a value.
 
         Raises:
             InvalidArgument: it does not fit its type, some database, or the limit; or the codec failed.
         """
         if self.codec is None:
             text = payload.encode(value, argument=argument, limit=self.limit)
-            refuse_sealed(text, argument=argument)
+            refuse_envelope_form(text, argument=argument)
             return text
         text = payload.encode(value, argument=argument, limit=self._plain_limit)
         try:
             stored = self.codec.encode(text, place)
-            data = str.encode(stored)  # a TypeError for what is no text
+            data = str.encode(stored)  # a TypeError unless it is text
             check_size(data, argument=argument, limit=self.limit)
             msgspec.json.decode(data)
         except InvalidArgument:
@@ -47,18 +47,19 @@ class PayloadPipeline:
 
     @property
     def _plain_limit(self) -> int | None:
-        """The largest text to give to the codec: what it makes of a larger one would be refused, unless it shrinks."""
+        """Return the largest text to give to the codec; None for any."""
+        # A codec that never shrinks would only make a text that is too long longer, at some cost.
         return None if getattr(self.codec, "shrinks", True) else self.limit
 
     def decode(self, text: str, *, payload: Payload, place: PayloadPlace) -> Any:
         """
-        The value that a stored text stands for.
+        Return the value of a stored text.
 
         Raises:
             UndecodablePayload: it does not fit the type, or the codec cannot read it.
         """
         if self.codec is None:
-            refuse_unopened(text)
+            refuse_encrypted(text)
             return payload.decode(text)
         try:
             plain = self.codec.decode(text, place)

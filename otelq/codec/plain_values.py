@@ -1,4 +1,4 @@
-"""Values of subclasses of built-in types, such as a string that is safe HTML, as the plain values that they hold."""
+"""Plain values of subclasses of built-in types: for example of a ``str`` that is marked as safe HTML."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _PLAIN: Final[tuple[tuple[type, _Plain], ...]] = (
     ),
     (timedelta, lambda value: timedelta(value.days, value.seconds, value.microseconds)),
 )
-"""Each base with what gives its plain value, past the methods of a subclass; a datetime is looked for before a date."""
+"""Each base with a function that gives its plain value, past the methods of a subclass; datetime before date."""
 _BASES: Final = frozenset(base for base, _ in _PLAIN)
 
 
-def plain_of(value: Any) -> Any:
-    """The plain value that a value of a subclass of a built-in type holds; any other value as it is."""
+def plain_value(value: Any) -> Any:
+    """Return the plain value of a value of a subclass of a built-in type; any other value as it is."""
     if type(value) in _BASES or isinstance(value, (bool, Enum)):
         return value
     for base, plain in _PLAIN:

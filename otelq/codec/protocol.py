@@ -1,4 +1,4 @@
-"""How an application changes the form in which payloads are stored: it encrypts, compresses or signs them."""
+"""The protocol of codecs, which encrypt, compress or sign payloads for an application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which classes are pydantic's, found without importing it."""
+"""Recognizes classes of pydantic without importing it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 
 def is_model(kind: object) -> TypeGuard[type[BaseModel]]:
-    """Whether this is a pydantic model, a class like ``BaseModel`` or ``RootModel``, with its arguments or without."""
+    """Return whether this is a pydantic model: a class like ``BaseModel`` or ``RootModel``, generic or not."""
     module = sys.modules.get("pydantic")
     return module is not None and isinstance(kind, type) and issubclass(kind, module.BaseModel)
 
 
 def is_model_dataclass(kind: object) -> bool:
-    """Whether this is a dataclass made by pydantic's decorator, which validates; msgspec would pass it by."""
+    """Return whether this is a dataclass of pydantic, which validates; msgspec would skip its validators."""
     return "pydantic" in sys.modules and isinstance(kind, type) and "__pydantic_validator__" in vars(kind)
 
 

@@ -1,4 +1,4 @@
-"""Questions about a schema of pydantic's: can JSON be read by it, and is it read as it was written?"""
+"""Inspects a pydantic schema: whether JSON can be read by it, and under the names by which it is written."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
-from .error_text import name_of
+from .error_text import type_name
 
-_NEVER: Final = frozenset({"callable", "is-instance", "is-subclass"})
+_NEVER_READABLE: Final = frozenset({"callable", "is-instance", "is-subclass"})
 """Parts of a schema that no JSON fits."""
-_OWN_WAY: Final = frozenset({"default", "nullable", "function-before", "function-plain", "function-wrap"})
-"""Parts that may be read although what is inside cannot: there is another way, or code of the user's."""
+_MAYBE_READABLE: Final = frozenset({"default", "nullable", "function-before", "function-plain", "function-wrap"})
+"""Parts that may be readable although their inside is not: by a default, by null, or by code of the application."""
 _FIELDS: Final = frozenset({"model-field", "typed-dict-field", "dataclass-field"})
-_BESIDE: Final = frozenset({"python_schema", "strict_schema", "serialization", "metadata", "cls", "config"})
-"""What a schema holds that has no part in reading JSON."""
+_NOT_READ: Final = frozenset({"python_schema", "strict_schema", "serialization", "metadata", "cls", "config"})
+"""Keys of a schema that have no part in reading JSON."""
 
 
 def names(schema: object) -> Iterator[str]:
-    """Yield every text in a schema: among them the names and aliases of fields, and the labels of unions."""
+    """Yield every text in a schema: also the names and aliases of fields, and the labels of unions."""
     for part in _parts(schema):
         if isinstance(part, str):
             yield part
@@ -31,26 +31,26 @@ def classes(schema: object) -> Iterator[type]:
             yield cast(dict[str, Any], part)["cls"]
 
 
-def unreadable(schema: object) -> str | None:
-    """Return the first part of a schema as which nothing that it writes can be read, in words."""
+def find_unreadable(schema: object) -> str | None:
+    """Return a sentence on the first part of a schema that cannot be read back; None if there is none."""
     if isinstance(schema, (list, tuple)):
-        return _first_unreadable(cast(list[object], schema))
+        return _find_first_unreadable(cast(list[object], schema))
     if not isinstance(schema, dict):
         return None
     part = cast(dict[str, Any], schema)
     kind = str(part.get("type"))
     if kind == "ordered-dict" or _makes_ordered(part):
         return "OrderedDict has an order, which PostgreSQL does not keep; use a list of pairs"
-    if kind in _OWN_WAY or _writes_own_way(part):
+    if kind in _MAYBE_READABLE or _has_own_serializer(part):
         return None
-    if kind in _NEVER:
-        return f"nothing fits {name_of(part['cls'])}, of which pydantic knows no fields" if "cls" in part else NO_CALL
+    if kind in _NEVER_READABLE:
+        return f"nothing fits {type_name(part['cls'])}, of which pydantic knows no fields" if "cls" in part else NO_CALL
     if kind == "function-after" and _is_secret(part["function"].get("function")):
-        return f"{name_of(part['function']['function'])} is written as asterisks; give the field a serializer"
+        return f"{type_name(part['function']['function'])} is written as asterisks; give the field a serializer"
     if kind == "union":
-        stuck = [unreadable(choice) for choice in part["choices"]]
-        return stuck[0] if all(stuck) else None
-    return _unwritten(part) or _first_unreadable(value for key, value in part.items() if key not in _BESIDE)
+        problems = [find_unreadable(choice) for choice in part["choices"]]
+        return problems[0] if all(problems) else None  # one readable choice is enough
+    return _find_excluded(part) or _find_first_unreadable(value for key, value in part.items() if key not in _NOT_READ)
 
 
 def _makes_ordered(part: Mapping[str, Any]) -> bool:
@@ -62,25 +62,25 @@ def _makes_ordered(part: Mapping[str, Any]) -> bool:
 NO_CALL: Final = "nothing fits a function"
 
 
-def misnamed(schema: object) -> bool:
-    """Return whether some field is written under an alias under which it is not read."""
-    return _misnamed(schema, config={})
+def has_asymmetric_alias(schema: object) -> bool:
+    """Return whether a field is written under an alias by which it is not read."""
+    return _has_asymmetric_alias(schema, config={})
 
 
-def _misnamed(schema: object, *, config: Mapping[str, Any]) -> bool:
+def _has_asymmetric_alias(schema: object, *, config: Mapping[str, Any]) -> bool:
     if isinstance(schema, (list, tuple)):
-        return any(_misnamed(part, config=config) for part in cast(list[object], schema))
+        return any(_has_asymmetric_alias(part, config=config) for part in cast(list[object], schema))
     if not isinstance(schema, dict):
         return False
     part = cast(dict[str, Any], schema)
     config = part.get("config") or config
-    if any(_is_misnamed(name, field, config=config) for name, field in _fields(part)):
+    if any(_is_asymmetric(name, field, config=config) for name, field in _fields(part)):
         return True
-    return any(_misnamed(value, config=config) for key, value in part.items() if key not in _BESIDE)
+    return any(_has_asymmetric_alias(value, config=config) for key, value in part.items() if key not in _NOT_READ)
 
 
 def _fields(part: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the fields of a model, a TypedDict or a dataclass with their names; of the last they are in a list."""
+    """Yield the fields of a model, a TypedDict or a dataclass with their names; a dataclass has them in a list."""
     fields: object = part.get("fields")
     for key, field in _pairs(fields):
         if isinstance(field, dict) and cast(dict[str, object], field).get("type") in _FIELDS:
@@ -94,13 +94,13 @@ def _pairs(fields: object) -> Iterable[tuple[str, object]]:
     return [("", field) for field in cast(list[object], fields)] if isinstance(fields, list) else []
 
 
-def _is_misnamed(name: str, field: Mapping[str, Any], *, config: Mapping[str, Any]) -> bool:
+def _is_asymmetric(name: str, field: Mapping[str, Any], *, config: Mapping[str, Any]) -> bool:
     written = field.get("serialization_alias", name)
-    return written not in _read_by(name, field.get("validation_alias"), config=config)
+    return written not in _read_keys(name, field.get("validation_alias"), config=config)
 
 
-def _read_by(name: str, alias: Any, *, config: Mapping[str, Any]) -> set[str]:
-    """The plain keys under which a field is looked for; the path of an ``AliasPath`` into something is none."""
+def _read_keys(name: str, alias: Any, *, config: Mapping[str, Any]) -> set[str]:
+    """Return the plain keys by which a field is read; an ``AliasPath`` of several steps is none."""
     if alias is None:
         return {name}
     by_name = config.get("populate_by_name") or config.get("validate_by_name")
@@ -111,8 +111,8 @@ def _read_by(name: str, alias: Any, *, config: Mapping[str, Any]) -> set[str]:
     return found | {path[0] for path in choices if len(path) == 1}
 
 
-def _unwritten(part: Mapping[str, Any]) -> str | None:
-    """A field that is left out of what is written although reading needs it."""
+def _find_excluded(part: Mapping[str, Any]) -> str | None:
+    """Return a sentence on a field that is not written although reading needs it; None if there is none."""
     for name, field in _fields(part):
         left_out = field.get("serialization_exclude") is True and "serialization" not in field
         if left_out and field.get("required", True) and field["schema"].get("type") != "default":
@@ -120,12 +120,12 @@ def _unwritten(part: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _first_unreadable(parts: Iterable[object]) -> str | None:
-    return next((stuck for part in parts if (stuck := unreadable(part)) is not None), None)
+def _find_first_unreadable(parts: Iterable[object]) -> str | None:
+    return next((problem for part in parts if (problem := find_unreadable(part)) is not None), None)
 
 
-def _writes_own_way(part: Mapping[str, Any]) -> bool:
-    """Whether a serializer of the user's writes this part."""
+def _has_own_serializer(part: Mapping[str, Any]) -> bool:
+    """Return whether a serializer of the application writes this part."""
     serialization: dict[str, object] = part.get("serialization") or {}
     function = serialization.get("function")
     return function is not None and not str(getattr(function, "__module__", "")).startswith("pydantic.")
@@ -143,7 +143,7 @@ def _parts(schema: object) -> Iterator[object]:
         part = waiting.pop()
         yield part
         if isinstance(part, dict):
-            waiting.extend(value for key, value in cast(dict[str, object], part).items() if key not in _BESIDE)
+            waiting.extend(value for key, value in cast(dict[str, object], part).items() if key not in _NOT_READ)
             waiting.extend(cast(dict[str, object], part))
         elif isinstance(part, (list, tuple)):
             waiting.extend(cast(list[object], part))

@@ -1,4 +1,4 @@
-"""Classes of the standard library whose values are written as their text, and read by their constructor."""
+"""Standard library classes that are written as text and read by their constructor: paths and IP addresses."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def is_textual(kind: type) -> bool:
 
 def read_text(kind: Any, text: object) -> object:
     """
-    Return the value of the class that a text stands for.
+    Return the value of a class from its text.
 
     Raises:
-        TypeError, ValueError: it stands for none.
+        TypeError, ValueError: the text is no such value.
     """
     if not isinstance(text, str):
         raise TypeError(f"Expected `str` for {kind.__qualname__}, got `{type(text).__qualname__}`")

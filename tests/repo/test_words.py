@@ -17,7 +17,6 @@ from .tree import PACKAGES, ROOT
 UNFINISHED = [
     "otelq/cli",
     "otelq/client",
-    "otelq/codec",
     "otelq/effects",
     "otelq/model",
     "otelq/ports",
