@@ -24,6 +24,12 @@ def test_every_guide_has_a_program() -> None:
     assert [name for name, page in GUIDES.items() if not page.programs] == []
 
 
+def test_every_guide_begins_with_its_use_and_ends_with_the_next_page() -> None:
+    guides = {name: page.text.rstrip().splitlines() for name, page in GUIDES.items()}
+    assert [name for name, lines in guides.items() if not lines[2].startswith("With this page you can ")] == []
+    assert [name for name, lines in guides.items() if not lines[-1].startswith("Next: [")] == []
+
+
 @pytest.mark.parametrize("guide, command", [shown for shown in SHOWN if not is_on_postgres(shown[1])])
 def test_a_program_prints_what_its_guide_says(guide: str, command: str, tmp_path: Path) -> None:
     page = GUIDES[guide]
