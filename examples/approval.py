@@ -1,7 +1,7 @@
 """
-Let a person close a job: no worker knows this type, and somebody's click is its outcome.
+Let a person complete a job: its type has no handler, so it waits until the application completes it.
 
-Runs on ``memory://``, or where ``OTELQ_URL`` says. Prints::
+Runs on ``memory://``, or on the database that ``OTELQ_URL`` names. Prints::
 
     waiting: leave.approve
     the second click comes too late: JobAlreadyClosed

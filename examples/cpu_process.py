@@ -1,9 +1,9 @@
 """
-Keep a processor busy in another process, which ends with its attempt: here at a timeout.
+Run heavy code in another process, which is ended at the timeout of its attempt.
 
-The event loop of the worker stays free meanwhile. Another process finds a handler by the name of its module, so it
-cannot stand in the program itself: this file imports itself under its own name. Runs on ``memory://``, or where
-``OTELQ_URL`` says. Prints::
+The event loop of the worker stays free. The other process imports a handler by the name of its module, so a handler
+cannot be defined in ``__main__``: this file imports itself under its own name. Runs on ``memory://``, or on the
+database that ``OTELQ_URL`` names. Prints::
 
     in another process: True
     168 primes below 1,000

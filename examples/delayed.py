@@ -1,7 +1,7 @@
 """
-Plan jobs for later, then run one of them early and call another off.
+Schedule jobs for later, then trigger one of them now and cancel another.
 
-Runs on ``memory://``, or where ``OTELQ_URL`` says. Prints::
+Runs on ``memory://``, or on the database that ``OTELQ_URL`` names. Prints::
 
     planned: 3 reminders
     soon: reminded Ada

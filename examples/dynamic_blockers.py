@@ -1,9 +1,9 @@
 """
-Wait for chains that only the running handler knows of: a crawl finds out which pages there are, then waits for them.
+Wait for chains that the running handler starts: a crawl finds pages, starts a chain for each, and waits for them.
 
-A job that waits is blocked: it holds no worker, and spends no attempt. When it runs again, from the top, the dedup keys
-lead each start to the chain that it made before, so that a crash between a start and the wait makes no page twice.
-Runs on ``memory://``, or where ``OTELQ_URL`` says. Prints::
+The job is blocked while it waits: it uses no slot of a worker and spends no attempt. Then it runs again from the start.
+The dedup keys return the chains of the first run, so that a crash between a start and the wait fetches no page twice.
+Runs on ``memory://``, or on the database that ``OTELQ_URL`` names. Prints::
 
     the crawl waits for 3 pages
     the crawl has all of them, in attempt 1
@@ -26,7 +26,7 @@ async def fetch(attempt: otelq.Attempt[str]) -> int:
 
 
 def page(path: str, attempt: otelq.Attempt[None]) -> otelq.Start[int]:
-    """The start of a page, the same one whenever this job asks for it."""
+    """Return the start for a page, with a key that is the same in every run of this job."""
     return otelq.Start(fetch, path, dedup=otelq.Dedup(f"{attempt.job_id} {path}", scope="any"))
 
 

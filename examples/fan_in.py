@@ -1,7 +1,7 @@
 """
 Fan out, then fan in: a summary runs once every chapter has been counted.
 
-Runs on ``memory://``, or where ``OTELQ_URL`` says. Prints::
+Runs on ``memory://``, or on the database that ``OTELQ_URL`` names. Prints::
 
     the summary is blocked by 3 chains
     9 words in 3 chapters

@@ -1,9 +1,9 @@
 """
-Put the same thing round every start and every attempt: who asked is known in each job, without an argument for it.
+Run middleware around every start and every attempt, so that each job knows its tenant without an argument for it.
 
-One middleware stands round starts and adds the tenant of the request. Another stands round attempts: it gives handlers
-the tenant's settings by their type, and writes down what came of each attempt. Runs on ``memory://``, or where
-``OTELQ_URL`` says. Prints::
+One middleware runs around starts and adds the tenant of the request. Another runs around attempts: it provides the
+tenant's settings to handlers, and prints the outcome of each attempt. Runs on ``memory://``, or on the database that
+``OTELQ_URL`` names. Prints::
 
     mail.write (acme): done
     mail.send (acme): TimeoutError, the server is busy
@@ -33,7 +33,7 @@ SETTINGS = {"acme": Settings("Acme Inc.")}
 
 
 class StampsTenant(otelq.Middleware):
-    """Round starts: every chain belongs to the tenant of the request that started it."""
+    """Add the tenant of the current request to every start."""
 
     async def start(
         self,
@@ -44,7 +44,7 @@ class StampsTenant(otelq.Middleware):
 
 
 class KnowsTenant(otelq.Middleware):
-    """Round attempts: handlers ask for ``Settings``, and what they gave or raised is printed."""
+    """Provide ``Settings`` to handlers, and print their outputs and errors."""
 
     async def attempt(self, attempt: otelq.Attempt[Any], call: Callable[[otelq.Attempt[Any]], Awaitable[Any]]) -> Any:
         attempt.provide(SETTINGS[attempt.tenant or ""])

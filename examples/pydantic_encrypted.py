@@ -1,8 +1,8 @@
 """
 Pydantic models as payloads, encrypted in the database, with a key that is rotated.
 
-Needs otelq's extras ``pydantic`` and ``encryption``. Runs on ``example.db`` in the current folder, or where
-``OTELQ_URL`` says; not on ``memory://``, which two clients cannot share. Prints::
+Needs otelq's extras ``pydantic`` and ``encryption``. Runs on ``example.db`` in the current folder, or on the
+database that ``OTELQ_URL`` names, except ``memory://``, which two clients cannot share. Prints::
 
     refused: input: does not fit Patient: born: is not of the type that it declares
     stored: {"data": "…", "key": "2026-01", "otelq:enc": 1}
@@ -41,7 +41,7 @@ AFTER = otelq.Encryption({"2026-11": NEW, "2026-01": OLD}, use="2026-11")  # rea
 
 
 def envelope(stored: str) -> dict[str, Any]:
-    """What the database holds instead of a payload."""
+    """Return the stored form of a payload."""
     found: dict[str, Any] = json.loads(stored)
     return found
 

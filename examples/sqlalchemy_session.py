@@ -46,7 +46,7 @@ async def collect(attempt: otelq.Attempt[str]) -> str:
 
 
 async def bill(client: otelq.Client, session: AsyncSession, invoice: Invoice) -> otelq.Chain[str]:
-    """Add an invoice and start its job, unless there turns out to be nothing to pay."""
+    """Add an invoice and start its job; raise if there is nothing to pay."""
     session.add(invoice)
     chain = await client.start(collect, invoice.number, tx=session)
     if invoice.total <= 0:
@@ -55,7 +55,7 @@ async def bill(client: otelq.Client, session: AsyncSession, invoice: Invoice) ->
 
 
 async def counted(client: otelq.Client, session: AsyncSession) -> str:
-    """What is committed so far."""
+    """Return the committed numbers of invoices and jobs as text."""
     jobs = await client.count(type=collect)
     return f"{await session.scalar(select(func.count()).select_from(Invoice))} invoices, {jobs.number} jobs"
 

@@ -1,8 +1,8 @@
 """
-See every step as a span: a request starts a job, which fails once and is tried again, all in one trace.
+See every step as a span: a request starts a job, which fails once and is retried, all in one trace.
 
-Needs the OpenTelemetry SDK. A console exporter prints spans as they end; those of otelq's own batches, which stand in
-traces of their own, are left out. Runs on ``memory://``, or where ``OTELQ_URL`` says. Prints::
+Needs the OpenTelemetry SDK. A console exporter prints spans as they end, without those of otelq's own batches, which
+have traces of their own. Runs on ``memory://``, or on the database that ``OTELQ_URL`` names. Prints::
 
     trace 1  enqueue mail.send
     trace 1  GET /signup
@@ -35,7 +35,7 @@ async def send_mail(attempt: otelq.Attempt[str]) -> str:
 
 
 def line(span: ReadableSpan) -> str:
-    """What the exporter writes about a span."""
+    """Return the line that the exporter prints for a span."""
     if span.kind is trace.SpanKind.CLIENT or span.context is None:
         return ""
     if span.context.trace_id not in seen:

@@ -1,7 +1,7 @@
 """
-Start a job in the transaction that writes the row it is about: both are there, or neither.
+Start a job in the transaction that writes its row: both are committed, or neither.
 
-Needs PostgreSQL; ``OTELQ_URL`` says where. Prints::
+Needs PostgreSQL; ``OTELQ_URL`` names the database. Prints::
 
     refused: 0 invoices, 0 jobs
     accepted: 1 invoices, 1 jobs
@@ -32,7 +32,7 @@ async def print_invoice(attempt: otelq.Attempt[Invoice]) -> str:
 
 
 async def bill(client: otelq.Client, connection: asyncpg.Connection, invoice: Invoice) -> otelq.Chain[str]:
-    """Write an invoice and start its job, unless there turns out to be nothing to pay."""
+    """Write an invoice and start its job; raise if there is nothing to pay."""
     async with connection.transaction():
         await connection.execute("INSERT INTO invoices VALUES ($1, $2)", invoice.number, invoice.total)
         chain = await client.start(print_invoice, invoice, tx=connection)
@@ -42,7 +42,7 @@ async def bill(client: otelq.Client, connection: asyncpg.Connection, invoice: In
 
 
 async def counted(client: otelq.Client, connection: asyncpg.Connection) -> str:
-    """What is committed so far."""
+    """Return the committed numbers of invoices and jobs as text."""
     started = await client.jobs(type=print_invoice, status="open")
     return f"{await connection.fetchval('SELECT count(*) FROM invoices')} invoices, {len(started.items)} jobs"
 
