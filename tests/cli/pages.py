@@ -35,7 +35,7 @@ class Page:
     @property
     def commands(self) -> dict[str, str]:
         """The commands, and what the page says that each prints."""
-        return dict(_commands(text for kind, text in self.blocks if kind == "console"))
+        return dict(shown for kind, text in self.blocks if kind == "console" for shown in shown_commands(text))
 
     @property
     def links(self) -> set[str]:
@@ -65,8 +65,8 @@ def printed(command: str, *, folder: Path, postgres_url: str = "") -> str:
     return finished.stdout
 
 
-def _commands(blocks: Iterator[str]) -> Iterator[tuple[str, str]]:
-    for block in blocks:
-        for shown in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = shown.partition("\n")
-            yield command, output
+def shown_commands(block: str) -> Iterator[tuple[str, str]]:
+    """Yield the commands of a console block, each with what the page says that it prints."""
+    for shown in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        command, _, output = shown.partition("\n")
+        yield command, output
