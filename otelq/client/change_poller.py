@@ -1,4 +1,4 @@
-"""The loop that asks a store whether another process wrote to it, and passes that on as a hint."""
+"""The loop that polls a store for writes of other processes, and publishes a hint for them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ CHANGED = (Hint(HintKind.CHANGED, ""),)
 
 
 class ChangePoller(Loop):
-    """Asks every ``interval`` seconds; workers and those who wait for results then look for themselves."""
+    """Polls every ``interval`` seconds; a hint makes workers and waiting clients look for themselves."""
 
     def __init__(self, engine: Engine, *, interval: float) -> None:
-        super().__init__("watcher", on_fatal=_give_up)
+        super().__init__("change poller", on_fatal=_give_up)
         self._engine = engine
         self._interval = interval
 
     async def tick(self) -> float:
-        """Ask once."""
+        """Poll once."""
         with self._engine.telemetry.silence():
             changed = await self._engine.state.changed()
         if changed:

@@ -14,9 +14,9 @@ from ..spawn import spawn
 from .engine import Engine
 
 LARGEST_BATCH = 1_000
-"""How many concurrent starts share one statement at most."""
+"""The largest number of starts that share one statement."""
 RETRY_PAUSES = (0.02, 0.1, 0.5)
-"""Seconds between the tries of a statement whose reply was lost or that lost a conflict."""
+"""Seconds between tries of a statement whose reply was lost or that lost a conflict."""
 
 
 class Coalescer:
@@ -24,8 +24,8 @@ class Coalescer:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._waiting: list[tuple[NewJob, asyncio.Future[Created]]] = []
-        self._flight: asyncio.Task[None] | None = None
+        self._queued: list[tuple[NewJob, asyncio.Future[Created]]] = []
+        self._sender: asyncio.Task[None] | None = None
 
     async def create(self, job: NewJob) -> Created:
         """
@@ -33,28 +33,31 @@ class Coalescer:
 
         A caller that is cancelled before its statement is sent starts nothing; afterwards the chain may exist.
         """
+        # Checked here, in the task of the caller: the statement runs in another one.
         self._engine.state.refuse_self_deadlock()
         future: asyncio.Future[Created] = asyncio.get_running_loop().create_future()
-        self._waiting.append((job, future))
-        if self._flight is None:
-            self._flight = spawn(self._fly(), name="otelq starts", context=contextvars.Context())
+        self._queued.append((job, future))
+        if self._sender is None:
+            self._sender = spawn(self._send_all(), name="otelq starts", context=contextvars.Context())
         return await future
 
     async def close(self) -> None:
         """Wait for the starts that are under way."""
-        if self._flight is not None:
-            await asyncio.wait([self._flight])
+        if self._sender is not None:
+            await asyncio.wait([self._sender])
 
-    async def _fly(self) -> None:
+    async def _send_all(self) -> None:
+        # Starts that arrive during a statement share the next one: the batch grows with the load, and nobody waits for
+        # a timer.
         try:
             with self._engine.telemetry.silence():
-                while self._waiting:
-                    batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
-                    await self._send([item for item in batch if not item[1].done()])
+                while self._queued:
+                    batch, self._queued = self._queued[:LARGEST_BATCH], self._queued[LARGEST_BATCH:]
+                    await self._send_batch([item for item in batch if not item[1].done()])
         finally:
-            self._flight = None
+            self._sender = None
 
-    async def _send(self, batch: list[tuple[NewJob, asyncio.Future[Created]]]) -> None:
+    async def _send_batch(self, batch: list[tuple[NewJob, asyncio.Future[Created]]]) -> None:
         if not batch:
             return
         try:
@@ -62,9 +65,9 @@ class Coalescer:
         except Refused as error:
             if len(batch) == 1:
                 return _fail(batch, error)
-            middle = len(batch) // 2
-            await self._send(batch[:middle])
-            await self._send(batch[middle:])
+            middle = len(batch) // 2  # one bad value refuses the whole statement: halve until it is alone
+            await self._send_batch(batch[:middle])
+            await self._send_batch(batch[middle:])
         except Exception as error:
             _fail(batch, error)
         else:
@@ -89,7 +92,7 @@ async def create(engine: Engine, jobs: Sequence[NewJob]) -> Sequence[Created]:
             if pause is None:
                 engine.telemetry.operation("enqueue", time.perf_counter() - began, type(error).__qualname__)
                 raise
-            again = True
+            again = True  # the lost try may have committed; the store then finds its rows instead of a conflict
             await asyncio.sleep(pause)
         else:
             engine.telemetry.operation("enqueue", time.perf_counter() - began)
@@ -99,17 +102,17 @@ async def create(engine: Engine, jobs: Sequence[NewJob]) -> Sequence[Created]:
 
 
 def _fail(batch: list[tuple[NewJob, asyncio.Future[Created]]], error: Exception) -> None:
-    """Give each caller an error of its own, so that their tracebacks do not grow into one another."""
+    """Raise a copy of the error in each caller, so that their tracebacks do not mix."""
     for _, future in batch:
         if not future.done():
-            future.set_exception(_own(error))
+            future.set_exception(_copy_of(error))
 
 
-def _own(error: Exception) -> Exception:
-    """Return a copy of the error, or the error itself where it cannot be copied."""
+def _copy_of(error: Exception) -> Exception:
+    """Return a copy of the error, or the error itself if it cannot be copied."""
     try:
-        mine = copy(error)
+        copied = copy(error)
     except Exception:
         return error
-    mine.__cause__ = error.__cause__
-    return mine
+    copied.__cause__ = error.__cause__
+    return copied

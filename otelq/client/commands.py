@@ -22,9 +22,9 @@ from ..model import Amendment, Closure, Completes, Continues, JobRecord, Transit
 from ..ports.state import Transaction
 from ..telemetry import Enqueue
 from .engine import Engine
-from .filters import AnyChain, chain_id, check_truth
+from .filters import AnyChain, chain_id, check_bool
 from .lookups import Lookups
-from .spans import ending, failing
+from .spans import end_after_commit, fail_on_error
 from .start import check_due, successor
 
 Out = TypeVar("Out")
@@ -54,10 +54,10 @@ class Commands:
         id = chain_id(chain)
         ends, enqueue = await self._end(id, outcome, step, transaction)
         closure = Closure(chain_id=id, step=step.name, outcome=ends)
-        with failing(enqueue), self._engine.effects.resolve_lost_commit(), self._engine.telemetry.silence():
+        with fail_on_error(enqueue), self._engine.effects.resolve_lost_commit(), self._engine.telemetry.silence():
             transitions = await self._state.complete_externally([closure], tx=transaction)
-        told = None if enqueue is None else ending(enqueue)
-        self._engine.effects.follow(transitions, tx=transaction, told=told)
+        finish = None if enqueue is None else end_after_commit(enqueue)
+        self._engine.effects.follow(transitions, tx=transaction, told=finish)
 
     async def trigger(self, chains: Sequence[AnyChain], *, tx: object | None) -> None:
         """Make the scheduled jobs of chains due now."""
@@ -90,7 +90,7 @@ class Commands:
 
     async def delete(self, chains: Sequence[AnyChain], *, cascade: bool, tx: object | None) -> None:
         """Remove chains, and with ``cascade`` their blockers."""
-        await self._change(partial(self._state.delete, cascade=check_truth("cascade", cascade)), chains, tx)
+        await self._change(partial(self._state.delete, cascade=check_bool("cascade", cascade)), chains, tx)
 
     async def lock(self, chain: AnyChain, *, tx: object) -> JobRecord:
         """Lock the open job of a chain until the transaction ends, and return it."""
@@ -124,7 +124,7 @@ class Commands:
     async def _end(
         self, id: str, outcome: object, step: JobType[Any, Any], transaction: Transaction | None
     ) -> tuple[Completes | Continues, Enqueue | None]:
-        """Return how the chain ends or goes on, with the span of a job that it goes on with."""
+        """Return the outcome for the chain, and the span of the next job if it continues."""
         if is_continue(outcome):
             check_continuation(outcome.job_type, of=step, argument="outcome")
             return await self._continuation(id, outcome, transaction)
@@ -135,6 +135,7 @@ class Commands:
     ) -> tuple[Continues, Enqueue]:
         job_type = continuation.job_type
         payload = self._engine.encode_input(continuation.input, job_type, chain_id=id, argument="outcome")
+        # Inside the transaction, which may have changed the chain already: the span names the position of the new job.
         chain = await self._lookups.chain(id, tx=transaction)
         enqueue = self._engine.telemetry.enqueue(
             type=job_type.name,
@@ -149,7 +150,7 @@ class Commands:
         await self._follow(verb, [chain_id(chain) for chain in chains], tx)
 
     async def _follow(self, verb: Verb, items: Sequence[object], tx: object | None) -> None:
-        """Ask for a change, and let its effects follow the commit."""
+        """Run a verb of the store; its effects follow the commit."""
         transaction = self._engine.join(tx)
         if not items:
             return

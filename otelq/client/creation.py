@@ -1,4 +1,4 @@
-"""The creation of chains: one, many, or a copy of one that exists; through the middleware of the client."""
+"""The creation of chains: one, many, or a copy of another; through the middleware of the client."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .coalescer import Coalescer, create
 from .engine import Engine
 from .lookups import Lookups
 from .results import check_chain
-from .spans import ending, failing
-from .start import Naming, Start, check_starts, read_starts, refuse_existing
+from .spans import end_after_commit, fail_on_error
+from .start import InputName, Start, check_starts, read_starts, refuse_existing
 
 Out = TypeVar("Out")
 Each = TypeVar("Each")
@@ -36,13 +36,13 @@ class Creation:
 
     async def start(self, start: Start[Out], *, tx: object | None) -> Chain[Out]:
         """Create one chain."""
-        [chain] = await self._through([start], tx=tx, naming=_input)
+        [chain] = await self._run_middleware([start], tx=tx, input_name=_single_name)
         return chain
 
     async def start_many(self, what: object, inputs: object, *, tx: object | None) -> list[Chain[Any]]:
         """Create many chains, all or none of them, from one of the two forms of ``Client.start_many``."""
-        starts, naming = read_starts(what, inputs)
-        return await self._through(starts, tx=tx, naming=naming) if starts else []
+        starts, input_name = read_starts(what, inputs)
+        return await self._run_middleware(starts, tx=tx, input_name=input_name) if starts else []
 
     async def copy(self, chain: Chain[Out], options: CopyOptions, *, tx: object | None) -> Chain[Out]:
         """Create a chain from the beginning of another."""
@@ -74,37 +74,37 @@ class Creation:
         )
         return start.in_queue(head.queue)
 
-    async def _through(self, starts: Starts, *, tx: object | None, naming: Naming) -> list[Chain[Any]]:
-        """Start these chains, through the middleware if there is any."""
-        call = partial(self._write, tx=tx, naming=naming)
+    async def _run_middleware(self, starts: Starts, *, tx: object | None, input_name: InputName) -> list[Chain[Any]]:
+        """Start these chains through the middleware, if there is any."""
+        call = partial(self._write, tx=tx, input_name=input_name)
         if not self._middleware:
             return await call(starts)
 
         async def write(given: Starts) -> list[Chain[Any]]:
-            return await call(_as_many(check_starts(given), starts, of="starts"))
+            return await call(_check_length(check_starts(given), starts, of="starts"))
 
-        through: Write = write
+        inner: Write = write
         for middleware in reversed(self._middleware):
-            through = partial(middleware.start, call=through)
-        return _as_many(await through(starts), starts, of="chains")
+            inner = partial(middleware.start, call=inner)
+        return _check_length(await inner(starts), starts, of="chains")
 
-    async def _write(self, starts: Starts, *, tx: object | None, naming: Naming) -> list[Chain[Any]]:
+    async def _write(self, starts: Starts, *, tx: object | None, input_name: InputName) -> list[Chain[Any]]:
         if tx is None and len(starts) > 1 and any(start.is_named for start in starts):
-            async with self._engine.transaction() as own:  # one taken id must undo the others
-                created = await self._create(starts, tx=own.handle, naming=naming)
+            async with self._engine.transaction() as transaction:  # one taken id must undo the others
+                created = await self._create(starts, tx=transaction.handle, input_name=input_name)
         else:
-            created = await self._create(starts, tx=tx, naming=naming)
+            created = await self._create(starts, tx=tx, input_name=input_name)
         return [start.chain(result) for start, result in zip(starts, created, strict=True)]
 
-    async def _create(self, starts: Starts, *, tx: object | None, naming: Naming) -> Sequence[Created]:
+    async def _create(self, starts: Starts, *, tx: object | None, input_name: InputName) -> Sequence[Created]:
         transaction = self._engine.join(tx)
-        jobs, enqueue = self._requests(starts, naming)
-        with failing(enqueue):
+        jobs, enqueue = self._requests(starts, input_name)
+        with fail_on_error(enqueue):
             if transaction is None:
-                return await self._create_alone(starts, jobs, enqueue)
-            return await self._create_in(transaction, starts, jobs, enqueue)
+                return await self._create_now(starts, jobs, enqueue)
+            return await self._create_in_transaction(transaction, starts, jobs, enqueue)
 
-    async def _create_alone(self, starts: Starts, jobs: Sequence[NewJob], enqueue: Enqueue) -> Sequence[Created]:
+    async def _create_now(self, starts: Starts, jobs: Sequence[NewJob], enqueue: Enqueue) -> Sequence[Created]:
         created = await self._store(jobs, is_plain=len(starts) == 1 and starts[0].is_plain)
         refuse_existing(created)
         enqueue.end(held_by=_holder(created))
@@ -117,33 +117,33 @@ class Creation:
         with self._engine.telemetry.silence():
             return await create(self._engine, jobs)
 
-    async def _create_in(
+    async def _create_in_transaction(
         self, transaction: Transaction, starts: Starts, jobs: Sequence[NewJob], enqueue: Enqueue
     ) -> Sequence[Created]:
         with self._engine.telemetry.silence():
             created, transitions = await self._engine.state.create(jobs, tx=transaction)
-            await self._refuse_existing_in(transaction, created)
-        end = ending(enqueue, held_by=_holder(created))
+            await self._refuse_existing_in_transaction(transaction, created)
+        end = end_after_commit(enqueue, held_by=_holder(created))
 
-        def ended(committed: bool) -> None:
+        def finish(committed: bool) -> None:
             end(committed)
             if committed:
                 self._count_deduplicated(starts, created)
 
-        self._engine.effects.follow(transitions, tx=transaction, told=ended)
+        self._engine.effects.follow(transitions, tx=transaction, told=finish)
         return created
 
-    async def _refuse_existing_in(self, transaction: Transaction, created: Sequence[Created]) -> None:
-        """Raise for a taken id, and take back the other starts: the caller's transaction may go on."""
+    async def _refuse_existing_in_transaction(self, transaction: Transaction, created: Sequence[Created]) -> None:
+        """Raise for a taken id, and delete the other chains: the caller may commit the transaction all the same."""
         try:
             refuse_existing(created)
         except AlreadyExists:
-            if made := [result.chain_id for result in created if result.is_new]:
-                await self._engine.state.delete(made, tx=transaction)
+            if new_chains := [result.chain_id for result in created if result.is_new]:
+                await self._engine.state.delete(new_chains, tx=transaction)
             raise
 
-    def _requests(self, starts: Starts, naming: Naming) -> tuple[list[NewJob], Enqueue]:
-        payloads = [self._encode(start, naming(n)) for n, start in enumerate(starts)]
+    def _requests(self, starts: Starts, input_name: InputName) -> tuple[list[NewJob], Enqueue]:
+        payloads = [self._encode(start, input_name(n)) for n, start in enumerate(starts)]
         enqueue = self._enqueue(starts)
         pairs = zip(starts, payloads, strict=True)
         return [start.request(payload=payload, trace=enqueue.note) for start, payload in pairs], enqueue
@@ -171,12 +171,12 @@ def _holder(created: Sequence[Created]) -> str | None:
     return created[0].chain_id if len(created) == 1 and created[0].deduplicated else None
 
 
-def _input(_: int) -> str:
+def _single_name(_: int) -> str:
     return "input"
 
 
-def _as_many(given: Sequence[Each], starts: Starts, *, of: str) -> list[Each]:
-    """Refuse a middleware that gives more or fewer than it was given, as the results could not be told apart."""
+def _check_length(given: Sequence[Each], starts: Starts, *, of: str) -> list[Each]:
+    """Refuse a middleware that returns more or fewer than it was given: results belong to starts by their index."""
     if not isinstance(given, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
         raise InvalidArgument("middleware", f"gives {given!r}; return the {of}, as call(starts) does")
     if len(given) != len(starts):

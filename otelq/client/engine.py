@@ -19,7 +19,7 @@ from ..telemetry import Telemetry
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The adapters of a client, its telemetry, what follows its commits, and the form of its payloads."""
+    """The adapters of a client, its telemetry, the effects of its commits, and the form of its payloads."""
 
     state: StateAdapter
     notify: NotifyAdapter
@@ -27,25 +27,25 @@ class Engine:
     telemetry: Telemetry
     payloads: PayloadPipeline
     served: Counter[str] = field(default_factory=Counter[str])
-    """How many workers of this process run a job type, to explain why a job does not run."""
+    """The number of workers in this process that serve a job type; ``Client.explain`` uses it."""
 
     def encode_input(self, value: object, job_type: JobType[Any, Any], *, chain_id: str, argument: str) -> str:
-        """Return what is stored for a job's input; ``InvalidArgument`` names ``argument``."""
+        """Return the stored form of a job's input; ``InvalidArgument`` names ``argument``."""
         place = PayloadPlace("input", chain_id, job_type.name)
         return self.payloads.encode(value, payload=job_type.signature.input, place=place, argument=argument)
 
     def decode_input(self, text: str, job_type: JobType[Any, Any], *, chain_id: str) -> Any:
-        """Return the input of a job of this type, from what is stored; else ``UndecodablePayload``."""
+        """Return the input of a job from its stored form; raise ``UndecodablePayload`` if it does not fit the type."""
         place = PayloadPlace("input", chain_id, job_type.name)
         return self.payloads.decode(text, payload=job_type.signature.input, place=place)
 
     def encode_output(self, value: object, job_type: JobType[Any, Any], *, chain_id: str, argument: str) -> str:
-        """Return what is stored for a chain's output; ``InvalidArgument`` names ``argument``."""
+        """Return the stored form of a chain's output; ``InvalidArgument`` names ``argument``."""
         place = PayloadPlace("output", chain_id)
         return self.payloads.encode(value, payload=job_type.signature.output, place=place, argument=argument)
 
     def decode_output(self, text: str, job_type: JobType[Any, Any], *, chain_id: str) -> Any:
-        """Return the output of a chain of this type, from what is stored; else ``UndecodablePayload``."""
+        """Return the output of a chain from its stored form; raise ``UndecodablePayload`` if it does not fit."""
         place = PayloadPlace("output", chain_id)
         return self.payloads.decode(text, payload=job_type.signature.output, place=place)
 
@@ -55,7 +55,8 @@ class Engine:
 
     @asynccontextmanager
     async def transaction(self, kind: type | None = None) -> AsyncGenerator[Transaction]:
-        """Yield a transaction of the state adapter whose begin and end are silent in traces; what is inside is not."""
+        """Yield a transaction of the state adapter; its begin and end are hidden from traces, its inside is not."""
+        # Not `async with`: only BEGIN and COMMIT are otelq's own statements, the block is the application's.
         manager = self.state.begin(kind)
         with self.telemetry.silence():
             transaction = await manager.__aenter__()

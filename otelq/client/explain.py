@@ -1,4 +1,4 @@
-"""The explanation of a job: looks up all that its reasons are found in."""
+"""The explanation of a job: looks up the records that its reasons are found in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .reasons import MOST_BLOCKERS, Explanation, ReasonContext, explanation
 
 
 class Explainer:
-    """Explains jobs by what is stored of them, and by the job types that workers of this process run."""
+    """Explains jobs from their stored records and the job types that workers in this process serve."""
 
     def __init__(self, lookups: Lookups, served: Counter[str]) -> None:
         self._lookups = lookups
@@ -21,13 +21,13 @@ class Explainer:
         """Return why a job, or the open or last job of a chain, does not run."""
         job = await self._job(what)
         blockers = await self._lookups.blockers(job.id) if job.status is Status.BLOCKED else []
-        known = ReasonContext(
+        context = ReasonContext(
             attempts=await self._lookups.attempts(job.id) if job.status is Status.SCHEDULED else [],
             blockers=blockers,
-            waited_for=await self._tails(blockers),
+            blocker_tails=await self._tails(blockers),
             served=frozenset(+self._served),
         )
-        return explanation(job, known)
+        return explanation(job, context)
 
     async def _job(self, what: AnyChain) -> JobRecord:
         if isinstance(what, str) and "." in what:
@@ -35,7 +35,7 @@ class Explainer:
         return (await self._lookups.chain(what)).tail
 
     async def _tails(self, blockers: list[ChainOutcome]) -> dict[str, JobRecord]:
-        """Return the open jobs of the first few of these that are open."""
+        """Return the open jobs of the first few open chains among these blockers."""
         ids = [one.chain_id for one in blockers if one.status.is_open][:MOST_BLOCKERS]
         if not ids:
             return {}

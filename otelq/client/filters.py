@@ -1,4 +1,4 @@
-"""The filters of jobs and chains, checked and made into the query that an adapter answers."""
+"""The filters of jobs and chains, checked and turned into the query of the state port."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class ChainFilters(Filters, total=False):
 
 
 def job_query(filters: JobFilters, *, limit: int, after: str | None = None) -> JobQuery:
-    """Return the checked query for jobs; their ``ids`` are not in it, as a store is asked for each by itself."""
+    """Return the checked query for jobs, without ``ids``: jobs with given ids are looked up one by one."""
     _refuse_unknown(filters, JobFilters)
     if after is not None:
         chain, position = job_key(after, argument="after")
@@ -115,27 +115,28 @@ def chain_query(filters: ChainFilters, *, limit: int, after: str | None = None) 
     return _query(
         cast(Filters, filters),
         chain_ids=_one_chain(filters) or _chain_ids(filters.get("ids")),
-        roots=check_truth("roots", filters.get("roots", False)),
+        roots=check_bool("roots", filters.get("roots", False)),
         limit=limit,
         after=after,
     )
 
 
-def asks_for_none(filters: ChainFilters, asked: JobQuery) -> bool:
-    """Return whether chains are asked for by an empty list of ids, which a query without ids does not say."""
-    return filters.get("ids") is not None and not asked.chain_ids
+def selects_nothing(filters: ChainFilters, query: JobQuery) -> bool:
+    """Return whether the filters have an empty list of ids; the query cannot tell it from a missing one."""
+    return filters.get("ids") is not None and not query.chain_ids
 
 
 def job_keys(filters: JobFilters) -> list[JobKey] | None:
-    """Return the jobs asked for by their ids, those of the newest chains first; None if none are."""
+    """Return the keys of the jobs in ``ids``, those of the newest chains first; None without ``ids``."""
     given = filters.get("ids")
     if given is None:
         return None
     if filters.get("chain") is not None:
         raise InvalidArgument("ids", "is given together with chain; give one of them")
-    keys = {job_key(id, argument="ids") for id in _several("ids", given)}
+    keys = {job_key(id, argument="ids") for id in _check_several("ids", given)}
     if len(keys) > MOST_JOBS:
         raise InvalidArgument("ids", f"has {len(keys)} jobs; give {MOST_JOBS} at most")
+    # Two stable sorts: chains descend, the jobs within a chain ascend.
     by_position = sorted(keys, key=lambda key: key[1])
     return sorted(by_position, key=lambda key: key[0], reverse=True)
 
@@ -158,8 +159,8 @@ def job_key(job_id: object, *, argument: str = "job_id") -> JobKey:
 _JOB_ID = re.compile(r"([^.]+)\.([0-9]{1,9})").fullmatch
 
 
-def check_truth(argument: str, value: object) -> bool:
-    """Refuse what is not True or False."""
+def check_bool(argument: str, value: object) -> bool:
+    """Return the value; refuse any but True and False."""
     if not isinstance(value, bool):
         raise InvalidArgument(argument, f"is {value!r}; give True or False")
     return value
@@ -207,21 +208,21 @@ def _one_chain(filters: JobFilters | ChainFilters) -> tuple[str, ...]:
 
 
 def _chain_ids(given: Iterable[AnyChain] | None) -> tuple[str, ...]:
-    ids = tuple(dict.fromkeys(chain_id(one, argument="ids") for one in _several("ids", given)))
+    ids = tuple(dict.fromkeys(chain_id(one, argument="ids") for one in _check_several("ids", given)))
     if len(ids) > MOST_CHAINS:
         raise InvalidArgument("ids", f"has {len(ids)} chains; give {MOST_CHAINS:,} at most")
     return ids
 
 
 def _types(argument: str, type: TypeFilter) -> tuple[str, ...]:
-    given = (type,) if isinstance(type, (JobType, str)) else _several(argument, type)
+    given = (type,) if isinstance(type, (JobType, str)) else _check_several(argument, type)
     return tuple(
         item.name if isinstance(item, JobType) else check_text(item, argument=argument, longest=LONGEST_NAME)
         for item in given
     )
 
 
-def _several(argument: str, given: Iterable[X] | None) -> tuple[X, ...]:
+def _check_several(argument: str, given: Iterable[X] | None) -> tuple[X, ...]:
     if isinstance(given, str):
         raise InvalidArgument(argument, f"is {given!r}; give several, as in a list")
     try:
@@ -231,7 +232,7 @@ def _several(argument: str, given: Iterable[X] | None) -> tuple[X, ...]:
 
 
 def _statuses(status: StatusFilter) -> frozenset[Status]:
-    given = (status,) if isinstance(status, str) else _several("status", status)
+    given = (status,) if isinstance(status, str) else _check_several("status", status)
     return frozenset[Status]().union(*map(_status, given))
 
 
@@ -260,7 +261,7 @@ def _tags(tags: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
             check_text(key, argument="tags", longest=LONGEST_TEXT),
             check_text(value, argument=f"tags[{key!r}]", longest=LONGEST_TEXT),
         )
-        for key, value in _pairs("tags", tags, most=MOST_PAIRS)
+        for key, value in _check_pairs("tags", tags, most=MOST_PAIRS)
     )
 
 
@@ -269,7 +270,7 @@ def _matches(filters: Filters) -> tuple[Match, ...]:
     return tuple(
         Match(part=part, path=_path(part, path), value=_JSON.encode_match(value, argument=f"{part}[{path!r}]"))
         for part in parts
-        for path, value in _pairs(part, filters.get(part), most=MOST_MATCHES)
+        for path, value in _check_pairs(part, filters.get(part), most=MOST_MATCHES)
     )
 
 
@@ -278,14 +279,14 @@ _INDEX = re.compile(r"[0-9]{1,9}").fullmatch
 
 
 def _path(part: str, path: object) -> tuple[str | int, ...]:
-    keys: object = tuple(_dotted(path)) if isinstance(path, str) else path
+    keys: object = tuple(_split_path(path)) if isinstance(path, str) else path
     listed = cast(tuple[object, ...], keys) if isinstance(keys, tuple) else ()
     if not 1 <= len(listed) <= DEEPEST_PATH:
         raise InvalidArgument(part, f"names the path {path!r}; give dotted keys, or a tuple of 1 to {DEEPEST_PATH}")
     return tuple(_key(part, key) for key in listed)
 
 
-def _dotted(path: str) -> Iterator[str | int]:
+def _split_path(path: str) -> Iterator[str | int]:
     return (int(key) if _INDEX(key) else key for key in path.split("."))
 
 
@@ -297,7 +298,7 @@ def _key(part: str, key: object) -> str | int:
     raise InvalidArgument(part, f"names the key {key!r} in a path; give text, or the index of a list from 0")
 
 
-def _pairs(argument: str, given: Mapping[Any, Any] | None, *, most: int) -> Sequence[tuple[Any, Any]]:
+def _check_pairs(argument: str, given: Mapping[Any, Any] | None, *, most: int) -> Sequence[tuple[Any, Any]]:
     if given is None:
         return ()
     if not isinstance(given, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped

@@ -1,4 +1,4 @@
-"""The life of a client: opened and closed, in the one process and event loop that it belongs to."""
+"""Opens and closes a client, in the one process and event loop that it belongs to."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Lifecycle:
     Opens and closes an engine, and knows the process and event loop that opened it.
 
     Args:
-        engine: what is opened.
+        engine: the engine to open.
         migrate: whether to bring the schema up to date.
-        parts: what uses the engine and is closed before it, in this order.
+        parts: functions that close users of the engine, called before it is closed, in this order.
     """
 
     def __init__(self, engine: Engine, *, migrate: bool, parts: Sequence[Close]) -> None:
@@ -36,8 +36,8 @@ class Lifecycle:
         self._parts = parts
         self._owner: tuple[asyncio.AbstractEventLoop, int] | None = None
         self._opening: asyncio.Lock | None = None
-        self._watcher: ChangePoller | None = None
-        self._forgotten: weakref.finalize[..., Any] | None = None
+        self._change_poller: ChangePoller | None = None
+        self._close_warning: weakref.finalize[..., Any] | None = None
 
     async def open(self) -> None:
         """Open everything, once, or check that it is open here; see ``Client.open`` for the errors."""
@@ -53,9 +53,9 @@ class Lifecycle:
             return
         self.check()
         self._owner = self._opening = None
-        if self._forgotten is not None:
-            self._forgotten.detach()
-        await finish(self._close())
+        if self._close_warning is not None:
+            self._close_warning.detach()
+        await finish(self._close())  # a cancel must not leave connections open
 
     def check(self) -> None:
         """Raise ``WrongLoop`` unless the engine is open, and in this process and event loop."""
@@ -72,10 +72,10 @@ class Lifecycle:
         self._engine.telemetry.open()
         self._engine.effects.open()
         self._owner = (asyncio.get_running_loop(), os.getpid())
-        self._forgotten = weakref.finalize(self, _warn, self._engine.state.name, os.getpid())
+        self._close_warning = weakref.finalize(self, _warn_unclosed, self._engine.state.name, os.getpid())
         if self._engine.state.watch_interval is not None:
-            self._watcher = ChangePoller(self._engine, interval=self._engine.state.watch_interval)
-            self._watcher.start()
+            self._change_poller = ChangePoller(self._engine, interval=self._engine.state.watch_interval)
+            self._change_poller.start()
 
     async def _open_adapters(self) -> None:
         with self._engine.telemetry.silence():
@@ -88,17 +88,17 @@ class Lifecycle:
 
     async def _close(self) -> None:
         engine = self._engine
-        async with AsyncExitStack() as stack:  # left from the last to the first, whatever one of them raises
+        async with AsyncExitStack() as stack:  # runs from the last to the first, even if one of them raises
             stack.callback(engine.telemetry.close)
             stack.enter_context(engine.telemetry.silence())
             for close in (engine.state.close, engine.notify.close, engine.effects.close, *reversed(self._parts)):
                 stack.push_async_callback(close)
-            if self._watcher is not None:
-                stack.push_async_callback(self._watcher.stop)
+            if self._change_poller is not None:
+                stack.push_async_callback(self._change_poller.stop)
 
 
-def _warn(system: str, pid: int) -> None:
-    """Log that a client was dropped, or the program ended, while it was open; a forked child has none of its own."""
+def _warn_unclosed(system: str, pid: int) -> None:
+    """Log that an open client was dropped or left open at exit; not in a forked child, which did not open it."""
     if os.getpid() == pid:
         logger.warning(
             "a client of %s was never closed; use `async with otelq.connect(...)`, or await client.aclose()", system

@@ -1,4 +1,4 @@
-"""Questions about jobs and chains as they stand; nothing here changes them."""
+"""Reads of jobs, chains and attempts."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from .filters import (
     AnyChain,
     ChainFilters,
     JobFilters,
-    asks_for_none,
     chain_id,
     chain_query,
     check_page,
     job_key,
     job_keys,
     job_query,
+    selects_nothing,
 )
 
 X = TypeVar("X")
@@ -47,7 +47,7 @@ class Lookups:
 
     async def chain(self, chain: AnyChain, *, tx: Transaction | None = None) -> ChainRecord:
         """
-        Return a chain as it stands, seen from within the transaction if there is one.
+        Return a chain, seen from within the transaction if there is one.
 
         Raises:
             NotFound: it does not exist.
@@ -72,15 +72,15 @@ class Lookups:
         return job
 
     async def jobs(self, filters: JobFilters, *, limit: int, after: str | None) -> Page[JobRecord]:
-        """Return a page of jobs; those that are asked for by their ids come in one page."""
+        """Return a page of jobs; all jobs of ``ids`` are in one page."""
         check_page(limit)
         keys = job_keys(filters)
-        asked = job_query(filters, limit=limit, after=after)
+        query = job_query(filters, limit=limit, after=after)
         if keys is None:
-            return await self._page(asked)
+            return await self._page(query)
         if after is not None:
             raise InvalidArgument("after", "is given together with ids, which come in one page")
-        found = [await self._find(asked, key) for key in keys]
+        found = [await self._find(query, key) for key in keys]
         return Page([job for job in found if job is not None])
 
     async def chain_jobs(self, chain: AnyChain, *, limit: int, after: str | None) -> Page[JobRecord]:
@@ -98,11 +98,11 @@ class Lookups:
     async def chains(self, filters: ChainFilters, *, limit: int, after: str | None = None) -> Page[ChainRecord]:
         """Return a page of chains."""
         check_page(limit)
-        asked = chain_query(filters, limit=limit, after=after)
-        if asks_for_none(filters, asked):
+        query = chain_query(filters, limit=limit, after=after)
+        if selects_nothing(filters, query):
             return Page([])
         with self._telemetry.silence():
-            return await self._state.chains(asked)
+            return await self._state.chains(query)
 
     async def count(self, of: Literal["jobs", "chains"], filters: dict[str, Any], *, limit: int) -> Count:
         """Return how many jobs or chains pass the filters, up to ``limit``."""
@@ -119,7 +119,7 @@ class Lookups:
             return list(await self._state.attempts(chain, position))
 
     async def blockers(self, job_id: str) -> list[ChainOutcome]:
-        """Return how the chains stand that a job waits for, or waited for, in the order in which they were given."""
+        """Return the state of the blockers of a job, in the order in which they were given."""
         key = job_key(job_id)
         with self._telemetry.silence():
             return list((await self._state.blocker_outputs([key])).get(key, ()))
@@ -130,27 +130,27 @@ class Lookups:
         return await self._count("jobs", job_query(filters, limit=limit))
 
     async def _count_chains(self, filters: ChainFilters, *, limit: int) -> Count:
-        asked = chain_query(filters, limit=limit)
-        return Count(0, exact=True) if asks_for_none(filters, asked) else await self._count("chains", asked)
+        query = chain_query(filters, limit=limit)
+        return Count(0, exact=True) if selects_nothing(filters, query) else await self._count("chains", query)
 
-    async def _count(self, of: Literal["jobs", "chains"], asked: JobQuery) -> Count:
+    async def _count(self, of: Literal["jobs", "chains"], query: JobQuery) -> Count:
         with self._telemetry.silence():
-            return await self._state.count(replace(asked, scan_limit=max(asked.limit, MAX_SCAN)), of=of)
+            return await self._state.count(replace(query, scan_limit=max(query.limit, MAX_SCAN)), of=of)
 
-    async def _find(self, asked: JobQuery, key: JobKey) -> JobRecord | None:
-        """Return the job, if it passes the filters: the first of its chain after the one before it."""
+    async def _find(self, query: JobQuery, key: JobKey) -> JobRecord | None:
+        """Return the job if it passes the filters: the next one of its chain after the position before."""
         chain, position = key
         before = job_id(chain, position - 1) if position else None
-        page = await self._page(replace(asked, chain_ids=(chain,), after=before, limit=1, scan_limit=1))
+        page = await self._page(replace(query, chain_ids=(chain,), after=before, limit=1, scan_limit=1))
         return next((job for job in page.items if job.position == position), None)
 
-    async def _page(self, asked: JobQuery) -> Page[JobRecord]:
+    async def _page(self, query: JobQuery) -> Page[JobRecord]:
         with self._telemetry.silence():
-            return await self._state.jobs(asked)
+            return await self._state.jobs(query)
 
 
 async def iterate(ask: Callable[[str | None], Awaitable[Page[X]]]) -> AsyncGenerator[X]:
-    """Yield the items of all pages; ``ask`` returns the page after another, of which it is given the ``next``."""
+    """Yield the items of all pages; ``ask`` returns a page, given the ``next`` of the page before."""
     after: str | None = None
     while True:
         page = await ask(after)

@@ -19,22 +19,22 @@ Pairs = Mapping[str, str] | None
 
 
 def check_meta(options: MetaOptions, *, request_id: str | None = None) -> Meta | None:
-    """Return the checked values, with this request id where the options have none; None if there are no values."""
+    """Return the checked values, with this request id if the options have none; None if there are no values."""
     tags, headers, tenant = options.get("tags"), options.get("headers"), options.get("tenant")
     given = options.get("request_id")
     request_id = request_id if given is None else given
     if not (tags or headers) and tenant is None and request_id is None:
         return None
     return Meta(
-        tags=_pairs("tags", tags),
-        headers=_pairs("headers", headers),
+        tags=_check_pairs("tags", tags),
+        headers=_check_pairs("headers", headers),
         tenant=None if tenant is None else check_line(tenant, argument="tenant", longest=LONGEST_ID),
         request_id=None if request_id is None else check_line(request_id, argument="request_id", longest=LONGEST_ID),
     )
 
 
-def added(known: Meta | None, more: Meta | None) -> Meta | None:
-    """Return both together; where both have a value, that of ``more``."""
+def merge_meta(known: Meta | None, more: Meta | None) -> Meta | None:
+    """Return the values of both; ``more`` wins where both have one."""
     if known is None or more is None:
         return known or more
     return check_meta(
@@ -47,12 +47,12 @@ def added(known: Meta | None, more: Meta | None) -> Meta | None:
     )
 
 
-def written(meta: Meta | None) -> str | None:
-    """Return what is stored of it, as JSON text."""
+def encode_meta(meta: Meta | None) -> str | None:
+    """Return the stored form: JSON text."""
     return None if meta is None else msgspec.json.encode(meta).decode()
 
 
-def _pairs(argument: str, given: Pairs) -> dict[str, str]:
+def _check_pairs(argument: str, given: Pairs) -> dict[str, str]:
     if not given:
         return {}
     if not isinstance(given, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped

@@ -1,4 +1,4 @@
-"""The reasons why a job does not run: from what is stored about it to sentences. Pure."""
+"""The reasons why a job does not run, as codes and sentences, from its stored records. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..model import AttemptRecord, ChainOutcome, JobRecord, Status, Verb, job_id
 from ..texts import line
 
 MOST_BLOCKERS = 10
-"""How many blockers are named one by one."""
+"""The number of blockers that are named one by one."""
 
 
 class ReasonCode(StrEnum):
@@ -85,26 +85,26 @@ class Explanation:
 @dataclass(frozen=True, slots=True)
 class ReasonContext:
     """
-    What else is known: the job's finished attempts, its blockers if it is blocked, and the open jobs of those.
+    The records beside the job: its finished attempts, its blockers if it is blocked, and the open jobs of those.
 
-    ``served`` are the types that workers in this process run.
+    ``served`` are the job types that workers in this process serve.
     """
 
     attempts: Sequence[AttemptRecord]
     blockers: Sequence[ChainOutcome]
-    waited_for: Mapping[str, JobRecord]
+    blocker_tails: Mapping[str, JobRecord]
     served: frozenset[str]
 
 
-def explanation(job: JobRecord, known: ReasonContext) -> Explanation:
+def explanation(job: JobRecord, context: ReasonContext) -> Explanation:
     """Return all reasons, the nearest first."""
-    return Explanation(job, tuple(replace(each, text=line(each.text)) for each in _REASONS[job.status](job, known)))
+    return Explanation(job, tuple(replace(each, text=line(each.text)) for each in _REASONS[job.status](job, context)))
 
 
-def _blocked(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
-    waiting = [one for one in known.blockers if one.status is not Status.COMPLETED]
+def _blocked(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
+    waiting = [one for one in context.blockers if one.status is not Status.COMPLETED]
     for blocker in waiting[:MOST_BLOCKERS]:
-        yield _blocker(blocker, known.waited_for.get(blocker.chain_id))
+        yield _blocker(blocker, context.blocker_tails.get(blocker.chain_id))
     if len(waiting) > MOST_BLOCKERS:
         text = f"{len(waiting) - MOST_BLOCKERS:,} more blockers have not completed"
         yield Reason(ReasonCode.BLOCKER_OPEN, text)
@@ -120,7 +120,7 @@ def _blocker(chain: ChainOutcome, tail: JobRecord | None) -> Reason:
 
 
 def _state(chain: ChainOutcome, tail: JobRecord | None) -> str:
-    if tail is None or tail.status is not chain.status:  # it moved on while it was asked about
+    if tail is None or tail.status is not chain.status:  # it changed between the two reads
         return f"which is {chain.status}"
     match tail.status:
         case Status.BLOCKED:
@@ -133,8 +133,8 @@ def _state(chain: ChainOutcome, tail: JobRecord | None) -> str:
             return f"whose job {tail.type!r} is {tail.status}"
 
 
-def _scheduled(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
-    last = known.attempts[-1] if known.attempts else None
+def _scheduled(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
+    last = context.attempts[-1] if context.attempts else None
     due = f"it is due at {_time(job.run_at)}"
     match last.verb if last else None:
         case Verb.RETRY if last:
@@ -146,28 +146,28 @@ def _scheduled(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
             yield Reason(ReasonCode.TAKEN_BACK, text, at=job.run_at)
         case _:
             yield Reason(ReasonCode.DELAYED, due, at=job.run_at)
-    yield from _service(job, known)
+    yield from _unserved(job, context)
     yield from _expiry(job)
 
 
-def _running(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
+def _running(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
     held = f"attempt {job.attempt} runs in worker {job.leased_by}"
     text = f"{held}; if that does not renew its lease by {_time(job.leased_until)}, another may take the job back"
     yield Reason(ReasonCode.RUNNING, text, at=job.leased_until)
 
 
-def _ready(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
+def _ready(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
     text = f"it is due since {_time(job.run_at)}, with priority {job.priority}, and no worker has claimed it yet"
     yield Reason(ReasonCode.DUE, text, at=job.run_at)
     if job.crashes:
         text = f"workers were lost {job.crashes} times while it ran; such jobs are claimed one at a time"
         yield Reason(ReasonCode.SUSPECT, text)
-    yield from _service(job, known)
+    yield from _unserved(job, context)
     yield from _expiry(job)
 
 
-def _service(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
-    if job.type not in known.served:
+def _unserved(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
+    if job.type not in context.served:
         yield Reason(ReasonCode.NOT_SERVED, f"no worker in this process runs {job.type!r}; one elsewhere may")
 
 
@@ -178,23 +178,23 @@ def _expiry(job: JobRecord) -> Iterator[Reason]:
         )
 
 
-def _completed(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
+def _completed(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
     yield Reason(ReasonCode.COMPLETED, f"it completed at {_time(job.closed_at)}", at=job.closed_at)
 
 
-def _continued(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
+def _continued(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
     text = f"it handed over at {_time(job.closed_at)} to job {job_id(job.chain_id, job.position + 1)}"
     yield Reason(ReasonCode.CONTINUED, text, at=job.closed_at)
 
 
-def _failed(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
-    told = f" with {_first_line(job.failure.type, job.failure.text)}" if job.failure else ""
+def _failed(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
+    cause = f" with {_first_line(job.failure.type, job.failure.text)}" if job.failure else ""
     yield Reason(
-        ReasonCode.FAILED, f"it failed at {_time(job.closed_at)}{told}; redrive opens it again", at=job.closed_at
+        ReasonCode.FAILED, f"it failed at {_time(job.closed_at)}{cause}; redrive opens it again", at=job.closed_at
     )
 
 
-def _cancelled(job: JobRecord, known: ReasonContext) -> Iterator[Reason]:
+def _cancelled(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
     expired = job.expires_at is not None and job.closed_at is not None and job.closed_at >= job.expires_at
     cause = "as it was not started in time" if expired else "by a caller"
     yield Reason(ReasonCode.CANCELLED, f"it was cancelled at {_time(job.closed_at)} {cause}", at=job.closed_at)

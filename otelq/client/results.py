@@ -1,4 +1,4 @@
-"""The outputs of chains: awaited, and read as their types have it."""
+"""Waits for chains, and decodes their outputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Out = TypeVar("Out")
 
 
 class Results:
-    """Waits for chains, and returns their outputs or raises how else they ended."""
+    """Waits for chains; returns their outputs, or raises if they failed or were cancelled."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -46,6 +46,6 @@ class Results:
 
 
 def check_chain(chain: object) -> None:
-    """Refuse what is no handle of a chain."""
+    """Refuse anything but the handle of a chain."""
     if not isinstance(chain, Chain):
         raise InvalidArgument("chain", f"is {chain!r}; give a Chain, or make one with Chain(id, job_type)")

@@ -1,4 +1,4 @@
-"""The span of a start or a continuation, ended by what becomes of its statement."""
+"""The span of a start or a continuation, ended with the result of its statement."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..telemetry import Enqueue
 
 
 @contextmanager
-def failing(enqueue: Enqueue | None) -> Generator[None]:
-    """End the span, if there is one, as failed if the block raises."""
+def fail_on_error(enqueue: Enqueue | None) -> Generator[None]:
+    """End the span as failed if the block raises."""
     try:
         yield
     except BaseException as error:
@@ -20,8 +20,8 @@ def failing(enqueue: Enqueue | None) -> Generator[None]:
         raise
 
 
-def ending(enqueue: Enqueue, *, held_by: str | None = None) -> TransitionSpan:
-    """Return what ends the span once its commit is known, or drops it after a rollback."""
+def end_after_commit(enqueue: Enqueue, *, held_by: str | None = None) -> TransitionSpan:
+    """Return a function that ends the span after a commit, or drops it after a rollback."""
 
     def end(committed: bool) -> None:
         if committed:

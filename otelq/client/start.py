@@ -1,4 +1,4 @@
-"""The value of one start, and the checks before anything is written."""
+"""One start as a value, and its checks, made before anything is written."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ..errors import AlreadyExists, InvalidArgument
 from ..model import Created, Dedup, NewJob, Successor
 from ..schedule import LONGEST
 from ..telemetry import current_request_id
-from .metadata import added, check_meta, written
+from .metadata import check_meta, encode_meta, merge_meta
 
 In = TypeVar("In")
 Out_co = TypeVar("Out_co", covariant=True)
@@ -40,8 +40,8 @@ X = TypeVar("X")
 LONGEST_KEY = 512
 MOST_EXCLUDED = 1_000
 
-Naming = Callable[[int], str]
-"""How errors name the input of the start at this index."""
+InputName = Callable[[int], str]
+"""Returns the name that errors give to the input of the start at an index."""
 
 
 def new_id() -> str:
@@ -119,7 +119,7 @@ class Start(Generic[Out_co]):
             request_id: the new request id; None keeps the old one.
         """
         refuse_unknown(options, MetaOptions)
-        return self._replace(meta=added(self.meta, check_meta(options)))
+        return self._replace(meta=merge_meta(self.meta, check_meta(options)))
 
     def in_queue(self, queue: str) -> Self:
         """
@@ -137,7 +137,7 @@ class Start(Generic[Out_co]):
         return other
 
     def request(self, *, payload: str, trace: str | None) -> NewJob:
-        """Return what the state adapter is to write; ``payload`` is the encoded input."""
+        """Return the row to write; ``payload`` is the encoded input."""
         return NewJob(
             chain_id=self.id,
             type=self.job_type.name,
@@ -152,30 +152,30 @@ class Start(Generic[Out_co]):
             on_failure=self.blockers.on_failure,
             expires=self.expires,
             trace=trace,
-            meta=written(self.meta),
+            meta=encode_meta(self.meta),
         )
 
     @property
     def is_plain(self) -> bool:
-        """Return whether it can share a statement with other starts: it waits for no lock of others."""
+        """Return whether it can share a statement with other starts: it needs no lock that another may hold."""
         return self.dedup is None and not self.blockers.ids
 
     def chain(self, created: Created) -> Chain[Out_co]:
-        """Return the handle of what was created, or of the chain that holds the dedup key."""
+        """Return the handle of the created chain, or of the one that holds the dedup key."""
         return Chain(created.chain_id, self.job_type, deduplicated=created.deduplicated)
 
 
-def read_starts(what: object, inputs: object) -> tuple[list[Start[Any]], Naming]:
-    """Return the starts given to ``start_many`` in either form, and how errors name the input of each."""
+def read_starts(what: object, inputs: object) -> tuple[list[Start[Any]], InputName]:
+    """Return the starts given to ``start_many`` in either form, and the function that names their inputs."""
     if is_job_type(what):
-        return [Start(what, input) for input in _many("inputs", inputs)], lambda n: f"inputs[{n}]"
+        return [Start(what, input) for input in _check_several("inputs", inputs)], lambda n: f"inputs[{n}]"
     if inputs is not None:
         raise InvalidArgument("job_type", f"is {what!r}; give a JobType or a decorated handler")
-    return check_starts(_many("starts", what)), lambda n: f"starts[{n}].input"
+    return check_starts(_check_several("starts", what)), lambda n: f"starts[{n}].input"
 
 
 def check_starts(starts: Iterable[object]) -> list[Start[Any]]:
-    """Refuse what is no ``Start``."""
+    """Return the starts in a list; refuse other values among them."""
     listed: list[Start[Any]] = []
     for start in starts:
         if not isinstance(start, Start):
@@ -191,20 +191,20 @@ def refuse_existing(created: Iterable[Created]) -> None:
             raise AlreadyExists(f"chain {result.chain_id} exists; nothing was written for this start")
 
 
-def _many(argument: str, values: object) -> Iterable[Any]:
+def _check_several(argument: str, values: object) -> Iterable[Any]:
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise InvalidArgument(argument, f"is {values!r}; give several, as in a list")
     return values  # pyright: ignore[reportUnknownVariableType]  # whatever it yields is checked one by one
 
 
 def successor(continuation: Continue[Any], *, payload: str, trace: str | None, meta: str | None = None) -> Successor:
-    """Return what the state adapter is to write for a continuation; ``payload`` is the encoded input."""
+    """Return the row to write for a continuation; ``payload`` is the encoded input."""
     return Successor(
         type=continuation.job_type.name,
         input=payload,
         queue=continuation.job_type.queue,
         delay=continuation.delay,
-        at=None if continuation.at is None else check_near(continuation.at),
+        at=None if continuation.at is None else check_ahead(continuation.at),
         priority=continuation.priority,
         blockers=continuation.awaited.ids,
         until=continuation.awaited.until,
@@ -217,23 +217,23 @@ def successor(continuation: Continue[Any], *, payload: str, trace: str | None, m
 def check_due(delay: float | None, at: datetime | None) -> tuple[float | None, datetime | None]:
     """Return the due time, in seconds or in UTC; refuse one that is not within ten years, as a mistake."""
     delay, at = check_when(delay, at)
-    return delay, None if at is None else check_near(at)
+    return delay, None if at is None else check_ahead(at)
 
 
-def check_near(at: datetime) -> datetime:
-    """Refuse a time that is more than ten years ahead, as a delay would be; some drivers cannot even send it."""
-    if at - datetime.now(UTC) > _LONGEST:  # noqa: TID251  # told from a mistake, by years; the database says when it is due
+def check_ahead(at: datetime) -> datetime:
+    """Return the time; refuse one more than ten years ahead, as for a delay. Some drivers cannot even send it."""
+    if at - datetime.now(UTC) > _FURTHEST:  # noqa: TID251  # only to find mistakes of years; the database decides when a job is due
         raise InvalidArgument("at", f"is {at.isoformat()}; give a time within the next ten years")
-    return max(at, _FIRST)
+    return max(at, _EARLIEST)
 
 
-_FIRST = datetime(1, 1, 3, tzinfo=UTC)
-"""What is long past is now; further back some clients of the database cannot show it in their zones."""
-_LONGEST = timedelta(seconds=LONGEST)
+_EARLIEST = datetime(1, 1, 3, tzinfo=UTC)
+"""The earliest due time that is stored; some clients of a database cannot show earlier ones in their zone."""
+_FURTHEST = timedelta(seconds=LONGEST)
 
 
 def check_id(id: str) -> str:
-    """Refuse an id that is no UUIDv7; keys that begin with the time of their making keep the tables small."""
+    """Return the id; refuse any but a UUIDv7, whose order by time keeps index pages dense."""
     try:
         parsed = UUID(check_text(id, argument="id", longest=64))
     except ValueError as error:
@@ -246,7 +246,7 @@ def check_id(id: str) -> str:
 
 
 def check_expires(expires: float, *, delay: float | None) -> float:
-    """Refuse a time to start that is none, or that ends before the job is due."""
+    """Return the seconds within which a job must start; refuse fewer than its delay."""
     seconds = check_seconds("expires", expires, lowest=0.001)
     if delay is not None and seconds <= delay:
         raise InvalidArgument("expires", f"is {expires!r}, before the job is due; give more than its delay, {delay:g}")
@@ -254,7 +254,7 @@ def check_expires(expires: float, *, delay: float | None) -> float:
 
 
 def check_dedup(dedup: Dedup | None) -> Dedup | None:
-    """Return the dedup as it is stored, with the ids of what it excludes; refuse what is none."""
+    """Return the dedup as it is stored, with ids for the chains that it excludes."""
     if dedup is None:
         return None
     if not isinstance(dedup, Dedup):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped

@@ -1,4 +1,4 @@
-"""The loop that waits for chains to end: hints make it quick, a shared poll makes it certain."""
+"""The loop that waits for chains to end: hints make it quick, and a shared poll makes it certain."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from ..model import ENDED, ChainOutcome
 from ..ports.notify import Hint, HintKind
 from .engine import Engine
 
-FIRST_LOOK = 0.02
+FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
-LARGEST_LOOK = 5_000
-"""How many chains one query asks about."""
+LARGEST_QUERY = 5_000
+"""The largest number of chains in one query."""
 
 
 @dataclass(eq=False, slots=True)
 class _AwaitedChain:
-    """A chain that is waited for."""
+    """A chain with the calls that wait for it, and the loop time of the next query."""
 
     due: float
-    pause: float = FIRST_LOOK
+    pause: float = FIRST_PAUSE
     futures: set[asyncio.Future[ChainOutcome]] = field(default_factory=set[asyncio.Future[ChainOutcome]])
 
 
 class Waiter(Loop):
-    """Waits for all chains that are awaited through one client, and asks for them in one query."""
+    """Waits for all chains that callers of one client await, with one query for all."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__("waiter", on_fatal=self._give_up)
         self._engine = engine
-        self._watches: dict[str, _AwaitedChain] = {}
+        self._awaited: dict[str, _AwaitedChain] = {}
         self._unsubscribe: Callable[[], None] | None = None
 
     async def wait(self, chain_id: str, *, timeout: float | None) -> ChainOutcome:
         """
-        Return how the chain ended, once it has; with a ``timeout`` of 0 seconds, if it has.
+        Return the outcome of the chain once it has ended; a ``timeout`` of 0 does not wait.
 
         Raises:
             NotFound: the chain does not exist, or was deleted meanwhile.
             TimeoutError: it is still open.
         """
         if timeout == 0:
-            return await self._ask(chain_id)
+            return await self._ask_once(chain_id)
         try:
             async with asyncio.timeout(timeout):
                 return await self._wait_for(chain_id)
         except TimeoutError:
             raise _still_open(chain_id, timeout or 0.0) from None
 
-    async def _ask(self, chain_id: str) -> ChainOutcome:
+    async def _ask_once(self, chain_id: str) -> ChainOutcome:
         outcome = (await self._outcomes([chain_id])).get(chain_id)
         if outcome is None:
             raise NotFound(f"chain {chain_id} does not exist")
@@ -63,19 +63,20 @@ class Waiter(Loop):
     async def _wait_for(self, chain_id: str) -> ChainOutcome:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[ChainOutcome] = loop.create_future()
-        watch = self._watches.setdefault(chain_id, _AwaitedChain(due=loop.time()))
-        watch.futures.add(future)
-        watch.due = loop.time()
-        self._begin()
+        awaited = self._awaited.setdefault(chain_id, _AwaitedChain(due=loop.time()))
+        awaited.futures.add(future)
+        awaited.due = loop.time()
+        self._start_polling()
         try:
             return await future
         finally:
-            watch.futures.discard(future)
-            if not watch.futures and self._watches.get(chain_id) is watch:
-                del self._watches[chain_id]
+            awaited.futures.discard(future)
+            # The entry may be another one by now: the chain ended, and somebody awaited it anew.
+            if not awaited.futures and self._awaited.get(chain_id) is awaited:
+                del self._awaited[chain_id]
 
     async def close(self) -> None:
-        """Stop looking; calls that still wait raise."""
+        """Stop the loop; calls that still wait raise."""
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
@@ -83,52 +84,52 @@ class Waiter(Loop):
         self._give_up(OtelqError("the client was closed while a result was awaited"))
 
     async def tick(self) -> float:
-        """Ask about the chains that are due for a look."""
+        """Query the chains that are due."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        due = [chain_id for chain_id, watch in self._watches.items() if watch.due <= now][:LARGEST_LOOK]
-        for chain_id in due:  # a hint that comes while the question is under way overrules this
-            watch = self._watches[chain_id]
-            watch.due, watch.pause = now + watch.pause, min(watch.pause * 2, LONGEST_PAUSE)
+        due = [chain_id for chain_id, awaited in self._awaited.items() if awaited.due <= now][:LARGEST_QUERY]
+        for chain_id in due:  # before the query, so that a hint during it makes the chain due again
+            awaited = self._awaited[chain_id]
+            awaited.due, awaited.pause = now + awaited.pause, min(awaited.pause * 2, LONGEST_PAUSE)
         if due:
             outcomes = await self._outcomes(due)
             for chain_id in due:
-                self._look(chain_id, outcomes.get(chain_id))
-        if not self._watches:
+                self._resolve(chain_id, outcomes.get(chain_id))
+        if not self._awaited:
             return LONGEST_PAUSE * 60
-        return max(0.0, min(watch.due for watch in self._watches.values()) - loop.time())
+        return max(0.0, min(awaited.due for awaited in self._awaited.values()) - loop.time())
 
     async def _outcomes(self, chain_ids: Sequence[str]) -> Mapping[str, ChainOutcome]:
         try:
             with self._engine.telemetry.silence():
                 return await self._engine.state.outcomes(chain_ids)
         except Exception:
-            for chain_id in chain_ids:  # not answered, so still to be asked
-                if (watch := self._watches.get(chain_id)) is not None:
-                    watch.due = 0.0
+            for chain_id in chain_ids:  # not answered: due again
+                if (awaited := self._awaited.get(chain_id)) is not None:
+                    awaited.due = 0.0
             raise
 
-    def _begin(self) -> None:
+    def _start_polling(self) -> None:
         if self._unsubscribe is None:
-            self._unsubscribe = self._engine.notify.subscribe(self._hinted)
+            self._unsubscribe = self._engine.notify.subscribe(self._on_hint)
         self.start()
         self.wake()
 
-    def _hinted(self, hint: Hint) -> None:
-        if hint.kind is HintKind.CHANGED and self._watches:
-            for each in self._watches.values():
+    def _on_hint(self, hint: Hint) -> None:
+        if hint.kind is HintKind.CHANGED and self._awaited:
+            for each in self._awaited.values():
                 each.due = 0.0
             self.wake()
-        if hint.kind is HintKind.CLOSED and (watch := self._watches.get(hint.subject)) is not None:
-            watch.due = 0.0
+        if hint.kind is HintKind.CLOSED and (awaited := self._awaited.get(hint.subject)) is not None:
+            awaited.due = 0.0
             self.wake()
 
-    def _look(self, chain_id: str, outcome: ChainOutcome | None) -> None:
-        watch = self._watches.get(chain_id)
-        if watch is None or (outcome is not None and outcome.status not in ENDED):
+    def _resolve(self, chain_id: str, outcome: ChainOutcome | None) -> None:
+        awaited = self._awaited.get(chain_id)
+        if awaited is None or (outcome is not None and outcome.status not in ENDED):
             return
-        del self._watches[chain_id]
-        for future in watch.futures:
+        del self._awaited[chain_id]
+        for future in awaited.futures:
             if future.done():
                 continue
             if outcome is None:
@@ -137,9 +138,9 @@ class Waiter(Loop):
                 future.set_result(outcome)
 
     def _give_up(self, error: Exception) -> None:
-        watches, self._watches = self._watches, {}
-        for watch in watches.values():
-            for future in watch.futures:
+        all_awaited, self._awaited = self._awaited, {}
+        for awaited in all_awaited.values():
+            for future in awaited.futures:
                 if not future.done():
                     future.set_exception(error)
 

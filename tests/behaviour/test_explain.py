@@ -157,7 +157,7 @@ def test_what_stands_in_rows_steers_no_terminal_and_forges_no_line() -> None:
         closed_at=now,
         failure=Failure("E\x1b[0m", "no\x1b]0;x\x07\u202e"),
     )
-    told = explanation(row, ReasonContext(attempts=[], blockers=[], waited_for={}, served=frozenset()))
+    told = explanation(row, ReasonContext(attempts=[], blockers=[], blocker_tails={}, served=frozenset()))
     for text in (str(told), *(reason.text for reason in told.reasons)):
         assert text.replace("\n", "", 1).isprintable()
     assert len(str(told).splitlines()) == 2

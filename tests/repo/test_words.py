@@ -16,7 +16,6 @@ from .tree import PACKAGES, ROOT
 
 UNFINISHED = [
     "otelq/cli",
-    "otelq/client",
     "otelq/effects",
     "otelq/model",
     "otelq/ports",
