@@ -26,7 +26,7 @@ async def copy_in(session: PostgresSession, jobs: Sequence[NewJob]) -> list[Tran
 
     As text, so that type codecs that the owner of a pool may have set for its connections do not matter.
     """
-    at: datetime = (await session.row("clock"))["at"]
+    at: datetime = (await session.row("read_clock"))["at"]
     due = [_due(job, at) for job in jobs]
     stamp = at.isoformat()
     times = [stamp if moment is at else moment.isoformat() for moment in due]

@@ -1,4 +1,4 @@
-"""Leases: taken, extended, given back, taken back."""
+"""Leases: claim jobs, renew and release leases, and reap those that ran out."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ..transitions import build
 from ..transitions.build import Snapshot
 from ..transitions.leases import is_spent, lease_lost
 from . import dedup_keys, rows
-from .closed_jobs import close, in_order, marks
+from .closed_jobs import close, in_order, token_columns
 from .database import SKIP, PostgresSession
 
 
 async def claim(
     session: PostgresSession, wanted: Sequence[ClaimRequest], *, worker: str, token: int, suspect: bool
 ) -> tuple[list[Claimed], list[Transition]]:
-    """Lease jobs that are due."""
+    """Claim jobs that are due, and return them with the transitions."""
     found = await session.rows(
         "claim",
         [arm.type for arm in wanted],
@@ -43,28 +43,30 @@ async def claim(
 
 
 async def release_claim(session: PostgresSession, token: int) -> list[Transition]:
-    """Give back what a claim leased whose reply was lost."""
+    """Release the leases of a claim whose reply was lost."""
     jobs = [rows.snapshot(row) for row in await session.rows("release_claim", token)]
     return [build.moved(job, Verb.RELEASE, Status.READY) for job in jobs]
 
 
 async def renew(session: PostgresSession, renewals: Sequence[Renewal]) -> list[SettleResult]:
-    """Extend leases; say of each what became of it."""
+    """Extend leases, and return the result for each."""
+    # Ascending, as all locks; rows that others have locked are skipped, so that one open transaction of a user cannot
+    # stop the renewal of the other leases.
     order = sorted(range(len(renewals)), key=lambda n: renewals[n].lease.chain_id)
     written = await session.row(
         "renew", *rows.lease_columns([renewals[n].lease for n in order]), [renewals[n].seconds for n in order]
     )
-    verdicts = dict.fromkeys((order[n] for n in rows.places(written)), SettleResult.DONE)
-    rest = [n for n in range(len(renewals)) if n not in verdicts]
+    results = dict.fromkeys((order[n] for n in rows.indexes(written)), SettleResult.DONE)
+    rest = [n for n in range(len(renewals)) if n not in results]
     if rest:
-        judged = await session.rows("judge", *rows.lease_columns([renewals[n].lease for n in rest]))
-        verdicts |= {rest[rows.place(row)]: _verdict(row) for row in judged}
-    return [verdicts[n] for n in range(len(renewals))]
+        checked = await session.rows("check_conflicts", *rows.lease_columns([renewals[n].lease for n in rest]))
+        results |= {rest[rows.index(row)]: _verdict(row) for row in checked}
+    return [results[n] for n in range(len(renewals))]
 
 
 def _verdict(row: rows.Row) -> SettleResult:
     match row["verdict"]:
-        case "held":
+        case "leased":
             return SettleResult.LOST if row["too_late"] else SettleResult.BUSY
         case "cancelled":
             return SettleResult.CANCELLED
@@ -75,28 +77,30 @@ def _verdict(row: rows.Row) -> SettleResult:
 async def reap(
     session: PostgresSession, rules: Sequence[ReapRule], *, spare: Collection[int], limit: int
 ) -> list[Transition]:
-    """Take back jobs whose lease ran out; those that are spent fail."""
+    """Take back jobs whose lease ran out; fail those that have no attempt left."""
     by_type = {rule.type: rule for rule in rules}
-    found = await session.rows("hold_expired", [*by_type], [*spare], limit)
+    found = await session.rows("lock_expired_leases", [*by_type], [*spare], limit)
     jobs = [rows.snapshot(row) for row in found]
     if not jobs:
         return []
     spent = [job for job in jobs if is_spent(by_type[job.type], attempt=job.attempt, crashes=job.crashes)]
-    if busy := await dedup_keys.held_elsewhere(session, [job.chain_id for job in spent]):
+    if busy := await dedup_keys.locked_by_others(session, [job.chain_id for job in spent]):
         jobs, spent = ([job for job in some if job.chain_id not in busy] for some in (jobs, spent))
-    made = await close(session, spent, verb=Verb.REAP, failures={job.chain_id: _lease_lost(job) for job in spent})
-    made |= await _take_back(session, [job for job in jobs if job.chain_id not in made], by_type)
-    return in_order([job.chain_id for job in jobs], made)
+    transitions = await close(
+        session, spent, verb=Verb.REAP, failures={job.chain_id: _lease_lost(job) for job in spent}
+    )
+    transitions |= await _put_back(session, [job for job in jobs if job.chain_id not in transitions], by_type)
+    return in_order([job.chain_id for job in jobs], transitions)
 
 
-async def _take_back(
+async def _put_back(
     session: PostgresSession, jobs: Sequence[Snapshot], rules: Mapping[str, ReapRule]
 ) -> dict[str, list[Transition]]:
     if not jobs:
         return {}
     found = await session.rows(
         "put_back",
-        *marks(jobs),
+        *token_columns(jobs),
         None,
         [Verb.REAP] * len(jobs),
         [LEASE_LOST] * len(jobs),
@@ -104,7 +108,7 @@ async def _take_back(
         [max(rules[job.type].delay, 0.0) for job in jobs],
         lock=SKIP,
     )
-    return {jobs[rows.place(row)].chain_id: [_reaped(jobs[rows.place(row)], row)] for row in found}
+    return {jobs[rows.index(row)].chain_id: [_reaped(jobs[rows.index(row)], row)] for row in found}
 
 
 def _reaped(job: Snapshot, row: rows.Row) -> Transition:

@@ -1,4 +1,4 @@
-"""Chains that are closed by request or by time, whatever worker may hold them."""
+"""Chains closed by request or because their time ran out, whether or not a worker holds them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ..transitions import build, refusals
 from ..transitions.build import Snapshot
 from ..transitions.outcomes import blocker_source
 from . import closed_jobs, dedup_keys, rows, waits
-from .closed_jobs import OTHERS, Made, in_order
+from .closed_jobs import OTHERS, ChainTransitions, in_order
 from .database import WAIT, PostgresSession
-from .locks import hold
+from .locks import lock_jobs
 from .waits import WaitRequest, WrittenWait
 
 Continued = tuple[Snapshot, Continues]
@@ -21,35 +21,38 @@ async def complete_externally(session: PostgresSession, closures: Sequence[Closu
     """Close open jobs without a worker."""
     chain_ids = [closure.chain_id for closure in closures]
     continues = {closure.chain_id: closure.outcome for closure in closures if isinstance(closure.outcome, Continues)}
-    held = await hold(session, chain_ids, beside=[id for end in continues.values() for id in end.successor.blockers])
+    blockers = [id for outcome in continues.values() for id in outcome.successor.blockers]
+    # Blockers of successors are locked in the same ascending pass as the jobs, or two such calls could deadlock.
+    locked = await lock_jobs(session, chain_ids, also=blockers)
     for closure in closures:
-        await check_step(session, held[closure.chain_id], closure.step)
-    made = await _continue(session, [(held[id], outcome) for id, outcome in continues.items()])
+        await check_step(session, locked[closure.chain_id], closure.step)
+    continued = await _continue(session, [(locked[id], outcome) for id, outcome in continues.items()])
     outputs = {closure.chain_id: end.output for closure in closures if isinstance(end := closure.outcome, Completes)}
     closed = await closed_jobs.close(
-        session, [held[id] for id in outputs], verb=Verb.COMPLETE_EXTERNALLY, outputs=outputs
+        session, [locked[id] for id in outputs], verb=Verb.COMPLETE_EXTERNALLY, outputs=outputs
     )
-    others = [*made.pop(OTHERS, ()), *closed.pop(OTHERS, ())]
-    return in_order(chain_ids, {**made, **closed, OTHERS: others})
+    others = [*continued.pop(OTHERS, ()), *closed.pop(OTHERS, ())]
+    return in_order(chain_ids, {**continued, **closed, OTHERS: others})
 
 
 async def cancel(session: PostgresSession, chain_ids: Sequence[str]) -> list[Transition]:
     """Close open chains as cancelled."""
-    held = await hold(session, chain_ids)
-    return in_order(chain_ids, await closed_jobs.close(session, [*held.values()], verb=Verb.CANCEL))
+    locked = await lock_jobs(session, chain_ids)
+    return in_order(chain_ids, await closed_jobs.close(session, [*locked.values()], verb=Verb.CANCEL))
 
 
 async def expire(session: PostgresSession, *, limit: int) -> list[Transition]:
-    """Close as cancelled the jobs that nobody started in time."""
-    found = [rows.snapshot(row) for row in await session.rows("hold_expiring", limit)]
-    busy = await dedup_keys.held_elsewhere(session, [job.chain_id for job in found])
+    """Close as cancelled the jobs that no worker started in time."""
+    found = [rows.snapshot(row) for row in await session.rows("lock_expired_jobs", limit)]
+    # This runs in a worker's loop, which must not wait for a start that takes over one of the keys.
+    busy = await dedup_keys.locked_by_others(session, [job.chain_id for job in found])
     jobs = [job for job in found if job.chain_id not in busy]
     return in_order([job.chain_id for job in jobs], await closed_jobs.close(session, jobs, verb=Verb.EXPIRE))
 
 
 async def check_step(session: PostgresSession, job: Snapshot, step: str) -> None:
     """
-    See that the open job is of the type ``step``.
+    Check that the open job is of the type ``step``.
 
     Raises:
         JobAlreadyClosed: an earlier job of the chain is of that type.
@@ -62,14 +65,14 @@ async def check_step(session: PostgresSession, job: Snapshot, step: str) -> None
     raise refusals.wrong_step(job.chain_id, step=step, open_step=job.type, is_past=is_past)
 
 
-async def _continue(session: PostgresSession, pairs: Sequence[Continued]) -> Made:
-    await closed_jobs.untie(session, [job for job, _ in pairs])
-    tied = [pair for pair in pairs if blocker_source(pair[1])]
+async def _continue(session: PostgresSession, pairs: Sequence[Continued]) -> ChainTransitions:
+    await closed_jobs.release_blockers(session, [job for job, _ in pairs])
+    waiting = [pair for pair in pairs if blocker_source(pair[1])]
     plain = [pair for pair in pairs if not blocker_source(pair[1])]
-    return await _continue_plain(session, plain) | await _continue_tied(session, tied)
+    return await _continue_plain(session, plain) | await _continue_with_blockers(session, waiting)
 
 
-async def _continue_plain(session: PostgresSession, pairs: Sequence[Continued]) -> Made:
+async def _continue_plain(session: PostgresSession, pairs: Sequence[Continued]) -> ChainTransitions:
     if not pairs:
         return {}
     pairs = sorted(pairs, key=lambda pair: pair[0].chain_id)
@@ -77,7 +80,7 @@ async def _continue_plain(session: PostgresSession, pairs: Sequence[Continued]) 
     found = await session.rows(
         "continue",
         Verb.COMPLETE_EXTERNALLY,
-        *closed_jobs.marks(jobs),
+        *closed_jobs.token_columns(jobs),
         None,
         *rows.successor_columns([outcome for _, outcome in pairs]),
         [job.chain_type for job in jobs],
@@ -87,24 +90,24 @@ async def _continue_plain(session: PostgresSession, pairs: Sequence[Continued]) 
         None,
         lock=WAIT,
     )
-    return {pairs[rows.place(row)][0].chain_id: _continued(*pairs[rows.place(row)], row) for row in found}
+    return {pairs[rows.index(row)][0].chain_id: _continued(*pairs[rows.index(row)], row) for row in found}
 
 
 def _continued(job: Snapshot, outcome: Continues, row: rows.Row) -> list[Transition]:
     return build.continued_externally(job, outcome.successor, at=row["at"], run_at=row["run_at"])
 
 
-async def _continue_tied(session: PostgresSession, pairs: Sequence[Continued]) -> Made:
+async def _continue_with_blockers(session: PostgresSession, pairs: Sequence[Continued]) -> ChainTransitions:
     if not pairs:
         return {}
-    links = [_link(job, outcome) for job, outcome in sorted(pairs, key=lambda pair: pair[0].chain_id)]
-    written = await waits.link(session, links, verb=Verb.COMPLETE_EXTERNALLY, lock=WAIT)
+    requests = [_request(job, outcome) for job, outcome in sorted(pairs, key=lambda pair: pair[0].chain_id)]
+    result = await waits.write_waits(session, requests, verb=Verb.COMPLETE_EXTERNALLY, lock=WAIT)
     by_chain = {job.chain_id: (job, outcome) for job, outcome in pairs}
-    made = {one.link.chain_id: _joined(*by_chain[one.link.chain_id], one) for one in written.joined}
-    return made | {OTHERS: written.aside}
+    own = {one.request.chain_id: _waiting(*by_chain[one.request.chain_id], one) for one in result.written}
+    return own | {OTHERS: result.others}
 
 
-def _link(job: Snapshot, outcome: Continues) -> WaitRequest:
+def _request(job: Snapshot, outcome: Continues) -> WaitRequest:
     return WaitRequest(
         chain_id=job.chain_id,
         position=job.position,
@@ -115,9 +118,9 @@ def _link(job: Snapshot, outcome: Continues) -> WaitRequest:
     )
 
 
-def _joined(job: Snapshot, outcome: Continues, one: WrittenWait) -> list[Transition]:
-    fate = one.wait.fate
+def _waiting(job: Snapshot, outcome: Continues, one: WrittenWait) -> list[Transition]:
+    end = one.wait.decision
     at, run_at = one.row["at"], one.row["run_at"]
     return build.continued_externally(
-        job, outcome.successor, at=at, run_at=run_at, is_blocked=fate.is_blocked, failed_with=fate.failed_with
+        job, outcome.successor, at=at, run_at=run_at, is_blocked=end.is_blocked, failed_with=end.failed_with
     )

@@ -1,4 +1,4 @@
-"""Jobs whose rows are held, closed for good; and what follows from that for their keys, edges and dependents."""
+"""Closing of jobs whose rows are locked, with the effects on their keys, blockers and dependents."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from ..model import Failure, Status, Transition, Verb
 from ..transitions import build
 from ..transitions.build import Snapshot
 from .database import WAIT, PostgresSession
-from .unblock import let_go
+from .unblock import release_dependents
 
-Made = dict[str, list[Transition]]
-"""What was made, by chain; under no chain's id what that did to others."""
+ChainTransitions = dict[str, list[Transition]]
+"""Transitions by chain id; those of other chains, which the verb did not name, under ``OTHERS``."""
 
 OTHERS = ""
 
@@ -23,8 +23,8 @@ async def close(
     verb: Verb,
     outputs: Mapping[str, str] | None = None,
     failures: Mapping[str, Failure] | None = None,
-) -> Made:
-    """Close jobs whose rows are held: completed where there are outputs, failed by failures, or cancelled."""
+) -> ChainTransitions:
+    """Close jobs whose rows are locked: as completed with outputs, as failed with failures, or else as cancelled."""
     if not jobs:
         return {}
     outputs, failures = outputs or {}, failures or {}
@@ -33,37 +33,39 @@ async def close(
     row = await session.row(
         "close",
         verb,
-        *marks(jobs),
+        *token_columns(jobs),
         [outputs.get(job.chain_id) for job in jobs],
         [end and end.type for end in ends],
         [end and end.text for end in ends],
         None,
         lock=WAIT,
-        which="",
+        condition="",
     )
-    await untie(session, jobs)
+    await release_blockers(session, jobs)
     if row["keyed"]:
         await session.rows("free_keys", row["keyed"])
     status = Status.COMPLETED if outputs else Status.FAILED if failures else Status.CANCELLED
-    made = {
+    transitions = {
         job.chain_id: [build.moved(job, verb, status, at=row["at"], error_type=end.type if end else None)]
         for job, end in zip(jobs, ends, strict=True)
     }
-    others, _ = await let_go(session, row["waited_on"]) if row["waited_on"] else ([], [])
-    return made | ({OTHERS: others} if others else {})
+    # Dependents are read by a later statement than the one that locked the chains. Its newer snapshot has the blocker
+    # rows of a start that held the lock before; in one statement such a dependent would stay blocked for ever.
+    others, _ = await release_dependents(session, row["waited_on"]) if row["waited_on"] else ([], [])
+    return transitions | ({OTHERS: others} if others else {})
 
 
-async def untie(session: PostgresSession, jobs: Sequence[Snapshot]) -> None:
-    """A job that was blocked waits no longer."""
+async def release_blockers(session: PostgresSession, jobs: Sequence[Snapshot]) -> None:
+    """Mark the blockers of jobs that were blocked as released, since the jobs wait no longer."""
     if blocked := [job.chain_id for job in jobs if job.status is Status.BLOCKED]:
-        await session.rows("forget_edges", blocked)
+        await session.rows("release_blockers", blocked)
 
 
-def marks(jobs: Sequence[Snapshot]) -> tuple[list[str], list[int], list[int | None]]:
-    """Jobs under the tokens that they have now, as fenced statements take them."""
+def token_columns(jobs: Sequence[Snapshot]) -> tuple[list[str], list[int], list[int | None]]:
+    """Return jobs under their present tokens, as columns for a fenced statement."""
     return [job.chain_id for job in jobs], [job.position for job in jobs], [job.token for job in jobs]
 
 
-def in_order(chain_ids: Sequence[str], made: Made) -> list[Transition]:
-    """By chain as they were given, then what happened to others."""
-    return [change for id in (*dict.fromkeys(chain_ids), OTHERS) for change in made.get(id, ())]
+def in_order(chain_ids: Sequence[str], transitions: ChainTransitions) -> list[Transition]:
+    """Return the transitions in the order of the given chains, then those of other chains."""
+    return [change for id in (*dict.fromkeys(chain_ids), OTHERS) for change in transitions.get(id, ())]

@@ -59,41 +59,43 @@ _PARAMETER: Final = re.compile(r"(\$\d+)::(?!pg_catalog\.text(?![\[\w]))")
 class TextConnection:
     """A connection on which all values travel as text."""
 
-    __slots__ = ("_link",)
+    __slots__ = ("_connection",)
 
-    def __init__(self, link: DriverConnection) -> None:
-        self._link = link
+    def __init__(self, connection: DriverConnection) -> None:
+        self._connection = connection
 
     @property
     def can_copy(self) -> bool:
-        return self._link.can_copy
+        return self._connection.can_copy
 
     @property
     def is_guarded(self) -> bool:
-        return self._link.is_guarded
+        return self._connection.is_guarded
 
     async def fetch(self, text: str, args: Sequence[object], /, *, timeout: float | None) -> list[Any]:
         asked, is_shown = in_text(text)
-        found = await self._link.fetch(asked, [_spelt(value) for value in args], timeout=timeout)
+        found = await self._connection.fetch(asked, [_as_text(value) for value in args], timeout=timeout)
         return [_row(row[0]) for row in found] if is_shown else found
 
     async def copy(self, table: str, rows: bytes, *, schema: str, columns: Sequence[str], timeout: float) -> None:
-        await self._link.copy(table, rows, schema=schema, columns=columns, timeout=timeout)
+        await self._connection.copy(table, rows, schema=schema, columns=columns, timeout=timeout)
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
-        return self._link.savepoint()
+        return self._connection.savepoint()
 
 
-async def needs_text(link: DriverConnection, *, argument: str, timeout: float, guard: Guard = nullcontext) -> bool:
+async def needs_text(
+    connection: DriverConnection, *, argument: str, timeout: float, guard: Guard = nullcontext
+) -> bool:
     """
     Return whether values have to travel as text on a connection; in a transaction with a savepoint as ``guard``.
 
     Raises:
         InvalidArgument: not even text comes back as it was.
     """
-    if await _is_faithful(link, timeout, guard):
+    if await _is_faithful(connection, timeout, guard):
         return False
-    if await _is_faithful(TextConnection(link), timeout, guard):
+    if await _is_faithful(TextConnection(connection), timeout, guard):
         return True
     raise InvalidArgument(
         argument,
@@ -102,12 +104,12 @@ async def needs_text(link: DriverConnection, *, argument: str, timeout: float, g
     )
 
 
-async def _is_faithful(link: DriverConnection, timeout: float, guard: Guard) -> bool:
+async def _is_faithful(connection: DriverConnection, timeout: float, guard: Guard) -> bool:
     """Whether a value of each type comes back as it was."""
     try:
         async with guard():
-            [row] = await link.fetch(qualify(read("sql/probe.sql")), _SAMPLE, timeout=timeout)
-        return all(_is_same(row[place], value) for place, value in enumerate(_SAMPLE))
+            [row] = await connection.fetch(qualify(read("sql/probe.sql")), _SAMPLE, timeout=timeout)
+        return all(_is_same(row[index], value) for index, value in enumerate(_SAMPLE))
     except Exception as error:
         if is_passing(error):
             raise
@@ -128,9 +130,9 @@ def in_text(text: str) -> tuple[str, bool]:
     """Return a statement that takes only texts; and whether each row is one text of JSON, as it is of a query."""
     taken = _PARAMETER.sub(r"\1::pg_catalog.text::", text)
     found = list(tokens(taken))
-    keywords = [place for place, token in enumerate(found) if token.kind is TokenKind.KEYWORD and token.depth == 0]
-    first = next((found[place].text for place in keywords), "")
-    start = next((place for place in keywords if found[place].text in ("SELECT", "INSERT", "UPDATE", "DELETE")), None)
+    keywords = [index for index, token in enumerate(found) if token.kind is TokenKind.KEYWORD and token.depth == 0]
+    first = next((found[index].text for index in keywords), "")
+    start = next((index for index in keywords if found[index].text in ("SELECT", "INSERT", "UPDATE", "DELETE")), None)
     if first not in ("SELECT", "WITH") or start is None or found[start].text != "SELECT":
         return taken, False
     before, query = ("".join(token.text for token in part) for part in (found[:start], found[start:]))
@@ -139,7 +141,7 @@ def in_text(text: str) -> tuple[str, bool]:
     return f"{before} shown AS MATERIALIZED (\n{query}\n)\n{shown}", True
 
 
-def _spelt(value: object) -> str | None:
+def _as_text(value: object) -> str | None:
     """A parameter as PostgreSQL reads it."""
     match value:
         case None:
@@ -151,7 +153,7 @@ def _spelt(value: object) -> str | None:
         case datetime():
             return value.isoformat()
         case Collection():
-            elements = (_spelt(each) for each in cast("Collection[object]", value))
+            elements = (_as_text(each) for each in cast("Collection[object]", value))
             return f"{{{','.join('NULL' if each is None else _quoted(each) for each in elements)}}}"
         case _:
             return repr(value)
@@ -165,7 +167,7 @@ def _quoted(element: str) -> str:
 def _row(shown: str) -> Row:
     columns: dict[str, Any] = json.decode(shown)
     values = [_moment(value) if name in TIMES else value for name, value in columns.items()]
-    return Row({name: place for place, name in enumerate(columns)}, values)
+    return Row({name: index for index, name in enumerate(columns)}, values)
 
 
 def _moment(value: Any) -> Any:

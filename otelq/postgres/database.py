@@ -20,7 +20,7 @@ from .statements import PostgresStatements
 from .transaction_limit import TransactionLimit
 from .transaction_queue import TransactionQueues
 
-_CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
+_RANDOM = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 
 T = TypeVar("T")
 
@@ -34,12 +34,12 @@ WAIT: Final = "FOR UPDATE"
 class PostgresSession:
     """One connection for the time of one verb, with the statements and the verb's clock."""
 
-    __slots__ = ("left_pending", "link", "now", "queries", "timeout")
+    __slots__ = ("connection", "left_pending", "now", "queries", "timeout")
 
     def __init__(
-        self, link: DriverConnection, queries: PostgresStatements, *, now: datetime | None, timeout: float
+        self, connection: DriverConnection, queries: PostgresStatements, *, now: datetime | None, timeout: float
     ) -> None:
-        self.link = link
+        self.connection = connection
         self.queries = queries
         self.now = now
         self.timeout = timeout
@@ -49,7 +49,7 @@ class PostgresSession:
         """The rows of a statement."""
         statement = self.queries(name, **tokens)
         given = (self.now, *args) if statement.is_timed else args
-        return await self.link.fetch(statement.text, given, timeout=self.timeout)
+        return await self.connection.fetch(statement.text, given, timeout=self.timeout)
 
     async def row(self, name: str, *args: object, **tokens: str) -> Any:
         """The one row of a statement that always has one."""
@@ -59,11 +59,11 @@ class PostgresSession:
     @property
     def can_copy(self) -> bool:
         """Whether ``copy`` is to be had; without it, rows are inserted."""
-        return self.link.can_copy
+        return self.connection.can_copy
 
     async def copy(self, table: str, columns: Sequence[str], rows: bytes) -> None:
         """Append rows, in COPY's text format, to a table of the schema."""
-        await self.link.copy(table, rows, schema=self.queries.schema, columns=columns, timeout=self.timeout)
+        await self.connection.copy(table, rows, schema=self.queries.schema, columns=columns, timeout=self.timeout)
 
 
 class PostgresDatabase:
@@ -84,9 +84,9 @@ class PostgresDatabase:
         self._connect_timeout = connect_timeout
         self._max_size = max_size
         self._joiners = Joiners(source)
-        self._room: TransactionLimit | None = None
-        self._turns = TransactionQueues()
-        self._home: tuple[object, ...] = ()
+        self._limit: TransactionLimit | None = None
+        self._queues = TransactionQueues()
+        self._identity: tuple[object, ...] = ()
         self._seen: WeakSet[Any] = WeakSet()
         """Connections of callers that were found to lead to this database."""
         self._needs_text = False
@@ -105,17 +105,19 @@ class PostgresDatabase:
         """
         try:
             async with asyncio.timeout(self._connect_timeout):
-                self._room = TransactionLimit(await self.source.open() or self._max_size)
-                async with self.source.loan(atomic=False, timeout=self._connect_timeout) as link:
-                    self._needs_text = await needs_text(link, argument="pool", timeout=self._connect_timeout)
+                self._limit = TransactionLimit(await self.source.open() or self._max_size)
+                async with self.source.loan(atomic=False, timeout=self._connect_timeout) as connection:
+                    self._needs_text = await needs_text(connection, argument="pool", timeout=self._connect_timeout)
         except OtelqError:
             raise
         except Exception as error:
-            raise Unavailable(f"cannot connect to PostgreSQL at {self.source.place}: {text_of(error)}") from bare(error)
+            raise Unavailable(f"cannot connect to PostgreSQL at {self.source.location}: {text_of(error)}") from bare(
+                error
+            )
 
     async def close(self) -> None:
         """Let go of what was opened here; a pool that the caller made stays open."""
-        self._room = None
+        self._limit = None
         await finish(self.source.close())  # else a second cancel of what is being opened would leave some behind
 
     # Work
@@ -138,14 +140,14 @@ class PostgresDatabase:
         for left in reversed(range(TRIES)):
             done: list[T] = []
             try:
-                async with self.source.loan(atomic=atomic, timeout=self.command_timeout) as link:
-                    done.append(await work(self.session(link, now)))
+                async with self.source.loan(atomic=atomic, timeout=self.command_timeout) as connection:
+                    done.append(await work(self.session(connection, now)))
                 return done[0]
             except Exception as error:
                 if not left or not (is_conflict(error) or is_stale(error) or (again and is_lost(error))):
                     raise_translated(error, in_doubt=done)
                 again = again and not is_lost(error)
-            await asyncio.sleep(_CHANCE.uniform(0.001, 0.01) * (TRIES - left))
+            await asyncio.sleep(_RANDOM.uniform(0.001, 0.01) * (TRIES - left))
         raise AssertionError("the last try returns or raises")
 
     async def run_in(
@@ -159,11 +161,11 @@ class PostgresDatabase:
         """
         Do one verb's work in an open transaction.
 
-        With ``savepoint`` an error leaves that one as it was; without, only where the driver's link is guarded.
+        With ``savepoint`` an error leaves that one as it was; without, only where the driver's connection is guarded.
         """
         assert isinstance(tx, ConnectedTransaction)
         try:
-            async with self._turns.take(tx):
+            async with self._queues.take(tx):
                 return await self._work_in(tx, work, now=now, savepoint=savepoint)
         except Exception as error:
             raise_translated(misuse(error) or error)
@@ -176,39 +178,39 @@ class PostgresDatabase:
         now: datetime | None,
         savepoint: bool,
     ) -> T:
-        link = await tx.link()
-        if not tx.is_own and tx.connection not in self._seen:
-            await self._recognise(tx, link)
-        if not savepoint and (tx.is_own or not link.is_guarded):
-            return await work(self.session(link, now, tx))
-        async with self._in_time(link.savepoint()):
-            return await work(self.session(link, now, tx))
+        connection = await tx.connection()
+        if not tx.is_own and tx.driver_connection not in self._seen:
+            await self._check_database(tx, connection)
+        if not savepoint and (tx.is_own or not connection.is_guarded):
+            return await work(self.session(connection, now, tx))
+        async with self._with_deadline(connection.savepoint()):
+            return await work(self.session(connection, now, tx))
 
     @asynccontextmanager
-    async def _in_time(self, savepoint: AbstractAsyncContextManager[None]) -> AsyncGenerator[None]:
+    async def _with_deadline(self, savepoint: AbstractAsyncContextManager[None]) -> AsyncGenerator[None]:
         """A savepoint whose beginning and end are statements like others, and have their deadline."""
         async with asyncio.timeout(self.command_timeout):
             await savepoint.__aenter__()
         try:
             yield
         except BaseException as error:
-            await finish(self._take_back(savepoint, error))
+            await finish(self._roll_back(savepoint, error))
             raise
         async with asyncio.timeout(self.command_timeout):
             await savepoint.__aexit__(None, None, None)
 
-    async def _take_back(self, savepoint: AbstractAsyncContextManager[None], error: BaseException) -> None:
+    async def _roll_back(self, savepoint: AbstractAsyncContextManager[None], error: BaseException) -> None:
         with suppress(TimeoutError):  # without an answer the connection is gone, and the transaction
             async with asyncio.timeout(self.command_timeout):
                 await savepoint.__aexit__(type(error), error, error.__traceback__)
 
     def session(
-        self, link: DriverConnection, now: datetime | None, tx: ConnectedTransaction | None = None
+        self, connection: DriverConnection, now: datetime | None, tx: ConnectedTransaction | None = None
     ) -> PostgresSession:
         """The means of a verb on a connection, which is a caller's if there is a transaction that is no own one."""
-        is_text = self._needs_text if tx is None or tx.is_own else tx.connection in self._textual
+        is_text = self._needs_text if tx is None or tx.is_own else tx.driver_connection in self._textual
         return PostgresSession(
-            TextConnection(link) if is_text else link, self.queries, now=now, timeout=self.command_timeout
+            TextConnection(connection) if is_text else connection, self.queries, now=now, timeout=self.command_timeout
         )
 
     # Transactions
@@ -221,34 +223,38 @@ class PostgresDatabase:
     async def begin(self, kind: type | None) -> AsyncGenerator[ConnectedTransaction]:
         """A transaction of a handler or a client, which may keep its connection for long."""
         self.source.check(kind)
-        if self._room is None:
+        if self._limit is None:
             raise Unavailable("the PostgreSQL adapter is not open")
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._room.place(timeout=self.command_timeout))
+            await stack.enter_async_context(self._limit.acquire(timeout=self.command_timeout))
             try:
                 transaction = await stack.enter_async_context(self.source.begin(kind, timeout=self.command_timeout))
             except Exception as error:
                 raise_translated(error)
             yield transaction
 
-    async def _recognise(self, tx: ConnectedTransaction, link: DriverConnection) -> None:
+    async def _check_database(self, tx: ConnectedTransaction, connection: DriverConnection) -> None:
         """See that a caller's connection leads here, and not to another server, database, or set of tables."""
 
         def guard() -> AbstractAsyncContextManager[None]:
-            return self._in_time(link.savepoint())
+            return self._with_deadline(connection.savepoint())
 
-        if await needs_text(link, argument="tx", timeout=self.command_timeout, guard=guard):
-            self._textual.add(tx.connection)
-        theirs = await self._home_of(link, tx)
-        if theirs != self._home:
+        if await needs_text(connection, argument="tx", timeout=self.command_timeout, guard=guard):
+            self._textual.add(tx.driver_connection)
+        theirs = await self._identity_of(connection, tx)
+        if theirs != self._identity:
             async with self.source.loan(atomic=False, timeout=self.command_timeout) as own:
-                self._home = await self._home_of(own)  # the server may have been started anew
-        if theirs != self._home:
+                self._identity = await self._identity_of(own)  # the server may have been started anew
+        if theirs != self._identity:
             raise InvalidArgument("tx", "belongs to another database than the client; give a connection to the same")
-        self._seen.add(tx.connection)
+        self._seen.add(tx.driver_connection)
 
-    async def _home_of(self, link: DriverConnection, tx: ConnectedTransaction | None = None) -> tuple[object, ...]:
-        return tuple(await self.session(link, None, tx).row("home", self.queries.fill("{schema}.open_job")))
+    async def _identity_of(
+        self, connection: DriverConnection, tx: ConnectedTransaction | None = None
+    ) -> tuple[object, ...]:
+        return tuple(
+            await self.session(connection, None, tx).row("identify_database", self.queries.fill("{schema}.open_job"))
+        )
 
 
 def raise_translated(error: Exception, *, in_doubt: Sequence[object] = ()) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Dedup keys: taken, kept, or lost to another chain."""
+"""Dedup keys: take them, or find the chain that holds them."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from . import rows
 from .database import PostgresSession
 
 TRIES: Final = 100
-"""How often a start looks again at a key that changed hands meanwhile; each time, somebody else got on."""
+"""Tries of a start for a key that changes hands; each failed try means that another transaction succeeded."""
 
 Key = tuple[str, str]
 """A job type and a key."""
 
 
 class KeyRequest:
-    """Who asks for a key, and on what terms; the first of a batch asks for all."""
+    """A start that asks for a key, and its terms; of a batch, the first start with the key asks for all."""
 
     def __init__(self, job: NewJob, dedup: Dedup) -> None:
         self.chain_id = job.chain_id
         self.dedup = dedup
 
     def is_answered_by(self, holder: rows.Row) -> bool:
-        """Whether the chain that holds the key is given in the place of a new one."""
+        """Return whether the start gets the chain that holds the key instead of a new one."""
         age = (holder["at"] - holder["created_at"]).total_seconds()
         return is_duplicate(self.dedup, holder=holder["chain_id"], age=age, is_open=holder["is_open"])
 
 
 async def take(session: PostgresSession, jobs: Sequence[NewJob]) -> dict[str, str]:
     """
-    Take the keys of these starts; the chains that hold the others, by the id that asked in vain.
+    Take the keys of these starts; return the holders of the other keys, by the id of the start that wanted one.
 
     Raises:
         Unavailable: a key changes hands too fast, or its holder cannot be seen.
@@ -45,12 +45,14 @@ async def take(session: PostgresSession, jobs: Sequence[NewJob]) -> dict[str, st
             first = firsts.setdefault((job.type, job.dedup.key), KeyRequest(job, job.dedup))
             if first.chain_id != job.chain_id:
                 later[job.chain_id] = first.chain_id
-    elsewhere = await _settle(session, dict(sorted(firsts.items())))
+    elsewhere = await _resolve(session, dict(sorted(firsts.items())))
     return {asked: elsewhere.get(first, first) for asked, first in later.items()} | elsewhere
 
 
-async def _settle(session: PostgresSession, wanted: dict[Key, KeyRequest]) -> dict[str, str]:
+async def _resolve(session: PostgresSession, wanted: dict[Key, KeyRequest]) -> dict[str, str]:
     holders: dict[str, str] = {}
+    # The loser of a race reads the holder in a second statement: the first one's snapshot is older than the holder's
+    # commit. By then the key may be free again, or have another holder; then the loop begins again.
     for _ in range(TRIES):
         if not wanted:
             return holders
@@ -65,26 +67,26 @@ async def _settle(session: PostgresSession, wanted: dict[Key, KeyRequest]) -> di
 
 
 async def insert(session: PostgresSession, wanted: Mapping[Key, str]) -> dict[Key, rows.Row | None]:
-    """Take the keys that are free; the holders of the others, or None for one that just let go."""
+    """Take the keys that are free; return the holders of the others, or None for a key that was just released."""
     taken = await session.rows("take_keys", *_columns(list(wanted)), list(wanted.values()))
     won = {row["chain_id"] for row in taken}
     lost = [key for key, chain_id in wanted.items() if chain_id not in won]
-    held = await session.rows("read_keys", *_columns(lost)) if lost else []
-    found = {lost[rows.place(row)]: row for row in held}
+    holders = await session.rows("read_keys", *_columns(lost)) if lost else []
+    found = {lost[rows.index(row)]: row for row in holders}
     return {key: found.get(key) for key in lost}
 
 
-async def held_elsewhere(session: PostgresSession, chain_ids: Sequence[str]) -> set[str]:
+async def locked_by_others(session: PostgresSession, chain_ids: Sequence[str]) -> set[str]:
     """
-    Those of the chains whose keys somebody else has locked, so that closing them would have to wait.
+    Return the chains whose keys another transaction has locked, so that closing them would have to wait.
 
-    The keys of the others stay locked until the commit.
+    The keys of the other chains stay locked until the commit.
     """
-    return {row["chain_id"] for row in await session.rows("hold_keys", chain_ids)} if chain_ids else set()
+    return {row["chain_id"] for row in await session.rows("lock_keys", chain_ids)} if chain_ids else set()
 
 
 async def _take_over(session: PostgresSession, theirs: Mapping[Key, str], wanted: Mapping[Key, KeyRequest]) -> set[str]:
-    """Take keys from the chains that were seen to hold them; the chains that got theirs."""
+    """Take keys from the chains that were seen to hold them, and return the chains that got one."""
     ours = [wanted[key].chain_id for key in theirs]
     won = await session.rows("take_over_keys", *_columns(list(theirs)), list(theirs.values()), ours)
     return {row["chain_id"] for row in won}

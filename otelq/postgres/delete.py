@@ -1,4 +1,4 @@
-"""Chains, removed with all their history."""
+"""Deletion of chains with all their history."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from . import rows
 from .database import WAIT, PostgresSession
 
 CHUNK: Final = 1000
-"""How many chains one statement removes."""
+"""Chains that one statement removes."""
 
 
 async def delete(session: PostgresSession, chain_ids: Sequence[str], *, cascade: bool) -> list[Transition]:
-    """Remove chains; with ``cascade`` also those that fed any job of theirs, and so on."""
+    """Remove chains; with ``cascade`` also the blockers of their jobs, and the blockers of those, and so on."""
     ids = list(dict.fromkeys(chain_ids))
-    if cascade:  # all that is known already is locked in one ascending round
-        ids += await _feeding(session, ids)
-    await _hold(session, ids)
-    while cascade and (more := await _feeding(session, ids)):
-        await _hold(session, more)
+    if cascade:  # lock all that are known already in one ascending pass
+        ids += await _all_blockers(session, ids)
+    await _lock(session, ids)
+    while cascade and (more := await _all_blockers(session, ids)):
+        await _lock(session, more)
         ids += more
     for row in await session.rows("find_dependent", ids):
         raise refusals.still_referenced(row["chain_id"], row["blocker_id"])
@@ -29,21 +29,22 @@ async def delete(session: PostgresSession, chain_ids: Sequence[str], *, cascade:
     return [change for part in parts for change in await _delete(session, part)]
 
 
-async def _feeding(session: PostgresSession, chain_ids: Sequence[str]) -> list[str]:
+async def _all_blockers(session: PostgresSession, chain_ids: Sequence[str]) -> list[str]:
     """
-    The blockers of any job of these chains, and theirs in turn, that are not among them.
+    Return the blockers of all jobs of these chains, and theirs in turn, that are not among them.
 
-    An open one can be given more until its row is held: therefore it is asked again after that.
+    An open chain can get more blockers until its row is locked, so this is asked again after that.
     """
     known = set(chain_ids)
-    found = await session.rows("find_feeds", list(chain_ids))
+    found = await session.rows("find_all_blockers", list(chain_ids))
     return [row["chain_id"] for row in found if row["chain_id"] not in known]
 
 
-async def _hold(session: PostgresSession, chain_ids: Sequence[str]) -> None:
+async def _lock(session: PostgresSession, chain_ids: Sequence[str]) -> None:
     ids = sorted(chain_ids)
-    await session.rows("hold", ids, lock=WAIT)
-    found = {row["chain_id"] for row in await session.rows("hold_chains", ids)}
+    # The hot row first, as every verb does; then the first job, for chains that are closed and have no hot row.
+    await session.rows("lock_jobs", ids, lock=WAIT)
+    found = {row["chain_id"] for row in await session.rows("lock_chains", ids)}
     if missing := next((id for id in chain_ids if id not in found), None):
         raise refusals.chain_not_found(missing)
 

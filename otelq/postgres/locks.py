@@ -1,4 +1,9 @@
-"""Rows of other chains, held so that they stay as they are until the commit."""
+"""
+Row locks that last until the commit.
+
+Everything that otelq locks itself is locked in ascending order of chain ids, so that two of its transactions never
+deadlock. The order cannot hold across statements of a caller's transaction; there deadlocks are retried.
+"""
 
 from __future__ import annotations
 
@@ -12,62 +17,64 @@ from ..transitions.build import Snapshot
 from . import rows
 from .database import WAIT, PostgresSession
 
-STAY: Final = "FOR NO KEY UPDATE"
-"""Locks a hot row of somebody else's job, which must not close meanwhile."""
+BLOCKER_LOCK: Final = "FOR NO KEY UPDATE"
+"""Locks the hot row of another chain, which must not close until a job's blocker rows are committed."""
 
-PASS: Final = "SKIP LOCKED"
-"""Added to a lock: rows that others hold are passed over."""
+SKIP_LOCKED: Final = "SKIP LOCKED"
+"""Added to a lock, it leaves out the rows that others have locked."""
 
 
-async def hold(
-    session: PostgresSession, chain_ids: Sequence[str], *, beside: Collection[str] = ()
+async def lock_jobs(
+    session: PostgresSession, chain_ids: Sequence[str], *, also: Collection[str] = ()
 ) -> dict[str, Snapshot]:
     """
-    Lock the hot rows of these chains; in the same ascending order, those of the open ones ``beside``.
+    Lock the hot rows of these chains and, in the same ascending order, those of ``also`` that are open.
 
     Raises:
         NotFound: no such chain.
         JobAlreadyClosed: a chain is closed.
     """
-    ids = sorted({*chain_ids, *beside})
-    held = {row["chain_id"]: rows.snapshot(row) for row in await session.rows("hold", ids, lock=WAIT)}
-    if closed := next((id for id in chain_ids if id not in held), None):
-        raise await not_open(session, closed)
-    return {id: held[id] for id in chain_ids}
+    ids = sorted({*chain_ids, *also})
+    locked = {row["chain_id"]: rows.snapshot(row) for row in await session.rows("lock_jobs", ids, lock=WAIT)}
+    if closed := next((id for id in chain_ids if id not in locked), None):
+        raise await not_open_error(session, closed)
+    return {id: locked[id] for id in chain_ids}
 
 
-async def not_open(session: PostgresSession, chain_id: str) -> NotFound | JobAlreadyClosed:
-    """Why a chain has no hot row."""
+async def not_open_error(session: PostgresSession, chain_id: str) -> NotFound | JobAlreadyClosed:
+    """Return the error for a chain that has no hot row."""
     for row in await session.rows("read_tails", [chain_id]):
         return refusals.chain_closed(chain_id, row["status"])
     return refusals.chain_not_found(chain_id)
 
 
-async def hold_blockers(session: PostgresSession, blockers: Collection[str], *, lock: str = WAIT) -> dict[str, Status]:
+async def lock_blockers(session: PostgresSession, blockers: Collection[str], *, lock: str = WAIT) -> dict[str, Status]:
     """
-    How chains stand, until the commit: as ``blocked`` if open, and then marked as waited on.
+    Lock blockers until the commit, and return their statuses: ``blocked`` for any that is open.
 
-    Rows that others have locked are left out, unless ``lock`` waits for them. A chain that has no hot row is closed,
-    does not exist, or was redriven this very moment: it is kept from that, and then looked at by another statement.
+    Open ones are marked as waited on, so that their close looks for dependents. Rows that others have locked are left
+    out, unless ``lock`` is WAIT.
 
     Raises:
         NotFound: there is no such chain.
     """
-    standing: dict[str, Status] = {}
+    statuses: dict[str, Status] = {}
     rest = sorted(blockers)
-    skip = "" if lock == WAIT else PASS
+    skip = "" if lock == WAIT else SKIP_LOCKED
+    # A chain without a hot row is closed, does not exist, or was redriven a moment ago. It is locked against a redrive
+    # first and read by the next statement; if it turns out to be open, the loop begins again.
     while rest:
-        found = await session.rows("hold_blockers", rest, lock=f"{STAY} {skip}")
-        standing |= {row["chain_id"]: Status.BLOCKED for row in found}
-        rest = [blocker for blocker in rest if blocker not in standing]
-        standing |= await _hold_closed(session, rest, skip) if rest else {}
-        rest = [] if skip else [blocker for blocker in rest if blocker not in standing]
-    return {blocker: standing[blocker] for blocker in blockers if blocker in standing}
+        found = await session.rows("lock_blockers", rest, lock=f"{BLOCKER_LOCK} {skip}")
+        statuses |= {row["chain_id"]: Status.BLOCKED for row in found}
+        rest = [blocker for blocker in rest if blocker not in statuses]
+        statuses |= await _lock_closed(session, rest, skip) if rest else {}
+        rest = [] if skip else [blocker for blocker in rest if blocker not in statuses]
+    return {blocker: statuses[blocker] for blocker in blockers if blocker in statuses}
 
 
-async def _hold_closed(session: PostgresSession, chain_ids: Sequence[str], skip: str) -> dict[str, Status]:
-    kept = {row["chain_id"] for row in await session.rows("keep_chains", chain_ids, skip=skip)}
-    found = {row["chain_id"]: row["status"] for row in await session.rows("read_ends", chain_ids)}
+async def _lock_closed(session: PostgresSession, chain_ids: Sequence[str], skip: str) -> dict[str, Status]:
+    locked = {row["chain_id"] for row in await session.rows("lock_chains_shared", chain_ids, skip=skip)}
+    found = {row["chain_id"]: row["status"] for row in await session.rows("read_outcomes", chain_ids)}
     if missing := next((id for id in chain_ids if id not in found), None):
         raise refusals.blocker_not_found(missing)
-    return {id: Status(status) for id, status in found.items() if status and id in kept}
+    return {id: Status(status) for id, status in found.items() if status and id in locked}

@@ -8,7 +8,7 @@ from typing import Final
 from ..errors import OtelqError
 from .database import PostgresDatabase, PostgresSession
 from .qualify import qualify
-from .schema_owner import name_strangers, refuse_strangers
+from .schema_owner import refuse_foreign_owners, warn_of_foreign_owners
 from .statements import PostgresStatements, names, read
 
 LATEST = len(names("migrations"))
@@ -38,12 +38,12 @@ async def migrate(database: PostgresDatabase) -> None:
     """Apply what is missing. Several processes may do so at once; one works, the others wait and find it done."""
     if await database.run(version, again=True) < LATEST:
         await database.run(_apply, atomic=True)
-    await database.run(name_strangers, again=True)
+    await database.run(warn_of_foreign_owners, again=True)
 
 
 async def _apply(session: PostgresSession) -> None:
     await _run(session, _LOCK)
-    await refuse_strangers(session)
+    await refuse_foreign_owners(session)
     await _run(session, _LEDGER)
     applied = await version(session)
     for number, name in _steps():
@@ -53,13 +53,13 @@ async def _apply(session: PostgresSession) -> None:
 
 async def version(session: PostgresSession) -> int:
     """The version of the schema in the database; 0 if there is none."""
-    fill, link = session.queries.fill, session.link
+    fill, connection = session.queries.fill, session.connection
     ledger = qualify("SELECT to_regclass($1::text) IS NOT NULL AS is_there")
-    [(is_there,)] = await link.fetch(ledger, (fill("{schema}.migration"),), timeout=None)
+    [(is_there,)] = await connection.fetch(ledger, (fill("{schema}.migration"),), timeout=None)
     if not is_there:
         return 0
     applied = qualify(fill("SELECT coalesce(max(version), 0) AS applied FROM {schema}.migration"))
-    [(number,)] = await link.fetch(applied, (), timeout=None)
+    [(number,)] = await connection.fetch(applied, (), timeout=None)
     return int(number)
 
 
@@ -77,13 +77,13 @@ async def check(database: PostgresDatabase) -> None:
         raise OtelqError(
             f"the otelq schema {schema!r} has version {found}, this code needs {OLDEST}; run `otelq migrate`"
         )
-    await database.run(name_strangers, again=True)
+    await database.run(warn_of_foreign_owners, again=True)
 
 
 async def _run(session: PostgresSession, script: str) -> None:
     """Statement by statement, as not every driver takes several at once; a migration may take its time."""
     for statement in split(session.queries.fill(script)):
-        await session.link.fetch(statement, (), timeout=None)
+        await session.connection.fetch(statement, (), timeout=None)
 
 
 def split(script: str) -> list[str]:

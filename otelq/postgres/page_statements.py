@@ -12,15 +12,15 @@ from ..model import CLOSED, OPEN, JobQuery, Match, Status
 from ..transitions.pages import RecordKind, start_key, statuses_of
 from .statements import PostgresStatements, read
 
-_UNHAPPY: Final = frozenset({Status.FAILED, Status.CANCELLED})
+_ENDED_BADLY: Final = frozenset({Status.FAILED, Status.CANCELLED})
 _FIRST_CHAIN: Final = "00000000-0000-0000-0000-000000000000"
 _LAST_CHAIN: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _LAST_POSITION: Final = 2**31 - 1
 _BOUNDS: Final = (10_000, 1_000_000, 100_000_000)
 """Constant limits of walks, of which a statement names one: the planner does not know what a parameter will be."""
 
-PASSES: Final = read("sql/parts/passes.sql").rstrip()
-ANSWER: Final = read("sql/parts/answer.sql").rstrip()
+FILTERS: Final = read("sql/parts/filters.sql").rstrip()
+PAGE: Final = read("sql/parts/page.sql").rstrip()
 STATUS: Final = read("sql/parts/status.sql").rstrip()
 
 JOB: Final = {"position": "w.position"}
@@ -37,7 +37,7 @@ DEPENDENT_CHAIN: Final = {
     "closed_one": "c.status <> 'continued'",
 }
 RUNNING: Final = "AND o.token IS NOT NULL"
-OF_TYPE: Final = "AND c.type = lane.type"
+OF_TYPE: Final = "AND c.type = family.type"
 
 
 class IndexWalk(Struct, frozen=True):
@@ -63,13 +63,15 @@ def walks(query: JobQuery, of: RecordKind) -> Iterator[IndexWalk]:
 
 def _families(query: JobQuery, statuses: frozenset[Status], of: RecordKind) -> Iterator[IndexWalk]:
     if is_open := statuses & OPEN:
-        yield IndexWalk("walk_open", is_open, (), {"which": RUNNING if is_open == frozenset({Status.RUNNING}) else ""})
+        yield IndexWalk(
+            "walk_open", is_open, (), {"condition": RUNNING if is_open == frozenset({Status.RUNNING}) else ""}
+        )
     closed = statuses & CLOSED
-    if closed and closed <= _UNHAPPY:
+    if closed and closed <= _ENDED_BADLY:
         types = query.types if of == "jobs" else ()
-        lanes = [(str(status), type) for status in sorted(closed) for type in (types or (None,))]
-        columns = [status for status, _ in lanes], [type for _, type in lanes]
-        yield IndexWalk("walk_unhappy", closed, columns, {"which": OF_TYPE if types else ""})
+        families = [(str(status), type) for status in sorted(closed) for type in (types or (None,))]
+        columns = [status for status, _ in families], [type for _, type in families]
+        yield IndexWalk("walk_failed", closed, columns, {"condition": OF_TYPE if types else ""})
     elif closed:
         yield IndexWalk("walk_closed", closed)
 
@@ -77,9 +79,9 @@ def _families(query: JobQuery, statuses: frozenset[Status], of: RecordKind) -> I
 def tokens(queries: PostgresStatements, query: JobQuery, walk: IndexWalk, of: RecordKind) -> dict[str, str]:
     """What the tokens of a walk's statement stand for."""
     most = next((bound for bound in _BOUNDS if bound > query.scan_limit), query.scan_limit + 1)
-    passes = queries.fill(PASSES, **(JOB if of == "jobs" else CHAIN))
-    answer = queries.fill(ANSWER, passes=passes)
-    return {**walk.tokens, "order": ORDER[of], "status": STATUS, "answer": answer, "most": str(most)}
+    filters = queries.fill(FILTERS, **(JOB if of == "jobs" else CHAIN))
+    page = queries.fill(PAGE, filters=filters)
+    return {**walk.tokens, "order": ORDER[of], "status": STATUS, "page": page, "most": str(most)}
 
 
 def arguments(query: JobQuery, walk: IndexWalk, of: RecordKind) -> tuple[Any, ...]:

@@ -26,13 +26,13 @@ async def outcomes(session: PostgresSession, chain_ids: Sequence[str]) -> dict[s
 
 async def blocker_outputs(session: PostgresSession, jobs: Sequence[JobKey]) -> Mapping[JobKey, Sequence[ChainOutcome]]:
     """How the chains stand that jobs were given to wait for."""
-    feeds: dict[JobKey, list[str]] = {}
+    by_job: dict[JobKey, list[str]] = {}
     keys = [chain_id for chain_id, _ in jobs], [position for _, position in jobs]
-    for row in await session.rows("read_feeds", *keys):
-        feeds.setdefault((row["chain_id"], row["position"]), []).append(row["blocker_id"])
-    wanted = {blocker for blockers in feeds.values() for blocker in blockers}
+    for row in await session.rows("read_blockers", *keys):
+        by_job.setdefault((row["chain_id"], row["position"]), []).append(row["blocker_id"])
+    wanted = {blocker for blockers in by_job.values() for blocker in blockers}
     found = await outcomes(session, sorted(wanted)) if wanted else {}
-    return {job: [found[blocker] for blocker in blockers if blocker in found] for job, blockers in feeds.items()}
+    return {job: [found[blocker] for blocker in blockers if blocker in found] for job, blockers in by_job.items()}
 
 
 async def attempts(session: PostgresSession, chain_id: str, position: int) -> list[AttemptRecord]:

@@ -1,4 +1,4 @@
-"""Chains that ended badly, opened again."""
+"""Redrive: open failed and cancelled chains again."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ..transitions.blockers import decide_wait, rule_from_columns
 from . import blocker_rows, dedup_keys, rows
 from .blocker_rows import BlockedJob
 from .database import PostgresSession
-from .locks import hold_blockers
+from .locks import lock_blockers
 
-Feeds = dict[str, list[str]]
-"""By chain, the blockers of its last job, in the order given."""
+BlockersByChain = dict[str, list[str]]
+"""The blockers of each chain's last job, in the order given."""
 
 
 class RedriveTarget(Struct, frozen=True):
-    """A chain that ended badly: the job that ended so, and how its blockers stand now."""
+    """A chain that failed or was cancelled, with the job that did, and the state of its blockers now."""
 
     row: rows.Row
     wait: BlockedJob
@@ -33,36 +33,36 @@ class RedriveTarget(Struct, frozen=True):
 
 async def redrive(session: PostgresSession, chain_ids: Sequence[str]) -> list[Transition]:
     """
-    Open chains again at the job that ended badly.
+    Open chains again at the job that failed or was cancelled.
 
-    What they wait for is held first, as by a start; then they are held themselves, and asked again, as one may have
-    been given more before it ended.
+    Their blockers are locked first, as by a start, then the chains themselves. Then the blockers are read again, since
+    a chain may have got more of them until it closed.
     """
     ids = list(dict.fromkeys(chain_ids))
-    feeds = await _feeds(session, ids)
-    others = {blocker for blockers in feeds.values() for blocker in blockers}.difference(ids)
-    standing = await hold_blockers(session, others) if others else {}
-    found = await _hold(session, ids)
-    feeds = await _feeds(session, ids)
-    late = {blocker for blockers in feeds.values() for blocker in blockers}.difference(ids, standing)
-    standing |= await hold_blockers(session, late) if late else {}
-    standing |= dict.fromkeys(ids, Status.BLOCKED)
-    fallen = [_look(found[id], feeds.get(id, []), standing) for id in ids]
-    await _take_keys_back(session, fallen)
-    return await _open(session, fallen)
+    by_chain = await _last_blockers(session, ids)
+    others = {blocker for blockers in by_chain.values() for blocker in blockers}.difference(ids)
+    statuses = await lock_blockers(session, others) if others else {}
+    found = await _lock(session, ids)
+    by_chain = await _last_blockers(session, ids)
+    added = {blocker for blockers in by_chain.values() for blocker in blockers}.difference(ids, statuses)
+    statuses |= await lock_blockers(session, added) if added else {}
+    statuses |= dict.fromkeys(ids, Status.BLOCKED)
+    targets = [_target(found[id], by_chain.get(id, []), statuses) for id in ids]
+    await _take_keys_back(session, targets)
+    return await _open(session, targets)
 
 
-async def _feeds(session: PostgresSession, ids: Sequence[str]) -> Feeds:
-    feeds: Feeds = {}
-    for row in await session.rows("read_last_feeds", ids):
-        feeds.setdefault(row["chain_id"], []).append(row["blocker_id"])
-    return feeds
+async def _last_blockers(session: PostgresSession, ids: Sequence[str]) -> BlockersByChain:
+    by_chain: BlockersByChain = {}
+    for row in await session.rows("read_last_blockers", ids):
+        by_chain.setdefault(row["chain_id"], []).append(row["blocker_id"])
+    return by_chain
 
 
-async def _hold(session: PostgresSession, ids: Sequence[str]) -> dict[str, rows.Row]:
-    """Keep chains from being opened, deleted or waited for by others; then see how they ended."""
-    await session.rows("hold_chains", sorted(ids))
-    found = {row["chain_id"]: row for row in await session.rows("read_fallen", ids)}
+async def _lock(session: PostgresSession, ids: Sequence[str]) -> dict[str, rows.Row]:
+    """Lock chains against being opened, deleted or waited for by others; then read how they ended."""
+    await session.rows("lock_chains", sorted(ids))
+    found = {row["chain_id"]: row for row in await session.rows("read_redrive_targets", ids)}
     for id in ids:
         if id not in found:
             raise refusals.chain_not_found(id)
@@ -70,19 +70,19 @@ async def _hold(session: PostgresSession, ids: Sequence[str]) -> dict[str, rows.
     return found
 
 
-def _look(row: rows.Row, blockers: Sequence[str], standing: dict[str, Status]) -> RedriveTarget:
+def _target(row: rows.Row, blockers: Sequence[str], statuses: dict[str, Status]) -> RedriveTarget:
     chain_id: str = row["chain_id"]
     rule = rule_from_columns(row["until"], row["on_failure"])
-    fate = decide_wait(rule, {blocker: standing[blocker] for blocker in blockers})
-    if fate.failed_blocker:
-        raise refusals.blocker_failed(chain_id, fate.failed_blocker)
-    wait = BlockedJob(chain_id=chain_id, position=row["position"], blockers=tuple(blockers), rule=rule, fate=fate)
+    end = decide_wait(rule, {blocker: statuses[blocker] for blocker in blockers})
+    if end.failed_blocker:
+        raise refusals.blocker_failed(chain_id, end.failed_blocker)
+    wait = BlockedJob(chain_id=chain_id, position=row["position"], blockers=tuple(blockers), rule=rule, decision=end)
     return RedriveTarget(row, wait)
 
 
-async def _take_keys_back(session: PostgresSession, fallen: Sequence[RedriveTarget]) -> None:
-    """Take the dedup keys back; where two ask for one, the first gets it, and the other finds it held."""
-    rest = sorted(fallen, key=lambda each: (each.row["chain_type"], each.row["dedup_key"] or ""))
+async def _take_keys_back(session: PostgresSession, targets: Sequence[RedriveTarget]) -> None:
+    """Take the dedup keys back; where two chains want one key, the first gets it and the second is refused."""
+    rest = sorted(targets, key=lambda each: (each.row["chain_type"], each.row["dedup_key"] or ""))
     for _ in range(dedup_keys.TRIES):
         rest = [each for each in rest if each.row["dedup_key"] is not None]
         wanted = {(each.row["chain_type"], each.row["dedup_key"]): each.chain_id for each in reversed(rest)}
@@ -96,7 +96,7 @@ async def _take_keys_back(session: PostgresSession, fallen: Sequence[RedriveTarg
 
 def _has_key(each: RedriveTarget, wanted: dict[dedup_keys.Key, str], holders: dict[dedup_keys.Key, str | None]) -> bool:
     """
-    Whether a chain has its key now; if not, it was let go this moment and can be asked for again.
+    Return whether a chain has its key now; if not, the key was released a moment ago and can be tried again.
 
     Raises:
         AlreadyExists: another chain holds it.
@@ -108,26 +108,31 @@ def _has_key(each: RedriveTarget, wanted: dict[dedup_keys.Key, str], holders: di
     return holder is not None
 
 
-async def _open(session: PostgresSession, fallen: Sequence[RedriveTarget]) -> list[Transition]:
-    waits = [each.wait for each in fallen]
+async def _open(session: PostgresSession, targets: Sequence[RedriveTarget]) -> list[Transition]:
+    waits = [each.wait for each in targets]
     row = await session.row(
         "redrive",
         [wait.chain_id for wait in waits],
         [wait.position for wait in waits],
-        [len(wait.fate.awaited) for wait in waits],
+        [len(wait.decision.awaited) for wait in waits],
     )
     at: datetime = row["at"]
-    blocked = [wait for wait in waits if wait.fate.is_blocked]
+    blocked = [wait for wait in waits if wait.decision.is_blocked]
     if blocked:
         await blocker_rows.add(session, blocked, at, to="more")
-        await _refuse_circles(session, blocked)
+        await _refuse_cycles(session, blocked)
+    # Blocker rows may name these chains already: those of dependents that wait through a failure, and those of chains
+    # that this call redrives. The new hot rows must say so, or their close would look for no dependents.
     await session.rows("mark_waited_on", [wait.chain_id for wait in waits])
-    return [build.redriven(rows.snapshot(each.row), at=at, is_blocked=each.wait.fate.is_blocked) for each in fallen]
+    return [
+        build.redriven(rows.snapshot(each.row), at=at, is_blocked=each.wait.decision.is_blocked) for each in targets
+    ]
 
 
-async def _refuse_circles(session: PostgresSession, blocked: Sequence[BlockedJob]) -> None:
+async def _refuse_cycles(session: PostgresSession, blocked: Sequence[BlockedJob]) -> None:
     try:
-        await session.rows("take_turn")
-        await blocker_rows.refuse_circles(session, [wait.chain_id for wait in blocked])
+        # After all row locks: a transaction that has this lock never waits for a row.
+        await session.rows("lock_cycle_check")
+        await blocker_rows.refuse_cycles(session, [wait.chain_id for wait in blocked])
     except InvalidArgument as error:
         raise InvalidArgument("chain", f"its blockers {error.problem}") from None

@@ -72,7 +72,7 @@ def claimed(row: Sequence[Any], token: int) -> Claimed:
 
 
 def snapshot(row: Sequence[Any]) -> Snapshot:
-    """The first columns of a row of a ``hold`` statement."""
+    """The first columns of a row of a ``lock_jobs`` statement."""
     chain_id, position, token, type_, queue, chain_type, status, *rest = row[: len(Snapshot.__struct_fields__)]
     return Snapshot(chain_id, position, token, type_, queue, chain_type, Status(status), *rest)
 
@@ -82,18 +82,18 @@ def released(row: Row) -> Transition:
     return build.blockers_ended(snapshot(row), failed_with=row["error_type"])
 
 
-def continued(item: Settlement, successor: Successor, keep: ClaimSuccessor | None, *, row: Row) -> Continued:
-    """What a continuation made, and the successor if the worker got it already leased."""
+def continued(item: Settlement, successor: Successor, request: ClaimSuccessor | None, *, row: Row) -> Continued:
+    """Return the transitions of a continuation, and the successor if it is leased to the same worker already."""
     at, run_at = row["at"], row["run_at"]
-    kept = _kept(item, successor, keep, row) if keep and row["kept"] else None
-    return build.continued(item, successor, at=at, run_at=run_at, claimed_successor=kept), kept
+    claimed = _claimed_successor(item, successor, request, row) if request and row["is_claimed"] else None
+    return build.continued(item, successor, at=at, run_at=run_at, claimed_successor=claimed), claimed
 
 
-def _kept(item: Settlement, successor: Successor, keep: ClaimSuccessor, row: Row) -> Claimed:
+def _claimed_successor(item: Settlement, successor: Successor, request: ClaimSuccessor, row: Row) -> Claimed:
     return build.claimed_successor(
         item,
         successor,
-        keep,
+        request,
         priority=row["priority"],
         at=row["at"],
         due_at=row["run_at"],
@@ -134,13 +134,13 @@ def column(values: list[Any]) -> list[Any] | None:
     return values if any(value is not None for value in values) else None
 
 
-def place(row: Row) -> int:
+def index(row: Row) -> int:
     """Which item of the batch a row is about."""
     n: int = row["n"]
     return n
 
 
-def places(row: Row) -> list[int]:
+def indexes(row: Row) -> list[int]:
     """Which items of the batch a statement wrote."""
     written: list[int] = row["written"]
     return written

@@ -16,24 +16,24 @@ TABLES: Final = (
 logger = Log("otelq.postgres")
 
 
-async def refuse_strangers(session: PostgresSession) -> None:
+async def refuse_foreign_owners(session: PostgresSession) -> None:
     """
     See that a schema is made and changed by nobody but its owner.
 
     Raises:
         OtelqError: something in it belongs to a role that the current one is not in.
     """
-    for row in await _strangers(session):
+    for row in await _foreign_owners(session):
         _refuse(session.queries.schema, row)
 
 
-async def name_strangers(session: PostgresSession) -> None:
+async def warn_of_foreign_owners(session: PostgresSession) -> None:
     """
     Warn of roles that could gain the rights of the current one.
 
     An application that is given rights in somebody else's schema trusts its owner. A superuser does so by mistake.
     """
-    found = await _strangers(session)
+    found = await _foreign_owners(session)
     trusted = {row["owner"] for row in found if row["what"] == "schema" and not row["is_superuser"]}
     for row in found:
         if row["owner"] not in trusted:
@@ -46,8 +46,8 @@ async def name_strangers(session: PostgresSession) -> None:
             )
 
 
-async def _strangers(session: PostgresSession) -> Sequence[Any]:
-    return await session.rows("owners", session.queries.schema, TABLES)
+async def _foreign_owners(session: PostgresSession) -> Sequence[Any]:
+    return await session.rows("find_owners", session.queries.schema, TABLES)
 
 
 def _refuse(schema: str, row: Any) -> NoReturn:

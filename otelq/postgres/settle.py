@@ -1,4 +1,4 @@
-"""What attempts came to, written under their tokens."""
+"""Settlements: store the outcomes of attempts under their tokens."""
 
 from __future__ import annotations
 
@@ -25,97 +25,110 @@ from ..ports.state import Transaction
 from ..transitions.outcomes import blocker_source, delay_of, failure_of, transitions_of, verb_of
 from . import rows, waits
 from .database import SKIP, WAIT, PostgresDatabase, PostgresSession
-from .dedup_keys import held_elsewhere
-from .settle_conflicts import Item, judge
-from .unblock import let_go, look_again
+from .dedup_keys import locked_by_others
+from .settle_conflicts import Item, check_conflicts
+from .unblock import release_dependents, unblock_locked
 from .waits import WaitRequest
 
-UNTIED: Final = "AND NOT o.waited_on AND NOT o.keyed"
-"""Closing such a row touches nothing else, so that one statement does."""
+INDEPENDENT: Final = "AND NOT o.waited_on AND NOT o.keyed"
+"""Limits a close to rows without dependents and without a dedup key, so that one statement does all the work."""
 
 
 class SettleProgress(Struct):
-    """What statements wrote so far, by the items' places in the batch."""
+    """The writes of a batch so far, by the index of the item."""
 
-    made: dict[int, list[Transition]]
-    kept: dict[str, Claimed]
-    aside: list[Transition]
-    """What happened to other chains."""
-    passed_over: list[str]
-    """Closed chains whose dependents somebody else had locked."""
+    by_item: dict[int, list[Transition]]
+    claimed: dict[str, Claimed]
+    others: list[Transition]
+    """Transitions of other chains."""
+    skipped: list[str]
+    """Closed chains whose dependents another transaction had locked."""
 
     @classmethod
-    def nothing(cls) -> SettleProgress:
+    def empty(cls) -> SettleProgress:
         return cls({}, {}, [], [])
 
     def add(self, more: SettleProgress) -> None:
-        self.made |= more.made
-        self.kept |= more.kept
-        self.aside += more.aside
-        self.passed_over += more.passed_over
+        self.by_item |= more.by_item
+        self.claimed |= more.claimed
+        self.others += more.others
+        self.skipped += more.skipped
 
 
 async def settle(
     database: PostgresDatabase, settlements: Sequence[Settlement], *, tx: Transaction | None, now: datetime | None
 ) -> Settled:
-    """Write a batch: alone, with rows that others have locked left for later, or in the caller's transaction."""
+    """
+    Store a batch of outcomes, in the caller's transaction or in otelq's own.
+
+    In its own, rows that others have locked are skipped and reported as BUSY, so that one idle transaction of a user
+    does not stop the other completions of a worker.
+    """
     items = list(enumerate(settlements))
-    is_linked = any(blocker_source(item.outcome) is not None for item in settlements)
+    has_blockers = any(blocker_source(item.outcome) is not None for item in settlements)
     if tx is not None:
-        return await database.run_in(tx, lambda session: _settle_inside(session, items), now=now, savepoint=is_linked)
-    is_atomic = is_linked or len({_writer(item) for item in settlements}) > 1
-    which = "" if is_linked else UNTIED
-    written = await database.run(
-        lambda session: write(session, items, lock=SKIP, which=which), now=now, atomic=is_atomic, again=True
+        return await database.run_in(tx, lambda session: _settle_in(session, items), now=now, savepoint=has_blockers)
+    # A batch for one independent statement needs no BEGIN and COMMIT. It leaves out the rows that need more
+    # statements; the conflict check finds those, and a transaction writes them.
+    is_atomic = has_blockers or len({_writer(item) for item in settlements}) > 1
+    condition = "" if has_blockers else INDEPENDENT
+    progress = await database.run(
+        lambda session: write(session, items, lock=SKIP, condition=condition), now=now, atomic=is_atomic, again=True
     )
-    verdicts = dict.fromkeys(written.made, SettleResult.DONE)
-    if rest := [item for item in items if item[0] not in verdicts]:
-        judged, tied = await database.run(
-            lambda session: judge(session, rest, written.made, written.kept), now=now, again=True
+    results = dict.fromkeys(progress.by_item, SettleResult.DONE)
+    if rest := [item for item in items if item[0] not in results]:
+        checked, dependent = await database.run(
+            lambda session: check_conflicts(session, rest, progress.by_item, progress.claimed), now=now, again=True
         )
-        verdicts |= judged
-        if tied:
-            more = await database.run(lambda session: write(session, tied, lock=SKIP), now=now, atomic=True, again=True)
-            verdicts |= dict.fromkeys(more.made, SettleResult.DONE)
-            written.add(more)
-            if left := [item for item in tied if item[0] not in more.made]:  # locked, or written at the first try
-                judged, _ = await database.run(
-                    lambda session: judge(session, left, written.made, written.kept), now=now, again=True
+        results |= checked
+        if dependent:
+            more = await database.run(
+                lambda session: write(session, dependent, lock=SKIP), now=now, atomic=True, again=True
+            )
+            results |= dict.fromkeys(more.by_item, SettleResult.DONE)
+            progress.add(more)
+            # Rows that are locked, or that the first try wrote although its reply was lost.
+            if left := [item for item in dependent if item[0] not in more.by_item]:
+                checked, _ = await database.run(
+                    lambda session: check_conflicts(session, left, progress.by_item, progress.claimed),
+                    now=now,
+                    again=True,
                 )
-                verdicts |= judged
-    if written.passed_over:
-        written.aside += await look_again(database, now)
-    return _settled(items, verdicts, written)
+                results |= checked
+    if progress.skipped:
+        progress.others += await unblock_locked(database, now)
+    return _settled(items, results, progress)
 
 
-async def _settle_inside(session: PostgresSession, items: Sequence[Item]) -> Settled:
-    written = await write(session, items, lock=WAIT)
-    verdicts = dict.fromkeys(written.made, SettleResult.DONE)
-    if rest := [item for item in items if item[0] not in verdicts]:
-        judged, _ = await judge(session, rest, written.made, written.kept)
-        verdicts |= judged
-    return _settled(items, verdicts, written)
+async def _settle_in(session: PostgresSession, items: Sequence[Item]) -> Settled:
+    progress = await write(session, items, lock=WAIT)
+    results = dict.fromkeys(progress.by_item, SettleResult.DONE)
+    if rest := [item for item in items if item[0] not in results]:
+        checked, _ = await check_conflicts(session, rest, progress.by_item, progress.claimed)
+        results |= checked
+    return _settled(items, results, progress)
 
 
-def _settled(items: Sequence[Item], verdicts: dict[int, SettleResult], written: SettleProgress) -> Settled:
-    made = [change for place, _ in items for change in written.made.get(place, ())]
+def _settled(items: Sequence[Item], results: dict[int, SettleResult], progress: SettleProgress) -> Settled:
+    own = [change for index, _ in items for change in progress.by_item.get(index, ())]
     return Settled(
-        results=tuple([verdicts[place] for place, _ in items]),
-        transitions=(*made, *written.aside),
-        claimed_successors=written.kept,
+        results=tuple([results[index] for index, _ in items]),
+        transitions=(*own, *progress.others),
+        claimed_successors=progress.claimed,
     )
 
 
-async def write(session: PostgresSession, items: Sequence[Item], *, lock: str, which: str = "") -> SettleProgress:
-    """Write what can be written now; rows that others have locked are passed over, if ``lock`` says so."""
-    written = SettleProgress.nothing()
+async def write(session: PostgresSession, items: Sequence[Item], *, lock: str, condition: str = "") -> SettleProgress:
+    """Write the items that can be written now; with ``lock=SKIP``, skip rows that others have locked."""
+    progress = SettleProgress.empty()
     groups: dict[_Writer, list[Item]] = {}
+    # All locks of otelq are taken in ascending order of chain ids, so that two batches never deadlock.
     for item in sorted(items, key=lambda item: item[1].job.lease.chain_id):
         groups.setdefault(_writer(item[1]), []).append(item)
-    # Those that begin to wait come last: so they see how another of the batch ended.
-    for writer, group in sorted(groups.items(), key=lambda pair: pair[0] is _link):
-        await writer(session, group, written, lock, which)
-    return written
+    # Jobs that begin to wait come last: a blocker that closes in this batch then counts as closed.
+    for writer, group in sorted(groups.items(), key=lambda pair: pair[0] is _wait):
+        await writer(session, group, progress, lock, condition)
+    return progress
 
 
 _Writer = Callable[[PostgresSession, list[Item], SettleProgress, str, str], Awaitable[None]]
@@ -123,7 +136,7 @@ _Writer = Callable[[PostgresSession, list[Item], SettleProgress, str, str], Awai
 
 def _writer(item: Settlement) -> _Writer:
     if blocker_source(item.outcome):
-        return _link
+        return _wait
     match item.outcome:
         case Completes() | Fails():
             return _close
@@ -133,8 +146,10 @@ def _writer(item: Settlement) -> _Writer:
             return _put_back
 
 
-async def _close(session: PostgresSession, items: list[Item], written: SettleProgress, lock: str, which: str) -> None:
-    if lock == SKIP and not which:
+async def _close(
+    session: PostgresSession, items: list[Item], progress: SettleProgress, lock: str, condition: str
+) -> None:
+    if lock == SKIP and not condition:
         items = await _with_free_keys(session, items)
     settlements = [item for _, item in items]
     failures = [failure_of(item.outcome) for item in settlements]
@@ -147,27 +162,32 @@ async def _close(session: PostgresSession, items: list[Item], written: SettlePro
         rows.column([failure and failure.text for failure in failures]),
         rows.column([item.trace for item in settlements]),
         lock=lock,
-        which=which,
+        condition=condition,
     )
-    for n in rows.places(row):
-        place, item = items[n]
-        written.made[place] = transitions_of(item, at=row["at"], run_at=row["at"])
+    for n in rows.indexes(row):
+        index, item = items[n]
+        progress.by_item[index] = transitions_of(item, at=row["at"], run_at=row["at"])
     if row["keyed"]:
         await session.rows("free_keys", row["keyed"])
+    # A statement of its own: its newer snapshot has the blocker rows of a start that committed during the close.
     if row["waited_on"]:
-        made, passed_over = await let_go(session, row["waited_on"])
-        written.aside += made
-        written.passed_over += passed_over
+        others, skipped = await release_dependents(session, row["waited_on"])
+        progress.others += others
+        progress.skipped += skipped
 
 
 async def _with_free_keys(session: PostgresSession, items: list[Item]) -> list[Item]:
-    """A worker waits for nobody, nor for a start that takes over the key of a job that closes."""
-    busy = await held_elsewhere(session, [item.job.lease.chain_id for _, item in items])
+    """
+    Leave out the jobs whose dedup keys another transaction has locked.
+
+    A worker waits for nobody, so neither for a start that takes over the key of a job that closes.
+    """
+    busy = await locked_by_others(session, [item.job.lease.chain_id for _, item in items])
     return [item for item in items if item[1].job.lease.chain_id not in busy]
 
 
 async def _continue(
-    session: PostgresSession, items: list[Item], written: SettleProgress, lock: str, which: str
+    session: PostgresSession, items: list[Item], progress: SettleProgress, lock: str, condition: str
 ) -> None:
     settlements = [item for _, item in items]
     outcomes = [item.outcome for item in settlements if isinstance(item.outcome, Continues)]
@@ -185,13 +205,13 @@ async def _continue(
         lock=lock,
     )
     for row in found:
-        place, item = items[rows.place(row)]
-        written.made[place], granted = _continued(item, row)
-        written.kept |= {item.job.lease.chain_id: granted} if granted else {}
+        index, item = items[rows.index(row)]
+        progress.by_item[index], claimed = _continued(item, row)
+        progress.claimed |= {item.job.lease.chain_id: claimed} if claimed else {}
 
 
 async def _put_back(
-    session: PostgresSession, items: list[Item], written: SettleProgress, lock: str, which: str
+    session: PostgresSession, items: list[Item], progress: SettleProgress, lock: str, condition: str
 ) -> None:
     settlements = [item for _, item in items]
     failures = [failure_of(item.outcome) for item in settlements]
@@ -206,27 +226,29 @@ async def _put_back(
         lock=lock,
     )
     for row in found:
-        place, item = items[rows.place(row)]
-        written.made[place] = transitions_of(item, at=row["at"], run_at=row["run_at"])
+        index, item = items[rows.index(row)]
+        progress.by_item[index] = transitions_of(item, at=row["at"], run_at=row["run_at"])
 
 
-async def _link(session: PostgresSession, items: list[Item], written: SettleProgress, lock: str, which: str) -> None:
-    by_chain = {item.job.lease.chain_id: (place, item) for place, item in items}
+async def _wait(
+    session: PostgresSession, items: list[Item], progress: SettleProgress, lock: str, condition: str
+) -> None:
+    by_chain = {item.job.lease.chain_id: (index, item) for index, item in items}
     try:
-        linked = await waits.link(session, [_as_link(item) for _, item in items], lock=lock)
+        result = await waits.write_waits(session, [_wait_request(item) for _, item in items], lock=lock)
     except (NotFound, InvalidArgument) as error:
         raise Refused(str(error)) from error
-    for one in linked.joined:
-        place, item = by_chain[one.link.chain_id]
-        at, run_at, fate = one.row["at"], one.row["run_at"], one.wait.fate
-        written.made[place] = transitions_of(
-            item, at=at, run_at=run_at, is_blocked=fate.is_blocked, failed_with=fate.failed_with
+    for one in result.written:
+        index, item = by_chain[one.request.chain_id]
+        at, run_at, end = one.row["at"], one.row["run_at"], one.wait.decision
+        progress.by_item[index] = transitions_of(
+            item, at=at, run_at=run_at, is_blocked=end.is_blocked, failed_with=end.failed_with
         )
-    written.aside += linked.aside
-    written.passed_over += linked.passed_over
+    progress.others += result.others
+    progress.skipped += result.skipped
 
 
-def _as_link(item: Settlement) -> WaitRequest:
+def _wait_request(item: Settlement) -> WaitRequest:
     job, outcome = item.job, item.outcome
     assert isinstance(outcome, (Blocks, Continues))
     return WaitRequest(

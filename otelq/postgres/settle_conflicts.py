@@ -1,4 +1,4 @@
-"""Why a fenced statement did not write what it was given."""
+"""Outcomes that a fenced statement did not write, and the reasons for it."""
 
 from __future__ import annotations
 
@@ -11,80 +11,89 @@ from . import rows
 from .database import PostgresSession
 
 Item = tuple[int, Settlement]
-"""A settlement and its place in the batch."""
+"""A settlement and its index in the batch."""
 
 
-async def judge(
-    session: PostgresSession, items: Sequence[Item], made: dict[int, list[Transition]], kept: dict[str, Claimed]
+async def check_conflicts(
+    session: PostgresSession,
+    items: Sequence[Item],
+    transitions: dict[int, list[Transition]],
+    claimed: dict[str, Claimed],
 ) -> tuple[dict[int, SettleResult], list[Item]]:
     """
-    What became of items that were not written; those that need a transaction to be closed are returned apart.
+    Return the result of each item that was not written, and the items that only a transaction can close.
 
-    One that was written before, under the same token, gives again what it made then.
+    An item that was written before, under the same token, gets the transitions of that time: a lost reply is not a
+    lost lease.
     """
-    verdicts: dict[int, SettleResult] = {}
-    tied: list[Item] = []
-    told: set[Transition] = set()  # a chain that waited for several of the batch was let go once
-    for row in await session.rows("judge", *rows.lease_columns([item.job.lease for _, item in items])):
-        place, item = items[rows.place(row)]
+    results: dict[int, SettleResult] = {}
+    dependent: list[Item] = []
+    # A dependent that waited for several chains of the batch was released once, and is reported once.
+    reported: set[Transition] = set()
+    for row in await session.rows("check_conflicts", *rows.lease_columns([item.job.lease for _, item in items])):
+        index, item = items[rows.index(row)]
         match row["verdict"]:
-            case "held":
-                verdicts[place] = SettleResult.BUSY
-                if row["tied"] and isinstance(item.outcome, (Completes, Fails)):
-                    tied.append((place, item))
+            case "leased":
+                results[index] = SettleResult.BUSY
+                if row["is_dependent"] and isinstance(item.outcome, (Completes, Fails)):
+                    dependent.append((index, item))
             case "done":
-                verdicts[place] = SettleResult.DONE
-                before = await _made_before(session, item, row, kept)
-                made[place] = [change for change in before if change not in told]
-                told.update(before)
+                results[index] = SettleResult.DONE
+                before = await _stored_transitions(session, item, row, claimed)
+                transitions[index] = [change for change in before if change not in reported]
+                reported.update(before)
             case verdict:
-                verdicts[place] = SettleResult(verdict)
-    return verdicts, tied
+                results[index] = SettleResult(verdict)
+    return results, dependent
 
 
-async def _made_before(
-    session: PostgresSession, item: Settlement, row: rows.Row, kept: dict[str, Claimed]
+async def _stored_transitions(
+    session: PostgresSession, item: Settlement, row: rows.Row, claimed: dict[str, Claimed]
 ) -> list[Transition]:
-    """The transitions of a settlement whose reply was lost, from what it stored."""
+    """Return the transitions of a settlement whose reply was lost, from the rows that it stored."""
     at, verb, error_type = row["at"], Verb(row["verb"]), row["error_type"]
     match verb:
         case Verb.COMPLETE | Verb.FAIL:
             status = Status.COMPLETED if verb is Verb.COMPLETE else Status.FAILED
             closed = build.settled(item, verb, status, at=at, error_type=error_type)
-            return [closed, *await _others_before(session, item, at)]
+            return [closed, *await _stored_releases(session, item, at)]
         case Verb.CONTINUE:
-            return await _continued_before(session, item, kept)
+            return await _stored_continuation(session, item, claimed)
         case Verb.BLOCK:
-            return await _blocked_before(session, item, row)
+            return await _stored_block(session, item, row)
         case _:
             due_at = row["due_at"]
             target = build.due_status(due_at, at)
             return [build.settled(item, verb, target, at=at, due_at=due_at, error_type=error_type)]
 
 
-async def _continued_before(session: PostgresSession, item: Settlement, kept: dict[str, Claimed]) -> list[Transition]:
-    keep = item.outcome.claim_successor if isinstance(item.outcome, Continues) else None
+async def _stored_continuation(
+    session: PostgresSession, item: Settlement, claimed: dict[str, Claimed]
+) -> list[Transition]:
+    request = item.outcome.claim_successor if isinstance(item.outcome, Continues) else None
     lease = item.job.lease
-    row = await session.row("read_successor", lease.chain_id, lease.position + 1, keep and keep.token)
+    row = await session.row("read_successor", lease.chain_id, lease.position + 1, request and request.token)
     successor = Successor(
         type=row["type"], queue=row["queue"], input=row["input"], trace=row["trace"], meta=row["meta"]
     )
     if not row["blockers"]:
-        made, granted = rows.continued(item, successor, keep, row=row)
-        kept |= {lease.chain_id: granted} if granted else {}
-        return made
-    at, failed_with, is_blocked = row["at"], row["failed_with"], row["born_blocked"]
-    made = build.continued(item, successor, at=at, run_at=row["run_at"], is_blocked=is_blocked, failed_with=failed_with)
-    return [*made, *(await _others_before(session, item, at) if failed_with else [])]
+        transitions, claim = rows.continued(item, successor, request, row=row)
+        claimed |= {lease.chain_id: claim} if claim else {}
+        return transitions
+    at, failed_with = row["at"], row["failed_with"]
+    transitions = build.continued(
+        item, successor, at=at, run_at=row["run_at"], is_blocked=row["born_blocked"], failed_with=failed_with
+    )
+    return [*transitions, *(await _stored_releases(session, item, at) if failed_with else [])]
 
 
-async def _blocked_before(session: PostgresSession, item: Settlement, row: rows.Row) -> list[Transition]:
+async def _stored_block(session: PostgresSession, item: Settlement, row: rows.Row) -> list[Transition]:
     failed_with, is_free = row["failed_with"], row["due_at"] is not None
-    made = build.blocked(item, at=row["at"], is_free=is_free, failed_with=failed_with)
-    return [*made, *(await _others_before(session, item, row["at"]) if failed_with else [])]
+    transitions = build.blocked(item, at=row["at"], is_free=is_free, failed_with=failed_with)
+    return [*transitions, *(await _stored_releases(session, item, row["at"]) if failed_with else [])]
 
 
-async def _others_before(session: PostgresSession, item: Settlement, at: datetime) -> list[Transition]:
-    """What a chain that closed at this time did to those that waited for it."""
-    others = await session.rows("made_by_closing", item.job.lease.chain_id, at)
+async def _stored_releases(session: PostgresSession, item: Settlement, at: datetime) -> list[Transition]:
+    """Return the transitions of the dependents that were released by a chain that closed at this time."""
+    others = await session.rows("read_released", item.job.lease.chain_id, at)
     return [rows.released(other) for other in others]

@@ -1,4 +1,4 @@
-"""Chains, started: plain ones in one statement, those with blockers or a dedup key in several."""
+"""Starts of chains: plain ones in one statement, those with blockers or a dedup key in several."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from .blocker_rows import BlockedJob
 from .bulk_copy import copy_in
 from .database import PostgresSession
 from .errors import bare, is_taken
-from .locks import hold_blockers
+from .locks import lock_blockers
 
-Made = tuple[list[Created], list[Transition]]
+CreateResult = tuple[list[Created], list[Transition]]
 
 LARGE: Final = 500
-"""From how many chains on a batch is copied in."""
+"""The smallest batch that is written with COPY, which logs a page of rows at a time."""
 
 CHUNK: Final = 2000
-"""How many chains one statement starts that cannot be copied in."""
+"""Chains that one statement starts where COPY is not used."""
 
-PATIENCE: Final = "5s"
-"""How long a start waits for a lock on a blocker or a dedup key."""
+LOCK_TIMEOUT: Final = "5s"
+"""Time that a start waits for a lock on a blocker or a dedup key."""
 
-PASS_OVER: Final = "ON CONFLICT DO NOTHING"
+SKIP_EXISTING: Final = "ON CONFLICT DO NOTHING"
 
-NONE_EXPIRES: Final = "NULL FROM made"
-SOME_EXPIRE: Final = "item.expires_at FROM made JOIN item ON item.chain_id = made.chain_id"
+NONE_EXPIRES: Final = "NULL FROM created"
+SOME_EXPIRE: Final = "item.expires_at FROM created JOIN item ON item.chain_id = created.chain_id"
 
 
 class SomeExist(Exception):
@@ -43,28 +43,28 @@ class SomeExist(Exception):
 
 
 def is_plain(jobs: Sequence[NewJob]) -> bool:
-    """Whether no chain of the batch waits for another or wants a dedup key."""
+    """Return whether no chain of the batch has blockers or a dedup key."""
     return not any(job.blockers or job.dedup for job in jobs)
 
 
-async def create_fresh(session: PostgresSession, jobs: Sequence[NewJob]) -> Made:
+async def create_fresh(session: PostgresSession, jobs: Sequence[NewJob]) -> CreateResult:
     """
-    Start plain chains, counting on their ids being new.
+    Start plain chains, on the assumption that their ids are new.
 
     Raises:
         SomeExist: some are not.
     """
     try:
-        made = await (copy_in(session, jobs) if _can_copy(session, jobs) else _insert_plain(session, jobs))
+        transitions = await (copy_in(session, jobs) if _can_copy(session, jobs) else _insert_plain(session, jobs))
     except Exception as error:
         if is_taken(error):
             raise SomeExist from error
         raise
-    return [Created(chain_id=job.chain_id) for job in jobs], made
+    return [Created(chain_id=job.chain_id) for job in jobs], transitions
 
 
 def is_large(jobs: Sequence[NewJob]) -> bool:
-    """Whether the batch is worth a COPY where the driver has one, in a transaction of several statements."""
+    """Return whether the batch is worth a COPY, which needs a transaction of several statements."""
     return len(jobs) >= LARGE
 
 
@@ -85,58 +85,63 @@ async def _insert_plain(session: PostgresSession, jobs: Sequence[NewJob]) -> lis
     ]
 
 
-async def create_plain(session: PostgresSession, jobs: Sequence[NewJob], *, again: bool) -> Made:
-    """Start plain chains, passing over ids that exist."""
+async def create_plain(session: PostgresSession, jobs: Sequence[NewJob], *, again: bool) -> CreateResult:
+    """Start plain chains, and skip ids that exist."""
     firsts = list({job.chain_id: job for job in reversed(jobs)}.values())[::-1]
     taken: set[str] = set()
-    made: dict[str, list[Transition]] = {}
+    transitions: dict[str, list[Transition]] = {}
     for start in range(0, len(firsts), CHUNK):
         chunk = firsts[start : start + CHUNK]
-        row = await session.row("create", *_columns(chunk), if_taken=PASS_OVER, expiry=_expiry(chunk))
+        row = await session.row("create", *_columns(chunk), if_taken=SKIP_EXISTING, expiry=_expiry(chunk))
         taken.update(row["taken"] or ())
-        made |= {change.chain_id: [change] for change in _started(chunk, row)}
+        transitions |= {change.chain_id: [change] for change in _started(chunk, row)}
     if taken and again:
-        before = await _made_before(session, [job for job in firsts if job.chain_id in taken])
-        made |= {chain_id: changes for chain_id, changes in before.items() if changes}
-    return _in_order(jobs, {}, made)
+        before = await _stored_transitions(session, [job for job in firsts if job.chain_id in taken])
+        transitions |= {chain_id: changes for chain_id, changes in before.items() if changes}
+    return _in_order(jobs, {}, transitions)
 
 
-async def create_tied(session: PostgresSession, jobs: Sequence[NewJob], *, again: bool) -> Made:
+async def create_constrained(session: PostgresSession, jobs: Sequence[NewJob], *, again: bool) -> CreateResult:
     """
-    Start chains that may wait for others or hold keys.
+    Start chains that may have blockers or dedup keys.
+
+    These never share a statement with the starts of others, since they can wait for locks.
 
     Raises:
         NotFound: a blocker does not exist.
         Unavailable: somebody started a chain with the same id at the same moment.
     """
-    async with _patience(session):
-        before = await _made_before(session, jobs)
+    # The keys before the blockers, in every start: two locks of different tables in one order do not deadlock.
+    async with _lock_timeout(session):
+        before = await _stored_transitions(session, jobs)
         new = {job.chain_id: job for job in reversed(jobs) if job.chain_id not in before}
         fresh = [job for job in jobs if new.get(job.chain_id) is job]
         holders = await dedup_keys.take(session, fresh)
         plans = await _plan(session, [job for job in fresh if job.chain_id not in holders])
-        made = await _insert(session, plans)
-    kept = {chain_id: changes for chain_id, changes in before.items() if again and changes}
-    return _in_order(jobs, holders, kept | made)
+        transitions = await _insert(session, plans)
+    repeated = {chain_id: changes for chain_id, changes in before.items() if again and changes}
+    return _in_order(jobs, holders, repeated | transitions)
 
 
 @asynccontextmanager
-async def _patience(session: PostgresSession) -> AsyncGenerator[None]:
-    before = (await session.row("lock_patience", PATIENCE))["before"]
+async def _lock_timeout(session: PostgresSession) -> AsyncGenerator[None]:
+    before = (await session.row("set_lock_timeout", LOCK_TIMEOUT))["before"]
     try:
         yield
     except Exception as error:
         if is_taken(error):
             raise Unavailable("a chain with the same id is being started by somebody else") from bare(error)
         raise
-    await session.row("lock_patience", before)
+    await session.row("set_lock_timeout", before)
 
 
-def _in_order(jobs: Sequence[NewJob], holders: dict[str, str], made: dict[str, list[Transition]]) -> Made:
+def _in_order(
+    jobs: Sequence[NewJob], holders: dict[str, str], transitions: dict[str, list[Transition]]
+) -> CreateResult:
     created: list[Created] = []
     changes: list[Transition] = []
     for job in jobs:
-        own = made.pop(job.chain_id, None)
+        own = transitions.pop(job.chain_id, None)
         if own is not None:
             changes += own
             created.append(Created(chain_id=job.chain_id))
@@ -150,13 +155,13 @@ def _in_order(jobs: Sequence[NewJob], holders: dict[str, str], made: dict[str, l
 # What exists
 
 
-async def _made_before(session: PostgresSession, jobs: Sequence[NewJob]) -> dict[str, list[Transition]]:
-    """For each chain that exists: what its start made, if it was a start of the same type and input."""
+async def _stored_transitions(session: PostgresSession, jobs: Sequence[NewJob]) -> dict[str, list[Transition]]:
+    """Return the transitions of the start of each chain that exists; none if its type or input is another."""
     found = await session.rows("read_existing", [job.chain_id for job in jobs], [job.input for job in jobs])
-    return {(job := jobs[rows.place(row)]).chain_id: _remade(job, row) for row in found}
+    return {(job := jobs[rows.index(row)]).chain_id: _stored_start(job, row) for row in found}
 
 
-def _remade(job: NewJob, row: Any) -> list[Transition]:
+def _stored_start(job: NewJob, row: Any) -> list[Transition]:
     if row["type"] != job.type or not row["same_input"]:
         return []
     at, failed_with = row["created_at"], row["failed_with"]
@@ -167,64 +172,72 @@ def _remade(job: NewJob, row: Any) -> list[Transition]:
 
 
 class StartPlan(Struct, kw_only=True):
-    """A chain about to be started, and what its blockers mean for it."""
+    """A chain about to be started, and the outcome of its blockers for it."""
 
     job: NewJob
-    fate: WaitDecision
+    decision: WaitDecision
     waited_on: bool = False
 
 
 async def _plan(session: PostgresSession, jobs: Sequence[NewJob]) -> list[StartPlan]:
-    """What each job's blockers mean for it; those earlier in the batch are taken from the plan itself."""
+    """Plan the starts; blockers that come earlier in the batch are looked up in the plan itself."""
     ours: set[str] = set()
     others: set[str] = set()
     for job in jobs:
         others.update(blocker for blocker in job.blockers if blocker not in ours)
         ours.add(job.chain_id)
-    standing = await hold_blockers(session, others) if others else {}
+    statuses = await lock_blockers(session, others) if others else {}
     plans: dict[str, StartPlan] = {}
     for job in jobs:
-        stand = {blocker: _standing(blocker, plans, standing) for blocker in job.blockers}
-        plans[job.chain_id] = StartPlan(job=job, fate=decide_wait(rule_of(job), stand))
+        known = {blocker: _status_of(blocker, plans, statuses) for blocker in job.blockers}
+        plans[job.chain_id] = StartPlan(job=job, decision=decide_wait(rule_of(job), known))
     return [*plans.values()]
 
 
-def _standing(blocker: str, plans: dict[str, StartPlan], standing: dict[str, Status]) -> Status:
+def _status_of(blocker: str, plans: dict[str, StartPlan], statuses: dict[str, Status]) -> Status:
     if (plan := plans.get(blocker)) is not None:
         plan.waited_on = True
-        return Status.FAILED if plan.fate.failed_blocker else Status.BLOCKED
-    return standing[blocker]
+        return Status.FAILED if plan.decision.failed_blocker else Status.BLOCKED
+    return statuses[blocker]
 
 
 async def _insert(session: PostgresSession, plans: Sequence[StartPlan]) -> dict[str, list[Transition]]:
-    made: dict[str, list[Transition]] = {}
+    transitions: dict[str, list[Transition]] = {}
     for start in range(0, len(plans), CHUNK):
         chunk = plans[start : start + CHUNK]
-        row = await session.row("create_tied", *_columns([plan.job for plan in chunk]), *_ties(chunk))
+        row = await session.row(
+            "create_constrained", *_columns([plan.job for plan in chunk]), *_constraint_columns(chunk)
+        )
         await blocker_rows.add(session, [_wait(plan) for plan in chunk], row["at"])
         for plan, run_at in zip(chunk, row["run_at"], strict=True):
-            made[plan.job.chain_id] = _planned(plan, row["at"], run_at)
-    failed = [plan.job.chain_id for plan in plans if plan.fate.failed_blocker and _gives_back(plan.job)]
+            transitions[plan.job.chain_id] = _planned(plan, row["at"], run_at)
+    failed = [plan.job.chain_id for plan in plans if plan.decision.failed_blocker and _releases_key(plan.job)]
     if failed:
         await session.rows("free_keys", failed)
-    return made
+    return transitions
 
 
 def _wait(plan: StartPlan) -> BlockedJob:
     job = plan.job
-    return BlockedJob(chain_id=job.chain_id, position=0, blockers=job.blockers, rule=rule_of(job), fate=plan.fate)
+    return BlockedJob(
+        chain_id=job.chain_id,
+        position=0,
+        blockers=job.blockers,
+        rule=rule_of(job),
+        decision=plan.decision,
+    )
 
 
 def _planned(plan: StartPlan, at: datetime, run_at: datetime) -> list[Transition]:
-    fate = plan.fate
-    return build.started(plan.job, at=at, run_at=run_at, is_blocked=fate.is_blocked, failed_with=fate.failed_with)
+    end = plan.decision
+    return build.started(plan.job, at=at, run_at=run_at, is_blocked=end.is_blocked, failed_with=end.failed_with)
 
 
 # Columns
 
 
 def _started(jobs: Sequence[NewJob], row: Any) -> list[Transition]:
-    """What ``create.sql`` made of a batch."""
+    """Return the transitions of a batch from the row of ``create.sql``."""
     at: datetime = row["at"]
     taken: set[str] = set(row["taken"] or ())
     later = dict(zip(row["later"], row["run_at"], strict=True))
@@ -250,8 +263,8 @@ def _columns(jobs: Sequence[NewJob]) -> tuple[list[Any] | None, ...]:
     )
 
 
-def _ties(plans: Sequence[StartPlan]) -> tuple[list[Any] | None, ...]:
-    fates = [plan.fate for plan in plans]
+def _constraint_columns(plans: Sequence[StartPlan]) -> tuple[list[Any] | None, ...]:
+    decisions = [plan.decision for plan in plans]
     dedups = [plan.job.dedup for plan in plans]
     rule = [rule_of(plan.job).columns for plan in plans]
     return (
@@ -260,12 +273,12 @@ def _ties(plans: Sequence[StartPlan]) -> tuple[list[Any] | None, ...]:
         rows.column([len(plan.job.blockers) or None for plan in plans]),
         rows.column([until for until, _ in rule]),
         rows.column([on_failure for _, on_failure in rule]),
-        [len(fate.awaited) for fate in fates],
+        [len(decision.awaited) for decision in decisions],
         [plan.waited_on for plan in plans],
-        rows.column([fate.failure and fate.failure.type for fate in fates]),
-        rows.column([fate.failure and fate.failure.text for fate in fates]),
+        rows.column([decision.failure and decision.failure.type for decision in decisions]),
+        rows.column([decision.failure and decision.failure.text for decision in decisions]),
     )
 
 
-def _gives_back(job: NewJob) -> bool:
+def _releases_key(job: NewJob) -> bool:
     return job.dedup is not None and not keeps_dedup_key(job)

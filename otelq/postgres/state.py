@@ -95,7 +95,11 @@ class PostgresState(StateAdapter):
     ) -> tuple[Sequence[Created], Sequence[Transition]]:
         if not start.is_plain(jobs):
             return await self._write(
-                lambda session: start.create_tied(session, jobs, again=again), tx, now, again=again, savepoint=True
+                lambda session: start.create_constrained(session, jobs, again=again),
+                tx,
+                now,
+                again=again,
+                savepoint=True,
             )
         if tx is None and not again and _are_distinct(jobs):
             try:
@@ -252,10 +256,10 @@ class PostgresState(StateAdapter):
             sessions.append(session)
             return await work(session)
 
-        made = await self._write(noted, tx, now, savepoint=True)
+        transitions = await self._write(noted, tx, now, savepoint=True)
         if tx is None and sessions[-1].left_pending:
-            made += await unblock.look_again(self._database, now)
-        return made
+            transitions += await unblock.unblock_locked(self._database, now)
+        return transitions
 
     async def _ask(self, work: Callable[[PostgresSession], Awaitable[T]], tx: Transaction | None) -> T:
         if tx is None:

@@ -21,7 +21,7 @@ values looks better than one for any, and the server plans each claim anew, whic
 
 _PACKAGE = __name__.rpartition(".")[0]
 _LONGEST_NAME = 48
-_PART = re.compile(r"(?m)^( +)\{(next_lane)\}$")
+_PART = re.compile(r"(?m)^( +)\{(next_priority)\}$")
 """A part that reads the same everywhere; those that have tokens of their own are given as tokens."""
 
 

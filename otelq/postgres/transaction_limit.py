@@ -12,11 +12,11 @@ from typing import Final
 
 from ..errors import Unavailable
 
-PATIENCE: Final = 0.25
+CHECK_INTERVAL: Final = 0.25
 """Seconds after which a wait looks whether it is one of a circle that nobody will leave."""
 
 
-class _LimitSlot:
+class _Permit:
     """
     One of the connections, held by a transaction or waited for.
 
@@ -24,13 +24,13 @@ class _LimitSlot:
     keeps nobody from going on, or so one cannot know.
     """
 
-    __slots__ = ("outer", "task", "turn", "waits")
+    __slots__ = ("granted", "outer", "task", "waits")
 
-    def __init__(self, outer: _LimitSlot | None) -> None:
+    def __init__(self, outer: _Permit | None) -> None:
         self.task = asyncio.current_task()
         self.outer = outer if outer is not None and outer.task is self.task else None
         self.waits = 0
-        self.turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
 class TransactionLimit:
@@ -43,38 +43,42 @@ class TransactionLimit:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._held: set[_LimitSlot] = set()
-        self._waiting: deque[_LimitSlot] = deque()
-        self._innermost: ContextVar[_LimitSlot | None] = ContextVar("otelq_place", default=None)
+        self._active: set[_Permit] = set()
+        self._waiting: deque[_Permit] = deque()
+        self._innermost: ContextVar[_Permit | None] = ContextVar("otelq_permit", default=None)
 
     @asynccontextmanager
-    async def place(self, *, timeout: float) -> AsyncGenerator[None]:
+    async def acquire(self, *, timeout: float) -> AsyncGenerator[None]:
         """
         Hold a place for the time of the block.
 
         Raises:
             Unavailable: none was free within ``timeout`` seconds, or none will ever be.
         """
-        place = _LimitSlot(self._innermost.get())
-        self._waiting.append(place)
-        self._let_in()
+        permit = _Permit(self._innermost.get())
+        self._waiting.append(permit)
+        self._grant()
         try:
-            if place not in self._held:
-                await self._turn_of(place, timeout=timeout)
-            self._innermost.set(place)  # not set back, as the block may end in another task: it counts while held
+            if permit not in self._active:
+                await self._wait_for(permit, timeout=timeout)
+            self._innermost.set(permit)  # not set back, as the block may end in another task: it counts while held
             yield
         finally:
-            self._leave(place)
+            self._release(permit)
 
-    async def _turn_of(self, place: _LimitSlot, *, timeout: float) -> None:
+    async def _wait_for(self, permit: _Permit, *, timeout: float) -> None:
         deadline = time.monotonic() + timeout
-        with _waiting_inside(place.outer):
-            while not place.turn.done():
+        with _waiting_inside(permit.outer):
+            while not permit.granted.done():
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise Unavailable(self._refusal(f"none ended within {timeout:g} s"))
-                await asyncio.wait([place.turn], timeout=min(PATIENCE, left))
-                if not place.turn.done() and place.outer in self._held and all(held.waits for held in self._held):
+                await asyncio.wait([permit.granted], timeout=min(CHECK_INTERVAL, left))
+                if (
+                    not permit.granted.done()
+                    and permit.outer in self._active
+                    and all(each.waits for each in self._active)
+                ):
                     raise Unavailable(self._refusal("all of them wait for one more"))
 
     def _refusal(self, why: str) -> str:
@@ -83,23 +87,23 @@ class TransactionLimit:
             "another holds two: give the pool, or connect(max_size=...), two for each slot of the worker"
         )
 
-    def _leave(self, place: _LimitSlot) -> None:
-        self._held.discard(place)
-        if place in self._waiting:
-            self._waiting.remove(place)
-        self._let_in()
+    def _release(self, permit: _Permit) -> None:
+        self._active.discard(permit)
+        if permit in self._waiting:
+            self._waiting.remove(permit)
+        self._grant()
 
-    def _let_in(self) -> None:
-        while self._waiting and len(self._held) < self._size:
-            place = self._waiting.popleft()
-            self._held.add(place)
-            place.turn.set_result(None)
+    def _grant(self) -> None:
+        while self._waiting and len(self._active) < self._size:
+            permit = self._waiting.popleft()
+            self._active.add(permit)
+            permit.granted.set_result(None)
 
 
 @contextmanager
-def _waiting_inside(place: _LimitSlot | None) -> Generator[None]:
+def _waiting_inside(permit: _Permit | None) -> Generator[None]:
     """Note that a task waits, at the innermost of its transactions and at all round that."""
-    inside = list(_with_outer(place))
+    inside = list(_with_outer(permit))
     for one in inside:
         one.waits += 1
     try:
@@ -109,7 +113,7 @@ def _waiting_inside(place: _LimitSlot | None) -> Generator[None]:
             one.waits -= 1
 
 
-def _with_outer(place: _LimitSlot | None) -> Iterator[_LimitSlot]:
-    while place is not None:
-        yield place
-        place = place.outer
+def _with_outer(permit: _Permit | None) -> Iterator[_Permit]:
+    while permit is not None:
+        yield permit
+        permit = permit.outer

@@ -41,9 +41,9 @@ class TransactionQueues:
         Raises:
             InvalidArgument: another task uses it, and its driver does not let several use a connection in turns.
         """
-        key, queues = self._place_of(tx)
+        key, queues = self._queue_of(tx)
         queue = queues.setdefault(key, _Queue())
-        if queue.length and not tx.takes_turns:
+        if queue.length and not tx.queues_tasks:
             raise InvalidArgument("tx", IN_USE)
         queue.length += 1
         try:
@@ -54,7 +54,7 @@ class TransactionQueues:
             if not queue.length:
                 del queues[key]
 
-    def _place_of(self, tx: ConnectedTransaction) -> tuple[Any, dict[Any, _Queue]]:
+    def _queue_of(self, tx: ConnectedTransaction) -> tuple[Any, dict[Any, _Queue]]:
         """Where the queue is: on the connection itself, if it can be, as several clients may write on one."""
-        known: dict[Any, _Queue] | None = getattr(tx.handle, "__dict__", None) if tx.takes_turns else None
+        known: dict[Any, _Queue] | None = getattr(tx.handle, "__dict__", None) if tx.queues_tasks else None
         return ("otelq_turns", known) if known is not None else (id(tx.handle), self._queues)

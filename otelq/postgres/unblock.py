@@ -1,4 +1,4 @@
-"""What the end of a chain does to those that wait for it."""
+"""Dependents of closed chains: release them, or fail them with their blocker."""
 
 from __future__ import annotations
 
@@ -10,52 +10,54 @@ from ..errors import Unavailable
 from ..model import Transition
 from . import rows
 from .database import SKIP, WAIT, PostgresDatabase, PostgresSession
-from .dedup_keys import held_elsewhere
+from .dedup_keys import locked_by_others
 
-MOST_DEPENDENTS: Final = 1000
-"""How many waiting chains one commit lets go or fails; the others are left to ``unblock_pending``."""
+MAX_DEPENDENTS: Final = 1000
+"""Dependents that one commit releases or fails; the rest is left to ``unblock_pending``."""
 
-PATIENCE: Final = "100ms"
-"""How long a second look waits for those who hold dependents."""
+LOCK_TIMEOUT: Final = "100ms"
+"""Time that the retry of locked dependents waits for their locks."""
 
 
-async def let_go(
-    session: PostgresSession, closed: Sequence[str], *, budget: int = MOST_DEPENDENTS, lock: str = SKIP
+async def release_dependents(
+    session: PostgresSession, closed: Sequence[str], *, budget: int = MAX_DEPENDENTS, lock: str = SKIP
 ) -> tuple[list[Transition], list[str]]:
     """
-    Let go or fail the chains that wait for closed ones, and those that wait for these in turn.
+    Release or fail the dependents of closed chains, and the dependents of those that fail, and so on.
 
-    Returns what was made, and the closed chains that are left pending, because their dependents are too many or
-    locked by somebody else.
+    Return the transitions, and the closed chains that stay pending because they have too many dependents, or some
+    that another transaction has locked.
     """
-    made: list[Transition] = []
-    passed_over: list[str] = []
+    transitions: list[Transition] = []
+    skipped: list[str] = []
     frontier = list(closed)
     while frontier:
-        changes, further, is_done = await _release(session, frontier, budget, lock)
+        changes, failed, is_done = await _release_round(session, frontier, budget, lock)
         if not is_done:
-            passed_over += frontier
-        made += changes
+            skipped += frontier
+        transitions += changes
         budget -= len(changes)
-        frontier = further
-    if passed_over:
-        await session.rows("leave_pending", sorted(passed_over))
+        frontier = failed
+    if skipped:
+        await session.rows("add_pending", sorted(skipped))
         session.left_pending = True
-    return made, passed_over
+    return transitions, skipped
 
 
-async def _release(
+async def _release_round(
     session: PostgresSession, closed: Sequence[str], budget: int, lock: str
 ) -> tuple[list[Transition], list[str], bool]:
-    """One ring of dependents: what was made, which of them are waited for in turn, and whether none is left."""
+    """Release one round of dependents; return the transitions, failed chains with dependents, and if all are done."""
     if budget <= 0:
         return [], [], False
-    found = await session.row("hold_dependents", closed, budget, lock=lock)
-    busy = await held_elsewhere(session, found["doomed"]) if lock == SKIP else set[str]()
-    edges = _without(busy, found["chain_ids"], found["positions"], found["blocker_ids"])
-    if not edges:
+    # Two statements. With SKIP LOCKED, two open transactions that close two blockers of one job never wait for each
+    # other. The second statement has a newer snapshot, so it sees the job as the transaction that had it left it.
+    found = await session.row("lock_dependents", closed, budget, lock=lock)
+    busy = await locked_by_others(session, found["failing"]) if lock == SKIP else set[str]()
+    columns = _without_busy(busy, found["chain_ids"], found["positions"], found["blocker_ids"])
+    if not columns:
         return [], [], found["is_done"] and not busy
-    released = await session.rows("release_dependents", *edges)
+    released = await session.rows("release_dependents", *columns)
     failed = [row for row in released if row["error_type"]]
     if keyed := [row["chain_id"] for row in failed if row["keyed"]]:
         await session.rows("free_keys", keyed)
@@ -63,29 +65,30 @@ async def _release(
     return [rows.released(row) for row in released], further, found["is_done"] and not busy
 
 
-def _without(busy: Collection[str], *columns: Sequence[Any]) -> list[list[Any]]:
-    """The columns of edges, without those of dependents whose keys somebody else has locked."""
-    edges = [edge for edge in zip(*columns, strict=True) if edge[0] not in busy]
-    return [list(column) for column in zip(*edges, strict=True)]
+def _without_busy(busy: Collection[str], *columns: Sequence[Any]) -> list[list[Any]]:
+    """Return the columns of blocker rows without the dependents whose dedup keys others have locked."""
+    free = [row for row in zip(*columns, strict=True) if row[0] not in busy]
+    return [list(column) for column in zip(*free, strict=True)]
 
 
 async def unblock_pending(session: PostgresSession, *, limit: int, lock: str = SKIP) -> list[Transition]:
-    """Work off some of what is left pending."""
+    """Release some of the dependents that were left pending."""
     pending = [row["blocker_id"] for row in await session.rows("take_pending", limit)]
-    made, _ = await let_go(session, pending, budget=limit, lock=lock)
-    return made
+    transitions, _ = await release_dependents(session, pending, budget=limit, lock=lock)
+    return transitions
 
 
-async def look_again(database: PostgresDatabase, now: datetime | None) -> list[Transition]:
+async def unblock_locked(database: PostgresDatabase, now: datetime | None) -> list[Transition]:
     """
-    Let go the dependents that somebody had locked: most often another of their blockers, which is done in a moment.
+    Release dependents that others had locked, waiting a moment for the locks.
 
-    What does not succeed is left to the next ``unblock_pending``: what was closed is committed.
+    The lock is most often that of another blocker of the same job, which closes at the same time. A job that is still
+    locked is left to the next ``unblock_pending``, since the close itself is committed already.
     """
 
     async def wait_and_unblock(session: PostgresSession) -> list[Transition]:
-        await session.rows("lock_patience", PATIENCE)
-        return await unblock_pending(session, limit=MOST_DEPENDENTS, lock=WAIT)
+        await session.rows("set_lock_timeout", LOCK_TIMEOUT)
+        return await unblock_pending(session, limit=MAX_DEPENDENTS, lock=WAIT)
 
     try:
         return await database.run(wait_and_unblock, now=now, atomic=True)

@@ -1,4 +1,4 @@
-"""Jobs that are given blockers later: those that continue a chain, and those that run and must wait."""
+"""Blockers of jobs that exist already: of continuations, and of running jobs that begin to wait."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..transitions.outcomes import BlockerSource
 from . import blocker_rows, rows
 from .blocker_rows import BlockedJob
 from .database import WAIT, PostgresSession
-from .dedup_keys import held_elsewhere
-from .locks import hold_blockers
-from .unblock import let_go
+from .dedup_keys import locked_by_others
+from .locks import lock_blockers
+from .unblock import release_dependents
 
 
 class WaitRequest(Struct, frozen=True, kw_only=True):
-    """A job under its token, null for one that does not run, and what it comes to: a wait, or a waiting successor."""
+    """A job under its token, null if it does not run, and its outcome: a wait, or a successor that waits."""
 
     chain_id: str
     position: int
@@ -32,96 +32,113 @@ class WaitRequest(Struct, frozen=True, kw_only=True):
 
     @property
     def given(self) -> BlockerSource:
-        """What names the blockers."""
+        """Return the part of the outcome that names the blockers."""
         return self.outcome if isinstance(self.outcome, Blocks) else self.outcome.successor
 
     @property
     def waits_at(self) -> int:
-        """The position of the job that will wait."""
+        """Return the position of the job that will wait."""
         return self.position if isinstance(self.outcome, Blocks) else self.position + 1
 
 
 class WrittenWait(Struct, frozen=True):
-    """A link that was written, what it means, and the statement's row about it."""
+    """A request that was written, with the job's blockers and the row that the statement returned for it."""
 
-    link: WaitRequest
+    request: WaitRequest
     wait: BlockedJob
     row: Any
 
 
 class WaitResult(Struct):
-    """What linking did: for each link that could be written, and to the chains that wait for those that failed."""
+    """The requests that were written, and the effects on the dependents of jobs that failed at once."""
 
-    joined: list[WrittenWait]
-    aside: list[Any]
-    passed_over: list[str]
+    written: list[WrittenWait]
+    others: list[Any]
+    skipped: list[str]
 
 
-async def link(
-    session: PostgresSession, links: Sequence[WaitRequest], *, verb: Verb = Verb.CONTINUE, lock: str
+async def write_waits(
+    session: PostgresSession, requests: Sequence[WaitRequest], *, verb: Verb = Verb.CONTINUE, lock: str
 ) -> WaitResult:
     """
-    Close or block jobs in favour of what they wait for; what others have locked is left out, if ``lock`` says so.
+    Block jobs, or continue their chains with jobs that wait.
+
+    Jobs are skipped where others have locked a row that is needed, unless ``lock`` is WAIT.
 
     Raises:
         NotFound: a blocker does not exist.
         InvalidArgument: a chain would wait for itself.
     """
-    links = await _hold(session, links, lock)
-    standing = await hold_blockers(session, {id for link in links for id in link.given.blockers}, lock=lock)
-    ready = [link for link in links if standing.keys() >= set(link.given.blockers)]
-    waits = {link.chain_id: _wait(link, standing) for link in ready}
+    requests = await _lock(session, requests, lock)
+    wanted = {id for request in requests for id in request.given.blockers}
+    statuses = await lock_blockers(session, wanted, lock=lock)
+    ready = [request for request in requests if statuses.keys() >= set(request.given.blockers)]
+    waits = {request.chain_id: _blocked_job(request, statuses) for request in ready}
     if lock != WAIT:
-        lost = [id for id, wait in waits.items() if wait.fate.failure]
-        busy = await held_elsewhere(session, lost)
+        failing = [id for id, wait in waits.items() if wait.decision.failure]
+        busy = await locked_by_others(session, failing)
         waits = {id: wait for id, wait in waits.items() if id not in busy}
-    circular = await _may_be_circular(session, list(waits.values()))
-    if circular and not await _take_turn(session, lock):
-        waits = {id: wait for id, wait in waits.items() if id not in circular}
-    joined = await _write(session, [(link, waits[link.chain_id]) for link in ready if link.chain_id in waits], verb)
-    if circular := circular & waits.keys():
-        await blocker_rows.refuse_circles(session, circular)
-    aside, passed_over = await _follow(session, joined)
-    return WaitResult(joined, aside, passed_over)
+    # Row locks cannot prevent a cycle: in a ring of four chains, transactions that write the first and the third
+    # blocker row lock all four chains, and those that write the second and fourth then share none. So writers that
+    # could close a cycle take one advisory lock, and search for cycles under a snapshot taken after it.
+    suspects = await _may_close_cycle(session, list(waits.values()))
+    if suspects and not await _lock_cycle_check(session, lock):
+        waits = {id: wait for id, wait in waits.items() if id not in suspects}
+    pairs = [(request, waits[request.chain_id]) for request in ready if request.chain_id in waits]
+    written = await _write(session, pairs, verb)
+    if suspects := suspects & waits.keys():
+        await blocker_rows.refuse_cycles(session, suspects)
+    others, skipped = await _release_dependents(session, written)
+    return WaitResult(written, others, skipped)
 
 
-async def _hold(session: PostgresSession, links: Sequence[WaitRequest], lock: str) -> list[WaitRequest]:
-    """Lock the jobs, and in the same order the chains that they are to wait for; those that are still as we know."""
-    ids = sorted({id for link in links for id in (link.chain_id, *link.given.blockers)})
-    found = {row["chain_id"]: row for row in await session.rows("hold", ids, lock=lock)}
-    return [link for link in links if _is_current(link, found.get(link.chain_id))]
+async def _lock(session: PostgresSession, requests: Sequence[WaitRequest], lock: str) -> list[WaitRequest]:
+    """
+    Lock the jobs together with their blockers, and return the requests whose jobs are still under their tokens.
+
+    One statement locks both in one ascending order. Two transactions that wait for each other's chains could deadlock
+    otherwise.
+    """
+    ids = sorted({id for request in requests for id in (request.chain_id, *request.given.blockers)})
+    found = {row["chain_id"]: row for row in await session.rows("lock_jobs", ids, lock=lock)}
+    return [request for request in requests if _is_current(request, found.get(request.chain_id))]
 
 
-def _is_current(link: WaitRequest, row: Any) -> bool:
-    return row is not None and (row["position"], row["token"]) == (link.position, link.token)
+def _is_current(request: WaitRequest, row: Any) -> bool:
+    return row is not None and (row["position"], row["token"]) == (request.position, request.token)
 
 
-def _wait(link: WaitRequest, standing: dict[str, Status]) -> BlockedJob:
-    given = link.given
-    if link.chain_id in given.blockers:
-        raise refusals.blocker_cycle(link.chain_id, through=link.chain_id)
+def _blocked_job(request: WaitRequest, statuses: dict[str, Status]) -> BlockedJob:
+    given = request.given
+    if request.chain_id in given.blockers:
+        raise refusals.blocker_cycle(request.chain_id, through=request.chain_id)
     rule = blockers.rule_of(given)
-    fate = blockers.decide_wait(rule, {blocker: standing[blocker] for blocker in given.blockers})
-    return BlockedJob(chain_id=link.chain_id, position=link.waits_at, blockers=given.blockers, rule=rule, fate=fate)
+    return BlockedJob(
+        chain_id=request.chain_id,
+        position=request.waits_at,
+        blockers=given.blockers,
+        rule=rule,
+        decision=blockers.decide_wait(rule, {blocker: statuses[blocker] for blocker in given.blockers}),
+    )
 
 
-async def _may_be_circular(session: PostgresSession, waits: Sequence[BlockedJob]) -> set[str]:
+async def _may_close_cycle(session: PostgresSession, waits: Sequence[BlockedJob]) -> set[str]:
     """
-    The chains that will wait and that somebody waits for.
+    Return the chains that will wait and that other chains wait for.
 
-    Only these can close a circle: whoever begins to wait for another of ours needs its row first, and looks for a
-    circle when we have committed.
+    Only these can close a cycle. A chain that begins to wait for one of ours later needs its row first, and searches
+    for a cycle after our commit.
     """
-    blocked = [wait.chain_id for wait in waits if wait.fate.still_awaited]
+    blocked = [wait.chain_id for wait in waits if wait.decision.still_awaited]
     return {row["chain_id"] for row in await session.rows("find_waited_on", blocked)} if blocked else set()
 
 
-async def _take_turn(session: PostgresSession, lock: str) -> bool:
-    """Be the only one, until the commit, whose edges may close a circle."""
+async def _lock_cycle_check(session: PostgresSession, lock: str) -> bool:
+    """Take the advisory lock for the search for cycles, until the commit; return False if it is taken already."""
     if lock == WAIT:
-        await session.rows("take_turn")
+        await session.rows("lock_cycle_check")
         return True
-    is_ours: bool = (await session.row("try_turn"))["is_ours"]
+    is_ours: bool = (await session.row("try_lock_cycle_check"))["is_ours"]
     return is_ours
 
 
@@ -130,20 +147,21 @@ async def _write(
 ) -> list[WrittenWait]:
     blocks = [pair for pair in pairs if isinstance(pair[0].outcome, Blocks)]
     continues = [pair for pair in pairs if isinstance(pair[0].outcome, Continues)]
-    joined = [*await _block(session, blocks), *await _continue(session, continues, verb)]
-    if blocks:
-        await blocker_rows.add(session, [one.wait for one in joined[: len(blocks)]], joined[0].row["at"], to="more")
-        await session.rows("count_edges", *_rules(blocks))
-    if continues:
-        await blocker_rows.add(session, [one.wait for one in joined[len(blocks) :]], joined[-1].row["at"])
-    return joined
+    blocked = await _block(session, blocks)
+    continued = await _continue(session, continues, verb)
+    if blocked:
+        await blocker_rows.add(session, [one.wait for one in blocked], blocked[0].row["at"], to="more")
+        await session.rows("count_blockers", *_rule_columns(blocks))
+    if continued:
+        await blocker_rows.add(session, [one.wait for one in continued], continued[0].row["at"])
+    return [*blocked, *continued]
 
 
 async def _block(session: PostgresSession, pairs: Sequence[tuple[WaitRequest, BlockedJob]]) -> list[WrittenWait]:
     if not pairs:
         return []
-    found = await session.rows("block", *_marks(pairs), *_fates(pairs))
-    return [WrittenWait(*pairs[rows.place(row)], row) for row in found]
+    found = await session.rows("block", *_key_columns(pairs), *_outcome_columns(pairs))
+    return [WrittenWait(*pairs[rows.index(row)], row) for row in found]
 
 
 async def _continue(
@@ -151,56 +169,56 @@ async def _continue(
 ) -> list[WrittenWait]:
     if not pairs:
         return []
-    outcomes = [link.outcome for link, _ in pairs if isinstance(link.outcome, Continues)]
+    outcomes = [request.outcome for request, _ in pairs if isinstance(request.outcome, Continues)]
     found = await session.rows(
-        "continue_tied",
+        "continue_with_blockers",
         verb,
-        *_marks(pairs),
-        *_fates(pairs),
+        *_key_columns(pairs),
+        *_outcome_columns(pairs),
         *rows.successor_columns(outcomes),
-        [link.chain_type for link, _ in pairs],
-        [link.chain_created_at for link, _ in pairs],
+        [request.chain_type for request, _ in pairs],
+        [request.chain_created_at for request, _ in pairs],
         [len(wait.blockers) for _, wait in pairs],
-        *_rule_columns([wait.rule for _, wait in pairs]),
+        *_rules([wait.rule for _, wait in pairs]),
     )
-    return [WrittenWait(*pairs[rows.place(row)], row) for row in found]
+    return [WrittenWait(*pairs[rows.index(row)], row) for row in found]
 
 
-async def _follow(session: PostgresSession, joined: Sequence[WrittenWait]) -> tuple[list[Any], list[str]]:
-    """What follows from those that failed at once."""
-    failed = [one for one in joined if one.wait.fate.failure]
-    if keyed := [one.link.chain_id for one in failed if one.row["keyed"]]:
+async def _release_dependents(session: PostgresSession, written: Sequence[WrittenWait]) -> tuple[list[Any], list[str]]:
+    """Release the keys and dependents of jobs that failed at once, because a blocker had failed before."""
+    failed = [one for one in written if one.wait.decision.failure]
+    if keyed := [one.request.chain_id for one in failed if one.row["keyed"]]:
         await session.rows("free_keys", keyed)
-    waited_on = [one.link.chain_id for one in failed if one.row["waited_on"]]
-    return await let_go(session, waited_on) if waited_on else ([], [])
+    waited_on = [one.request.chain_id for one in failed if one.row["waited_on"]]
+    return await release_dependents(session, waited_on) if waited_on else ([], [])
 
 
 # Columns
 
 
-def _marks(pairs: Sequence[tuple[WaitRequest, BlockedJob]]) -> tuple[list[Any] | None, ...]:
+def _key_columns(pairs: Sequence[tuple[WaitRequest, BlockedJob]]) -> tuple[list[Any] | None, ...]:
     return (
-        [link.chain_id for link, _ in pairs],
-        [link.position for link, _ in pairs],
-        rows.column([link.trace for link, _ in pairs]),
+        [request.chain_id for request, _ in pairs],
+        [request.position for request, _ in pairs],
+        rows.column([request.trace for request, _ in pairs]),
     )
 
 
-def _fates(pairs: Sequence[tuple[WaitRequest, BlockedJob]]) -> tuple[list[Any] | None, ...]:
-    failures = [wait.fate.failure for _, wait in pairs]
+def _outcome_columns(pairs: Sequence[tuple[WaitRequest, BlockedJob]]) -> tuple[list[Any] | None, ...]:
+    failures = [wait.decision.failure for _, wait in pairs]
     return (
-        [len(wait.fate.awaited) for _, wait in pairs],
+        [len(wait.decision.awaited) for _, wait in pairs],
         rows.column([failure and failure.type for failure in failures]),
         rows.column([failure and failure.text for failure in failures]),
     )
 
 
-def _rules(pairs: Collection[tuple[WaitRequest, BlockedJob]]) -> tuple[list[Any] | None, ...]:
+def _rule_columns(pairs: Collection[tuple[WaitRequest, BlockedJob]]) -> tuple[list[Any] | None, ...]:
     waits = [wait for _, wait in pairs]
     keys = [wait.chain_id for wait in waits], [wait.position for wait in waits]
-    return *keys, *_rule_columns([wait.rule for wait in waits])
+    return *keys, *_rules([wait.rule for wait in waits])
 
 
-def _rule_columns(given: Sequence[BlockerRule]) -> tuple[list[Any] | None, ...]:
+def _rules(given: Sequence[BlockerRule]) -> tuple[list[Any] | None, ...]:
     columns = [rule.columns for rule in given]
     return rows.column([until for until, _ in columns]), rows.column([on_failure for _, on_failure in columns])

@@ -163,5 +163,5 @@ async def _claim_inside(
     assert isinstance(adapter, PostgresState)
     assert isinstance(tx, ConnectedTransaction)
     database = adapter._database  # pyright: ignore[reportPrivateUsage]  # a claim takes no transaction of a caller
-    session = database.session(await tx.link(), None)
+    session = database.session(await tx.connection(), None)
     return await claim.claim(session, [wanted], worker="worker", token=token, suspect=True)

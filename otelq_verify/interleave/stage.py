@@ -19,7 +19,7 @@ LONGEST: Final = 20.0
 GLANCE: Final = 0.002
 """Seconds between two questions to the server about who waits."""
 
-SECOND_LOOK: Final = frozenset({"lock_patience", "take_pending"})
+SECOND_LOOK: Final = frozenset({"set_lock_timeout", "take_pending"})
 """What a worker sends that waits on purpose, a tenth of a second at most, when all is committed."""
 
 Waits = Mapping[Actor, frozenset[Actor]]

@@ -70,14 +70,14 @@ class GatedTransaction(ConnectedTransaction):
         return self._transaction.active
 
     @property
-    def connection(self) -> object:
-        return self._transaction.connection
+    def driver_connection(self) -> object:
+        return self._transaction.driver_connection
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         return self._transaction.watch(ended)
 
-    async def link(self) -> DriverConnection:
-        return GatedLink(await self._transaction.link())
+    async def connection(self) -> DriverConnection:
+        return GatedLink(await self._transaction.connection())
 
 
 class GatedSource:
@@ -87,8 +87,8 @@ class GatedSource:
         self._source = source
 
     @property
-    def place(self) -> str:
-        return self._source.place
+    def location(self) -> str:
+        return self._source.location
 
     @property
     def driver(self) -> str:
@@ -121,7 +121,7 @@ class GatedSource:
     @asynccontextmanager
     async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[ConnectedTransaction]:
         async with self._source.begin(kind, timeout=timeout) as transaction:
-            await _name_session(await transaction.link())
+            await _name_session(await transaction.connection())
             yield GatedTransaction(transaction)
 
 

@@ -249,7 +249,7 @@ async def test_a_statement_that_takes_too_long_is_given_up(url: str, dialect: st
     await state.open()
 
     async def sleep(session: PostgresSession) -> None:
-        await session.link.fetch("SELECT pg_sleep(30)", (), timeout=0.2)
+        await session.connection.fetch("SELECT pg_sleep(30)", (), timeout=0.2)
 
     with pytest.raises(Unavailable):
         await state._database.run(sleep)

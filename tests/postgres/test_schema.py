@@ -13,10 +13,10 @@ from otelq.errors import OtelqError
 from otelq.model import CLOSED, JobQuery, Status
 from otelq.postgres import adapter, claim, dump
 from otelq.postgres.database import SKIP, WAIT
-from otelq.postgres.locks import PASS, STAY
+from otelq.postgres.locks import BLOCKER_LOCK, SKIP_LOCKED
 from otelq.postgres.page_statements import STATUS, tokens, walks
-from otelq.postgres.settle import UNTIED
-from otelq.postgres.start import NONE_EXPIRES, PASS_OVER, SOME_EXPIRE
+from otelq.postgres.settle import INDEPENDENT
+from otelq.postgres.start import NONE_EXPIRES, SKIP_EXISTING, SOME_EXPIRE
 from otelq.postgres.state import PostgresState
 from otelq.postgres.statements import PostgresStatements, names
 from otelq.transitions.pages import RecordKind
@@ -50,14 +50,14 @@ def _walks() -> dict[str, list[dict[str, str]]]:
 NOWHERE = "'00000000-0000-0000-0000-000000000000'"
 LOCKS = [{"lock": SKIP}, {"lock": WAIT}]
 VARIANTS: dict[str, list[dict[str, str]]] = {
-    "create": [{"if_taken": PASS_OVER, "expiry": SOME_EXPIRE}, {"if_taken": "", "expiry": NONE_EXPIRES}],
-    "close": [{"lock": SKIP, "which": UNTIED}, {"lock": WAIT, "which": ""}],
+    "create": [{"if_taken": SKIP_EXISTING, "expiry": SOME_EXPIRE}, {"if_taken": "", "expiry": NONE_EXPIRES}],
+    "close": [{"lock": SKIP, "condition": INDEPENDENT}, {"lock": WAIT, "condition": ""}],
     "continue": LOCKS,
     "put_back": LOCKS,
-    "hold": LOCKS,
-    "hold_blockers": [{"lock": STAY}, {"lock": f"{STAY} {PASS}"}],
-    "keep_chains": [{"skip": ""}, {"skip": PASS}],
-    "hold_dependents": LOCKS,
+    "lock_jobs": LOCKS,
+    "lock_blockers": [{"lock": BLOCKER_LOCK}, {"lock": f"{BLOCKER_LOCK} {SKIP_LOCKED}"}],
+    "lock_chains_shared": [{"skip": ""}, {"skip": SKIP_LOCKED}],
+    "lock_dependents": LOCKS,
     "read_records": [{"status": STATUS}],
     **_walks(),
 }
@@ -71,47 +71,47 @@ ALL = {
     "continue": ["NULL", "NULL", *["'{}'"] * 17],
     "put_back": ["NULL", *["'{}'"] * 8],
     "renew": ["NULL", *["'{}'"] * 4],
-    "judge": ["NULL", *["'{}'"] * 3],
+    "check_conflicts": ["NULL", *["'{}'"] * 3],
     "next_due": ["NULL", "'{a}'"],
-    "hold_expired": ["NULL", "'{a}'", "'{}'", "100"],
-    "hold_expiring": ["NULL", "100"],
-    "create_tied": ["NULL", *["'{}'"] * 19],
-    "hold": ["NULL", "'{}'"],
-    "hold_blockers": ["'{}'"],
-    "keep_chains": ["'{}'"],
-    "read_ends": ["'{}'"],
+    "lock_expired_leases": ["NULL", "'{a}'", "'{}'", "100"],
+    "lock_expired_jobs": ["NULL", "100"],
+    "create_constrained": ["NULL", *["'{}'"] * 19],
+    "lock_jobs": ["NULL", "'{}'"],
+    "lock_blockers": ["'{}'"],
+    "lock_chains_shared": ["'{}'"],
+    "read_outcomes": ["'{}'"],
     "take_keys": ["'{}'"] * 3,
     "read_keys": ["NULL", *["'{}'"] * 2],
     "take_over_keys": ["'{}'"] * 4,
     "free_keys": ["'{}'"],
-    "hold_keys": ["'{}'"],
-    "add_edges": ["'{}'"] * 6,
-    "add_more_edges": ["'{}'"] * 6,
-    "count_edges": ["'{}'"] * 4,
-    "find_circle": ["'{}'"],
+    "lock_keys": ["'{}'"],
+    "add_blockers": ["'{}'"] * 6,
+    "add_more_blockers": ["'{}'"] * 6,
+    "count_blockers": ["'{}'"] * 4,
+    "find_cycle": ["'{}'"],
     "find_waited_on": ["'{}'"],
     "block": ["NULL", *["'{}'"] * 6],
-    "continue_tied": ["NULL", "''", *["'{}'"] * 19],
-    "hold_dependents": ["'{}'", "1000"],
+    "continue_with_blockers": ["NULL", "''", *["'{}'"] * 19],
+    "lock_dependents": ["'{}'", "1000"],
     "release_dependents": ["NULL", *["'{}'"] * 3],
-    "forget_edges": ["NULL", "'{}'"],
-    "leave_pending": ["NULL", "'{}'"],
+    "release_blockers": ["NULL", "'{}'"],
+    "add_pending": ["NULL", "'{}'"],
     "redrive": ["NULL", *["'{}'"] * 3],
     "mark_waited_on": ["'{}'"],
-    "read_fallen": ["NULL", "'{}'"],
-    "read_last_feeds": ["'{}'"],
+    "read_redrive_targets": ["NULL", "'{}'"],
+    "read_last_blockers": ["'{}'"],
     "amend": ["NULL", *["'{}'"] * 6],
-    "find_feeds": ["'{}'"],
+    "find_all_blockers": ["'{}'"],
     "find_dependent": ["'{}'"],
     "delete": ["NULL", "'{}'"],
     "read_tails": ["NULL", "'{}'"],
-    "read_feeds": ["'{}'"] * 2,
+    "read_blockers": ["'{}'"] * 2,
     "read_records": ["'{}'"] * 2,
     "read_existing": ["'{}'"] * 2,
     "were_committed": ["'{}'"] * 6,
     "walk_open": SOUGHT,
     "walk_closed": SOUGHT,
-    "walk_unhappy": [*SOUGHT, "'{}'", "'{}'"],
+    "walk_failed": [*SOUGHT, "'{}'", "'{}'"],
     "walk_chains": [*SOUGHT, "'{}'"],
     "walk_dependents": [*SOUGHT, NOWHERE, "'{}'"],
 }

@@ -22,13 +22,13 @@ class Answers:
     answer, and returns as from a commit: what was written would be lost in silence.
     """
 
-    __slots__ = ("asked", "last", "prepared", "protocol")
+    __slots__ = ("asked", "last", "on_prepared", "protocol")
 
     def __init__(self, protocol: Any) -> None:
         self.protocol = protocol
         self.asked = ""
         self.last = ""
-        self.prepared: Prepared | None = None
+        self.on_prepared: Prepared | None = None
 
     async def query(self, query: str, timeout: float | None) -> Any:
         """Send a query, as BEGIN and COMMIT are sent."""
@@ -38,7 +38,7 @@ class Answers:
 
     async def bind_execute(self, *given: Any, **named: Any) -> Any:
         """Run a statement, and tell of one that the application prepared: of others asyncpg's loggers are told."""
-        told = self.prepared if given else None  # a connection names all that it gives, a prepared statement nothing
+        told = self.on_prepared if given else None  # a connection names all that it gives, a prepared statement nothing
         try:
             result = await self.protocol.bind_execute(*given, **named)
         except BaseException as error:
@@ -62,7 +62,7 @@ class Answers:
         return self.ending if self.asked is query else None
 
 
-def hear_answers(connection: Any) -> Answers:
+def record_answers(connection: Any) -> Answers:
     """Hear what the server answers on a connection of asyncpg; whoever asks again gets the same."""
     if not isinstance(connection._protocol, Answers):
         connection._protocol = Answers(connection._protocol)
@@ -70,7 +70,7 @@ def hear_answers(connection: Any) -> Answers:
     return answers
 
 
-def hear_no_more(connection: Any) -> None:
+def stop_recording(connection: Any) -> None:
     """Give a connection of asyncpg its protocol back."""
     if isinstance(connection._protocol, Answers):
         connection._protocol = connection._protocol.protocol

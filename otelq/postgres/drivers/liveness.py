@@ -19,10 +19,10 @@ def was_closed_by_server(connection: Any) -> bool:
         return bool(connection.is_closed())
     if connection.closed:
         return True
-    return _has_news(connection.pgconn.socket) and _ended(connection.pgconn)
+    return _has_input(connection.pgconn.socket) and _ended(connection.pgconn)
 
 
-def _has_news(descriptor: int) -> bool:
+def _has_input(descriptor: int) -> bool:
     poll = select.poll()
     poll.register(descriptor, _EVENTS)
     return bool(poll.poll(0))

@@ -55,11 +55,11 @@ class ConnectedTransaction(Transaction):
     is_own: bool = False
     """Whether the adapter began it itself."""
 
-    takes_turns: bool = False
+    queues_tasks: bool = False
     """Whether the driver lets several tasks use a connection, one after the other, instead of refusing the second."""
 
     @abstractmethod
-    async def link(self) -> DriverConnection:
+    async def connection(self) -> DriverConnection:
         """
         The connection, in its transaction, which is begun first if the driver begins late.
 
@@ -69,7 +69,7 @@ class ConnectedTransaction(Transaction):
 
     @property
     @abstractmethod
-    def connection(self) -> object:
+    def driver_connection(self) -> object:
         """The driver's own connection, once there is a link; by it we know that we saw its database before."""
 
 
@@ -90,7 +90,7 @@ class Source(Protocol):
     """Where connections come from: a URL, a pool, or an engine."""
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where that is, for errors; without secrets."""
         ...
 
@@ -139,7 +139,7 @@ class Source(Protocol):
         ...
 
 
-def room(argument: str, size: int, *, called: str) -> int:
+def transaction_limit(argument: str, size: int, *, called: str) -> int:
     """How many of a caller's connections handlers may hold."""
     if size <= RESERVED:
         raise InvalidArgument(

@@ -63,7 +63,7 @@ class ProviderConnection:
     async def fetch(self, text: str, args: Sequence[object], /, *, timeout: float | None) -> list[Row]:
         async with asyncio.timeout(timeout):
             found = await self._provider.execute(text, [plain(value) for value in args])
-        return [Row({name: place for place, name in enumerate(row)}, list(row.values())) for row in found]
+        return [Row({name: index for index, name in enumerate(row)}, list(row.values())) for row in found]
 
     async def copy(self, table: str, rows: bytes, *, schema: str, columns: Sequence[str], timeout: float) -> NoReturn:
         raise NotImplementedError("a provider has no COPY")
@@ -77,7 +77,7 @@ class ProviderConnection:
 class ProviderTransaction(ConnectedTransaction):
     """A transaction of a provider, which does not tell how it ends."""
 
-    takes_turns = True
+    queues_tasks = True
 
     def __init__(self, provider: Provider, *, is_own: bool = False) -> None:
         self._provider = provider
@@ -88,14 +88,14 @@ class ProviderTransaction(ConnectedTransaction):
         return self._provider
 
     @property
-    def connection(self) -> object:
+    def driver_connection(self) -> object:
         return self._provider
 
     @property
     def active(self) -> bool:
         return self._provider.is_open
 
-    async def link(self) -> ProviderConnection:
+    async def connection(self) -> ProviderConnection:
         if not self.active:
             raise InvalidArgument("tx", "its transaction has ended")
         return ProviderConnection(self._provider)
@@ -108,7 +108,7 @@ class ProviderSource:
     """The database that a provider stands for."""
 
     driver = "provider"
-    place = "the given provider"
+    location = "the given provider"
 
     def __init__(self, provider: Provider) -> None:
         self.joiner = ProviderJoiner()
@@ -142,7 +142,7 @@ class ProviderSource:
     async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[ProviderTransaction]:
         self._check_open()
         async with self._provider.transaction() as inside:
-            with self.joiner.lent(inside) as transaction:
+            with self.joiner.own_transaction(inside) as transaction:
                 yield transaction
             if not inside.is_open:
                 raise Unavailable("the transaction was ended by its user; it is committed at the end of the block")
@@ -160,7 +160,7 @@ class ProviderJoiner:
         """By identity, for as long as they are lent: a user's class may have neither hashes nor weak references."""
 
     @contextmanager
-    def lent(self, provider: Provider) -> Generator[ProviderTransaction]:
+    def own_transaction(self, provider: Provider) -> Generator[ProviderTransaction]:
         """The transaction that the adapter began, to be known again while it is open."""
         transaction = self._own[id(provider)] = ProviderTransaction(provider, is_own=True)
         try:

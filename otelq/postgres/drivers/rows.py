@@ -25,8 +25,8 @@ class Row:
 
 def rows(names: Sequence[str], found: Sequence[Sequence[Any]]) -> list[Row]:
     """The rows of a result with these columns."""
-    places = {name: place for place, name in enumerate(names)}
-    return [Row(places, values) for values in found]
+    indexes = {name: index for index, name in enumerate(names)}
+    return [Row(indexes, values) for values in found]
 
 
 def in_utc(value: Any) -> Any:

@@ -1,4 +1,5 @@
--- Changes open jobs whose rows are locked; what is null stays as it is.
+-- Changes open jobs whose rows are locked; a null leaves a value as it is. The old values are read under the lock, in
+-- a subquery with OFFSET 0 that the planner cannot merge: each item is one look-up by the primary key.
 WITH item AS MATERIALIZED (
     SELECT
         i.*, o.run_at AS old_run_at, o.priority AS old_priority,
@@ -20,7 +21,7 @@ moved AS (
     FROM item AS i
     WHERE o.chain_id = i.chain_id AND o.chain_id = ANY (ARRAY(SELECT chain_id FROM item))
 ),
-told AS (
+reworded AS (
     UPDATE {schema}.job AS j
     SET amended_input = i.input::jsonb
     FROM item AS i

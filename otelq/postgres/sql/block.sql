@@ -1,5 +1,5 @@
--- Ends attempts, which are given back, in favour of waiting. The rows are locked. A job whose blockers closed already
--- is due at once; one that waits in vain fails here.
+-- Ends attempts of running jobs that begin to wait, and gives the attempts back. The rows are locked. A job whose
+-- blockers are all closed is due at once; one whose blocker failed, fails here with its chain.
 WITH item AS MATERIALIZED (
     SELECT i.*, o.type, o.priority, o.token, o.claimed_at, o.attempt, o.crashes, o.leased_by, o.waited_on, o.keyed
     FROM unnest(
@@ -9,7 +9,7 @@ WITH item AS MATERIALIZED (
         SELECT * FROM {schema}.open_job AS o WHERE o.chain_id = i.chain_id OFFSET 0
     ) AS o
 ),
-kept AS (
+ended AS (
     INSERT INTO {schema}.attempt
         (chain_id, position, token, number, verb, worker, claimed_at, ended_at, due_at, trace)
     SELECT
@@ -24,7 +24,7 @@ waiting AS (
     FROM item AS i
     WHERE o.chain_id = i.chain_id AND o.chain_id = ANY (ARRAY(SELECT chain_id FROM item WHERE error_type IS NULL))
 ),
-gone AS (
+removed AS (
     DELETE FROM {schema}.open_job
     WHERE chain_id = ANY (ARRAY(SELECT chain_id FROM item WHERE error_type IS NOT NULL))
 ),

@@ -1,13 +1,17 @@
 -- Closes chains: each under the token that its row has now, null for one that does not run. The verb is the same for
--- all; null for a worker's own, which is told by the outcome. Says which items were
--- written, and which of them free a dedup key or let others go, which later statements do under a new snapshot.
+-- all; it is null for a worker's own closes, whose verb follows from the outcome.
+--
+-- The lock re-checks token and condition on the newest version of the row (READ COMMITTED), not on the snapshot's. So
+-- a worker that lost its lease writes nothing, and a row that a start has just marked as waited on is left out where
+-- the condition says so. Dedup keys and dependents are left to later statements: this one's snapshot is too old to see
+-- the blocker rows of such a start.
 WITH item AS MATERIALIZED (
     SELECT *
     FROM unnest(
         $3::uuid[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[]
     ) WITH ORDINALITY AS i (chain_id, position, token, output, error_type, error_text, trace, n)
 ),
-held AS MATERIALIZED (
+locked AS MATERIALIZED (
     SELECT
         i.n, i.output, i.error_type, i.error_text, i.trace,
         o.chain_id, o.position, o.type, o.priority, o.run_at, o.attempt, o.crashes, o.token, o.claimed_at,
@@ -17,13 +21,13 @@ held AS MATERIALIZED (
         SELECT o.*
         FROM {schema}.open_job AS o
         WHERE o.chain_id = i.chain_id AND o.position = i.position
-            AND coalesce(o.token = i.token, o.token IS NULL AND i.token IS NULL) {which}
+            AND coalesce(o.token = i.token, o.token IS NULL AND i.token IS NULL) {condition}
         {lock}
     ) AS o
 ),
-gone AS (
+removed AS (
     DELETE FROM {schema}.open_job
-    WHERE chain_id = ANY (ARRAY(SELECT chain_id FROM held))
+    WHERE chain_id = ANY (ARRAY(SELECT chain_id FROM locked))
 ),
 closed AS (
     INSERT INTO {schema}.outcome
@@ -38,10 +42,10 @@ closed AS (
             ELSE 'cancelled'
         END,
         coalesce($2::text, CASE WHEN output IS NOT NULL THEN 'complete' ELSE 'fail' END), output::jsonb, error_type, error_text
-    FROM held
+    FROM locked
 )
 SELECT
     {now} AS at,
-    ARRAY(SELECT n::integer - 1 FROM held) AS written,
-    ARRAY(SELECT chain_id::text FROM held WHERE keyed) AS keyed,
-    ARRAY(SELECT chain_id::text FROM held WHERE waited_on) AS waited_on
+    ARRAY(SELECT n::integer - 1 FROM locked) AS written,
+    ARRAY(SELECT chain_id::text FROM locked WHERE keyed) AS keyed,
+    ARRAY(SELECT chain_id::text FROM locked WHERE waited_on) AS waited_on

@@ -1,7 +1,8 @@
--- Closes jobs by handing over to their successors: the chain's one hot row moves on in its place.
+-- Closes jobs by continuing their chains: the one hot row of a chain moves on to the successor in place.
 --
--- A successor that is due at once is leased to the worker that asks for it, unless some job of its type stands
--- before it in line; one that became ready at the very same moment counts as before.
+-- A successor that is due at once is leased to the worker that asks for it, which saves a claim. It is not leased if
+-- another job of its type is ahead of it, or a chain of quick continuations would starve the others; a job that became
+-- ready at the very same moment counts as ahead.
 WITH item AS MATERIALIZED (
     SELECT
         i.*,
@@ -13,10 +14,10 @@ WITH item AS MATERIALIZED (
     ) WITH ORDINALITY AS i (
         chain_id, position, token, trace,
         next_type, next_queue, next_input, next_priority, at, delay, next_trace,
-        next_meta, chain_type, chain_created_at, keep_token, keep_lease, keep_timeout, n
+        next_meta, chain_type, chain_created_at, claim_token, claim_lease, claim_timeout, n
     )
 ),
-held AS MATERIALIZED (
+locked AS MATERIALIZED (
     SELECT
         i.*,
         coalesce(i.next_priority, o.priority) AS priority,
@@ -30,28 +31,28 @@ held AS MATERIALIZED (
         {lock}
     ) AS o
 ),
-in_line AS MATERIALIZED (
+ahead AS MATERIALIZED (
     SELECT wanted.type, wanted.priority
     FROM (
         SELECT DISTINCT next_type AS type, priority
-        FROM held
-        WHERE keep_token IS NOT NULL AND run_at <= {now}
+        FROM locked
+        WHERE claim_token IS NOT NULL AND run_at <= {now}
     ) AS wanted
     WHERE EXISTS (
-        WITH RECURSIVE lane (priority) AS (
-            {next_lane}
-            WHERE lane.priority < wanted.priority
+        WITH RECURSIVE level (priority) AS (
+            {next_priority}
+            WHERE level.priority < wanted.priority
         )
         SELECT
-        FROM lane
+        FROM level
         CROSS JOIN LATERAL (
             SELECT
             FROM {schema}.open_job AS o
-            WHERE o.type = wanted.type AND o.priority = lane.priority AND o.run_at <= {now}
+            WHERE o.type = wanted.type AND o.priority = level.priority AND o.run_at <= {now}
                 AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
             LIMIT 1
         ) AS due
-        WHERE lane.priority <= wanted.priority
+        WHERE level.priority <= wanted.priority
     )
     OR EXISTS (
         SELECT
@@ -63,12 +64,12 @@ in_line AS MATERIALIZED (
 successor AS MATERIALIZED (
     SELECT
         h.*,
-        h.keep_token IS NOT NULL AND h.run_at <= {now} AND NOT EXISTS (
-            SELECT FROM in_line WHERE in_line.type = h.next_type AND in_line.priority = h.priority
-        ) AS kept,
-        {now} + (h.keep_lease * interval '1 second') AS leased_until,
-        {now} + (h.keep_timeout * interval '1 second') AS deadline
-    FROM held AS h
+        h.claim_token IS NOT NULL AND h.run_at <= {now} AND NOT EXISTS (
+            SELECT FROM ahead WHERE ahead.type = h.next_type AND ahead.priority = h.priority
+        ) AS is_claimed,
+        {now} + (h.claim_lease * interval '1 second') AS leased_until,
+        {now} + (h.claim_timeout * interval '1 second') AS deadline
+    FROM locked AS h
 ),
 closed AS (
     INSERT INTO {schema}.outcome
@@ -77,29 +78,29 @@ closed AS (
     SELECT
         chain_id, position, type, old_priority, old_run_at, attempt, crashes, token, claimed_at,
         leased_by, trace, {now}, 'continued', $2::text
-    FROM held
+    FROM locked
 ),
-asked AS (
+created AS (
     INSERT INTO {schema}.job
         (chain_id, position, type, queue, input, priority, created_at, run_at, trace, meta, chain_type,
          chain_created_at)
     SELECT
         chain_id, position + 1, next_type, next_queue, next_input::jsonb, priority, {now}, run_at, next_trace,
         next_meta::jsonb, chain_type, chain_created_at
-    FROM held
+    FROM locked
 ),
 moved AS (
     UPDATE {schema}.open_job AS o
     SET position = s.position + 1, type = s.next_type, priority = s.priority, run_at = s.run_at,
-        attempt = s.kept::integer, crashes = 0, blocked_by = 0, last_trace = NULL, expires_at = NULL,
-        token = CASE WHEN s.kept THEN s.keep_token END,
-        leased_by = CASE WHEN s.kept THEN o.leased_by END,
-        claimed_at = CASE WHEN s.kept THEN {now} END,
-        leased_until = CASE WHEN s.kept THEN least(s.leased_until, s.deadline) END,
-        deadline = CASE WHEN s.kept THEN s.deadline END
+        attempt = s.is_claimed::integer, crashes = 0, blocked_by = 0, last_trace = NULL, expires_at = NULL,
+        token = CASE WHEN s.is_claimed THEN s.claim_token END,
+        leased_by = CASE WHEN s.is_claimed THEN o.leased_by END,
+        claimed_at = CASE WHEN s.is_claimed THEN {now} END,
+        leased_until = CASE WHEN s.is_claimed THEN least(s.leased_until, s.deadline) END,
+        deadline = CASE WHEN s.is_claimed THEN s.deadline END
     FROM successor AS s
     WHERE o.chain_id = s.chain_id AND o.chain_id = ANY (ARRAY(SELECT chain_id FROM successor))
 )
 SELECT
-    s.n::integer - 1 AS n, {now} AS at, s.run_at, s.priority, s.kept, least(s.leased_until, s.deadline) AS leased_until
+    s.n::integer - 1 AS n, {now} AS at, s.run_at, s.priority, s.is_claimed, least(s.leased_until, s.deadline) AS leased_until
 FROM successor AS s

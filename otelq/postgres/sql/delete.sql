@@ -1,22 +1,23 @@
--- Removes chains with all their history, and tells each job that was in them.
-WITH gone_open AS (
+-- Removes chains with all their history, and returns each of their jobs. The chains are locked, and no chain outside
+-- the set refers to one of them.
+WITH deleted_open AS (
     DELETE FROM {schema}.open_job WHERE chain_id = ANY ($2::uuid[])
     RETURNING *
 ),
-gone_outcome AS (
+deleted_outcome AS (
     DELETE FROM {schema}.outcome WHERE chain_id = ANY ($2::uuid[])
     RETURNING *
 ),
-gone_attempt AS (
+deleted_attempt AS (
     DELETE FROM {schema}.attempt WHERE chain_id = ANY ($2::uuid[])
 ),
-gone_edge AS (
+deleted_blocker AS (
     DELETE FROM {schema}.blocker WHERE chain_id = ANY ($2::uuid[])
 ),
-gone_pending AS (
+deleted_pending AS (
     DELETE FROM {schema}.pending_unblock WHERE blocker_id = ANY ($2::uuid[])
 ),
-gone_job AS (
+deleted_job AS (
     DELETE FROM {schema}.job WHERE chain_id = ANY ($2::uuid[])
     RETURNING *
 )
@@ -32,8 +33,8 @@ SELECT
     coalesce(c.attempt, o.attempt) AS attempt, coalesce(c.crashes, o.crashes) AS crashes, NULL AS leased_by,
     j.created_at, coalesce(j.chain_created_at, j.created_at) AS chain_created_at,
     j.trace, NULL AS last_trace, {now} AS at, j.run_at
-FROM gone_job AS j
+FROM deleted_job AS j
 JOIN unnest($2::uuid[]) WITH ORDINALITY AS i (chain_id, n) ON i.chain_id = j.chain_id
-LEFT JOIN gone_open AS o ON o.chain_id = j.chain_id AND o.position = j.position
-LEFT JOIN gone_outcome AS c ON c.chain_id = j.chain_id AND c.position = j.position AND c.generation = 0
+LEFT JOIN deleted_open AS o ON o.chain_id = j.chain_id AND o.position = j.position
+LEFT JOIN deleted_outcome AS c ON c.chain_id = j.chain_id AND c.position = j.position AND c.generation = 0
 ORDER BY i.n, j.position

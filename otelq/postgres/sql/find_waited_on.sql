@@ -1,4 +1,5 @@
--- Which of these open chains, whose rows are locked, somebody waits for.
+-- Finds those of the open chains that others wait for. The rows are locked, so that the answer stays true until the
+-- commit.
 SELECT o.chain_id::text
 FROM unnest($1::uuid[]) AS i (chain_id)
 CROSS JOIN LATERAL (

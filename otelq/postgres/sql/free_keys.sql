@@ -1,11 +1,11 @@
--- Gives back the dedup keys that chains hold.
+-- Releases the dedup keys that chains hold. A key that another chain has taken over meanwhile stays with that one.
 WITH head AS MATERIALIZED (
     SELECT j.chain_id, j.type, j.dedup_key
-    FROM unnest($1::uuid[]) AS gone (chain_id)
+    FROM unnest($1::uuid[]) AS closed (chain_id)
     CROSS JOIN LATERAL (
         SELECT j.chain_id, j.type, j.dedup_key
         FROM {schema}.job AS j
-        WHERE j.chain_id = gone.chain_id AND j.position = 0 AND j.dedup_key IS NOT NULL
+        WHERE j.chain_id = closed.chain_id AND j.position = 0 AND j.dedup_key IS NOT NULL
         OFFSET 0
     ) AS j
 )

@@ -1,4 +1,5 @@
--- Says on new hot rows of chains whether somebody waits for them; those who are about to cannot while they are locked.
+-- Marks new hot rows of chains that have dependents already. A transaction that adds another needs these rows, which
+-- are locked until the commit.
 UPDATE {schema}.open_job AS o
 SET waited_on = true
 WHERE o.chain_id = ANY ($1::uuid[])

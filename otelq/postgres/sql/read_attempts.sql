@@ -1,5 +1,5 @@
--- The attempts of a job that ended: those that did not close it, and the one that did; a job that was redriven has
--- one for each time that it closed.
+-- Reads the attempts of a job that ended: those in the table, and the one that closed it, which is in its outcome. A
+-- redriven job has one such outcome for each time that it closed.
 SELECT a.*
 FROM (
     SELECT

@@ -1,4 +1,4 @@
--- The first jobs of those chains that exist, as they were when they were created.
+-- Reads the first jobs of those chains that exist, as they were created, to compare and repeat their starts.
 SELECT
     i.n::integer - 1 AS n, j.type, j.input = i.input::jsonb AS same_input, j.created_at, j.run_at,
     j.born_blocked IS NOT NULL AS born_blocked, c.error_type AS failed_with

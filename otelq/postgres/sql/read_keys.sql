@@ -1,4 +1,5 @@
--- Who holds dedup keys; in a statement after the one that failed to take them, which could not see the holder.
+-- Reads the holders of dedup keys. This follows the statement that failed to take them, whose older snapshot could not
+-- see a holder that committed meanwhile.
 SELECT
     i.n::integer - 1 AS n, k.chain_id::text, j.created_at, {now} AS at,
     EXISTS (SELECT FROM {schema}.open_job AS o WHERE o.chain_id = k.chain_id) AS is_open

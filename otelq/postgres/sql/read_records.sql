@@ -1,4 +1,4 @@
--- Jobs by their keys, open or closed; position -1 stands for the tail of a chain, wherever that is by now.
+-- Reads jobs by their keys, open or closed. Position -1 means the last job of a chain, as it is now.
 SELECT
     j.chain_id::text, j.position, j.type, j.queue,
     coalesce(c.status, {status}) AS status,

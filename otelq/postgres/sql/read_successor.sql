@@ -1,7 +1,7 @@
--- The job that continued a chain, as it was created; and whether a worker that asked for it still holds it.
+-- Reads the job that continued a chain, as it was created, and if the worker that asked for it still has its lease.
 SELECT
     j.created_at AS at, j.type, j.queue, j.input::text, j.priority, j.run_at, j.trace, j.meta::text,
-    coalesce(o.token = $3::bigint, false) AS kept, o.leased_until,
+    coalesce(o.token = $3::bigint, false) AS is_claimed, o.leased_until,
     j.blockers, j.born_blocked IS NOT NULL AS born_blocked,
     (
         SELECT c.error_type

@@ -1,4 +1,4 @@
--- How chains stand: the open ones by their hot row, the closed ones by their last outcome.
+-- Reads the status of chains: of open ones from the hot row, of closed ones from the last outcome.
 SELECT
     i.chain_id::text, head.type AS chain_type,
     coalesce(o.type, c.type) AS type,

@@ -1,5 +1,5 @@
--- Opens jobs again that ended badly: puts their outcomes and attempts aside under the next generation, and gives each
--- chain a new hot row.
+-- Opens closed jobs again. Their outcomes and attempts stay, under the next generation, so that the present one is
+-- always 0 and its key is free for the next outcome. Each chain gets a new hot row.
 WITH item AS MATERIALIZED (
     SELECT
         i.*, c.type, c.priority, c.trace, head.dedup_key IS NOT NULL AND head.key_lasts IS NULL AS keyed,
@@ -32,7 +32,7 @@ attempts AS (
     WHERE a.chain_id = i.chain_id AND a.position = i.position AND a.generation = 0
         AND a.chain_id = ANY (ARRAY(SELECT chain_id FROM item))
 ),
-hot AS (
+opened AS (
     INSERT INTO {schema}.open_job
         (chain_id, position, type, priority, run_at, blocked_by, keyed, last_trace)
     SELECT chain_id, position, type, priority, {now}, blocked_by, keyed, trace

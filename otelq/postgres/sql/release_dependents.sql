@@ -1,8 +1,12 @@
--- Lets go or fails jobs that waited for closed chains, by these edges. Their rows are locked; this is a statement of
--- its own because it must see them as they were left by whoever held them until then. A job is touched once, however
--- many of its blockers are among them, and fails by the first of those that did not complete. How many each job still
--- awaits is looked up in an object: a join would be a loop in a loop while the planner takes open_job for empty.
-WITH edge AS MATERIALIZED (
+-- Releases or fails jobs that waited for closed chains, by these blocker rows. The jobs are locked. This is a statement
+-- of its own, so that its snapshot has the jobs as the transactions left them that had the locks before.
+--
+-- Blockers are counted per job first: a joined decrement would count one where two close in one batch. A job fails by
+-- the first of its blockers, in the order given, that did not complete.
+--
+-- How many blockers each job still awaits is looked up in a JSON object: a join would become a loop in a loop while
+-- the planner takes open_job for empty.
+WITH awaiting AS MATERIALIZED (
     SELECT b.chain_id, b.position, b.blocker_id, b.ordinal, c.status
     FROM unnest($2::uuid[], $3::integer[], $4::uuid[]) AS i (chain_id, position, blocker_id)
     CROSS JOIN LATERAL (
@@ -24,20 +28,20 @@ tally AS (
     SELECT
         chain_id, position,
         count(*)::integer AS closed,
-        count(*) FILTER (WHERE status = 'completed') AS good,
-        (array_agg(blocker_id ORDER BY ordinal) FILTER (WHERE status <> 'completed'))[1] AS bad_id,
-        (array_agg(status ORDER BY ordinal) FILTER (WHERE status <> 'completed'))[1] AS bad_status
-    FROM edge
+        count(*) FILTER (WHERE status = 'completed') AS completed,
+        (array_agg(blocker_id ORDER BY ordinal) FILTER (WHERE status <> 'completed'))[1] AS failed_id,
+        (array_agg(status ORDER BY ordinal) FILTER (WHERE status <> 'completed'))[1] AS failed_status
+    FROM awaiting
     GROUP BY chain_id, position
 ),
-told AS MATERIALIZED (
+tallied AS MATERIALIZED (
     SELECT
         o.chain_id, o.position, o.type, o.priority, o.run_at, o.attempt, o.crashes, o.waited_on, o.keyed, o.last_trace,
-        greatest(o.run_at, {now}) AS due_at, o.blocked_by - t.closed AS awaited, t.bad_id, t.bad_status,
+        greatest(o.run_at, {now}) AS due_at, o.blocked_by - t.closed AS awaited, t.failed_id, t.failed_status,
         j.queue, j.created_at, j.trace, j.chain_type, j.chain_created_at,
-        j.until IS NOT NULL AND (t.good > 0 OR j.on_failure IS NOT NULL) AS is_enough,
-        t.bad_id IS NOT NULL AND j.on_failure IS NULL
-            AND (j.until IS NULL OR (t.good = 0 AND o.blocked_by = t.closed)) AS is_lost
+        j.until IS NOT NULL AND (t.completed > 0 OR j.on_failure IS NOT NULL) AS is_enough,
+        t.failed_id IS NOT NULL AND j.on_failure IS NULL
+            AND (j.until IS NULL OR (t.completed = 0 AND o.blocked_by = t.closed)) AS is_lost
     FROM tally AS t
     CROSS JOIN LATERAL (
         SELECT * FROM {schema}.open_job AS o WHERE o.chain_id = t.chain_id AND o.position = t.position OFFSET 0
@@ -46,14 +50,14 @@ told AS MATERIALIZED (
         SELECT * FROM {schema}.job AS j WHERE j.chain_id = t.chain_id AND j.position = t.position OFFSET 0
     ) AS j
 ),
-fate AS MATERIALIZED (
-    SELECT *, NOT is_lost AND (is_enough OR awaited = 0) AS is_free FROM told
+decided AS MATERIALIZED (
+    SELECT *, NOT is_lost AND (is_enough OR awaited = 0) AS is_free FROM tallied
 ),
 freed AS MATERIALIZED (
-    SELECT chain_id, position, blocker_id FROM edge
+    SELECT chain_id, position, blocker_id FROM awaiting
     UNION
     SELECT b.chain_id, b.position, b.blocker_id
-    FROM fate AS f
+    FROM decided AS f
     CROSS JOIN LATERAL (
         SELECT *
         FROM {schema}.blocker AS b
@@ -69,26 +73,26 @@ released AS (
     WHERE b.chain_id = f.chain_id AND b.position = f.position AND b.blocker_id = f.blocker_id
 ),
 waiting AS MATERIALIZED (
-    SELECT coalesce(jsonb_object_agg(chain_id, awaited) FILTER (WHERE NOT is_free), '{}') AS awaited FROM fate
+    SELECT coalesce(jsonb_object_agg(chain_id, awaited) FILTER (WHERE NOT is_free), '{}') AS awaited FROM decided
 ),
-let_go AS (
+unblocked AS (
     UPDATE {schema}.open_job AS o
     SET blocked_by = coalesce((w.awaited ->> o.chain_id::text)::integer, 0),
         run_at = CASE WHEN w.awaited ->> o.chain_id::text IS NULL THEN greatest(o.run_at, {now}) ELSE o.run_at END
     FROM waiting AS w
-    WHERE o.chain_id = ANY (ARRAY(SELECT chain_id FROM fate WHERE NOT is_lost))
+    WHERE o.chain_id = ANY (ARRAY(SELECT chain_id FROM decided WHERE NOT is_lost))
 ),
-gone AS (
+removed AS (
     DELETE FROM {schema}.open_job
-    WHERE chain_id = ANY (ARRAY(SELECT chain_id FROM fate WHERE is_lost))
+    WHERE chain_id = ANY (ARRAY(SELECT chain_id FROM decided WHERE is_lost))
 ),
 failed AS (
     INSERT INTO {schema}.outcome
         (chain_id, position, type, priority, run_at, attempt, crashes, closed_at, status, verb, error_type, error_text)
     SELECT
         chain_id, position, type, priority, run_at, attempt, crashes, {now}, 'failed', 'fail_by_blocker',
-        'otelq.blocker_failed', format('the blocker %s ended %s', bad_id, bad_status)
-    FROM fate
+        'otelq.blocker_failed', format('the blocker %s ended %s', failed_id, failed_status)
+    FROM decided
     WHERE is_lost
 )
 SELECT
@@ -97,6 +101,6 @@ SELECT
     f.attempt, f.crashes, NULL AS leased_by, f.created_at, coalesce(f.chain_created_at, f.created_at) AS chain_created_at,
     f.trace, f.last_trace, {now} AS at, f.due_at AS run_at,
     f.waited_on, f.keyed, CASE WHEN f.is_lost THEN 'otelq.blocker_failed' END AS error_type
-FROM fate AS f
+FROM decided AS f
 WHERE f.is_lost OR f.is_free
 ORDER BY f.chain_id

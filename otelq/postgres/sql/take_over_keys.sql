@@ -1,5 +1,6 @@
--- Takes dedup keys from those who were seen to hold them, in order, and from nobody else.
-WITH held AS MATERIALIZED (
+-- Takes dedup keys over from the chains that were seen to hold them, in the order given. A key that has another holder
+-- by now is left alone: the start decided on the terms of the holder that it saw.
+WITH locked AS MATERIALIZED (
     SELECT k.type, k.key, i.chain_id
     FROM unnest($1::text[], $2::text[], $3::uuid[], $4::uuid[]) AS i (type, key, holder_id, chain_id)
     CROSS JOIN LATERAL (
@@ -10,8 +11,8 @@ WITH held AS MATERIALIZED (
     ) AS k
 )
 UPDATE {schema}.dedup_key AS k
-SET chain_id = held.chain_id
-FROM held
-WHERE k.type = held.type AND k.key = held.key
-    AND k.type = ANY (ARRAY(SELECT type FROM held)) AND k.key = ANY (ARRAY(SELECT key FROM held))
+SET chain_id = locked.chain_id
+FROM locked
+WHERE k.type = locked.type AND k.key = locked.key
+    AND k.type = ANY (ARRAY(SELECT type FROM locked)) AND k.key = ANY (ARRAY(SELECT key FROM locked))
 RETURNING k.chain_id::text

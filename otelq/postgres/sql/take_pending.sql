@@ -1,4 +1,5 @@
--- Takes some of the closed chains that keep others waiting; what is left over is put back before the commit.
+-- Takes some of the closed chains that still have dependents. Chains with dependents left are added again before the
+-- commit. SKIP LOCKED: another worker has taken those.
 DELETE FROM {schema}.pending_unblock
 WHERE blocker_id = ANY (
     ARRAY(

@@ -1,5 +1,5 @@
--- Empties the tables by deleting: their room on disk stays, and with it the plans that rely on it, as do the edges that
--- are nobody's.
+-- Empties the tables with DELETE. TRUNCATE would give their space on disk back, and plans rely on that; for the same
+-- reason blocker rows with a negative position stay, which belong to no job.
 WITH a AS (DELETE FROM {schema}.open_job),
 b AS (DELETE FROM {schema}.job),
 c AS (DELETE FROM {schema}.outcome),

@@ -1,4 +1,4 @@
--- As walk_open, of all jobs of given chains, which come newest first.
+-- As walk_open, for all jobs of given chains. The ids come newest first, and the lateral keeps that order.
 WITH walk AS MATERIALIZED (
     SELECT w.*
     FROM unnest($15::uuid[]) AS i (chain_id)
@@ -22,4 +22,4 @@ WITH walk AS MATERIALIZED (
     WHERE i.chain_id <= $1::uuid AND i.chain_id >= $3::uuid
     LIMIT $4::integer + 1
 ),
-{answer}
+{page}

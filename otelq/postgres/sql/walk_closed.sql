@@ -1,5 +1,5 @@
--- As walk_open, of closed jobs by the key of outcomes. For chains a tail comes before the jobs that led to it, so that
--- looking may end anywhere.
+-- As walk_open, for closed jobs, by the key of outcomes. For chains a tail comes before the jobs that led to it, so
+-- that the walk may end anywhere.
 WITH walk AS MATERIALIZED (
     SELECT w.*
     FROM (
@@ -12,4 +12,4 @@ WITH walk AS MATERIALIZED (
     ) AS w
     LIMIT $4::integer + 1
 ),
-{answer}
+{page}

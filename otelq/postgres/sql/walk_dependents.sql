@@ -1,4 +1,5 @@
--- As walk_open, of jobs that were given one chain to wait for; by their edges, each job once, or each chain by its tail.
+-- As walk_open, for jobs that were given one chain as a blocker, by their blocker rows: each job once, or each chain by
+-- its tail.
 WITH walk AS MATERIALIZED (
     SELECT w.chain_id, w.position, w.type, w.status
     FROM (
@@ -25,4 +26,4 @@ WITH walk AS MATERIALIZED (
     ) AS w
     LIMIT $4::integer + 1
 ),
-{answer}
+{page}

@@ -1,5 +1,5 @@
--- Whether what transitions did can be seen; null for those that leave no trace. What has a time of its own is known by
--- that, also when it was followed by something else.
+-- Checks if the effects of transitions can be seen, after a commit whose reply was lost; null for verbs that leave no
+-- trace. A row with the time of a transition proves it, even if others followed.
 SELECT
     CASE
         WHEN i.target IS NULL THEN j.chain_id IS NULL

@@ -12,10 +12,10 @@ import asyncpg
 from ....errors import InvalidArgument, Unavailable
 from ....uninterrupted import finish
 from ...errors import is_stale
-from ..port import room
+from ..port import transaction_limit
 from .connection import AsyncpgConnection
-from .transactions import ERRORS, AsyncpgJoiner, AsyncpgTransaction, cut, in_time, roll_back
-from .url import place_of
+from .transactions import ERRORS, AsyncpgJoiner, AsyncpgTransaction, in_time, roll_back, terminate
+from .url import location_of
 
 VERBS: Final = 4
 """Connections of a URL's own that verbs use; handlers' transactions have others and never delay a verb."""
@@ -51,14 +51,14 @@ class AsyncpgSource:
     async def open(self) -> int:
         if isinstance(self._target, str):
             return await self._open_own(self._target)
-        size = room("pool", self._target.get_max_size(), called="max_size")
+        size = transaction_limit("pool", self._target.get_max_size(), called="max_size")
         self._verbs = self._handlers = self._target
         return size
 
     async def _open_own(self, url: str) -> int:
         usual: dict[str, Any] = {"min_size": 0, "timeout": self._connect_timeout, **self._options}
         try:
-            self._verbs = await asyncpg.create_pool(url, **usual, max_size=VERBS, reset=_keep_as_it_is)
+            self._verbs = await asyncpg.create_pool(url, **usual, max_size=VERBS, reset=_no_reset)
             self._handlers = await asyncpg.create_pool(url, **usual, max_size=self._max_size)
             async with self._verbs.acquire():
                 return self._max_size
@@ -66,7 +66,7 @@ class AsyncpgSource:
             if isinstance(error, OSError):
                 raise  # a certificate that does not fit
             # The driver's own text may hold a part of the password.
-            raise InvalidArgument("url", f"cannot be used to reach {self.place}; is it percent-encoded?") from None
+            raise InvalidArgument("url", f"cannot be used to reach {self.location}; is it percent-encoded?") from None
 
     async def close(self) -> None:
         pools = [pool for pool in (self._verbs, self._handlers) if pool is not None and pool is not self._target]
@@ -92,12 +92,12 @@ class AsyncpgSource:
         if self._verbs is None:
             raise Unavailable("the PostgreSQL adapter is not open")
         async with _borrowed(self._verbs, timeout) as connection:
-            link = AsyncpgConnection(connection)
+            wrapped = AsyncpgConnection(connection)
             if not atomic:
-                yield link
+                yield wrapped
                 return
             async with _transaction(connection, timeout):
-                yield link
+                yield wrapped
 
     def check(self, kind: type | None) -> None:
         if kind not in (None, asyncpg.Connection):
@@ -107,11 +107,14 @@ class AsyncpgSource:
     async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[AsyncpgTransaction]:
         if self._handlers is None:
             raise Unavailable("the PostgreSQL adapter is not open")
-        async with _borrowed(self._handlers, timeout) as connection, self._begun(connection, timeout) as transaction:
+        async with (
+            _borrowed(self._handlers, timeout) as connection,
+            self._open_transaction(connection, timeout) as transaction,
+        ):
             yield transaction
 
     @asynccontextmanager
-    async def _begun(self, connection: Any, timeout: float) -> AsyncGenerator[AsyncpgTransaction]:
+    async def _open_transaction(self, connection: Any, timeout: float) -> AsyncGenerator[AsyncpgTransaction]:
         block = connection.transaction(isolation=_READ_COMMITTED)
         transaction: AsyncpgTransaction | None = None
         try:
@@ -125,8 +128,8 @@ class AsyncpgSource:
         await finish(transaction.commit(block, timeout=timeout))
 
     @property
-    def place(self) -> str:
-        return place_of(self._target) if isinstance(self._target, str) else "the given pool"
+    def location(self) -> str:
+        return location_of(self._target) if isinstance(self._target, str) else "the given pool"
 
 
 @asynccontextmanager
@@ -141,7 +144,7 @@ async def _borrowed(pool: asyncpg.Pool[Any], timeout: float) -> AsyncGenerator[A
         yield connection
     except Exception as error:
         if is_stale(error):
-            cut(connection)
+            terminate(connection)
         raise
     finally:
         # One that dies while it is tidied up is the pool's to replace; what was committed stands. The pool itself
@@ -163,7 +166,7 @@ async def _transaction(connection: Any, timeout: float) -> AsyncGenerator[None]:
     await finish(in_time(connection, block.commit(), timeout=timeout))
 
 
-async def _keep_as_it_is(connection: object) -> None:
+async def _no_reset(connection: object) -> None:
     """Verbs leave nothing behind on a connection, so that no statement need tidy up."""
 
 

@@ -15,11 +15,11 @@ from ....ports.state import Ending
 from ....savepoints import Control, Step, step_among
 from ...errors import is_lost, is_refusal, raise_commit_failure
 from ...transactions import Ended, TransactionWatch
-from ..answers import Answers, hear_answers, hear_no_more
+from ..answers import Answers, record_answers, stop_recording
 from ..port import ConnectedTransaction
 from .connection import AsyncpgConnection
 
-LOOK_AGAIN: Final = 0.001
+COMMIT_POLL: Final = 0.001
 """Seconds between two looks at a COMMIT that was interrupted."""
 
 ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
@@ -38,14 +38,14 @@ class AsyncpgTransaction(ConnectedTransaction):
         return self._handle
 
     @property
-    def connection(self) -> object:
+    def driver_connection(self) -> object:
         return _raw(self._handle)
 
     @property
     def active(self) -> bool:
         return not self._watcher.is_over and is_open(self._handle)
 
-    async def link(self) -> AsyncpgConnection:
+    async def connection(self) -> AsyncpgConnection:
         if not self.active:
             raise InvalidArgument("tx", "its transaction has ended")
         return AsyncpgConnection(self._handle)
@@ -64,15 +64,15 @@ class AsyncpgTransaction(ConnectedTransaction):
         """
         if not self.active:
             self._watcher.end(Ending.UNKNOWN)
-            cut(self._handle)
+            terminate(self._handle)
             raise Unavailable("the transaction was ended by its user; it is committed at the end of the block")
-        answers = hear_answers(self.connection)
+        answers = record_answers(self.driver_connection)
         try:
             await in_time(self._handle, block.commit(), timeout=timeout)
         except ERRORS as error:
             self._watcher.end(Ending.ROLLED_BACK if is_refusal(error) else Ending.UNKNOWN)
             if is_open(self._handle):
-                cut(self._handle)  # a task of the user is still at a statement
+                terminate(self._handle)  # a task of the user is still at a statement
             raise_commit_failure(error)
         self._watcher.end(answers.ending or Ending.UNKNOWN)
         if answers.ending is not Ending.COMMITTED:
@@ -87,7 +87,7 @@ class AsyncpgWatcher:
     """Follows one transaction on one connection; hears of a statement after its end."""
 
     def __init__(self, connection: Any, forget: Callable[[], object]) -> None:
-        self._account = TransactionWatch()
+        self._watch = TransactionWatch()
         self._connection = connection
         self._forget = forget
         self._ending: Ending | None = None
@@ -96,21 +96,21 @@ class AsyncpgWatcher:
     @property
     def is_over(self) -> bool:
         """Whether the transaction has ended."""
-        return self._account.is_over
+        return self._watch.is_over
 
     def add(self, ended: Ended) -> None:
         """Somebody waits for the end of what was written last."""
         if self._answers is None:
-            self._answers = hear_answers(self._connection)
-            self._answers.prepared = self._prepared
-            self._connection.add_query_logger(self._heard)
-            self._connection.add_termination_listener(self._died)
+            self._answers = record_answers(self._connection)
+            self._answers.on_prepared = self._on_prepared
+            self._connection.add_query_logger(self._on_query)
+            self._connection.add_termination_listener(self._on_termination)
         # What was said on the connection until now is heard in the next turn of the loop only, and comes before this.
         asyncio.get_running_loop().call_soon(self._add, ended)
 
     def _add(self, ended: Ended) -> None:
         if self._ending is None:
-            self._account.add(ended)
+            self._watch.add(ended)
         else:
             ended(self._ending)
 
@@ -118,25 +118,25 @@ class AsyncpgWatcher:
         """The transaction is over; whoever comes later changes nothing."""
         if not self.is_over:
             if self._answers is not None:
-                self._connection.remove_query_logger(self._heard)
-                self._connection.remove_termination_listener(self._died)
-            hear_no_more(self._connection)
-            self._ending = Ending.UNKNOWN if self._account.is_doubtful else ending
-            self._account.end(ending)
+                self._connection.remove_query_logger(self._on_query)
+                self._connection.remove_termination_listener(self._on_termination)
+            stop_recording(self._connection)
+            self._ending = Ending.UNKNOWN if self._watch.is_doubtful else ending
+            self._watch.end(ending)
             self._forget()
 
     def _committed(self, query: str) -> None:
         """COMMIT was sent, and there was no error."""
         answer = self._answers.ending_by(query) if self._answers is not None else None
-        self.end(answer or self._account.end_by_commit)
+        self.end(answer or self._watch.end_by_commit)
 
-    def _died(self, connection: object) -> None:
+    def _on_termination(self, connection: object) -> None:
         self.end(Ending.UNKNOWN)
 
-    def _heard(self, record: Any) -> None:
+    def _on_query(self, record: Any) -> None:
         self._follow(record.query, record.exception)
 
-    def _prepared(self, query: str, error: BaseException | None) -> None:
+    def _on_prepared(self, query: str, error: BaseException | None) -> None:
         # In the order in which the loggers are told of other statements.
         asyncio.get_running_loop().call_soon(self._follow, query, error)
 
@@ -146,7 +146,7 @@ class AsyncpgWatcher:
         step = step_among(query)
         if step is None:
             if error is not None:
-                self._broke(error)
+                self._on_failure(error)
         elif step.control is Control.UNCLEAR:
             self._may_have_ended(step, error)
         elif error is not None:
@@ -161,20 +161,20 @@ class AsyncpgWatcher:
             case Control.ROLLBACK:
                 self.end(Ending.ROLLED_BACK)
             case _:
-                self._account.hear(step)
+                self._watch.hear(step)
 
     def _control_failed(self, step: Step, error: BaseException) -> None:
         if step.control not in (Control.COMMIT, Control.ROLLBACK):
-            self._broke(error)
+            self._on_failure(error)
         elif (isinstance(error, asyncpg.PostgresError) and not is_lost(error)) or step.control is Control.ROLLBACK:
             self.end(Ending.ROLLED_BACK)
         else:
-            self._await_quiet()
+            self._await_commit()
 
-    def _await_quiet(self) -> None:
+    def _await_commit(self) -> None:
         """Let the server deal with a COMMIT that was interrupted; only then can it be looked up what became of it."""
         if not self._connection.is_closed() and self._connection._protocol._is_cancelling():
-            asyncio.get_running_loop().call_later(LOOK_AGAIN, self._await_quiet)
+            asyncio.get_running_loop().call_later(COMMIT_POLL, self._await_commit)
         else:
             self.end(Ending.UNKNOWN)
 
@@ -182,15 +182,15 @@ class AsyncpgWatcher:
         """Several statements, or a block such as DO: while a transaction is open, ask at its end, not before."""
         if not is_open(self._connection):
             return self.end(Ending.UNKNOWN)
-        self._account.hear(step)
+        self._watch.hear(step)
         if error is not None:
-            self._broke(error)
+            self._on_failure(error)
 
-    def _broke(self, error: BaseException) -> None:
+    def _on_failure(self, error: BaseException) -> None:
         if isinstance(error, asyncpg.PostgresError):
-            self._account.is_aborted = True
-        elif not self._account.is_aborted and not isinstance(error, asyncpg.InterfaceError):
-            self._account.is_aborted = None
+            self._watch.is_aborted = True
+        elif not self._watch.is_aborted and not isinstance(error, asyncpg.InterfaceError):
+            self._watch.is_aborted = None
 
 
 class AsyncpgJoiner:
@@ -234,7 +234,7 @@ async def roll_back(connection: Any, block: Any, transaction: AsyncpgTransaction
     try:
         await in_time(connection, block.rollback(), timeout=timeout)
     except ERRORS:
-        cut(connection)
+        terminate(connection)
     if transaction is not None:
         transaction.rolled_back()
 
@@ -250,11 +250,11 @@ async def in_time(connection: Any, work: Coroutine[Any, Any, None], *, timeout: 
         async with asyncio.timeout(timeout):
             await work
     except TimeoutError:
-        cut(connection)
+        terminate(connection)
         raise
 
 
-def cut(connection: Any) -> None:
+def terminate(connection: Any) -> None:
     """End a connection without a word to the server; a pool has taken one away that ended by itself."""
     if (raw := _raw(connection)) is not None:
         raw.terminate()

@@ -28,7 +28,7 @@ def check_url(url: str) -> None:
         raise InvalidArgument("url", f"has an @ where none can be; {_ENCODE}")
 
 
-def place_of(url: str) -> str:
+def location_of(url: str) -> str:
     """Return host, port and database, or less where a password may have been read as one of them."""
     try:
         parts = urlsplit(url)

@@ -13,9 +13,17 @@ from ....errors import InvalidArgument, Unavailable
 from ....uninterrupted import cancel_once, finish
 from ...errors import is_stale
 from ..liveness import was_closed_by_server
-from ..port import room
+from ..port import transaction_limit
 from .connection import PsycopgConnection
-from .transactions import ERRORS, PsycopgJoiner, PsycopgTransaction, begun, bring_to_rest, check_committable, in_time
+from .transactions import (
+    ERRORS,
+    PsycopgJoiner,
+    PsycopgTransaction,
+    check_committable,
+    in_time,
+    open_transaction,
+    roll_back_or_close,
+)
 
 if TYPE_CHECKING:
     from psycopg_pool import AsyncConnectionPool
@@ -35,7 +43,7 @@ class PsycopgSource:
         self._is_open = False
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         return "the given pool"
 
     async def open(self) -> int | None:
@@ -45,7 +53,7 @@ class PsycopgSource:
             raise InvalidArgument("pool", "is not open; open it before, as in `async with pool:`")
         self._is_open = True
         most = self._pool.max_size
-        return None if self._is_own or most == 0 else room("pool", most, called="max_size")
+        return None if self._is_own or most == 0 else transaction_limit("pool", most, called="max_size")
 
     async def close(self) -> None:
         self._is_open = False
@@ -56,7 +64,7 @@ class PsycopgSource:
         pool = self._pool
         if callable(pool.conninfo) or callable(pool.kwargs):
             return None  # what computes them may belong to this event loop
-        alike = type(pool)(
+        duplicate = type(pool)(
             pool.conninfo,
             kwargs=pool.kwargs,
             connection_class=pool.connection_class,
@@ -64,7 +72,7 @@ class PsycopgSource:
             max_size=1,
             open=False,
         )
-        return PsycopgSource(alike, is_own=True)
+        return PsycopgSource(duplicate, is_own=True)
 
     @asynccontextmanager
     async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[PsycopgConnection]:
@@ -84,7 +92,9 @@ class PsycopgSource:
     async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[PsycopgTransaction]:
         async with self._borrowed(timeout) as connection:
             await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
-            async with begun(connection, self.joiner.lend(connection), timeout=timeout) as transaction:
+            async with open_transaction(
+                connection, self.joiner.own_transaction(connection), timeout=timeout
+            ) as transaction:
                 yield transaction
 
     @asynccontextmanager
@@ -119,7 +129,7 @@ class PsycopgSource:
         self, connection: AsyncConnection[Any], autocommit: bool, isolation: IsolationLevel | None, *, timeout: float
     ) -> None:
         with suppress(*ERRORS):
-            await bring_to_rest(connection, timeout=timeout)
+            await roll_back_or_close(connection, timeout=timeout)
             await connection.set_autocommit(autocommit)
             await connection.set_isolation_level(isolation)
         with suppress(*ERRORS):
@@ -134,6 +144,6 @@ async def _transaction(connection: AsyncConnection[Any], timeout: float) -> Asyn
         yield
         check_committable(connection)
     except BaseException:
-        await finish(bring_to_rest(connection, timeout=timeout))
+        await finish(roll_back_or_close(connection, timeout=timeout))
         raise
     await finish(in_time(connection, connection.commit(), timeout=timeout))

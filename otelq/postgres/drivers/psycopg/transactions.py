@@ -30,7 +30,7 @@ _OPEN: Final = (TransactionStatus.ACTIVE, TransactionStatus.INTRANS, Transaction
 class PsycopgTransaction(ConnectedTransaction):
     """A transaction on a psycopg connection. The driver does not tell how it ends."""
 
-    takes_turns = True
+    queues_tasks = True
 
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
@@ -40,14 +40,14 @@ class PsycopgTransaction(ConnectedTransaction):
         return self._connection
 
     @property
-    def connection(self) -> object:
+    def driver_connection(self) -> object:
         return self._connection
 
     @property
     def active(self) -> bool:
         return status_of(self._connection) in _OPEN
 
-    async def link(self) -> PsycopgConnection:
+    async def connection(self) -> PsycopgConnection:
         async with synced(self._connection):
             pass  # in pipeline mode the transaction may be begun no sooner than this
         check_open(self._connection)
@@ -62,26 +62,26 @@ class PsycopgOwnTransaction(PsycopgTransaction):
 
     is_own = True
 
-    def __init__(self, connection: AsyncConnection[Any], account: TransactionWatch) -> None:
+    def __init__(self, connection: AsyncConnection[Any], transaction_watch: TransactionWatch) -> None:
         super().__init__(connection)
-        self.account = account
+        self.transaction_watch = transaction_watch
         self._is_over = False
 
     @property
     def active(self) -> bool:
         return not self._is_over and super().active
 
-    async def link(self) -> PsycopgConnection:
+    async def connection(self) -> PsycopgConnection:
         if not self.active:
             raise InvalidArgument("tx", "its transaction has ended")
         return PsycopgConnection(self._connection)
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         """Tell how it ends, as the adapter does that, and what became of savepoints that went through the handle."""
-        self.account.add(ended)
+        self.transaction_watch.add(ended)
         return True
 
-    def lapse(self) -> None:
+    def invalidate(self) -> None:
         """From now on the handle is of no use."""
         self._is_over = True
         self._connection.__dict__ = {}
@@ -89,7 +89,7 @@ class PsycopgOwnTransaction(PsycopgTransaction):
 
     def end(self, ending: Ending) -> None:
         """The adapter has ended it."""
-        self.account.end(ending)
+        self.transaction_watch.end(ending)
 
 
 class EndedConnection(AsyncConnection[Any]):
@@ -110,7 +110,7 @@ class PsycopgJoiner:
 
     def __init__(self) -> None:
         self._own: WeakKeyDictionary[AsyncConnection[Any], ref[PsycopgOwnTransaction]] = WeakKeyDictionary()
-        self._accounts: WeakKeyDictionary[Any, TransactionWatch] = WeakKeyDictionary()
+        self._watches: WeakKeyDictionary[Any, TransactionWatch] = WeakKeyDictionary()
         self._kinds: dict[type[AsyncConnection[Any]], type[AsyncConnection[Any]]] = {}
 
     def join(self, tx: Any) -> PsycopgTransaction:
@@ -132,26 +132,28 @@ class PsycopgJoiner:
             check_open(connection)
         return PsycopgTransaction(connection)
 
-    def lend(self, connection: AsyncConnection[Any]) -> PsycopgOwnTransaction:
+    def own_transaction(self, connection: AsyncConnection[Any]) -> PsycopgOwnTransaction:
         """The transaction that the adapter begins, on a double of a connection, which can be taken away."""
-        account = TransactionWatch()
-        double = object.__new__(self._lent(type(connection)))
+        transaction_watch = TransactionWatch()
+        double = object.__new__(self._class_of_doubles(type(connection)))
         double.__dict__ = connection.__dict__
-        self._accounts[double] = account
-        transaction = PsycopgOwnTransaction(double, account)
+        self._watches[double] = transaction_watch
+        transaction = PsycopgOwnTransaction(double, transaction_watch)
         self._own[double] = ref(transaction)
         return transaction
 
-    def _lent(self, kind: type[AsyncConnection[Any]]) -> type[AsyncConnection[Any]]:
+    def _class_of_doubles(self, kind: type[AsyncConnection[Any]]) -> type[AsyncConnection[Any]]:
         """The class of doubles: that of the connections, which tells in passing what becomes of savepoints."""
         if kind not in self._kinds:
-            self._kinds[kind] = _telling(kind, self._accounts)
+            self._kinds[kind] = _watched_connection_class(kind, self._watches)
         return self._kinds[kind]
 
 
-def _telling(kind: Any, accounts: WeakKeyDictionary[Any, TransactionWatch]) -> type[AsyncConnection[Any]]:
+def _watched_connection_class(
+    kind: Any, watches: WeakKeyDictionary[Any, TransactionWatch]
+) -> type[AsyncConnection[Any]]:
     """A class of connections whose savepoints are accounted for. The driver tells nobody of them."""
-    heard: dict[Any, type[Any]] = {}
+    cursor_classes: dict[Any, type[Any]] = {}
 
     class WatchedConnectionClass(kind):  # type: ignore[misc]  # the application may have a class of its own
         @asynccontextmanager
@@ -164,22 +166,22 @@ def _telling(kind: Any, accounts: WeakKeyDictionary[Any, TransactionWatch]) -> t
             try:
                 async with above.transaction(savepoint_name, force_rollback) as block:
                     name = str(block.savepoint_name)
-                    accounts[self].hear(Step(Control.SAVEPOINT, name))
+                    watches[self].hear(Step(Control.SAVEPOINT, name))
                     yield block
                 status = block.status
             finally:
                 if name is not None and status is not AsyncTransaction.Status.COMMITTED:
-                    accounts[self].hear(Step(Control.ROLLBACK_TO, name))
+                    watches[self].hear(Step(Control.ROLLBACK_TO, name))
                 if name is not None:
-                    accounts[self].hear(Step(Control.RELEASE, name))
+                    watches[self].hear(Step(Control.RELEASE, name))
 
         def cursor(self, *args: Any, **options: Any) -> Any:
             above: Any = super()
             cursor = above.cursor(*args, **options)
             kind: Any = cursor.__class__
-            if kind not in heard:
-                heard[kind] = _heard(kind, accounts)
-            cursor.__class__ = heard[kind]
+            if kind not in cursor_classes:
+                cursor_classes[kind] = _watched_cursor_class(kind, watches)
+            cursor.__class__ = cursor_classes[kind]
             return cursor
 
     for name in ("__name__", "__qualname__", "__module__"):
@@ -187,7 +189,7 @@ def _telling(kind: Any, accounts: WeakKeyDictionary[Any, TransactionWatch]) -> t
     return WatchedConnectionClass
 
 
-def _heard(kind: Any, accounts: WeakKeyDictionary[Any, TransactionWatch]) -> type[Any]:
+def _watched_cursor_class(kind: Any, watches: WeakKeyDictionary[Any, TransactionWatch]) -> type[Any]:
     """A class of cursors that tell of what they send; ``execute`` of a connection goes through one, too."""
 
     class WatchedCursor(kind):  # type: ignore[misc]  # as above
@@ -196,7 +198,7 @@ def _heard(kind: Any, accounts: WeakKeyDictionary[Any, TransactionWatch]) -> typ
         async def execute(self, query: Any, *args: Any, **options: Any) -> Any:
             above: Any = super()
             result = await above.execute(query, *args, **options)
-            _account_for(query, accounts[self.connection], self.connection)
+            _follow(query, watches[self.connection], self.connection)
             return result
 
     for name in ("__name__", "__qualname__", "__module__"):
@@ -204,10 +206,10 @@ def _heard(kind: Any, accounts: WeakKeyDictionary[Any, TransactionWatch]) -> typ
     return WatchedCursor
 
 
-def _account_for(query: Any, account: TransactionWatch, connection: Any) -> None:
+def _follow(query: Any, transaction_watch: TransactionWatch, connection: Any) -> None:
     text: object = query.as_string(connection) if hasattr(query, "as_string") else query
     if step := step_among(text.decode(errors="replace") if isinstance(text, bytes) else str(text)):
-        account.hear(step)
+        transaction_watch.hear(step)
 
 
 def check_open(connection: AsyncConnection[Any]) -> None:
@@ -232,7 +234,7 @@ def status_of(connection: AsyncConnection[Any]) -> TransactionStatus:
 
 
 @asynccontextmanager
-async def begun(
+async def open_transaction(
     connection: AsyncConnection[Any], transaction: PsycopgOwnTransaction, *, timeout: float
 ) -> AsyncGenerator[PsycopgOwnTransaction]:
     """The transaction, open; committed at the end, or rolled back. Its handle is dead before either is sent."""
@@ -240,13 +242,13 @@ async def begun(
     try:
         await finish(block.begin())
         yield transaction
-        check_committable(connection, transaction.account)
+        check_committable(connection, transaction.transaction_watch)
     except BaseException as error:
-        transaction.lapse()
+        transaction.invalidate()
         await finish(block.roll_back(error))
         transaction.end(Ending.ROLLED_BACK)
         raise
-    transaction.lapse()
+    transaction.invalidate()
     await finish(block.commit(transaction))
 
 
@@ -285,17 +287,17 @@ class _Block:
             if status_of(self._connection) is not TransactionStatus.ACTIVE:
                 left = self._block.__aexit__(type(error), error, None)
                 await in_time(self._connection, left, timeout=self._timeout)
-        await bring_to_rest(self._connection, timeout=self._timeout)
+        await roll_back_or_close(self._connection, timeout=self._timeout)
 
 
-def check_committable(connection: AsyncConnection[Any], account: TransactionWatch | None = None) -> None:
+def check_committable(connection: AsyncConnection[Any], transaction_watch: TransactionWatch | None = None) -> None:
     """
     See that a COMMIT will be one: of a transaction in which a statement failed, the server makes a rollback.
 
     Raises:
         Unavailable: it will not.
     """
-    if account is not None and account.is_ended_by_hand:
+    if transaction_watch is not None and transaction_watch.is_ended_by_hand:
         raise _ended_by_hand()
     match status_of(connection):
         case TransactionStatus.INTRANS:
@@ -314,7 +316,7 @@ def _ended_by_hand() -> Unavailable:
     return Unavailable("the transaction was ended by its user; it is committed at the end of the block")
 
 
-async def bring_to_rest(connection: AsyncConnection[Any], *, timeout: float) -> None:
+async def roll_back_or_close(connection: AsyncConnection[Any], *, timeout: float) -> None:
     """Roll back what is open, or close a connection on which that fails or a statement is still in flight."""
     if status_of(connection) in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
         return

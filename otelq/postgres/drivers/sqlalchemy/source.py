@@ -18,11 +18,11 @@ from ....sqlalchemy.handles import Handle
 from ....uninterrupted import cancel_once, finish
 from ...errors import is_stale
 from ..liveness import was_closed_by_server
-from ..port import room
+from ..port import transaction_limit
 from .connection import SqlalchemyConnection
 from .transactions import ERRORS, PostgresSqlalchemyJoiner, SqlalchemyOwnTransaction, in_time
 
-_LONELY: Final = (StaticPool, SingletonThreadPool, AssertionPool)
+_SINGLE_CONNECTION: Final = (StaticPool, SingletonThreadPool, AssertionPool)
 """Pools that have one connection for all."""
 
 _READ_COMMITTED: Final[IsolationLevel] = "READ COMMITTED"
@@ -42,12 +42,12 @@ class SqlalchemySource:
         self._is_open = False
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         return f"{self._engine.url.host or 'localhost'}, database {self._engine.url.database or '(default)'}"
 
     async def open(self) -> int | None:
         self._is_open = True
-        return None if self._is_own else _room_of(self._engine.sync_engine.pool)
+        return None if self._is_own else _limit_of(self._engine.sync_engine.pool)
 
     async def close(self) -> None:
         self._is_open = False
@@ -58,8 +58,8 @@ class SqlalchemySource:
         engine = self._engine.sync_engine
         if not _connects_plainly(engine.pool) or engine.dialect.dispatch.do_connect:
             return None  # what connects may belong to this event loop
-        alike = create_async_engine(engine.url, pool=engine.pool.recreate())
-        return SqlalchemySource(alike, is_own=True)
+        duplicate = create_async_engine(engine.url, pool=engine.pool.recreate())
+        return SqlalchemySource(duplicate, is_own=True)
 
     @asynccontextmanager
     async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[SqlalchemyConnection]:
@@ -71,7 +71,7 @@ class SqlalchemySource:
                 await finish(in_time(connection.begin(), timeout=timeout))
                 yield SqlalchemyConnection(connection)
             except BaseException:
-                await finish(_rolled_back(connection, timeout))
+                await finish(_roll_back(connection, timeout))
                 raise
             await finish(in_time(connection.commit(), timeout=timeout))
 
@@ -97,25 +97,25 @@ class SqlalchemySource:
         session = self._handles.session()
         try:
             connection = await cancel_once(_session_connected(session, timeout))
-            yield self.joiner.begun(session, connection)
+            yield self.joiner.own_transaction(session, connection)
         except Exception as error:
             if is_stale(error):
                 await finish(session.invalidate())
             raise
         finally:
-            await finish(_closed(session, timeout))
+            await finish(_close(session, timeout))
 
     @asynccontextmanager
     async def _connection(self, timeout: float) -> AsyncGenerator[SqlalchemyOwnTransaction]:
         async with self._connected(_READ_COMMITTED, timeout) as connection:
             await finish(in_time(connection.begin(), timeout=timeout))
-            yield self.joiner.begun(connection, connection)
+            yield self.joiner.own_transaction(connection, connection)
 
     @asynccontextmanager
     async def _connected(self, isolation: IsolationLevel, timeout: float) -> AsyncGenerator[AsyncConnection]:
         self._check_open()
         connection = await cancel_once(
-            _connected(self._engine, isolation, timeout), undo=lambda made: _closed(made, timeout)
+            _connected(self._engine, isolation, timeout), undo=lambda made: _close(made, timeout)
         )
         try:
             yield connection
@@ -124,7 +124,7 @@ class SqlalchemySource:
                 await finish(connection.invalidate())
             raise
         finally:
-            await finish(_closed(connection, timeout))
+            await finish(_close(connection, timeout))
 
     def _check_open(self) -> None:
         if not self._is_open:
@@ -144,10 +144,10 @@ async def _connected(engine: AsyncEngine, isolation: IsolationLevel, timeout: fl
             try:
                 _ = await connection.start()
                 if not await _is_dead(connection):
-                    _restore_later(connection)
+                    _restore_isolation_later(connection)
                     return await connection.execution_options(isolation_level=isolation)
             except BaseException:
-                await _spoilt(connection, timeout)
+                await _discard(connection, timeout)
                 raise
             await connection.close()
 
@@ -160,15 +160,15 @@ async def _session_connected(session: AsyncSession, timeout: float) -> AsyncConn
                     _ = await session.begin()  # as nothing else does with autobegin=False
                 connection = await session.connection(execution_options={"isolation_level": _READ_COMMITTED})
                 if not await _is_dead(connection):
-                    _restore_later(connection, known=False)
+                    _restore_isolation_later(connection, known=False)
                     return connection
                 await session.rollback()
     except BaseException:
-        await _spoilt(session, timeout)
+        await _discard(session, timeout)
         raise
 
 
-def _restore_later(connection: AsyncConnection, *, known: bool = True) -> None:
+def _restore_isolation_later(connection: AsyncConnection, *, known: bool = True) -> None:
     """
     Have the driver's own isolation level set back, after SQLAlchemy has set it to the default that it once saw.
 
@@ -196,12 +196,12 @@ async def _is_dead(connection: AsyncConnection) -> bool:
     return True
 
 
-async def _rolled_back(connection: AsyncConnection, timeout: float) -> None:
+async def _roll_back(connection: AsyncConnection, timeout: float) -> None:
     with suppress(*ERRORS):
         await in_time(connection.rollback(), timeout=timeout)
 
 
-async def _spoilt(loan: Handle, timeout: float) -> None:
+async def _discard(loan: Handle, timeout: float) -> None:
     """
     Give up a connection that a cancel met while its isolation level was set.
 
@@ -210,17 +210,17 @@ async def _spoilt(loan: Handle, timeout: float) -> None:
     """
     with suppress(*ERRORS):
         await in_time(loan.invalidate(), timeout=timeout)
-    await _closed(loan, timeout)
+    await _close(loan, timeout)
 
 
-async def _closed(loan: Handle, timeout: float) -> None:
+async def _close(loan: Handle, timeout: float) -> None:
     """Give a connection back; one that dies meanwhile is the engine's to replace."""
     with suppress(*ERRORS):
         await in_time(loan.close(), timeout=timeout)
 
 
-def _room_of(pool: Pool) -> int | None:
-    if isinstance(pool, _LONELY):
+def _limit_of(pool: Pool) -> int | None:
+    if isinstance(pool, _SINGLE_CONNECTION):
         raise InvalidArgument(
             "engine", f"has a {type(pool).__name__}; give one that can have three connections or more"
         )
@@ -229,7 +229,7 @@ def _room_of(pool: Pool) -> int | None:
     overflow: int = pool._max_overflow  # pyright: ignore[reportPrivateUsage]  # it has no public name
     if pool.size() == 0 or overflow < 0:
         return None
-    return room("engine", pool.size() + overflow, called="pool_size + max_overflow")
+    return transaction_limit("engine", pool.size() + overflow, called="pool_size + max_overflow")
 
 
 def _connects_plainly(pool: Pool) -> bool:

@@ -44,7 +44,7 @@ class SqlalchemyTransaction(ConnectedTransaction):
         return self._handle
 
     @property
-    def connection(self) -> object:
+    def driver_connection(self) -> object:
         assert self._connection is not None
         return sync_of(self._connection).connection.driver_connection
 
@@ -52,7 +52,7 @@ class SqlalchemyTransaction(ConnectedTransaction):
     def active(self) -> bool:
         return self._handle.in_transaction() if self._root is None else self._root.is_active
 
-    async def link(self) -> SqlalchemyConnection:
+    async def connection(self) -> SqlalchemyConnection:
         if self._root is None:
             await self._begin()
         elif not self._root.is_active:
@@ -163,7 +163,7 @@ class PostgresSqlalchemyJoiner:
         handle = check_handle(tx, dialect="postgresql", database="the client's PostgreSQL")
         return SqlalchemyTransaction(handle, self._watchers)
 
-    def begun(self, handle: Handle, connection: AsyncConnection) -> SqlalchemyOwnTransaction:
+    def own_transaction(self, handle: Handle, connection: AsyncConnection) -> SqlalchemyOwnTransaction:
         """The transaction that the adapter began on a connection, to be handed out as ``handle``."""
         transaction = SqlalchemyOwnTransaction(handle, connection, self._watchers)
         self._own[handle] = ref(transaction)

@@ -12,7 +12,7 @@ from ....savepoints import step_among
 from ....sqlalchemy.watcher import TransactionWatcher
 from ...errors import is_refusal, sqlstate
 from ...transactions import Ended, TransactionWatch
-from ..answers import Answers, hear_answers, hear_no_more
+from ..answers import Answers, record_answers, stop_recording
 
 _ACTIVE: Final = 1
 _INERROR: Final = 3
@@ -24,7 +24,7 @@ class PostgresWatcher(TransactionWatcher):
 
     def __init__(self, root: RootTransaction, session: Session | None) -> None:
         super().__init__(root, session)
-        self._account = TransactionWatch()
+        self._watch = TransactionWatch()
         self._error: BaseException | None = None
         self._answers: Answers | None = None
         self._hearing: Any = None
@@ -35,12 +35,12 @@ class PostgresWatcher(TransactionWatcher):
     def is_aborted(self) -> bool | None:
         """Whether a statement failed, so that a commit would be a rollback; None if that is not known."""
         connection = self.driver_connection
-        return connection is None or _is_aborted_in_psycopg(connection) or self._account.is_aborted
+        return connection is None or _is_aborted_in_psycopg(connection) or self._watch.is_aborted
 
     @property
     def is_ended_by_hand(self) -> bool:
         """Whether its user sent a COMMIT or a ROLLBACK past SQLAlchemy."""
-        return self._account.is_ended_by_hand
+        return self._watch.is_ended_by_hand
 
     @property
     def driver_connection(self) -> Any:
@@ -49,42 +49,42 @@ class PostgresWatcher(TransactionWatcher):
         return None if connection.invalidated or connection.closed else connection.connection.driver_connection
 
     def add(self, ended: Ended) -> None:
-        self._account.add(ended)
+        self._watch.add(ended)
 
     def _prepare_for_commit(self) -> None:
         self._error = None
         # A statement may have failed before anybody listened, and the application may have forgiven it.
         if _is_aborted_in_psycopg(self.driver_connection):
-            self._account.is_aborted = True
+            self._watch.is_aborted = True
         elif hasattr(self.driver_connection, "_protocol"):
             self._hearing = self.driver_connection
-            self._answers = hear_answers(self._hearing)
+            self._answers = record_answers(self._hearing)
 
     def _hear(self, statement: str) -> None:
         if step := step_among(statement):
-            self._account.hear(step)  # an end by hand, behind SQLAlchemy's back, leaves it in doubt
+            self._watch.hear(step)  # an end by hand, behind SQLAlchemy's back, leaves it in doubt
 
     def _hear_failure(self, error: BaseException) -> None:
         if self._is_committing:
             self._error = error
         elif sqlstate(error):
-            self._account.is_aborted = True
-        elif not self._account.is_aborted:
-            self._account.is_aborted = None
+            self._watch.is_aborted = True
+        elif not self._watch.is_aborted:
+            self._watch.is_aborted = None
 
     def _end_of_commit(self) -> Ending:
         if self._error is None:
             answer = self._answers.ending if self._answers is not None else None
-            return answer or self._account.end_by_commit
+            return answer or self._watch.end_by_commit
         return Ending.ROLLED_BACK if is_refusal(self._error) else Ending.UNKNOWN
 
     def _tell(self, ending: Ending) -> None:
         self.ending = ending
-        self._account.end(ending)
+        self._watch.end(ending)
 
     def _stop(self) -> None:
         if self._hearing is not None:
-            hear_no_more(self._hearing)
+            stop_recording(self._hearing)
         super()._stop()
 
 

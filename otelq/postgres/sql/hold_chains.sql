@@ -1,9 +1,0 @@
--- Locks chains against being deleted or waited for by others, in ascending order.
-SELECT j.chain_id::text
-FROM unnest($1::uuid[]) AS i (chain_id)
-CROSS JOIN LATERAL (
-    SELECT j.chain_id
-    FROM {schema}.job AS j
-    WHERE j.chain_id = i.chain_id AND j.position = 0
-    FOR UPDATE
-) AS j

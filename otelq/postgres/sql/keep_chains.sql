@@ -1,9 +1,0 @@
--- Keeps chains from being deleted or redriven until the commit, in ascending order.
-SELECT j.chain_id::text
-FROM unnest($1::uuid[]) AS i (chain_id)
-CROSS JOIN LATERAL (
-    SELECT j.chain_id
-    FROM {schema}.job AS j
-    WHERE j.chain_id = i.chain_id AND j.position = 0
-    FOR KEY SHARE {skip}
-) AS j
