@@ -12,7 +12,7 @@ _LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 
 
 class ReadmeWithoutLinks(MetadataHookInterface):
-    """Writes links to files as their text and the name of the file."""
+    """A README whose links to files are replaced by their text and the name of the file."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Add the README."""
