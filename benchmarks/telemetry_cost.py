@@ -106,32 +106,32 @@ def whole_life(telemetry: Telemetry) -> None:
     started = time.time_ns()
     spans = [telemetry.enqueue(type=TYPE, chain_id=chain, position=0) for chain in CHAINS]
     with telemetry.silence():
-        jobs = [claimed(chain, span.note) for chain, span in zip(CHAINS, spans, strict=True)]
-    telemetry.operation("enqueue", 0.001)
-    telemetry.project(CREATES)
+        jobs = [claimed(chain, span.stored_context) for chain, span in zip(CHAINS, spans, strict=True)]
+    telemetry.record_operation("enqueue", 0.001)
+    telemetry.record_transitions(CREATES)
     for span in spans:
         span.end()
-    telemetry.project(CLAIMS)
-    telemetry.claimed(jobs, started_ns=started, worker="w")
+    telemetry.record_transitions(CLAIMS)
+    telemetry.record_claim(jobs, started_ns=started, worker="w")
     attempts = [telemetry.attempt(job, worker="w") for job in jobs]
     for attempt in attempts:
-        telemetry.active(TYPE, 1)
+        telemetry.add_active(TYPE, 1)
         with attempt.activate():
             pass
-    notes = [attempt.note for attempt in attempts]
-    telemetry.project(COMPLETES)
-    telemetry.settled("complete", notes, started_ns=started, ended_ns=time.time_ns(), count=BATCH)
+    notes = [attempt.stored_context for attempt in attempts]
+    telemetry.record_transitions(COMPLETES)
+    telemetry.record_settlement("complete", notes, started_ns=started, ended_ns=time.time_ns(), count=BATCH)
     for attempt in attempts:
-        telemetry.processed(TYPE, 0.01, "completed")
+        telemetry.record_attempt(TYPE, 0.01, "completed")
         attempt.end("completed", started)
-        telemetry.active(TYPE, -1)
+        telemetry.add_active(TYPE, -1)
 
 
 def projection(telemetry: Telemetry) -> None:
     """The three transitions of each job of a batch, alone."""
-    telemetry.project(CREATES)
-    telemetry.project(CLAIMS)
-    telemetry.project(COMPLETES)
+    telemetry.record_transitions(CREATES)
+    telemetry.record_transitions(CLAIMS)
+    telemetry.record_transitions(COMPLETES)
 
 
 def microseconds(work: Callable[[Telemetry], None], telemetry: Telemetry) -> list[float]:

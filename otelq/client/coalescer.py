@@ -90,12 +90,12 @@ async def create(engine: Engine, jobs: Sequence[NewJob]) -> Sequence[Created]:
             created, transitions = await engine.state.create(jobs, again=again)
         except Unavailable as error:
             if pause is None:
-                engine.telemetry.operation("enqueue", time.perf_counter() - began, type(error).__qualname__)
+                engine.telemetry.record_operation("enqueue", time.perf_counter() - began, type(error).__qualname__)
                 raise
             again = True  # the lost try may have committed; the store then finds its rows instead of a conflict
             await asyncio.sleep(pause)
         else:
-            engine.telemetry.operation("enqueue", time.perf_counter() - began)
+            engine.telemetry.record_operation("enqueue", time.perf_counter() - began)
             engine.effects.follow(transitions)
             return created
     raise AssertionError("the last try returns or raises")

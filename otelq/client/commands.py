@@ -57,7 +57,7 @@ class Commands:
         with fail_on_error(enqueue), self._engine.effects.resolve_lost_commit(), self._engine.telemetry.silence():
             transitions = await self._state.complete_externally([closure], tx=transaction)
         finish = None if enqueue is None else end_after_commit(enqueue)
-        self._engine.effects.follow(transitions, tx=transaction, told=finish)
+        self._engine.effects.follow(transitions, tx=transaction, on_known=finish)
 
     async def trigger(self, chains: Sequence[AnyChain], *, tx: object | None) -> None:
         """Make the scheduled jobs of chains due now."""
@@ -142,9 +142,10 @@ class Commands:
             chain_id=id,
             position=chain.tail.position + 1,
             delay=continuation.delay,
-            parent=self._engine.telemetry.note(chain.head.trace),
+            parent=self._engine.telemetry.read_stored_context(chain.head.trace),
         )
-        return Continues(successor(continuation, payload=payload, trace=enqueue.note, meta=chain.head.meta)), enqueue
+        trace, meta = enqueue.stored_context, chain.head.meta
+        return Continues(successor(continuation, payload=payload, trace=trace, meta=meta)), enqueue
 
     async def _change(self, verb: Verb, chains: Sequence[AnyChain], tx: object | None) -> None:
         await self._follow(verb, [chain_id(chain) for chain in chains], tx)

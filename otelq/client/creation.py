@@ -130,7 +130,7 @@ class Creation:
             if committed:
                 self._count_deduplicated(starts, created)
 
-        self._engine.effects.follow(transitions, tx=transaction, told=finish)
+        self._engine.effects.follow(transitions, tx=transaction, on_known=finish)
         return created
 
     async def _refuse_existing_in_transaction(self, transaction: Transaction, created: Sequence[Created]) -> None:
@@ -146,7 +146,7 @@ class Creation:
         payloads = [self._encode(start, input_name(n)) for n, start in enumerate(starts)]
         enqueue = self._enqueue(starts)
         pairs = zip(starts, payloads, strict=True)
-        return [start.request(payload=payload, trace=enqueue.note) for start, payload in pairs], enqueue
+        return [start.request(payload=payload, trace=enqueue.stored_context) for start, payload in pairs], enqueue
 
     def _count_deduplicated(self, starts: Starts, created: Sequence[Created]) -> None:
         for start, result in zip(starts, created, strict=True):

@@ -61,7 +61,7 @@ class Engine:
         with self.telemetry.silence():
             transaction = await manager.__aenter__()
         try:
-            with self.effects.inside(transaction) as scope:
+            with self.effects.callback_scope(transaction) as scope:
                 yield transaction
         except BaseException:
             with self.telemetry.silence():
@@ -69,4 +69,4 @@ class Engine:
             raise
         with self.telemetry.silence():
             await manager.__aexit__(None, None, None)
-        self.effects.committed(scope)
+        self.effects.run_after_commit(scope)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from ..effects import TransitionSpan
+from ..effects import OnCommitKnown
 from ..telemetry import Enqueue
 
 
@@ -20,7 +20,7 @@ def fail_on_error(enqueue: Enqueue | None) -> Generator[None]:
         raise
 
 
-def end_after_commit(enqueue: Enqueue, *, held_by: str | None = None) -> TransitionSpan:
+def end_after_commit(enqueue: Enqueue, *, held_by: str | None = None) -> OnCommitKnown:
     """Return a function that ends the span after a commit, or drops it after a rollback."""
 
     def end(committed: bool) -> None:

@@ -8,7 +8,7 @@ Callbacks of the application can hang on the same commit; they run after what ot
 """
 
 from .callbacks import after_commit
-from .effects import Effects, TransitionSpan
+from .effects import Effects, OnCommitKnown
 from .scopes import Callback
 
-__all__ = ["Callback", "Effects", "TransitionSpan", "after_commit"]
+__all__ = ["Callback", "Effects", "OnCommitKnown", "after_commit"]

@@ -49,7 +49,7 @@ def after_commit(callback: Callback | None = None) -> AbstractAsyncContextManage
             "belongs to no transaction; call this in client.transaction() or otelq.after_commit(), or say "
             "client.after_commit(callback, tx=...)",
         )
-    scope.adopt([pending])
+    scope.add([pending])
     return None
 
 
@@ -57,10 +57,10 @@ def after_commit(callback: Callback | None = None) -> AbstractAsyncContextManage
 async def _block() -> AsyncGenerator[None]:
     block = AfterCommitBlock(current())
     token = innermost.set(block)
-    well = False
+    succeeded = False
     try:
         yield
-        well = True
+        succeeded = True
     finally:
         innermost.reset(token)
-        await block.end(well=well)
+        await block.end(succeeded=succeeded)

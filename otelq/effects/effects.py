@@ -28,19 +28,19 @@ from .scopes import (
     enclosing,
     enclosing_block,
     innermost,
-    run,
+    run_callbacks,
 )
 
 logger = Log("otelq.effects")
 
-LOOK_AGAIN = 0.05
+POLL_PAUSE = 0.05
 """Seconds between two looks at a transaction whose driver does not tell its end."""
-CLOSING: Final = 5.0
+CLOSE_TIMEOUT: Final = 5.0
 """Seconds that callbacks have to end when their client is closed."""
-PAUSES: Final = (0.05, 0.5, 1.5, 5.0)
+LOOKUP_PAUSES: Final = (0.05, 0.5, 1.5, 5.0)
 """Seconds between tries to look up what was committed: what left a commit in doubt may last as long as a restart."""
 
-TransitionSpan = Callable[[bool], None]
+OnCommitKnown = Callable[[bool], None]
 """Called with whether the transitions were committed."""
 
 
@@ -51,16 +51,16 @@ class _PendingEffects:
     effects: Effects
     tx: Transaction
     transitions: Sequence[Transition]
-    told: TransitionSpan
+    on_known: OnCommitKnown
     block: AfterCommitBlock | None
-    settled: bool = field(default=False)
-    pending: list[PendingCallback] = field(default_factory=list[PendingCallback])
+    is_resolved: bool = field(default=False)
+    callbacks: list[PendingCallback] = field(default_factory=list[PendingCallback])
 
     def end(self, ending: Ending) -> None:
         if ending is Ending.UNKNOWN:
-            self.effects.look_up(self)
+            self.effects.look_up_commit(self)
         else:
-            self.effects.release(self, committed=ending is Ending.COMMITTED)
+            self.effects.apply_end(self, committed=ending is Ending.COMMITTED)
 
     async def resolve(self) -> None:
         """Settle it by what can be seen."""
@@ -89,13 +89,13 @@ class Effects:
         self._state = state
         self._notify = notify
         self._telemetry = telemetry
-        self._held: set[_PendingEffects] = set()
-        self._open: dict[_PendingEffects, None] = {}
+        self._polled: set[_PendingEffects] = set()
+        self._pending: dict[_PendingEffects, None] = {}
         """All that is held, in order, also that of which the driver tells."""
-        self._watcher: asyncio.Task[None] | None = None
-        self._lookups: set[asyncio.Task[None]] = set()
-        self._due: list[PendingCallback] = []
-        self._own: set[TransactionScope] = set()
+        self._poller: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._due_callbacks: list[PendingCallback] = []
+        self._scopes: set[TransactionScope] = set()
         """The transactions that the client itself began."""
         self._closing = asyncio.Event()
 
@@ -104,39 +104,39 @@ class Effects:
         self._closing = asyncio.Event()
 
     def follow(
-        self, transitions: Sequence[Transition], *, tx: Transaction | None = None, told: TransitionSpan | None = None
+        self, transitions: Sequence[Transition], *, tx: Transaction | None = None, on_known: OnCommitKnown | None = None
     ) -> None:
         """
         Tell what was written: at once, or after ``tx`` has committed.
 
-        ``told`` is called when it is known whether it was; it must not raise.
+        ``on_known`` is called when it is known whether it was; it must not raise.
         """
         if tx is None:
-            self._tell(transitions)
-            if told is not None:
-                told(True)
+            self._report(transitions)
+            if on_known is not None:
+                on_known(True)
             return
-        held = _PendingEffects(self, tx, transitions, _ignore_ending if told is None else told, enclosing_block())
-        self._open[held] = None
+        writes = _PendingEffects(self, tx, transitions, _ignore if on_known is None else on_known, enclosing_block())
+        self._pending[writes] = None
         for scope in enclosing():
             if isinstance(scope, TransactionScope):
-                scope.written.add(held)
-        if not tx.watch(held.end):
-            self._wait_for(held)
+                scope.written.add(writes)
+        if not tx.watch(writes.end):
+            self._poll_for_end(writes)
 
-    def release(self, held: _PendingEffects, *, committed: bool, known: bool = True) -> None:
+    def apply_end(self, writes: _PendingEffects, *, committed: bool, known: bool = True) -> None:
         """Tell or drop what was held, once; ``known`` says whether its end is, or was only given up."""
-        if held.settled:
+        if writes.is_resolved:
             return
-        held.settled = True
-        self._held.discard(held)
+        writes.is_resolved = True
+        self._polled.discard(writes)
         if committed:
-            self._tell(held.transitions)
-        held.told(committed)
-        self._open.pop(held, None)
-        if held.block is not None and known:
-            held.block.endings.append((held.tx, committed))
-        self._run_or_drop(held.pending, committed=committed)
+            self._report(writes.transitions)
+        writes.on_known(committed)
+        self._pending.pop(writes, None)
+        if writes.block is not None and known:
+            writes.block.known_ends.append((writes.tx, committed))
+        self._schedule_callbacks(writes.callbacks, committed=committed)
 
     def undecided(self) -> list[Transition]:
         """
@@ -144,23 +144,23 @@ class Effects:
 
         That is by this client, and by others inside of a transaction that this one began.
         """
-        held = [*self._open, *(one for scope in self._own for one in scope.written)]
-        return [change for one in held if not one.settled for change in one.transitions]
+        writes = [*self._pending, *(one for scope in self._scopes for one in scope.written)]
+        return [transition for one in writes if not one.is_resolved for transition in one.transitions]
 
-    def look_up(self, held: _PendingEffects) -> None:
+    def look_up_commit(self, writes: _PendingEffects) -> None:
         """Find out by the ids whether a transaction with an unknown end was committed."""
-        task = spawn(self._resolve_in_doubt(held), context=contextvars.Context())
-        self._lookups.add(task)
-        task.add_done_callback(self._lookups.discard)
+        task = spawn(self._resolve_in_doubt(writes), context=contextvars.Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _resolve_in_doubt(self, held: _PendingEffects) -> None:
+    async def _resolve_in_doubt(self, writes: _PendingEffects) -> None:
         """A server whose client has gone may still be at the COMMIT: what is not there yet is looked for again."""
-        for pause in PAUSES[:2]:
-            if await self._is_present(held) is not False:
+        for pause in LOOKUP_PAUSES[:2]:
+            if await self._is_committed(writes) is not False:
                 break
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), pause)
-        await self.resolve(held)
+        await self.resolve(writes)
 
     @contextmanager
     def resolve_lost_commit(self) -> Generator[None]:
@@ -168,36 +168,36 @@ class Effects:
         try:
             yield
         except Unavailable as error:
-            made = [one for one in error.in_doubt if isinstance(one, Transition)]
-            if made:
-                self.look_up(_PendingEffects(self, _EndedTransaction(), made, _ignore_ending, None))
+            in_doubt = [one for one in error.in_doubt if isinstance(one, Transition)]
+            if in_doubt:
+                self.look_up_commit(_PendingEffects(self, _EndedTransaction(), in_doubt, _ignore, None))
             raise
 
-    async def resolve(self, held: _PendingEffects) -> None:
+    async def resolve(self, writes: _PendingEffects) -> None:
         """Settle what is held by what a connection of our own can see."""
-        is_over = await held.tx.is_over()  # asked first: a commit meanwhile must not be taken for a rollback
-        seen = await self._is_present(held)
+        is_over = await writes.tx.is_over()  # asked first: a commit meanwhile must not be taken for a rollback
+        seen = await self._is_committed(writes)
         if seen is None and is_over:
-            self._telemetry.count_unknown(max(1, len(held.transitions)))
+            self._telemetry.count_unknown(max(1, len(writes.transitions)))
         if seen or is_over:
-            self.release(held, committed=seen is True, known=seen is not None)
+            self.apply_end(writes, committed=seen is True, known=seen is not None)
 
-    async def _is_present(self, held: _PendingEffects) -> bool | None:
+    async def _is_committed(self, writes: _PendingEffects) -> bool | None:
         """Whether the transitions are committed; None if that cannot be known, as where there are none to look for."""
-        if not held.transitions:
+        if not writes.transitions:
             return None
         try:
             with self._telemetry.silence():
-                seen = await self._look(held.transitions)
-            told = [one for one in seen if one is not None]  # they were written together: one that tells is enough
-            return all(told) if told else None
+                seen = await self._were_committed(writes.transitions)
+            known = [one for one in seen if one is not None]  # they were written together: one that tells is enough
+            return all(known) if known else None
         except OtelqError as error:
-            logger.warning("whether %d transitions were committed is not known: %s", len(held.transitions), error)
+            logger.warning("whether %d transitions were committed is not known: %s", len(writes.transitions), error)
             return None
 
-    async def _look(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
+    async def _were_committed(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
         """What the database says, once it says anything; who closes does not wait for that."""
-        for pause in PAUSES:
+        for pause in LOOKUP_PAUSES:
             try:
                 return await self._state.were_committed(transitions)
             except Unavailable:
@@ -208,70 +208,72 @@ class Effects:
     async def close(self) -> None:
         """Settle what can be settled; what hangs in a transaction that is still open is given up as unknown."""
         self._closing.set()
-        if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.wait([self._watcher])
-            self._watcher = None
-        if self._lookups:
-            await asyncio.wait(self._lookups, timeout=CLOSING)
+        if self._poller is not None:
+            self._poller.cancel()
+            await asyncio.wait([self._poller])
+            self._poller = None
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT)
         await asyncio.sleep(0)  # what a driver has heard by now, it tells in the next turn of the loop
-        for held in [held for held in self._open if held in self._held or await held.tx.is_over()]:
-            await self.resolve(held)
-        self._telemetry.count_unknown(sum(len(held.transitions) for held in self._held))
-        self._held.clear()
-        self._start_due()
+        for writes in [writes for writes in self._pending if writes in self._polled or await writes.tx.is_over()]:
+            await self.resolve(writes)
+        self._telemetry.count_unknown(sum(len(writes.transitions) for writes in self._polled))
+        self._polled.clear()
+        self._start_due_callbacks()
         await self._end_callbacks()
 
     async def _end_callbacks(self) -> None:
         """Wait for callbacks that run, but not for ever: one may wait for the very client that is being closed."""
-        if not self._lookups:
+        if not self._tasks:
             return
-        _, left = await asyncio.wait(self._lookups, timeout=CLOSING)
-        for task in left:
+        _, unfinished = await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT)
+        for task in unfinished:
             task.cancel()
-        if left:
-            logger.warning("%d callbacks after commits did not end within %g s and are cancelled", len(left), CLOSING)
-            await asyncio.wait(left, timeout=CLOSING)
+        if unfinished:
+            logger.warning(
+                "%d callbacks after commits did not end within %g s and are cancelled", len(unfinished), CLOSE_TIMEOUT
+            )
+            await asyncio.wait(unfinished, timeout=CLOSE_TIMEOUT)
 
-    def _tell(self, transitions: Sequence[Transition]) -> None:
-        self._telemetry.project(transitions)
+    def _report(self, transitions: Sequence[Transition]) -> None:
+        self._telemetry.record_transitions(transitions)
         if hints := hints_of(transitions):
             try:
                 self._notify.publish(hints)
             except Exception:  # it is committed, and polls find it
                 logger.exception("hints of a commit could not be published")
 
-    def _wait_for(self, held: _PendingEffects) -> None:
-        self._held.add(held)
-        if held.block is not None:
-            held.block.held.append(held)
-        if self._watcher is None or self._watcher.done():
-            self._watcher = spawn(self._watch(), name="otelq effects", context=contextvars.Context())
+    def _poll_for_end(self, writes: _PendingEffects) -> None:
+        self._polled.add(writes)
+        if writes.block is not None:
+            writes.block.uncertain.append(writes)
+        if self._poller is None or self._poller.done():
+            self._poller = spawn(self._poll(), name="otelq effects", context=contextvars.Context())
 
-    async def _watch(self) -> None:
-        while self._held:
-            await asyncio.sleep(LOOK_AGAIN)
-            for held in list(self._held):
-                if await held.tx.is_over():
-                    await self.resolve(held)
+    async def _poll(self) -> None:
+        while self._polled:
+            await asyncio.sleep(POLL_PAUSE)
+            for writes in list(self._polled):
+                if await writes.tx.is_over():
+                    await self.resolve(writes)
 
     # Callbacks of the application
 
     @contextmanager
-    def inside(self, tx: Transaction) -> Generator[TransactionScope]:
+    def callback_scope(self, tx: Transaction) -> Generator[TransactionScope]:
         """Let callbacks that are hung from now on in this task, and name no transaction, wait for this one."""
         scope = TransactionScope(current(), tx, self.add_callback)
         innermost.set(scope)  # not set back at the end, which may come in another task: it counts while ``tx`` is open
-        self._own.add(scope)
+        self._scopes.add(scope)
         try:
             yield scope
         finally:
             scope.is_over = True
-            self._own.discard(scope)
+            self._scopes.discard(scope)
 
-    def committed(self, scope: TransactionScope) -> None:
+    def run_after_commit(self, scope: TransactionScope) -> None:
         """Run the callbacks of a transaction that the client itself has committed, and whose driver tells nothing."""
-        self._run_or_drop(scope.left, committed=True)
+        self._schedule_callbacks(scope.unreported, committed=True)
 
     def after_commit(self, callback: Callback, *, tx: object) -> None:
         """
@@ -287,7 +289,7 @@ class Effects:
         block = enclosing_block()
         if block is None:
             raise InvalidArgument("tx", "does not tell of its end; open `async with otelq.after_commit():` round it")
-        block.adopt([pending])
+        block.add([pending])
 
     def add_callback(self, pending: PendingCallback, tx: Transaction) -> bool:
         """Run a callback after the commit of ``tx``; False where its driver does not tell of that."""
@@ -296,32 +298,32 @@ class Effects:
     def _ended(self, pending: PendingCallback, tx: Transaction, ending: Ending) -> None:
         if ending is Ending.UNKNOWN:
             # First the others are told of this end, so that there is something to look up.
-            asyncio.get_running_loop().call_soon(self._await_witness, pending, tx)
+            asyncio.get_running_loop().call_soon(self._wait_for_related_writes, pending, tx)
         else:
-            self._run_or_drop([pending], committed=ending is Ending.COMMITTED)
+            self._schedule_callbacks([pending], committed=ending is Ending.COMMITTED)
 
-    def _await_witness(self, pending: PendingCallback, tx: Transaction) -> None:
+    def _wait_for_related_writes(self, pending: PendingCallback, tx: Transaction) -> None:
         """Let a callback share the fate of what otelq itself wrote in its transaction, which can be looked up."""
-        witness = next((held for held in reversed(self._open) if held.tx.handle is tx.handle), None)
-        if witness is None:
+        related = next((writes for writes in reversed(self._pending) if writes.tx.handle is tx.handle), None)
+        if related is None:
             logger.warning("%r does not run: whether its transaction was committed is not known", pending.callback)
         else:
-            witness.pending.append(pending)
+            related.callbacks.append(pending)
 
-    def _run_or_drop(self, pending: Iterable[PendingCallback], *, committed: bool) -> None:
+    def _schedule_callbacks(self, pending: Iterable[PendingCallback], *, committed: bool) -> None:
         if not committed:
             return
-        if not self._due:
-            asyncio.get_running_loop().call_soon(self._start_due)  # after all that is told of this commit
-        self._due += pending
+        if not self._due_callbacks:
+            asyncio.get_running_loop().call_soon(self._start_due_callbacks)  # after all that is told of this commit
+        self._due_callbacks += pending
 
-    def _start_due(self) -> None:
-        due, self._due = self._due, []
+    def _start_due_callbacks(self) -> None:
+        due, self._due_callbacks = self._due_callbacks, []
         if due:
-            task = spawn(run(due), context=contextvars.Context())
-            self._lookups.add(task)
-            task.add_done_callback(self._lookups.discard)
+            task = spawn(run_callbacks(due), context=contextvars.Context())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
 
-def _ignore_ending(_: bool) -> None:
+def _ignore(_: bool) -> None:
     pass

@@ -41,7 +41,7 @@ class UncertainWrites(Protocol):
     @property
     def transitions(self) -> Sequence[Transition]: ...
     @property
-    def settled(self) -> bool: ...
+    def is_resolved(self) -> bool: ...
 
     async def resolve(self) -> None:
         """Settle it by what can be seen."""
@@ -55,13 +55,13 @@ def check_callback(callback: Callback) -> Callback:
     return callback
 
 
-async def run(pending: Iterable[PendingCallback]) -> None:
+async def run_callbacks(callbacks: Iterable[PendingCallback]) -> None:
     """Run callbacks, one after the other; one that raises harms neither the others nor what was committed."""
-    for one in pending:
+    for pending in callbacks:
         try:
-            await spawn(_call(one.callback), context=one.context)
+            await spawn(_call(pending.callback), context=pending.context)
         except Exception:
-            logger.exception("%r, which followed a commit, failed; the commit stands", one.callback)
+            logger.exception("%r, which followed a commit, failed; the commit stands", pending.callback)
 
 
 async def _call(callback: Callback) -> None:
@@ -87,11 +87,11 @@ class CallbackScope(ABC):
         self.is_over = False
 
     @property
-    def counts(self) -> bool:
+    def is_active(self) -> bool:
         return not self.is_over
 
     @abstractmethod
-    def adopt(self, pending: Sequence[PendingCallback]) -> None:
+    def add(self, pending: Sequence[PendingCallback]) -> None:
         """Decide on these callbacks."""
 
 
@@ -106,18 +106,18 @@ class TransactionScope(CallbackScope):
     ) -> None:
         super().__init__(parent)
         self._tx = tx
-        self._hang = add_callback
-        self.left: list[PendingCallback] = []
+        self._add_callback = add_callback
+        self.unreported: list[PendingCallback] = []
         """Callbacks that wait for an end of which the driver does not tell: only who began it knows."""
         self.written: WeakSet[UncertainWrites] = WeakSet()
         """Writes in transactions of callers since it began, by whichever client: in this very one, most often."""
 
     @property
-    def counts(self) -> bool:
+    def is_active(self) -> bool:
         return not self.is_over and self._tx.active
 
-    def adopt(self, pending: Sequence[PendingCallback]) -> None:
-        self.left += [one for one in pending if not self._hang(one, self._tx)]
+    def add(self, pending: Sequence[PendingCallback]) -> None:
+        self.unreported += [callback for callback in pending if not self._add_callback(callback, self._tx)]
 
 
 class AfterCommitBlock(CallbackScope):
@@ -125,47 +125,47 @@ class AfterCommitBlock(CallbackScope):
 
     def __init__(self, parent: CallbackScope | None) -> None:
         super().__init__(parent)
-        self.held: list[UncertainWrites] = []
-        self.endings: list[tuple[Transaction, bool]] = []
+        self.uncertain: list[UncertainWrites] = []
+        self.known_ends: list[tuple[Transaction, bool]] = []
         """What is known of transactions that otelq wrote in: whether they were committed."""
-        self._hung: list[PendingCallback] = []
+        self._callbacks: list[PendingCallback] = []
 
-    def adopt(self, pending: Sequence[PendingCallback]) -> None:
-        self._hung += pending
+    def add(self, pending: Sequence[PendingCallback]) -> None:
+        self._callbacks += pending
 
-    async def end(self, *, well: bool) -> None:
+    async def end(self, *, succeeded: bool) -> None:
         """Tell what is known by now, and run what was hung here, or leave it to the scope round this one."""
         self.is_over = True
-        for held in self.held:
-            await held.resolve()
-        outer = live(self.parent)
-        if not well:
+        for uncertain in self.uncertain:
+            await uncertain.resolve()
+        outer = nearest_active(self.parent)
+        if not succeeded:
             return
         if outer is None:
-            await run([one for one in self._hung if self._is_committed(one)])
+            await run_callbacks([callback for callback in self._callbacks if self._is_committed(callback)])
         else:
-            outer.adopt(self._hung)
+            outer.add(self._callbacks)
             if isinstance(outer, AfterCommitBlock):
-                outer.endings += self.endings
+                outer.known_ends += self.known_ends
 
     def _is_committed(self, pending: PendingCallback) -> bool:
         handle = None if pending.tx is None else pending.tx.handle
-        known = [committed for tx, committed in self.endings if handle is None or tx.handle is handle]
+        known = [committed for tx, committed in self.known_ends if handle is None or tx.handle is handle]
         if not known and pending.tx is not None and pending.tx.active:
             logger.warning("%r does not run: its transaction is open at the end of the block", pending.callback)
             return False
         return any(known) or not known
 
 
-def live(scope: CallbackScope | None) -> CallbackScope | None:
-    while scope is not None and not scope.counts:
+def nearest_active(scope: CallbackScope | None) -> CallbackScope | None:
+    while scope is not None and not scope.is_active:
         scope = scope.parent
     return scope
 
 
 def current() -> CallbackScope | None:
     """Return the innermost scope that this task is inside of."""
-    return live(innermost.get())
+    return nearest_active(innermost.get())
 
 
 def enclosing() -> Generator[CallbackScope]:
@@ -173,7 +173,7 @@ def enclosing() -> Generator[CallbackScope]:
     scope = current()
     while scope is not None:
         yield scope
-        scope = live(scope.parent)
+        scope = nearest_active(scope.parent)
 
 
 def enclosing_block() -> AfterCommitBlock | None:

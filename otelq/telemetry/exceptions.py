@@ -33,7 +33,7 @@ def qualified_name(error: BaseException) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _told(error: BaseException) -> dict[str, str]:
+def _exception_attributes(error: BaseException) -> dict[str, str]:
     """The exception as the conventions write it; an SDK would write it whole, however long it is."""
     return {
         "exception.type": line(qualified_name(error), longest=NAME),
@@ -55,7 +55,7 @@ class Exceptions:
     def record(self, span: Span, error: BaseException, operation: Operation) -> None:
         """Tell of the exception on the span, in a log record, or both."""
         if self._events and span.is_recording():
-            span.add_event("exception", _told(error))
+            span.add_event("exception", _exception_attributes(error))
         if self._logger is not None:
             _emit(self._logger, span, error, operation)
 
@@ -81,6 +81,6 @@ def _emit(logger: Logger, span: Span, error: BaseException, operation: Operation
             severity_number=severity,
             severity_text=severity.name,
             event_name=f"messaging.{names.OPERATION_TYPES[operation]}.exception",
-            attributes=_told(error),
+            attributes=_exception_attributes(error),
         )
     )

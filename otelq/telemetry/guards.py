@@ -37,7 +37,7 @@ def harmless(method: Callable[Concatenate[T, P], R]) -> Callable[Concatenate[T, 
         try:
             return method(self, *args, **kwargs)
         except Exception as error:
-            self.registry.trouble(method.__qualname__, error)
+            self.registry.record_failure(method.__qualname__, error)
             return None
 
     return guarded

@@ -71,7 +71,7 @@ class TypeTotals:
         self.by_chain_outcome: dict[Status | None, Attributes] = {}
         self.process: dict[tuple[str, str | None], Attributes] = {}
 
-    def moved(self, *verbs: Verb) -> int:
+    def count_of(self, *verbs: Verb) -> int:
         """How many transitions of these verbs there were."""
         return sum(count for (verb, _, _), count in list(self.transitions.items()) if verb in verbs)
 
@@ -123,7 +123,7 @@ class Registry:
         self.overflow: dict[str, int] = {}
         self.thinned: dict[str, int] = {}
         self.capacity = 0
-        self.troubled: set[str] = set()
+        self.failed_at: set[str] = set()
         """Places at which something of an SDK failed, which was logged."""
         self._operations: dict[tuple[str, str, str | None], Attributes] = {}
         self._waits = _Thinning(self.thinned, names.WAIT_DURATION)
@@ -158,12 +158,12 @@ class Registry:
 
     def transitions(self, transitions: Sequence[Transition]) -> bool:
         """Count transitions and measure what they conclude; whether some of them want a span of their own."""
-        known, now, untold = self._types, time.monotonic(), False
+        known, now, need_spans = self._types, time.monotonic(), False
         for t in transitions:
             totals = known.get(t.type) or self.of(t.type)
             move = (t.verb, t.source, t.target)
             totals.transitions[move] = totals.transitions.get(move, 0) + 1
-            untold = untold or t.verb in names.TRANSITION_SPANS
+            need_spans = need_spans or t.verb in names.TRANSITION_SPANS
             if t.verb is Verb.CLAIM:
                 if t.due_at is not None and self._waits.admits(now):
                     self._record(self._wait, _seconds(t.due_at, t.at), totals.wait)
@@ -172,7 +172,7 @@ class Registry:
                     self._closed(t, totals)
             elif t.verb is Verb.RETRY:
                 _add(totals.retries, self.error_type(totals, t.error_type or names.OTHER))
-        return untold
+        return need_spans
 
     def _closed(self, t: Transition, totals: TypeTotals) -> None:
         attributes = totals.outcome(t.target)
@@ -204,7 +204,7 @@ class Registry:
         try:
             histogram.record(value, attributes, context)
         except Exception as error:
-            self.trouble("recording a measurement", error)
+            self.record_failure("recording a measurement", error)
 
     def count(self, name: CounterName, n: int, type: str | None) -> None:
         """Add to a counter that no transition feeds."""
@@ -214,13 +214,13 @@ class Registry:
         """Count what the telemetry leaves out."""
         _add(self.dropped, reason, n)
 
-    def trouble(self, place: str, error: Exception) -> None:
+    def record_failure(self, where: str, error: Exception) -> None:
         """Count what went wrong in an SDK, and log it the first time that it goes wrong at this place."""
         self.drop(Drop.SDK_ERROR)
-        if place not in self.troubled:
-            self.troubled.add(place)
+        if where not in self.failed_at:
+            self.failed_at.add(where)
             text = "telemetry: %s failed; the job goes on, and further failures of this kind are only counted"
-            logger.warning(text, place, exc_info=error)
+            logger.warning(text, where, exc_info=error)
 
     def _all(self) -> list[TypeTotals]:
         return [*list(self._types.values()), self._other]
@@ -250,7 +250,7 @@ class Registry:
 
     def _messages(self, operation: Operation, verb: Verb) -> Iterator[Observation]:
         for totals in self._all():
-            if count := totals.moved(verb):
+            if count := totals.count_of(verb):
                 yield Observation(count, totals.messages(operation))
 
     def _transitions(self) -> Iterator[Observation]:
@@ -273,7 +273,7 @@ class Registry:
 
     def _reaped(self) -> Iterator[Observation]:
         for totals in self._all():
-            if count := totals.moved(Verb.REAP, Verb.TAKE_OVER):
+            if count := totals.count_of(Verb.REAP, Verb.TAKE_OVER):
                 yield Observation(count, totals.wait)
 
     def _counted(self, name: CounterName) -> Iterator[Observation]:

@@ -206,7 +206,7 @@ SPANS: Final = frozenset(
         Operation.CLAIM,
         Operation.PROCESS,
         Operation.SETTLE,
-        *(told.operation for told in TRANSITION_SPANS.values()),
+        *(span.operation for span in TRANSITION_SPANS.values()),
     }
 )
 """Operations that become spans; the others name durations alone."""

@@ -17,18 +17,17 @@ from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, Span, set_
 
 from ..model import CancelReason, Claimed, job_id, read_meta
 from ..texts import NAME, line
-from . import names
-from . import stored_context as notes
+from . import names, stored_context
 from .exceptions import qualified_name
 from .guards import harmless
 from .logs import current_job
 from .metrics import Registry
 from .names import Attribute, LinkReason, Operation
 from .stored_context import StoredContext, request_id
-from .trace_position import FAN_OUT, TraceMode, TracePosition, place
+from .trace_position import FAN_OUT, TraceMode, TracePosition, find_position
 from .tracing import Tracing, context_of, linked
 
-_NO_NOTE = StoredContext()
+_NOTHING_STORED = StoredContext()
 
 
 def start_enqueue(
@@ -45,7 +44,7 @@ def start_enqueue(
     try:
         return _enqueue(tracing, type, chain_id=chain_id, position=position, delay=delay, batch=batch, parent=parent)
     except Exception as error:
-        tracing.registry.trouble("telling of a start", error)
+        tracing.registry.record_failure("telling of a start", error)
         return Enqueue(tracing, INVALID_SPAN, None)
 
 
@@ -59,26 +58,26 @@ def _enqueue(
     batch: int | None,
     parent: StoredContext | None,
 ) -> Enqueue:
-    ambient = notes.ambient()
+    ambient = stored_context.ambient_context()
     links = (linked(parent.span, LinkReason.CREATION),) if parent and parent.span else ()
     span = tracing.start(Operation.ENQUEUE, type, ambient, links=links)
     if span.is_recording():
         tracing.describe(span, _creation(chain_id=chain_id, position=position, delay=delay, batch=batch))
     own = context_of(span)
-    foreign = tracing.propagation.is_foreign()
-    if not (parent or batch or foreign or tracing.baggage):
-        return Enqueue(tracing, span, notes.write_bare(own))
-    carried = parent if parent is not None and parent.segment is not None else None
-    note = StoredContext(
+    is_foreign = tracing.propagation.is_foreign()
+    if not (parent or batch or is_foreign or tracing.baggage):
+        return Enqueue(tracing, span, stored_context.write_bare(own))
+    parent_context = parent if parent is not None and parent.segment is not None else None
+    stored = StoredContext(
         span=own,
-        segment=carried.segment if carried else own,
-        origin=carried.origin if carried else None,
-        own_root=carried.own_root if carried else False,
+        segment=parent_context.segment if parent_context else own,
+        origin=parent_context.origin if parent_context else None,
+        own_root=parent_context.own_root if parent_context else False,
         wide=batch is not None and batch > FAN_OUT,
-        baggage=tracing.chosen_baggage(ambient),
-        carrier=tracing.inject(set_span_in_context(span, ambient)) if foreign else None,
+        baggage=tracing.allowed_baggage(ambient),
+        carrier=tracing.inject(set_span_in_context(span, ambient)) if is_foreign else None,
     )
-    return Enqueue(tracing, span, notes.write(note))
+    return Enqueue(tracing, span, stored_context.write(stored))
 
 
 def start_attempt(tracing: Tracing, job: Claimed, *, worker: str, mode: TraceMode) -> AttemptSpan:
@@ -92,24 +91,26 @@ def start_attempt(tracing: Tracing, job: Claimed, *, worker: str, mode: TraceMod
     try:
         return _attempt(tracing, job, worker=worker, mode=mode)
     except Exception as error:
-        tracing.registry.trouble("telling of an attempt", error)
+        tracing.registry.record_failure("telling of an attempt", error)
         nowhere = TracePosition(None, job.lease.position, True)
-        return AttemptSpan(tracing, INVALID_SPAN, job=job, note=_NO_NOTE, place=nowhere, base=notes.EMPTY)
+        return AttemptSpan(
+            tracing, INVALID_SPAN, job=job, stored=_NOTHING_STORED, position=nowhere, base=stored_context.EMPTY
+        )
 
 
 def _attempt(tracing: Tracing, job: Claimed, *, worker: str, mode: TraceMode) -> AttemptSpan:
-    note = tracing.read(job.trace) or _NO_NOTE
-    last = tracing.read(job.last_trace)
-    placed, base = place(job, note, last, mode), tracing.extract(note)
-    segment = placed.segment
+    stored = tracing.read(job.trace) or _NOTHING_STORED
+    previous = tracing.read(job.last_trace)
+    position, base = find_position(job, stored, previous, mode), tracing.extract(stored)
+    segment = position.segment
     if segment is not None and not segment.trace_flags.sampled:
         span: Span = NonRecordingSpan(segment)
     else:
-        context = base if segment is None else notes.under(segment, base)
-        span = tracing.start(Operation.PROCESS, job.type, context, links=_attempt_links(note, last, placed))
+        context = base if segment is None else stored_context.with_parent(segment, base)
+        span = tracing.start(Operation.PROCESS, job.type, context, links=_attempt_links(stored, previous, position))
         if span.is_recording():
-            tracing.describe(span, _description(job, worker, placed.reason))
-    return AttemptSpan(tracing, span, job=job, note=note, place=placed.begin(context_of(span)), base=base)
+            tracing.describe(span, _description(job, worker, position.reason))
+    return AttemptSpan(tracing, span, job=job, stored=stored, position=position.start_at(context_of(span)), base=base)
 
 
 class Enqueue:
@@ -120,13 +121,13 @@ class Enqueue:
     ``drop`` is called; further calls do nothing.
     """
 
-    __slots__ = ("_open", "_span", "_tracing", "note")
+    __slots__ = ("_open", "_span", "_tracing", "stored_context")
 
-    def __init__(self, tracing: Tracing, span: Span, note: str | None) -> None:
+    def __init__(self, tracing: Tracing, span: Span, stored: str | None) -> None:
         self._tracing = tracing
         self._span = span
         self._open = True
-        self.note = note
+        self.stored_context = stored
         """The text to store with the job."""
 
     @property
@@ -169,16 +170,23 @@ class Enqueue:
 class AttemptSpan:
     """The CONSUMER span of one attempt. One of ``end`` and ``lost`` closes it; further calls do nothing."""
 
-    __slots__ = ("_base", "_job", "_note", "_open", "_place", "_span", "_started", "_tracing", "error_type")
+    __slots__ = ("_base", "_job", "_open", "_position", "_span", "_started", "_stored", "_tracing", "error_type")
 
     def __init__(
-        self, tracing: Tracing, span: Span, *, job: Claimed, note: StoredContext, place: TracePosition, base: Context
+        self,
+        tracing: Tracing,
+        span: Span,
+        *,
+        job: Claimed,
+        stored: StoredContext,
+        position: TracePosition,
+        base: Context,
     ) -> None:
         self._tracing = tracing
         self._span = span
         self._job = job
-        self._note = note
-        self._place = place
+        self._stored = stored
+        self._position = position
         self._base = base
         self._started = time.monotonic()
         self._open = True
@@ -203,11 +211,11 @@ class AttemptSpan:
         try:
             return self.context if self._span.is_recording() else None
         except Exception as error:
-            self.registry.trouble("asking a span whether it records", error)
+            self.registry.record_failure("asking a span whether it records", error)
             return None
 
     @property
-    def note(self) -> str | None:
+    def stored_context(self) -> str | None:
         """
         The text to store with the attempt; read it once the handler has returned.
 
@@ -215,28 +223,28 @@ class AttemptSpan:
         job's own note says.
         """
         try:
-            return self._written()
+            return self._encoded()
         except Exception as error:
-            self.registry.trouble("writing down where an attempt stood", error)
+            self.registry.record_failure("writing down where an attempt stood", error)
             return None
 
-    def _written(self) -> str | None:
-        own, place = context_of(self._span), self._place
+    def _encoded(self) -> str | None:
+        own, position = context_of(self._span), self._position
         if own is None or not (own.trace_flags.sampled or self._left_the_trace()):
             return None
         ended = self._job.claimed_at.timestamp() + time.monotonic() - self._started
-        return notes.write(
+        return stored_context.write(
             StoredContext(
                 span=own,
-                segment=place.segment,
-                origin=place.origin,
-                own_root=place.own_root,
+                segment=position.segment,
+                origin=position.origin,
+                own_root=position.own_root,
                 ended=round(ended, 3),
             )
         )
 
     def _left_the_trace(self) -> bool:
-        stored, segment = self._note.segment, self._place.segment
+        stored, segment = self._stored.segment, self._position.segment
         return segment is not None and (stored is None or stored.trace_id != segment.trace_id)
 
     def activate(self) -> Activation:
@@ -252,14 +260,14 @@ class AttemptSpan:
     @harmless
     def _stored_request_id(self) -> str | None:
         stored = read_meta(self._job.meta).request_id
-        return stored if stored is not None and notes.is_request_id(stored) else None
+        return stored if stored is not None and stored_context.is_request_id(stored) else None
 
     def successor(self, *, type: str, position: int | None = None, delay: float | None = None) -> Enqueue:
         """The PRODUCER span, a child of this attempt, of the job that continues the chain."""
         try:
             return self._successor(type, position, delay)
         except Exception as error:
-            self.registry.trouble("telling of a continuation", error)
+            self.registry.record_failure("telling of a continuation", error)
             return Enqueue(self._tracing, INVALID_SPAN, None)
 
     def _successor(self, type: str, position: int | None, delay: float | None) -> Enqueue:
@@ -274,13 +282,13 @@ class AttemptSpan:
             self._tracing.describe(span, ids)
         continued = StoredContext(
             span=context_of(span),
-            segment=self._place.segment,
-            origin=self._place.origin,
-            own_root=self._place.own_root,
-            baggage=self._note.baggage,
-            carrier=self._note.carrier,
+            segment=self._position.segment,
+            origin=self._position.origin,
+            own_root=self._position.own_root,
+            baggage=self._stored.baggage,
+            carrier=self._stored.carrier,
         )
-        return Enqueue(self._tracing, span, notes.write(continued))
+        return Enqueue(self._tracing, span, stored_context.write(continued))
 
     @harmless
     def failed(self, exception: BaseException | None, error_type: str | None = None) -> None:
@@ -332,7 +340,7 @@ class Activation:
         self._request_id = request
 
     def __enter__(self) -> None:
-        self._token = notes.attach(self._context)
+        self._token = stored_context.attach(self._context)
         self._job_token = current_job.set(self._job)
         self._request_token = request_id.set(self._request_id)
 
@@ -341,17 +349,17 @@ class Activation:
     ) -> None:
         request_id.reset(self._request_token)
         current_job.reset(self._job_token)
-        notes.detach(self._token)
+        stored_context.detach(self._token)
 
 
-def _attempt_links(note: StoredContext, last: StoredContext | None, place: TracePosition) -> list[Link]:
+def _attempt_links(stored: StoredContext, previous: StoredContext | None, position: TracePosition) -> list[Link]:
     links: list[Link] = []
-    if note.span is not None:
-        links.append(linked(note.span, place.reason or LinkReason.CREATION))
-    if last is not None and last.span is not None:
-        links.append(linked(last.span, LinkReason.PREVIOUS_ATTEMPT))
-    left = (last or note).segment
-    if place.reason is not None and left is not None and left is not note.span:
+    if stored.span is not None:
+        links.append(linked(stored.span, position.reason or LinkReason.CREATION))
+    if previous is not None and previous.span is not None:
+        links.append(linked(previous.span, LinkReason.PREVIOUS_ATTEMPT))
+    left = (previous or stored).segment
+    if position.reason is not None and left is not None and left is not stored.span:
         links.append(linked(left, LinkReason.CHAIN))
     return links
 

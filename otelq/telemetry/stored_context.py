@@ -72,7 +72,7 @@ class StoredContext(Struct, frozen=True, gc=False):
     """What a configured propagator other than W3C wanted to pass on."""
 
 
-class _Wire(Struct, omit_defaults=True, gc=False):
+class _StoredFields(Struct, omit_defaults=True, gc=False):
     """The note as it is stored; short keys, because every job has one."""
 
     span: str | None = field(name="c", default=None)
@@ -88,25 +88,25 @@ class _Wire(Struct, omit_defaults=True, gc=False):
 
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(_Wire)
+_decoder = msgspec.json.Decoder(_StoredFields)
 
 
-def write(note: StoredContext) -> str | None:
+def write(stored: StoredContext) -> str | None:
     """The note as text; None if it says nothing."""
-    span, segment = note.span, note.segment
-    wire = _Wire(
+    span, segment = stored.span, stored.segment
+    fields = _StoredFields(
         span=None if span is None else _traceparent(span),
         state=_tracestate(span) if span is not None and span.trace_state else None,
-        origin=None if segment is None else note.origin,
-        own_root=note.own_root and segment is not None,
-        wide=note.wide,
-        ended=note.ended,
-        baggage=note.baggage or None,
-        carrier=note.carrier,
+        origin=None if segment is None else stored.origin,
+        own_root=stored.own_root and segment is not None,
+        wide=stored.wide,
+        ended=stored.ended,
+        baggage=stored.baggage or None,
+        carrier=stored.carrier,
     )
     if segment is not None and segment is not span:
-        wire.segment, wire.segment_state = _traceparent(segment), _tracestate(segment)
-    text = _encoder.encode(wire)
+        fields.segment, fields.segment_state = _traceparent(segment), _tracestate(segment)
+    text = _encoder.encode(fields)
     return None if text == b"{}" else text.decode()
 
 
@@ -130,20 +130,20 @@ def read(text: str) -> StoredContext:
     if len(text) > TEXT_LIMIT:
         raise ValueError(f"a trace note of {len(text)} characters is too long")
     try:
-        wire = _decoder.decode(text)
+        fields = _decoder.decode(text)
     except RecursionError as error:
         raise ValueError("a trace note nests too deep") from error
-    span = _span_context(wire.span, wire.state)
-    segment = span if wire.segment is None else _span_context(wire.segment, wire.segment_state)
+    span = _span_context(fields.span, fields.state)
+    segment = span if fields.segment is None else _span_context(fields.segment, fields.segment_state)
     return StoredContext(
         span,
         segment,
-        wire.origin,
-        wire.own_root,
-        wire.wide,
-        wire.ended,
-        wire.baggage,
-        wire.carrier,
+        fields.origin,
+        fields.own_root,
+        fields.wide,
+        fields.ended,
+        fields.baggage,
+        fields.carrier,
     )
 
 
@@ -184,18 +184,18 @@ def _is_tracestate(state: str | None) -> bool:
     return len(state) <= STATE_LIMIT and _STATE(state) is not None and state.count(",") < STATE_MEMBERS
 
 
-def fitting(entries: Mapping[str, str], *, limit: int) -> tuple[dict[str, str], int]:
+def entries_that_fit(entries: Mapping[str, str], *, limit: int) -> tuple[dict[str, str], int]:
     """The entries of a stored note that are printable and fit, and how many do not."""
-    kept: dict[str, str] = {}
+    fits: dict[str, str] = {}
     for name, value in entries.items():
         size = len(name) + len(value)
         if size <= limit and name.isprintable() and value.isprintable():
-            kept[name] = value
+            fits[name] = value
             limit -= size
-    return kept, len(entries) - len(kept)
+    return fits, len(entries) - len(fits)
 
 
-def chosen_baggage(names: Iterable[str], context: Context) -> tuple[dict[str, str], int]:
+def allowed_baggage(names: Iterable[str], context: Context) -> tuple[dict[str, str], int]:
     """The allowed entries of the context's baggage that can be stored and fit, and how many do not."""
     chosen: dict[str, str] = {}
     room, left_out = BAGGAGE_LIMIT, 0
@@ -264,7 +264,7 @@ class Propagation:
         get_global_textmap().inject(carrier, context, _into_dict)
         return {name: value for name, value in carrier.items() if name in self._fields} or None
 
-    def extract(self, note: StoredContext, *, allowed: Iterable[str]) -> Context:
+    def extract(self, stored: StoredContext, *, allowed: Iterable[str]) -> Context:
         """
         A fresh context with the note's allowed baggage and foreign fields, and no span.
 
@@ -272,13 +272,13 @@ class Propagation:
         requests: so the rules are those of the reader.
         """
         context = EMPTY
-        known = self._fields if note.carrier and self.is_foreign() else frozenset[str]()
-        carrier = {name: value for name, value in (note.carrier or {}).items() if name in known}
+        known = self._fields if stored.carrier and self.is_foreign() else frozenset[str]()
+        carrier = {name: value for name, value in (stored.carrier or {}).items() if name in known}
         if carrier:
             # It may bring a span and baggage; but which span is the parent, and what travels, is decided here.
             context = set_span_in_context(INVALID_SPAN, get_global_textmap().extract(carrier, context))
             context = otel_baggage.clear(context)
-        if baggage := note.baggage:
+        if baggage := stored.baggage:
             for name in allowed:
                 if name in baggage:
                     context = otel_baggage.set_baggage(name, baggage[name], context)
@@ -289,7 +289,7 @@ EMPTY: Final = Context()
 """A context is never changed, so one that is empty serves all."""
 
 
-def under(span: SpanContext, context: Context) -> Context:
+def with_parent(span: SpanContext, context: Context) -> Context:
     """``context`` with ``span`` as the parent of what starts in it."""
     return set_span_in_context(NonRecordingSpan(span), context)
 
@@ -303,7 +303,7 @@ _SUPPRESSION_KEYS: Final = (
 def _silent_context() -> Context:
     # Instrumentations either look for a key or, the older ones, start a span regardless: under an unsampled
     # parent.
-    context = under(SpanContext(0x0DD5 << 96 | 1, 1, False, TraceFlags(TraceFlags.DEFAULT)), EMPTY)
+    context = with_parent(SpanContext(0x0DD5 << 96 | 1, 1, False, TraceFlags(TraceFlags.DEFAULT)), EMPTY)
     for key in _SUPPRESSION_KEYS:
         context = otel_context.set_value(key, True, context)
     return context
@@ -343,7 +343,7 @@ class Silence:
         detach(self._token)
 
 
-def ambient() -> Context:
+def ambient_context() -> Context:
     """The current context, or an empty one inside otelq's own silence."""
     context = otel_context.get_current()
     return EMPTY if context is _SILENT else context

@@ -63,20 +63,20 @@ class Telemetry:
 
     def open(self) -> None:
         """Report to the providers; what was counted before stays counted."""
-        release = _version()
-        self._registry: Registry = registry_for(self._meter_provider, version=release)
+        library_version = _version()
+        self._registry: Registry = registry_for(self._meter_provider, version=library_version)
         self._tracing = Tracing(
-            self._tracer(release),
+            self._tracer(library_version),
             registry=self._registry,
-            exceptions=Exceptions(self._logger_provider, version=release),
+            exceptions=Exceptions(self._logger_provider, version=library_version),
             baggage=self._baggage,
         )
 
-    def _tracer(self, release: str) -> Tracer:
+    def _tracer(self, library_version: str) -> Tracer:
         try:
-            return trace.get_tracer(names.SCOPE, release, self._tracer_provider, names.SCHEMA_URL)
+            return trace.get_tracer(names.SCOPE, library_version, self._tracer_provider, names.SCHEMA_URL)
         except Exception as error:
-            self._registry.trouble("a tracer provider, which was to give a tracer,", error)
+            self._registry.record_failure("a tracer provider, which was to give a tracer,", error)
             return NoOpTracer()
 
     @property
@@ -90,7 +90,7 @@ class Telemetry:
         for type, count in self._active.items():
             self._registry.of(type).active -= count
         self._active.clear()
-        self.capacity(-self._capacity)
+        self.add_capacity(-self._capacity)
 
     def silence(self) -> AbstractContextManager[None]:
         """A ``with`` block in which instrumentations record nothing: for otelq's own SQL."""
@@ -117,7 +117,7 @@ class Telemetry:
             self._tracing, type, chain_id=chain_id, position=position, delay=delay, batch=batch, parent=parent
         )
 
-    def note(self, text: str | None) -> StoredContext | None:
+    def read_stored_context(self, text: str | None) -> StoredContext | None:
         """A stored note, for ``enqueue(parent=)``; None if there is none or it is damaged."""
         return self._tracing.read(text)
 
@@ -126,16 +126,16 @@ class Telemetry:
         return start_attempt(self._tracing, job, worker=worker, mode=mode)
 
     @harmless
-    def claimed(self, jobs: Sequence[Claimed], *, started_ns: int, worker: str) -> None:
+    def record_claim(self, jobs: Sequence[Claimed], *, started_ns: int, worker: str) -> None:
         """Tell of a claim that returned ``jobs``, span and duration; nothing if it returned none."""
         if not jobs:
             return
         ended_ns = time.time_ns()
         transition_spans.record_claim(self._tracing, jobs, started_ns=started_ns, ended_ns=ended_ns, worker=worker)
-        self.operation(Operation.CLAIM, (ended_ns - started_ns) / 1e9)
+        self.record_operation(Operation.CLAIM, (ended_ns - started_ns) / 1e9)
 
     @harmless
-    def settled(
+    def record_settlement(
         self,
         operation: str,
         attempts: Sequence[str | None],
@@ -159,17 +159,17 @@ class Telemetry:
             count=count,
             error=error,
         )
-        self.operation(operation, (ended_ns - started_ns) / 1e9, qualified_name(error) if error else None)
+        self.record_operation(operation, (ended_ns - started_ns) / 1e9, qualified_name(error) if error else None)
 
-    def project(self, transitions: Sequence[Transition]) -> None:
+    def record_transitions(self, transitions: Sequence[Transition]) -> None:
         """Count and measure committed transitions, and write the spans of those that no live span tells."""
         try:
             if self._registry.transitions(transitions):
                 transition_spans.record_transitions(self._tracing, transitions)
         except Exception as error:
-            self._registry.trouble("telling of transitions", error)
+            self._registry.record_failure("telling of transitions", error)
 
-    def processed(
+    def record_attempt(
         self,
         type: str,
         seconds: float,
@@ -186,19 +186,19 @@ class Telemetry:
         try:
             self._registry.processed(type, seconds, outcome, error_type, context)
         except Exception as error:
-            self._registry.trouble("measuring an attempt", error)
+            self._registry.record_failure("measuring an attempt", error)
 
     @harmless
-    def operation(self, name: str, seconds: float, error_type: str | None = None) -> None:
+    def record_operation(self, name: str, seconds: float, error_type: str | None = None) -> None:
         """Measure one of otelq's own statements that neither ``claimed`` nor ``settled`` tells of."""
         self._registry.operation(name, seconds, error_type, self._system)
 
-    def active(self, type: str, delta: int) -> None:
+    def add_active(self, type: str, delta: int) -> None:
         """So many more (or, negative, fewer) attempts of this type are running."""
         self._active[type] = self._active.get(type, 0) + delta
         self._registry.of(type).active += delta
 
-    def capacity(self, delta: int) -> None:
+    def add_capacity(self, delta: int) -> None:
         """So many more (or, negative, fewer) slots are there."""
         self._capacity += delta
         self._registry.capacity += delta

@@ -37,19 +37,21 @@ class TracePosition(Struct, frozen=True, gc=False):
     own_root: bool
     reason: LinkReason | None = None
 
-    def begin(self, span: SpanContext | None) -> TracePosition:
+    def start_at(self, span: SpanContext | None) -> TracePosition:
         """This place once the attempt's own span is known."""
         return self if self.segment is not None else TracePosition(span, self.origin, True, self.reason)
 
 
-def place(job: Claimed, note: StoredContext, last: StoredContext | None, mode: TraceMode) -> TracePosition:
+def find_position(
+    job: Claimed, stored: StoredContext, previous: StoredContext | None, mode: TraceMode
+) -> TracePosition:
     """Where the attempt at ``job`` stands, given the notes of the job and of the attempt before."""
     position = job.lease.position
-    latest = note if last is None or last.segment is None else last
+    latest = stored if previous is None or previous.segment is None else previous
     if latest.segment is None:
         return TracePosition(None, position, True)
     origin = position if latest.origin is None else latest.origin
-    reason = _reason_to_split(job, latest, origin=origin, wide=note.wide, mode=mode)
+    reason = _reason_to_split(job, latest, origin=origin, wide=stored.wide, mode=mode)
     if reason is not None:
         return TracePosition(None, position, True, reason)
     return TracePosition(latest.segment, origin, latest.own_root)

@@ -20,8 +20,7 @@ from opentelemetry.trace import (
 from opentelemetry.util.types import AttributeValue
 
 from ..texts import NAME, line, lines, message_of
-from . import names
-from . import stored_context as notes
+from . import names, stored_context
 from .exceptions import Exceptions
 from .metrics import Registry
 from .names import Attribute, Drop, LinkReason, Operation
@@ -84,7 +83,7 @@ class Tracing:
         try:
             return self._tracer.start_span(name, context, kind, attributes, links, start_ns)
         except Exception as error:
-            self.registry.trouble("starting a span", error)
+            self.registry.record_failure("starting a span", error)
             return INVALID_SPAN
 
     def describe(self, span: Span, attributes: Mapping[str, AttributeValue]) -> None:
@@ -93,21 +92,21 @@ class Tracing:
             if span.is_recording():
                 span.set_attributes(attributes)
         except Exception as error:
-            self.registry.trouble("describing a span", error)
+            self.registry.record_failure("describing a span", error)
 
     def end(self, span: Span, end_ns: int | None = None) -> None:
         """End a span; a processor that raises is counted."""
         try:
             span.end(end_ns)
         except Exception as error:
-            self.registry.trouble("ending a span", error)
+            self.registry.record_failure("ending a span", error)
 
     def fail(self, span: Span, error: BaseException, error_type: str, operation: Operation) -> None:
         """Record the exception and mark the span as failed."""
         try:
             self._exceptions.record(span, error, operation)
-        except Exception as trouble:
-            self.registry.trouble("recording an exception", trouble)
+        except Exception as record_failure:
+            self.registry.record_failure("recording an exception", record_failure)
         self.mark_failed(span, error_type, lines(message_of(error)))
 
     def mark_failed(self, span: Span, error_type: str, description: str | None = None) -> None:
@@ -117,30 +116,30 @@ class Tracing:
                 span.set_status(Status(StatusCode.ERROR, description))
                 span.set_attribute(Attribute.ERROR_TYPE, line(error_type, longest=NAME))
         except Exception as error:
-            self.registry.trouble("marking a span as failed", error)
+            self.registry.record_failure("marking a span as failed", error)
 
     def read(self, text: str | None) -> StoredContext | None:
         """The stored note; None if there is none, or if it is damaged."""
         if text is None:
             return None
         try:
-            note = notes.read(text)
+            stored = stored_context.read(text)
         except ValueError:
             self.registry.drop(Drop.BAD_CONTEXT)
             return None
-        return self._bounded(note) if note.baggage or note.carrier else note
+        return self._bounded(stored) if stored.baggage or stored.carrier else stored
 
-    def _bounded(self, note: StoredContext) -> StoredContext:
+    def _bounded(self, stored: StoredContext) -> StoredContext:
         """The note with no more of what it passes on than a caller could have given it."""
-        baggage, left_out = notes.fitting(note.baggage or {}, limit=notes.BAGGAGE_LIMIT)
-        carrier, lost = notes.fitting(note.carrier or {}, limit=notes.CARRIER_LIMIT)
+        baggage, left_out = stored_context.entries_that_fit(stored.baggage or {}, limit=stored_context.BAGGAGE_LIMIT)
+        carrier, lost = stored_context.entries_that_fit(stored.carrier or {}, limit=stored_context.CARRIER_LIMIT)
         if left_out or lost:
             self.registry.drop(Drop.BAGGAGE, left_out + lost)
-        return replace(note, baggage=baggage or None, carrier=carrier or None)
+        return replace(stored, baggage=baggage or None, carrier=carrier or None)
 
-    def chosen_baggage(self, context: Context) -> dict[str, str]:
+    def allowed_baggage(self, context: Context) -> dict[str, str]:
         """The allowed baggage of a caller's context."""
-        chosen, left_out = notes.chosen_baggage(self.baggage, context)
+        chosen, left_out = stored_context.allowed_baggage(self.baggage, context)
         if left_out:
             self.registry.drop(Drop.BAGGAGE, left_out)
         return chosen
@@ -150,15 +149,15 @@ class Tracing:
         try:
             return self.propagation.inject(context)
         except Exception as error:
-            self.registry.trouble("a propagator, which was to pass on a context,", error)
+            self.registry.record_failure("a propagator, which was to pass on a context,", error)
             return None
 
-    def extract(self, note: StoredContext) -> Context:
+    def extract(self, stored: StoredContext) -> Context:
         """A fresh context with what the note carries."""
-        if not (note.baggage or note.carrier):
-            return notes.EMPTY
+        if not (stored.baggage or stored.carrier):
+            return stored_context.EMPTY
         try:
-            return self.propagation.extract(note, allowed=self.baggage)
+            return self.propagation.extract(stored, allowed=self.baggage)
         except Exception as error:
-            self.registry.trouble("a propagator, which was to read a context,", error)
-            return notes.EMPTY
+            self.registry.record_failure("a propagator, which was to read a context,", error)
+            return stored_context.EMPTY

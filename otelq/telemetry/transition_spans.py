@@ -9,8 +9,7 @@ from opentelemetry.trace import Span, get_current_span
 
 from ..model import Claimed, Transition, job_id
 from ..texts import NAME, line
-from . import names
-from . import stored_context as notes
+from . import names, stored_context
 from .exceptions import qualified_name
 from .names import Attribute, Drop, LinkReason, Operation, TransitionSpan
 from .stored_context import StoredContext
@@ -20,7 +19,9 @@ from .tracing import Tracing, context_of, linked
 def record_claim(tracing: Tracing, jobs: Sequence[Claimed], *, started_ns: int, ended_ns: int, worker: str) -> None:
     """A ``claim`` span with a link to what created each job: a root, because it belongs to no one's trace."""
     types = {job.type for job in jobs}
-    span = tracing.start(Operation.CLAIM, types.pop() if len(types) == 1 else None, notes.EMPTY, start_ns=started_ns)
+    span = tracing.start(
+        Operation.CLAIM, types.pop() if len(types) == 1 else None, stored_context.EMPTY, start_ns=started_ns
+    )
     if span.is_recording():
         span.set_attributes({Attribute.BATCH_COUNT: len(jobs), Attribute.CLIENT_ID: worker})
         _link(tracing, span, (job.trace for job in jobs), LinkReason.CLAIMED, count=len(jobs))
@@ -39,7 +40,7 @@ def record_settlement(
     error: BaseException | None,
 ) -> None:
     """A settle span with a link to each attempt: a root, as the statement serves many traces."""
-    span = tracing.start(operation, type, notes.EMPTY, start_ns=started_ns)
+    span = tracing.start(operation, type, stored_context.EMPTY, start_ns=started_ns)
     if not span.is_recording():
         return
     span.set_attribute(Attribute.BATCH_COUNT, count)
@@ -53,42 +54,42 @@ def record_transitions(tracing: Tracing, transitions: Iterable[Transition]) -> N
     """A span for each transition that no live span tells."""
     left = names.TRANSITION_SPAN_LIMIT
     for transition in transitions:
-        told = names.TRANSITION_SPANS.get(transition.verb)
-        if told is None:
+        kind = names.TRANSITION_SPANS.get(transition.verb)
+        if kind is None:
             continue
         if left:
             left -= 1
             try:
-                _tell(tracing, transition, told)
+                _record_transition(tracing, transition, kind)
             except Exception as error:
-                tracing.registry.trouble("telling of a transition", error)
+                tracing.registry.record_failure("telling of a transition", error)
         else:
             tracing.registry.drop(Drop.SPAN_LIMIT)
 
 
-def _tell(tracing: Tracing, transition: Transition, told: TransitionSpan) -> None:
-    note = tracing.read(transition.trace) or StoredContext()
-    last = tracing.read(transition.last_trace)
-    links = [linked(note.span, LinkReason.CREATION)] if note.span else []
-    if last is not None and last.span is not None:
-        links.append(linked(last.span, LinkReason.PREVIOUS_ATTEMPT))
+def _record_transition(tracing: Tracing, transition: Transition, kind: TransitionSpan) -> None:
+    stored = tracing.read(transition.trace) or StoredContext()
+    previous = tracing.read(transition.last_trace)
+    links = [linked(stored.span, LinkReason.CREATION)] if stored.span else []
+    if previous is not None and previous.span is not None:
+        links.append(linked(previous.span, LinkReason.PREVIOUS_ATTEMPT))
     at_ns = int(transition.at.timestamp() * 1e9)
-    context = _home(told, note, last)
-    span = tracing.start(told.operation, transition.type, context, links=links, start_ns=at_ns)
+    context = _parent_context(kind, stored, previous)
+    span = tracing.start(kind.operation, transition.type, context, links=links, start_ns=at_ns)
     if span.is_recording():
         tracing.describe(span, _description(transition))
-        if told.error is not None:
-            tracing.mark_failed(span, transition.error_type or told.error)
+        if kind.error is not None:
+            tracing.mark_failed(span, transition.error_type or kind.error)
     tracing.end(span, at_ns)
 
 
-def _home(told: TransitionSpan, note: StoredContext, last: StoredContext | None) -> Context:
+def _parent_context(kind: TransitionSpan, stored: StoredContext, previous: StoredContext | None) -> Context:
     """The asker's context where somebody asked; else the chain's."""
-    ambient = notes.ambient()
-    if told.by_caller and context_of(get_current_span(ambient)) is not None:
+    ambient = stored_context.ambient_context()
+    if kind.by_caller and context_of(get_current_span(ambient)) is not None:
         return ambient
-    segment = last.segment if last is not None and last.segment is not None else note.segment
-    return notes.EMPTY if segment is None else notes.under(segment, notes.EMPTY)
+    segment = previous.segment if previous is not None and previous.segment is not None else stored.segment
+    return stored_context.EMPTY if segment is None else stored_context.with_parent(segment, stored_context.EMPTY)
 
 
 def _description(transition: Transition) -> dict[str, str | int]:
@@ -112,9 +113,9 @@ def _link(tracing: Tracing, span: Span, texts: Iterable[str | None], reason: Lin
     Link what is known of the first ``LINK_LIMIT``; only now, as parsing notes for an unsampled span is waste.
     """
     for _, text in zip(range(names.LINK_LIMIT), texts, strict=False):
-        note = tracing.read(text)
-        if note is not None and note.span is not None:
-            link = linked(note.span, reason)
+        stored = tracing.read(text)
+        if stored is not None and stored.span is not None:
+            link = linked(stored.span, reason)
             span.add_link(link.context, link.attributes)
     if count > names.LINK_LIMIT:
         tracing.registry.drop(Drop.LINK_LIMIT, count - names.LINK_LIMIT)

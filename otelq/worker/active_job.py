@@ -28,7 +28,7 @@ logger = Log("otelq.worker")
 class Acknowledger(Protocol):
     """Stores the outcomes of attempts: the completer."""
 
-    def add(self, run: ActiveJob, settlement: Settlement) -> None:
+    def add(self, active: ActiveJob, settlement: Settlement) -> None:
         """Take over a settlement; ``acknowledged`` or ``lost`` of the run is called when it is decided."""
 
 
@@ -41,84 +41,86 @@ class ActiveJob:
     """
 
     __slots__ = (
-        "_abandoned", "_completer", "_crew", "_execution", "_handed_over", "_identity", "_limits", "_report", "_slots",
-        "_task", "_undoing", "definition", "done", "held_since", "hops", "job", "scope",
+        "_abandoned", "_completer", "_context", "_identity", "_is_submitted", "_report", "_rollback", "_runner",
+        "_slots", "_task", "_timers", "definition", "done", "hops", "job", "renewed_at", "scope",
     )  # fmt: skip
 
     def __init__(
-        self, job: Claimed, *, crew: WorkerContext, slots: Slots, completer: Acknowledger, hops: int = 0
+        self, job: Claimed, *, context: WorkerContext, slots: Slots, completer: Acknowledger, hops: int = 0
     ) -> None:
         self.hops = hops
         self.done = False
         """Nothing more is to be stored for this attempt."""
-        self.held_since = time.monotonic()
+        self.renewed_at = time.monotonic()
         """When the lease was last known to be ours; written by the keeper."""
-        self._crew = crew
+        self._context = context
         self._slots = slots
         self._completer = completer
         self.job = job
-        self.definition: Definition = crew.definitions[job.type]
-        self.scope = WorkerScope(crew, self.definition, since=self.held_since)
+        self.definition: Definition = context.definitions[job.type]
+        self.scope = WorkerScope(context, self.definition, started_at=self.renewed_at)
         self._identity = Identity(job, self.definition)
-        self._report = AttemptReport(self._identity, crew=crew)
-        self._execution = AttemptRunner(self._identity, crew=crew, scope=self.scope, report=self._report, hops=hops)
-        self._limits = AttemptTimers(slots)
-        self._handed_over = False
+        self._report = AttemptReport(self._identity, context=context)
+        self._runner = AttemptRunner(self._identity, context=context, scope=self.scope, report=self._report, hops=hops)
+        self._timers = AttemptTimers(slots)
+        self._is_submitted = False
         self._abandoned = False
         self._task: asyncio.Task[None]
-        self._undoing: asyncio.Task[None] | None = None
+        self._rollback: asyncio.Task[None] | None = None
 
     def __str__(self) -> str:
         return str(self._identity)
 
     def age(self, now: float) -> float:
         """Return how old the lease is at this monotonic time, in lease lengths."""
-        return (now - self.held_since) / self.definition.lease
+        return (now - self.renewed_at) / self.definition.lease
 
     # From its claim to its outcome
 
     def begin(self) -> None:
         """Take a slot and start the task."""
         self._slots.take(self)
-        self._crew.engine.telemetry.active(self.job.type, 1)
+        self._context.engine.telemetry.add_active(self.job.type, 1)
         self._task = spawn(self._attempt(), context=contextvars.Context())
-        self._task.add_done_callback(self._over)
-        self._limits.begin(self)
+        self._task.add_done_callback(self._on_task_done)
+        self._timers.begin(self)
 
     async def _attempt(self) -> None:
         try:
-            outcome = await self._execution.run()
+            outcome = await self._runner.run()
         finally:
-            self._limits.end(self)
-        if self._handed_over:
+            self._timers.end(self)
+        if self._is_submitted:
             return  # it was abandoned
-        if self._execution.is_closed:
-            return self.acknowledged(self._execution.kept)
-        self._settle(outcome)
+        if self._runner.is_closed:
+            return self.acknowledged(self._runner.successor)
+        self._submit(outcome)
 
-    def _settle(self, outcome: Outcome | None) -> None:
+    def _submit(self, outcome: Outcome | None) -> None:
         self._report.stop_clock()
         if outcome is None:
             return self.lost(self.scope.cancel_reason or CancelReason.LEASE_LOST)
-        self._handed_over = True
+        self._is_submitted = True
         self._report.ended(outcome)
-        self._completer.add(self, self._execution.settlement(outcome))
+        self._completer.add(self, self._runner.settlement(outcome))
 
-    def failed_to_store(self, outcome: Outcome, error: Exception) -> Settlement:
+    def replace_refused(self, outcome: Outcome, error: Exception) -> Settlement:
         """Return the settlement that takes the place of one which the database refused."""
         self._report.refused(outcome, error)
-        return self._execution.settlement(outcome)
+        return self._runner.settlement(outcome)
 
     # Its end
 
-    def acknowledged(self, kept: Claimed | None = None) -> None:
+    def acknowledged(self, successor: Claimed | None = None) -> None:
         """End an attempt whose outcome is stored, and go on with the successor if it was granted."""
         self.done = True
         self._report.stored()
-        self._leave()
-        if kept is not None:
-            run = ActiveJob(kept, crew=self._crew, slots=self._slots, completer=self._completer, hops=self.hops + 1)
-            run.begin()
+        self._release_slot()
+        if successor is not None:
+            active = ActiveJob(
+                successor, context=self._context, slots=self._slots, completer=self._completer, hops=self.hops + 1
+            )
+            active.begin()
 
     def lost(self, reason: CancelReason) -> None:
         """End an attempt whose job is no longer ours; its outcome is discarded."""
@@ -126,9 +128,9 @@ class ActiveJob:
         self.scope.cancel_reason = reason
         logger.warning("%s is no longer ours: %s", self, reason, extra=self._identity.labels)
         self._report.lost(reason)
-        self._leave()
+        self._release_slot()
 
-    def _over(self, task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
         """Free the slot where the task ended without an outcome, and let the lease run out."""
         if self.done or self._is_decided:
             return
@@ -136,23 +138,23 @@ class ActiveJob:
         error = None if task.cancelled() else task.exception()
         text = "%s ended without an outcome; its lease runs out"
         logger.error(text, self, exc_info=error, extra=self._identity.labels)
-        self._leave()
+        self._release_slot()
 
-    def _leave(self) -> None:
-        self._crew.engine.telemetry.active(self.job.type, -1)
+    def _release_slot(self) -> None:
+        self._context.engine.telemetry.add_active(self.job.type, -1)
         if not self._abandoned:
-            self._slots.leave(self)
+            self._slots.release(self)
 
     # Cancelling it
 
     @property
     def _is_decided(self) -> bool:
         """Whether its outcome is with the completer or committed: a lease not found then is not a lost one."""
-        return self._handed_over or self._execution.is_closed
+        return self._is_submitted or self._runner.is_closed
 
     @property
     def _is_beyond_cancel(self) -> bool:
-        return self._is_decided or self._execution.is_committing or self._task.done()
+        return self._is_decided or self._runner.is_committing or self._task.done()
 
     def cancel(self, reason: CancelReason) -> None:
         """
@@ -167,9 +169,9 @@ class ActiveJob:
             self.scope.cancel_reason = reason
         if not self._report.has_begun:
             return  # a task cancelled before its first step would end without a word; it looks at the reason itself
-        if not self._limits.is_cancelled:
+        if not self._timers.is_cancelled:
             self._task.cancel()
-            self._limits.begin_grace(self._crew.grace, self._abandon)
+            self._timers.begin_grace(self._context.grace, self._abandon)
 
     def _abandon(self) -> None:
         """Leave a handler that ignored its cancel for the grace period to itself, fenced off, and say so."""
@@ -177,18 +179,18 @@ class ActiveJob:
             return
         self._abandoned = self.scope.abandoned = True
         self._slots.leak()
-        self._crew.engine.telemetry.count(CounterName.SLOT_LEAKED, type=self.job.type)
+        self._context.engine.telemetry.count(CounterName.SLOT_LEAKED, type=self.job.type)
         text = "%s ignores its cancel; abandoned\n%s"
         logger.error(text, self, lines(self._stack()), extra=self._identity.labels)
-        self._task.add_done_callback(self._returned)
-        self._undoing = spawn(self._execution.roll_back(asyncio.CancelledError()))
-        self._settle(self._execution.given_up())
-        self._handed_over = True
+        self._task.add_done_callback(self._reclaim_slot)
+        self._rollback = spawn(self._runner.roll_back(asyncio.CancelledError()))
+        self._submit(self._runner.abandoned_outcome())
+        self._is_submitted = True
 
     def _stack(self) -> str:
-        thread = self.scope.errand.thread if self.scope.errand is not None else None
+        thread = self.scope.thread_task.thread if self.scope.thread_task is not None else None
         return stack_of(self._task) + (stack_of_thread(thread) if thread is not None else "")
 
-    def _returned(self, _: asyncio.Task[None]) -> None:
+    def _reclaim_slot(self, _: asyncio.Task[None]) -> None:
         self._slots.leaked -= 1
-        self._slots.leave(self)
+        self._slots.release(self)

@@ -13,7 +13,7 @@ from ..model import CancelReason, Claimed, Fails, Outcome, Settled, Settlement, 
 from ..uninterrupted import finish
 from .attempt_report import AttemptReport
 from .attempt_scope import WorkerScope
-from .completion import LOOK_UP_PAUSE, OWN_ENDS, Completion
+from .completion import HANDLER_ENDS, LOOK_UP_PAUSE, Completion
 from .context import WorkerContext
 from .decision import Decision
 from .identity import Identity
@@ -30,23 +30,24 @@ class AttemptRunner:
     """
 
     __slots__ = (
-        "_completion", "_crew", "_decision", "_identity", "_report", "is_closed", "is_committing", "kept", "scope",
+        "_completion", "_context", "_decision", "_identity", "_report", "is_closed", "is_committing", "scope",
+        "successor",
     )  # fmt: skip
 
     def __init__(
-        self, identity: Identity, *, crew: WorkerContext, scope: WorkerScope, report: AttemptReport, hops: int
+        self, identity: Identity, *, context: WorkerContext, scope: WorkerScope, report: AttemptReport, hops: int
     ) -> None:
         self.scope = scope
         self.is_committing = False
         """A COMMIT is under way, which nothing cancels."""
         self.is_closed = False
         """The outcome is stored, in the transaction of ``attempt.completion()``."""
-        self.kept: Claimed | None = None
+        self.successor: Claimed | None = None
         """The successor that was granted with it."""
         self._identity = identity
-        self._crew = crew
+        self._context = context
         self._report = report
-        self._decision = Decision(identity, crew=crew, report=report, hops=hops)
+        self._decision = Decision(identity, context=context, report=report, hops=hops)
         self._completion: Completion | None = None
 
     async def run(self) -> Outcome | None:
@@ -74,7 +75,7 @@ class AttemptRunner:
             raise asyncio.CancelledError
         job, lease = self._identity.job, self._identity.job.lease
         try:
-            input = self._crew.engine.decode_input(
+            input = self._context.engine.decode_input(
                 job.input, self._identity.definition.job_type, chain_id=lease.chain_id
             )
         except UndecodablePayload as error:
@@ -98,11 +99,11 @@ class AttemptRunner:
         lease = self._identity.job.lease
         key = lease.chain_id, lease.position
         try:
-            with self._crew.engine.telemetry.silence():
-                outputs = await self._crew.engine.state.blocker_outputs([key])
+            with self._context.engine.telemetry.silence():
+                outputs = await self._context.engine.state.blocker_outputs([key])
         except Unavailable as error:
             raise Snooze(LOOK_UP_PAUSE) from error  # the handler has not begun, so no attempt is spent
-        self.scope.fed_by = outputs.get(key, ())
+        self.scope.blocker_chains = outputs.get(key, ())
 
     # Run
 
@@ -117,25 +118,25 @@ class AttemptRunner:
 
     async def _decide(self, result: object) -> Outcome | Transition:
         """Return the outcome, or how the handler ended the job itself in its transaction."""
-        if self.scope.completing is None:
+        if self.scope.completion_tx is None:
             return self._decision.of_result(result)
-        self._completion = Completion(self._identity.job, crew=self._crew, scope=self.scope)
-        return await self._completion.own_end() or self._decision.of_result(result)
+        self._completion = Completion(self._identity.job, context=self._context, scope=self.scope)
+        return await self._completion.end_by_handler() or self._decision.of_result(result)
 
     async def _fail(self, error: BaseException) -> Outcome | None:
         self._report.drop_successor()
         await self.roll_back(error)
         return self._decision.of_error(error, self.scope.cancel_reason)
 
-    def given_up(self) -> Outcome | None:
+    def abandoned_outcome(self) -> Outcome | None:
         """Return the outcome of an attempt whose handler does not end."""
         return self._decision.of_error(asyncio.CancelledError(), self.scope.cancel_reason)
 
     async def _interrupted(self, interrupt: KeyboardInterrupt) -> Outcome | None:
         """End the worker's block, and give the job back; in a thread, which no Ctrl-C reaches, it is any exception."""
-        if self.scope.errand is not None and self.scope.errand.done.is_set():
+        if self.scope.thread_task is not None and self.scope.thread_task.done.is_set():
             return await self._fail(interrupt)
-        self._crew.interrupt(interrupt)
+        self._context.interrupt(interrupt)
         self.scope.cancel_reason = self.scope.cancel_reason or CancelReason.SHUTDOWN
         return await self._fail(asyncio.CancelledError())
 
@@ -145,8 +146,8 @@ class AttemptRunner:
         try:
             with suppress(asyncio.CancelledError):  # of this attempt, which ends already
                 await finish(self.scope.roll_back(error))
-        except Exception as trouble:
-            logger.warning("%s: rolling back failed: %s", self._identity, trouble, extra=self._identity.labels)
+        except Exception as failure:
+            logger.warning("%s: rolling back failed: %s", self._identity, failure, extra=self._identity.labels)
 
     # Store
 
@@ -167,23 +168,23 @@ class AttemptRunner:
         self.is_committing = True
         self._report.stop_clock()
         try:
-            made = outcome if isinstance(outcome, Transition) else await completion.settle(self.settlement(outcome))
+            settled = outcome if isinstance(outcome, Transition) else await completion.settle(self.settlement(outcome))
             await completion.commit()
         finally:
             self.is_committing = False
         self.is_closed = True
-        if isinstance(made, Settled) and not isinstance(outcome, Transition):
-            self._follow(outcome, made)
-        elif isinstance(made, Transition):
+        if isinstance(settled, Settled) and not isinstance(outcome, Transition):
+            self._follow(outcome, settled)
+        elif isinstance(settled, Transition):
             self._report.drop_successor()
-            self._report.ended_as(OWN_ENDS[made.verb])
+            self._report.ended_as(HANDLER_ENDS[settled.verb])
 
     def _follow(self, outcome: Outcome, settled: Settled) -> None:
-        self.kept = settled.claimed_successors.get(self._identity.job.lease.chain_id)
+        self.successor = settled.claimed_successors.get(self._identity.job.lease.chain_id)
         self._report.ended(outcome)
         self._report.settled_alone(outcome)
-        self._crew.engine.effects.follow(settled.transitions)
+        self._context.engine.effects.follow(settled.transitions)
 
     def settlement(self, outcome: Outcome) -> Settlement:
         """Return the outcome as the state port takes it."""
-        return Settlement(self._identity.job, outcome, self._crew.name, self._report.note)
+        return Settlement(self._identity.job, outcome, self._context.name, self._report.stored_context)

@@ -21,10 +21,10 @@ class AttemptReport:
     Nothing is reported as stored before ``stored``; one of ``stored`` and ``lost`` ends the span.
     """
 
-    __slots__ = ("_crew", "_ended_ns", "_enqueue", "_identity", "_outcome", "_seconds", "_span", "_started")
+    __slots__ = ("_context", "_ended_ns", "_enqueue", "_identity", "_outcome", "_seconds", "_span", "_started")
 
-    def __init__(self, identity: Identity, *, crew: WorkerContext) -> None:
-        self._crew = crew
+    def __init__(self, identity: Identity, *, context: WorkerContext) -> None:
+        self._context = context
         self._identity = identity
         self._enqueue: Enqueue | None = None
         self._outcome = ""
@@ -41,15 +41,15 @@ class AttemptReport:
     def begin(self) -> Activation:
         """Open the span; return what makes it current for a ``with`` block."""
         self._started = time.perf_counter()
-        self._span = self._crew.engine.telemetry.attempt(
-            self._identity.job, worker=self._crew.name, mode=self._identity.definition.job_type.trace
+        self._span = self._context.engine.telemetry.attempt(
+            self._identity.job, worker=self._context.name, mode=self._identity.definition.job_type.trace
         )
         return self._span.activate()
 
     @property
-    def note(self) -> str | None:
+    def stored_context(self) -> str | None:
         """The text to store with the outcome, so that the next attempt finds this one."""
-        return self._span.note
+        return self._span.stored_context
 
     def stop_clock(self) -> None:
         """Note when the handler returned: what follows is not the handler's time."""
@@ -58,11 +58,11 @@ class AttemptReport:
 
     # The successor
 
-    def succeed(self, *, type: str, delay: float | None) -> str | None:
+    def start_successor(self, *, type: str, delay: float | None) -> str | None:
         """Open the span of the successor; return the text to store with it."""
         position = self._identity.job.lease.position + 1
         self._enqueue = self._span.successor(type=type, position=position, delay=delay)
-        return self._enqueue.note
+        return self._enqueue.stored_context
 
     def drop_successor(self) -> None:
         """Drop that span: there will be no successor."""
@@ -84,7 +84,7 @@ class AttemptReport:
     def ended_as(self, name: str, *, failure: str | None = None) -> None:
         """Count the attempt under this name of an outcome."""
         self._outcome = name
-        self._crew.engine.telemetry.processed(
+        self._context.engine.telemetry.record_attempt(
             self._identity.job.type, self._seconds, name, failure, context=self._span.exemplar
         )
 
@@ -98,9 +98,9 @@ class AttemptReport:
 
     def settled_alone(self, outcome: Outcome) -> None:
         """Report the statements that stored the outcome in a transaction of the handler's."""
-        self._crew.engine.telemetry.settled(
+        self._context.engine.telemetry.record_settlement(
             Verb.COMPLETE if isinstance(outcome, Completes) else Verb.CONTINUE,
-            [self.note],
+            [self.stored_context],
             started_ns=self._ended_ns,
             ended_ns=time.time_ns(),
             count=1,
@@ -117,5 +117,5 @@ class AttemptReport:
         """End the span of an attempt whose outcome is discarded."""
         self.drop_successor()
         if reason is CancelReason.LEASE_LOST:
-            self._crew.engine.telemetry.count(CounterName.LEASE_LOST, type=self._identity.job.type)
+            self._context.engine.telemetry.count(CounterName.LEASE_LOST, type=self._identity.job.type)
         self._span.lost(reason)

@@ -21,131 +21,132 @@ from .thread_pool import ThreadTask
 Out = TypeVar("Out")
 X = TypeVar("X")
 
-PLAIN = JobType[Any, Any]("plain JSON")
+PLAIN_JSON = JobType[Any, Any]("plain JSON")
 
 
 class WorkerScope:
     """The scope of one attempt under a worker."""
 
     __slots__ = (
-        "_crew", "_definition", "_ended", "_inside", "_late", "_opening", "_own_stopping", "_provided", "_since",
-        "_stack", "abandoned", "cancel_reason", "completing", "errand", "fed_by",
+        "_context", "_definition", "_ended", "_is_soft_timeout_over", "_middleware", "_opening_lock", "_own_stopping",
+        "_provided", "_started_at", "_transaction", "abandoned", "blocker_chains", "cancel_reason", "completion_tx",
+        "thread_task",
     )  # fmt: skip
 
-    def __init__(self, crew: WorkerContext, definition: Definition, *, since: float) -> None:
-        self._crew = crew
+    def __init__(self, context: WorkerContext, definition: Definition, *, started_at: float) -> None:
+        self._context = context
         self._definition = definition
-        self._since = since
-        self._stack: AsyncExitStack | None = None
-        self._inside: AsyncExitStack | None = None
+        self._started_at = started_at
+        self._transaction: AsyncExitStack | None = None
+        self._middleware: AsyncExitStack | None = None
         """What middleware put round the completion."""
-        self._opening: asyncio.Lock | None = None
+        self._opening_lock: asyncio.Lock | None = None
         self._provided: Provided | None = None
         self._ended = False
-        self._late = False
+        self._is_soft_timeout_over = False
         self._own_stopping: asyncio.Event | None = None
         self.cancel_reason: CancelReason | None = None
-        self.completing: Transaction | None = None
+        self.completion_tx: Transaction | None = None
         """The transaction of ``completion``, if the handler opened it."""
-        self.fed_by: Sequence[ChainOutcome] = ()
-        self.errand: ThreadTask | None = None
+        self.blocker_chains: Sequence[ChainOutcome] = ()
+        self.thread_task: ThreadTask | None = None
         """The handler's call in a thread."""
         self.abandoned = False
         if definition.soft_timeout is not None:
             self._own_stopping = asyncio.Event()
-            if crew.stopping.is_set():
+            if context.stopping.is_set():
                 self._own_stopping.set()
 
     @property
     def client(self) -> Client:
         """The worker's client."""
-        return self._crew.client
+        return self._context.client
 
     @property
     def stopping(self) -> asyncio.Event:
         """Set when the worker begins to stop, or the soft timeout is over."""
-        return self._own_stopping or self._crew.stopping
+        return self._own_stopping or self._context.stopping
 
     @property
     def stop_reason(self) -> CancelReason | None:
         """Why ``stopping`` is set."""
-        if self._late:
+        if self._is_soft_timeout_over:
             return CancelReason.TIMEOUT
-        return CancelReason.SHUTDOWN if self._crew.stopping.is_set() else None
+        return CancelReason.SHUTDOWN if self._context.stopping.is_set() else None
 
     @property
     def time_left(self) -> float | None:
         """Seconds until the timeout."""
         timeout = self._definition.timeout
-        return None if timeout is None else max(0.0, self._since + timeout - time.monotonic())
+        return None if timeout is None else max(0.0, self._started_at + timeout - time.monotonic())
 
     def soft_timeout(self) -> None:
         """The soft timeout is over."""
         if self._own_stopping is not None and not self._own_stopping.is_set():
-            self._late = True
+            self._is_soft_timeout_over = True
             self._own_stopping.set()
 
-    def wind_up(self) -> None:
+    def begin_stop(self) -> None:
         """The worker begins to stop."""
         if self._own_stopping is not None:
             self._own_stopping.set()
 
     def provided(self, kind: type[X], /) -> X:
         """What was provided to the attempt, or to the worker, under this type."""
-        return (self._provided or self._crew.provided).get(kind)
+        return (self._provided or self._context.provided).get(kind)
 
     def provide(self, kind: type, thing: object, /) -> None:
         """Provide a thing to this attempt."""
-        self._provided = self._provided or Provided((), beyond=self._crew.provided)
+        self._provided = self._provided or Provided((), outer=self._context.provided)
         self._provided.put(kind, thing)
 
     def blockers(self, job_type: JobType[Any, Out], /) -> list[Out]:
         """The outputs of the blockers of one type, in order."""
         check_job_type("job_type", job_type)
-        decode = self._crew.engine.decode_output
-        mine = [chain for chain in self.fed_by if chain.type == job_type.name]
-        return [decode(chain.output, job_type, chain_id=chain.chain_id) for chain in mine if chain.output is not None]
+        decode = self._context.engine.decode_output
+        chains = [chain for chain in self.blocker_chains if chain.type == job_type.name]
+        return [decode(chain.output, job_type, chain_id=chain.chain_id) for chain in chains if chain.output is not None]
 
     def blocker_outcomes(self) -> list[ChainOutcome]:
         """How all blockers stood, in order, with their outputs as plain JSON."""
-        return [chain if chain.output is None else self._plain(chain, chain.output) for chain in self.fed_by]
+        return [chain if chain.output is None else self._plain(chain, chain.output) for chain in self.blocker_chains]
 
     def _plain(self, chain: ChainOutcome, stored: str) -> ChainOutcome:
-        output = self._crew.engine.decode_output(stored, PLAIN, chain_id=chain.chain_id)
-        return replace(chain, output=PLAIN.signature.output.encode(output, limit=None))
+        output = self._context.engine.decode_output(stored, PLAIN_JSON, chain_id=chain.chain_id)
+        return replace(chain, output=PLAIN_JSON.signature.output.encode(output, limit=None))
 
     @asynccontextmanager
     async def transaction(self, kind: type | None, /, *, attempt: Attempt[Any]) -> AsyncGenerator[Any]:
         """A transaction of its own."""
         self._check_alive()
         async with (
-            self._crew.engine.transaction(kind) as transaction,
-            _surrounded(self._definition.middleware, attempt=attempt, tx=transaction.handle),
+            self._context.engine.transaction(kind) as transaction,
+            _in_middleware(self._definition.middleware, attempt=attempt, tx=transaction.handle),
         ):
             yield transaction.handle
 
     async def completion(self, kind: type | None, /, *, attempt: Attempt[Any]) -> Any:
         """The transaction that commits with the job's closing, opened at the first call."""
         self._check_alive()
-        self._opening = self._opening or asyncio.Lock()
-        async with self._opening:
-            if self.completing is None:
+        self._opening_lock = self._opening_lock or asyncio.Lock()
+        async with self._opening_lock:
+            if self.completion_tx is None:
                 await self._open_completion(kind, attempt)
-        assert self.completing is not None
-        handle = self.completing.handle
+        assert self.completion_tx is not None
+        handle = self.completion_tx.handle
         if kind is not None and not isinstance(handle, kind):
             raise InvalidArgument("kind", f"the completion is open as {type(handle).__name__}; ask for that")
         return handle
 
     async def _open_completion(self, kind: type | None, attempt: Attempt[Any]) -> None:
         async with AsyncExitStack() as stack:
-            completing = await stack.enter_async_context(self._crew.engine.transaction(kind))
-            async with AsyncExitStack() as inside:
-                surrounded = _surrounded(self._definition.middleware, attempt=attempt, tx=completing.handle)
-                await inside.enter_async_context(surrounded)
+            completion_tx = await stack.enter_async_context(self._context.engine.transaction(kind))
+            async with AsyncExitStack() as middleware:
+                entered = _in_middleware(self._definition.middleware, attempt=attempt, tx=completion_tx.handle)
+                await middleware.enter_async_context(entered)
                 self._check_alive()  # a task that the handler left behind may have waited for it until now
-                self._inside = inside.pop_all()
-            self.completing, self._stack = completing, stack.pop_all()
+                self._middleware = middleware.pop_all()
+            self.completion_tx, self._transaction = completion_tx, stack.pop_all()
 
     def end(self) -> None:
         """Refuse whatever the handler, or a task that it left behind, asks for from now on."""
@@ -153,26 +154,26 @@ class WorkerScope:
 
     async def leave_completion(self) -> None:
         """Let middleware finish what it put round the completion, before that is closed."""
-        inside, self._inside = self._inside, None
-        if inside is not None:
-            await inside.__aexit__(None, None, None)
+        middleware, self._middleware = self._middleware, None
+        if middleware is not None:
+            await middleware.__aexit__(None, None, None)
 
     async def commit(self) -> None:
         """Commit what ``completion`` opened."""
-        if self._stack is not None:
-            stack, self._stack = self._stack, None
+        if self._transaction is not None:
+            stack, self._transaction = self._transaction, None
             await stack.aclose()
 
     async def roll_back(self, error: BaseException) -> None:
         """Undo what was written in ``completion``, whatever middleware says of it; another may be opened."""
-        inside, self._inside = self._inside, None
-        stack, self._stack = self._stack, None
-        self.completing = None
+        middleware, self._middleware = self._middleware, None
+        stack, self._transaction = self._transaction, None
+        self.completion_tx = None
         try:
-            if inside is not None:
-                await inside.__aexit__(type(error), error, error.__traceback__)
-        except (SystemExit, KeyboardInterrupt) as trouble:  # they would end the event loop, out of a task of ours
-            raise OtelqError(f"middleware raised {type(trouble).__name__}") from trouble
+            if middleware is not None:
+                await middleware.__aexit__(type(error), error, error.__traceback__)
+        except (SystemExit, KeyboardInterrupt) as failure:  # they would end the event loop, out of a task of ours
+            raise OtelqError(f"middleware raised {type(failure).__name__}") from failure
         finally:
             if stack is not None:
                 await stack.__aexit__(type(error), error, error.__traceback__)
@@ -231,7 +232,9 @@ def _only_async(what: str) -> NoReturn:
 
 
 @asynccontextmanager
-async def _surrounded(middleware: Sequence[Middleware], *, attempt: Attempt[Any], tx: object) -> AsyncGenerator[None]:
+async def _in_middleware(
+    middleware: Sequence[Middleware], *, attempt: Attempt[Any], tx: object
+) -> AsyncGenerator[None]:
     """What middleware puts round a transaction; it is told of an error, and cannot make it good."""
     stack = AsyncExitStack()
     try:

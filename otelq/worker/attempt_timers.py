@@ -28,13 +28,13 @@ class AttemptTimers:
         self._soft_deadline: Key | None = None
         self._grace: asyncio.TimerHandle | None = None
 
-    def begin(self, run: ActiveJob) -> None:
+    def begin(self, active: ActiveJob) -> None:
         """Start those of its timeouts."""
-        definition = run.definition
+        definition = active.definition
         if definition.timeout is not None:
-            self._deadline = self._slots.deadlines.add(run, definition.timeout)
+            self._deadline = self._slots.deadlines.add(active, definition.timeout)
         if definition.soft_timeout is not None:
-            self._soft_deadline = self._slots.soft_deadlines.add(run, definition.soft_timeout)
+            self._soft_deadline = self._slots.soft_deadlines.add(active, definition.soft_timeout)
 
     @property
     def is_cancelled(self) -> bool:
@@ -45,11 +45,11 @@ class AttemptTimers:
         """Start the grace."""
         self._grace = asyncio.get_running_loop().call_later(seconds, then)
 
-    def end(self, run: ActiveJob) -> None:
+    def end(self, active: ActiveJob) -> None:
         """Stop all of them."""
         if self._deadline is not None:
-            self._slots.deadlines.remove(run, self._deadline)
+            self._slots.deadlines.remove(active, self._deadline)
         if self._soft_deadline is not None:
-            self._slots.soft_deadlines.remove(run, self._soft_deadline)
+            self._slots.soft_deadlines.remove(active, self._soft_deadline)
         if self._grace is not None:
             self._grace.cancel()

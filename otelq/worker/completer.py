@@ -24,43 +24,48 @@ from ..model import CancelReason, Claimed, Settlement, SettleResult
 from ..spawn import spawn
 from .active_job import ActiveJob
 from .context import WorkerContext
-from .outcomes import reason_of, refused
+from .outcomes import of_refusal, reason_of
 
-_CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
+_RANDOM = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 
 logger = Log("otelq.worker")
 
-SHARES = (128, 1_000)
+BATCH_LIMITS = (128, 1_000)
 """Batches are cut to a quarter of the slots, within these: so claims, handlers and settlements overlap under load."""
 IDLE = 3600.0
-FAILURES = 2
+FAILURES_BEFORE_HALVING = 2
 """How often a batch may meet a passing error before it is halved: most errors concern the whole database."""
-PAUSES = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+RETRY_PAUSES = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Seconds between the tries for an outcome that is stored by itself."""
 BUSY_PAUSE = 1.0
 """The longest of these pauses while another transaction holds the row."""
 
 
 class PendingOutcome(Struct, frozen=True, eq=False, gc=False):
-    """An outcome to be stored, in a batch of ``most`` that have met a passing error equally often."""
+    """An outcome to be stored, in a batch of ``batch_limit`` that have met a passing error equally often."""
 
-    run: ActiveJob
+    active: ActiveJob
     settlement: Settlement
-    most: int
+    batch_limit: int
     failures: int = 0
-    since: float = 0.0
+    first_error_at: float = 0.0
     """The monotonic time of the first of these errors."""
 
     def after_failure(self, size: int) -> PendingOutcome:
         """Return the same item after its batch of this size met a passing error."""
         failures = self.failures + 1
-        most = self.most if failures < FAILURES else max(1, size // 2)
-        return replace(self, most=most, failures=failures, since=self.since or time.monotonic())
+        batch_limit = self.batch_limit if failures < FAILURES_BEFORE_HALVING else max(1, size // 2)
+        return replace(
+            self, batch_limit=batch_limit, failures=failures, first_error_at=self.first_error_at or time.monotonic()
+        )
 
     @property
-    def is_hopeless(self) -> bool:
+    def is_unstorable(self) -> bool:
         """Whether its lease could be renewed for the whole length of a lease, while this could not be stored."""
-        return self.failures > FAILURES and self.run.held_since - self.since > self.run.definition.lease
+        return (
+            self.failures > FAILURES_BEFORE_HALVING
+            and self.active.renewed_at - self.first_error_at > self.active.definition.lease
+        )
 
 
 class Completer(Loop):
@@ -71,29 +76,29 @@ class Completer(Loop):
     the load and a lone job does not wait.
     """
 
-    def __init__(self, crew: WorkerContext, *, on_fatal: Callable[[Exception], None]) -> None:
+    def __init__(self, context: WorkerContext, *, on_fatal: Callable[[Exception], None]) -> None:
         super().__init__("completer", on_fatal=on_fatal)
-        self._crew = crew
-        self._share = sorted((*SHARES, crew.concurrency // 4))[1]
+        self._context = context
+        self._batch_limit = sorted((*BATCH_LIMITS, context.concurrency // 4))[1]
         self._items: list[PendingOutcome] = []
-        self._apart: dict[ActiveJob, asyncio.Task[None]] = {}
+        self._separate: dict[ActiveJob, asyncio.Task[None]] = {}
 
-    def add(self, run: ActiveJob, settlement: Settlement) -> None:
+    def add(self, active: ActiveJob, settlement: Settlement) -> None:
         """Take over a settlement."""
-        self._items.append(PendingOutcome(run, settlement, self._share))
+        self._items.append(PendingOutcome(active, settlement, self._batch_limit))
         self.wake()
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits to be stored."""
-        return not self._items and not self._apart
+        return not self._items and not self._separate
 
     async def tick(self) -> float:
         """Store one batch."""
         await asyncio.sleep(0)  # those that finish in this turn of the event loop come along
-        if batch := self._take():
+        if batch := self._take_batch():
             try:
-                with self._crew.engine.telemetry.silence():
+                with self._context.engine.telemetry.silence():
                     await self._store(batch)
             except Unavailable as error:
                 self._put_back(batch, error)
@@ -103,11 +108,11 @@ class Completer(Loop):
                 raise
         return 0.0 if self._items else IDLE
 
-    def _take(self) -> list[PendingOutcome]:
+    def _take_batch(self) -> list[PendingOutcome]:
         if not self._items:
             return []
         first = self._items[0]
-        batch = list(takewhile(lambda item: item.failures == first.failures, self._items[: first.most]))
+        batch = list(takewhile(lambda item: item.failures == first.failures, self._items[: first.batch_limit]))
         del self._items[: len(batch)]
         return batch
 
@@ -116,35 +121,35 @@ class Completer(Loop):
         left = [item.after_failure(len(batch)) for item in self._unstored(batch)]
         if len(batch) > 1:
             self._items += left
-        elif left and left[0].is_hopeless:
+        elif left and left[0].is_unstorable:
             self._give_up(left, error)
-        elif left and left[0].failures > FAILURES and self._items:
-            self._store_apart(left[0])
+        elif left and left[0].failures > FAILURES_BEFORE_HALVING and self._items:
+            self._store_separately(left[0])
         else:
             self._items += left
 
     def _unstored(self, batch: Sequence[PendingOutcome]) -> list[PendingOutcome]:
-        return [item for item in batch if not item.run.done and item.run not in self._apart]
+        return [item for item in batch if not item.active.done and item.active not in self._separate]
 
     async def stop(self) -> None:
         """End; outcomes that are tried by themselves are left to the leases."""
         await super().stop()
-        apart = list(self._apart.values())
-        for task in apart:
+        tasks = list(self._separate.values())
+        for task in tasks:
             task.cancel()
-        if apart:
-            await asyncio.wait(apart)
+        if tasks:
+            await asyncio.wait(tasks)
 
-    async def _store(self, batch: Sequence[PendingOutcome], *, refused_before: bool = False) -> None:
-        engine = self._crew.engine
+    async def _store(self, batch: Sequence[PendingOutcome], *, was_refused: bool = False) -> None:
+        engine = self._context.engine
         started = time.time_ns()
         try:
             settled = await engine.state.settle([item.settlement for item in batch])
         except Refused as error:
-            if refused_before:
+            if was_refused:
                 return self._give_up(batch, error)
             return await self._halve(batch, error)
-        engine.telemetry.settled(
+        engine.telemetry.record_settlement(
             "settle",
             [item.settlement.trace for item in batch],
             started_ns=started,
@@ -152,8 +157,8 @@ class Completer(Loop):
             count=len(batch),
         )
         engine.effects.follow(settled.transitions)
-        for item, verdict in zip(batch, settled.results, strict=True):
-            self._tell(item, verdict, settled.claimed_successors.get(item.run.job.lease.chain_id))
+        for item, result in zip(batch, settled.results, strict=True):
+            self._apply_result(item, result, settled.claimed_successors.get(item.active.job.lease.chain_id))
 
     async def _halve(self, batch: Sequence[PendingOutcome], error: Refused) -> None:
         """Find the value that the database refuses; its attempt alone fails, its neighbours are stored."""
@@ -162,56 +167,56 @@ class Completer(Loop):
             await self._store(batch[:middle])
             return await self._store(batch[middle:])
         [item] = batch
-        run = item.run
-        outcome = refused(error, definition=run.definition, attempt=run.job.attempt, spread=_CHANCE.random())
-        await self._store([replace(item, settlement=run.failed_to_store(outcome, error))], refused_before=True)
+        active = item.active
+        outcome = of_refusal(error, definition=active.definition, attempt=active.job.attempt, spread=_RANDOM.random())
+        await self._store([replace(item, settlement=active.replace_refused(outcome, error))], was_refused=True)
 
     def _give_up(self, batch: Sequence[PendingOutcome], error: Exception) -> None:
         """Free the slot of an outcome that cannot be stored, not even as a failure, and let the lease run out."""
         for item in batch:
-            logger.error("%s: what came of it cannot be stored: %s", item.run, error)
-            item.run.lost(CancelReason.LEASE_LOST)
+            logger.error("%s: what came of it cannot be stored: %s", item.active, error)
+            item.active.lost(CancelReason.LEASE_LOST)
 
-    def _tell(self, item: PendingOutcome, verdict: SettleResult, kept: Claimed | None) -> None:
-        match verdict:
+    def _apply_result(self, item: PendingOutcome, result: SettleResult, successor: Claimed | None) -> None:
+        match result:
             case SettleResult.DONE:
-                item.run.acknowledged(kept)
+                item.active.acknowledged(successor)
             case SettleResult.BUSY:
-                self._store_apart(item)
+                self._store_separately(item)
             case SettleResult.LOST | SettleResult.CANCELLED:
-                item.run.lost(reason_of(verdict))
+                item.active.lost(reason_of(result))
 
-    def _store_apart(self, item: PendingOutcome) -> None:
+    def _store_separately(self, item: PendingOutcome) -> None:
         """Try again beside the batches, so that no other outcome waits for this row."""
-        task = spawn(self._until_stored(item), name="otelq completer, apart", context=contextvars.Context())
-        self._apart[item.run] = task
-        task.add_done_callback(lambda _: self._apart.pop(item.run, None))
+        task = spawn(self._retry_until_stored(item), name="otelq completer, apart", context=contextvars.Context())
+        self._separate[item.active] = task
+        task.add_done_callback(lambda _: self._separate.pop(item.active, None))
 
-    async def _until_stored(self, item: PendingOutcome) -> None:
+    async def _retry_until_stored(self, item: PendingOutcome) -> None:
         tries = 0
         while True:
-            longest = PAUSES[-1] if item.failures else BUSY_PAUSE
-            await asyncio.sleep(min(PAUSES[min(tries, len(PAUSES) - 1)], longest))
+            longest = RETRY_PAUSES[-1] if item.failures else BUSY_PAUSE
+            await asyncio.sleep(min(RETRY_PAUSES[min(tries, len(RETRY_PAUSES) - 1)], longest))
             tries += 1
             try:
-                if await self._is_stored(item):
+                if await self._try_to_store(item):
                     return
-                item = replace(item, failures=0, since=0.0)
+                item = replace(item, failures=0, first_error_at=0.0)
             except Unavailable as error:
                 item = item.after_failure(1)
-                if item.is_hopeless:
+                if item.is_unstorable:
                     return self._give_up([item], error)
             except Exception:  # the next batch meets it again, and knows what to do
-                return self.add(item.run, item.settlement)
+                return self.add(item.active, item.settlement)
 
-    async def _is_stored(self, item: PendingOutcome) -> bool:
+    async def _try_to_store(self, item: PendingOutcome) -> bool:
         """Return whether the database has answered for the outcome, rather than that the row is locked."""
-        engine = self._crew.engine
+        engine = self._context.engine
         with engine.telemetry.silence():
             settled = await engine.state.settle([item.settlement])
-        [verdict] = settled.results
-        if verdict is SettleResult.BUSY:
+        [result] = settled.results
+        if result is SettleResult.BUSY:
             return False
         engine.effects.follow(settled.transitions)
-        self._tell(item, verdict, settled.claimed_successors.get(item.run.job.lease.chain_id))
+        self._apply_result(item, result, settled.claimed_successors.get(item.active.job.lease.chain_id))
         return True

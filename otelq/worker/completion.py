@@ -14,7 +14,7 @@ from .outcomes import reason_of
 LOOK_UP_PAUSE = 0.25
 """Seconds between two tries to ask whether a commit whose reply was lost was made."""
 
-OWN_ENDS: Mapping[Verb, str] = {
+HANDLER_ENDS: Mapping[Verb, str] = {
     Verb.CANCEL: "cancelled",
     Verb.COMPLETE_EXTERNALLY: "completed",
     Verb.TAKE_OVER: "released",
@@ -26,43 +26,43 @@ OWN_ENDS: Mapping[Verb, str] = {
 class Completion:
     """The end of one attempt whose handler opened ``attempt.completion()``."""
 
-    def __init__(self, job: Claimed, *, crew: WorkerContext, scope: WorkerScope) -> None:
+    def __init__(self, job: Claimed, *, context: WorkerContext, scope: WorkerScope) -> None:
         self._job = job
-        self._crew = crew
-        self._engine = crew.engine
+        self._context = context
+        self._engine = context.engine
         self._scope = scope
 
-    async def own_end(self) -> Transition | None:
+    async def end_by_handler(self) -> Transition | None:
         """
         Return how the handler itself ended its job in this transaction, if it did.
 
         What a client wrote says so, the transaction itself whether it still stands (a savepoint may have been rolled
         back), and the committed state whether the lease was the attempt's until then.
         """
-        end = next((one for one in self._engine.effects.undecided() if self._is_own_end(one)), None)
-        if end is None or await self._is_open() or await self._has_ended():
+        end = next((one for one in self._engine.effects.undecided() if self._ends_this_job(one)), None)
+        if end is None or await self._sees_job_running() or await self._has_ended():
             return None
         return end
 
-    def _is_own_end(self, change: Transition) -> bool:
+    def _ends_this_job(self, transition: Transition) -> bool:
         job = self._job
         return (
-            (change.chain_id, change.position) == (job.lease.chain_id, job.lease.position)
-            and change.source is Status.RUNNING
-            and change.verb in OWN_ENDS
-            and (change.attempt, change.created_at) == (job.attempt, job.created_at)
+            (transition.chain_id, transition.position) == (job.lease.chain_id, job.lease.position)
+            and transition.source is Status.RUNNING
+            and transition.verb in HANDLER_ENDS
+            and (transition.attempt, transition.created_at) == (job.attempt, job.created_at)
         )
 
-    async def _is_open(self) -> bool:
+    async def _sees_job_running(self) -> bool:
         """Whether the transaction itself sees the job run."""
-        assert self._scope.completing is not None
+        assert self._scope.completion_tx is not None
         lease = self._job.lease
         try:
             with self._engine.telemetry.silence():
-                [seen] = await self._engine.state.lock([lease.chain_id], tx=self._scope.completing)
+                [job_now] = await self._engine.state.lock([lease.chain_id], tx=self._scope.completion_tx)
         except (NotFound, JobAlreadyClosed):
             return False
-        return seen.position == lease.position and seen.status is Status.RUNNING
+        return job_now.position == lease.position and job_now.status is Status.RUNNING
 
     async def settle(self, settlement: Settlement) -> Settled | Transition:
         """
@@ -72,13 +72,13 @@ class Completion:
             LeaseLost: the job is no longer this attempt's.
         """
         with self._engine.telemetry.silence():
-            settled = await self._engine.state.settle([settlement], tx=self._scope.completing)
-        [verdict] = settled.results
-        if verdict is SettleResult.DONE:
+            settled = await self._engine.state.settle([settlement], tx=self._scope.completion_tx)
+        [result] = settled.results
+        if result is SettleResult.DONE:
             return settled
-        if end := await self.own_end():
+        if end := await self.end_by_handler():
             return end
-        raise self.lost(reason_of(verdict))
+        raise self.lost(reason_of(result))
 
     def lost(self, reason: CancelReason) -> LeaseLost:
         """Return the error that rolls everything back, once the reason is noted."""
@@ -99,7 +99,7 @@ class Completion:
             try:
                 return await self._has_ended()
             except Unavailable:
-                if self._crew.gone.is_set():
+                if self._context.stopped.is_set():
                     raise
                 await asyncio.sleep(LOOK_UP_PAUSE)
 

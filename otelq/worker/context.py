@@ -11,7 +11,7 @@ from ..client import Client, Engine
 from ..definitions import Definition, Middleware
 from ..errors import InvalidArgument
 from .process_pool import ProcessPool
-from .thread_pool import Threads
+from .thread_pool import ThreadPool
 
 X = TypeVar("X")
 
@@ -19,9 +19,9 @@ X = TypeVar("X")
 class Provided:
     """What handlers ask for by type: settings, HTTP clients, mailers."""
 
-    def __init__(self, things: Sequence[object], *, beyond: Provided | None = None) -> None:
+    def __init__(self, things: Sequence[object], *, outer: Provided | None = None) -> None:
         self._by_type: dict[type, object] = {}
-        self._beyond = beyond
+        self._outer = outer
         if isinstance(things, str) or not isinstance(things, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             raise InvalidArgument("provide", f"is {things!r}; give several, as in a list")
         for thing in things:
@@ -45,8 +45,8 @@ class Provided:
         found = self._by_type.get(kind)
         if found is None:
             candidates = [thing for thing in self._by_type.values() if isinstance(thing, kind)]
-            if not candidates and self._beyond is not None:
-                return self._beyond.get(kind)
+            if not candidates and self._outer is not None:
+                return self._outer.get(kind)
             if len(candidates) != 1:
                 problem = "nothing" if not candidates else f"{len(candidates)} things"
                 raise InvalidArgument("kind", f"{problem} of {kind.__qualname__} provided; see Worker(provide=[...])")
@@ -71,13 +71,13 @@ class WorkerContext:
     poll_interval: float
     reap_interval: float
     max_crashes: int
-    threads: Threads = field(default_factory=Threads)
-    children: ProcessPool = field(default_factory=ProcessPool)
+    threads: ThreadPool = field(default_factory=ThreadPool)
+    processes: ProcessPool = field(default_factory=ProcessPool)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the worker has stopped: nothing is stored any more, nor is it of use to ask what was."""
 
-    def time_for(self, definition: Definition) -> float | None:
+    def lease_limit(self, definition: Definition) -> float | None:
         """
         Seconds from its claim for which a job may be held: the attempt's timeout, and the grace after it.
 

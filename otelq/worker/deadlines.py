@@ -19,27 +19,27 @@ Key = tuple[float, int]
 class Deadlines:
     """Attempts of one timeout that end at about the same time share a timer; almost none of them lives to see it."""
 
-    def __init__(self, act: Callable[[ActiveJob], None]) -> None:
-        self._act = act
+    def __init__(self, on_expiry: Callable[[ActiveJob], None]) -> None:
+        self._on_expiry = on_expiry
         self._due: dict[Key, set[ActiveJob]] = {}
 
-    def add(self, run: ActiveJob, seconds: float) -> Key:
+    def add(self, active: ActiveJob, seconds: float) -> Key:
         """Act on the attempt after ``seconds``, or up to a thousandth of that later; what it returns ends that."""
         loop = asyncio.get_running_loop()
         step = seconds * PRECISION
         key = (seconds, ceil((loop.time() + seconds) / step))
-        runs = self._due.get(key)
-        if runs is None:
-            runs = self._due[key] = set()
+        active_jobs = self._due.get(key)
+        if active_jobs is None:
+            active_jobs = self._due[key] = set()
             loop.call_at(key[1] * step, self._expire, key)
-        runs.add(run)
+        active_jobs.add(active)
         return key
 
-    def remove(self, run: ActiveJob, key: Key) -> None:
+    def remove(self, active: ActiveJob, key: Key) -> None:
         """The attempt ended in time. Removing twice is fine."""
-        if (runs := self._due.get(key)) is not None:
-            runs.discard(run)
+        if (active_jobs := self._due.get(key)) is not None:
+            active_jobs.discard(active)
 
     def _expire(self, key: Key) -> None:
-        for run in self._due.pop(key):
-            self._act(run)
+        for active in self._due.pop(key):
+            self._on_expiry(active)

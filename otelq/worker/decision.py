@@ -13,24 +13,24 @@ from ..model import CancelReason, ClaimSuccessor, Completes, Continues, Outcome
 from .attempt_report import FAILING, AttemptReport
 from .context import WorkerContext
 from .identity import Identity
-from .outcomes import TIMED_OUT, of_exception, undescribed
+from .outcomes import TIMED_OUT, of_exception, of_undescribable
 
-_CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
+_RANDOM = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 
 logger = Log("otelq.worker")
 
-MOST_HOPS = 16
+MAX_HOPS = 16
 """How many jobs of a chain one slot runs in a row before others get their turn."""
 
 
 class Decision:
     """Decides on the outcome of one attempt; a continuation gets its span here, a failure is logged."""
 
-    __slots__ = ("_crew", "_hops", "_identity", "_report")
+    __slots__ = ("_context", "_hops", "_identity", "_report")
 
-    def __init__(self, identity: Identity, *, crew: WorkerContext, report: AttemptReport, hops: int) -> None:
+    def __init__(self, identity: Identity, *, context: WorkerContext, report: AttemptReport, hops: int) -> None:
         self._identity = identity
-        self._crew = crew
+        self._context = context
         self._report = report
         self._hops = hops
 
@@ -44,29 +44,29 @@ class Decision:
         if is_continue(result):
             return self._continues(result)
         job_type, chain_id = self._identity.definition.job_type, self._identity.job.lease.chain_id
-        output = self._crew.engine.encode_output(result, job_type, chain_id=chain_id, argument="return value")
+        output = self._context.engine.encode_output(result, job_type, chain_id=chain_id, argument="return value")
         return Completes(output)
 
     def _continues(self, continuation: Continue[Any]) -> Continues:
         target, job = continuation.job_type, self._identity.job
         check_continuation(target, of=self._identity.definition.job_type, argument="continuation")
-        payload = self._crew.engine.encode_input(
+        payload = self._context.engine.encode_input(
             continuation.input, target, chain_id=job.lease.chain_id, argument="continuation"
         )
-        trace = self._report.succeed(type=target.name, delay=continuation.delay)
+        trace = self._report.start_successor(type=target.name, delay=continuation.delay)
         following = successor(continuation, payload=payload, trace=trace, meta=job.meta)
-        return Continues(following, self._keep(continuation))
+        return Continues(following, self._claim_successor(continuation))
 
-    def _keep(self, continuation: Continue[Any]) -> ClaimSuccessor | None:
+    def _claim_successor(self, continuation: Continue[Any]) -> ClaimSuccessor | None:
         """Ask for the successor when this worker could run it at once and others have had their turn."""
-        definition = self._crew.definitions.get(continuation.job_type.name)
-        prompt = continuation.delay in (None, 0) and continuation.at is None and not continuation.awaited.ids
-        if definition is None or not prompt or self._hops >= MOST_HOPS or self._crew.stopping.is_set():
+        definition = self._context.definitions.get(continuation.job_type.name)
+        is_due_now = continuation.delay in (None, 0) and continuation.at is None and not continuation.awaited.ids
+        if definition is None or not is_due_now or self._hops >= MAX_HOPS or self._context.stopping.is_set():
             return None
         if definition.concurrency is not None:
             return None
         return ClaimSuccessor(
-            token=secrets.randbits(63), lease=definition.lease, timeout=self._crew.time_for(definition)
+            token=secrets.randbits(63), lease=definition.lease, timeout=self._context.lease_limit(definition)
         )
 
     def of_error(self, error: BaseException, reason: CancelReason | None) -> Outcome | None:
@@ -76,15 +76,15 @@ class Decision:
         Whatever goes wrong on the way, it returns: else the attempt would keep its slot and its lease for ever.
         """
         try:
-            return self._judge(error, reason)
+            return self._outcome_of(error, reason)
         except BaseException:
             logger.exception("%s failed, and how cannot be said", self._identity, extra=self._identity.labels)
             definition, attempt = self._identity.definition, self._identity.job.attempt
-            return undescribed(error, definition=definition, attempt=attempt, spread=_CHANCE.random())
+            return of_undescribable(error, definition=definition, attempt=attempt, spread=_RANDOM.random())
 
-    def _judge(self, error: BaseException, reason: CancelReason | None) -> Outcome | None:
+    def _outcome_of(self, error: BaseException, reason: CancelReason | None) -> Outcome | None:
         definition, attempt = self._identity.definition, self._identity.job.attempt
-        outcome = of_exception(error, definition=definition, attempt=attempt, reason=reason, spread=_CHANCE.random())
+        outcome = of_exception(error, definition=definition, attempt=attempt, reason=reason, spread=_RANDOM.random())
         if isinstance(outcome, FAILING):
             kind = TIMED_OUT if reason is CancelReason.TIMEOUT else outcome.failure.type
             self._report.failed(error, kind)

@@ -46,9 +46,9 @@ from .process_protocol import (
     Snoozed,
     Waiting,
     blockers_of,
-    unknown,
+    untyped_job,
 )
-from .thread_pool import Threads, ThreadTask
+from .thread_pool import ThreadPool, ThreadTask
 
 logger = Log("otelq.worker")
 
@@ -56,90 +56,92 @@ LARGEST_RATIO = 16
 """How many times its limit a payload may have before a codec, which may compress, has made it what is stored."""
 
 
-def wrapped(call: Handler, middleware: Sequence[Middleware]) -> Handler:
+def wrap(call: Handler, middleware: Sequence[Middleware]) -> Handler:
     """The call with the middleware round it, the first outermost; itself where there is none."""
     concerned = [one for one in middleware if overrides(one, "attempt")]
-    return reduce(_around, reversed(concerned), _roll_back_on_error(call)) if concerned else call
+    return reduce(_call_through, reversed(concerned), _roll_back_on_error(call)) if concerned else call
 
 
-def check_required(required: Sequence[Middleware], slices: Sequence[Jobs]) -> None:
+def check_required(required: Sequence[Middleware], collections: Sequence[Jobs]) -> None:
     """
     Refuse a collection that does not have the required middleware, these very instances, in this order.
 
     Raises:
         InvalidArgument: it names the collection by its types, and what is missing where.
     """
-    for place, jobs in enumerate(slices, 1):
-        found = iter(jobs.middleware)
+    for index, jobs in enumerate(collections, 1):
+        own = iter(jobs.middleware)
         for number, one in enumerate(required, 1):
-            if not any(other is one for other in found):
+            if not any(other is one for other in own):
                 types = ", ".join(repr(definition.name) for definition in jobs) or "no types"
                 missing = f"lacks required middleware {number} of {len(required)}, {one!r}, or has it out of order"
-                problem = f"collection {place}, with {types}, {missing}; see Jobs(middleware=[...])"
+                problem = f"collection {index}, with {types}, {missing}; see Jobs(middleware=[...])"
                 raise InvalidArgument("require_middleware", problem)
 
 
-def _around(call: Handler, middleware: Middleware) -> Handler:
-    async def through(attempt: Attempt[Any]) -> Any:
+def _call_through(call: Handler, middleware: Middleware) -> Handler:
+    async def wrapped(attempt: Attempt[Any]) -> Any:
         return await middleware.attempt(attempt, call)
 
-    return through
+    return wrapped
 
 
 def _roll_back_on_error(call: Handler) -> Handler:
     """What a handler wrote in its completion is gone when it raises, also if middleware makes the attempt good."""
 
-    async def through(attempt: Attempt[Any]) -> Any:
+    async def wrapped(attempt: Attempt[Any]) -> Any:
         try:
             return await call(attempt)
         except BaseException as error:
             try:
                 await finish(cast(WorkerScope, scope_of(attempt)).roll_back(error))
-            except Exception as trouble:
-                logger.warning("rolling back the completion of %s failed: %s", attempt.job_id, trouble)
+            except Exception as failure:
+                logger.warning("rolling back the completion of %s failed: %s", attempt.job_id, failure)
             raise
 
-    return through
+    return wrapped
 
 
-def with_executors(crew: WorkerContext) -> WorkerContext:
+def with_executors(context: WorkerContext) -> WorkerContext:
     """
     The crew with handlers that can be awaited, wherever they run, and with the middleware round them.
 
     Made once, when the worker starts. An ``async def`` without middleware stays its own handler.
     """
-    return replace(crew, definitions={name: _served(one, crew) for name, one in crew.definitions.items()})
+    return replace(
+        context, definitions={name: _with_executor(one, context) for name, one in context.definitions.items()}
+    )
 
 
-def _served(definition: Definition, crew: WorkerContext) -> Definition:
+def _with_executor(definition: Definition, context: WorkerContext) -> Definition:
     call: Handler = definition.handler
     if definition.executor == "thread":
-        call = ThreadCall(definition.handler, crew.threads)
+        call = ThreadCall(definition.handler, context.threads)
     elif definition.executor == "process":
-        call = ProcessCall(definition, crew=crew)
-    middleware = (*crew.middleware, *definition.middleware)
-    return replace(definition, handler=wrapped(call, middleware), middleware=middleware)
+        call = ProcessCall(definition, context=context)
+    middleware = (*context.middleware, *definition.middleware)
+    return replace(definition, handler=wrap(call, middleware), middleware=middleware)
 
 
 class ThreadCall:
     """Calls a ``def`` handler in a thread; waits until it returns, as no thread can be ended from outside."""
 
-    def __init__(self, handler: AnyHandler, threads: Threads) -> None:
+    def __init__(self, handler: AnyHandler, threads: ThreadPool) -> None:
         self._handler = handler
         self._threads = threads
 
     async def __call__(self, attempt: Attempt[Any]) -> Any:
         scope = cast(WorkerScope, scope_of(attempt))
-        inside = attempt.with_scope(ThreadScope(scope))
-        scope.errand = errand = self._threads.begin(partial(self._handler, inside))
+        in_thread = attempt.with_scope(ThreadScope(scope))
+        scope.thread_task = thread_task = self._threads.submit(partial(self._handler, in_thread))
         cancelled = False
         try:
-            await errand.done.wait()
+            await thread_task.done.wait()
         except asyncio.CancelledError:
             cancelled = True
             with shield():
-                await _until_done(errand, scope)
-        result = errand.result()
+                await _until_done(thread_task, scope)
+        result = thread_task.result()
         if inspect.iscoroutine(result):
             result.close()
             raise InvalidArgument("handler", "gave a coroutine; declare it with async def")
@@ -148,30 +150,30 @@ class ThreadCall:
         return result
 
 
-async def _until_done(errand: ThreadTask, scope: WorkerScope) -> None:
+async def _until_done(thread_task: ThreadTask, scope: WorkerScope) -> None:
     """Wait for a thread although the wait is cancelled, unless the attempt was abandoned."""
-    while not errand.done.is_set():
+    while not thread_task.done.is_set():
         if scope.abandoned:
             raise asyncio.CancelledError
         with suppress(asyncio.CancelledError):
-            await errand.done.wait()
+            await thread_task.done.wait()
 
 
 class ProcessCall:
     """Calls a ``def`` handler in another process, which a cancel ends."""
 
-    def __init__(self, definition: Definition, *, crew: WorkerContext) -> None:
+    def __init__(self, definition: Definition, *, context: WorkerContext) -> None:
         self._definition = definition
-        self._types = crew.definitions
-        self._children = crew.children
-        self._payloads = crew.engine.payloads
+        self._types = context.definitions
+        self._processes = context.processes
+        self._payloads = context.engine.payloads
 
     async def __call__(self, attempt: Attempt[Any]) -> Any:
         scope = cast(WorkerScope, scope_of(attempt))
-        order = self._order(attempt, scope)
-        return self._result(await self._children.attend(order, scope=scope))
+        request = self._request(attempt, scope)
+        return self._result(await self._processes.run(request, scope=scope))
 
-    def _order(self, attempt: Attempt[Any], scope: WorkerScope) -> RunRequest:
+    def _request(self, attempt: Attempt[Any], scope: WorkerScope) -> RunRequest:
         handler = self._definition.handler
         return RunRequest(
             module=handler.__module__,
@@ -186,7 +188,7 @@ class ProcessCall:
             time_left=scope.time_left,
             stop_reason=scope.stop_reason,
             carrier=carry(),
-            largest=self._payloads.limit * (1 if self._payloads.codec is None else LARGEST_RATIO),
+            payload_limit=self._payloads.limit * (1 if self._payloads.codec is None else LARGEST_RATIO),
         )
 
     def _result(self, reply: Reply) -> Any:
@@ -209,7 +211,7 @@ class ProcessCall:
 
     def _continuation(self, reply: Continued) -> Continue[Any]:
         known = self._types.get(reply.type)
-        target: JobType[Any, Any] = unknown(reply.type, reply.queue) if known is None else known.job_type
+        target: JobType[Any, Any] = untyped_job(reply.type, reply.queue) if known is None else known.job_type
         input = target.signature.input.decode(reply.input)
         blockers = blockers_of(reply.awaited)
         return Continue(target, input, delay=reply.delay, at=reply.at, priority=reply.priority, blockers=blockers)

@@ -20,7 +20,7 @@ from .completer import Completer
 from .context import WorkerContext
 from .slots import Slots
 
-LONGEST_DENIAL = 1.0
+LOCKED_PAUSE_LIMIT = 1.0
 """Seconds between two looks at most, while all that is due is locked by somebody else."""
 
 
@@ -28,27 +28,27 @@ class Fetcher(Loop):
     """Shares the free slots out among the job types, so that no type waits more than one rotation."""
 
     def __init__(
-        self, crew: WorkerContext, slots: Slots, completer: Completer, *, on_fatal: Callable[[Exception], None]
+        self, context: WorkerContext, slots: Slots, completer: Completer, *, on_fatal: Callable[[Exception], None]
     ) -> None:
         super().__init__("fetcher", on_fatal=on_fatal)
-        self._crew = crew
+        self._context = context
         self._slots = slots
         self._completer = completer
-        self._order = list(crew.definitions)
+        self._rotation = list(context.definitions)
         """Who is asked first where there are fewer slots than types."""
-        self._orphans: list[int] = []
+        self._lost_claims: list[int] = []
         self._wake_at = 0.0
-        self._denied = 0
+        self._denied_claims = 0
         """How often in a row something was due and nothing could be claimed."""
-        self._sated = False
+        self._is_exhausted = False
         """Every type has said that nothing more is due: a freed slot alone is no reason to ask again."""
-        slots.on_free = self._freed
+        slots.on_free = self._on_slot_freed
 
     def hinted(self, hint: Hint) -> None:
         """Look now, or when the hinted job is due."""
         if hint.kind is HintKind.CHANGED:
             return self.wake()
-        if hint.kind is not HintKind.DUE or hint.subject not in self._crew.definitions:
+        if hint.kind is not HintKind.DUE or hint.subject not in self._context.definitions:
             return
         if hint.delay <= 0:
             return self.wake()
@@ -61,87 +61,89 @@ class Fetcher(Loop):
     async def tick(self) -> float:
         """Claim until the slots are full or nothing is due; then sleep until something is."""
         loop = asyncio.get_running_loop()
-        self._wake_at = loop.time() + self._crew.poll_interval
-        with self._crew.engine.telemetry.silence():
+        self._wake_at = loop.time() + self._context.poll_interval
+        with self._context.engine.telemetry.silence():
             await self._release_claims()
-            self._sated = await self._fill()
-            if self._sated:
-                due = await self._crew.engine.state.next_due(self._crew.types)
+            self._is_exhausted = await self._fill()
+            if self._is_exhausted:
+                due = await self._context.engine.state.next_due(self._context.types)
                 if due is not None:
-                    self._wake_at = min(self._wake_at, loop.time() + self._patience(due))
+                    self._wake_at = min(self._wake_at, loop.time() + self._pause_until(due))
         return max(0.001, self._wake_at - loop.time())
 
-    def _patience(self, due: float) -> float:
+    def _pause_until(self, due: float) -> float:
         """Seconds until something is due; what is due and locked is looked at less and less often."""
         if due > 0:
-            self._denied = 0
+            self._denied_claims = 0
             return due
-        self._denied += 1
-        return min(LONGEST_DENIAL, 0.001 * 2.0 ** min(self._denied, 10))
+        self._denied_claims += 1
+        return min(LOCKED_PAUSE_LIMIT, 0.001 * 2.0 ** min(self._denied_claims, 10))
 
     async def _fill(self) -> bool:
         """Claim for all free slots; whether every type was asked and none has more."""
-        dry: set[str] = set()
-        suspects_wait = False
-        while self._slots.free > 0 and not self._crew.stopping.is_set():
-            wanted = self._shares(self._slots.free, dry)
-            if not wanted:
-                return not suspects_wait and len(dry) == len(self._crew.definitions)
+        exhausted: set[str] = set()
+        suspects_left_out = False
+        while self._slots.free > 0 and not self._context.stopping.is_set():
+            requests = self._claim_requests(self._slots.free, exhausted)
+            if not requests:
+                return not suspects_left_out and len(exhausted) == len(self._context.definitions)
             suspect = self._slots.suspects == 0
-            suspects_wait = suspects_wait or not suspect
-            claimed = await self._claim(wanted, suspect=suspect)
-            got = Counter(job.type for job in claimed)
-            dry.update(arm.type for arm in wanted if got[arm.type] < arm.limit)
+            suspects_left_out = suspects_left_out or not suspect
+            claimed = await self._claim(requests, suspect=suspect)
+            counts = Counter(job.type for job in claimed)
+            exhausted.update(request.type for request in requests if counts[request.type] < request.limit)
             for job in claimed:
-                ActiveJob(job, crew=self._crew, slots=self._slots, completer=self._completer).begin()
+                ActiveJob(job, context=self._context, slots=self._slots, completer=self._completer).begin()
         return False
 
-    def _shares(self, free: int, dry: set[str]) -> Sequence[ClaimRequest]:
+    def _claim_requests(self, free: int, exhausted: set[str]) -> Sequence[ClaimRequest]:
         """An even share for every type that may have more; the remainder goes round, most to whoever had least."""
-        room = {type: self._room(type) for type in self._order if type not in dry}
-        types = [type for type, places in room.items() if places > 0]
+        free_slots = {type: self._free_for(type) for type in self._rotation if type not in exhausted}
+        types = [type for type, count in free_slots.items() if count > 0]
         if not types:
             return ()
         share, extra = divmod(free, len(types))
-        limits = {type: share + (place < extra) for place, type in enumerate(types)}
-        self._order.sort(key=lambda type: limits.get(type, 0))
-        return [self._arm(type, min(limit, room[type])) for type, limit in limits.items() if limit]
+        limits = {type: share + (index < extra) for index, type in enumerate(types)}
+        self._rotation.sort(key=lambda type: limits.get(type, 0))
+        return [self._claim_request(type, min(limit, free_slots[type])) for type, limit in limits.items() if limit]
 
-    def _room(self, type: str) -> int:
-        most = self._crew.definitions[type].concurrency
+    def _free_for(self, type: str) -> int:
+        most = self._context.definitions[type].concurrency
         return self._slots.capacity if most is None else most - self._slots.by_type[type]
 
-    def _arm(self, type: str, limit: int) -> ClaimRequest:
-        definition = self._crew.definitions[type]
-        return ClaimRequest(type=type, limit=limit, lease=definition.lease, timeout=self._crew.time_for(definition))
+    def _claim_request(self, type: str, limit: int) -> ClaimRequest:
+        definition = self._context.definitions[type]
+        return ClaimRequest(
+            type=type, limit=limit, lease=definition.lease, timeout=self._context.lease_limit(definition)
+        )
 
-    async def _claim(self, wanted: Sequence[ClaimRequest], *, suspect: bool) -> Sequence[Claimed]:
-        engine = self._crew.engine
+    async def _claim(self, requests: Sequence[ClaimRequest], *, suspect: bool) -> Sequence[Claimed]:
+        engine = self._context.engine
         token = secrets.randbits(63)
         started = time.time_ns()
         try:
             claimed, transitions = await engine.state.claim(
-                wanted, worker=self._crew.name, token=token, include_suspect=suspect
+                requests, worker=self._context.name, token=token, include_suspect=suspect
             )
         except Unavailable:
-            self._orphans.append(token)  # the reply may be lost while the claim was made
+            self._lost_claims.append(token)  # the reply may be lost while the claim was made
             raise
         if not claimed:
             engine.telemetry.count(CounterName.CLAIM_EMPTY)
         else:
-            self._denied = 0
-            engine.telemetry.claimed(claimed, started_ns=started, worker=self._crew.name)
+            self._denied_claims = 0
+            engine.telemetry.record_claim(claimed, started_ns=started, worker=self._context.name)
             engine.effects.follow(transitions)
         return claimed
 
     async def _release_claims(self) -> None:
         """Give back what was claimed for us by statements whose replies were lost."""
-        while self._orphans:
-            released = await self._crew.engine.state.release_claim(self._orphans[-1])
+        while self._lost_claims:
+            released = await self._context.engine.state.release_claim(self._lost_claims[-1])
             claims = [replace(one, verb=Verb.CLAIM, source=Status.READY, target=Status.RUNNING) for one in released]
-            self._crew.engine.effects.follow([*claims, *released])  # nobody had heard of the claims before
-            self._orphans.pop()
+            self._context.engine.effects.follow([*claims, *released])  # nobody had heard of the claims before
+            self._lost_claims.pop()
 
-    def _freed(self) -> None:
-        if not self._sated:
+    def _on_slot_freed(self) -> None:
+        if not self._is_exhausted:
             self.wake()

@@ -48,7 +48,7 @@ class Renewals(Loop):
 
     def __init__(
         self,
-        crew: WorkerContext,
+        context: WorkerContext,
         slots: Slots,
         state: StateAdapter,
         *,
@@ -57,67 +57,69 @@ class Renewals(Loop):
         is_sibling: bool,
     ) -> None:
         super().__init__("keeper", on_fatal=on_fatal)
-        self._crew = crew
+        self._context = context
         self._slots = slots
         self._state = state
         self._main = main
-        self._shortest = min(definition.lease for definition in crew.definitions.values())
-        self._beat = time.monotonic()
+        self._shortest = min(definition.lease for definition in context.definitions.values())
+        self._main_turn_at = time.monotonic()
         self._stalled = False
         self._unopened = self._is_sibling = is_sibling
-        self._is_told = False
+        self._is_fallback_logged = False
         """That the keeper's own connection is missing."""
 
     async def tick(self) -> float:
         """Renew what is a third of its lease old."""
-        self._main.call_soon_threadsafe(self._tick_main)
+        self._main.call_soon_threadsafe(self._note_main_turn)
         if self._unopened:
             with suppress(*DATABASE_ERRORS):  # what is wrong is told when something is to be renewed
                 await self._open()
         if self._is_stalled():
             return self._shortest * RENEW_AFTER
         now = time.monotonic()
-        due = [run for run in self._slots.runs() if not run.done and run.age(now) >= RENEW_AFTER]
+        due = [active for active in self._slots.active_jobs() if not active.done and active.age(now) >= RENEW_AFTER]
         for first in range(0, len(due), LARGEST_BATCH):
             await self._renew(due[first : first + LARGEST_BATCH])
         return min(self._shortest * RENEW_AFTER / 2, 5.0)
 
-    async def _renew(self, runs: list[ActiveJob]) -> None:
+    async def _renew(self, active_jobs: list[ActiveJob]) -> None:
         asked = time.monotonic()
-        verdicts = await self._ask([Renewal(run.job.lease, run.definition.lease) for run in runs])
-        for run, verdict in zip(runs, verdicts, strict=True):
-            match verdict:
+        results = await self._renew_leases(
+            [Renewal(active.job.lease, active.definition.lease) for active in active_jobs]
+        )
+        for active, result in zip(active_jobs, results, strict=True):
+            match result:
                 case SettleResult.DONE:
-                    run.held_since = asked
+                    active.renewed_at = asked
                 case SettleResult.LOST | SettleResult.CANCELLED:
-                    self._main.call_soon_threadsafe(run.cancel, reason_of(verdict))
+                    self._main.call_soon_threadsafe(active.cancel, reason_of(result))
                 case SettleResult.BUSY:
                     pass  # somebody reads it under a lock; the next round asks again
 
-    async def _ask(self, renewals: Sequence[Renewal]) -> Sequence[SettleResult]:
+    async def _renew_leases(self, renewals: Sequence[Renewal]) -> Sequence[SettleResult]:
         """Renew by the keeper's own connection; where that fails, by those of the main loop, as it may have some."""
         try:
             if self._unopened:
                 await self._open()
-            with self._crew.engine.telemetry.silence():
-                verdicts = await self._state.renew(renewals)
+            with self._context.engine.telemetry.silence():
+                results = await self._state.renew(renewals)
         except DATABASE_ERRORS as error:
             if not self._is_sibling:
                 raise
-            self._tell(error)
-            return await self._ask_main(renewals)
-        self._is_told = False
-        return verdicts
+            self._log_fallback(error)
+            return await self._renew_in_main_loop(renewals)
+        self._is_fallback_logged = False
+        return results
 
     async def _open(self) -> None:
-        with self._crew.engine.telemetry.silence():
+        with self._context.engine.telemetry.silence():
             await self._state.open(migrate=False)
         self._unopened = False
 
-    async def _ask_main(self, renewals: Sequence[Renewal]) -> Sequence[SettleResult]:
+    async def _renew_in_main_loop(self, renewals: Sequence[Renewal]) -> Sequence[SettleResult]:
         async def ask() -> Sequence[SettleResult]:
-            with self._crew.engine.telemetry.silence():
-                return await self._crew.engine.state.renew(renewals)
+            with self._context.engine.telemetry.silence():
+                return await self._context.engine.state.renew(renewals)
 
         asked = asyncio.run_coroutine_threadsafe(ask(), self._main)
         try:
@@ -126,16 +128,16 @@ class Renewals(Loop):
         except TimeoutError:
             raise Unavailable("the keeper has no connection of its own, and the main loop is busy") from None
 
-    def _tell(self, error: Exception) -> None:
-        if not self._is_told:
+    def _log_fallback(self, error: Exception) -> None:
+        if not self._is_fallback_logged:
             logger.warning("the keeper has no connection of its own, and uses the main loop's: %s", error)
-        self._is_told = True
+        self._is_fallback_logged = True
 
-    def _tick_main(self) -> None:
-        self._beat = time.monotonic()
+    def _note_main_turn(self) -> None:
+        self._main_turn_at = time.monotonic()
 
     def _is_stalled(self) -> bool:
-        stalled = time.monotonic() - self._beat > MAX_STALL * self._shortest
+        stalled = time.monotonic() - self._main_turn_at > MAX_STALL * self._shortest
         if stalled and not self._stalled:
             stacks = "\n".join("".join(traceback.format_stack(frame)) for frame in current_frames())
             logger.critical("the event loop has stalled; its leases are given up\n%s", stacks)
@@ -146,8 +148,8 @@ class Renewals(Loop):
 class Keeper:
     """Runs the renewals, in a thread where it can."""
 
-    def __init__(self, crew: WorkerContext, slots: Slots, *, on_fatal: Callable[[Exception], None]) -> None:
-        self._crew = crew
+    def __init__(self, context: WorkerContext, slots: Slots, *, on_fatal: Callable[[Exception], None]) -> None:
+        self._context = context
         self._slots = slots
         self._on_fatal = on_fatal
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -159,16 +161,16 @@ class Keeper:
     def start(self) -> None:
         """Begin to renew."""
         main = asyncio.get_running_loop()
-        sibling = self._crew.engine.state.sibling()
+        sibling = self._context.engine.state.sibling()
         if sibling is None:
             self._loop = main
-            self._renewals = self._renewals_on(main, self._crew.engine.state, self._on_fatal)
+            self._renewals = self._renewals_on(main, self._context.engine.state, self._on_fatal)
             return self._renewals.start()
         self._loop = asyncio.new_event_loop()
         self._renewals = self._renewals_on(
             main, sibling, lambda error: main.call_soon_threadsafe(self._on_fatal, error), is_sibling=True
         )
-        work = partial(self._live, self._loop, sibling, ended=partial(main.call_soon_threadsafe, self._ended.set))
+        work = partial(self._run_thread, self._loop, sibling, ended=partial(main.call_soon_threadsafe, self._ended.set))
         self._thread = threading.Thread(target=work, name="otelq keeper", daemon=True)
         self._thread.start()
 
@@ -176,9 +178,9 @@ class Keeper:
         """A lease may have been revoked: ask at once."""
         if hint.kind is not HintKind.REVOKED:
             return
-        for run in self._slots.runs():
-            if run.job.lease.chain_id == hint.subject and self._loop is not None and self._renewals is not None:
-                run.held_since = float("-inf")
+        for active in self._slots.active_jobs():
+            if active.job.lease.chain_id == hint.subject and self._loop is not None and self._renewals is not None:
+                active.renewed_at = float("-inf")
                 self._loop.call_soon_threadsafe(self._renewals.wake)
 
     async def stop(self) -> None:
@@ -201,17 +203,19 @@ class Keeper:
         *,
         is_sibling: bool = False,
     ) -> Renewals:
-        return Renewals(self._crew, self._slots, state, main=main, on_fatal=on_fatal, is_sibling=is_sibling)
+        return Renewals(self._context, self._slots, state, main=main, on_fatal=on_fatal, is_sibling=is_sibling)
 
-    def _live(self, loop: asyncio.AbstractEventLoop, sibling: StateAdapter, *, ended: Callable[[], object]) -> None:
+    def _run_thread(
+        self, loop: asyncio.AbstractEventLoop, sibling: StateAdapter, *, ended: Callable[[], object]
+    ) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
-                runner.run(self._keep(sibling))
+                runner.run(self._run_until_stopped(sibling))
         finally:
             with suppress(RuntimeError):  # the main loop was closed meanwhile: nobody waits any more
                 ended()
 
-    async def _keep(self, sibling: StateAdapter) -> None:
+    async def _run_until_stopped(self, sibling: StateAdapter) -> None:
         assert self._renewals is not None
         self._renewals.start()
         await self._stopping.wait()

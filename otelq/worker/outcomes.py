@@ -58,7 +58,7 @@ def after_failure(
     return Retries(policy.delay(attempt, spread=spread), failure)
 
 
-def alone(error: BaseException) -> BaseException:
+def unwrap_group(error: BaseException) -> BaseException:
     """What a group holds that holds one exception only, as a task group's does when one of its tasks raised."""
     inner: BaseException = error
     while isinstance(inner, BaseExceptionGroup):
@@ -78,7 +78,7 @@ def failure_of(error: BaseException) -> Failure:
     return Failure(storable(qualified(kind), longest=NAME), storable(f"{message}\n{trace_of(error, frames=8)}"))
 
 
-def undescribed(error: BaseException, *, definition: Definition, attempt: int, spread: float) -> Outcome:
+def of_undescribable(error: BaseException, *, definition: Definition, attempt: int, spread: float) -> Outcome:
     """The outcome of an attempt whose exception fails those who ask it what it is."""
     kind = storable(type(error).__qualname__, longest=NAME)
     failure = Failure("otelq.undescribed", f"an exception of type {kind} that cannot be described")
@@ -87,7 +87,7 @@ def undescribed(error: BaseException, *, definition: Definition, attempt: int, s
 
 
 def _of_handler(error: BaseException, *, definition: Definition, attempt: int, spread: float) -> Outcome:
-    match error := alone(error):
+    match error := unwrap_group(error):
         case Snooze():
             return Snoozes(error.delay)
         case WaitFor():
@@ -103,7 +103,7 @@ def _of_handler(error: BaseException, *, definition: Definition, attempt: int, s
             return after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)
 
 
-def refused(error: Refused, *, definition: Definition, attempt: int, spread: float) -> Outcome:
+def of_refusal(error: Refused, *, definition: Definition, attempt: int, spread: float) -> Outcome:
     """The outcome of an attempt whose own outcome the database refused to store."""
     failure = Failure("otelq.errors.Refused", storable(message_of(error)))
     lineage = lineage_of(error)
@@ -126,6 +126,6 @@ def outcome_name(outcome: Outcome) -> str:
     return _NAMES[type(outcome)]
 
 
-def reason_of(verdict: SettleResult) -> CancelReason:
+def reason_of(result: SettleResult) -> CancelReason:
     """Why an attempt whose settlement or renewal got this verdict has to end."""
-    return CancelReason.CANCELLED if verdict is SettleResult.CANCELLED else CancelReason.LEASE_LOST
+    return CancelReason.CANCELLED if result is SettleResult.CANCELLED else CancelReason.LEASE_LOST

@@ -40,7 +40,7 @@ from ..model import CancelReason, ChainOutcome
 from ..schedule import qualified
 from ..telemetry.propagation import carried
 from ..texts import TRACE, cut
-from .outcomes import alone, failure_of
+from .outcomes import failure_of, unwrap_group
 from .process_protocol import (
     PREFIX,
     Answer,
@@ -55,8 +55,8 @@ from .process_protocol import (
     Snoozed,
     Stop,
     Waiting,
-    framed,
-    read_order,
+    frame,
+    read_message,
 )
 
 Out = TypeVar("Out")
@@ -66,15 +66,15 @@ X = TypeVar("X")
 class ProcessScope:
     """What a handler reaches in a process of its own: what was sent along, and nothing of the worker's."""
 
-    def __init__(self, order: RunRequest) -> None:
+    def __init__(self, request: RunRequest) -> None:
         self.cancel_reason: CancelReason | None = None
         """Always None: an attempt that is cancelled ends with its process."""
         self.stopping = asyncio.Event()
         self.stop_reason: CancelReason | None = None
-        self._order = order
-        self._ends_at = None if order.time_left is None else time.monotonic() + order.time_left
-        if order.stop_reason is not None:
-            self.stop(order.stop_reason)
+        self._request = request
+        self._ends_at = None if request.time_left is None else time.monotonic() + request.time_left
+        if request.stop_reason is not None:
+            self.stop(request.stop_reason)
 
     def stop(self, reason: CancelReason | None) -> None:
         """Ask for a good end; called from the thread that listens, while nobody awaits the event."""
@@ -89,37 +89,37 @@ class ProcessScope:
     @property
     def client(self) -> Client:
         """Not here."""
-        _not_here("client")
+        _unavailable("client")
 
     def provided(self, kind: type[X], /) -> X:
         """Not here."""
-        _not_here("get()")
+        _unavailable("get()")
 
     def provide(self, kind: type, thing: object, /) -> None:
         """Not here."""
-        _not_here("provide()")
+        _unavailable("provide()")
 
     def blockers(self, job_type: JobType[Any, Out], /) -> list[Out]:
         """The outputs of the blockers of one type, in order."""
         check_job_type("job_type", job_type)
         decode = job_type.signature.output.decode
-        mine = [chain.output for chain in self._order.blockers if chain.type == job_type.name]
-        return [decode(output) for output in mine if output is not None]
+        outputs = [chain.output for chain in self._request.blockers if chain.type == job_type.name]
+        return [decode(output) for output in outputs if output is not None]
 
     def blocker_outcomes(self) -> list[ChainOutcome]:
         """How all blockers stood, in order."""
-        return list(self._order.blockers)
+        return list(self._request.blockers)
 
     def transaction(self, kind: type | None, /, *, attempt: Attempt[Any]) -> AbstractAsyncContextManager[Any]:
         """Not here."""
-        _not_here("transaction()")
+        _unavailable("transaction()")
 
     def completion(self, kind: type | None, /, *, attempt: Attempt[Any]) -> Coroutine[Any, Any, Any]:
         """Not here."""
-        _not_here("completion()")
+        _unavailable("completion()")
 
 
-def _not_here(what: str) -> NoReturn:
+def _unavailable(what: str) -> NoReturn:
     raise InvalidArgument(
         "attempt", f'has no {what} in a handler with executor="process"; it belongs to the worker: use an async def'
     )
@@ -133,47 +133,47 @@ def find_handler(module: str, name: str) -> JobType[Any, Any] | None:
     return found if is_job_type(found) and found.handler is not None else None
 
 
-def attend(order: RunRequest, scope: ProcessScope) -> Reply:
+def run_attempt(request: RunRequest, scope: ProcessScope) -> Reply:
     """Run the handler; what came of it. A process that the handler forked and that comes back from it ends here."""
-    here = os.getpid()
+    pid = os.getpid()
     try:
-        with carried(order.carrier):
-            reply = _result_of(order, scope)
+        with carried(request.carrier):
+            reply = _run_handler(request, scope)
     except BaseException as error:
-        if os.getpid() != here:
+        if os.getpid() != pid:
             raise
-        return _described(error)
-    if os.getpid() != here:
+        return _reply_to_error(error)
+    if os.getpid() != pid:
         sys.exit()
     return reply
 
 
-def _described(error: BaseException) -> Reply:
+def _reply_to_error(error: BaseException) -> Reply:
     try:
-        return _decision(error)
+        return _reply_of(error)
     except Exception:
-        return _decision(RuntimeError(f"an exception of type {type(error).__qualname__} that cannot be described"))
+        return _reply_of(RuntimeError(f"an exception of type {type(error).__qualname__} that cannot be described"))
 
 
-def _result_of(order: RunRequest, scope: ProcessScope) -> Reply:
-    job_type = find_handler(order.module, order.name)
+def _run_handler(request: RunRequest, scope: ProcessScope) -> Reply:
+    job_type = find_handler(request.module, request.name)
     if job_type is None or job_type.handler is None:
-        raise InvalidArgument("handler", f"{order.name!r} is no decorated handler in module {order.module!r}")
+        raise InvalidArgument("handler", f"{request.name!r} is no decorated handler in module {request.module!r}")
     attempt: Attempt[Any] = Attempt(
-        job_type.signature.input.decode(order.input),
+        job_type.signature.input.decode(request.input),
         type=job_type.name,
-        number=order.number,
-        chain_id=order.chain_id,
-        job_id=order.job_id,
-        token=order.token,
-        meta=order.meta,
+        number=request.number,
+        chain_id=request.chain_id,
+        job_id=request.job_id,
+        token=request.token,
+        meta=request.meta,
         scope=scope,
     )
     result = job_type.handler(attempt)
     if is_continue(result):
         check_continuation(result.job_type, of=job_type, argument="continuation")
-        return _continued(result, limit=order.largest)
-    return Returned(job_type.signature.output.encode(result, argument="return value", limit=order.largest))
+        return _continued(result, limit=request.payload_limit)
+    return Returned(job_type.signature.output.encode(result, argument="return value", limit=request.payload_limit))
 
 
 def _continued(continuation: Continue[Any], *, limit: int) -> Continued:
@@ -189,8 +189,8 @@ def _continued(continuation: Continue[Any], *, limit: int) -> Continued:
     )
 
 
-def _decision(error: BaseException) -> Reply:
-    match error := alone(error):
+def _reply_of(error: BaseException) -> Reply:
+    match error := unwrap_group(error):
         case Snooze():
             return Snoozed(error.delay)
         case WaitFor():
@@ -207,7 +207,7 @@ def _decision(error: BaseException) -> Reply:
 # The process
 
 
-Given: TypeAlias = tuple[RunRequest, ProcessScope] | Ping
+WorkItem: TypeAlias = tuple[RunRequest, ProcessScope] | Ping
 """What the main thread has to do."""
 
 
@@ -215,7 +215,7 @@ class _Listener:
     """Reads what the worker says, beside the handler."""
 
     def __init__(self, pipe: BinaryIO) -> None:
-        self.orders: SimpleQueue[Given | None] = SimpleQueue()
+        self.items: SimpleQueue[WorkItem | None] = SimpleQueue()
         self.busy = False
         self._pipe = pipe
         self._scope: ProcessScope | None = None
@@ -224,19 +224,19 @@ class _Listener:
         """Until the worker hangs up, or cannot be understood: then end, in peace if there is nothing to do."""
         try:
             while (message := self._read()) is not None:
-                self._heed(message)
+                self._handle(message)
         finally:
             if self.busy:
-                _end_with_all()
-            self.orders.put(None)
+                _kill_group()
+            self.items.put(None)
 
-    def _heed(self, message: RunRequest | Stop | Ping) -> None:
+    def _handle(self, message: RunRequest | Stop | Ping) -> None:
         if isinstance(message, RunRequest):
             self.busy = True
             self._scope = ProcessScope(message)
-            self.orders.put((message, self._scope))
+            self.items.put((message, self._scope))
         elif isinstance(message, Ping):
-            self.orders.put(message)
+            self.items.put(message)
         elif self._scope is not None:
             self._scope.stop(message.reason)
 
@@ -245,59 +245,59 @@ class _Listener:
         prefix = self._pipe.read(PREFIX)
         length = int.from_bytes(prefix)
         text = self._pipe.read(length) if len(prefix) == PREFIX else b""
-        return read_order(text) if text and len(text) == length else None
+        return read_message(text) if text and len(text) == length else None
 
 
-def _end_with_all() -> NoReturn:
+def _kill_group() -> NoReturn:
     if os.name == "posix" and os.getpgid(0) == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
 
 
-_NOT_OURS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_WORKER_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def _ignore(*_: object) -> None:
     """The worker decides when to end; a signal to everybody in the terminal or the unit is none of ours."""
 
 
-def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
     """Take the pipes to the worker, so that a handler that reads, prints or forks does not get in between."""
     source, sink = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=partial(_hang_up, source, sink, instead=nothing))
+        os.register_at_fork(after_in_child=partial(_detach_from_worker, source, sink, instead=nothing))
     return os.fdopen(source, "rb"), os.fdopen(sink, "wb")
 
 
-def _hang_up(*pipes: int, instead: int) -> None:
+def _detach_from_worker(*pipes: int, instead: int) -> None:
     """A process that a handler forked must not speak to the worker, nor let it wait, and ends when it is told to."""
     for pipe in pipes:
         os.dup2(instead, pipe, inheritable=False)
-    for number in _NOT_OURS:
+    for number in _WORKER_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
 
 
 def main() -> None:
     """Serve until the worker hangs up."""
-    for number in _NOT_OURS:
+    for number in _WORKER_SIGNALS:
         signal.signal(number, _ignore)
-    source, sink = _own_pipes()
+    source, sink = _take_pipes()
     listener = _Listener(source)
     threading.Thread(target=listener.listen, name="otelq listener", daemon=True).start()
-    serve(listener.orders.get, lambda answer: _send(sink, answer, listener))
+    serve(listener.items.get, lambda answer: _send(sink, answer, listener))
 
 
-def serve(next_given: Callable[[], Given | None], send: Callable[[Answer], None]) -> None:
+def serve(next_item: Callable[[], WorkItem | None], send: Callable[[Answer], None]) -> None:
     """Attend to one order after the other, each in an empty context, as in the event loop."""
-    while (given := next_given()) is not None:
-        if isinstance(given, Ping):
-            send(Answer(given.token, None))
+    while (item := next_item()) is not None:
+        if isinstance(item, Ping):
+            send(Answer(item.token, None))
             continue
-        order, scope = given
-        send(Answer(order.token, contextvars.Context().run(attend, order, scope)))
+        request, scope = item
+        send(Answer(request.token, contextvars.Context().run(run_attempt, request, scope)))
         with suppress(Exception):  # a handler may have closed it, or whoever read it is gone
             sys.stdout.flush()
 
@@ -305,7 +305,7 @@ def serve(next_given: Callable[[], Given | None], send: Callable[[Answer], None]
 def _send(sink: BinaryIO, answer: Answer, listener: _Listener) -> None:
     listener.busy = False
     try:
-        sink.write(framed(answer))
+        sink.write(frame(answer))
         sink.flush()
     except BrokenPipeError:
-        _end_with_all()
+        _kill_group()

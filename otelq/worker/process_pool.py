@@ -22,13 +22,13 @@ from ..errors import InvalidArgument, ProcessDied
 from ..spawn import spawn
 from ..uninterrupted import finish
 from .process_main import find_handler
-from .process_protocol import MARGIN, PREFIX, Answer, Ping, Reply, RunRequest, Stop, framed, largest_answer, read_answer
+from .process_protocol import MARGIN, PREFIX, Answer, Ping, Reply, RunRequest, Stop, frame, largest_answer, read_answer
 
-LAST_CHANCE = 5.0
+END_TIMEOUT = 5.0
 """Seconds that an idle process has to end by itself when its worker stops."""
-SOUND_WITHIN = 5.0
+PING_TIMEOUT = 5.0
 """Seconds that an idle process has to show that it can be used again."""
-PIPEFUL = 1 << 16
+PIPE_SIZE = 1 << 16
 _PROGRAM = (
     "import sys; sys.path[:] = sys.argv[1:]; del sys.argv[1:]; from otelq.worker.process_main import main; main()"
 )
@@ -42,56 +42,56 @@ class ProcessPool:
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def attend(self, order: RunRequest, *, scope: AttemptScope) -> Reply:
+    async def run(self, request: RunRequest, *, scope: AttemptScope) -> Reply:
         """
         Have an attempt run, and pass on when its scope wants it to stop. If this is cancelled the process is ended.
 
         Raises:
             ProcessDied: the process ended before it replied.
         """
-        child = await self._take() or await HandlerProcess.start()
+        process = await self._take_idle() or await HandlerProcess.start()
         try:
-            reply = await child.ask(order, scope=scope)
+            reply = await process.run(request, scope=scope)
         except BaseException:
-            await finish(child.kill())
+            await finish(process.kill())
             raise
         if self._closed:
-            self._let_go(child)
+            self._end_in_background(process)
         else:
-            self._idle.append(child)
+            self._idle.append(process)
         return reply
 
     async def stop(self) -> None:
         """End those that are idle now, and each of the others when its attempt ends."""
         self._closed = True
         idle, self._idle = self._idle, []
-        for child in idle:
-            self._let_go(child)
+        for process in idle:
+            self._end_in_background(process)
         if self._ending:
             await asyncio.wait(self._ending)
 
-    def _let_go(self, child: HandlerProcess) -> None:
-        self._in_background(child.end())
+    def _end_in_background(self, process: HandlerProcess) -> None:
+        self._in_background(process.end())
 
-    def _bury(self, child: HandlerProcess) -> None:
-        self._in_background(child.kill())
+    def _kill_in_background(self, process: HandlerProcess) -> None:
+        self._in_background(process.kill())
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = spawn(work, name="otelq process, ending")
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    async def _take(self) -> HandlerProcess | None:
+    async def _take_idle(self) -> HandlerProcess | None:
         """An idle process that answers as it should; a handler before may have spoilt what it is reached by."""
         while self._idle:
-            child = self._idle.pop()
+            process = self._idle.pop()
             try:
-                if child.is_alive and await child.is_sound():
-                    return child
+                if process.is_alive and await process.answers_ping():
+                    return process
             except asyncio.CancelledError:
-                await finish(child.kill())
+                await finish(process.kill())
                 raise
-            self._bury(child)
+            self._kill_in_background(process)
         return None
 
 
@@ -120,14 +120,14 @@ class HandlerProcess:
         """Whether it has not ended, as far as is known."""
         return self._process.returncode is None
 
-    async def ask(self, order: RunRequest, *, scope: AttemptScope) -> Reply:
+    async def run(self, request: RunRequest, *, scope: AttemptScope) -> Reply:
         """The reply to an order."""
-        reply = spawn(self._talk(order))
+        reply = spawn(self._exchange(request))
         stop = spawn(scope.stopping.wait())
         try:
             await asyncio.wait({reply, stop}, return_when=asyncio.FIRST_COMPLETED)
             if not reply.done():
-                self._input.write(framed(Stop(scope.stop_reason)))
+                self._input.write(frame(Stop(scope.stop_reason)))
             return await reply
         finally:
             reply.cancel()
@@ -141,32 +141,32 @@ class HandlerProcess:
             else:
                 self._process.kill()
         with suppress(TimeoutError):  # something that it started holds its pipe open
-            async with asyncio.timeout(LAST_CHANCE):
-                await self._gone()
+            async with asyncio.timeout(END_TIMEOUT):
+                await self._wait_closed()
 
     async def end(self) -> None:
         """Hang up, so that it ends by itself."""
         try:
-            async with asyncio.timeout(LAST_CHANCE):
-                await self._gone()
+            async with asyncio.timeout(END_TIMEOUT):
+                await self._wait_closed()
         except TimeoutError:
             await self.kill()
 
-    async def _talk(self, order: RunRequest) -> Reply:
+    async def _exchange(self, request: RunRequest) -> Reply:
         try:
-            self._input.write(framed(order))
+            self._input.write(frame(request))
             await self._input.drain()
-            return await self._reply(order)
+            return await self._reply(request)
         except (ConnectionError, asyncio.IncompleteReadError):
             await self.kill()  # what it started may live on
-            raise ProcessDied(f"the process of {order.module}.{order.name} {self._end()}") from None
+            raise ProcessDied(f"the process of {request.module}.{request.name} {self._exit_text()}") from None
         except _CorruptReply as problem:
             await self.kill()
-            raise ProcessDied(f"the process of {order.module}.{order.name} {problem}, and was ended") from None
+            raise ProcessDied(f"the process of {request.module}.{request.name} {problem}, and was ended") from None
 
-    async def _reply(self, order: RunRequest) -> Reply:
-        answer = await self._answer(largest=largest_answer(order))
-        if answer.token != order.token or answer.reply is None:
+    async def _reply(self, request: RunRequest) -> Reply:
+        answer = await self._answer(largest=largest_answer(request))
+        if answer.token != request.token or answer.reply is None:
             raise _CorruptReply("answered for another attempt")
         return answer.reply
 
@@ -180,31 +180,31 @@ class HandlerProcess:
         except Exception:  # malformed, of the wrong shape, too deep
             raise _CorruptReply("sent what is no reply") from None
 
-    async def is_sound(self) -> bool:
+    async def answers_ping(self) -> bool:
         """Whether the process answers a question of now, with nothing before it that was left over."""
         ping = Ping(secrets.randbits(63))
         try:
-            async with asyncio.timeout(SOUND_WITHIN):
-                self._input.write(framed(ping))
+            async with asyncio.timeout(PING_TIMEOUT):
+                self._input.write(frame(ping))
                 await self._input.drain()
                 return await self._answer(largest=MARGIN) == Answer(ping.token, None)
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError, _CorruptReply):
             return False
 
-    async def _gone(self) -> None:
+    async def _wait_closed(self) -> None:
         """Wait for the end; with a pipe that is full and that nobody reads, asyncio would not notice it."""
         self._input.close()
-        rest = spawn(self._discard())
+        rest = spawn(self._discard_output())
         try:
             await self._process.wait()
         finally:
             rest.cancel()
 
-    async def _discard(self) -> None:
-        while await self._output.read(PIPEFUL):
+    async def _discard_output(self) -> None:
+        while await self._output.read(PIPE_SIZE):
             pass
 
-    def _end(self) -> str:
+    def _exit_text(self) -> str:
         code = self._process.returncode or 0
         if code >= 0:
             return f"exited with code {code} while the handler ran"

@@ -34,7 +34,7 @@ class RunRequest(Struct, frozen=True, tag_field="is", tag=True, kw_only=True):
     time_left: float | None
     stop_reason: CancelReason | None
     carrier: Mapping[str, str]
-    largest: int
+    payload_limit: int
     """Bytes of the largest payload that may come back."""
 
 
@@ -111,29 +111,29 @@ class Answer(Struct, frozen=True, tag_field="is", tag=True):
 
 
 _encoder = Encoder()
-read_order = Decoder(RunRequest | Stop | Ping).decode
+read_message = Decoder(RunRequest | Stop | Ping).decode
 read_answer = Decoder(Answer).decode
 
 
-def largest_answer(order: RunRequest) -> int:
+def largest_answer(request: RunRequest) -> int:
     """Return how many bytes an answer may have: text in text has a backslash before each quote, at worst before all."""
-    return 2 * order.largest + MARGIN
+    return 2 * request.payload_limit + MARGIN
 
 
-def framed(message: RunRequest | Stop | Ping | Answer) -> bytes:
+def frame(message: RunRequest | Stop | Ping | Answer) -> bytes:
     """The message as it goes over the pipe."""
     text = _encoder.encode(message)
     return len(text).to_bytes(PREFIX) + text
 
 
-def unknown(type: str, queue: str = "default") -> JobType[Any, Any]:
+def untyped_job(type: str, queue: str = "default") -> JobType[Any, Any]:
     """A type that is known by name only: its payloads are whatever JSON holds."""
     return JobType[Any, Any](type, queue=queue)
 
 
 def blockers_of(awaited: CheckedBlockers) -> Blockers:
     """The blockers that were read as these."""
-    chains = [Chain[Any](id, unknown("unknown")) for id in awaited.ids]
+    chains = [Chain[Any](id, untyped_job("unknown")) for id in awaited.ids]
     if awaited.until is Until.ANY:
         return AnyOf(chains, on_failure=awaited.on_failure.value)
     return AllOf(chains, on_failure=awaited.on_failure.value)

@@ -11,7 +11,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM")
-HANG_UP = "SIGHUP"
+HANGUP = "SIGHUP"
 """The terminal was closed. A program that has a use of its own for it keeps that."""
 
 _listening: WeakKeyDictionary[asyncio.AbstractEventLoop, _SignalListener] = WeakKeyDictionary()
@@ -29,12 +29,12 @@ def signals(stop: Callable[[], None]) -> Generator[None]:
     if threading.current_thread() is not threading.main_thread():
         return (yield)
     loop = asyncio.get_running_loop()
-    ears = _listening.setdefault(loop, _SignalListener(loop))
-    ears.add(stop)
+    listener = _listening.setdefault(loop, _SignalListener(loop))
+    listener.add(stop)
     try:
         yield
     finally:
-        ears.remove(stop)
+        listener.remove(stop)
 
 
 class _SignalListener:
@@ -53,35 +53,35 @@ class _SignalListener:
     def remove(self, stop: Callable[[], None]) -> None:
         self._stops.remove(stop)
         if not self._stops:
-            self._put_back()
+            self._restore()
 
     def _listen(self) -> None:
-        for number in _wanted():
-            self._replaced[number] = signal.signal(number, self._hear)
+        for number in _signals_to_handle():
+            self._replaced[number] = signal.signal(number, self._on_signal)
 
-    def _put_back(self) -> None:
+    def _restore(self) -> None:
         """Undo what is still ours; what the application set meanwhile stays."""
         replaced, self._replaced = self._replaced, {}
         for number, handler in replaced.items():
-            if signal.getsignal(number) == self._hear:
+            if signal.getsignal(number) == self._on_signal:
                 signal.signal(number, handler)
 
-    def _hear(self, number: int, frame: object) -> None:
+    def _on_signal(self, number: int, frame: object) -> None:
         """Wake the event loop, which may be anywhere: the handler of a signal must do no more."""
         with suppress(RuntimeError):  # the event loop was closed
-            self._call_soon(self._tell)
+            self._call_soon(self._call_stops)
 
-    def _tell(self) -> None:
+    def _call_stops(self) -> None:
         for stop in tuple(self._stops):
             stop()
 
 
-def _wanted() -> Generator[int]:
+def _signals_to_handle() -> Generator[int]:
     """Yield the signals to hear: those that this system has, nobody ignores, and Python can put back."""
-    for name in (*STOP_SIGNALS, HANG_UP):
+    for name in (*STOP_SIGNALS, HANGUP):
         number = getattr(signal, name, None)
         handler = None if number is None else signal.getsignal(number)
         if number is None or handler in (None, signal.SIG_IGN):
             continue
-        if name != HANG_UP or handler is signal.SIG_DFL:
+        if name != HANGUP or handler is signal.SIG_DFL:
             yield number

@@ -26,51 +26,51 @@ class Slots:
         self.leaked = 0
         self.suspects = 0
         self.deadlines = Deadlines(_time_out)
-        self.soft_deadlines = Deadlines(_soften)
+        self.soft_deadlines = Deadlines(_begin_soft_timeout)
         self.by_type: Counter[str] = Counter()
-        self.on_free: Callable[[], None] = _nothing
-        self._runs: set[ActiveJob] = set()
+        self.on_free: Callable[[], None] = _ignore
+        self._active: set[ActiveJob] = set()
         self._changed = asyncio.Event()
 
     @property
     def free(self) -> int:
         """How many more attempts may run."""
-        return self.capacity - len(self._runs)
+        return self.capacity - len(self._active)
 
-    def runs(self) -> list[ActiveJob]:
+    def active_jobs(self) -> list[ActiveJob]:
         """The attempts that hold a place; safe to call from another thread."""
-        return list(self._runs)
+        return list(self._active)
 
-    def take(self, run: ActiveJob) -> None:
+    def take(self, active: ActiveJob) -> None:
         """Give a place to an attempt."""
-        self._runs.add(run)
-        self.by_type[run.job.type] += 1
-        self.suspects += run.job.crashes > 0
+        self._active.add(active)
+        self.by_type[active.job.type] += 1
+        self.suspects += active.job.crashes > 0
 
-    def leave(self, run: ActiveJob) -> None:
+    def release(self, active: ActiveJob) -> None:
         """Free the place of an attempt. Leaving twice is fine."""
-        if run not in self._runs:
+        if active not in self._active:
             return
-        self._runs.discard(run)
-        self.by_type[run.job.type] -= 1
-        self.suspects -= run.job.crashes > 0
+        self._active.discard(active)
+        self.by_type[active.job.type] -= 1
+        self.suspects -= active.job.crashes > 0
         self._changed.set()
         self.on_free()
 
     def leak(self) -> None:
         """Count a place as leaked: its handler ignores its cancellation."""
         self.leaked += 1
-        self.touch()
+        self.notify_waiters()
 
-    async def drained(self, *, timeout: float, unless: Callable[[], bool] = bool) -> bool:
+    async def wait_drained(self, *, timeout: float, unless: Callable[[], bool] = bool) -> bool:
         """
         Wait until no place is taken but by what leaked; whether that came about within ``timeout`` seconds.
 
-        The wait ends early when ``unless`` is true; ``touch`` has it asked.
+        The wait ends early when ``unless`` is true; ``notify_waiters`` has it asked.
         """
         try:
             async with asyncio.timeout(timeout):
-                while len(self._runs) > self.leaked:
+                while len(self._active) > self.leaked:
                     if unless():
                         return False
                     self._changed.clear()
@@ -79,18 +79,18 @@ class Slots:
             return False
         return True
 
-    def touch(self) -> None:
+    def notify_waiters(self) -> None:
         """Let those who wait look again."""
         self._changed.set()
 
 
-def _nothing() -> None:
+def _ignore() -> None:
     pass
 
 
-def _time_out(run: ActiveJob) -> None:
-    run.cancel(CancelReason.TIMEOUT)
+def _time_out(active: ActiveJob) -> None:
+    active.cancel(CancelReason.TIMEOUT)
 
 
-def _soften(run: ActiveJob) -> None:
-    run.scope.soft_timeout()
+def _begin_soft_timeout(active: ActiveJob) -> None:
+    active.scope.soft_timeout()

@@ -42,7 +42,7 @@ class ThreadTask:
         return self._value
 
 
-class Threads:
+class ThreadPool:
     """
     A pool that starts a thread when none is idle.
 
@@ -51,36 +51,36 @@ class Threads:
     """
 
     def __init__(self) -> None:
-        self._errands: SimpleQueue[ThreadTask | None] = SimpleQueue()
+        self._tasks: SimpleQueue[ThreadTask | None] = SimpleQueue()
         self._idle = 0
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
 
-    def begin(self, work: Callable[[], Any]) -> ThreadTask:
+    def submit(self, work: Callable[[], Any]) -> ThreadTask:
         """Have ``work`` done in a thread."""
-        errand = ThreadTask(work)
+        thread_task = ThreadTask(work)
         with self._lock:
             if self._idle > 0:
                 self._idle -= 1
             else:
-                self._hire()
-        self._errands.put(errand)
-        return errand
+                self._start_thread()
+        self._tasks.put(thread_task)
+        return thread_task
 
     def stop(self) -> None:
         """Let every thread end when it has nothing to do."""
         for _ in tuple(self._threads):
-            self._errands.put(None)
+            self._tasks.put(None)
 
-    def _hire(self) -> None:
-        thread = threading.Thread(target=self._live, name=f"otelq handler {len(self._threads) + 1}", daemon=True)
+    def _start_thread(self) -> None:
+        thread = threading.Thread(target=self._run_thread, name=f"otelq handler {len(self._threads) + 1}", daemon=True)
         self._threads.add(thread)
         thread.start()
 
-    def _live(self) -> None:
-        while (errand := self._errands.get()) is not None:
-            errand.run()
-            del errand  # or its value would live on until the next one
+    def _run_thread(self) -> None:
+        while (thread_task := self._tasks.get()) is not None:
+            thread_task.run()
+            del thread_task  # or its value would live on until the next one
             with self._lock:
                 self._idle += 1
         self._threads.discard(threading.current_thread())

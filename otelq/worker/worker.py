@@ -91,14 +91,14 @@ class Worker:
         check_seconds("poll_interval", poll_interval, lowest=0.01)
         check_seconds("reap_interval", reap_interval, lowest=0.01)
         provided = Provided(provide)
-        named = default_name() if name is None else check_line(name, argument="name", longest=200)
-        self._muster: Callable[[], WorkerContext] = lambda: WorkerContext(
+        worker_name = default_name() if name is None else check_line(name, argument="name", longest=200)
+        self._make_context: Callable[[], WorkerContext] = lambda: WorkerContext(
             client=client,
             engine=client.engine,
             definitions=definitions,
             middleware=outer,
             provided=provided,
-            name=named,
+            name=worker_name,
             interrupt=self._give_up,
             concurrency=concurrency,
             grace=grace,
@@ -106,22 +106,22 @@ class Worker:
             reap_interval=reap_interval,
             max_crashes=max_crashes,
         )
-        self._shift: _WorkerRun | None = None
+        self._current: _WorkerRun | None = None
         self._owner: asyncio.Task[object] | None = None
         self._fatal: Exception | KeyboardInterrupt | None = None
 
     @property
     def leaked(self) -> int:
         """Return the number of slots that are held by handlers which ignored their cancellation."""
-        return self._shift.slots.leaked if self._shift else 0
+        return self._current.slots.leaked if self._current else 0
 
     async def __aenter__(self) -> Self:
-        if self._shift is not None:
+        if self._current is not None:
             raise OtelqError("the worker is running already")
         self._fatal = None
         self._owner = asyncio.current_task()
-        self._shift = _WorkerRun(self._muster(), on_fatal=self._give_up)
-        self._shift.start()
+        self._current = _WorkerRun(self._make_context(), on_fatal=self._give_up)
+        self._current.start()
         return self
 
     async def __aexit__(
@@ -130,11 +130,11 @@ class Worker:
         owner, self._owner = self._owner, None
         if owner is not None and self._fatal is not None:
             owner.uncancel()  # it was this worker that cancelled the block
-        if self._shift is not None:
+        if self._current is not None:
             try:
-                await self._shift.stop()
+                await self._current.stop()
             finally:
-                self._shift = None
+                self._current = None
         if isinstance(self._fatal, KeyboardInterrupt):
             raise self._fatal
         if self._fatal is not None:
@@ -150,16 +150,16 @@ class Worker:
         Raises:
             OtelqError: a loop of the worker could not recover.
         """
-        asked = asyncio.Event()
+        requested = asyncio.Event()
 
         def stop() -> None:
-            if asked.is_set() and self._shift is not None:
-                self._shift.hurry()
-            asked.set()
+            if requested.is_set() and self._current is not None:
+                self._current.cancel_all()
+            requested.set()
 
         with signals(stop):  # before the first claim, and until the last outcome is stored
             async with self:
-                await asked.wait()
+                await requested.wait()
 
     def _give_up(self, error: Exception | KeyboardInterrupt) -> None:
         if self._fatal is None and self._owner is not None:
@@ -170,25 +170,25 @@ class Worker:
 class _WorkerRun:
     """One start and stop of a worker: its five loops and its slots."""
 
-    def __init__(self, crew: WorkerContext, *, on_fatal: Callable[[Exception], None]) -> None:
-        self.crew = crew = with_executors(crew)
-        self.slots = Slots(crew.concurrency)
-        self.completer = Completer(crew, on_fatal=on_fatal)
-        self.fetcher = Fetcher(crew, self.slots, self.completer, on_fatal=on_fatal)
-        self.keeper = Keeper(crew, self.slots, on_fatal=on_fatal)
-        self.reaper = Reaper(crew, self.slots, on_fatal=on_fatal)
+    def __init__(self, context: WorkerContext, *, on_fatal: Callable[[Exception], None]) -> None:
+        self.context = context = with_executors(context)
+        self.slots = Slots(context.concurrency)
+        self.completer = Completer(context, on_fatal=on_fatal)
+        self.fetcher = Fetcher(context, self.slots, self.completer, on_fatal=on_fatal)
+        self.keeper = Keeper(context, self.slots, on_fatal=on_fatal)
+        self.reaper = Reaper(context, self.slots, on_fatal=on_fatal)
         self._unsubscribe: Callable[[], None] | None = None
         self._stopped = False
-        self._hurried = False
+        self._stop_was_cancelled = False
         """Whoever waits for the end was cancelled."""
 
     def start(self) -> None:
-        self._unsubscribe = self.crew.engine.notify.subscribe(self._hinted)
-        self.crew.engine.telemetry.capacity(self.crew.concurrency)
-        self.crew.engine.served.update(self.crew.types)
-        for room in (self.completer, self.keeper, self.reaper, self.fetcher):
-            room.start()
-        logger.info("worker %s serves %s", self.crew.name, ", ".join(self.crew.types))
+        self._unsubscribe = self.context.engine.notify.subscribe(self._hinted)
+        self.context.engine.telemetry.add_capacity(self.context.concurrency)
+        self.context.engine.served.update(self.context.types)
+        for loop in (self.completer, self.keeper, self.reaper, self.fetcher):
+            loop.start()
+        logger.info("worker %s serves %s", self.context.name, ", ".join(self.context.types))
 
     async def stop(self) -> None:
         """Claim no more, let attempts finish, cancel the rest, store what came of them, and end."""
@@ -197,55 +197,55 @@ class _WorkerRun:
         self._stopped = True
         if self._unsubscribe is not None:
             self._unsubscribe()
-        self.crew.stopping.set()
-        for run in self.slots.runs():
-            run.scope.wind_up()
-        logger.info("worker %s stops; %d attempts are running", self.crew.name, len(self.slots.runs()))
-        ending = spawn(self._end())
+        self.context.stopping.set()
+        for active in self.slots.active_jobs():
+            active.scope.begin_stop()
+        logger.info("worker %s stops; %d attempts are running", self.context.name, len(self.slots.active_jobs()))
+        end = spawn(self._end())
         try:
-            await asyncio.wait([ending])
+            await asyncio.wait([end])
         except asyncio.CancelledError:
-            self._hurried = True
-            self.hurry()
-            self.slots.touch()
-            await finish(_end_of(ending))
+            self._stop_was_cancelled = True
+            self.cancel_all()
+            self.slots.notify_waiters()
+            await finish(_end_of(end))
             raise
-        await ending
+        await end
 
     async def _end(self) -> None:
         try:
             await self.fetcher.stop()
             await self._drain()
         finally:
-            await self._leave()
+            await self._shut_down()
 
     async def _drain(self) -> None:
         """Let attempts finish within their grace, then cancel them, at once if the caller of ``stop`` is cancelled."""
-        patience = self.crew.grace if self.completer.is_running else 0.0  # else no outcome can be stored any more
-        if await self.slots.drained(timeout=patience, unless=lambda: self._hurried):
+        grace = self.context.grace if self.completer.is_running else 0.0  # else no outcome can be stored any more
+        if await self.slots.wait_drained(timeout=grace, unless=lambda: self._stop_was_cancelled):
             return
-        self.hurry()
+        self.cancel_all()
         # Abandoned ones still have their outcome stored; what the database will not take is left to the leases.
-        if await self.slots.drained(timeout=patience + LAST_WRITES, unless=lambda: self._hurried):
+        if await self.slots.wait_drained(timeout=grace + LAST_WRITES, unless=lambda: self._stop_was_cancelled):
             return
-        if self._hurried:
-            await self.slots.drained(timeout=LAST_WRITES)
+        if self._stop_was_cancelled:
+            await self.slots.wait_drained(timeout=LAST_WRITES)
 
-    async def _leave(self) -> None:
-        self.crew.gone.set()
-        self.crew.engine.served.subtract(self.crew.types)
-        self.hurry()
-        self.crew.threads.stop()
-        await self.crew.children.stop()
+    async def _shut_down(self) -> None:
+        self.context.stopped.set()
+        self.context.engine.served.subtract(self.context.types)
+        self.cancel_all()
+        self.context.threads.stop()
+        await self.context.processes.stop()
         await self.reaper.stop()
         await self.keeper.stop()
         await self.completer.stop()
-        self.crew.engine.telemetry.capacity(-self.crew.concurrency)
+        self.context.engine.telemetry.add_capacity(-self.context.concurrency)
 
-    def hurry(self) -> None:
+    def cancel_all(self) -> None:
         """Cancel what still runs."""
-        for run in self.slots.runs():
-            run.cancel(CancelReason.SHUTDOWN)
+        for active in self.slots.active_jobs():
+            active.cancel(CancelReason.SHUTDOWN)
 
     def _hinted(self, hint: Hint) -> None:
         self.fetcher.hinted(hint)

@@ -59,7 +59,7 @@ class Caller:
         """What ran, once a later commit's callback has, and no other is on its way: commits do not wait in line."""
         async with self.transaction() as tx:
             self.client.after_commit(self.note("last"), tx=tx)
-        await until(lambda: "last" in self.ran and not self.client.engine.effects._lookups)
+        await until(lambda: "last" in self.ran and not self.client.engine.effects._tasks)
         return [name for name in self.ran if name != "last"]
 
 

@@ -302,7 +302,7 @@ async def works_on(client: otelq.Client) -> None:
         for n in range(3):
             assert await client.result(await client.start(good, n), timeout=PATIENCE) == n
         async with asyncio.timeout(PATIENCE):
-            await until(lambda: worker._shift is None or worker._shift.slots.free == SLOTS)  # pyright: ignore[reportPrivateUsage]  # as no option shows
+            await until(lambda: worker._current is None or worker._current.slots.free == SLOTS)  # pyright: ignore[reportPrivateUsage]  # as no option shows
 
 
 READS = ["chain", "attempts", "blockers", "job", "explain", "chain_jobs", "result"]

@@ -102,8 +102,8 @@ async def test_ended_attempts_leave_no_deadline_behind(memory: otelq.Client) -> 
     worker = otelq.Worker(memory, jobs)
     async with worker:
         await use(memory)
-        assert worker._shift is not None  # pyright: ignore[reportPrivateUsage]  # nothing public tells
-        due = worker._shift.slots.deadlines._due  # pyright: ignore[reportPrivateUsage]
+        assert worker._current is not None  # pyright: ignore[reportPrivateUsage]  # nothing public tells
+        due = worker._current.slots.deadlines._due  # pyright: ignore[reportPrivateUsage]
         assert not any(due.values())
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import otelq
 from otelq.model import Meta
-from otelq.worker.process_protocol import RunRequest, framed
+from otelq.worker.process_protocol import RunRequest, frame
 
 from . import process_work as work
 from .support import becomes, ended, until
@@ -290,10 +290,10 @@ def test_a_process_ends_when_its_worker_dies_in_the_middle_of_an_order() -> None
         time_left=None,
         stop_reason=None,
         carrier={},
-        largest=1 << 20,
+        payload_limit=1 << 20,
     )
     command = [sys.executable, "-c", "from otelq.worker.process_main import main; main()"]
-    child = subprocess.run(command, input=framed(order)[:-1], capture_output=True, timeout=30, check=False)
+    child = subprocess.run(command, input=frame(order)[:-1], capture_output=True, timeout=30, check=False)
     assert (child.returncode, child.stdout, child.stderr) == (0, b"", b"")
 
 

@@ -8,7 +8,7 @@ import stat
 import msgspec
 
 import otelq
-from otelq.worker.process_protocol import Answer, Returned, framed
+from otelq.worker.process_protocol import Answer, Returned, frame
 
 from .support import ONCE
 
@@ -29,7 +29,7 @@ def _is_pipe(fd: int) -> bool:
 
 
 def forged(token: int, output: object) -> bytes:
-    return framed(Answer(token, Returned(msgspec.json.encode(output).decode())))
+    return frame(Answer(token, Returned(msgspec.json.encode(output).decode())))
 
 
 @jobs.job("forges", executor="process", retry=ONCE)

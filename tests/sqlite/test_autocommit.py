@@ -29,7 +29,7 @@ async def client(sqlite_url: str) -> AsyncIterator[otelq.Client]:
 
 def untold(client: otelq.Client) -> int:
     """How many transactions are waited for to end."""
-    return len(client.engine.effects._held)
+    return len(client.engine.effects._polled)
 
 
 @pytest.mark.parametrize("ends", ["commit", "rollback"])
@@ -41,7 +41,7 @@ async def test_the_end_of_a_transaction_is_noticed_though_the_next_has_begun(
     for number in range(3):
         await client.start(job, number, tx=connection)
         tx = client.engine.state.join(connection)
-        client.engine.effects.follow([], tx=tx, told=told.append)
+        client.engine.effects.follow([], tx=tx, on_known=told.append)
         await (connection.commit() if ends == "commit" else connection.rollback())
         assert connection.in_transaction
         await until(lambda: untold(client) == 0)
@@ -51,7 +51,7 @@ async def test_the_end_of_a_transaction_is_noticed_though_the_next_has_begun(
 async def test_a_transaction_that_is_open_is_not_taken_for_ended(client: otelq.Client, connect: Connect) -> None:
     connection = await connect(autocommit=False)
     await client.start(job, 1, tx=connection)
-    [held] = client.engine.effects._held
+    [held] = client.engine.effects._polled
     assert not await held.tx.is_over()
     await connection.commit()
     assert await held.tx.is_over()

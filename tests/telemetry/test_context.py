@@ -97,7 +97,7 @@ def test_a_tracestate_survives_the_queue(sdk: Sdk) -> None:
     telemetry = sdk.telemetry()
     with trace.use_span(NonRecordingSpan(caller)):
         enqueue = telemetry.enqueue(type="ship")
-    telemetry.attempt(claimed(enqueue.note), worker="w").end("completed")
+    telemetry.attempt(claimed(enqueue.stored_context), worker="w").end("completed")
     link = sdk.one("process ship").links[0]
     assert link.context.trace_state.to_header() == "ot=th:c,vendor=v"
 
@@ -110,7 +110,7 @@ def test_only_allowed_baggage_travels_and_only_what_can_be_stored(sdk: Sdk) -> N
     token = otel_context.attach(context)
     enqueue = telemetry.enqueue(type="ship")
     otel_context.detach(token)
-    with telemetry.attempt(claimed(enqueue.note), worker="w").activate():
+    with telemetry.attempt(claimed(enqueue.stored_context), worker="w").activate():
         assert dict(baggage.get_all()) == {"tenant": "t-1"}
     assert sdk.total("otelq.telemetry.dropped", reason="baggage") == 2
 
@@ -124,7 +124,7 @@ def test_what_a_stored_note_passes_on_is_held_to_the_rules_of_who_reads_it(sdk: 
         headers: dict[str, str] = {}
         propagate.inject(headers)
     assert headers["baggage"] == "tenant=t-1"
-    assert "forged" not in str(attempt.successor(type="next").note)
+    assert "forged" not in str(attempt.successor(type="next").stored_context)
     assert sdk.total("otelq.telemetry.dropped", reason="baggage") == 2
 
 
@@ -161,15 +161,15 @@ def test_a_propagator_other_than_w3c_passes_its_own_fields_through(sdk: Sdk, col
     token = otel_context.attach(otel_context.set_value("colour", "blue"))
     enqueue = telemetry.enqueue(type="ship")
     otel_context.detach(token)
-    with telemetry.attempt(claimed(enqueue.note), worker="w").activate():
+    with telemetry.attempt(claimed(enqueue.stored_context), worker="w").activate():
         assert otel_context.get_value("colour") == "blue"
-    assert "x-undeclared" not in str(enqueue.note)
+    assert "x-undeclared" not in str(enqueue.stored_context)
 
 
 def test_a_foreign_propagators_span_is_no_parent_of_a_new_root(sdk: Sdk, colour: None) -> None:
     telemetry = sdk.telemetry()
     enqueue = telemetry.enqueue(type="ship")
-    telemetry.attempt(claimed(enqueue.note, waited=3600), worker="w").end("completed")
+    telemetry.attempt(claimed(enqueue.stored_context, waited=3600), worker="w").end("completed")
     assert sdk.one("process ship").parent is None
 
 

@@ -57,28 +57,29 @@ def everything(sdk: Sdk) -> Sdk:
     """One of each span and each metric."""
     telemetry = sdk.telemetry()
     enqueue = telemetry.enqueue(type="ship", chain_id="c", position=0, delay=1.0)
-    attempt = telemetry.attempt(claimed(enqueue.note, crashes=1, blockers=2), worker="w")
+    attempt = telemetry.attempt(claimed(enqueue.stored_context, crashes=1, blockers=2), worker="w")
     attempt.failed(ValueError("no"))
     attempt.successor(type="bill").end()
     attempt.end("retry")
     enqueue.end()
     telemetry.enqueue(type="ship", batch=3).end()
-    telemetry.claimed([claimed(enqueue.note)], started_ns=1, worker="w")
-    telemetry.settled("settle", [attempt.note], started_ns=1, ended_ns=2, count=1)
+    telemetry.record_claim([claimed(enqueue.stored_context)], started_ns=1, worker="w")
+    telemetry.record_settlement("settle", [attempt.stored_context], started_ns=1, ended_ns=2, count=1)
     told = [
-        moved(verb, Status.READY, Status.CANCELLED, trace=enqueue.note, worker="w") for verb in names.TRANSITION_SPANS
+        moved(verb, Status.READY, Status.CANCELLED, trace=enqueue.stored_context, worker="w")
+        for verb in names.TRANSITION_SPANS
     ]
-    telemetry.project([CREATED, CLAIMED, RETRIED, COMPLETED, REAPED, *told])
-    telemetry.processed("ship", 0.1, "retry", "ValueError")
-    telemetry.operation("claim", 0.1, "otelq.errors.Unavailable")
+    telemetry.record_transitions([CREATED, CLAIMED, RETRIED, COMPLETED, REAPED, *told])
+    telemetry.record_attempt("ship", 0.1, "retry", "ValueError")
+    telemetry.record_operation("claim", 0.1, "otelq.errors.Unavailable")
     for count in CounterName:
         telemetry.count(count, type=None if count in {CounterName.CLAIM_EMPTY, CounterName.REPORT_UNKNOWN} else "ship")
-    telemetry.active("ship", 1)
-    telemetry.capacity(1)
+    telemetry.add_active("ship", 1)
+    telemetry.add_capacity(1)
     telemetry.attempt(claimed("damaged"), worker="w").end("completed")
     for number in range(names.TYPE_LIMIT + 1):
         telemetry.count(CounterName.LEASE_LOST, type=f"type-{number}")
-    telemetry.project([CLAIMED] * 1000)
+    telemetry.record_transitions([CLAIMED] * 1000)
     return sdk
 
 

@@ -28,7 +28,7 @@ def record() -> logging.LogRecord:
 
 def test_a_line_of_a_handler_says_which_job_and_span_it_belongs_to(sdk: Sdk) -> None:
     telemetry = sdk.telemetry()
-    job = replace(claimed(telemetry.enqueue(type="ship").note, attempt=3), meta='{"request_id":"r-1"}')
+    job = replace(claimed(telemetry.enqueue(type="ship").stored_context, attempt=3), meta='{"request_id":"r-1"}')
     attempt = telemetry.attempt(job, worker="w")
     with attempt.activate():
         ids = seen(record())

@@ -23,7 +23,7 @@ def test_a_chain_of_five_that_each_fail_once_is_one_flat_trace(sdk: Sdk) -> None
         enqueue = sdk.telemetry().enqueue(type="ship", chain_id=CHAIN, position=0)
     enqueue.end()
     for position in range(5):
-        enqueue = run_twice(sdk, enqueue.note, position)
+        enqueue = run_twice(sdk, enqueue.stored_context, position)
     by_id = {span_context(span).span_id: span for span in sdk.spans}
     attempts = sdk.named("process ship")
     assert len({span_context(span).trace_id for span in sdk.spans}) == 1
@@ -37,7 +37,7 @@ def run_twice(sdk: Sdk, note: str | None, position: int, telemetry: Telemetry | 
     telemetry = telemetry or sdk.telemetry()
     first = telemetry.attempt(claimed(note, position=position), worker="w")
     first.failed(ValueError("once"))
-    last = first.note
+    last = first.stored_context
     first.end("retry")
     second = telemetry.attempt(claimed(note, position=position, attempt=2, last_trace=last), worker="w")
     with second.activate(), sdk.tracer.start_as_current_span("inside"):
@@ -57,7 +57,7 @@ def test_an_attempt_stands_under_the_chain_and_links_to_what_made_its_job_and_to
 ) -> None:
     first = sdk.telemetry().enqueue(type="ship")
     first.end()
-    run_twice(sdk, first.note, 0).end()
+    run_twice(sdk, first.stored_context, 0).end()
     created, continued = sdk.named("enqueue ship")
     failed, repeated = sdk.named("process ship")
     assert parent_id(failed) == parent_id(repeated) == span_context(created).span_id
@@ -176,17 +176,17 @@ def test_a_callers_decision_not_to_sample_holds_for_the_whole_chain(sdk: Sdk) ->
     sdk.sampler.sample = False
     enqueue = sdk.telemetry().enqueue(type="ship")
     sdk.sampler.sample = True
-    assert enqueue.note is not None
-    assert enqueue.note.endswith(('0"}', '2"}'))  # not sampled; newer SDKs say that the id is random
+    assert enqueue.stored_context is not None
+    assert enqueue.stored_context.endswith(('0"}', '2"}'))  # not sampled; newer SDKs say that the id is random
     for position in range(3):
-        enqueue = run_twice(sdk, enqueue.note, position)
+        enqueue = run_twice(sdk, enqueue.stored_context, position)
     assert not sdk.spans
 
 
 def test_a_sampler_that_takes_everything_is_not_asked_about_a_chain_that_was_not_sampled(sdk: Sdk) -> None:
     caller = SpanContext(7, 7, True, TraceFlags(0))
     with trace.use_span(NonRecordingSpan(caller)):
-        note = sdk.telemetry().enqueue(type="ship").note
+        note = sdk.telemetry().enqueue(type="ship").stored_context
     greedy = TracerProvider(sampler=ALWAYS_ON)
     greedy.add_span_processor(SimpleSpanProcessor(sdk.exporter))
     run_twice(sdk, note, 0, Telemetry(tracer_provider=greedy, meter_provider=sdk.meters))
@@ -197,24 +197,26 @@ def test_an_unsampled_attempt_stores_nothing(sdk: Sdk) -> None:
     caller = SpanContext(7, 7, True, TraceFlags(0))
     with trace.use_span(NonRecordingSpan(caller)):
         enqueue = sdk.telemetry().enqueue(type="ship")
-    assert sdk.telemetry().attempt(claimed(enqueue.note), worker="w").note is None
+    assert sdk.telemetry().attempt(claimed(enqueue.stored_context), worker="w").stored_context is None
 
 
 def test_link_mode_asks_the_sampler_afresh_and_remembers_its_answer(sdk: Sdk) -> None:
     telemetry = sdk.telemetry()
     first = telemetry.enqueue(type="ship")
     sdk.sampler.sample = False
-    attempt = telemetry.attempt(claimed(first.note), worker="w", mode="link")
-    second, last = attempt.successor(type="ship"), attempt.note
+    attempt = telemetry.attempt(claimed(first.stored_context), worker="w", mode="link")
+    second, last = attempt.successor(type="ship"), attempt.stored_context
     sdk.sampler.sample = True
-    telemetry.attempt(claimed(first.note, attempt=2, last_trace=last), worker="w", mode="link").end("completed")
-    telemetry.attempt(claimed(second.note, position=1), worker="w", mode="link").end("completed")
+    telemetry.attempt(claimed(first.stored_context, attempt=2, last_trace=last), worker="w", mode="link").end(
+        "completed"
+    )
+    telemetry.attempt(claimed(second.stored_context, position=1), worker="w", mode="link").end("completed")
     assert not sdk.spans
 
 
 def test_a_sampler_sees_what_it_needs_when_a_span_starts(sdk: Sdk) -> None:
     telemetry = sdk.telemetry()
-    telemetry.attempt(claimed(telemetry.enqueue(type="ship", batch=500).note), worker="w")
+    telemetry.attempt(claimed(telemetry.enqueue(type="ship", batch=500).stored_context), worker="w")
     assert sdk.sampler.seen == [
         ("enqueue ship", asked("enqueue", "send")),
         ("process ship", asked("process", "process")),
@@ -235,21 +237,25 @@ def test_without_an_sdk_the_callers_context_still_travels() -> None:
     telemetry = Telemetry()
     with trace.use_span(NonRecordingSpan(caller)):
         enqueue = telemetry.enqueue(type="ship")
-    with telemetry.attempt(claimed(enqueue.note), worker="w").activate():
+    with telemetry.attempt(claimed(enqueue.stored_context), worker="w").activate():
         assert trace.get_current_span().get_span_context().span_id == 8
 
 
 def test_without_an_sdk_and_a_caller_nothing_is_stored() -> None:
     telemetry = Telemetry()
     attempt = telemetry.attempt(claimed(), worker="w")
-    assert (telemetry.enqueue(type="ship").note, attempt.note, attempt.successor(type="bill").note) == (None,) * 3
+    assert (
+        telemetry.enqueue(type="ship").stored_context,
+        attempt.stored_context,
+        attempt.successor(type="bill").stored_context,
+    ) == (None,) * 3
 
 
 def test_an_sdk_that_raises_harms_no_job_and_is_counted(sdk: Sdk) -> None:
     sdk.tracers.add_span_processor(Broken())
     telemetry = sdk.telemetry()
     enqueue = telemetry.enqueue(type="ship")
-    attempt = telemetry.attempt(claimed(enqueue.note), worker="w")
+    attempt = telemetry.attempt(claimed(enqueue.stored_context), worker="w")
     with attempt.activate():
         attempt.failed(ValueError("the handler's own"))
     attempt.end("failed")

@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from otelq.telemetry.stored_context import StoredContext
-from otelq.telemetry.trace_position import FAN_OUT, HOP_LIMIT, PROMPT, TraceMode, place
+from otelq.telemetry.trace_position import FAN_OUT, HOP_LIMIT, PROMPT, TraceMode, find_position
 
 from .sdk import NOW, Sdk, claimed, linked_ids, parent_id, reasons, span_context
 
@@ -44,37 +44,37 @@ def note(span: SpanContext = SAMPLED, **fields: Any) -> StoredContext:
 def test_auto_splits_what_is_not_prompt(
     expected: str | None, job: dict[str, Any], stored: StoredContext, last: StoredContext | None
 ) -> None:
-    placed = place(claimed(**job), stored, last, "auto")
+    placed = find_position(claimed(**job), stored, last, "auto")
     assert placed.reason == expected
     assert (placed.segment is None) == (expected is not None)
 
 
 @pytest.mark.parametrize("mode, expected", [("auto", "delay"), ("parent", None), ("link", "configured")])
 def test_a_job_type_may_choose_otherwise(mode: TraceMode, expected: str | None) -> None:
-    assert place(claimed(waited=3600), note(), None, mode).reason == expected
+    assert find_position(claimed(waited=3600), note(), None, mode).reason == expected
 
 
 def test_link_mode_leaves_the_callers_trace_once_and_keeps_the_chain_whole() -> None:
-    assert place(claimed(position=1), note(origin=0, own_root=True), None, "link").reason is None
+    assert find_position(claimed(position=1), note(origin=0, own_root=True), None, "link").reason is None
 
 
 def test_a_trace_that_nobody_records_is_not_split() -> None:
-    assert place(claimed(waited=3600), note(UNSAMPLED), None, "auto").reason is None
+    assert find_position(claimed(waited=3600), note(UNSAMPLED), None, "auto").reason is None
 
 
 def test_a_new_root_links_back_and_is_the_segment_of_what_follows(sdk: Sdk) -> None:
     telemetry = sdk.telemetry()
     first = telemetry.enqueue(type="ship")
     first.end()
-    attempt = telemetry.attempt(claimed(first.note, waited=3600), worker="w")
+    attempt = telemetry.attempt(claimed(first.stored_context, waited=3600), worker="w")
     attempt.failed(ValueError("no"))
-    last = attempt.note
+    last = attempt.stored_context
     attempt.end("retry")
-    again = telemetry.attempt(claimed(first.note, waited=3600, attempt=2, last_trace=last), worker="w")
+    again = telemetry.attempt(claimed(first.stored_context, waited=3600, attempt=2, last_trace=last), worker="w")
     second = again.successor(type="bill")
     second.end()
     again.end("continued")
-    telemetry.attempt(claimed(second.note, type="bill", position=1), worker="w").end("completed")
+    telemetry.attempt(claimed(second.stored_context, type="bill", position=1), worker="w").end("completed")
 
     created, continued = sdk.one("enqueue ship"), sdk.one("enqueue bill")
     root, retried = sdk.named("process ship")
@@ -93,6 +93,6 @@ def test_a_call_that_starts_many_chains_gives_each_its_own_trace(sdk: Sdk, batch
     telemetry = sdk.telemetry()
     enqueue = telemetry.enqueue(type="ship", batch=batch)
     enqueue.end()
-    telemetry.attempt(claimed(enqueue.note), worker="w").end("completed")
+    telemetry.attempt(claimed(enqueue.stored_context), worker="w").end("completed")
     assert (sdk.one("process ship").attributes or {}).get("otelq.link.reason") == expected
     assert (sdk.one("enqueue ship").attributes or {})["messaging.batch.message_count"] == batch

@@ -20,11 +20,11 @@ def test_every_verb_is_told_by_a_live_span_by_one_of_its_own_by_the_metrics_alon
 def test_a_claim_is_a_root_with_a_link_to_what_made_each_job(sdk: Sdk) -> None:
     telemetry = sdk.telemetry()
     starts = [telemetry.enqueue(type="ship") for _ in range(3)]
-    jobs = [claimed(start.note) for start in starts]
+    jobs = [claimed(start.stored_context) for start in starts]
     for start in starts:
         start.end()
     with sdk.tracer.start_as_current_span("whatever runs"), telemetry.silence():
-        telemetry.claimed([*jobs, claimed()], started_ns=17, worker="w")
+        telemetry.record_claim([*jobs, claimed()], started_ns=17, worker="w")
     span = sdk.one("claim ship")
     assert (span.parent, span.kind, span.start_time) == (None, SpanKind.CLIENT, 17)
     assert linked_ids(span) == [span_context(start).span_id for start in sdk.named("enqueue ship")]
@@ -32,16 +32,16 @@ def test_a_claim_is_a_root_with_a_link_to_what_made_each_job(sdk: Sdk) -> None:
 
 
 def test_a_claim_of_several_types_names_none_and_an_empty_one_is_no_span(sdk: Sdk) -> None:
-    sdk.telemetry().claimed([], started_ns=1, worker="w")
+    sdk.telemetry().record_claim([], started_ns=1, worker="w")
     assert sdk.total("messaging.client.operation.duration") == 0
-    sdk.telemetry().claimed([claimed(), claimed(type="bill")], started_ns=1, worker="w")
+    sdk.telemetry().record_claim([claimed(), claimed(type="bill")], started_ns=1, worker="w")
     assert [span.name for span in sdk.spans] == ["claim"]
 
 
 def test_links_beyond_the_limit_are_counted(sdk: Sdk) -> None:
-    note = sdk.telemetry().enqueue(type="ship").note
+    note = sdk.telemetry().enqueue(type="ship").stored_context
     jobs = [claimed(note)] * (names.LINK_LIMIT + 5)
-    sdk.telemetry().claimed(jobs, started_ns=1, worker="w")
+    sdk.telemetry().record_claim(jobs, started_ns=1, worker="w")
     assert len(sdk.one("claim ship").links) == names.LINK_LIMIT
     assert sdk.total("otelq.telemetry.dropped", reason="link_limit") == 5
 
@@ -49,7 +49,9 @@ def test_links_beyond_the_limit_are_counted(sdk: Sdk) -> None:
 def test_a_settlement_is_a_root_with_a_link_to_each_attempt(sdk: Sdk) -> None:
     telemetry = sdk.telemetry()
     attempts = [telemetry.attempt(claimed(), worker="w") for _ in range(2)]
-    telemetry.settled("settle", [None, *(attempt.note for attempt in attempts)], started_ns=5, ended_ns=9, count=3)
+    telemetry.record_settlement(
+        "settle", [None, *(attempt.stored_context for attempt in attempts)], started_ns=5, ended_ns=9, count=3
+    )
     for attempt in attempts:
         attempt.end("completed")
     span = sdk.one("settle")
@@ -59,7 +61,7 @@ def test_a_settlement_is_a_root_with_a_link_to_each_attempt(sdk: Sdk) -> None:
 
 def test_a_settlement_that_failed_says_how(sdk: Sdk) -> None:
     error = Unavailable("the server is gone")
-    sdk.telemetry().settled("complete", [], started_ns=5, ended_ns=9, count=3, type="ship", error=error)
+    sdk.telemetry().record_settlement("complete", [], started_ns=5, ended_ns=9, count=3, type="ship", error=error)
     span = sdk.one("complete ship")
     assert span.status.status_code is StatusCode.ERROR
     assert (span.attributes or {})["error.type"] == "otelq.errors.Unavailable"
@@ -71,7 +73,9 @@ def test_a_lost_attempt_is_told_by_the_reaper_in_the_chains_trace(sdk: Sdk) -> N
     telemetry = sdk.telemetry()
     enqueue = telemetry.enqueue(type="ship")
     enqueue.end()
-    telemetry.project([moved(Verb.REAP, Status.RUNNING, Status.READY, worker="w-1", trace=enqueue.note)])
+    telemetry.record_transitions(
+        [moved(Verb.REAP, Status.RUNNING, Status.READY, worker="w-1", trace=enqueue.stored_context)]
+    )
     span = sdk.one("reap ship")
     created = span_context(sdk.one("enqueue ship")).span_id
     assert (parent_id(span), linked_ids(span)) == (created, [created])
@@ -92,9 +96,9 @@ def test_what_somebody_asked_for_stands_in_the_askers_trace(
     sdk: Sdk, verb: Verb, source: Status, target: Status, name: str
 ) -> None:
     telemetry = sdk.telemetry()
-    note = telemetry.enqueue(type="ship").note
+    note = telemetry.enqueue(type="ship").stored_context
     with sdk.tracer.start_as_current_span("DELETE /order") as asker:
-        telemetry.project([moved(verb, source, target, trace=note)])
+        telemetry.record_transitions([moved(verb, source, target, trace=note)])
     span = sdk.one(name)
     assert parent_id(span) == asker.get_span_context().span_id
     assert len(span.links) == 1
@@ -106,17 +110,19 @@ def test_what_nobody_asked_for_stands_in_the_chains_trace(sdk: Sdk) -> None:
     enqueue = telemetry.enqueue(type="ship")
     enqueue.end()
     with sdk.tracer.start_as_current_span("another chain's"):
-        telemetry.project([moved(Verb.FAIL_BY_BLOCKER, Status.BLOCKED, Status.FAILED, trace=enqueue.note)])
+        telemetry.record_transitions(
+            [moved(Verb.FAIL_BY_BLOCKER, Status.BLOCKED, Status.FAILED, trace=enqueue.stored_context)]
+        )
     assert parent_id(sdk.one("fail ship")) == span_context(sdk.one("enqueue ship")).span_id
 
 
 def test_what_a_live_span_tells_is_not_told_twice(sdk: Sdk) -> None:
-    sdk.telemetry().project([CREATED, CLAIMED, COMPLETED])
+    sdk.telemetry().record_transitions([CREATED, CLAIMED, COMPLETED])
     assert not sdk.spans
 
 
 def test_a_flood_is_cut_and_counted(sdk: Sdk) -> None:
-    sdk.telemetry().project([REAPED] * (names.TRANSITION_SPAN_LIMIT + 7))
+    sdk.telemetry().record_transitions([REAPED] * (names.TRANSITION_SPAN_LIMIT + 7))
     assert len(sdk.spans) == names.TRANSITION_SPAN_LIMIT
     assert sdk.total("otelq.telemetry.dropped", reason="span_limit") == 7
     assert sdk.total("otelq.job.reaped") == names.TRANSITION_SPAN_LIMIT + 7

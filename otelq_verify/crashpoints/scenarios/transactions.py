@@ -80,7 +80,7 @@ def reported(write: Write, *, begin: Begin = own) -> Act:
                 await write_ledger(scene, tx.handle, chain_id=_chain(world))
                 made = await write(scene, world, tx)
                 is_known.clear()
-                effects.follow(made, tx=tx, told=ended)
+                effects.follow(made, tx=tx, on_known=ended)
             await close()
         except Unavailable:
             await close()
