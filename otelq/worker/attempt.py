@@ -13,7 +13,7 @@ from ..model import CancelReason, Claimed, Fails, Outcome, Settled, Settlement, 
 from ..uninterrupted import finish
 from .attempt_report import AttemptReport
 from .attempt_scope import WorkerScope
-from .completion import HANDLER_ENDS, LOOK_UP_PAUSE, Completion
+from .completion_transaction import HANDLER_ENDS, LOOK_UP_PAUSE, CompletionTransaction
 from .context import WorkerContext
 from .decision import Decision
 from .identity import Identity
@@ -48,7 +48,7 @@ class AttemptRunner:
         self._context = context
         self._report = report
         self._decision = Decision(identity, context=context, report=report, hops=hops)
-        self._completion: Completion | None = None
+        self._completion: CompletionTransaction | None = None
 
     async def run(self) -> Outcome | None:
         """Return the outcome, if it is still to be stored; None where it is, or where the job was lost."""
@@ -120,7 +120,7 @@ class AttemptRunner:
         """Return the outcome, or how the handler ended the job itself in its transaction."""
         if self.scope.completion_tx is None:
             return self._decision.of_result(result)
-        self._completion = Completion(self._identity.job, context=self._context, scope=self.scope)
+        self._completion = CompletionTransaction(self._identity.job, context=self._context, scope=self.scope)
         return await self._completion.end_by_handler() or self._decision.of_result(result)
 
     async def _fail(self, error: BaseException) -> Outcome | None:
@@ -164,7 +164,7 @@ class AttemptRunner:
                 raise
         return None
 
-    async def _commit(self, completion: Completion, outcome: Outcome | Transition) -> None:
+    async def _commit(self, completion: CompletionTransaction, outcome: Outcome | Transition) -> None:
         self.is_committing = True
         self._report.stop_clock()
         try:

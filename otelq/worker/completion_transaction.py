@@ -23,7 +23,7 @@ HANDLER_ENDS: Mapping[Verb, str] = {
 """What telemetry calls an attempt whose handler ended the job itself."""
 
 
-class Completion:
+class CompletionTransaction:
     """The end of one attempt whose handler opened ``attempt.completion()``."""
 
     def __init__(self, job: Claimed, *, context: WorkerContext, scope: WorkerScope) -> None:
