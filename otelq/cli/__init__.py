@@ -1,1 +1,1 @@
-"""The commands: ``otelq demo``, ``otelq worker`` and ``otelq migrate``. The composition root for people at a shell."""
+"""The commands ``otelq demo``, ``otelq worker`` and ``otelq migrate``."""

@@ -1,4 +1,4 @@
-"""Finds the collections of jobs that a command line names as ``module:attribute``."""
+"""Imports the collections of jobs that a command line names as ``module:attribute``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..definitions import Jobs
 
 def load_collections(paths: Sequence[str]) -> list[Jobs]:
     """
-    The collections that ``paths`` name; modules in the current folder are found too.
+    Return the collections that ``paths`` name; modules in the current folder are found too.
 
     Raises:
         click.UsageError: a path cannot be read, its module cannot be imported, or it names no collection.
@@ -44,12 +44,13 @@ def _import(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
+        # The module itself is missing, or one that it imports: only the first is a wrong path.
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise _broken(name, error) from error
         raise click.UsageError(
             f"there is no module {error.name!r} in {os.getcwd()}, nor is one installed under that name"
         ) from error
-    except Exception as error:  # whatever a module does when it is imported
+    except Exception as error:  # importing a module of an application may raise anything
         raise _broken(name, error) from error
 
 

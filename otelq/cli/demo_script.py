@@ -1,4 +1,4 @@
-"""What the demo plays on the workflow of ``order``, and how it must end."""
+"""The script of the demo: the orders that it starts, and the outcomes that it expects."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..worker import Worker
 from .order import (
     REVIEW_PAUSE,
     Item,
-    Narrator,
     Order,
     Parcel,
     Receipt,
+    Reporter,
     Review,
     check_order,
     jobs,
@@ -27,18 +27,18 @@ from .order import (
 Out = TypeVar("Out")
 
 ITEMS = (Item("scarf", 0.3), Item("mug", 0.15), Item("lamp", 0.7))
-GOOD, TOO_DEAR = Order("A-1042", 64), Order("A-1043", 4200)
+GOOD, EXPENSIVE = Order("A-1042", 64), Order("A-1043", 4200)
 JOBS = 9
 """Two of check, three of pick, one each of charge, refuse, send and ask."""
 ATTEMPTS = JOBS + 1
 """The card is charged twice."""
-PATIENCE = 30.0
-"""Seconds after which a chain that has not ended is given up."""
+TIMEOUT = 30.0
+"""Seconds to wait for a chain."""
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """The chains that were played, and what they came to."""
+class DemoResult:
+    """The chains of a run and their outputs."""
 
     order: Chain[Receipt]
     refused: Chain[Receipt]
@@ -50,66 +50,72 @@ class Story:
 
     @property
     def chains(self) -> Sequence[Chain[object]]:
-        """All of them."""
+        """Return all chains, dependents first."""
         return (self.parcel, self.order, self.refused, *self.picks)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that must have come about."""
+    """One expected outcome, and the one that was found."""
 
-    what: str
+    name: str
     expected: object
     found: object
 
     @property
-    def holds(self) -> bool:
-        """Whether it did."""
+    def passed(self) -> bool:
+        """Return whether they are equal."""
         return self.expected == self.found
 
 
-async def play(client: Client, narrator: Narrator) -> Story:
+async def run_orders(client: Client, reporter: Reporter) -> DemoResult:
     """
     Start two orders, and run a worker until they have ended.
 
     Raises:
-        OtelqError: one of them did not end well, or not in time.
+        OtelqError: one of them failed, or did not end in time.
     """
-    with narrator.tracer.start_as_current_span(f"checkout {GOOD.number}"):
+    with reporter.tracer.start_as_current_span(f"checkout {GOOD.number}"):
         order = await client.start(check_order, GOOD)
         picks = await client.start_many(pick_item, ITEMS)
         parcel = await client.start(send_parcel, Parcel(GOOD.number), blockers=[order, *picks])
-    narrator.say("checkout", f"{GOOD.number}: three items for {GOOD.total}; the parcel waits for four chains")
-    with narrator.tracer.start_as_current_span(f"checkout {TOO_DEAR.number}"):
-        refused = await client.start(check_order, TOO_DEAR)
-    narrator.say("checkout", f"{TOO_DEAR.number}: one item for {TOO_DEAR.total}")
-    async with Worker(client, jobs, poll_interval=0.5, provide=[narrator]):
-        receipt, refusal, review = await _end(client, order), await _end(client, refused), await _end(client, parcel)
-    return Story(order, refused, picks, parcel, receipt, refusal, review)
+    reporter.report("checkout", f"{GOOD.number}: three items for {GOOD.total}; the parcel waits for four chains")
+    with reporter.tracer.start_as_current_span(f"checkout {EXPENSIVE.number}"):
+        refused = await client.start(check_order, EXPENSIVE)
+    reporter.report("checkout", f"{EXPENSIVE.number}: one item for {EXPENSIVE.total}")
+    async with Worker(client, jobs, poll_interval=0.5, provide=[reporter]):
+        receipt, refusal, review = (
+            await _result(client, order),
+            await _result(client, refused),
+            await _result(client, parcel),
+        )
+    return DemoResult(order, refused, picks, parcel, receipt, refusal, review)
 
 
-async def _end(client: Client, chain: Chain[Out]) -> Out:
+async def _result(client: Client, chain: Chain[Out]) -> Out:
     try:
-        return await client.result(chain, timeout=PATIENCE)
+        return await client.result(chain, timeout=TIMEOUT)
     except TimeoutError as error:
-        raise OtelqError(f"{chain.job_type.name} has not ended after {PATIENCE:g} s") from error
+        raise OtelqError(f"{chain.job_type.name} has not ended after {TIMEOUT:g} s") from error
 
 
-async def checks(client: Client, story: Story) -> list[Check]:
-    """How the story ended, beside how it must."""
-    charges = await client.attempts(job_id(story.order.id, 1))
-    stored = [job for chain in story.chains for job in (await client.jobs(chain=chain)).items]
+async def check_outcomes(client: Client, result: DemoResult) -> list[Check]:
+    """Compare the outcomes with the expected ones."""
+    charges = await client.attempts(job_id(result.order.id, 1))
+    stored = [job for chain in result.chains for job in (await client.jobs(chain=chain)).items]
     return [
-        Check("the branch: the good order is paid", Receipt(GOOD.number, paid=True, attempts=2), story.receipt),
-        Check("the branch: the dear order is not", Receipt(TOO_DEAR.number, paid=False), story.refusal),
+        Check("the branch: the good order is paid", Receipt(GOOD.number, paid=True, attempts=2), result.receipt),
+        Check("the branch: the expensive order is refused", Receipt(EXPENSIVE.number, paid=False), result.refusal),
         Check(
             "the retry: the card is charged at the second attempt",
             [Verb.RETRY, Verb.COMPLETE],
             [attempt.verb for attempt in charges],
         ),
         Check(
-            "the fan-in: the parcel holds every item", [item.name for item in ITEMS], list(story.review.parcel.items)
+            "the fan-in: the parcel holds every item", [item.name for item in ITEMS], list(result.review.parcel.items)
         ),
-        Check("the delay: the review is asked in due time", True, story.review.asked_after >= REVIEW_PAUSE),
+        Check(
+            "the delay: the review is asked no sooner than it is due", True, result.review.asked_after >= REVIEW_PAUSE
+        ),
         Check("the chains: every job is stored once", JOBS, len(stored)),
     ]

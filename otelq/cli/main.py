@@ -1,4 +1,4 @@
-"""The command ``otelq``: its subcommands, and how what goes wrong is told (one line, and an exit code)."""
+"""The command ``otelq``: its subcommands, and its errors (one line and an exit code)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from ..errors import InvalidArgument, OtelqError
 from .demo import demo
 from .migrate import migrate
-from .redaction import redacted
+from .redaction import redact
 from .worker import worker
 
 FAILURE = 1
@@ -21,7 +21,7 @@ INTERRUPTED = 130
 @click.version_option(package_name="otelq", message="otelq %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Durable chains of typed jobs in PostgreSQL or SQLite, seen through OpenTelemetry."""
+    """Run durable chains of typed jobs in PostgreSQL or SQLite, with OpenTelemetry traces and metrics."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
@@ -40,29 +40,29 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line; returns its exit code."""
+    """Run one command line; return its exit code."""
     try:
         # Without standalone mode click returns what the command returned, or the code that it asked to exit with.
         code: int | None = cli.main(arguments, prog_name="otelq", standalone_mode=False)
     except click.Abort:
         return INTERRUPTED
     except click.ClickException as error:
-        return _refuse(error.format_message(), error.exit_code)
+        return _fail(error.format_message(), error.exit_code)
     except InvalidArgument as error:
-        return _refuse(f"{_as_written(error.argument)}: {error.problem}", USAGE)
+        return _fail(f"{_option_name(error.argument)}: {error.problem}", USAGE)
     except OtelqError as error:
-        return _refuse(str(error).partition("\n")[0], FAILURE)  # the reason of a failed chain ends with a traceback
+        return _fail(str(error).partition("\n")[0], FAILURE)  # the reason of a failed chain ends with a traceback
     return code or 0
 
 
-def _as_written(argument: str) -> str:
-    """An argument as the command line calls it, where it comes from there."""
+def _option_name(argument: str) -> str:
+    """Return the option of the command line that gives an argument; the argument itself if there is none."""
     option = "--" + {"target": "url"}.get(argument, argument).replace("_", "-")
     known = {name for command in cli.commands.values() for parameter in command.params for name in parameter.opts}
     return option if option in known else argument
 
 
-def _refuse(problem: str, code: int) -> int:
-    line = redacted(" ".join(problem.split()))
+def _fail(problem: str, code: int) -> int:
+    line = redact(" ".join(problem.split()))
     click.echo(f"otelq: {line}", err=True)
     return code

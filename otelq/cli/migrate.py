@@ -1,4 +1,4 @@
-"""``otelq migrate``: brings the tables up to date, says whether they are, or prints the SQL that would."""
+"""``otelq migrate``: brings the tables up to date, checks that they are, or prints their SQL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from ..adapters import find
 from ..connect import connect
-from .redaction import redacted
+from .redaction import redact
 
 
 @click.command()
@@ -23,23 +23,23 @@ def migrate(url: str, schema: str, *, only_print: bool, only_check: bool) -> Non
     if only_print and only_check:
         raise click.UsageError("--sql and --check exclude each other; give one")
     if only_print:
-        click.echo(script(url, schema), nl=False)
+        click.echo(dump_sql(url, schema), nl=False)
         return
     asyncio.run(_open(url, schema, change=not only_check))
-    click.echo(f"{redacted(url)}: schema {schema} is up to date")
+    click.echo(f"{redact(url)}: schema {schema} is up to date")
 
 
-def script(url: str, schema: str) -> str:
+def dump_sql(url: str, schema: str) -> str:
     """
-    The SQL that makes the tables.
+    Return the SQL that creates the tables.
 
     It comes from the package of the adapter for the URL: a function ``dump(schema)`` beside its ``adapter``.
 
     Raises:
-        InvalidArgument: no adapter is there for the URL, or its driver is missing.
+        InvalidArgument: no adapter is known for the URL, or its driver is missing.
         click.UsageError: the adapter needs no SQL.
     """
-    connect(url, schema=schema)  # refuses what nobody could connect to, and opens nothing
+    connect(url, schema=schema)  # checks URL, schema and driver, and opens nothing
     scheme = url.partition(":")[0].lower()
     entry = find("otelq.state", scheme, argument="url")
     module = None if entry is None else importlib.import_module(entry.module)
@@ -51,4 +51,4 @@ def script(url: str, schema: str) -> str:
 
 async def _open(url: str, schema: str, *, change: bool) -> None:
     async with connect(url, schema=schema, migrate=change):
-        pass  # opening is what migrates, or checks
+        pass  # opening migrates, or checks

@@ -1,4 +1,4 @@
-"""The demo's workflow: orders are checked and paid, items picked, parcels sent, and a review is asked for later."""
+"""The workflow of the demo: check and charge orders, pick items, send parcels, and ask for a review later."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..definitions import Attempt, Continue, Jobs
 from ..schedule import RetryPolicy
 
 LIMIT = 500
-"""The largest total that is charged without asking anybody."""
+"""The largest total that is charged."""
 BANK_PAUSE = 0.4
 REVIEW_PAUSE = 1.0
 
@@ -23,7 +23,7 @@ jobs = Jobs()
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a customer bought."""
+    """The order of a customer."""
 
     number: str
     total: int
@@ -31,7 +31,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """How the payment of an order ended."""
+    """The outcome of charging an order."""
 
     order: str
     paid: bool
@@ -48,7 +48,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What leaves the house."""
+    """The parcel of an order."""
 
     order: str
     items: tuple[str, ...] = ()
@@ -64,81 +64,81 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """When, by this machine's clock, a parcel had left."""
+    """A parcel, and the time at which it was sent by this machine's clock."""
 
     parcel: Parcel
     sent_at: datetime
 
 
-class Narrator:
-    """What the handlers are provided with: somebody who tells what happens, and a tracer for their own spans."""
+class Reporter:
+    """Prints the progress of handlers, and has a tracer for their spans."""
 
     def __init__(self, write: Callable[[float, str, str], None], tracer: Tracer) -> None:
         self.tracer = tracer
         self._write = write
         self._began = time.monotonic()
 
-    def say(self, who: str, what: str) -> None:
-        """Tell one thing, with the seconds since the story began."""
+    def report(self, who: str, what: str) -> None:
+        """Print one line, with the seconds since the start."""
         self._write(time.monotonic() - self._began, who, what)
 
 
 @jobs.job("order.check")
 async def check_order(attempt: Attempt[Order]) -> Continue[Receipt]:
-    """Branch: what is over the limit goes another way."""
-    order, tell = attempt.input, attempt.get(Narrator)
+    """Refuse an order over the limit, charge any other: a branch."""
+    order, reporter = attempt.input, attempt.get(Reporter)
     if order.total > LIMIT:
-        tell.say("order.check", f"{order.number}: {order.total} is over the limit of {LIMIT}, so it is refused")
+        reporter.report("order.check", f"{order.number}: {order.total} is over the limit of {LIMIT}, so it is refused")
         return attempt.continue_with(refuse_order, order)
-    tell.say("order.check", f"{order.number}: {order.total} is fine, so the card is charged")
+    reporter.report("order.check", f"{order.number}: {order.total} is fine, so the card is charged")
     return attempt.continue_with(charge_card, order)
 
 
 @jobs.job("order.refuse", entry=False)
 async def refuse_order(attempt: Attempt[Order]) -> Receipt:
-    """The other branch: nothing is paid."""
-    attempt.get(Narrator).say("order.refuse", f"{attempt.input.number}: the customer is told")
+    """Refuse an order."""
+    attempt.get(Reporter).report("order.refuse", f"{attempt.input.number}: the customer is informed")
     return Receipt(attempt.input.number, paid=False)
 
 
 @jobs.job("order.charge", entry=False, retry=RetryPolicy(max_attempts=3, initial=BANK_PAUSE, jitter=0))
 async def charge_card(attempt: Attempt[Order]) -> Receipt:
-    """Fails once: the bank is slow to wake up."""
-    order, tell = attempt.input, attempt.get(Narrator)
-    with tell.tracer.start_as_current_span("POST /charges"):
+    """Charge the card; fail at the first attempt, to show a retry."""
+    order, reporter = attempt.input, attempt.get(Reporter)
+    with reporter.tracer.start_as_current_span("POST /charges"):
         await asyncio.sleep(0.06)
         if attempt.number == 1:
-            tell.say("order.charge", f"{order.number}: the bank does not answer; again in {BANK_PAUSE:g} s")
+            reporter.report("order.charge", f"{order.number}: the bank does not answer; again in {BANK_PAUSE:g} s")
             raise ConnectionError("the bank does not answer")
-    tell.say("order.charge", f"{order.number}: {order.total} paid, at attempt {attempt.number}")
+    reporter.report("order.charge", f"{order.number}: {order.total} paid, at attempt {attempt.number}")
     return Receipt(order.number, paid=True, attempts=attempt.number)
 
 
 @jobs.job("item.pick")
 async def pick_item(attempt: Attempt[Item]) -> str:
-    """One of several that run side by side."""
-    item, tell = attempt.input, attempt.get(Narrator)
+    """Pick one item, beside others at the same time."""
+    item, reporter = attempt.input, attempt.get(Reporter)
     await asyncio.sleep(item.walk)
-    tell.say("item.pick", f"{item.name} is in the box")
+    reporter.report("item.pick", f"{item.name} is in the box")
     return item.name
 
 
 @jobs.job("parcel.send")
 async def send_parcel(attempt: Attempt[Parcel]) -> Continue[Review]:
-    """Fan-in: runs when the order is paid and every item picked."""
-    tell = attempt.get(Narrator)
+    """Send the parcel, once the order is paid and every item is picked: a fan-in."""
+    reporter = attempt.get(Reporter)
     [receipt] = attempt.blockers(check_order)
     parcel = Parcel(receipt.order, tuple(attempt.blockers(pick_item)))
-    with tell.tracer.start_as_current_span("print label"):
+    with reporter.tracer.start_as_current_span("print label"):
         await asyncio.sleep(0.03)
-    tell.say("parcel.send", f"{parcel.order}: paid and complete, so the parcel leaves")
+    reporter.report("parcel.send", f"{parcel.order}: paid and complete, so the parcel is sent")
     return attempt.continue_with(ask_review, Request(parcel, datetime.now(UTC)), delay=REVIEW_PAUSE)
 
 
 @jobs.job("review.ask", entry=False)
 async def ask_review(attempt: Attempt[Request]) -> Review:
-    """Delayed: due a while after the parcel left."""
+    """Ask for a review, some time after the parcel was sent."""
     parcel, sent_at = attempt.input.parcel, attempt.input.sent_at
     later = (datetime.now(UTC) - sent_at).total_seconds()
-    attempt.get(Narrator).say("review.ask", f"{parcel.order}: {later:.1f} s later, the customer is asked how it was")
+    attempt.get(Reporter).report("review.ask", f"{parcel.order}: {later:.1f} s later, the customer is asked how it was")
     return Review(parcel, later)

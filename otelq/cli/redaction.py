@@ -1,4 +1,4 @@
-"""Keeps passwords out of what commands print."""
+"""Removes passwords from the output of commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TOKEN = re.compile(r"(?i)\b((?:nats|tls|wss?)://)[^\s:/@]+@")
 _NAMED = re.compile(r"(?i)\b((?:ssl)?password|passfile)(\s*=\s*)('(?:\\.|[^'\\])*'|(?:\\.|[^\s&\\])*)")
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """Return the text with the password of every URL and every keyword in it replaced by ``***``."""
     return _NAMED.sub(r"\1\2***", _TOKEN.sub(r"\1***@", _IN_AUTHORITY.sub(r"\1:***@", text)))
 
@@ -21,5 +21,5 @@ class RedactingFormatter(logging.Formatter):
     """Formats a log record, its traceback included, without passwords."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, or lines, of one record."""
-        return redacted(super().format(record))
+        """Return the text of a record, without passwords."""
+        return redact(super().format(record))

@@ -1,4 +1,4 @@
-"""Records spans in memory with the OpenTelemetry SDK, where that is installed."""
+"""Records spans in memory with the OpenTelemetry SDK, if it is installed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ADVICE = "To see the trace as well, install otelq's extra `otlp` (README, Instal
 
 class SpanRecorder:
     """
-    The spans of one run.
+    Records the spans of one run.
 
-    Its provider is its own, so that neither the global one nor a sampler of the environment has a say.
+    It has a provider of its own: the global one may drop spans, and a sampler set in the environment would.
     """
 
     def __init__(self) -> None:
         self.provider: TracerProvider | None = None
-        """For ``connect``; None where there is no SDK."""
+        """The provider for ``connect``; None without an SDK."""
         self._exporter: InMemorySpanExporter | None = None
         try:
             from opentelemetry.sdk.trace import TracerProvider as SdkProvider
@@ -38,9 +38,9 @@ class SpanRecorder:
 
     @property
     def spans(self) -> Sequence[ReadableSpan]:
-        """What has ended so far; empty where there is no SDK."""
+        """Return the spans that have ended; none without an SDK."""
         return self._exporter.get_finished_spans() if self._exporter else ()
 
     def tracer(self, name: str) -> Tracer:
-        """A tracer whose spans are recorded; one that does nothing where there is no SDK."""
+        """Return a tracer whose spans are recorded; one that does nothing without an SDK."""
         return get_tracer(name, tracer_provider=self.provider)

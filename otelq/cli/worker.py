@@ -1,4 +1,4 @@
-"""``otelq worker``: serves the jobs of an application until it is told to stop."""
+"""``otelq worker``: runs the jobs of an application until a signal stops it."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ LINE = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
     type=float,
     default=5.0,
     show_default=True,
-    help="The longest time between two looks, in seconds.",
+    help="The longest time between two searches for due jobs, in seconds.",
 )
 @click.option(
     "--grace", type=float, default=30.0, show_default=True, help="Seconds that running attempts have to finish."
 )
-@click.option("--name", help="What this worker is called where leases are shown.  [default: host, process, random]")
+@click.option("--name", help="The name of this worker in leases and logs.  [default: host, process, random]")
 @click.option("--log-level", type=click.Choice(LEVELS, case_sensitive=False), default="info", show_default=True)
 def worker(
     collections: Sequence[str],
@@ -58,7 +58,7 @@ def worker(
     _log_to_stderr(log_level)
     jobs = load_collections(collections)
     if is_private(url):
-        raise click.UsageError(f"{url} is seen by one process only, so this worker would never find a job")
+        raise click.UsageError(f"{url} is private to one process, so this worker would never find a job")
     asyncio.run(
         serve(
             jobs, url=url, schema=schema, concurrency=concurrency, poll_interval=poll_interval, grace=grace, name=name
@@ -76,7 +76,7 @@ async def serve(
     grace: float,
     name: str | None,
 ) -> None:
-    """Run a worker until a signal comes; options that it refuses are refused before the database is touched."""
+    """Run a worker until a signal stops it; bad options raise before the database is opened."""
     client = connect(url, schema=schema)
     work = Worker(client, *jobs, concurrency=concurrency, poll_interval=poll_interval, grace=grace, name=name)
     async with client:

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from otelq.cli.redaction import RedactingFormatter, redacted
+from otelq.cli.redaction import RedactingFormatter, redact
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from otelq.cli.redaction import RedactingFormatter, redacted
     ],
 )
 def test_a_password_is_replaced_and_all_else_is_left(text: str, expected: str) -> None:
-    assert redacted(text) == expected
+    assert redact(text) == expected
 
 
 def test_a_logged_traceback_shows_no_password() -> None:
