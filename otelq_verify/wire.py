@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-Said = Sequence[str]
+SentStatements = Sequence[str]
 """The statements that a connection has sent since its last transaction ended, the one at hand last."""
-Which = Callable[[Said], bool]
+StatementTest = Callable[[SentStatements], bool]
 """Whether the statement at hand is the one; asked once about each statement, in the order in which they are sent."""
 
 END_OF_COPY = "-- the end of what is copied"
@@ -28,10 +28,10 @@ class LossyProxy:
 
     def __init__(self, url: str) -> None:
         self._target = urlsplit(url)
-        self._losses: list[Which] = []
-        self._cuts: list[Which] = []
-        self._stalls: list[Which] = []
-        self._freezes: list[Which] = []
+        self._losses: list[StatementTest] = []
+        self._cuts: list[StatementTest] = []
+        self._stalls: list[StatementTest] = []
+        self._freezes: list[StatementTest] = []
         self._server: asyncio.Server
         self._links: set[asyncio.Task[None]] = set()
         self.frozen = asyncio.Event()
@@ -59,19 +59,19 @@ class LossyProxy:
         who = self._target.netloc.rpartition("@")[0] or "postgres"
         return self._target._replace(netloc=f"{who}@127.0.0.1:{port}", query="sslmode=disable").geturl()
 
-    def lose(self, which: Which) -> None:
+    def lose(self, which: StatementTest) -> None:
         """Lose the reply to the next statement of which ``which`` is true, and the connection with it."""
         self._losses.append(which)
 
-    def cut_before(self, which: Which) -> None:
+    def cut_before(self, which: StatementTest) -> None:
         """Cut the connection instead of sending the next statement of which ``which`` is true."""
         self._cuts.append(which)
 
-    def stall_at(self, which: Which) -> None:
+    def stall_at(self, which: StatementTest) -> None:
         """Neither send nor answer the next statement of which ``which`` is true, nor anything after it."""
         self._stalls.append(which)
 
-    def freeze_after(self, which: Which) -> None:
+    def freeze_after(self, which: StatementTest) -> None:
         """
         Let the server see its client die once it has replied to the next statement of which ``which`` is true.
 
@@ -98,23 +98,23 @@ class LossyProxy:
             server = await asyncio.open_connection(self._target.hostname, self._target.port)
             await _Link(self, client=(reader, writer), server=server).forward()
 
-    def is_to_be_lost(self, said: Said) -> bool:
-        return self._take(self._losses, said)
+    def is_to_be_lost(self, sent: SentStatements) -> bool:
+        return self._take(self._losses, sent)
 
-    def is_to_be_cut(self, said: Said) -> bool:
-        return self._take(self._cuts, said)
+    def is_to_be_cut(self, sent: SentStatements) -> bool:
+        return self._take(self._cuts, sent)
 
-    def is_to_be_stalled(self, said: Said) -> bool:
-        return self._take(self._stalls, said)
+    def is_to_be_stalled(self, sent: SentStatements) -> bool:
+        return self._take(self._stalls, sent)
 
-    def is_to_be_frozen(self, said: Said) -> bool:
-        return self._take(self._freezes, said)
+    def is_to_be_frozen(self, sent: SentStatements) -> bool:
+        return self._take(self._freezes, sent)
 
-    def _take(self, wishes: list[Which], said: Said) -> bool:
-        for wish in wishes:
-            if wish(said):
-                wishes.remove(wish)
-                self.lost.append(said[-1])
+    def _take(self, tests: list[StatementTest], sent: SentStatements) -> bool:
+        for test in tests:
+            if test(sent):
+                tests.remove(test)
+                self.lost.append(sent[-1])
                 return True
         return False
 
@@ -130,7 +130,7 @@ class _Link:
         self._client = client
         self._server = server
         self._texts: dict[bytes, str] = {}
-        self._said: list[str] = []
+        self._sent: list[str] = []
         self._losing = False
         self._freezing = False
         self._stalled = False
@@ -180,14 +180,14 @@ class _Link:
             await _for_ever()
 
     def _is_cut_by(self, text: str) -> bool:
-        self._said.append(text)
-        if self._proxy.is_to_be_cut(self._said):
+        self._sent.append(text)
+        if self._proxy.is_to_be_cut(self._sent):
             return True
-        self._stalled = self._proxy.is_to_be_stalled(self._said)
-        self._freezing = self._freezing or self._proxy.is_to_be_frozen(self._said)
-        self._losing = self._losing or self._freezing or self._proxy.is_to_be_lost(self._said)
+        self._stalled = self._proxy.is_to_be_stalled(self._sent)
+        self._freezing = self._freezing or self._proxy.is_to_be_frozen(self._sent)
+        self._losing = self._losing or self._freezing or self._proxy.is_to_be_lost(self._sent)
         if text.startswith(("COMMIT", "ROLLBACK")):
-            self._said.clear()
+            self._sent.clear()
         return False
 
     def _text(self, kind: bytes, body: bytes) -> str | None:

@@ -7,7 +7,7 @@ PostgreSQL and SQLite; for tests, as it doubles what is written. ``telemetry`` c
 
 from .records import changes
 from .triggers import install, uninstall
-from .values import Change, Moved
+from .values import AuditedMove, Change
 from .verbs import Oddity, Reading, moves, read
 
-__all__ = ["Change", "Moved", "Oddity", "Reading", "changes", "install", "moves", "read", "uninstall"]
+__all__ = ["AuditedMove", "Change", "Oddity", "Reading", "changes", "install", "moves", "read", "uninstall"]

@@ -6,7 +6,7 @@ What telemetry says happened to jobs, in the words of the audit, so that the two
     said, happened = said_by_metrics(reader.get_metrics_data()), by_metrics(moves(await changes(client)))
     assert said == happened, disagreement(said, happened)
 
-The counters tell every move but renewals, which change no state. Spans tell less (``SPOKEN``), but name the job.
+The counters tell every move but renewals, which change no state. Spans tell less (``WITH_SPAN``), but name the job.
 The names are written down here once more: one that telemetry changes by mistake is a disagreement.
 """
 
@@ -25,10 +25,10 @@ from opentelemetry.trace import StatusCode
 from otelq.model import Status, Verb
 from otelq.testing.otlp import attributes_of
 
-from .values import Moved
+from .values import AuditedMove
 
 
-class Tale(NamedTuple):
+class CountedMove(NamedTuple):
     """What a counter says: a kind of move. Scheduled or ready is ``waiting``: the clock alone makes one the other."""
 
     verb: str
@@ -37,7 +37,7 @@ class Tale(NamedTuple):
     target: str
 
 
-class Spoken(NamedTuple):
+class SpannedMove(NamedTuple):
     """What a span says. ``job`` is the job's id; empty where one span stands for a batch of starts."""
 
     verb: str
@@ -45,9 +45,9 @@ class Spoken(NamedTuple):
     job: str
 
 
-WITHOUT_EFFECT: Final = frozenset({Verb.RENEW})
+NOT_COUNTED: Final = frozenset({Verb.RENEW})
 """Moves that no counter tells."""
-SPOKEN: Final = frozenset(Verb) - {Verb.RENEW, Verb.UNBLOCK, Verb.AMEND, Verb.DELETE}
+WITH_SPAN: Final = frozenset(Verb) - {Verb.RENEW, Verb.UNBLOCK, Verb.AMEND, Verb.DELETE}
 """Moves that spans tell, if they are sampled and the process lives until they are exported."""
 
 _COUNTER: Final = "otelq.job.transitions"
@@ -62,63 +62,69 @@ _OUTCOMES: Final[Mapping[str, Verb]] = {
 }
 
 
-def by_metrics(moves: Iterable[Moved]) -> Counter[Tale]:
+def expected_counts(moves: Iterable[AuditedMove]) -> Counter[CountedMove]:
     """What the counters should say of these moves."""
     return Counter(
-        Tale(move.verb, move.type, _standing(move.source), _standing(move.target))
+        CountedMove(move.verb, move.type, _status_name(move.source), _status_name(move.target))
         for move in moves
-        if move.verb not in WITHOUT_EFFECT
+        if move.verb not in NOT_COUNTED
     )
 
 
-def by_spans(moves: Iterable[Moved]) -> Counter[Spoken]:
+def expected_spans(moves: Iterable[AuditedMove]) -> Counter[SpannedMove]:
     """What spans should say of these moves, each start alone."""
     return Counter(
-        Spoken(move.verb, move.type, f"{move.chain_id}.{move.position}") for move in moves if move.verb in SPOKEN
+        SpannedMove(move.verb, move.type, f"{move.chain_id}.{move.position}")
+        for move in moves
+        if move.verb in WITH_SPAN
     )
 
 
-def said_by_metrics(data: MetricsData | None) -> Counter[Tale]:
+def reported_counts(data: MetricsData | None) -> Counter[CountedMove]:
     """What an SDK's reader in memory has of the counters; nothing from None, which it gives before the first count."""
-    said: Counter[Tale] = Counter()
+    reported: Counter[CountedMove] = Counter()
     for resource in data.resource_metrics if data else ():
         for metric in (metric for scope in resource.scope_metrics for metric in scope.metrics):
             if metric.name == _COUNTER:
                 for point in metric.data.data_points:
-                    said[_tale(point.attributes or {})] += int(getattr(point, "value", 0))
-    return said
+                    reported[_counted_move(point.attributes or {})] += int(getattr(point, "value", 0))
+    return reported
 
 
-def said_by_otlp_metrics(metrics: Mapping[str, Metric]) -> Counter[Tale]:
+def reported_otlp_counts(metrics: Mapping[str, Metric]) -> Counter[CountedMove]:
     """What ``OtlpReceiver.metrics()`` has of the counters of one process."""
-    said: Counter[Tale] = Counter()
+    reported: Counter[CountedMove] = Counter()
     for point in metrics[_COUNTER].sum.data_points if _COUNTER in metrics else ():
-        said[_tale(attributes_of(point))] += point.as_int
-    return said
+        reported[_counted_move(attributes_of(point))] += point.as_int
+    return reported
 
 
-def said_by_spans(spans: Iterable[ReadableSpan]) -> Counter[Spoken]:
+def reported_spans(spans: Iterable[ReadableSpan]) -> Counter[SpannedMove]:
     """What finished spans of an SDK say."""
     return Counter(
-        spoken
+        spanned
         for span in spans
-        for spoken in _spoken(span.name, span.attributes or {}, failed=span.status.status_code is StatusCode.ERROR)
+        for spanned in _spanned_moves(
+            span.name, span.attributes or {}, failed=span.status.status_code is StatusCode.ERROR
+        )
     )
 
 
-def said_by_otlp_spans(spans: Iterable[trace_pb2.Span]) -> Counter[Spoken]:
+def reported_otlp_spans(spans: Iterable[trace_pb2.Span]) -> Counter[SpannedMove]:
     """What ``OtlpReceiver.spans()`` say."""
     error = trace_pb2.Status.STATUS_CODE_ERROR
     return Counter(
-        spoken for span in spans for spoken in _spoken(span.name, attributes_of(span), failed=span.status.code == error)
+        spanned
+        for span in spans
+        for spanned in _spanned_moves(span.name, attributes_of(span), failed=span.status.code == error)
     )
 
 
-def disagreement(said: Counter[Any], happened: Counter[Any]) -> str:
+def difference(reported: Counter[Any], happened: Counter[Any]) -> str:
     """What was said too often and too rarely, a line each; empty if the two agree."""
-    too_often, too_rarely = said - happened, happened - said
-    lines = [f"said {count} too many: {_words(key)}" for key, count in sorted(too_often.items())]
-    lines += [f"not said {count}: {_words(key)}" for key, count in sorted(too_rarely.items())]
+    too_often, too_rarely = reported - happened, happened - reported
+    lines = [f"reported {count} too many: {_words(key)}" for key, count in sorted(too_often.items())]
+    lines += [f"not reported {count}: {_words(key)}" for key, count in sorted(too_rarely.items())]
     return "\n".join(lines)
 
 
@@ -126,33 +132,33 @@ def _words(key: tuple[str, ...]) -> str:
     return " ".join(key)
 
 
-def _standing(status: Status | None) -> str:
+def _status_name(status: Status | None) -> str:
     if status in (Status.SCHEDULED, Status.READY):
         return "waiting"
     return "none" if status is None else str(status)
 
 
-def _tale(attributes: Mapping[str, Any]) -> Tale:
+def _counted_move(attributes: Mapping[str, Any]) -> CountedMove:
     source, target = (attributes[f"otelq.job.state.{end}"] for end in ("from", "to"))
-    return Tale(
+    return CountedMove(
         str(attributes["otelq.job.transition"]),
         str(attributes["messaging.destination.name"]),
         *("waiting" if status in (Status.SCHEDULED, Status.READY) else str(status) for status in (source, target)),
     )
 
 
-def _spoken(name: str, attributes: Mapping[str, Any], *, failed: bool) -> Iterator[Spoken]:
+def _spanned_moves(name: str, attributes: Mapping[str, Any], *, failed: bool) -> Iterator[SpannedMove]:
     """A start, an attempt with what it came to, or a move that has a span of its own; other spans say nothing."""
     if attributes.get("messaging.system") != "otelq":
         return
     operation, _, type = name.partition(" ")
     job = str(attributes.get("messaging.message.id", ""))
     if verb := attributes.get("otelq.job.transition"):
-        yield Spoken(str(verb), type, job)
+        yield SpannedMove(str(verb), type, job)
     elif operation == "enqueue" and not failed and not attributes.get("otelq.job.deduplicated"):
         for _ in range(int(attributes.get("messaging.batch.message_count", 1))):
-            yield Spoken(Verb.CREATE, type, job)
+            yield SpannedMove(Verb.CREATE, type, job)
     elif operation == "process":
-        yield Spoken(Verb.CLAIM, type, job)
+        yield SpannedMove(Verb.CLAIM, type, job)
         if end := _OUTCOMES.get(str(attributes.get("otelq.job.outcome"))):
-            yield Spoken(end, type, job)
+            yield SpannedMove(end, type, job)

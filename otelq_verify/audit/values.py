@@ -46,7 +46,7 @@ class Change(Struct, frozen=True, kw_only=True, gc=False):
         return {} if row is None else row
 
 
-class Moved(Struct, frozen=True, kw_only=True, gc=False):
+class AuditedMove(Struct, frozen=True, kw_only=True, gc=False):
     """What happened to one job, by the rows that it left."""
 
     verb: Verb

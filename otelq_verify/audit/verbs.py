@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from otelq.model import Status, Verb
 
 from .shapes import RowShape, describes_return, ends_as, fits_holder, shape_of, status_of
-from .values import Change, Moved, Row
+from .values import AuditedMove, Change, Row
 
 
 class Oddity(Struct, frozen=True):
@@ -40,11 +40,11 @@ class Oddity(Struct, frozen=True):
 class Reading(Struct, frozen=True):
     """Moves and oddities, by ``seq``; one change may be several moves."""
 
-    moves: list[Moved]
+    moves: list[AuditedMove]
     oddities: list[Oddity]
 
 
-def moves(changes: Iterable[Change]) -> list[Moved]:
+def moves(changes: Iterable[Change]) -> list[AuditedMove]:
     """What happened to jobs, in the order of ``seq``; the changes are all that there were, from an empty schema on."""
     return read(changes).moves
 
@@ -110,7 +110,7 @@ class _ChainReader:
     """Reads the changes of one chain."""
 
     def __init__(self, changes: list[Change]) -> None:
-        self.moves: list[Moved] = []
+        self.moves: list[AuditedMove] = []
         self.oddities: list[Oddity] = []
         self._changes = changes
         self._beside = _Written(changes)
@@ -129,7 +129,7 @@ class _ChainReader:
 
     # A chain begins, or begins again
 
-    def asked(self, change: Change) -> None:
+    def requested(self, change: Change) -> None:
         """The request of a chain that failed as it was born: it never has a hot row."""
         end = self._beside.next("outcome", "INSERT", 0)
         if change.position or not _says(end, Verb.FAIL_BY_BLOCKER) or self._is_opened(change):
@@ -139,12 +139,12 @@ class _ChainReader:
         self._add(change, Verb.CREATE, None, Status.BLOCKED)
         self._add(change, Verb.FAIL_BY_BLOCKER, Status.BLOCKED, Status.FAILED)
 
-    def _is_opened(self, asked: Change) -> bool:
+    def _is_opened(self, requested: Change) -> bool:
         """Whether the hot row of a first job stands beside its request."""
         for change in self._changes:
             if (change.table, change.op) == ("outcome", "UPDATE"):
                 return False
-            if (change.table, change.op, change.tx) == ("open_job", "INSERT", asked.tx):
+            if (change.table, change.op, change.tx) == ("open_job", "INSERT", requested.tx):
                 return True
         return False
 
@@ -347,7 +347,7 @@ class _ChainReader:
         row = change.row if row is None else row
         token = lease.get("lease", row.get("token"))
         self.moves.append(
-            Moved(
+            AuditedMove(
                 verb=verb,
                 chain_id=str(change.chain_id),
                 position=row["position"],
@@ -374,13 +374,13 @@ def _says(end: Change | None, verb: Verb) -> bool:
 
 
 def _brief(row: Row) -> str:
-    told = ("position", "token", "attempt", "crashes", "blocked_by")
-    return " ".join(f"{name}={row.get(name)}" for name in told)
+    shown = ("position", "token", "attempt", "crashes", "blocked_by")
+    return " ".join(f"{name}={row.get(name)}" for name in shown)
 
 
 _Handler = Callable[[_ChainReader, Change], None]
 _HANDLERS: Final[Mapping[tuple[str, str], _Handler]] = {
-    ("job", "INSERT"): _ChainReader.asked,
+    ("job", "INSERT"): _ChainReader.requested,
     ("job", "DELETE"): _ChainReader.deleted,
     ("open_job", "INSERT"): _ChainReader.opened,
     ("open_job", "UPDATE"): _ChainReader.changed,

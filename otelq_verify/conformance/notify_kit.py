@@ -35,22 +35,22 @@ QUIET = 0.03
 """Seconds for what must not arrive to arrive after all."""
 
 
-class Ear:
+class Receiver:
     """A receiver that notes what it hears, and then does what else a case wants of it."""
 
-    def __init__(self, rings: asyncio.Event, also: Callable[[Hint], None]) -> None:
-        self.heard: Counter[Hint] = Counter()
+    def __init__(self, called: asyncio.Event, also: Callable[[Hint], None]) -> None:
+        self.received: Counter[Hint] = Counter()
         """How often it was called with each hint."""
         self.threads: set[int] = set()
         """From which threads it was called."""
         self.unsubscribe: Callable[[], None] = _nothing
-        self._rings = rings
+        self._called = called
         self._also = also
 
     def __call__(self, hint: Hint) -> None:
-        self.heard[hint] += 1
+        self.received[hint] += 1
         self.threads.add(threading.get_ident())
-        self._rings.set()
+        self._called.set()
         self._also(hint)
 
 
@@ -65,7 +65,7 @@ class NotifyKit:
         self.far = factory() if self.near.is_shared else self.near
         """The other adapter of the place; the same one where hints reach no other."""
         self._opened = opened
-        self._rings = asyncio.Event()
+        self._called = asyncio.Event()
 
     async def open(self, *adapters: NotifyAdapter) -> None:
         """Open adapters, and close them when the case is over."""
@@ -81,13 +81,13 @@ class NotifyKit:
         """A hint that nobody else publishes."""
         return Hint(kind, f"{subject}{uuid4()}", delay)
 
-    def listen(self, at: NotifyAdapter | None = None, *, also: Callable[[Hint], None] | None = None) -> Ear:
+    def listen(self, at: NotifyAdapter | None = None, *, also: Callable[[Hint], None] | None = None) -> Receiver:
         """Subscribe an ear, here if it is not said where."""
-        ear = Ear(self._rings, also or _ignore)
-        ear.unsubscribe = (at or self.near).subscribe(ear)
-        return ear
+        receiver = Receiver(self._called, also or _ignore)
+        receiver.unsubscribe = (at or self.near).subscribe(receiver)
+        return receiver
 
-    async def arrive(self, hints: Sequence[Hint], *ears: Ear, by: NotifyAdapter | None = None) -> None:
+    async def arrive(self, hints: Sequence[Hint], *receivers: Receiver, by: NotifyAdapter | None = None) -> None:
         """
         Publish hints, as one batch, until every ear has heard each.
 
@@ -95,28 +95,28 @@ class NotifyKit:
             Broken: that took longer than ``PATIENCE``.
         """
         end = time.monotonic() + PATIENCE
-        while missing := [hint for ear in ears for hint in hints if hint not in ear.heard]:
+        while missing := [hint for receiver in receivers for hint in hints if hint not in receiver.received]:
             true(time.monotonic() < end, f"not delivered in {PATIENCE:g} seconds, {len(missing)} times: {missing[0]}")
             (by or self.near).publish(hints)
-            await self._a_while(hints, ears)
+            await self._a_while(hints, receivers)
 
-    async def _a_while(self, hints: Sequence[Hint], ears: Sequence[Ear]) -> None:
+    async def _a_while(self, hints: Sequence[Hint], receivers: Sequence[Receiver]) -> None:
         end = time.monotonic() + AGAIN
-        while any(hint not in ear.heard for ear in ears for hint in hints) and time.monotonic() < end:
-            self._rings.clear()
+        while any(hint not in receiver.received for receiver in receivers for hint in hints) and time.monotonic() < end:
+            self._called.clear()
             try:
                 async with asyncio.timeout(max(0.001, end - time.monotonic())):
-                    await self._rings.wait()
+                    await self._called.wait()
             except TimeoutError:
                 return
 
     async def settle(self, *at: NotifyAdapter) -> None:
         """Let a later hint arrive at each adapter, or everywhere: what came before it has had its time."""
-        ears = [self.listen(one) for one in at or self.everywhere()]
-        await self.arrive([self.hint()], *ears, by=at[0] if at else None)
+        receivers = [self.listen(one) for one in at or self.everywhere()]
+        await self.arrive([self.hint()], *receivers, by=at[0] if at else None)
         await asyncio.sleep(QUIET)
-        for ear in ears:
-            ear.unsubscribe()
+        for receiver in receivers:
+            receiver.unsubscribe()
 
 
 class _Log(logging.Handler):
@@ -131,7 +131,7 @@ class _Log(logging.Handler):
 
 
 @contextmanager
-def _kept(log: _Log) -> Generator[None]:
+def _capture(log: _Log) -> Generator[None]:
     root = logging.getLogger()
     root.addHandler(log)
     try:
@@ -148,7 +148,7 @@ async def run_notify_case(factory: NotifyFactory, case: NotifyCase) -> Result:
     log = _Log()
     try:
         async with AsyncExitStack() as opened:
-            opened.enter_context(_kept(log))
+            opened.enter_context(_capture(log))
             kit = NotifyKit(factory, opened, log=log.errors)
             await kit.open(*kit.everywhere())
             async with asyncio.timeout(CASE_TIMEOUT):

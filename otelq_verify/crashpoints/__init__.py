@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from .points import Interruption, Point
 from .report import line, summary
-from .scenario import Scenario
+from .scenario_kit import Scenario
 from .scenarios import SCENARIOS
 from .stages import CrashStage
 from .sweeps import Swept, sweep

@@ -19,7 +19,7 @@ from otelq.sqlite import adapter
 
 from ..drivers import SQLITE
 from .points import CANCELS, Interruption, Point
-from .scenario import ArrangedScenario
+from .scenario_kit import ArrangedScenario
 from .stages import StatementTrace
 from .victim import LENGTH, SYNCHRONOUS, VerbOrder
 
@@ -52,12 +52,12 @@ class FileStage:
 
     @asynccontextmanager
     async def perform(self, play: ArrangedScenario, point: Point | None) -> AsyncGenerator[StatementTrace]:
-        answer = await asyncio.to_thread(self._ask, self._order(play, point))
+        answer = await asyncio.to_thread(self._send, self._order(play, point))
         if isinstance(answer, StatementTrace):
             yield answer
         else:
             problem = "" if answer == -signal.SIGKILL else f"ended with {answer}"
-            yield StatementTrace(statements=(), heard=None, problem=problem)
+            yield StatementTrace(statements=(), result=None, problem=problem)
 
     def _order(self, play: ArrangedScenario, point: Point | None) -> VerbOrder:
         return VerbOrder(
@@ -71,7 +71,7 @@ class FileStage:
             driver=self._driver,
         )
 
-    def _ask(self, order: VerbOrder) -> StatementTrace | int:
+    def _send(self, order: VerbOrder) -> StatementTrace | int:
         source, sink = self._victims.stdout, self._victims.stdin
         assert source is not None
         assert sink is not None

@@ -49,21 +49,21 @@ class Counting:
     """Counts the statements that are sent, and knows the one at which something is to happen."""
 
     def __init__(self, point: Point | None) -> None:
-        self.said: list[str] = []
+        self.sent: list[str] = []
         self._point = point
 
-    def hear(self, statement: str) -> bool:
+    def is_at(self, statement: str) -> bool:
         """Whether this is the one."""
-        self.said.append(statement)
-        return self._point is not None and len(self.said) == self._point.number
+        self.sent.append(statement)
+        return self._point is not None and len(self.sent) == self._point.number
 
     @property
     def problems(self) -> list[str]:
         """Why what happened did not happen where it should; empty if it did."""
         point = self._point
-        if point is None or (len(self.said) >= point.number and self.said[point.number - 1] == point.statement):
+        if point is None or (len(self.sent) >= point.number and self.sent[point.number - 1] == point.statement):
             return []
-        return [f"made other statements than before: {'; '.join(map(brief, self.said))}"]
+        return [f"made other statements than before: {'; '.join(map(brief, self.sent))}"]
 
 
 def brief(statement: str) -> str:

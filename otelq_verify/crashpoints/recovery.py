@@ -12,7 +12,7 @@ from otelq.model import OPEN, ClaimRequest, Completes, JobQuery, JobRecord, Reap
 
 from ..conformance.kit import Broken
 from ..drivers import execute, rows
-from .scenario import ScenarioKit
+from .scenario_kit import ScenarioKit
 
 TYPES: Final = ("work", "next", "other")
 """The job types that there are."""
@@ -21,14 +21,14 @@ LONG: Final = 3600.0
 ROUNDS: Final = 20
 
 
-class ChainFate(Struct, frozen=True):
+class ChainResult(Struct, frozen=True):
     """What a chain came to: its jobs, and how often a handler's writes are there."""
 
     jobs: tuple[tuple[object, ...], ...]
     writes: int = 0
 
 
-Fates = Mapping[str, ChainFate]
+ChainResults = Mapping[str, ChainResult]
 
 
 async def carry_on(scene: ScenarioKit) -> None:
@@ -69,7 +69,7 @@ async def _open(scene: ScenarioKit) -> list[JobRecord]:
     return (await scene.adapter.jobs(JobQuery(statuses=OPEN, limit=1000))).items
 
 
-async def fates(scene: ScenarioKit, *, of_ledger: bool) -> Fates:
+async def chain_results(scene: ScenarioKit, *, of_ledger: bool) -> ChainResults:
     """What every chain came to, with what was written in the ledger if asked."""
     jobs: dict[str, list[JobRecord]] = {}
     after: str | None = None
@@ -80,7 +80,9 @@ async def fates(scene: ScenarioKit, *, of_ledger: bool) -> Fates:
         if (after := page.next) is None:
             break
     writes = await written(scene) if of_ledger else {}
-    return {chain: ChainFate(tuple(map(_plain, jobs.get(chain, ()))), writes.get(chain, 0)) for chain in jobs | writes}
+    return {
+        chain: ChainResult(tuple(map(_plain, jobs.get(chain, ()))), writes.get(chain, 0)) for chain in jobs | writes
+    }
 
 
 def _plain(job: JobRecord) -> tuple[object, ...]:

@@ -23,5 +23,5 @@ def summary(done: Sequence[Swept]) -> str:
     points = sum(swept.points for swept in done)
     fallen = sum(not swept.survived for swept in done)
     statements = sum(swept.statements for swept in done)
-    fate = f"{fallen} of {len(done)} scenarios were not survived" if fallen else "all survived"
-    return f"{len(done)} scenarios, {statements} statements, {points:,} points: {fate}"
+    verdict = f"{fallen} of {len(done)} scenarios were not survived" if fallen else "all survived"
+    return f"{len(done)} scenarios, {statements} statements, {points:,} points: {verdict}"

@@ -12,7 +12,7 @@ from otelq.ports.state import StateAdapter
 
 from ..drivers import check_driver
 from .points import Interruption, Point
-from .scenario import ArrangedScenario, VerbResult
+from .scenario_kit import ArrangedScenario, VerbResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class StatementTrace:
     """The statements that a verb made, and what its maker heard; None if that died."""
 
     statements: Sequence[str]
-    heard: VerbResult | None
+    result: VerbResult | None
     problem: str = ""
     """Why the interruption was not the one that was wanted."""
 

@@ -15,8 +15,8 @@ from otelq.ports.state import StateAdapter
 from ..conformance.kit import Broken
 from ..invariants import violations
 from .points import Interruption, Point, points
-from .recovery import Fates, carry_on, empty_ledger, fates, make_ledger
-from .scenario import ArrangedScenario, Scenario, ScenarioKit, VerbResult
+from .recovery import ChainResults, carry_on, chain_results, empty_ledger, make_ledger
+from .scenario_kit import ArrangedScenario, Scenario, ScenarioKit, VerbResult
 from .stages import CrashStage, StatementTrace
 
 
@@ -36,13 +36,13 @@ class Swept:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Baseline:
     """How the scenario goes if nobody interrupts it, and how the work goes if the verb was never made."""
 
     statements: Sequence[str]
-    heard: VerbResult
-    done: Fates
-    undone: Fates
+    result: VerbResult
+    done: ChainResults
+    undone: ChainResults
 
 
 class Sweep:
@@ -59,38 +59,40 @@ class Sweep:
 
     async def run(self, scenario: Scenario) -> Swept:
         """Interrupt the scenario at every point."""
-        course = await self._course(scenario)
+        baseline = await self._baseline(scenario)
         problems: list[str] = []
-        todo = list(points(course.statements, self._faults, in_turn=self._in_turn))
+        todo = list(points(baseline.statements, self._faults, in_turn=self._in_turn))
         for point in todo:
-            problems += [f"{point}: {problem}" for problem in await self._survive(scenario, course, point)]
-        seen = frozenset(made.verb for made in course.heard.transitions) | scenario.silent
-        return Swept(scenario, len(course.statements), len(todo), seen, problems)
+            problems += [f"{point}: {problem}" for problem in await self._survive(scenario, baseline, point)]
+        seen = frozenset(made.verb for made in baseline.result.transitions) | scenario.silent
+        return Swept(scenario, len(baseline.statements), len(todo), seen, problems)
 
-    async def _course(self, scenario: Scenario) -> Course:
+    async def _baseline(self, scenario: Scenario) -> Baseline:
         scene = await self._new_scene(scenario)
         await scenario.arrange(scene)
         await carry_on(scene)
-        undone = await fates(scene, of_ledger=scenario.writes)
+        undone = await chain_results(scene, of_ledger=scenario.writes)
         async with self._interrupted(scenario, None) as (scene, trace):
-            if trace.heard is None or trace.heard.problem:
-                raise Broken(f"{scenario.name}, undisturbed, {trace.heard.problem if trace.heard else 'died'}")
+            if trace.result is None or trace.result.problem:
+                raise Broken(f"{scenario.name}, undisturbed, {trace.result.problem if trace.result else 'died'}")
             await carry_on(scene)
-            return Course(trace.statements, trace.heard, await fates(scene, of_ledger=scenario.writes), undone)
+            return Baseline(
+                trace.statements, trace.result, await chain_results(scene, of_ledger=scenario.writes), undone
+            )
 
-    async def _survive(self, scenario: Scenario, course: Course, point: Point) -> list[str]:
+    async def _survive(self, scenario: Scenario, baseline: Baseline, point: Point) -> list[str]:
         """What is wrong after an interruption."""
         async with self._interrupted(scenario, point) as (scene, trace):
             problems = [trace.problem] if trace.problem else []
-            if trace.heard is None:
+            if trace.result is None:
                 problems += await self._violations(scene, "at once")
-            problems += _misheard(trace.heard, course, scenario)
+            problems += _wrong_transitions(trace.result, baseline, scenario)
             try:
                 await carry_on(scene)
             except Broken as broken:
                 problems.append(str(broken))
             problems += await self._violations(scene, "at the end")
-            return problems + _wrong(await fates(scene, of_ledger=scenario.writes), course, trace, scenario)
+            return problems + _wrong(await chain_results(scene, of_ledger=scenario.writes), baseline, trace, scenario)
 
     @asynccontextmanager
     async def _interrupted(
@@ -150,16 +152,16 @@ async def _refuse_what_is_in_use(survivor: StateAdapter, schema: str) -> None:
         raise InvalidArgument("schema", f"is {schema!r}, which holds jobs; drop it if nobody needs them")
 
 
-def _misheard(heard: VerbResult | None, course: Course, scenario: Scenario) -> list[str]:
+def _wrong_transitions(result: VerbResult | None, baseline: Baseline, scenario: Scenario) -> list[str]:
     """What was told that was not so, or was not told though it should have been."""
-    if heard is None:
+    if result is None:
         return []
-    if heard.problem:
-        return [f"it {heard.problem}"]
-    told, expected = _counted(heard.transitions), _counted(course.heard.transitions)
-    too_many, too_few = told - expected, expected - told
+    if result.problem:
+        return [f"it {result.problem}"]
+    reported, expected = _counted(result.transitions), _counted(baseline.result.transitions)
+    too_many, too_few = reported - expected, expected - reported
     problems = [f"tells {times} x {what}" for what, times in too_many.items()]
-    if scenario.is_same or not heard.was_repeated:
+    if scenario.is_same or not result.was_repeated:
         problems += [f"does not tell {what}" for what in too_few]
     return problems
 
@@ -168,19 +170,19 @@ def _counted(made: Sequence[Transition]) -> Counter[str]:
     return Counter(f"{one.verb} of {one.chain_id}.{one.position} from {one.source} to {one.target}" for one in made)
 
 
-def _wrong(found: Fates, course: Course, trace: StatementTrace, scenario: Scenario) -> list[str]:
+def _wrong(found: ChainResults, baseline: Baseline, trace: StatementTrace, scenario: Scenario) -> list[str]:
     """Chains that did not come to what they should: of one who died, either with the verb or without it."""
-    if trace.heard is not None:
-        return _unlike(found, course.done)
-    if found == course.done or found == course.undone:
+    if trace.result is not None:
+        return _unlike(found, baseline.done)
+    if found == baseline.done or found == baseline.undone:
         return []
     if scenario.is_whole:
-        return [f"neither done nor undone, but {problem}" for problem in _unlike(found, course.done)]
-    either = {chain: fate for chain, fate in found.items() if fate != course.undone.get(chain)}
-    return _unlike(either, {chain: fate for chain, fate in course.done.items() if chain in either})
+        return [f"neither done nor undone, but {problem}" for problem in _unlike(found, baseline.done)]
+    either = {chain: result for chain, result in found.items() if result != baseline.undone.get(chain)}
+    return _unlike(either, {chain: result for chain, result in baseline.done.items() if chain in either})
 
 
-def _unlike(found: Fates, expected: Fates) -> list[str]:
+def _unlike(found: ChainResults, expected: ChainResults) -> list[str]:
     return [
         f"chain {chain} came to {found.get(chain)}, expected {expected.get(chain)}"
         for chain in sorted(found.keys() | expected.keys())

@@ -27,7 +27,7 @@ from otelq.sqlite import adapter
 from ..drivers import application
 from .canceller import Canceller
 from .points import CANCELS, Counting, Interruption, Point
-from .scenario import ArrangedScenario, World, perform
+from .scenario_kit import ArrangedScenario, World, perform
 from .scenarios import BY_NAME
 from .stages import StatementTrace
 
@@ -68,7 +68,7 @@ class Tap:
 
     def pass_on(self, statement: str, connection: sqlite3.Connection, execute: Callable[[], T]) -> T:
         """Run a statement, or let happen what is to happen at it."""
-        is_it = self.is_open and self.counting.hear(statement)
+        is_it = self.is_open and self.counting.is_at(statement)
         if not is_it or self._point is None:
             return execute()
         self.is_open = False
@@ -139,7 +139,7 @@ def tapped(tap: Tap) -> type[sqlite3.Connection]:
     return Tapped
 
 
-async def live(order: VerbOrder) -> StatementTrace:
+async def perform_order(order: VerbOrder) -> StatementTrace:
     """Make the verb, in a process that may not outlive it."""
     tap = Tap(order.point)
     # This process is there for nothing else.
@@ -150,13 +150,13 @@ async def live(order: VerbOrder) -> StatementTrace:
         await state.open(migrate=False)
         problems = await app.faults()  # opens them all
         tap.is_open = True
-        heard = await perform(order.play, state, app, tap.canceller)
+        result = await perform(order.play, state, app, tap.canceller)
         tap.is_open = False
         if order.point and order.point.fault in CANCELS:
             problems += await app.faults()
         await state.close()
     return StatementTrace(
-        statements=tap.counting.said, heard=heard, problem="; ".join([*tap.counting.problems, *problems])
+        statements=tap.counting.sent, result=result, problem="; ".join([*tap.counting.problems, *problems])
     )
 
 
@@ -169,7 +169,7 @@ def main() -> None:
         _load(order)
         child = os.fork()
         if not child:
-            _answer(sink, asyncio.run(live(order)))
+            _answer(sink, asyncio.run(perform_order(order)))
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if status:

@@ -17,10 +17,10 @@ from otelq.ports.state import StateAdapter
 from otelq.postgres import adapter
 
 from ..drivers import POSTGRES, application
-from ..wire import LossyProxy, Said
+from ..wire import LossyProxy, SentStatements
 from .canceller import Canceller
 from .points import CANCELS, Counting, Interruption, Point
-from .scenario import ArrangedScenario, VerbResult, perform
+from .scenario_kit import ArrangedScenario, VerbResult, perform
 from .stages import StatementTrace
 
 
@@ -50,13 +50,13 @@ class WireStage:
                 problems = await app.faults()  # opens them all: what drivers ask of a new connection is not ours
                 _arm(proxy, fault, counting, canceller)
                 verb = asyncio.create_task(perform(play, state, app, canceller))
-                heard = await _answer(verb, proxy)
+                result = await _answer(verb, proxy)
                 if fault in CANCELS:
                     problems += await app.faults()
                 yield StatementTrace(
-                    statements=counting.said, heard=heard, problem="; ".join([*counting.problems, *problems])
+                    statements=counting.sent, result=result, problem="; ".join([*counting.problems, *problems])
                 )
-                if heard is not None:
+                if result is not None:
                     await state.close()
             verb.cancel()  # of who died; a pool would try to connect for as long as its statements have
             await asyncio.wait([verb])
@@ -68,11 +68,11 @@ CONNECTIONS: Final = 4
 
 
 def _arm(proxy: LossyProxy, fault: Interruption | None, counting: Counting, canceller: Canceller) -> None:
-    def which(said: Said) -> bool:
-        return not any(mark in said[-1] for mark in _OF_THE_DRIVER) and counting.hear(said[-1])
+    def which(sent: SentStatements) -> bool:
+        return not any(mark in sent[-1] for mark in _OF_THE_DRIVER) and counting.is_at(sent[-1])
 
-    def strikes(said: Said) -> bool:
-        if which(said):
+    def strikes(sent: SentStatements) -> bool:
+        if which(sent):
             canceller.strike()
         return False  # the statement goes its way
 

@@ -24,8 +24,17 @@ allowed: one of them raises ``Unavailable``, and nothing of it is written.
 
 from __future__ import annotations
 
-from .cases import ANYWHERE, BY_STATEMENT, Schedule, play
-from .machine import InterleavingMachine, staged
+from .cases import ANYWHERE, BY_STATEMENT, Schedule, run_schedule
+from .machine import InterleavingMachine, machine_on
 from .stage import Finding, Stage
 
-__all__ = ["ANYWHERE", "BY_STATEMENT", "Finding", "InterleavingMachine", "Schedule", "Stage", "play", "staged"]
+__all__ = [
+    "ANYWHERE",
+    "BY_STATEMENT",
+    "Finding",
+    "InterleavingMachine",
+    "Schedule",
+    "Stage",
+    "machine_on",
+    "run_schedule",
+]

@@ -13,7 +13,7 @@ from otelq.errors import OtelqError
 from otelq.model import Transition
 from otelq.ports.state import StateAdapter, Transaction
 
-from .gates import Gate, pause, place
+from .gates import Gate, pause, set_gate
 
 Work = Callable[[StateAdapter, Transaction | None], Awaitable[Sequence[Transition]]]
 """A verb with its arguments; it gives the transitions."""
@@ -75,7 +75,7 @@ class Actor:
         return not self.is_done and self.gate.step is not None
 
     @property
-    def is_loose(self) -> bool:
+    def is_running(self) -> bool:
         """Whether it is on its way, or waits for a lock."""
         return not self.is_done and self.gate.step is None
 
@@ -106,7 +106,7 @@ class Actor:
             await self.task
 
     async def _run(self) -> None:
-        place(self.gate)
+        set_gate(self.gate)
         try:
             await (self._inside() if self.script.inside else self._alone())
         except OtelqError as error:

@@ -40,18 +40,18 @@ class Gate:
 _GATE: ContextVar[Gate | None] = ContextVar("gate", default=None)
 
 
-def here() -> Gate | None:
+def current_gate() -> Gate | None:
     """The gate of the running task, if it is an actor's."""
     return _GATE.get()
 
 
-def place(gate: Gate) -> None:
+def set_gate(gate: Gate) -> None:
     """Make ``gate`` that of the running task."""
     _GATE.set(gate)
 
 
 async def pause(step: str) -> None:
     """Stop before a step, in the task of an actor; any other goes on."""
-    gate = here()
+    gate = current_gate()
     if gate is not None:
         await gate.stop(step)

@@ -15,9 +15,9 @@ from otelq.model import Verb
 from otelq.ports.state import StateAdapter
 
 from ..keyboard import run_on
+from .end_checks import check_end
 from .operations import ALONE, ANYWHERE, Targets, settled_world
 from .stage import Stage
-from .verdict import judge
 
 T = TypeVar("T")
 MOST: Final = 4
@@ -81,7 +81,7 @@ class InterleavingMachine(RuleBasedStateMachine):
         self.names = names
         self.run(self.stage.clear())
         self.world = self.run(settled_world(self.stage.observer))
-        self.world.look_at(focus)
+        self.world.aim_at(focus)
         for entry in entries:
             self.enter(entry)
 
@@ -117,12 +117,12 @@ class InterleavingMachine(RuleBasedStateMachine):
 
     async def _end(self) -> None:
         await self.stage.end()
-        await judge(self.stage, self.world.made, schema=self.schema)
+        await check_end(self.stage, self.world.made, schema=self.schema)
         self.seen.update(change.verb for actor in self.stage.actors for change in actor.made)
 
 
 @contextmanager
-def staged(factory: Callable[[], StateAdapter], *, schema: str = "otelq") -> Generator[type[InterleavingMachine]]:
+def machine_on(factory: Callable[[], StateAdapter], *, schema: str = "otelq") -> Generator[type[InterleavingMachine]]:
     """The machine on the store of the adapters that ``factory`` makes; all its runs share their connections."""
     with asyncio.Runner() as runner:
         stage = Stage(factory)

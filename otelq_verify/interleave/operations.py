@@ -62,7 +62,7 @@ class Targets:
         self.types[job.chain_id] = job.type
         return job
 
-    def look_at(self, numbers: Sequence[int]) -> None:
+    def aim_at(self, numbers: Sequence[int]) -> None:
         """Aim at these chains only, and at those that come later: so operations meet."""
         self.focus = [self.chains[number % len(self.chains)] for number in numbers]
 
@@ -269,7 +269,7 @@ def unblock_pending(world: Targets, first: int, second: int) -> ActorCall:
     async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
         return await adapter.unblock_pending()
 
-    return ActorCall("mop up", work, never_waits=True)
+    return ActorCall("unblock pending", work, never_waits=True)
 
 
 Maker = Callable[[Targets, int, int], ActorCall]

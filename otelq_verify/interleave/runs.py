@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from otelq.ports.state import StateAdapter
 
 from ..runner import failure_of
-from .cases import ANYWHERE, BY_STATEMENT, Schedule, play
-from .machine import staged
+from .cases import ANYWHERE, BY_STATEMENT, Schedule, run_schedule
+from .machine import machine_on
 from .stage import Finding, Stage, opened
 
 Factory = Callable[[], StateAdapter]
@@ -38,20 +38,20 @@ def run_interleavings(
     factory: Factory, *, schema: str, examples: int, steps: int, only: str = ""
 ) -> Iterator[Interleaved]:
     """Play the named cases that the adapter can be made to play, then run the machine, other schedules every time."""
-    yield from asyncio.run(_play_cases(factory, schema, only))
+    yield from asyncio.run(_run_cases(factory, schema, only))
     if only in "InterleavingMachine":
         yield _run_machine(factory, schema, examples=examples, steps=steps)
 
 
-async def _play_cases(factory: Factory, schema: str, only: str) -> list[Interleaved]:
+async def _run_cases(factory: Factory, schema: str, only: str) -> list[Interleaved]:
     async with opened(factory) as stage:
         cases = [*ANYWHERE, *(BY_STATEMENT if stage.is_gated else [])]
-        return [await _play(stage, case, schema) for case in cases if only in case.name]
+        return [await _run_case(stage, case, schema) for case in cases if only in case.name]
 
 
-async def _play(stage: Stage, case: Schedule, schema: str) -> Interleaved:
+async def _run_case(stage: Stage, case: Schedule, schema: str) -> Interleaved:
     try:
-        await play(stage, case, schema=schema)
+        await run_schedule(stage, case, schema=schema)
     except Finding as finding:
         return Interleaved(case.name, case.promise, str(finding))
     except Exception as error:
@@ -60,7 +60,7 @@ async def _play(stage: Stage, case: Schedule, schema: str) -> Interleaved:
 
 
 def _run_machine(factory: Factory, schema: str, *, examples: int, steps: int) -> Interleaved:
-    with staged(factory, schema=schema) as machine:
+    with machine_on(factory, schema=schema) as machine:
         error = failure_of(machine, examples=examples, steps=steps)
         remark = f"{machine.seen.total():,} transitions of {len(machine.seen)} verbs"
     return Interleaved("InterleavingMachine", remark, _finding(error) if error else None)

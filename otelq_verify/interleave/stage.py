@@ -86,13 +86,13 @@ class Stage:
     async def step(self, actor: Actor) -> None:
         """Let one actor take one step; then all have stopped, ended, or wait for a lock."""
         actor.steps.append(actor.gate.open())
-        waited = [other for other in self.actors if other.is_loose and other is not actor]
+        waited = [other for other in self.actors if other.is_running and other is not actor]
         place = len(self.schedule)
         self.schedule.append(f"{actor.name} {actor.last}")
         await self._settle()
         self.schedule[place] += _ending(actor)
-        self.schedule += [f"{other.name} waits no longer{_ending(other)}" for other in waited if not other.is_loose]
-        self._look_after()
+        self.schedule += [f"{other.name} waits no longer{_ending(other)}" for other in waited if not other.is_running]
+        self._check_workers()
 
     async def to(self, actor: Actor, step: str) -> None:
         """Let one actor go on until it stands before a step of this name."""
@@ -135,28 +135,28 @@ class Stage:
         """Wait until nobody moves: who has not stopped or ended waits for one who stands still."""
         loop = asyncio.get_running_loop()
         limit = loop.time() + LONGEST
-        while loose := [actor for actor in self.actors if actor.is_loose]:
-            waiting = await self._waiting(loose)
-            stuck = [actor for actor in loose if actor in waiting]
-            for actor in loose:
+        while running := [actor for actor in self.actors if actor.is_running]:
+            waiting = await self._waiting(running)
+            stuck = [actor for actor in running if actor in waiting]
+            for actor in running:
                 actor.waits_on = waiting.get(actor, frozenset())
-            if len(stuck) == len(loose) and all(actor.is_loose for actor in loose):
+            if len(stuck) == len(running) and all(actor.is_running for actor in running):
                 return
-            self.demand(loop.time() < limit, f"{loose[0].name} never ended its step {loose[0].last!r}")
-            await _some_moved([actor for actor in loose if actor not in waiting], timeout=GLANCE)
+            self.demand(loop.time() < limit, f"{running[0].name} never ended its step {running[0].last!r}")
+            await _some_moved([actor for actor in running if actor not in waiting], timeout=GLANCE)
 
     async def _wait_for_some(self, actors: Sequence[Actor]) -> None:
         """All wait; only a time limit of theirs can help."""
         await _some_moved(actors, timeout=LONGEST)
-        self.demand(any(not actor.is_loose for actor in actors), "all wait, and nobody can go on")
+        self.demand(any(not actor.is_running for actor in actors), "all wait, and nobody can go on")
         await self._settle()
 
-    async def _waiting(self, loose: Sequence[Actor]) -> Waits:
+    async def _waiting(self, running: Sequence[Actor]) -> Waits:
         """Of those on their way, who waits for somebody and will not go on by himself."""
         if not isinstance(self.observer, PostgresState):
             holders = frozenset(actor for actor in self.actors if actor.is_inside and actor.is_stopped)
-            return dict.fromkeys(loose, holders) if holders else {}
-        found = await self._locks(self.observer, loose)
+            return dict.fromkeys(running, holders) if holders else {}
+        found = await self._locks(self.observer, running)
         circle = _in_circles(found)
         self._note(circle)
         return {actor: on for actor, on in found.items() if actor not in circle and not _is_patient(actor)}
@@ -169,19 +169,19 @@ class Stage:
             names = " and ".join(f"{actor.name} in {actor.last!r}" for actor in circle)
             self.demand(any(_may_deadlock(actor) for actor in circle), f"a deadlock between verbs: {names}")
 
-    async def _locks(self, observer: PostgresState, loose: Sequence[Actor]) -> Waits:
+    async def _locks(self, observer: PostgresState, running: Sequence[Actor]) -> Waits:
         database = observer._database  # pyright: ignore[reportPrivateUsage]  # as above
         by_session = {actor.gate.session: actor for actor in self.open_actors}
-        asked = [actor.gate.session for actor in loose if actor.gate.session is not None]
+        asked = [actor.gate.session for actor in running if actor.gate.session is not None]
         found = await waits(database, asked)
         named = {
             pid: frozenset(by_session[on] for on in blockers if on in by_session) for pid, blockers in found.items()
         }
         return {by_session[pid]: blockers for pid, blockers in named.items() if blockers}
 
-    def _look_after(self) -> None:
+    def _check_workers(self) -> None:
         """No open transaction keeps a worker waiting, be it through others."""
-        found = {actor: actor.waits_on for actor in self.actors if actor.is_loose}
+        found = {actor: actor.waits_on for actor in self.actors if actor.is_running}
         for actor in found:
             operation = actor.now_doing
             if self.is_gated and operation and operation.never_waits and not actor.is_inside:
@@ -236,5 +236,5 @@ async def _some_moved(actors: Sequence[Actor], *, timeout: float) -> None:
 
 def _ending(actor: Actor) -> str:
     if not actor.is_done:
-        return " ... waits for a lock" if actor.is_loose else ""
+        return " ... waits for a lock" if actor.is_running else ""
     return f" -> {type(actor.error).__name__}: {actor.error}" if actor.error else " -> done"

@@ -16,7 +16,7 @@ from otelq.postgres.database import PostgresDatabase
 from otelq.postgres.drivers.port import ConnectedTransaction, DriverConnection, Joiner, Source
 from otelq.postgres.statements import names, read
 
-from .gates import here, pause
+from .gates import current_gate, pause
 
 LIMIT: Final = 10.0
 """Seconds that a question of the scheduler's own may take."""
@@ -127,7 +127,7 @@ class GatedSource:
 
 async def _name_session(link: DriverConnection) -> None:
     """Tell the gate of the running task on which connection it goes on."""
-    gate = here()
+    gate = current_gate()
     if gate is not None:
         (row,) = await link.fetch("SELECT pg_backend_pid() AS pid", (), timeout=LIMIT)
         gate.session = row["pid"]

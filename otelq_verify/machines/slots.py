@@ -34,7 +34,7 @@ from otelq.worker import Worker
 
 from ..model.slots import Key, ModelSlot, OutcomeType, SlotModel, Work
 from .machine import StoreMachine
-from .wrappers import heard_by, on_the_clock_of
+from .wrappers import observed_by, on_the_clock_of
 
 PLAIN, OTHER, NARROW, PAIR, HASTY = TYPES = ("plain", "other", "narrow", "pair", "hasty")
 LIMITS = {PLAIN: None, OTHER: None, NARROW: 1, PAIR: 2, HASTY: None}
@@ -58,7 +58,7 @@ class Broke(Exception):
     """Raised by a handler that was told to raise."""
 
 
-class Door(Protocol):
+class HandlerGate(Protocol):
     """What handlers report to."""
 
     async def hold(self, attempt: Attempt[int]) -> int | Continue[int]: ...
@@ -72,7 +72,7 @@ class HeldHandler:
     order: asyncio.Future[Order]
 
 
-def steps_of(door: Door) -> tuple[Jobs, dict[str, Step]]:
+def steps_of(gate: HandlerGate) -> tuple[Jobs, dict[str, Step]]:
     """A collection of all types, whose handlers stay until they are let go."""
     jobs, steps = Jobs(), {name: Step(name, input=int, output=int) for name in TYPES}
     for name, step in steps.items():
@@ -80,7 +80,7 @@ def steps_of(door: Door) -> tuple[Jobs, dict[str, Step]]:
         retry = RetryPolicy(max_attempts=1 if name == HASTY else None, initial=0.0, jitter=0.0)
 
         async def handler(attempt: Attempt[int]) -> int | Continue[int]:
-            return await door.hold(attempt)
+            return await gate.hold(attempt)
 
         jobs.handles(step, retry=retry, lease=LEASE, timeout=patience, concurrency=LIMITS[name])(handler)
     return jobs, steps
@@ -94,7 +94,7 @@ class SlotMachine(StoreMachine):
         self.silence = logging.NullHandler()  # what handlers raise on purpose need not go to the screen
         logging.getLogger("otelq").addHandler(self.silence)
         self.model = SlotModel(LIMITS, now=datetime.now(UTC).replace(microsecond=0) - timedelta(days=1))
-        heard_by(self.model, on_the_clock_of(self.model, self.adapter), seen=self.seen)
+        observed_by(self.model, on_the_clock_of(self.model, self.adapter), seen=self.seen)
         self.jobs, self.steps = steps_of(self)
         self.held: dict[Key, HeldHandler] = {}
         self.client: Client = connect(self.adapter)
@@ -136,7 +136,7 @@ class SlotMachine(StoreMachine):
         held = self.held[key] = HeldHandler(attempt, asyncio.get_running_loop().create_future())
         self.model.entered(key)
         if attempt.type == HASTY:
-            self.model.places[key].reason = CancelReason.TIMEOUT
+            self.model.slots[key].reason = CancelReason.TIMEOUT
         try:
             return (await held.order)()
         finally:
@@ -159,10 +159,10 @@ class SlotMachine(StoreMachine):
     @rule(kind=st.sampled_from(["cancel", "complete", "take over", "delete"]), which=ANY)
     def request(self, kind: str, which: int) -> None:
         """End a chain that runs, or take it from the worker."""
-        places = [place for place in self.places() if place.holds]
-        if not places:
+        slots = [slot for slot in self.slots() if slot.holds]
+        if not slots:
             return
-        work = places[which % len(places)].work
+        work = slots[which % len(slots)].work
         chain = Chain(work.chain, self.steps[PLAIN])
         match kind:
             case "cancel":
@@ -186,12 +186,12 @@ class SlotMachine(StoreMachine):
     @rule(which=ANY, kinds=st.lists(st.integers(0, 8), min_size=1, max_size=4))
     def let_go(self, which: int, kinds: list[int]) -> None:
         """Let a few end at once, each in its way."""
-        places = self.places()
-        for place, kind in zip(places[which % max(1, len(places)) :], kinds, strict=False):
-            self.order(place, kind)
+        slots = self.slots()
+        for slot, kind in zip(slots[which % max(1, len(slots)) :], kinds, strict=False):
+            self.order(slot, kind)
 
-    def order(self, place: ModelSlot, kind: int) -> None:
-        attempt, order = self.held[place.key].attempt, self.held[place.key].order
+    def order(self, slot: ModelSlot, kind: int) -> None:
+        attempt, order = self.held[slot.key].attempt, self.held[slot.key].order
         steps = self.steps
         orders: list[tuple[OutcomeType, Callable[[], Order]]] = [
             (Completes, lambda: lambda: 1),
@@ -204,22 +204,22 @@ class SlotMachine(StoreMachine):
             (Snoozes, lambda: _raiser(Snooze(0.0))),
             (Blocks, lambda: _raiser(WaitFor(self.start(PLAIN)))),
         ]
-        place.expects, make = orders[kind]
+        slot.expects, make = orders[kind]
         order.set_result(make())
 
     @rule(which=ANY, times=st.sampled_from([1, 2, 18]))
     def a_long_chain(self, which: int, times: int) -> None:
         """Let one chain continue again and again."""
-        places = [place for place in self.places() if place.holds]
-        if not places:
+        slots = [slot for slot in self.slots() if slot.holds]
+        if not slots:
             return
-        chain = places[which % len(places)].work.chain
+        chain = slots[which % len(slots)].work.chain
         for _ in range(times):
-            place = self.model.runs(chain)
-            if place is None:
+            slot = self.model.runs(chain)
+            if slot is None:
                 return  # it was passed over for others that were ready before it
-            self.order(place, 1)
-            self.come_to_rest()
+            self.order(slot, 1)
+            self.become_idle()
 
     # Time
 
@@ -251,22 +251,22 @@ class SlotMachine(StoreMachine):
         self.model.stopping = True
         patient = self.grace == max(GRACES)
         if not patient:
-            for place in self.places():
-                place.reason = CancelReason.SHUTDOWN
+            for slot in self.slots():
+                slot.reason = CancelReason.SHUTDOWN
         async with asyncio.TaskGroup() as group:  # whoever finds something wrong does not wait for the worker's grace
             group.create_task(self.let_all_go(kind) if patient else asyncio.sleep(0))
             await worker.__aexit__(None, None, None)
 
     async def let_all_go(self, kind: int) -> None:
-        for place in self.places():
-            attempt = self.held[place.key].attempt
+        for slot in self.slots():
+            attempt = self.held[slot.key].attempt
             await self.until(attempt.stopping.is_set, "attempts are not told that their worker stops")
-            self.order(place, kind)
-            await self.until(partial(self.is_free, place.key), "a stopping worker keeps its places")
-        await self.until(lambda: not self.model.places, "a stopping worker fills its places anew")
+            self.order(slot, kind)
+            await self.until(partial(self.is_free, slot.key), "a stopping worker keeps its slots")
+        await self.until(lambda: not self.model.slots, "a stopping worker fills its slots again")
 
     def is_free(self, key: Key) -> bool:
-        return key not in self.model.places
+        return key not in self.model.slots
 
     def demand_nothing(self) -> None:
         """Nothing runs, though there is work."""
@@ -279,23 +279,23 @@ class SlotMachine(StoreMachine):
     @rule(kind=st.sampled_from([0, 4]))
     def z_let_all_go(self, kind: int) -> None:
         """Let all go that there are, one after the other; then every place is free, and can be taken at once."""
-        while places := self.places():
-            self.order(places[0], kind)
-            self.come_to_rest()
+        while slots := self.slots():
+            self.order(slots[0], kind)
+            self.become_idle()
         for _ in range(self.model.capacity):
             self.start(PLAIN)
-        self.come_to_rest()
-        assert len(self.held) == self.model.capacity, f"{len(self.held)} of {self.model.capacity} places are in use"
+        self.become_idle()
+        assert len(self.held) == self.model.capacity, f"{len(self.held)} of {self.model.capacity} slots are in use"
 
     # After each step
 
     @invariant()
-    def come_to_rest(self) -> None:
-        """Free places and work that waits for them meet in time, and nothing that must not be was seen."""
+    def become_idle(self) -> None:
+        """Free slots and work that waits for them meet in time, and nothing that must not be was seen."""
         if self.worker is not None:
-            self.run(self.until(self.is_at_rest, "work and free places do not meet"))
+            self.run(self.until(self.is_idle, "work and free slots do not meet"))
         assert not self.model.broken, self.model.broken[0]
-        assert set(self.held) == set(self.model.places), "who runs is not who has a place"
+        assert set(self.held) == set(self.model.slots), "the running handlers are not those that hold slots"
 
     @invariant()
     def the_store_agrees(self) -> None:
@@ -306,21 +306,21 @@ class SlotMachine(StoreMachine):
         expected = {chain: where for chain, where in known.items() if where != "deleted"}
         assert found == expected, f"{Counter(found.values())}, expected {Counter(expected.values())}"
 
-    def is_at_rest(self) -> bool:
+    def is_idle(self) -> bool:
         """Nobody is on the way in or out, and no place is free for a job in line."""
-        places = self.model.places.values()
-        moving = any(place.reason or place.expects or not place.entered for place in places)
+        slots = self.model.slots.values()
+        moving = any(slot.reason or slot.expects or not slot.entered for slot in slots)
         return bool(self.model.broken) or not (moving or self.model.starving())
 
     async def until(self, condition: Callable[[], bool], problem: str) -> None:
         end = time.monotonic() + PATIENCE
         while not condition():
-            assert time.monotonic() < end, f"{problem}: {self.model.starving()}, {list(self.model.places.values())}"
+            assert time.monotonic() < end, f"{problem}: {self.model.starving()}, {list(self.model.slots.values())}"
             await asyncio.sleep(0.001)
 
-    def places(self) -> list[ModelSlot]:
+    def slots(self) -> list[ModelSlot]:
         """The places of those that can be let go, first come first."""
-        return [place for place in self.model.places.values() if place.type != HASTY and place.key in self.held]
+        return [slot for slot in self.model.slots.values() if slot.type != HASTY and slot.key in self.held]
 
 
 def _raiser(error: Exception) -> Order:

@@ -30,21 +30,21 @@ def on_the_clock_of(model: SlotModel, adapter: StateAdapter) -> StateAdapter:
     return adapter
 
 
-def heard_by(model: SlotModel, adapter: StateAdapter, *, seen: Counter[Verb]) -> StateAdapter:
+def observed_by(model: SlotModel, adapter: StateAdapter, *, seen: Counter[Verb]) -> StateAdapter:
     """The adapter, which tells the model what is claimed and settled; ``seen`` counts the verbs that this makes."""
     claim, settle = adapter.claim, adapter.settle
 
-    async def heard_claim(
+    async def observed_claim(
         wanted: Sequence[ClaimRequest], *, suspect: bool = True, **call: Any
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
-        model.asked(wanted, suspect=suspect)
+        model.claim_requested(wanted, suspect=suspect)
         claimed, made = await claim(wanted, include_suspect=suspect, **call)
         seen.update(one.verb for one in made)
         for job in claimed:
             model.granted(job)
         return claimed, made
 
-    async def heard_settle(settlements: Sequence[Settlement], **call: Any) -> Settled:
+    async def observed_settle(settlements: Sequence[Settlement], **call: Any) -> Settled:
         settled = await settle(settlements, **call)
         seen.update(one.verb for one in settled.transitions)
         for settlement, verdict in zip(settlements, settled.results, strict=True):
@@ -53,8 +53,8 @@ def heard_by(model: SlotModel, adapter: StateAdapter, *, seen: Counter[Verb]) ->
                 model.granted(kept, hops=hops + 1)
         return settled
 
-    setattr(adapter, "claim", heard_claim)  # noqa: B010  # as above
-    setattr(adapter, "settle", heard_settle)  # noqa: B010  # as above
+    setattr(adapter, "claim", observed_claim)  # noqa: B010  # as above
+    setattr(adapter, "settle", observed_settle)  # noqa: B010  # as above
     return adapter
 
 

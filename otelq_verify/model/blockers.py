@@ -33,7 +33,7 @@ def wait_for(
     for chain in chains:
         end = None if chain in open_again else model.tail(chain).closed
         if end:
-            wait.hear(chain, end)
+            wait.note_end(chain, end)
     return None if wait.is_met() else wait
 
 
@@ -72,7 +72,7 @@ def begin_to_wait(model: Model, job: Job, *, blockers: Sequence[str], until: Unt
     job.wait = wait_for(model, chains=blockers, until=until, on_failure=on_failure)
 
 
-def judge(model: Model, job: Job) -> None:
+def decide(model: Model, job: Job) -> None:
     """Let a blocked job go, or fail, if its condition says so."""
     if job.wait and job.wait.is_hopeless():
         close(model, job, verb="fail_by_blocker", status="failed", failure=BLOCKER_FAILED)
@@ -112,5 +112,5 @@ def follow(model: Model) -> None:
         ended = model.ended.pop(0)
         for job in model.open():
             if job.wait and ended.closed and ended.chain in job.wait.pending():
-                job.wait.hear(ended.chain, ended.closed)
-                judge(model, job)
+                job.wait.note_end(ended.chain, ended.closed)
+                decide(model, job)

@@ -47,7 +47,7 @@ def chains_of(model: Model, query: JobQuery) -> list[str]:
 
 def _of_chain(model: Model, query: JobQuery, chain: str) -> bool:
     meta = read_meta(model.chains[chain][0].meta)
-    made = _made_at(chain)
+    made = _created_at(chain)
     return (
         _has(query.chain_ids, chain)
         and all(meta.tags.get(tag) == value for tag, value in query.tags)
@@ -89,21 +89,21 @@ def _step(value: object, step: str | int) -> object:
 
 def _same(found: object, wanted: object) -> bool:
     """Equal as JSON: true is not 1, and 1 is 1.0."""
-    return _told_apart(found) == _told_apart(wanted)
+    return _distinct(found) == _distinct(wanted)
 
 
-def _told_apart(value: object) -> object:
+def _distinct(value: object) -> object:
     """A value in which no boolean can be taken for a number."""
     match value:
         case bool():
             return "true" if value else "false", None
         case list():
-            return [_told_apart(one) for one in cast("list[object]", value)]
+            return [_distinct(one) for one in cast("list[object]", value)]
         case dict():
-            return {name: _told_apart(one) for name, one in cast("dict[str, object]", value).items()}
+            return {name: _distinct(one) for name, one in cast("dict[str, object]", value).items()}
         case _:
             return value
 
 
-def _made_at(chain: str) -> datetime:
+def _created_at(chain: str) -> datetime:
     return datetime.fromtimestamp((UUID(chain).int >> 80) / 1000, UTC)

@@ -19,7 +19,7 @@ from otelq.model import (
     Successor,
 )
 
-from .blockers import begin_to_wait, check_blockers, close, end, follow, judge, unblock
+from .blockers import begin_to_wait, check_blockers, close, decide, end, follow, unblock
 from .keys import holder_of, take_key
 from .rows import Job, Model
 
@@ -67,7 +67,7 @@ def _enter(model: Model, job: Job, request: NewJob | Successor) -> None:
     """The first moments of a job: it waits, or is due, or fails at once."""
     begin_to_wait(model, job, blockers=request.blockers, until=request.until, on_failure=request.on_failure)
     model.move("create", job, None, job.status(model.now))
-    judge(model, job)
+    decide(model, job)
 
 
 def _due(model: Model, request: NewJob | Successor) -> datetime:
@@ -140,7 +140,7 @@ def block(model: Model, job: Job, outcome: Blocks) -> None:
     job.run_at = model.now
     if job.wait is None:
         unblock(model, job)
-    judge(model, job)
+    decide(model, job)
 
 
 def put_back(

@@ -48,7 +48,7 @@ class WaitRow:
     def pending(self) -> set[str]:
         return set(self.chains) - self.good - self.lost
 
-    def hear(self, chain: str, end: str) -> None:
+    def note_end(self, chain: str, end: str) -> None:
         """Take note that a pending chain ended."""
         if end == "completed" or self.on_failure is OnFailure.IGNORE:
             self.good.add(chain)

@@ -87,7 +87,7 @@ class SlotModel:
         self.open: dict[str, Work] = {}
         self.closed: dict[str, str] = {}
         """How each closed chain ended."""
-        self.places: dict[Key, ModelSlot] = {}
+        self.slots: dict[Key, ModelSlot] = {}
         self.broken: list[str] = []
         self.most_hops = 0
         self._passed_over: Counter[str] = Counter()
@@ -104,9 +104,9 @@ class SlotModel:
         self._passed_over.clear()
 
     def end(self) -> None:
-        self.demand(not self.places, f"the worker has stopped, and places are taken: {list(self.places.values())}")
+        self.demand(not self.slots, f"the worker has stopped, and slots are in use: {list(self.slots.values())}")
         self.capacity = 0
-        self.places.clear()
+        self.slots.clear()
 
     # Jobs from outside
 
@@ -139,40 +139,40 @@ class SlotModel:
 
     def _revoke(self, chain: str, reason: CancelReason) -> None:
         """Tell the holder why, and those that run on for nothing that they do."""
-        for place in self.places.values():
-            if place.work.chain == chain:
-                place.reason = reason if place.holds else CancelReason.LEASE_LOST
+        for slot in self.slots.values():
+            if slot.work.chain == chain:
+                slot.reason = reason if slot.holds else CancelReason.LEASE_LOST
 
     def runs(self, chain: str) -> ModelSlot | None:
         """The place of a chain's open job, if it is held."""
-        return self.places.get((chain, self.open[chain].token or 0))
+        return self.slots.get((chain, self.open[chain].token or 0))
 
     # What there is to do
 
-    def room(self, type: str) -> int:
+    def free_slots(self, type: str) -> int:
         """For how many jobs of a type there are places."""
-        free, most = self.capacity - len(self.places), self.limits[type]
-        return free if most is None else min(free, most - sum(place.type == type for place in self.places.values()))
+        free, most = self.capacity - len(self.slots), self.limits[type]
+        return free if most is None else min(free, most - sum(slot.type == type for slot in self.slots.values()))
 
     def claimable(self, type: str) -> list[Work]:
         """The jobs in line; those that brought a worker down only while no other such one runs."""
-        suspects = any(place.suspect for place in self.places.values())
+        suspects = any(slot.suspect for slot in self.slots.values())
         line = (work for work in self.open.values() if work.type == type and work.token is None and not work.waits_for)
         return [work for work in line if work.due <= self.now and not (suspects and work.crashes)]
 
     def starving(self) -> list[str]:
         """The types that have a job in line and a place for it."""
-        return [type for type in self.limits if self.capacity and self.room(type) > 0 and self.claimable(type)]
+        return [type for type in self.limits if self.capacity and self.free_slots(type) > 0 and self.claimable(type)]
 
     # What the worker asks for and is given
 
-    def asked(self, wanted: Sequence[ClaimRequest], *, suspect: bool) -> None:
+    def claim_requested(self, wanted: Sequence[ClaimRequest], *, suspect: bool) -> None:
         """I12, I14: a claim wants no more than there is room for, and passes no type over for more than a rotation."""
         self.demand(self.capacity > 0 and not self.stopping, "claimed while stopping, or after it has stopped")
         limits = {arm.type: arm.limit for arm in wanted}
-        self.demand(sum(limits.values()) <= self.capacity - len(self.places), f"I14: asks for too many: {limits}")
-        self.demand(all(limits[type] <= self.room(type) for type in limits), f"I14: asks for too many: {limits}")
-        running = any(place.suspect for place in self.places.values())
+        self.demand(sum(limits.values()) <= self.capacity - len(self.slots), f"I14: asks for too many: {limits}")
+        self.demand(all(limits[type] <= self.free_slots(type) for type in limits), f"I14: asks for too many: {limits}")
+        running = any(slot.suspect for slot in self.slots.values())
         self.demand(not (suspect and running), "asks for a suspect while one is running")
         for type in self.limits:
             waits = type not in limits and type in self.starving()
@@ -188,31 +188,31 @@ class SlotModel:
         if work is None:
             return
         self.demand(work.token is None and not work.waits_for and work.due <= self.now, f"I6: {work} is not in line")
-        self.demand(self.room(job.type) > 0, f"I14: no place for one more of type {job.type}")
+        self.demand(self.free_slots(job.type) > 0, f"I14: no slot for one more of type {job.type}")
         suspect = work.crashes > 0
-        running = any(place.suspect for place in self.places.values())
+        running = any(slot.suspect for slot in self.slots.values())
         self.demand(not (suspect and running), f"a second suspect: {work}")
         self.demand(hops <= MOST_HOPS, f"{hops} continuations in a row")
         self.demand(not hops or not self.stopping, "kept a continuation while stopping")
         self.demand(not hops or self.limits[job.type] is None, f"kept a continuation into {job.type}, which is limited")
         self.most_hops = max(self.most_hops, hops)
         work.token = job.lease.token
-        self.places[work.chain, work.token] = ModelSlot(work, work.token, job.type, suspect, hops)
+        self.slots[work.chain, work.token] = ModelSlot(work, work.token, job.type, suspect, hops)
 
     def settled(self, settlement: Settlement, verdict: SettleResult) -> int:
         """An outcome was stored, or was not; how many continuations led to the attempt."""
         lease, outcome = settlement.job.lease, settlement.outcome
-        place = self.places.pop((lease.chain_id, lease.token), None)
-        self.demand(place is not None and place.entered, f"settles what holds no place: {outcome}")
-        if place is None:
+        slot = self.slots.pop((lease.chain_id, lease.token), None)
+        self.demand(slot is not None and slot.entered, f"settles what holds no slot: {outcome}")
+        if slot is None:
             return 0
-        held = place.holds
+        held = slot.holds
         self.demand((verdict is SettleResult.DONE) == held, f"the verdict is {verdict}, and the job is held: {held}")
-        expected = place.expects or _ENDED_BY.get(place.reason)
+        expected = slot.expects or _ENDED_BY.get(slot.reason)
         self.demand(type(outcome) is expected, f"stores {outcome}, expected {expected}")
         if held:
-            self._apply(place.work, outcome)
-        return place.hops
+            self._apply(slot.work, outcome)
+        return slot.hops
 
     def _apply(self, work: Work, outcome: Outcome) -> None:
         work.token, work.due = None, self.now
@@ -236,21 +236,21 @@ class SlotModel:
     # What handlers see
 
     def entered(self, key: Key) -> None:
-        place = self.places.get(key)
-        self.demand(place is not None and not place.entered, f"a handler is entered without a place, or twice: {key}")
-        if place is not None:
-            place.entered = True
+        slot = self.slots.get(key)
+        self.demand(slot is not None and not slot.entered, f"a handler is entered without a slot, or twice: {key}")
+        if slot is not None:
+            slot.entered = True
 
     def left(self, key: Key, reason: CancelReason | None) -> None:
         """A handler is left; its place is free at once if nothing of it is stored."""
-        place = self.places.get(key)
-        self.demand(place is not None and not place.left, f"a handler is left without a place, or twice: {key}")
-        if place is None:
+        slot = self.slots.get(key)
+        self.demand(slot is not None and not slot.left, f"a handler is left without a slot, or twice: {key}")
+        if slot is None:
             return
-        place.left = True
-        self.demand(reason is place.reason, f"the reason is {reason}, expected {place.reason}: {place}")
+        slot.left = True
+        self.demand(reason is slot.reason, f"the reason is {reason}, expected {slot.reason}: {slot}")
         if reason in (CancelReason.LEASE_LOST, CancelReason.CANCELLED):
-            del self.places[key]
+            del self.slots[key]
 
     def _in(self, seconds: float) -> datetime:
         return self.now + timedelta(seconds=seconds)

@@ -46,7 +46,7 @@ class Attendance:
             (self._there.set if is_there else self._there.clear)()
             await asyncio.sleep(GLANCE)
 
-    async def somebody(self) -> None:
+    async def wait_for_worker(self) -> None:
         """Wait until one is there, but not for ever: a fault that hits nobody says nothing."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):

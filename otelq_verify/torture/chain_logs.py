@@ -15,19 +15,19 @@ MOST: Final = 12
 _DULL: Final = frozenset({"chain_id", "input", "trace", "last_trace", "meta", "error_text", "created_at", "queue"})
 
 
-def stories(violations: Sequence[Violation], changes: Sequence[Change]) -> dict[str, list[str]]:
+def chain_logs(violations: Sequence[Violation], changes: Sequence[Change]) -> dict[str, list[str]]:
     """What happened to the chains of the first violations, a line for each change."""
     chains = list(dict.fromkeys(violation.chain_id for violation in violations))[:MOST]
-    told: dict[str, list[str]] = {chain: [] for chain in chains}
+    lines: dict[str, list[str]] = {chain: [] for chain in chains}
     for change in changes:
-        if str(change.chain_id) in told:
-            told[str(change.chain_id)].append(_line(change))
-    return told
+        if str(change.chain_id) in lines:
+            lines[str(change.chain_id)].append(_line(change))
+    return lines
 
 
 def _line(change: Change) -> str:
-    told = " ".join(f"{name}={_short(value)}" for name, value in _news(change.old or {}, change.new or {}))
-    return f"{change.seq} {change.at:%H:%M:%S.%f} tx {change.tx} {change.op} {change.table}: {told}"
+    lines = " ".join(f"{name}={_short(value)}" for name, value in _news(change.old or {}, change.new or {}))
+    return f"{change.seq} {change.at:%H:%M:%S.%f} tx {change.tx} {change.op} {change.table}: {lines}"
 
 
 def _news(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

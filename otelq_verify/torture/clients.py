@@ -38,20 +38,20 @@ AGAIN: Final = 0.1
 
 _IF_FAILED: Final[tuple[IfFailed, ...]] = ("fail", "ignore", "wait")
 
-Deed = Callable[[], Awaitable[None]]
+Action = Callable[[], Awaitable[None]]
 
 
-class _Undone(Exception):
+class _RollBack(Exception):
     """Rolls a caller's transaction back."""
 
 
-class _NothingThere(Exception):
+class _NoChain(Exception):
     """No chain was started yet on which a deed could be done."""
 
 
 def _there(chain: Chain[Any] | None) -> Chain[Any]:
     if chain is None:
-        raise _NothingThere
+        raise _NoChain
     return chain
 
 
@@ -76,7 +76,7 @@ class Feeder:
         self._plan = plan
         self._longest_effect = longest_effect
         self._open = 0
-        self._starts: Mapping[Deed, int] = {
+        self._starts: Mapping[Action, int] = {
             self.walk: 10,
             self.nameless: 3,
             self.hops: 4,
@@ -90,7 +90,7 @@ class Feeder:
             self.later: 3,
             self.expiring: 2,
         }
-        self._acts: Mapping[Deed, int] = {
+        self._acts: Mapping[Action, int] = {
             self.cancel: 2,
             self.move_later: 4,
             self.amend: 2,
@@ -105,34 +105,34 @@ class Feeder:
             await asyncio.sleep(self._chance.expovariate(self._plan.rate / self._plan.feeders))
             await self._do(self._next())
 
-    def _next(self) -> Deed:
+    def _next(self) -> Action:
         """A start if there is room, or a deed on what was started; how often each is its weight."""
         is_full = self._open >= self._plan.backlog
-        deeds = self._acts if is_full or self._chance.random() < 0.3 else self._starts
-        return self._chance.choices(list(deeds), list(deeds.values()))[0]
+        actions = self._acts if is_full or self._chance.random() < 0.3 else self._starts
+        return self._chance.choices(list(actions), list(actions.values()))[0]
 
-    async def _do(self, deed: Deed) -> None:
+    async def _do(self, action: Action) -> None:
         try:
             self._open = (await self._client.count(of="chains", status="open")).number
             if self._chance.random() < self._plan.cancels:
-                await self._cut_short(deed)
+                await self._cut_short(action)
             else:
-                await deed()
-            self._known.counted(deed)
-        except _NothingThere:
+                await action()
+            self._known.counted(action)
+        except _NoChain:
             pass
         except (OtelqError, OSError, TimeoutError) as error:
-            self._known.refused(deed, error)
+            self._known.refused(action, error)
 
-    async def _cut_short(self, deed: Deed) -> None:
+    async def _cut_short(self, action: Action) -> None:
         """Do a deed with a limit of some milliseconds, of anyio, which cancels again and again, or of asyncio."""
         seconds = self._chance.expovariate(1 / SOON)
         if self._chance.random() < 0.5:
             with anyio.fail_after(seconds):
-                await deed()
+                await action()
         else:
             async with asyncio.timeout(seconds):
-                await deed()
+                await action()
 
     # Starts
 
@@ -217,9 +217,9 @@ class Feeder:
                 await execute(tx, f"INSERT INTO {ORDERS} VALUES (?)", id)
                 chain = await self._client.start(handlers.hop, ChainWalk(1, self._pace()), tx=tx, id=id)
                 if rolls_back:
-                    raise _Undone
+                    raise _RollBack
                 is_at_end = True
-        except _Undone:
+        except _RollBack:
             self._known.rolled_back.add(id)
         except Exception as error:  # whatever the driver raises where the connection is gone
             (self._known.doubtful if is_at_end else self._known.rolled_back).add(id)
@@ -229,7 +229,7 @@ class Feeder:
 
     async def later(self) -> None:
         """Due in an hour."""
-        if self._known.kept(handlers.later.name) >= MOST_LATER:
+        if self._known.remembered(handlers.later.name) >= MOST_LATER:
             return await self.move_later()
         await self._start(handlers.later, self._pace(), delay=FAR)
 

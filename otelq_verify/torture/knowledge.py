@@ -32,7 +32,7 @@ class Knowledge:
     """Ids of all chains whose start was in a transaction, with a row of the caller."""
     outputs: dict[str, int] = field(default_factory=dict[str, int])
     """What chains must yield if they complete."""
-    deeds: Counter[str] = field(default_factory=Counter[str])
+    actions: Counter[str] = field(default_factory=Counter[str])
     """What was done how often."""
     refusals: Counter[str] = field(default_factory=Counter[str])
     """What was tried in vain, with the name of the error."""
@@ -47,26 +47,26 @@ class Knowledge:
         chosen = [name for name in names or self._chains if self._chains.get(name)]
         if not chosen:
             return None
-        kept = self._chains[chance.choice(chosen)]
-        return kept[-chance.randint(1, min(last, len(kept)))]
+        remembered = self._chains[chance.choice(chosen)]
+        return remembered[-chance.randint(1, min(last, len(remembered)))]
 
     def take(self, name: str) -> Chain[Any] | None:
         """The oldest chain of a type that is remembered; it is not given again."""
-        kept = self._chains.get(name)
-        return kept.popleft() if kept else None
+        remembered = self._chains.get(name)
+        return remembered.popleft() if remembered else None
 
-    def kept(self, name: str) -> int:
+    def remembered(self, name: str) -> int:
         """How many chains of a type are remembered."""
         return len(self._chains.get(name, ()))
 
-    def counted(self, deed: Callable[..., object]) -> None:
+    def counted(self, action: Callable[..., object]) -> None:
         """Note that something was done."""
-        self.deeds[_name(deed)] += 1
+        self.actions[_name(action)] += 1
 
-    def refused(self, deed: Callable[..., object], error: BaseException) -> None:
+    def refused(self, action: Callable[..., object], error: BaseException) -> None:
         """Note that something could not be done."""
-        self.refusals[f"{_name(deed)}: {type(error).__name__}"] += 1
+        self.refusals[f"{_name(action)}: {type(error).__name__}"] += 1
 
 
-def _name(deed: Callable[..., object]) -> str:
-    return deed.__name__.strip("_").replace("_", " ")
+def _name(action: Callable[..., object]) -> str:
+    return action.__name__.strip("_").replace("_", " ")

@@ -14,7 +14,7 @@ from .plan import TorturePlan
 
 
 @dataclass
-class Struck:
+class FaultCount:
     """How a kind of fault fared: ``leases`` were live when it struck; ``missed`` is how often it hit nothing."""
 
     times: int = 0
@@ -31,10 +31,10 @@ class TortureReport:
     database: str
     seconds: float = 0.0
     drain_seconds: float = 0.0
-    faults: dict[str, Struck] = field(default_factory=dict[str, Struck])
+    faults: dict[str, FaultCount] = field(default_factory=dict[str, FaultCount])
     absent: list[str] = field(default_factory=list[str])
     """Kinds of faults that could not strike here."""
-    deeds: Counter[str] = field(default_factory=Counter[str])
+    actions: Counter[str] = field(default_factory=Counter[str])
     refusals: Counter[str] = field(default_factory=Counter[str])
     statuses: Counter[str] = field(default_factory=Counter[str])
     """How many jobs closed in each status."""
@@ -48,7 +48,7 @@ class TortureReport:
     effects: int = 0
     changes: int = 0
     violations: list[Violation] = field(default_factory=list[Violation])
-    stories: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    chain_logs: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """What happened to the chains of the first violations, a line for each change of a row."""
     unclean_exits: list[str] = field(default_factory=list[str])
 
@@ -60,12 +60,12 @@ class TortureReport:
     @property
     def strikes(self) -> int:
         """How many faults hit something."""
-        return sum(struck.times for struck in self.faults.values())
+        return sum(counted.times for counted in self.faults.values())
 
     def as_json(self) -> str:
         """All of it, for programs."""
-        told = {"clean": self.is_clean, "strikes": self.strikes, **to_builtins(self)}
-        return format(encode(told), indent=1).decode() + "\n"
+        lines = {"clean": self.is_clean, "strikes": self.strikes, **to_builtins(self)}
+        return format(encode(lines), indent=1).decode() + "\n"
 
     def __str__(self) -> str:
         return "\n".join((self._heading(), *self._injected(), *self._survived(), *self._violated()))
@@ -79,8 +79,8 @@ class TortureReport:
     def _injected(self) -> Sequence[str]:
         width = max(map(len, self.faults), default=0)
         rows = [
-            f"  {name:<{width}}  {struck.times:>4}  {struck.leases:>6} leases" + _last(struck)
-            for name, struck in sorted(self.faults.items())
+            f"  {name:<{width}}  {counted.times:>4}  {counted.leases:>6} leases" + _last(counted)
+            for name, counted in sorted(self.faults.items())
         ]
         absent = [f"  not here: {', '.join(sorted(self.absent))}"] if self.absent else []
         return ["", f"injected: {self.strikes} faults", *rows, *absent]
@@ -93,22 +93,22 @@ class TortureReport:
             f"  jobs closed: {_listed(self.statuses)}",
             f"  moves: {_listed(self.verbs)}",
             f"  errors: {_listed(self.errors)}",
-            f"  clients did: {_listed(self.deeds)}",
+            f"  clients did: {_listed(self.actions)}",
             f"  clients were refused: {_listed(self.refusals)}",
         ]
 
     def _violated(self) -> Sequence[str]:
         found = [*map(str, self.violations), *self.unclean_exits]
-        told = [
-            line for chain, story in self.stories.items() for line in ("", f"{chain}:", *(f"  {one}" for one in story))
+        lines = [
+            line for chain, log in self.chain_logs.items() for line in ("", f"{chain}:", *(f"  {one}" for one in log))
         ]
-        return ["", f"violated: {len(found) or 'nothing'}", *(f"  {one}" for one in found), *told]
+        return ["", f"violated: {len(found) or 'nothing'}", *(f"  {one}" for one in found), *lines]
 
 
 def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{number} {name}" for name, number in counts.most_common()) or "none"
 
 
-def _last(struck: Struck) -> str:
-    missed = f", {struck.missed} more hit nothing" if struck.missed else ""
-    return f"{missed}; the last: {struck.hits[-1]}" if struck.hits else missed
+def _last(counted: FaultCount) -> str:
+    missed = f", {counted.missed} more hit nothing" if counted.missed else ""
+    return f"{missed}; the last: {counted.hits[-1]}" if counted.hits else missed

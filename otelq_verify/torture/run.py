@@ -24,7 +24,7 @@ from ..invariants import Violation
 from . import tables
 from .aftermath import Aftermath
 from .attendance import Attendance, merged
-from .chain_logs import stories
+from .chain_logs import chain_logs
 from .checks import Facts, check
 from .clients import Feeder
 from .drains import drain
@@ -34,7 +34,7 @@ from .handlers import MEANT, fragile_jobs, jobs
 from .knowledge import Knowledge
 from .plan import LEASE, REAP_INTERVAL, TorturePlan
 from .report import TortureReport
-from .scene import RunScene, Sight
+from .scene import DatabaseView, RunScene
 from .strikes import Striker
 from .work import is_sqlite, options_for, reaching
 
@@ -75,10 +75,10 @@ async def torture(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="otelq-torture-")))
         network: Network = network_for(url, seed=plan.seed)
         stack.enter_context(network)
-        sight = await stack.enter_async_context(Sight(lambda: server.url if server else url, plan.schema))
-        await stack.enter_async_context(_prepared(url, sight, plan.schema))
+        view = await stack.enter_async_context(DatabaseView(lambda: server.url if server else url, plan.schema))
+        await stack.enter_async_context(_prepared(url, view, plan.schema))
         fleet = stack.enter_context(Fleet(_command(network.url, folder, plan), folder))
-        scene = RunScene(Random(plan.seed), fleet, network, server, sight, LEASE, REAP_INTERVAL)
+        scene = RunScene(Random(plan.seed), fleet, network, server, view, LEASE, REAP_INTERVAL)
         return await _Run(scene, plan, faults).run()
 
 
@@ -87,7 +87,7 @@ class _Run:
         self._scene = scene
         self._plan = plan
         self._attendance = Attendance(scene.fleet)
-        self._striker = Striker(faults, scene, pace=plan.pace, before_each=self._attendance.somebody)
+        self._striker = Striker(faults, scene, pace=plan.pace, before_each=self._attendance.wait_for_worker)
         self._knowledge = Knowledge()
         self._report = TortureReport(plan=plan, database="SQLite" if is_sqlite(scene.network.url) else "PostgreSQL")
         self._report.absent = [fault.name for fault in faults if fault not in self._striker.suited]
@@ -105,7 +105,7 @@ class _Run:
             keeping.cancel()
         await self._end_workers()
         self._report.seconds = time.monotonic() - begun
-        await self._judge(await self._scene.sight.client())
+        await self._check(await self._scene.view.client())
         return self._report
 
     async def _torture(self) -> None:
@@ -139,7 +139,7 @@ class _Run:
     async def _drain(self) -> None:
         """Let all that is open end."""
         begun = time.monotonic()
-        left = await drain(await self._scene.sight.client(), patience=self._plan.patience)
+        left = await drain(await self._scene.view.client(), patience=self._plan.patience)
         self._report.drain_seconds = time.monotonic() - begun
         self._report.violations += [Violation("I11", "chains that ended", id, 0, "it is still open") for id in left]
 
@@ -162,7 +162,7 @@ class _Run:
             done_in_time=not self._report.violations,
         )
 
-    async def _judge(self, client: Client) -> None:
+    async def _check(self, client: Client) -> None:
         report, known = self._report, self._knowledge
         changes = await audit.changes(client, self._plan.schema)
         deleted = frozenset(
@@ -170,14 +170,14 @@ class _Run:
         )
         aftermath = Aftermath(client, schema=self._plan.schema, knowledge=known, deleted=deleted)
         report.violations += check(changes, self._facts()) + await aftermath.violations()
-        report.stories = stories(report.violations, changes)
+        report.chain_logs = chain_logs(report.violations, changes)
         report.statuses, report.effects = await aftermath.statuses(), await aftermath.effects()
         report.verbs.update(str(moved.verb) for moved in audit.moves(changes) if moved.verb is not Verb.RENEW)
         report.errors.update(_errors(changes))
         report.changes, report.chains = len(changes), len(known.committed)
         report.in_doubt, report.rolled_back = len(known.doubtful), len(known.rolled_back)
-        report.deeds, report.refusals = known.deeds, known.refusals
-        report.faults = self._striker.struck
+        report.actions, report.refusals = known.actions, known.refusals
+        report.faults = self._striker.counted
         report.unclean_exits += self._striker.deaths
 
 
@@ -186,12 +186,12 @@ def _errors(changes: Sequence[audit.Change]) -> Iterator[str]:
     for change in changes:
         if change.op == "INSERT" and change.table in ("attempt", "outcome") and change.row["error_type"]:
             kind, text = change.row["error_type"], change.row["error_text"]
-            said = "" if kind.rpartition(".")[2] in MEANT else f" ({_ID.sub('...', text.splitlines()[0])})"
-            yield f"{change.table} of {kind}{said}"
+            text_shown = "" if kind.rpartition(".")[2] in MEANT else f" ({_ID.sub('...', text.splitlines()[0])})"
+            yield f"{change.table} of {kind}{text_shown}"
 
 
 @asynccontextmanager
-async def _prepared(url: str, sight: Sight, schema: str) -> AsyncGenerator[None]:
+async def _prepared(url: str, view: DatabaseView, schema: str) -> AsyncGenerator[None]:
     """An empty schema with the audit on, and the tables of the workload; empty again however the run ends."""
     async with connect(url, schema=schema) as client:
         if (await client.chains(limit=1)).items:
@@ -201,7 +201,7 @@ async def _prepared(url: str, sight: Sight, schema: str) -> AsyncGenerator[None]
     try:
         yield
     finally:
-        client = await sight.client()
+        client = await view.client()
         await audit.uninstall(client, schema, also=[tables.HISTORY])
         await tables.drop(client, schema)
         await client.engine.state.truncate_all()

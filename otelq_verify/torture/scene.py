@@ -27,7 +27,7 @@ OUTAGE: Final = 60.0
 """Seconds that a database may be away before a look at it fails."""
 
 
-class Sight:
+class DatabaseView:
     """A client that reaches the database directly, wherever it is by now. It looks, and is never in the way."""
 
     def __init__(self, url: Callable[[], str], schema: str) -> None:
@@ -97,13 +97,13 @@ class RunScene:
     fleet: Fleet
     network: Network
     server: Server | None
-    sight: Sight
+    view: DatabaseView
     lease: float
     reap_interval: float
 
     async def leases(self) -> Counter[str]:
         """How many leases each worker process holds, by its name."""
-        return await self.sight.leases()
+        return await self.view.leases()
 
 
 async def _leases(client: Client) -> Counter[str]:

@@ -14,7 +14,7 @@ from .faults import Fault
 from .faults.database import FailOver, FullDisk, Restart
 from .faults.processes import Kill, Suspend
 from .faults.replacements import Clock, Hints
-from .report import Struck
+from .report import FaultCount
 from .scene import RunScene
 
 logger = logging.getLogger("otelq_verify.torture")
@@ -33,7 +33,7 @@ class Striker:
         self, faults: Sequence[Fault], scene: RunScene, *, pace: float, before_each: Callable[[], Awaitable[None]]
     ) -> None:
         self.suited = [fault for fault in faults if fault.suits(scene)]
-        self.struck = {fault.name: Struck() for fault in self.suited}
+        self.counted = {fault.name: FaultCount() for fault in self.suited}
         self.outages: list[tuple[datetime, datetime]] = []
         """When the database may have been out of reach, for some at least."""
         self.crashes: list[tuple[datetime, datetime]] = []
@@ -66,13 +66,13 @@ class Striker:
         if isinstance(fault, _OF_SERVERS):
             self.crashes.append((began, datetime.now(UTC)))
         logger.info("%s: %s", fault.name, hit or "hit nothing")
-        struck = self.struck[fault.name]
+        counted = self.counted[fault.name]
         if hit is None:
-            struck.missed += 1
+            counted.missed += 1
         else:
-            struck.times += 1
-            struck.leases += leases
-            struck.hits.append(hit)
+            counted.times += 1
+            counted.leases += leases
+            counted.hits.append(hit)
 
     def _replace_dead(self) -> None:
         """No fault leaves a dead process behind: one that is found died of something else, and that is a finding."""

@@ -15,15 +15,15 @@ import pytest
 
 import otelq
 from otelq.testing.otlp import OtlpReceiver
-from otelq_verify.audit import Moved, changes, install, read
+from otelq_verify.audit import AuditedMove, changes, install, read
 from otelq_verify.audit.telemetry import (
-    Spoken,
-    Tale,
-    by_metrics,
-    by_spans,
-    disagreement,
-    said_by_otlp_metrics,
-    said_by_otlp_spans,
+    CountedMove,
+    SpannedMove,
+    difference,
+    expected_counts,
+    expected_spans,
+    reported_otlp_counts,
+    reported_otlp_spans,
 )
 
 from .traced_process import CONCURRENCY
@@ -43,8 +43,8 @@ class Told:
 
     begun: datetime
     counted_until: datetime
-    said: Counter[Tale]
-    spoken: Counter[Spoken]
+    said: Counter[CountedMove]
+    spoken: Counter[SpannedMove]
 
 
 def told_until_killed(url: str) -> Told:
@@ -56,8 +56,8 @@ def told_until_killed(url: str) -> Told:
         return Told(
             begun,
             _exported_at(receiver),
-            said_by_otlp_metrics(receiver.metrics()),
-            said_by_otlp_spans(receiver.spans()),
+            reported_otlp_counts(receiver.metrics()),
+            reported_otlp_spans(receiver.spans()),
         )
 
 
@@ -86,18 +86,18 @@ async def test_a_killed_process_has_told_what_was_committed_but_for_its_last_mom
         told = [told_until_killed(audited_url) for _ in range(2)]  # the second reaps what the first one held
         made = read(await changes(auditor))
     assert made.oddities == []
-    said = sum((one.said for one in told), Counter[Tale]())
-    assert not said - by_metrics(made.moves), disagreement(said, by_metrics(made.moves))
-    spoken = sum((one.spoken for one in told), Counter[Spoken]())
-    assert not spoken - by_spans(made.moves), disagreement(spoken, by_spans(made.moves))
-    untold = by_spans(made.moves) - spoken
-    assert untold.total() <= len(told) * IN_FLIGHT, disagreement(spoken, by_spans(made.moves))
+    said = sum((one.said for one in told), Counter[CountedMove]())
+    assert not said - expected_counts(made.moves), difference(said, expected_counts(made.moves))
+    spoken = sum((one.spoken for one in told), Counter[SpannedMove]())
+    assert not spoken - expected_spans(made.moves), difference(spoken, expected_spans(made.moves))
+    untold = expected_spans(made.moves) - spoken
+    assert untold.total() <= len(told) * IN_FLIGHT, difference(spoken, expected_spans(made.moves))
     for one in told:
         _misses_nothing_but_the_end(one, made.moves)
 
 
-def _misses_nothing_but_the_end(told: Told, moves: Sequence[Moved]) -> None:
+def _misses_nothing_but_the_end(told: Told, moves: Sequence[AuditedMove]) -> None:
     """What happened well before the last export is in it."""
     old = [move for move in moves if told.begun <= move.at < told.counted_until - COUNTED_WITHIN]
     assert len(old) > EXPORTS
-    assert not by_metrics(old) - told.said, disagreement(told.said, by_metrics(old))
+    assert not expected_counts(old) - told.said, difference(told.said, expected_counts(old))

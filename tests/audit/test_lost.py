@@ -10,9 +10,9 @@ import pytest
 
 import otelq
 from otelq.model import ClaimRequest, Verb
-from otelq_verify.audit import Moved, changes, install, read
-from otelq_verify.audit.telemetry import by_metrics, disagreement, said_by_metrics
-from otelq_verify.wire import LossyProxy, Said
+from otelq_verify.audit import AuditedMove, changes, install, read
+from otelq_verify.audit.telemetry import difference, expected_counts, reported_counts
+from otelq_verify.wire import LossyProxy, SentStatements
 from tests.behaviour.support import until
 from tests.servers import PostgresServer
 from tests.telemetry.sdk import Sdk
@@ -22,12 +22,12 @@ from .callers import later
 Deed = Callable[[otelq.Client, otelq.Chain[int]], Awaitable[Any]]
 
 
-def writes(said: Said) -> bool:
+def writes(said: SentStatements) -> bool:
     """A transaction of otelq's own that wrote something."""
     return any(word in said[-1] for word in ("INSERT INTO", "UPDATE", "DELETE FROM")) and '"otelq"' in said[-1]
 
 
-def commit_of_writes(said: Said) -> bool:
+def commit_of_writes(said: SentStatements) -> bool:
     return said[-1].startswith("COMMIT") and any(writes([text]) for text in said)
 
 
@@ -40,15 +40,15 @@ class Scene:
     proxy: LossyProxy
     sdk: Sdk
 
-    async def made(self) -> list[Moved]:
+    async def made(self) -> list[AuditedMove]:
         return read(await changes(self.auditor)).moves
 
     async def agrees(self) -> None:
         """All that was written is told, or counted as unknown; once nothing is looked up any more."""
         await self.client.aclose()
-        said, happened = said_by_metrics(self.sdk.reader.get_metrics_data()), by_metrics(await self.made())
-        assert not said - happened, disagreement(said, happened)
-        assert (happened - said).total() == self.sdk.total("otelq.report.unknown"), disagreement(said, happened)
+        said, happened = reported_counts(self.sdk.reader.get_metrics_data()), expected_counts(await self.made())
+        assert not said - happened, difference(said, happened)
+        assert (happened - said).total() == self.sdk.total("otelq.report.unknown"), difference(said, happened)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ async def test_a_request_that_was_never_committed_is_not_told(scene: Scene, name
         await DEEDS[name](scene.client, chain)
     assert len(await scene.made()) == before
     await scene.client.aclose()
-    assert said_by_metrics(scene.sdk.reader.get_metrics_data()) == by_metrics(await scene.made())
+    assert reported_counts(scene.sdk.reader.get_metrics_data()) == expected_counts(await scene.made())
 
 
 async def test_a_claim_whose_reply_is_lost_is_told_with_its_release(scene: Scene) -> None:

@@ -11,7 +11,7 @@ import pytest
 import otelq
 from otelq.model import Claimed, ClaimRequest, ReapRule, Renewal, Settlement, SettleResult, Snoozes, Transition, Verb
 from otelq_verify.audit import changes, install, read, uninstall
-from otelq_verify.audit.telemetry import by_metrics, by_spans, disagreement, said_by_metrics, said_by_spans
+from otelq_verify.audit.telemetry import difference, expected_counts, expected_spans, reported_counts, reported_spans
 from tests.behaviour.support import AT_ONCE, ONCE, becomes, ended, for_ever, rolled_back
 from tests.telemetry.sdk import Sdk
 
@@ -34,10 +34,10 @@ async def verbs(client: otelq.Client) -> dict[str, list[str]]:
 async def agrees(client: otelq.Client, sdk: Sdk) -> None:
     """Counters and spans say what rows say."""
     made = read(await changes(client)).moves
-    said, happened = said_by_metrics(sdk.reader.get_metrics_data()), by_metrics(made)
-    assert said == happened, disagreement(said, happened)
-    spoken, done = said_by_spans(sdk.spans), by_spans(made)
-    assert spoken == done, disagreement(spoken, done)
+    said, happened = reported_counts(sdk.reader.get_metrics_data()), expected_counts(made)
+    assert said == happened, difference(said, happened)
+    spoken, done = reported_spans(sdk.spans), expected_spans(made)
+    assert spoken == done, difference(spoken, done)
 
 
 async def test_requests_of_the_application(client: otelq.Client, sdk: Sdk) -> None:
@@ -206,8 +206,8 @@ async def test_leases_whose_worker_is_gone(client: otelq.Client, sdk: Sdk) -> No
     made = read(await changes(client)).moves
     assert [move.token for move in made if move.verb is Verb.RENEW] == [77]
     assert [move.target for move in made if move.verb is Verb.REAP] == ["ready", "failed"]
-    said, happened = said_by_metrics(sdk.reader.get_metrics_data()), by_metrics(made)
-    assert said == happened, disagreement(said, happened)
+    said, happened = reported_counts(sdk.reader.get_metrics_data()), expected_counts(made)
+    assert said == happened, difference(said, happened)
 
 
 async def reap(client: otelq.Client, rule: ReapRule) -> Sequence[Transition]:

@@ -13,7 +13,14 @@ import pytest
 import otelq
 from otelq.model import Verb
 from otelq_verify.audit import changes, install, read
-from otelq_verify.audit.telemetry import Spoken, by_metrics, by_spans, disagreement, said_by_metrics, said_by_spans
+from otelq_verify.audit.telemetry import (
+    SpannedMove,
+    difference,
+    expected_counts,
+    expected_spans,
+    reported_counts,
+    reported_spans,
+)
 from tests.servers import PostgresServer
 from tests.telemetry.sdk import Sdk
 
@@ -44,8 +51,8 @@ async def test_what_callers_did_in_transactions_is_told_as_it_was_committed(
     unknown = sdk.total("otelq.report.unknown")
     assert bool(unknown) <= (not means.tells)
     bounds = Bounds(missing=unknown, is_looked_up=not means.tells)
-    agree(said_by_metrics(sdk.reader.get_metrics_data()), by_metrics(made.moves), bounds, seed=seed)
-    agree(_one_by_one(said_by_spans(sdk.spans)), _one_by_one(by_spans(made.moves)), bounds, seed=seed)
+    agree(reported_counts(sdk.reader.get_metrics_data()), expected_counts(made.moves), bounds, seed=seed)
+    agree(_one_by_one(reported_spans(sdk.spans)), _one_by_one(expected_spans(made.moves)), bounds, seed=seed)
 
 
 class Bounds(NamedTuple):
@@ -59,13 +66,13 @@ class Bounds(NamedTuple):
 
 def agree(said: Counter[Any], happened: Counter[Any], bounds: Bounds, *, seed: int) -> None:
     """Nothing was said that did not happen, and at most so much was not said that did."""
-    differences = f"seed {seed}\n{disagreement(said, happened)}"
+    differences = f"seed {seed}\n{difference(said, happened)}"
     doubtful = {Verb.TRIGGER, Verb.DELETE} if bounds.is_looked_up else set[Verb]()
     assert {key for key in said - happened if key[0] not in doubtful} == set(), differences
     assert (happened - said).total() <= bounds.missing, differences
 
 
-def _one_by_one(spoken: Counter[Spoken]) -> Counter[tuple[str, str, str]]:
+def _one_by_one(spoken: Counter[SpannedMove]) -> Counter[tuple[str, str, str]]:
     """Without the jobs that were created, as the span of a batch names none."""
     plain: Counter[tuple[str, str, str]] = Counter()
     for (verb, type, job), count in spoken.items():

@@ -9,8 +9,8 @@ import pytest
 from otelq.model import Transition
 from otelq_verify.crashpoints import Interruption, Scenario, line, summary, sweep
 from otelq_verify.crashpoints.points import Counting, Point, brief
-from otelq_verify.crashpoints.scenario import ScenarioKit, World
-from otelq_verify.crashpoints.scenarios.arrangement import asked, creates
+from otelq_verify.crashpoints.scenario_kit import ScenarioKit, World
+from otelq_verify.crashpoints.scenarios.arrangement import creates, requested
 from otelq_verify.crashpoints.wire_stage import WireStage
 from tests.servers import PostgresServer
 
@@ -52,27 +52,27 @@ async def _fails(scene: ScenarioKit, world: World) -> Sequence[Transition]:
 
 PLANTED: Sequence[tuple[Scenario, Interruption, str]] = [
     (
-        Scenario(name="halves", arrange=asked({}, {}), act=_starts_one_by_one),
+        Scenario(name="halves", arrange=requested({}, {}), act=_starts_one_by_one),
         Interruption.KILLED,
         "neither done nor undone, but chain",
     ),
     (
-        Scenario(name="doubles", arrange=asked({}, {}), act=_starts_the_first, repeat=_starts_the_second),
+        Scenario(name="doubles", arrange=requested({}, {}), act=_starts_the_first, repeat=_starts_the_second),
         Interruption.UNANSWERED,
         "expected None",  # the repetition made a chain of its own
     ),
     (
-        Scenario(name="lies", arrange=asked({}), act=creates, repeat=_tells_twice),
+        Scenario(name="lies", arrange=requested({}), act=creates, repeat=_tells_twice),
         Interruption.UNSENT,
         "tells 1 x create of",
     ),
     (
-        Scenario(name="silences", arrange=asked({}), act=creates, repeat=_tells_nothing, is_same=True),
+        Scenario(name="silences", arrange=requested({}), act=creates, repeat=_tells_nothing, is_same=True),
         Interruption.UNANSWERED,
         "does not tell create of",
     ),
     (
-        Scenario(name="leaks", arrange=asked({}), act=creates, repeat=_fails),
+        Scenario(name="leaks", arrange=requested({}), act=creates, repeat=_fails),
         Interruption.UNSENT,
         "raises, made again, builtins.OSError: the network is down",
     ),
@@ -90,7 +90,7 @@ async def test_a_broken_promise_is_named_with_the_point(
 
 
 async def test_a_report_names_verbs_statements_and_points_and_says_that_all_survived(stage: WireStage) -> None:
-    sound = Scenario(name="start a chain", arrange=asked({}), act=creates)
+    sound = Scenario(name="start a chain", arrange=requested({}), act=creates)
 
     [swept] = [swept async for swept in sweep(stage, [sound], faults=[Interruption.UNSENT])]
 
@@ -110,7 +110,7 @@ async def test_a_report_of_what_was_not_survived_says_so(stage: WireStage) -> No
 async def test_other_statements_than_were_counted_are_a_problem() -> None:
     counting = Counting(Point(Interruption.UNSENT, 2, "SELECT 2"))
 
-    assert [counting.hear("SELECT 1"), counting.hear("SELECT 3")] == [False, True]
+    assert [counting.is_at("SELECT 1"), counting.is_at("SELECT 3")] == [False, True]
     assert counting.problems == ["made other statements than before: SELECT 1; SELECT 3"]
 
 

@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoi
 
 import otelq
 from otelq_verify.invariants import violations
-from otelq_verify.wire import LossyProxy, Said
+from otelq_verify.wire import LossyProxy, SentStatements
 
 from .observer import Observer
 
@@ -22,12 +22,12 @@ PRESENT = "-- Whether what transitions did can be seen"
 """How the statement begins that looks up what was committed."""
 
 
-def inserts_into(table: str) -> Callable[[Said], bool]:
+def inserts_into(table: str) -> Callable[[SentStatements], bool]:
     """A statement of otelq's own that writes into one of its tables."""
     return lambda said: "INSERT INTO" in said[-1] and f'"otelq".{table}' in said[-1]
 
 
-def commits_after(words: str) -> Callable[[Said], bool]:
+def commits_after(words: str) -> Callable[[SentStatements], bool]:
     """The COMMIT of a transaction in which something was said."""
     return lambda said: said[-1].startswith("COMMIT") and any(words in text for text in said)
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from otelq_verify.interleave import ANYWHERE, BY_STATEMENT, Schedule, Stage, play
+from otelq_verify.interleave import ANYWHERE, BY_STATEMENT, Schedule, Stage, run_schedule
 
 from ..conftest import POSTGRES, StartServer
 from .factories import factory
@@ -26,7 +26,7 @@ def anywhere(
         stage = Stage(factory(url))
         stack.callback(lambda: runner.run(stage.close()))
         runner.run(stage.open())
-        yield lambda case: runner.run(play(stage, case))
+        yield lambda case: runner.run(run_schedule(stage, case))
 
 
 @contextmanager

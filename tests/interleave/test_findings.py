@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from otelq.model import Status, Transition, Verb
-from otelq_verify.interleave import Finding, Schedule, play
-from otelq_verify.interleave.plays import ScheduleKit
+from otelq_verify.interleave import Finding, Schedule, run_schedule
+from otelq_verify.interleave.end_checks import unexplained
+from otelq_verify.interleave.schedule_kit import ScheduleKit
 from otelq_verify.interleave.stage import opened
-from otelq_verify.interleave.verdict import unexplained
 
 from .factories import factory
 
@@ -61,18 +61,18 @@ def test_moves_that_no_order_explains_are_told(moves: list[Move], end: Status | 
 
 
 async def test_a_finding_shows_who_took_which_step(tmp_path: Path) -> None:
-    async def check(play: ScheduleKit) -> None:
-        chain = await play.start()
-        first = await play.stage.enter(play.finishing(chain), inside=True)
-        second = await play.stage.enter(play.cancelling(chain))
-        await play.stage.push(first)
-        await play.stage.push(second)
-        await play.stage.end(first, second)
-        play.fine(second)
+    async def check(kit: ScheduleKit) -> None:
+        chain = await kit.start()
+        first = await kit.stage.enter(kit.finishing(chain), inside=True)
+        second = await kit.stage.enter(kit.cancelling(chain))
+        await kit.stage.push(first)
+        await kit.stage.push(second)
+        await kit.stage.end(first, second)
+        kit.fine(second)
 
     async with opened(factory(f"sqlite:///{tmp_path}/jobs.db")) as stage:
         with pytest.raises(Finding) as found:
-            await play(stage, Schedule("planted", "", check))
+            await run_schedule(stage, Schedule("planted", "", check))
 
     lines = str(found.value).splitlines()
     assert [line.partition(": chain")[0] for line in lines[lines.index("The schedule:") + 1 :]] == [
@@ -87,11 +87,11 @@ async def test_a_finding_shows_who_took_which_step(tmp_path: Path) -> None:
 
 
 async def test_a_worker_that_waits_in_a_callers_transaction_is_not_a_finding(tmp_path: Path) -> None:
-    async def check(play: ScheduleKit) -> None:
-        await play.start()
-        (claim,) = await play.lease()
-        await play.stage.end(await play.stage.enter(play.settling(claim), inside=True, commits=False))
-        await play.stage.end(await play.stage.enter(play.settling(claim), inside=True))
+    async def check(kit: ScheduleKit) -> None:
+        await kit.start()
+        (claim,) = await kit.lease()
+        await kit.stage.end(await kit.stage.enter(kit.settling(claim), inside=True, commits=False))
+        await kit.stage.end(await kit.stage.enter(kit.settling(claim), inside=True))
 
     async with opened(factory(f"sqlite:///{tmp_path}/jobs.db")) as stage:
-        await play(stage, Schedule("planted", "", check))
+        await run_schedule(stage, Schedule("planted", "", check))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from otelq_verify.interleave import staged
+from otelq_verify.interleave import machine_on
 
 from .factories import factory
 
@@ -28,7 +28,7 @@ FEW = settings(
 @pytest.mark.parametrize("backend", ["sqlite", "postgres18"], indirect=True)
 @pytest.mark.timeout(120 + 12 * EXAMPLES)
 def test_whatever_the_order_of_statements_and_commits_nothing_breaks(backend: str) -> None:
-    with staged(factory(backend)) as machine:
+    with machine_on(factory(backend)) as machine:
         run_state_machine_as_test(machine, settings=FEW)
 
     assert machine.seen

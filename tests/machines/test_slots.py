@@ -49,5 +49,5 @@ def test_a_worker_that_does_not_look_for_work_is_found_out(monkeypatch: pytest.M
     monkeypatch.setattr("otelq_verify.machines.slots.PATIENCE", 0.2)
     monkeypatch.setattr(Fetcher, "start", _never_starts)
 
-    with pytest.raises(AssertionError, match="work and free places do not meet"):
+    with pytest.raises(AssertionError, match="work and free slots do not meet"):
         run_state_machine_as_test(on(SlotMachine, lambda: adapter("memory://")), settings=FEW)

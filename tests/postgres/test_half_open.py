@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 import otelq
-from otelq_verify.wire import LossyProxy, Said
+from otelq_verify.wire import LossyProxy, SentStatements
 from tests.servers import PostgresServer
 
 from .drivers import ROOMY, engine_for, psycopg_pool
@@ -50,15 +50,15 @@ async def connected(way: str, url: str) -> AsyncGenerator[otelq.Client]:
                 yield client
 
 
-def is_savepoint(said: Said) -> bool:
+def is_savepoint(said: SentStatements) -> bool:
     return said[-1].startswith("SAVEPOINT")
 
 
-def is_in_savepoint(said: Said) -> bool:
+def is_in_savepoint(said: SentStatements) -> bool:
     return len(said) > 1 and said[-2].startswith("SAVEPOINT")
 
 
-def is_release(said: Said) -> bool:
+def is_release(said: SentStatements) -> bool:
     return said[-1].startswith("RELEASE")
 
 
@@ -73,7 +73,7 @@ def is_release(said: Said) -> bool:
     ],
 )
 async def test_a_verb_with_a_savepoint_ends_by_the_deadline(
-    way: str, where: Callable[[Said], bool], proxy: LossyProxy
+    way: str, where: Callable[[SentStatements], bool], proxy: LossyProxy
 ) -> None:
     async with connected(way, proxy.url) as client:
         first = await client.start(waits, 1)

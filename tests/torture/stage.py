@@ -17,7 +17,7 @@ import otelq
 from otelq_verify.invariants import violations
 from otelq_verify.torture.faults import Fault, Network, Server, network_for
 from otelq_verify.torture.fleet import Fleet
-from otelq_verify.torture.scene import RunScene, Sight
+from otelq_verify.torture.scene import DatabaseView, RunScene
 from tests.faults import handlers
 from tests.faults.observer import Observer
 
@@ -54,8 +54,8 @@ class Stage:
     @asynccontextmanager
     async def scene(self) -> AsyncGenerator[RunScene]:
         """What faults are let loose on."""
-        async with Sight(lambda: self.url, "otelq") as sight:
-            yield RunScene(self.chance, self.fleet, self.network, self.server, sight, handlers.LEASE, REAP_INTERVAL)
+        async with DatabaseView(lambda: self.url, "otelq") as view:
+            yield RunScene(self.chance, self.fleet, self.network, self.server, view, handlers.LEASE, REAP_INTERVAL)
 
     async def start(self, chains: int) -> Sequence[str]:
         """Start chains past the network; gives their ids."""

@@ -40,7 +40,7 @@ async def test_a_time_without_workers_is_noted(tmp_path: Path) -> None:
         attendance = Attendance(fleet)
         async with kept(attendance):
             first = fleet.start()
-            await attendance.somebody()
+            await attendance.wait_for_worker()
             fleet.start()
             await asyncio.to_thread(fleet.wait_until_up)
             fleet.kill(first)

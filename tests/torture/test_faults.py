@@ -14,7 +14,7 @@ import pytest
 import otelq
 from otelq_verify.torture.faults import FAULTS, Fault, Kill, Proxy
 from otelq_verify.torture.faults.database import FailOver, FullDisk, Restart
-from otelq_verify.torture.faults.link import CLEAR, Weather
+from otelq_verify.torture.faults.link import CLEAR, LinkConditions
 from otelq_verify.torture.faults.processes import Suspend
 from otelq_verify.torture.faults.storms import BOTH, Storm
 from otelq_verify.torture.fleet import Process
@@ -149,8 +149,8 @@ async def test_a_storm_that_is_interrupted_is_over(on_postgres: Stage) -> None:
     network = on_postgres.network
     assert isinstance(network, Proxy)
     async with on_postgres.scene() as scene:
-        await interrupted(Storm("long", Weather(deaf=BOTH), 60, 60), scene)
-    assert network._weather == CLEAR
+        await interrupted(Storm("long", LinkConditions(deaf=BOTH), 60, 60), scene)
+    assert network._conditions == CLEAR
     await on_postgres.until_done()
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import otelq
 from otelq_verify.torture.faults import Direct, Proxy, network_for
-from otelq_verify.torture.faults.link import Weather
+from otelq_verify.torture.faults.link import LinkConditions
 from otelq_verify.torture.faults.messages import IDLE, Messages, is_commit
 from otelq_verify.torture.faults.storms import BOTH
 from tests.servers import PostgresServer
@@ -55,7 +55,7 @@ def test_in_clear_weather_all_passes(proxy: Proxy) -> None:
     with opened(proxy) as connection:
         assert connection.execute("SELECT repeat('x', 300000)").fetchone() == ("x" * 300_000,)
         assert len(proxy.ports()) == 1
-    assert not proxy.told
+    assert not proxy.counts
 
 
 def test_a_cut_resets_all_connections(proxy: Proxy) -> None:
@@ -69,20 +69,20 @@ def test_a_cut_resets_all_connections(proxy: Proxy) -> None:
 
 
 def test_a_slow_network_is_late_both_ways(proxy: Proxy) -> None:
-    with opened(proxy) as connection, proxy.under(Weather(latency=0.1)):
+    with opened(proxy) as connection, proxy.under(LinkConditions(latency=0.1)):
         begun = time.monotonic()
         connection.execute("SELECT 1")
         assert time.monotonic() - begun >= 0.2
 
 
 def test_a_trickle_comes_whole(proxy: Proxy) -> None:
-    with opened(proxy) as connection, proxy.under(Weather(piece=7)):
+    with opened(proxy) as connection, proxy.under(LinkConditions(piece=7)):
         assert connection.execute("SELECT repeat('x', 500)").fetchone() == ("x" * 500,)
-    assert proxy.told["pieces"] > 500 / 7
+    assert proxy.counts["pieces"] > 500 / 7
 
 
 def test_refused_connections_are_reset(proxy: Proxy) -> None:
-    with opened(proxy) as connection, proxy.under(Weather(refusing=True)):
+    with opened(proxy) as connection, proxy.under(LinkConditions(refusing=True)):
         with pytest.raises(psycopg.OperationalError):
             opened(proxy)
         assert connection.execute("SELECT 1").fetchone() == (1,), "what stood stands"
@@ -91,21 +91,21 @@ def test_refused_connections_are_reset(proxy: Proxy) -> None:
 def test_a_lost_reply_leaves_what_was_done(proxy: Proxy) -> None:
     with opened(proxy) as connection:
         connection.execute("CREATE TABLE kept (n int)")
-        with proxy.under(Weather(losing=1.0)), pytest.raises(psycopg.OperationalError):
+        with proxy.under(LinkConditions(losing=1.0)), pytest.raises(psycopg.OperationalError):
             connection.execute("INSERT INTO kept VALUES (1)")
     assert rows(proxy) == 1
-    assert proxy.told["lost reply"] == 1
+    assert proxy.counts["lost reply"] == 1
 
 
 def test_a_connection_can_be_cut_when_its_commit_was_forwarded(proxy: Proxy, wait_until: WaitUntil) -> None:
     with opened(proxy) as connection:
         connection.execute("CREATE TABLE kept (n int)")
-        with proxy.under(Weather(cutting=1.0)):
+        with proxy.under(LinkConditions(cutting=1.0)):
             connection.execute("BEGIN")
             connection.execute("INSERT INTO kept VALUES (1)")
             with pytest.raises(psycopg.OperationalError):
                 connection.execute("COMMIT")
-    assert proxy.told["cut after COMMIT"] == 1
+    assert proxy.counts["cut after COMMIT"] == 1
     wait_until(lambda: not sessions(proxy))
 
 
@@ -129,8 +129,12 @@ def test_a_target_that_is_not_there_is_a_reset(proxy: Proxy, unused_tcp_port: in
 
 async def test_a_statement_through_a_half_open_connection_ends_by_the_deadline_of_the_adapter(proxy: Proxy) -> None:
     async with otelq.connect(proxy.url, command_timeout=0.3, connect_timeout=0.3) as client:
-        for weather in (Weather(deaf=BOTH), Weather(deaf=frozenset({"up"})), Weather(deaf=frozenset({"down"}))):
-            with proxy.under(weather):
+        for conditions in (
+            LinkConditions(deaf=BOTH),
+            LinkConditions(deaf=frozenset({"up"})),
+            LinkConditions(deaf=frozenset({"down"})),
+        ):
+            with proxy.under(conditions):
                 begun = time.monotonic()
                 with pytest.raises(otelq.Unavailable):
                     await client.chains()
@@ -142,9 +146,9 @@ def test_a_connection_that_lost_bytes_never_speaks_again(proxy: Proxy, wait_unti
     with spoken(proxy) as client:
         ask(client)
         assert b"SELECT 1" in until_idle(client)
-        with proxy.under(Weather(deaf=BOTH)):
+        with proxy.under(LinkConditions(deaf=BOTH)):
             ask(client)
-            wait_until(lambda: proxy.told["bytes dropped"] > 0)
+            wait_until(lambda: proxy.counts["bytes dropped"] > 0)
             assert sessions(proxy) == 1, "the server hears of nothing"
         wait_until(lambda: not sessions(proxy))
         ask(client)
@@ -179,18 +183,18 @@ def until_idle(client: socket.socket) -> bytes:
 
 def test_a_new_connection_is_accepted_and_never_answered(proxy: Proxy) -> None:
     with (
-        proxy.under(Weather(deaf=BOTH)),
+        proxy.under(LinkConditions(deaf=BOTH)),
         socket.create_connection(("127.0.0.1", urlsplit(proxy.url).port or 0), timeout=0.2) as client,
     ):
         client.sendall(bytes.fromhex("0000000804d2162f"))
         with pytest.raises(TimeoutError):
             client.recv(1)
-    assert proxy.told["never answered"] == 1
+    assert proxy.counts["never answered"] == 1
 
 
 def test_an_idle_connection_lives_through_it(proxy: Proxy) -> None:
     with opened(proxy) as connection:
-        with proxy.under(Weather(deaf=BOTH)):
+        with proxy.under(LinkConditions(deaf=BOTH)):
             pass
         assert connection.execute("SELECT 1").fetchone() == (1,)
 

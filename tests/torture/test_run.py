@@ -36,7 +36,7 @@ class Doubling:
         return True
 
     async def strike(self, scene: RunScene) -> str | None:
-        client = await scene.sight.client()
+        client = await scene.view.client()
         async with client.transaction() as tx:
             await execute(tx, f"INSERT INTO {HISTORY} SELECT * FROM {HISTORY} WHERE kind = 'effect' LIMIT 1")
         return "an effect"

@@ -17,30 +17,30 @@ async def begin_with_open(kit: NotifyKit) -> None:
     adapter, hint = kit.make(), kit.hint()
     adapter.publish([hint])
     await kit.open(adapter)
-    ear = kit.listen(adapter)
+    receiver = kit.listen(adapter)
     await kit.settle(adapter)
-    true(hint not in ear.heard, "a hint was delivered that was published before the adapter was opened")
+    true(hint not in receiver.received, "a hint was delivered that was published before the adapter was opened")
 
 
 @lifecycle.case
 async def end_with_close(kit: NotifyKit) -> None:
     """Once close has returned no receiver is called any more, not even for what was published before."""
-    ear, hint = kit.listen(), kit.hint()
+    receiver, hint = kit.listen(), kit.hint()
     kit.near.publish([hint])
     await kit.near.close()
-    heard = ear.heard.total()
+    received = receiver.received.total()
     await asyncio.sleep(QUIET)
-    true(ear.heard.total() == heard, "a receiver was called after close had returned")
+    true(receiver.received.total() == received, "a receiver was called after close had returned")
 
 
 @lifecycle.case
 async def are_over_for_publishers_too(kit: NotifyKit) -> None:
     """To publish after close raises nothing, and calls nobody."""
-    ear, hint = kit.listen(), kit.hint()
+    receiver, hint = kit.listen(), kit.hint()
     await kit.near.close()
     kit.near.publish([hint])
     await asyncio.sleep(QUIET)
-    true(hint not in ear.heard, "a hint was delivered that was published after close")
+    true(hint not in receiver.received, "a hint was delivered that was published after close")
 
 
 @lifecycle.case
@@ -67,7 +67,7 @@ async def do_not_mix(kit: NotifyKit) -> None:
     await kit.near.close()
     kit.near.publish([between])
     await kit.open(kit.near)
-    ear = kit.listen()
+    receiver = kit.listen()
     await kit.settle()
-    true(before not in ear.heard, "a hint was delivered that was published before the adapter was closed")
-    true(between not in ear.heard, "a hint was delivered that was published while the adapter was closed")
+    true(before not in receiver.received, "a hint was delivered that was published before the adapter was closed")
+    true(between not in receiver.received, "a hint was delivered that was published while the adapter was closed")

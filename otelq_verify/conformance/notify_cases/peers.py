@@ -40,32 +40,32 @@ async def goes_on_when_one_leaves(kit: NotifyKit) -> None:
     """When one adapter is closed, the others of the place go on."""
     third = kit.make()
     await kit.open(third)
-    ear = kit.listen(third)
-    await kit.arrive([kit.hint()], ear)
+    receiver = kit.listen(third)
+    await kit.arrive([kit.hint()], receiver)
     await kit.far.close()
-    await kit.arrive([kit.hint()], ear)
+    await kit.arrive([kit.hint()], receiver)
 
 
 @peers.case
-async def includes_who_comes_late(kit: NotifyKit) -> None:
+async def includes_an_adapter_that_opens_late(kit: NotifyKit) -> None:
     """An adapter that is opened later gets what is published from then on, and nothing from before."""
     early, late = kit.hint(), kit.make()
     await kit.arrive([early], kit.listen(kit.far))
     await kit.open(late)
-    ear = kit.listen(late)
+    receiver = kit.listen(late)
     await kit.settle(late)
-    await kit.arrive([kit.hint()], ear)
-    true(early not in ear.heard, "a hint was delivered that was published before the adapter was opened")
+    await kit.arrive([kit.hint()], receiver)
+    true(early not in receiver.received, "a hint was delivered that was published before the adapter was opened")
 
 
 @peers.case
-async def does_not_reach_who_left(kit: NotifyKit) -> None:
+async def does_not_reach_a_closed_adapter(kit: NotifyKit) -> None:
     """What others publish is not delivered by an adapter that is closed."""
-    ear, witness, hint = kit.listen(kit.far), kit.listen(kit.near), kit.hint()
+    receiver, witness, hint = kit.listen(kit.far), kit.listen(kit.near), kit.hint()
     await kit.far.close()
     await kit.arrive([hint], witness)
     await kit.settle(kit.near)
-    true(hint not in ear.heard, "a closed adapter delivered a hint")
+    true(hint not in receiver.received, "a closed adapter delivered a hint")
 
 
 @peers.case

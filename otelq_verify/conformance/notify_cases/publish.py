@@ -23,56 +23,56 @@ TRIES = 3
 @publish.case
 async def calls_nobody(kit: NotifyKit) -> None:
     """Receivers are called later, never within the call that publishes."""
-    ear, hint = kit.listen(), kit.hint()
+    receiver, hint = kit.listen(), kit.hint()
     kit.near.publish([hint])
-    true(hint not in ear.heard, "a receiver was called within publish")
-    await kit.arrive([hint], ear)
+    true(hint not in receiver.received, "a receiver was called within publish")
+    await kit.arrive([hint], receiver)
 
 
 @publish.case
 async def takes_no_hints(kit: NotifyKit) -> None:
     """An empty batch is fine, and nobody is called for it."""
-    ear = kit.listen()
+    receiver = kit.listen()
     kit.near.publish([])
     kit.near.publish(())
     own = kit.hint()
-    await kit.arrive([own], ear)
-    equal([hint for hint in ear.heard if not hint.subject], [], "what was delivered of empty batches")
+    await kit.arrive([own], receiver)
+    equal([hint for hint in receiver.received if not hint.subject], [], "what was delivered of empty batches")
 
 
 @publish.case
 async def takes_them_at_once(kit: NotifyKit) -> None:
     """A list that is changed after it was published changes nothing of what arrives."""
-    ear, hint, batch = kit.listen(), kit.hint(), list[Hint]()
+    receiver, hint, batch = kit.listen(), kit.hint(), list[Hint]()
     other = kit.hint()
     for _ in range(20):  # any one may be lost
         batch[:] = [hint]
         kit.near.publish(batch)
         batch[:] = [other]
         await kit.settle()
-        if hint in ear.heard:
+        if hint in receiver.received:
             break
-    true(hint in ear.heard, "a hint was not delivered whose list was changed after it was published")
-    true(other not in ear.heard, "a hint was delivered that was put into a list after it was published")
+    true(hint in receiver.received, "a hint was not delivered whose list was changed after it was published")
+    true(other not in receiver.received, "a hint was delivered that was put into a list after it was published")
 
 
 @publish.case
 async def survives_what_cannot_be_sent(kit: NotifyKit) -> None:
     """A subject that is no valid text raises nothing, and those published later arrive."""
-    ear = kit.listen()
+    receiver = kit.listen()
     kit.near.publish([kit.hint(subject="\ud800")])
-    await kit.arrive([kit.hint()], ear)
+    await kit.arrive([kit.hint()], receiver)
 
 
 @publish.case
 async def goes_on_within_a_receiver(kit: NotifyKit) -> None:
     """A receiver may publish."""
     first, second = kit.hint(), kit.hint()
-    ear = kit.listen(also=lambda hint: kit.near.publish([second]) if hint == first else None)
+    receiver = kit.listen(also=lambda hint: kit.near.publish([second]) if hint == first else None)
     for _ in range(20):  # any one may be lost
         kit.near.publish([first])
         await kit.settle()
-        if second in ear.heard:
+        if second in receiver.received:
             return
     true(False, "a hint that a receiver published was not delivered")
 

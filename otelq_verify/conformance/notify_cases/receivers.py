@@ -8,7 +8,7 @@ from otelq.ports.notify import Hint
 
 from ..cases import Theme
 from ..kit import equal, true
-from ..notify_kit import Ear, NotifyKit
+from ..notify_kit import NotifyKit, Receiver
 
 receivers = Theme[NotifyKit]("receivers")
 
@@ -26,19 +26,19 @@ async def are_called_on_the_event_loop(kit: NotifyKit) -> None:
     """Receivers are called in the thread of the event loop that opened the adapter."""
     ears = [kit.listen(at) for at in kit.everywhere()]
     await kit.arrive([kit.hint()], *ears)
-    for ear in ears:
-        equal(ear.threads, {threading.get_ident()}, "the threads in which a receiver was called")
+    for receiver in ears:
+        equal(receiver.threads, {threading.get_ident()}, "the threads in which a receiver was called")
 
 
 @receivers.case
 async def are_not_called_when_they_end(kit: NotifyKit) -> None:
     """A receiver that unsubscribed is not called again, not even with what was published before."""
-    ear, hint = kit.listen(), kit.hint()
+    receiver, hint = kit.listen(), kit.hint()
     kit.near.publish([hint])
-    ear.unsubscribe()
+    receiver.unsubscribe()
     kit.near.publish([hint])
     await kit.settle()
-    true(hint not in ear.heard, "a receiver was called that had unsubscribed")
+    true(hint not in receiver.received, "a receiver was called that had unsubscribed")
 
 
 @receivers.case
@@ -48,28 +48,32 @@ async def end_within_a_call(kit: NotifyKit) -> None:
     batch = [kit.hint(), kit.hint()]
     await kit.arrive(batch, other)
     await kit.settle()
-    equal(first.heard.total(), 1, "calls of a receiver that unsubscribed in its first")
+    equal(first.received.total(), 1, "calls of a receiver that unsubscribed in its first")
 
 
 @receivers.case
 async def end_others_within_a_call(kit: NotifyKit) -> None:
     """A receiver that is unsubscribed by another is not called again, not even with the hint at hand."""
-    hint, ears = kit.hint(), list[Ear]()
+    hint, ears = kit.hint(), list[Receiver]()
 
     def silence_the_others(_: Hint) -> None:
-        for ear in ears:
-            ear.unsubscribe()
+        for receiver in ears:
+            receiver.unsubscribe()
 
     ears += [kit.listen(also=silence_the_others) for _ in range(2)]
     await kit.arrive([hint], kit.listen())
     await kit.settle()
-    equal(sum(ear.heard.total() for ear in ears), 1, "calls of two receivers that the first call unsubscribes")
+    equal(
+        sum(receiver.received.total() for receiver in ears),
+        1,
+        "calls of two receivers that the first call unsubscribes",
+    )
 
 
 @receivers.case
 async def begin_within_a_call(kit: NotifyKit) -> None:
     """A receiver may subscribe another, which gets what is published from then on, and the rest are served."""
-    late = list[Ear]()
+    late = list[Receiver]()
     first = kit.listen(also=lambda _: late.append(kit.listen()))
     others = [kit.listen() for _ in range(3)]
     await kit.arrive([kit.hint()], first, *others)
@@ -79,10 +83,10 @@ async def begin_within_a_call(kit: NotifyKit) -> None:
 @receivers.case
 async def may_be_subscribed_twice(kit: NotifyKit) -> None:
     """A receiver that is subscribed twice goes on being called when one of the two subscriptions ends."""
-    ear = kit.listen()
-    kit.near.subscribe(ear)
-    ear.unsubscribe()
-    await kit.arrive([kit.hint()], ear)
+    receiver = kit.listen()
+    kit.near.subscribe(receiver)
+    receiver.unsubscribe()
+    await kit.arrive([kit.hint()], receiver)
 
 
 @receivers.case

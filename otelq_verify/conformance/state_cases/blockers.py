@@ -129,7 +129,7 @@ async def must_exist(kit: Kit) -> None:
 
 
 @blockers.case
-async def may_stand_earlier_in_the_batch(kit: Kit) -> None:
+async def may_come_earlier_in_the_batch(kit: Kit) -> None:
     """A batch may start a blocker and then its dependent."""
     blocker = kit.job("blocker")
     _, made = await kit.create(blocker, kit.job(blockers=(blocker.chain_id,)))
@@ -138,7 +138,7 @@ async def may_stand_earlier_in_the_batch(kit: Kit) -> None:
 
 
 @blockers.case
-async def may_not_stand_later_in_the_batch(kit: Kit) -> None:
+async def may_not_come_later_in_the_batch(kit: Kit) -> None:
     """A blocker that the batch starts only later does not exist yet, so no circle can be closed."""
     first, second = kit.id(), kit.id()
     with raises(NotFound, "a start whose blocker stands later in the batch"):

@@ -23,7 +23,7 @@ async def _suspects(kit: Kit, number: int, type: str = "work") -> list[str]:
 
 
 @claim.case
-async def tells_what_it_leased(kit: Kit) -> None:
+async def returns_what_it_leased(kit: Kit) -> None:
     """A claim returns the job under its lease, and one transition with all its fields."""
     chain = await kit.start(trace="00-trace")
     created, token = kit.now, kit.token()
@@ -97,7 +97,7 @@ async def wants_types_alone(kit: Kit) -> None:
 
 
 @claim.case
-async def is_never_early(kit: Kit) -> None:
+async def does_not_come_before_the_due_time(kit: Kit) -> None:
     """A scheduled job is claimed from its due time on, without any write, and not before."""
     await kit.start(delay=60)
     kit.wait(59.999)
@@ -195,7 +195,7 @@ async def passes_over_what_others_hold(kit: Kit) -> None:
 
 
 @claim.case
-async def can_be_disowned(kit: Kit) -> None:
+async def can_be_released(kit: Kit) -> None:
     """Disowning gives the jobs of one claim back with their attempts; others keep theirs."""
     await kit.create(*(kit.job() for _ in range(3)))
     lost, kept = kit.token(), kit.token()
@@ -209,7 +209,7 @@ async def can_be_disowned(kit: Kit) -> None:
 
 
 @claim.case
-async def can_be_disowned_after_a_part_moved_on(kit: Kit) -> None:
+async def can_be_released_after_a_part_moved_on(kit: Kit) -> None:
     """Disowning touches only what still runs under the token."""
     await kit.create(kit.job(), kit.job())
     token = kit.token()
@@ -220,7 +220,7 @@ async def can_be_disowned_after_a_part_moved_on(kit: Kit) -> None:
 
 
 @claim.case
-async def can_be_disowned_with_a_kept_successor(kit: Kit) -> None:
+async def can_be_released_with_a_claimed_successor(kit: Kit) -> None:
     """A successor kept under another token is not given back with the claim before it."""
     await kit.start()
     token = kit.token()

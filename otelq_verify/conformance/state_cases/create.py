@@ -14,7 +14,7 @@ DAY = 86400.0
 
 
 @create.case
-async def tells_what_it_made(kit: Kit) -> None:
+async def returns_what_it_created(kit: Kit) -> None:
     """A start returns the chain and one ``create`` transition with all its fields."""
     job = kit.job(queue="mail", trace="00-trace", meta='{"tenant":"a"}')
     created, made = await kit.create(job)

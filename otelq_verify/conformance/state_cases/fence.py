@@ -82,7 +82,7 @@ async def falls_with_the_reaper(kit: Kit) -> None:
 
 
 @fence.case
-async def stands_until_the_reaper_comes(kit: Kit) -> None:
+async def holds_until_the_job_is_reaped(kit: Kit) -> None:
     """A lease that ran out but that nobody took back still lets its holder settle."""
     await kit.start()
     job = await kit.lease(lease=10)
@@ -91,7 +91,7 @@ async def stands_until_the_reaper_comes(kit: Kit) -> None:
 
 
 @fence.case
-async def falls_with_a_disowned_claim(kit: Kit) -> None:
+async def falls_with_a_released_claim(kit: Kit) -> None:
     """A job of a disowned claim is lost to that claim."""
     await kit.start()
     job = await kit.lease()
@@ -121,7 +121,7 @@ async def falls_with_a_finish_into_a_successor(kit: Kit) -> None:
 
 
 @fence.case
-async def tells_of_a_cancel(kit: Kit) -> None:
+async def reports_a_cancel(kit: Kit) -> None:
     """A worker whose chain was cancelled gets CANCELLED, for settling as for renewing."""
     chain = await kit.start()
     job = await kit.lease()

@@ -86,7 +86,7 @@ async def outcomes_leave_out_what_is_missing(kit: Kit) -> None:
 
 
 @queries.case
-async def outcomes_tell_every_status(kit: Kit) -> None:
+async def outcomes_have_every_status(kit: Kit) -> None:
     """The status of a chain is its tail's, whatever that is."""
     made = await _one_of_each(kit)
     outcomes = await kit.adapter.outcomes(list(made.values()))
@@ -96,7 +96,7 @@ async def outcomes_tell_every_status(kit: Kit) -> None:
 
 
 @queries.case
-async def blocker_outputs_tell_what_stands(kit: Kit) -> None:
+async def blocker_outputs_have_the_present_status(kit: Kit) -> None:
     """Blockers are told with their present status; a chain without blockers has none."""
     failed, open_ = await kit.start("blocker"), await kit.start("blocker")
     chain, other = await kit.start(blockers=(open_, failed)), await kit.start()
@@ -187,7 +187,7 @@ async def jobs_page_by_page(kit: Kit) -> None:
 
 
 @queries.case
-async def pages_stand_still_while_the_store_grows(kit: Kit) -> None:
+async def pages_do_not_shift_while_the_store_grows(kit: Kit) -> None:
     """What is started later does not shift the pages that follow."""
     chains = [await kit.start() for _ in range(4)]
     page = await kit.adapter.jobs(JobQuery(limit=2))
@@ -197,7 +197,7 @@ async def pages_stand_still_while_the_store_grows(kit: Kit) -> None:
 
 
 @queries.case
-async def records_tell_what_is_stored(kit: Kit) -> None:
+async def records_have_what_is_stored(kit: Kit) -> None:
     """A record has the fields of its status, and no others."""
     chain = await kit.start(input='"in"', trace="00-trace", meta='{"a":"b"}')
     due = kit.after(FAR)

@@ -393,7 +393,7 @@ async def serves_more_than_a_thousand(kit: Kit) -> None:
 
 
 @redrive.case
-async def strands_nobody_who_was_not_told(kit: Kit) -> None:
+async def leaves_no_pending_dependent_blocked(kit: Kit) -> None:
     """Dependents that were still pending when their blocker was redriven fail, or are served, in the end."""
     blocker = await kit.start("blocker")
     await kit.create(*(kit.job(blockers=(blocker,)) for _ in range(MANY)))

@@ -254,7 +254,7 @@ async def repeats_a_part_of_a_batch(kit: Kit) -> None:
 
 
 @settle.case
-async def grants_a_kept_successor(kit: Kit) -> None:
+async def grants_a_claimed_successor(kit: Kit) -> None:
     """A successor that is due at once is handed over under the given token, if nothing of its type waits."""
     chain = await kit.start()
     job = await kit.lease()
@@ -278,7 +278,7 @@ async def grants_a_kept_successor(kit: Kit) -> None:
 
 
 @settle.case
-async def ends_a_kept_lease_at_its_deadline(kit: Kit) -> None:
+async def ends_a_granted_lease_at_its_deadline(kit: Kit) -> None:
     """A kept successor has a deadline of its own, which no renewal passes."""
     chain = await kit.start()
     settled = await kit.settle(
@@ -323,7 +323,7 @@ async def refuses_to_keep_what_is_not_due(kit: Kit) -> None:
 
 
 @settle.case
-async def repeats_a_kept_successor(kit: Kit) -> None:
+async def repeats_a_claimed_successor(kit: Kit) -> None:
     """Repeated after a lost reply, a settlement hands over the successor that it kept, once more."""
     chain = await kit.start()
     job = await kit.lease()

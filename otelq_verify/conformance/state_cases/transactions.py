@@ -233,7 +233,7 @@ def _watch(tx: Transaction) -> list[Ending] | None:
 
 
 @transactions.case
-async def tells_its_watchers_of_a_commit(kit: Kit) -> None:
+async def notifies_its_watchers_of_a_commit(kit: Kit) -> None:
     """A watcher is told once, after the commit."""
     async with kit.adapter.begin() as tx:
         await kit.start(tx=tx)
@@ -244,7 +244,7 @@ async def tells_its_watchers_of_a_commit(kit: Kit) -> None:
 
 
 @transactions.case
-async def tells_its_watchers_of_a_rollback(kit: Kit) -> None:
+async def notifies_its_watchers_of_a_rollback(kit: Kit) -> None:
     """A watcher is told once, after the rollback."""
     async with abandoned(kit) as tx:
         await kit.start(tx=tx)
@@ -253,7 +253,7 @@ async def tells_its_watchers_of_a_rollback(kit: Kit) -> None:
 
 
 @transactions.case
-async def tells_its_watchers_of_a_savepoint(kit: Kit) -> None:
+async def notifies_its_watchers_of_a_savepoint(kit: Kit) -> None:
     """What a rolled-back savepoint held is not told as committed, nor the rest as rolled back."""
     async with kit.adapter.begin() as tx:
         if not has_savepoints(tx.handle):
@@ -304,7 +304,7 @@ async def has_the_kinds_of_its_store(kit: Kit) -> None:
 
 
 @transactions.case
-async def present_tells_for_each(kit: Kit) -> None:
+async def were_committed_answers_for_each(kit: Kit) -> None:
     """``present`` answers for each transition, in order: what is there, and what is not."""
     _, committed = await kit.create(kit.job())
     async with abandoned(kit) as tx:
@@ -315,7 +315,7 @@ async def present_tells_for_each(kit: Kit) -> None:
 
 
 @transactions.case
-async def present_knows_a_start_from_a_later_one_of_its_id(kit: Kit) -> None:
+async def were_committed_knows_a_start_from_a_later_one_of_its_id(kit: Kit) -> None:
     """A start that was rolled back is not present because the caller tried again under its id."""
     job = kit.job()
     async with abandoned(kit) as tx:
@@ -327,7 +327,7 @@ async def present_knows_a_start_from_a_later_one_of_its_id(kit: Kit) -> None:
 
 
 @transactions.case
-async def present_outlives_what_follows(kit: Kit) -> None:
+async def were_committed_outlives_what_follows(kit: Kit) -> None:
     """A transition stays present when its chain has moved on since."""
     _, created = await kit.create(kit.job(delay=30 * 86400))
     triggered = await kit.trigger(created[0].chain_id)
@@ -338,7 +338,7 @@ async def present_outlives_what_follows(kit: Kit) -> None:
 
 
 @transactions.case
-async def present_outlives_a_redrive(kit: Kit) -> None:
+async def were_committed_outlives_a_redrive(kit: Kit) -> None:
     """What a chain came to stays present when it is redriven, and the redrive when the chain is closed again."""
     chain = await kit.start()
     failed = await kit.close(outcome=Fails(FAILURE))

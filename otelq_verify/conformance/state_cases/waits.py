@@ -86,7 +86,7 @@ async def blockers_belong_to_the_job_they_were_given(kit: Kit) -> None:
 
 
 @waits.case
-async def a_continuation_with_blockers_is_not_kept(kit: Kit) -> None:
+async def a_continuation_with_blockers_is_not_granted(kit: Kit) -> None:
     """A successor with blockers is never granted to the worker, even if they all completed before."""
     open_, closed = await _starts(kit, 2)
     await _complete(kit, closed)

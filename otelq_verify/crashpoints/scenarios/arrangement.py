@@ -8,10 +8,10 @@ from typing import Any
 from otelq.model import Claimed, ClaimRequest, NewJob, Outcome, Settlement, SettleResult, Transition
 
 from ...conformance.kit import equal
-from ..scenario import Act, Arrange, ScenarioKit, World
+from ..scenario_kit import Act, Arrange, ScenarioKit, World
 
 
-def asked(*given: dict[str, Any]) -> Arrange:
+def requested(*given: dict[str, Any]) -> Arrange:
     """Chains that are still to be started, each with these fields."""
 
     async def arrange(scene: ScenarioKit) -> World:

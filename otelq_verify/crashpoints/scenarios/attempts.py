@@ -22,7 +22,7 @@ from otelq.model import (
 )
 
 from ...conformance.kit import FAILURE, equal
-from ..scenario import Scenario, ScenarioKit, World
+from ..scenario_kit import Scenario, ScenarioKit, World
 from .arrangement import hold, leased, settles, wait_for
 
 NEXT = Successor(type="next", input="2")

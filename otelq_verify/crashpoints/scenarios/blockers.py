@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from otelq.model import Blocks, Completes, Continues, Dedup, Fails, OnFailure, Successor, Transition, Until
 
 from ...conformance.kit import FAILURE
-from ..scenario import Scenario, ScenarioKit, World
+from ..scenario_kit import Scenario, ScenarioKit, World
 from .arrangement import hold, leased, settles, wait_for
 
 MANY = 1000
@@ -78,7 +78,7 @@ async def _beside_a_lost_one(scene: ScenarioKit) -> World:
     return World(held=world.held, chains=(world.chains[0], lost))
 
 
-async def _mops_up(scene: ScenarioKit, world: World) -> Sequence[Transition]:
+async def _unblocks_pending(scene: ScenarioKit, world: World) -> Sequence[Transition]:
     return await scene.unblock_pending()
 
 
@@ -109,5 +109,5 @@ WAITING = (
     Scenario(
         name="continue a chain that is lost at once", arrange=_beside_a_lost_one, act=_continues_and_waits, is_same=True
     ),
-    Scenario(name="mop up", arrange=_left_over, act=_mops_up),
+    Scenario(name="unblock what is pending", arrange=_left_over, act=_unblocks_pending),
 )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from otelq.errors import InvalidArgument, JobAlreadyClosed, NotFound
 from otelq.model import Amendment, Completes, Continues, Dedup, Successor, Transition
 
-from ..scenario import Act, Scenario, ScenarioKit, World
+from ..scenario_kit import Act, Scenario, ScenarioKit, World
 from .arrangement import hold, wait_for
 
 NEXT = Continues(Successor(type="next", input="2"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from otelq.model import Dedup, OnFailure
 
-from ..scenario import Scenario, ScenarioKit, World
-from .arrangement import asked, creates, creates_again
+from ..scenario_kit import Scenario, ScenarioKit, World
+from .arrangement import creates, creates_again, requested
 
 
 async def beside_blockers(scene: ScenarioKit) -> World:
@@ -31,17 +31,17 @@ async def beside_a_closed_holder(scene: ScenarioKit) -> World:
 
 
 STARTING = (
-    Scenario(name="start a chain", arrange=asked({}), act=creates, repeat=creates_again, is_same=True),
+    Scenario(name="start a chain", arrange=requested({}), act=creates, repeat=creates_again, is_same=True),
     Scenario(
         name="start two chains, one planned, one that expires",
-        arrange=asked({"delay": 60}, {"type": "next", "expires": 7200}),
+        arrange=requested({"delay": 60}, {"type": "next", "expires": 7200}),
         act=creates,
         repeat=creates_again,
         is_same=True,
     ),
     Scenario(
         name="start 500 chains",
-        arrange=asked(*[{"type": "work"}] * 500),
+        arrange=requested(*[{"type": "work"}] * 500),
         act=creates,
         repeat=creates_again,
         is_same=True,

@@ -15,8 +15,8 @@ from otelq.telemetry import Telemetry
 
 from ...conformance.kit import Broken, equal, true
 from ..recovery import write_ledger
-from ..scenario import Act, Scenario, ScenarioKit, World
-from .arrangement import asked, leased
+from ..scenario_kit import Act, Scenario, ScenarioKit, World
+from .arrangement import leased, requested
 from .requests import planned, tied
 from .starts import beside_a_closed_holder, beside_blockers
 
@@ -60,13 +60,13 @@ def reported(write: Write, *, begin: Begin = own) -> Act:
     """
 
     async def act(scene: ScenarioKit, world: World) -> Sequence[Transition]:
-        told, is_known = scene.told, asyncio.Event()
+        confirmed, is_known = scene.confirmed, asyncio.Event()
         is_known.set()  # nothing has been written yet
         effects = Effects(state=scene.adapter, notify=notifier(None), telemetry=Telemetry(system=scene.adapter.name))
         effects.open()
 
         def ended(committed: bool) -> None:
-            told.extend(made if committed else ())
+            confirmed.extend(made if committed else ())
             is_known.set()
 
         async def close() -> None:
@@ -84,12 +84,12 @@ def reported(write: Write, *, begin: Begin = own) -> Act:
             await close()
         except Unavailable:
             await close()
-            if not told:
+            if not confirmed:
                 raise
         except asyncio.CancelledError:
             scene.inquiry = close
             raise
-        return told
+        return confirmed
 
     return act
 
@@ -135,7 +135,7 @@ def completes(outcome: Outcome) -> Act:
 
         async def inquire() -> None:
             if await is_done():
-                scene.told.extend(made)
+                scene.confirmed.extend(made)
 
         try:
             async with scene.adapter.begin() as tx:
@@ -170,7 +170,11 @@ INSIDE = (
         writes=True,
     ),
     Scenario(
-        name="transaction(): start two chains", arrange=asked({}, {}), act=reported(_starts), is_same=True, writes=True
+        name="transaction(): start two chains",
+        arrange=requested({}, {}),
+        act=reported(_starts),
+        is_same=True,
+        writes=True,
     ),
     Scenario(
         name="transaction(): start chains that wait",
@@ -193,7 +197,7 @@ INSIDE = (
     ),
     Scenario(
         name="tx=: start a chain",
-        arrange=asked({}),
+        arrange=requested({}),
         act=reported(_starts, begin=of_the_caller),
         is_same=True,
         writes=True,

@@ -15,7 +15,7 @@ _GIVEN_BACK = (Verb.RELEASE, Verb.SNOOZE, Verb.BLOCK)
 
 def attempts_and_crashes(history: History, facts: Facts) -> Iterator[Violation]:
     """I8: when a job closes, its outcome tells the attempts and crashes of this generation as they were counted."""
-    told = {
+    recorded = {
         change.seq: (change.row["attempt"], change.row["crashes"])
         for change in history.of("outcome")
         if change.op == "INSERT"
@@ -27,8 +27,8 @@ def attempts_and_crashes(history: History, facts: Facts) -> Iterator[Violation]:
         job = str(change.chain_id), change.row["position"]
         expected = counted.get(job, [])
         here = expected.pop(0) if expected else (0, 0)
-        if told[change.seq] != here:
-            yield found("I8", "attempts and crashes", job, f"it tells {told[change.seq]}, counted were {here}")
+        if recorded[change.seq] != here:
+            yield found("I8", "attempts and crashes", job, f"it tells {recorded[change.seq]}, counted were {here}")
 
 
 def _counted(history: History, job: tuple[str, int]) -> Iterator[tuple[int, int]]:

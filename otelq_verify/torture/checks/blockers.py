@@ -9,7 +9,7 @@ from typing import Final
 
 from otelq.model import ENDED, OnFailure, Status, Until, Verb
 
-from ...audit import Change, Moved
+from ...audit import AuditedMove, Change
 from ...audit.values import Row
 from ...invariants import Violation
 from .facts import Facts
@@ -28,8 +28,8 @@ class BlockedTime:
     """The chains, with the ``seq`` of the change that made the job wait for it."""
     until: Until
     on_failure: OnFailure
-    begun: Moved
-    end: Moved | None
+    begun: AuditedMove
+    end: AuditedMove | None
     seen: int
     """The last change that bears on it."""
 
@@ -60,7 +60,7 @@ def not_before_the_rule(history: History, facts: Facts) -> Iterator[Violation]:
             yield found("I7", "not before the rule", wait.job, f"failed by {len(bad)} bad ends; {asked}")
 
 
-def let_go_in_time(history: History, facts: Facts) -> Iterator[Violation]:
+def released_in_time(history: History, facts: Facts) -> Iterator[Violation]:
     """I7: once its condition is met, or lost, a job leaves ``blocked`` in that commit or within a reap interval."""
     for wait in _waits(history):
         decided = _decided_at(history, wait)
@@ -84,7 +84,7 @@ def _any_good(wait: BlockedTime, ends: Sequence[End]) -> bool:
 def _known(history: History, wait: BlockedTime, blocker: str) -> list[End]:
     """How a blocker stood when the job began to wait for it, and how it ended while the job did."""
     begun = wait.edges[blocker]
-    stood = history.standing(blocker, begun)
+    earlier = history.end_at(blocker, begun)
     tx = wait.end.tx if wait.end is not None else 0
     ends = [
         end
@@ -93,7 +93,7 @@ def _known(history: History, wait: BlockedTime, blocker: str) -> list[End]:
     ]
     if wait.end is None and ends and ends[-1].status is None:
         return []  # it was opened again, and the job goes on waiting
-    return [*([stood] if stood is not None else []), *(end for end in ends if end.status is not None)]
+    return [*([earlier] if earlier is not None else []), *(end for end in ends if end.status is not None)]
 
 
 def _decided_at(history: History, wait: BlockedTime) -> datetime | None:
@@ -127,14 +127,14 @@ def _is_drawn(old: Row | None) -> bool:
 
 
 def _wait(
-    job: Job, moves: Sequence[Moved], place: int, *, edges: Sequence[Change], rules: Sequence[tuple[int, Row]]
+    job: Job, moves: Sequence[AuditedMove], place: int, *, edges: Sequence[Change], rules: Sequence[tuple[int, Row]]
 ) -> Iterator[BlockedTime]:
     """The wait that begins with this move, for the edges that are drawn since the move before it."""
     begun = moves[place - 1].seq if place else 0
     end = _end(moves, place)
     later = moves[moves.index(end, place) + 1] if end is not None and end is not moves[-1] else None
     over = _LAST if later is None else later.seq
-    mine = _kept(edges, moves[place]) | {
+    mine = _remaining_edges(edges, moves[place]) | {
         change.row["blocker_id"]: change.seq
         for change in edges
         if begun <= change.seq < over and _is_drawn(change.old) and not _is_of(later, change)
@@ -146,7 +146,7 @@ def _wait(
         yield BlockedTime(job, mine, until, on_failure, moves[place], end, seen)
 
 
-def _kept(edges: Sequence[Change], begun: Moved) -> dict[str, int]:
+def _remaining_edges(edges: Sequence[Change], begun: AuditedMove) -> dict[str, int]:
     """Edges that an earlier wait left as they were, and that count again when a redrive begins another."""
     if begun.verb is not Verb.REDRIVE:
         return {}
@@ -158,7 +158,7 @@ _LAST: Final = 1 << 62
 _USUAL: Final[Row] = {"until": None, "on_failure": None}
 
 
-def _end(moves: Sequence[Moved], place: int) -> Moved | None:
+def _end(moves: Sequence[AuditedMove], place: int) -> AuditedMove | None:
     """The move by which a wait ends that begins with the one at this place."""
     if moves[place].target is not Status.BLOCKED:
         return moves[place]
@@ -166,7 +166,7 @@ def _end(moves: Sequence[Moved], place: int) -> Moved | None:
     return next(ends, None)
 
 
-def _is_of(later: Moved | None, change: Change) -> bool:
+def _is_of(later: AuditedMove | None, change: Change) -> bool:
     """Whether an edge was drawn anew by the redrive that follows a wait, before its own row was."""
     return later is not None and later.verb is Verb.REDRIVE and change.tx == later.tx != 0
 

@@ -79,7 +79,7 @@ def successors_from_one_commit(history: History, facts: Facts) -> Iterator[Viola
             yield found("I5", "from one commit", job, "what it continues was not closed in its transaction")
 
 
-def starts_stand(history: History, facts: Facts) -> Iterator[Violation]:
+def committed_starts_exist(history: History, facts: Facts) -> Iterator[Violation]:
     """I10, the half of the store: what was committed is there, what was rolled back is not."""
     made = {str(change.chain_id) for change in history.of("job") if change.op == "INSERT"}
     for chain_id in sorted(facts.committed - made):

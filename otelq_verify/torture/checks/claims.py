@@ -47,12 +47,12 @@ def best_first(history: History, facts: Facts) -> Iterator[Violation]:
             yield from _passed_over(history, lines.get(new["type"], {}), change, facts=facts)
         if old is not None:
             lines.get(old["type"], {}).pop(chain_id, None)
-        if new is not None and _stands_in_line(new):
+        if new is not None and _is_claimable(new):
             since = max(new["run_at"], change.at)
             lines.setdefault(new["type"], {})[chain_id] = (_rank(chain_id, new), since)
 
 
-def _stands_in_line(row: Row) -> bool:
+def _is_claimable(row: Row) -> bool:
     return row["token"] is None and not row["blocked_by"] and not row["crashes"] and row["expires_at"] is None
 
 

@@ -31,7 +31,7 @@ def one_holder(history: History, facts: Facts) -> Iterator[Violation]:
         if change.new is not None:
             held[key] = change.new["chain_id"]
     for key, holder in held.items():
-        if not lasting.get(holder) and history.standing(holder, history.changes[-1].seq):
+        if not lasting.get(holder) and history.end_at(holder, history.changes[-1].seq):
             yield found("I9", "keys are given back", (holder, 0), f"it has ended, and holds the key {key[1]!r}")
 
 

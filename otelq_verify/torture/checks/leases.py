@@ -50,7 +50,7 @@ def no_start_without_a_claim(history: History, facts: Facts) -> Iterator[Violati
         started.add(key)
 
 
-def renewed_by_the_living(history: History, facts: Facts) -> Iterator[Violation]:
+def renewals_in_bounds(history: History, facts: Facts) -> Iterator[Violation]:
     """I2: a renewal extends a lease by its length at most, and never past its deadline."""
     for change in history.of("open_job"):
         old, new = change.old, change.new

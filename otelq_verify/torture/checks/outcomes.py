@@ -30,7 +30,7 @@ def one_after_the_other(history: History, facts: Facts) -> Iterator[Violation]:
             standing = move.target
 
 
-def outcomes_stand(history: History, facts: Facts) -> Iterator[Violation]:
+def outcomes_unchanged(history: History, facts: Facts) -> Iterator[Violation]:
     """I3: an outcome is written once in a generation; later only its generation changes, or it goes with its job."""
     standing: set[tuple[str, int]] = set()
     gone = {(change.chain_id, change.position) for change in history.of("job") if change.op == "DELETE"}

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from otelq.model import CLOSED, Status
 
-from ...audit import Change, Moved, Reading, read
+from ...audit import AuditedMove, Change, Reading, read
 from ...invariants import Violation
 from ..history import DiaryEntry, entries
 
@@ -75,9 +75,9 @@ class History:
         return max((change.at for change in self.changes), default=None)
 
     @cached_property
-    def by_job(self) -> Mapping[Job, Sequence[Moved]]:
+    def by_job(self) -> Mapping[Job, Sequence[AuditedMove]]:
         """What happened to each job, in order."""
-        found: defaultdict[Job, list[Moved]] = defaultdict(list)
+        found: defaultdict[Job, list[AuditedMove]] = defaultdict(list)
         for move in self.reading.moves:
             found[move.chain_id, move.position].append(move)
         return found
@@ -106,7 +106,7 @@ class History:
                 found[str(change.chain_id)].append(End(change, None))
         return found
 
-    def standing(self, chain_id: str, seq: int) -> End | None:
+    def end_at(self, chain_id: str, seq: int) -> End | None:
         """How a chain had ended when this change was written; None while it was open, or once it was gone."""
         known = [end for end in self.ends.get(chain_id, ()) if end.change.seq <= seq]
         return known[-1] if known and known[-1].status is not None else None

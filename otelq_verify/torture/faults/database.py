@@ -38,7 +38,7 @@ class Terminate:
 
     async def strike(self, scene: RunScene) -> str | None:
         """Counts if the server ended any."""
-        client = await scene.sight.client()
+        client = await scene.view.client()
         async with client.transaction() as connection:
             victims = self._choose(scene, await self._find(scene, connection))
             ended = [await connection.fetchval("SELECT pg_terminate_backend($1)", pid) for pid in victims]

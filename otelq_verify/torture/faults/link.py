@@ -25,7 +25,7 @@ TRICKLE_PAUSE: Final = 0.002
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weather:
+class LinkConditions:
     """How a network misbehaves; without arguments it does not."""
 
     latency: float = 0.0
@@ -42,26 +42,26 @@ class Weather:
     """The chance that a connection is reset as soon as its COMMIT was forwarded."""
 
 
-CLEAR: Final = Weather()
+CLEAR: Final = LinkConditions()
 
 
 class ProxyLink:
-    """One connection. ``told`` counts what the weather did to it."""
+    """One connection. ``counts`` counts what the weather did to it."""
 
     def __init__(
         self,
         client: Ends,
         server: Ends,
         *,
-        weather: Callable[[], Weather],
+        conditions: Callable[[], LinkConditions],
         chance: random.Random,
-        told: Counter[str],
+        counts: Counter[str],
     ) -> None:
         self._client = client
         self._server = server
-        self._weather = weather
+        self._conditions = conditions
         self._chance = chance
-        self._told = told
+        self._counts = counts
         self._lost: set[Direction] = set()
         self._severed = asyncio.Event()
 
@@ -106,11 +106,11 @@ class ProxyLink:
         last = self._first_to_cut(whole)
         await self._send(b"".join(whole[: last + 1]), self._server[1])
         if last < len(whole):
-            self._told["cut after COMMIT"] += 1
+            self._counts["cut after COMMIT"] += 1
             self.cut()
 
     def _first_to_cut(self, whole: list[bytes]) -> int:
-        cutting = self._weather().cutting
+        cutting = self._conditions().cutting
         found = (n for n, message in enumerate(whole) if is_commit(message) and self._chance.random() < cutting)
         return next(found, len(whole)) if cutting else len(whole)
 
@@ -121,8 +121,8 @@ class ProxyLink:
                 if self._drops("down", data):
                     continue
                 whole = messages.feed(data)
-                if IDLE in whole and self._chance.random() < self._weather().losing:
-                    self._told["lost reply"] += 1
+                if IDLE in whole and self._chance.random() < self._conditions().losing:
+                    self._counts["lost reply"] += 1
                     return self.cut()
                 await self._send(b"".join(whole), self._client[1])
         if self._drops("down", b""):
@@ -130,22 +130,22 @@ class ProxyLink:
 
     def _drops(self, direction: Direction, data: bytes) -> bool:
         """Whether these bytes, or the end of them, get lost; all that come after them do."""
-        if direction in self._weather().deaf:
+        if direction in self._conditions().deaf:
             self._lost.add(direction)
-            self._told["bytes dropped"] += len(data)
+            self._counts["bytes dropped"] += len(data)
         return direction in self._lost or self._severed.is_set()
 
     async def _send(self, data: bytes, writer: asyncio.StreamWriter) -> None:
-        weather = self._weather()
-        if weather.latency:
-            self._told["late"] += 1
-            await asyncio.sleep(weather.latency)
-        size = weather.piece or len(data)
+        conditions = self._conditions()
+        if conditions.latency:
+            self._counts["late"] += 1
+            await asyncio.sleep(conditions.latency)
+        size = conditions.piece or len(data)
         for first in range(0, len(data), size or 1):
             writer.write(data[first : first + size])
             await writer.drain()
-            if weather.piece:
-                self._told["pieces"] += 1
+            if conditions.piece:
+                self._counts["pieces"] += 1
                 await asyncio.sleep(TRICKLE_PAUSE)
 
 

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from .link import CHUNK, CLEAR, ProxyLink, Weather, reset
+from .link import CHUNK, CLEAR, LinkConditions, ProxyLink, reset
 
 T = TypeVar("T")
 
@@ -49,11 +49,11 @@ class Proxy:
     """
 
     def __init__(self, url: str, *, seed: int = 0) -> None:
-        self.told: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
         """What the weather did so far; only ever grows."""
         self.target = url
         self._chance = random.Random(seed)
-        self._weather = CLEAR
+        self._conditions = CLEAR
         self._links: set[ProxyLink] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
@@ -90,9 +90,9 @@ class Proxy:
         return self._ask(lambda: self._cut(share))
 
     @contextmanager
-    def under(self, weather: Weather) -> Generator[None]:
+    def under(self, conditions: LinkConditions) -> Generator[None]:
         """Misbehave while the block runs."""
-        self._ask(lambda: self._turn(weather))
+        self._ask(lambda: self._turn(conditions))
         try:
             yield
         finally:
@@ -139,24 +139,26 @@ class Proxy:
 
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            if self._weather.deaf:
+            if self._conditions.deaf:
                 await self._ignore(reader)
-            elif self._weather.refusing:
-                self.told["refused"] += 1
+            elif self._conditions.refusing:
+                self.counts["refused"] += 1
             else:
                 await self._lead(reader, writer)
         except (OSError, asyncio.CancelledError):
             pass  # the server is not there, which the client learns by a reset, or the proxy ends
 
     async def _ignore(self, reader: asyncio.StreamReader) -> None:
-        self.told["never answered"] += 1
+        self.counts["never answered"] += 1
         while await reader.read(CHUNK):
             pass  # as long as the client has patience
 
     async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         url = urlsplit(self.target)
         server = await asyncio.open_connection(url.hostname, url.port or 5432)
-        link = ProxyLink((reader, writer), server, weather=lambda: self._weather, chance=self._chance, told=self.told)
+        link = ProxyLink(
+            (reader, writer), server, conditions=lambda: self._conditions, chance=self._chance, counts=self.counts
+        )
         self._links.add(link)
         try:
             await link.forward()
@@ -169,9 +171,9 @@ class Proxy:
             link.cut()
         return len(cut)
 
-    def _turn(self, weather: Weather) -> None:
-        self._weather = weather
-        if not weather.deaf:
+    def _turn(self, conditions: LinkConditions) -> None:
+        self._conditions = conditions
+        if not conditions.deaf:
             for link in self._links:
                 link.clear()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..scene import RunScene
-from .link import Direction, Weather
+from .link import Direction, LinkConditions
 from .network import Proxy
 
 BOTH: Final[frozenset[Direction]] = frozenset({"up", "down"})
@@ -37,7 +37,7 @@ class Storm:
     """The network misbehaves for some seconds."""
 
     name: str
-    weather: Weather
+    conditions: LinkConditions
     shortest: float
     longest: float
 
@@ -49,26 +49,26 @@ class Storm:
         """Counts if anything passed, or tried to pass, meanwhile."""
         network = scene.network
         assert isinstance(network, Proxy)
-        before = Counter(network.told)
+        before = Counter(network.counts)
         seconds = scene.chance.uniform(self.shortest, self.longest)
-        with network.under(self.weather):
-            if self.weather.refusing:
+        with network.under(self.conditions):
+            if self.conditions.refusing:
                 network.cut()  # else nobody would need a new connection
             await asyncio.sleep(seconds)
-        hit = network.told - before
-        told = ", ".join(f"{what}: {times}" for what, times in sorted(hit.items()))
-        return f"{seconds:.1f} s; {told}" if told else None
+        hit = network.counts - before
+        counts = ", ".join(f"{what}: {times}" for what, times in sorted(hit.items()))
+        return f"{seconds:.1f} s; {counts}" if counts else None
 
 
 STORMS: Final = (
     Cut("connections cut", 1.0),
     Cut("some connections cut", 0.4),
-    Storm("network slow", Weather(latency=0.3), 1.0, 3.0),
-    Storm("network trickles", Weather(piece=64), 1.0, 3.0),
-    Storm("half-open", Weather(deaf=BOTH), 1.0, 5.0),
-    Storm("half-open to the server", Weather(deaf=frozenset({"up"})), 1.0, 5.0),
-    Storm("half-open to the client", Weather(deaf=frozenset({"down"})), 1.0, 5.0),
-    Storm("connections refused", Weather(refusing=True), 0.5, 3.0),
-    Storm("replies lost", Weather(losing=0.05), 1.0, 3.0),
-    Storm("cut after COMMIT", Weather(cutting=0.3), 1.0, 3.0),
+    Storm("network slow", LinkConditions(latency=0.3), 1.0, 3.0),
+    Storm("network trickles", LinkConditions(piece=64), 1.0, 3.0),
+    Storm("half-open", LinkConditions(deaf=BOTH), 1.0, 5.0),
+    Storm("half-open to the server", LinkConditions(deaf=frozenset({"up"})), 1.0, 5.0),
+    Storm("half-open to the client", LinkConditions(deaf=frozenset({"down"})), 1.0, 5.0),
+    Storm("connections refused", LinkConditions(refusing=True), 0.5, 3.0),
+    Storm("replies lost", LinkConditions(losing=0.05), 1.0, 3.0),
+    Storm("cut after COMMIT", LinkConditions(cutting=0.3), 1.0, 3.0),
 )

@@ -40,7 +40,7 @@ IN_LINE: Final = frozenset({Status.SCHEDULED, Status.READY})
 """The clock alone makes one of the other."""
 
 
-async def judge(stage: Stage, before: Sequence[Transition], *, schema: str = "otelq") -> None:
+async def check_end(stage: Stage, before: Sequence[Transition], *, schema: str = "otelq") -> None:
     """
     All actors have ended: see that nothing is broken, then carry all work to its end, and look again.
 
@@ -50,16 +50,16 @@ async def judge(stage: Stage, before: Sequence[Transition], *, schema: str = "ot
         Finding: with the schedule.
     """
     for actor in stage.actors:
-        if problem := _complaint(actor):
+        if problem := _wrong_error(actor):
             stage.demand(False, f"{actor.name}: {problem}")
     made = dict.fromkeys([*before, *(change for actor in stage.actors for change in actor.made)])
-    await _look(stage, schema)
+    await _check_invariants(stage, schema)
     await _compare(stage, list(made))
     await _carry_on(stage)
-    await _look(stage, schema)
+    await _check_invariants(stage, schema)
 
 
-def _complaint(actor: Actor) -> str | None:
+def _wrong_error(actor: Actor) -> str | None:
     """Why an actor may not end as it did: an error that no caller should see."""
     error = actor.error
     text = f"{type(error).__name__}: {error}"
@@ -70,7 +70,7 @@ def _complaint(actor: Actor) -> str | None:
     return text if type(error) is OtelqError else None
 
 
-async def _look(stage: Stage, schema: str) -> None:
+async def _check_invariants(stage: Stage, schema: str) -> None:
     """Ask the tables for violations of the invariants."""
     async with stage.observer.begin() as tx:
         found = await violations(tx.handle, schema)

@@ -73,7 +73,7 @@ class ScheduleKit:
 
     def waits(self, actor: Actor) -> None:
         """Demand that an actor waits for somebody's lock."""
-        self.stage.demand(actor.is_loose, f"{actor.name} does not wait for a lock")
+        self.stage.demand(actor.is_running, f"{actor.name} does not wait for a lock")
 
     def fine(self, *actors: Actor) -> None:
         """Demand that actors ended without an error."""

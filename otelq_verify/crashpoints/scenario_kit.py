@@ -41,7 +41,7 @@ class ScenarioKit(Kit):
         """A table with the columns ``chain_id``, ``position`` and ``token``."""
         self.application = application
         """Begins callers' transactions; there only where the verb is made."""
-        self.told: list[Transition] = []
+        self.confirmed: list[Transition] = []
         """What is known of a verb that was cancelled to be committed."""
         self.inquiry: Callable[[], Awaitable[None]] | None = None
         """Finds out what became of it, where that can be known."""
@@ -106,17 +106,17 @@ async def perform(
     except asyncio.CancelledError:
         if not canceller.has_struck:
             raise
-        return await _ask(play, scene)
+        return await _find_out(play, scene)
     except Exception as error:
         return VerbResult(problem=f"raises {_named(error)}")
     return VerbResult(transitions=tuple(made), problem=canceller.problem)
 
 
-async def _ask(play: ArrangedScenario, scene: ScenarioKit) -> VerbResult:
+async def _find_out(play: ArrangedScenario, scene: ScenarioKit) -> VerbResult:
     """Find out what became of a verb that was cancelled; make it again unless it is known to be done."""
     if scene.inquiry is not None:
         await scene.inquiry()
-    return VerbResult(transitions=tuple(scene.told)) if scene.told else await _repeat(play, scene)
+    return VerbResult(transitions=tuple(scene.confirmed)) if scene.confirmed else await _repeat(play, scene)
 
 
 async def _repeat(play: ArrangedScenario, scene: ScenarioKit) -> VerbResult:
