@@ -68,7 +68,7 @@ check: $(STAMP) docs ## format, lint, types, layers and documentation
 	$(BIN)/pyright $(SOURCES)
 	$(BIN)/lint-imports
 
-# The pages, and what they link to, under the names that they have here.
+# The pages, and what they link to, under the names that they have here. Zensical colours every letter of a warning.
 PAGES := README.md CHANGELOG.md CONTRIBUTING.md LICENSE compose.yaml collector-config.yaml docs examples
 
 docs: $(STAMP) ## build the pages of docs/ into build/docs/site; broken links are errors
@@ -76,7 +76,8 @@ docs: $(STAMP) ## build the pages of docs/ into build/docs/site; broken links ar
 	@mkdir -p build/docs/source
 	@cp -R $(PAGES) build/docs/source
 	@mv build/docs/source/docs/zensical.toml build/docs
-	@NO_COLOR=1 $(BIN)/zensical build --strict --config-file build/docs/zensical.toml
+	@$(BIN)/zensical build --strict --config-file build/docs/zensical.toml >build/docs/log 2>&1 \
+		|| { sed 's/\x1b\[[0-9;]*m//g' build/docs/log >&2; exit 1; }
 
 format: $(STAMP) ## format the code and apply the safe fixes
 	@$(BIN)/ruff check --fix-only $(SOURCES)

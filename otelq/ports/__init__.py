@@ -1,1 +1,1 @@
-"""What the house needs from a technology: a state adapter that stores jobs, a notify adapter that passes hints."""
+"""The ports: what a database and a notifier must do for otelq."""

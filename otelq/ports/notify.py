@@ -1,7 +1,8 @@
 """
-The notify port: hints that make things quicker and may be lost, doubled or late.
+The notify port: hints that make others look at once. They may be lost, doubled or late.
 
-Nothing depends on a hint: polling alone is correct. Hints carry names and ids only, never payloads.
+A notifier carries hints between the clients of one store. Nothing depends on a hint: polling alone is correct. Hints
+carry names and ids, never payloads.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from msgspec import Struct
 
 
 class HintKind(StrEnum):
-    """What a hint is about."""
+    """The subject of a hint."""
 
     DUE = "due"
     """A job of type ``subject`` is due in ``delay`` seconds."""
@@ -27,34 +28,45 @@ class HintKind(StrEnum):
 
 
 class Hint(Struct, frozen=True, gc=False):
-    """One hint; ``subject`` is a job type or a chain id."""
+    """One hint."""
 
     kind: HintKind
+    """What it is about."""
     subject: str
+    """The name of a job type, or the id of a chain, as its kind says."""
     delay: float = 0.0
+    """Seconds until the job is due; 0 for other kinds."""
 
 
 class NotifyAdapter(ABC):
-    """Passes hints between the clients of one store. It lives on the event loop that opened it."""
+    """Carries hints between the clients of one store, for ``otelq.connect``. An instance belongs to one event loop."""
 
     name: str
+    """The name of the notifier, for logs."""
     is_shared: bool = True
-    """Whether hints reach the other adapters of the same place too; if not, they stay within the one adapter."""
+    """Whether hints reach other adapters of the same URL too; if False, they stay within this one."""
 
     @abstractmethod
     async def open(self) -> None:
-        """Connect; hints published before are not delivered. Opening again after a close is fine."""
+        """Connect. Hints that were published before are not delivered. Opening again after a close is allowed."""
 
     @abstractmethod
     async def close(self) -> None:
-        """Stop delivering: no receiver is called any more, not even for what was published. Closing twice is fine."""
+        """
+        Stop delivering: no receiver is called any more, not even for hints that were published. Closing twice is
+        allowed.
+        """
 
     @abstractmethod
     def publish(self, hints: Sequence[Hint]) -> None:
         """
-        Hand over hints without waiting, on the event loop; receivers are called later, never within this call.
+        Publish hints without waiting, on the event loop. Receivers are called later, never within this call.
 
-        Never raises: what cannot be sent is dropped and logged once. Hints are dropped also while it is not open.
+        It never raises: a hint that cannot be sent is dropped, and logged once. While the adapter is not open, hints
+        are dropped.
+
+        Args:
+            hints: the hints.
         """
 
     @abstractmethod
@@ -62,6 +74,10 @@ class NotifyAdapter(ABC):
         """
         Call ``receive`` on the event loop for every hint, those of this process included.
 
-        Returns what ends the subscription at once, also from within a receiver, and ends that one only where the same
-        receiver is subscribed twice. A receiver that raises harms no other, is logged, and stays subscribed.
+        Return a function that ends the subscription at once, also from within a receiver; if the same receiver is
+        subscribed twice, only that one subscription. A receiver that raises is logged and stays subscribed, and the
+        others are called.
+
+        Args:
+            receive: takes each hint.
         """

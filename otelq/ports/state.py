@@ -3,16 +3,15 @@ The state port: everything that a database must do for otelq.
 
 Rules for every verb:
 
-- Verbs take and return sequences; one is a batch of one. Where a batch has items that can fail each for itself, the
-  result says so item by item; one bad item never harms its neighbours.
-- A verb that changes state returns the transitions it made, in the order made. Nothing is returned that was not
-  written by the statement (and, without ``tx``, committed).
-- ``now`` moves the database's clock for tests; production passes nothing and gets ``statement_timestamp()``. All
-  times returned have a zone (UTC).
-- With ``tx`` the verb writes in that transaction and commits nothing. Without, it is a transaction of its own, and
-  conflicts (deadlock, serialisation) are retried inside the adapter.
-- Errors: ``Unavailable`` when trying again may help (no connection, conflict, time limit), ``Refused`` when the
-  database refuses the values, ``NotFound`` and its siblings where a verb says so. No driver error leaves an adapter.
+- Verbs take and return sequences; one job is a batch of one. Where the items of a batch can fail one by one, the result
+  says so for each, and a bad item does not affect the others.
+- A verb that changes state returns its transitions, in their order. It returns nothing that was not written by the
+  statement and, without ``tx``, committed.
+- Times are those of the database's clock, unless a test gives ``now``. All returned times have a zone (UTC).
+- With ``tx`` the verb writes in that transaction and does not commit. Without it the verb is a transaction of its own,
+  and the adapter retries it after a conflict (a deadlock, a serialisation failure).
+- ``Unavailable`` means that a retry may succeed (no connection, a conflict, a time limit), and ``Refused`` that the
+  database refuses the values. A verb names its other errors. No error of a driver leaves an adapter.
 """
 
 from __future__ import annotations
@@ -49,29 +48,33 @@ from ..model import (
 
 
 class Ending(Enum):
-    """How a transaction ended, as far as the adapter can tell."""
+    """The end of a transaction, as far as the adapter can know it."""
 
     COMMITTED = "committed"
+    """It was committed."""
     ROLLED_BACK = "rolled back"
+    """It was rolled back."""
     UNKNOWN = "unknown"
-    """The connection died around the commit: look the ids up."""
+    """The connection was lost around the commit: look the ids up."""
 
 
 class Transaction(ABC):
-    """A transaction to write in: the adapter's own, or the caller's, joined."""
+    """A transaction to write in: one that the adapter began, or one of the caller."""
 
     @property
     @abstractmethod
     def handle(self) -> Any:
-        """What the user works with: the driver's connection or session."""
+        """Return the driver's connection or session, for the user."""
 
     @property
     @abstractmethod
     def active(self) -> bool:
-        """Whether the transaction is still open."""
+        """Return whether the transaction is still open."""
 
     async def is_over(self) -> bool:
-        """Whether it has ended for certain, also where ``active`` may speak of the next one on the same connection."""
+        """
+        Return whether it has certainly ended, also where ``active`` may be about the next one on the same connection.
+        """
         return not self.active
 
     @abstractmethod
@@ -88,16 +91,19 @@ class Transaction(ABC):
 
 
 class StateAdapter(ABC):
-    """Stores jobs. One instance belongs to one event loop; it may hold several connections."""
+    """Stores jobs, for ``otelq.connect``. An instance belongs to one event loop, and may hold several connections."""
 
     name: str
-    """What it is, for telemetry: ``sqlite`` or ``postgresql``."""
+    """The name of the database for telemetry, such as ``sqlite`` or ``postgresql``."""
 
     watch_interval: float | None = None
-    """Seconds between two calls of ``changed``, for stores whose processes have no other way to wake each other."""
+    """
+    Seconds between two calls of ``changed``, for stores whose processes cannot wake each other otherwise; None for
+    never.
+    """
 
     async def changed(self) -> bool:
-        """Whether the store was written to since this was asked last; own writes may count. Must be cheap."""
+        """Return whether the store was written to since the last call; own writes may count. It must be cheap."""
         return False
 
     # Life
@@ -105,24 +111,27 @@ class StateAdapter(ABC):
     @abstractmethod
     async def open(self, *, migrate: bool = True) -> None:
         """
-        Connect and, if asked, bring the schema up to date under a lock that other processes respect.
+        Connect and, if asked, bring the schema up to date, under a lock that other processes respect.
+
+        Args:
+            migrate: whether to bring the schema up to date.
 
         Raises:
-            Unavailable: no connection within the connect timeout; the text shows host and database, no password.
-            OtelqError: it was never open, and login, database, privileges or schema are not as they should be; the
-                schema is missing or too old and ``migrate`` is False.
+            Unavailable: no connection within the connect timeout; the text shows host and database, and no password.
+            OtelqError: it was never open, and login, database, privileges or schema are wrong; or the schema is missing
+                or too old and ``migrate`` is False.
         """
 
     @abstractmethod
     async def close(self) -> None:
-        """Let go of everything the adapter opened itself. Closing twice is fine."""
+        """Close everything that the adapter opened itself. Closing twice is allowed."""
 
     @abstractmethod
     def sibling(self) -> StateAdapter | None:
         """
-        An unopened adapter for the same store, for another event loop, that needs one connection only.
+        Return an unopened adapter for the same store and another event loop, which needs one connection only.
 
-        None where the store cannot be reached twice (a pool without a URL).
+        Return None where the store cannot be opened twice, as for a pool without a URL.
         """
 
     # Transactions
@@ -130,41 +139,48 @@ class StateAdapter(ABC):
     @abstractmethod
     def begin(self, kind: type | None = None) -> AbstractAsyncContextManager[Transaction]:
         """
-        A transaction of the adapter's own: committed on a clean exit, else rolled back.
+        Return a transaction for ``async with``: committed when the block ends without an error, else rolled back.
 
-        ``kind`` is the type of handle wanted; None is the adapter's usual one.
+        Args:
+            kind: the class of the handle to yield; None for the usual one.
 
         Raises:
-            InvalidArgument: this adapter has no such handle.
+            InvalidArgument: the adapter has no such handle.
             Unavailable: the commit failed, or its result is not known.
         """
 
     def refuse_self_deadlock(self) -> None:  # noqa: B027  # most databases have nothing to refuse
         """
-        Raise where a verb without ``tx`` would wait for a transaction that this very task began and holds open.
+        Raise where a verb without ``tx`` would wait for a transaction that the calling task itself holds open.
 
-        Such verbs do so by themselves; this is for who sends one from another task on this one's behalf.
+        Verbs check it themselves. Call this before another task sends a verb for this one.
 
         Raises:
-            InvalidArgument: name ``tx``. Never where transactions do not exclude each other.
+            InvalidArgument: give ``tx``. Never raised where transactions do not exclude each other.
         """
 
     @abstractmethod
     def join(self, tx: object) -> Transaction:
         """
-        The caller's open transaction (or one's own handle given back) as a ``Transaction``.
+        Return the caller's open transaction as a ``Transaction``; a handle of the adapter's own counts as well.
+
+        Args:
+            tx: a connection or a session.
 
         Raises:
-            InvalidArgument: not a kind this adapter knows, no transaction is open, or another database.
+            InvalidArgument: it is of no known kind, has no open transaction, or belongs to another database.
         """
 
     @abstractmethod
     async def were_committed(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
         """
-        Whether each transition is visible, committed, to a connection of the adapter's own; None: that cannot be told.
+        Return for each transition whether another connection sees it committed; None if that cannot be known.
 
-        Good for the verbs that callers use in their own transactions: create, complete and continue (also
-        externally), trigger, cancel, take_over, redrive, delete. An amendment leaves no trace to look for.
+        It works for the verbs that callers use in their own transactions: create, complete and continue (externally
+        too), trigger, cancel, take_over, redrive and delete. An amendment leaves nothing to look for.
+
+        Args:
+            transitions: the transitions to look up.
         """
 
     # The client's verbs
@@ -174,12 +190,17 @@ class StateAdapter(ABC):
         self, jobs: Sequence[NewJob], *, tx: Transaction | None = None, again: bool = False, now: datetime | None = None
     ) -> tuple[Sequence[Created], Sequence[Transition]]:
         """
-        Start chains, in the order given; a blocker may be a chain that stands earlier in the batch.
+        Start chains, in the order given. A blocker may be a chain earlier in the batch.
 
         The first job of a chain has position 0. A chain whose blockers meet its condition is due at once; one whose
-        blockers can never meet it is created and fails in the same commit. ``again`` says that the very same call
-        was sent before and its reply was lost: a chain found under its id with the same type and input is then this
-        call's own work and is returned with its transitions, not as ``exists``.
+        blockers can never meet it is created and fails in the same commit.
+
+        Args:
+            jobs: the first jobs of the chains.
+            tx: the transaction to write in; None for one of its own.
+            again: whether the very same call was sent before and its reply was lost. Then a chain with the same id,
+                type and input is this call's own, and is returned with its transitions, not as ``exists``.
+            now: the time to use as the database's clock, for tests.
 
         Raises:
             NotFound: a blocker does not exist; nothing is written.
@@ -190,14 +211,19 @@ class StateAdapter(ABC):
         self, closures: Sequence[Closure], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
         """
-        Close open jobs without a worker, whatever their open status; a running worker is fenced off.
+        Close open jobs without a worker, whatever their open status. All or nothing.
 
-        The transition names the worker that loses the job. All or nothing.
+        A worker that runs one of them loses its lease; the transition names the worker.
+
+        Args:
+            closures: the jobs, each with its output or its successor.
+            tx: the transaction to write in; None for one of its own.
+            now: the time to use as the database's clock, for tests.
 
         Raises:
-            NotFound: no such chain.
+            NotFound: a chain does not exist.
             JobAlreadyClosed: the chain is closed, or the job of type ``step`` is closed and a later one is open.
-            JobTypeMismatch: the open job is of another type and no earlier job of the chain is of type ``step``.
+            JobTypeMismatch: the open job is of another type, and no earlier job of the chain is of type ``step``.
         """
 
     @abstractmethod
@@ -205,10 +231,15 @@ class StateAdapter(ABC):
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
         """
-        Make scheduled jobs due now. All or nothing; a job that is due already stays as it is, without a transition.
+        Make scheduled jobs due now. All or nothing. A job that is due already stays as it is, without a transition.
+
+        Args:
+            chain_ids: the chains.
+            tx: the transaction to write in; None for one of its own.
+            now: the time to use as the database's clock, for tests.
 
         Raises:
-            NotFound: no such chain.
+            NotFound: a chain does not exist.
             JobAlreadyClosed: a chain is closed.
             InvalidArgument: a job is blocked or running.
         """
@@ -218,13 +249,18 @@ class StateAdapter(ABC):
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
         """
-        Close open chains as cancelled; a running worker is fenced off. All or nothing.
+        Close open chains as cancelled. All or nothing.
 
-        The transition names the worker that loses the job. Other chains that wait for one of them fail
-        (``fail_by_blocker``), as for a failed blocker.
+        A worker that runs one of their jobs loses its lease; the transition names the worker. Chains that wait for one
+        of them fail (``fail_by_blocker``), as for a failed blocker.
+
+        Args:
+            chain_ids: the chains.
+            tx: the transaction to write in; None for one of its own.
+            now: the time to use as the database's clock, for tests.
 
         Raises:
-            NotFound: no such chain.
+            NotFound: a chain does not exist.
             JobAlreadyClosed: a chain is closed.
         """
 
@@ -233,20 +269,25 @@ class StateAdapter(ABC):
         self, chain_ids: Sequence[str], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
         """
-        Open failed or cancelled chains again at the job that ended so. All or nothing.
+        Open failed or cancelled chains again, at the job that ended so. All or nothing.
 
-        The job is due at once with its attempts and crashes at 0, and does not expire any more; its outcome stays on
-        record as an attempt of an earlier generation, whose trace goes with the job as that of the attempt before. If
-        it has blockers, all that it was ever given are looked at anew, by the rule that it was given last: it is
-        blocked while its condition is not met, and waits again for those that are open, the others of this call among
-        them. Dependents that closed already stay closed; those that still wait for it (``OnFailure.WAIT``) are served
-        when it completes.
+        The job is due at once with its attempts and crashes at 0, and no longer expires. Its outcome stays on record as
+        an attempt of an earlier generation, whose trace context is that of the attempt before. If the job has blockers,
+        all that it was ever given are checked again by the rule that it was given last: it is blocked while its
+        condition is not met, and waits again for those that are open, the other chains of this call among them.
+        Dependents that are closed stay closed; those that still wait for it (``OnFailure.WAIT``) are unblocked when it
+        completes.
+
+        Args:
+            chain_ids: the chains.
+            tx: the transaction to write in; None for one of its own.
+            now: the time to use as the database's clock, for tests.
 
         Raises:
-            NotFound: no such chain.
-            InvalidArgument: a chain is open or completed; its blockers can never meet its condition (redrive the one
-                that is named first, or together); or it would wait, itself or through others, for its own chain.
-            AlreadyExists: another chain holds its dedup key by now, or two of this call want the same.
+            NotFound: a chain does not exist.
+            InvalidArgument: a chain is open or completed; its blockers can never meet its condition (redrive the named
+                one first, or together); or it would wait, itself or through others, for its own chain.
+            AlreadyExists: another chain holds its dedup key by now, or two chains of this call have the same.
         """
 
     @abstractmethod
@@ -254,12 +295,17 @@ class StateAdapter(ABC):
         self, amendments: Sequence[Amendment], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Sequence[Transition]:
         """
-        Change open jobs that do not run. All or nothing.
+        Change open jobs that are not running. All or nothing.
 
-        A job that is blocked stays so; another is scheduled or ready by its new time.
+        A blocked job stays blocked; another is scheduled or ready by its new time.
+
+        Args:
+            amendments: the changes.
+            tx: the transaction to write in; None for one of its own.
+            now: the time to use as the database's clock, for tests.
 
         Raises:
-            NotFound: no such chain.
+            NotFound: a chain does not exist.
             JobAlreadyClosed: a chain is closed, or its job of type ``step`` is closed and a later one is open.
             JobTypeMismatch: the open job is of another type than ``step``.
             InvalidArgument: a job is running.
@@ -272,10 +318,15 @@ class StateAdapter(ABC):
         """
         End the leases of running jobs at once. All or nothing.
 
-        They are ready, with the attempt spent and no crash counted.
+        The jobs are ready, with the attempt spent and no crash counted.
+
+        Args:
+            chain_ids: the chains.
+            tx: the transaction to write in; None for one of its own.
+            now: the time to use as the database's clock, for tests.
 
         Raises:
-            NotFound: no such chain.
+            NotFound: a chain does not exist.
             JobAlreadyClosed: a chain is closed.
             InvalidArgument: a job is not running.
         """
@@ -283,10 +334,16 @@ class StateAdapter(ABC):
     @abstractmethod
     async def lock(self, chain_ids: Sequence[str], *, tx: Transaction) -> Sequence[JobRecord]:
         """
-        The open jobs of these chains, in the order given, locked until ``tx`` ends: nobody else moves them meanwhile.
+        Return the open jobs of these chains in the order given, locked until ``tx`` ends.
+
+        Nothing else changes them meanwhile.
+
+        Args:
+            chain_ids: the chains.
+            tx: the transaction that holds the locks.
 
         Raises:
-            NotFound: no such chain.
+            NotFound: a chain does not exist.
             JobAlreadyClosed: a chain is closed.
         """
 
@@ -300,13 +357,17 @@ class StateAdapter(ABC):
         now: datetime | None = None,
     ) -> Sequence[Transition]:
         """
-        Remove chains, open or closed, with all their history. All or nothing; one transition for each job.
+        Delete chains, open or closed, with all their history. All or nothing. There is one transition for each job.
 
-        With ``cascade`` the set grows by the blockers of every job of its chains, and by theirs in turn.
+        Args:
+            chain_ids: the chains.
+            cascade: also delete the blockers of every job, and the blockers of those in turn.
+            tx: the transaction to write in; None for one of its own.
+            now: the time to use as the database's clock, for tests.
 
         Raises:
-            NotFound: no such chain.
-            StillReferenced: a chain outside the set has one of them as a blocker.
+            NotFound: a chain does not exist.
+            StillReferenced: a chain outside the deleted ones has one of them as a blocker.
         """
 
     # The worker's verbs
@@ -322,23 +383,39 @@ class StateAdapter(ABC):
         now: datetime | None = None,
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
         """
-        Lease jobs that are due, each arm up to its limit, in the order (priority, run_at, chain_id) per type.
+        Lease due jobs, up to the limit of each request, in the order (priority, run_at, chain_id) within a type.
 
-        ``token`` is a fresh random number of 63 bits. A suspect (``crashes`` over 0) is claimed only if ``suspect``
-        is true, at most one a call, and counts towards the limit of its arm. No row is locked that is not claimed,
-        and rows that somebody else has locked are passed over. A job that has expired is not claimed.
+        Expired jobs are not claimed. No row is locked that is not claimed, and locked rows are skipped.
+
+        Args:
+            requests: the types, each with a limit and the length of the lease.
+            worker: the name of the worker.
+            token: a fresh random number of 63 bits, the token of all these leases.
+            include_suspect: whether a job with ``crashes`` may be claimed: at most one in a call, which counts towards
+                its limit.
+            now: the time to use as the database's clock, for tests.
         """
 
     @abstractmethod
     async def release_claim(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
-        """Release the jobs of a claim whose reply was lost; none was started, so the attempts are given back."""
+        """
+        Release the jobs of a claim whose reply was lost. None was started, so the attempts are given back.
+
+        Args:
+            token: the token of the claim.
+            now: the time to use as the database's clock, for tests.
+        """
 
     @abstractmethod
     async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[SettleResult]:
         """
-        Extend leases from now, never past the deadline; one verdict each, never waiting for a lock.
+        Extend leases from now, never past the deadline, and without waiting for a lock. Return one result for each.
 
-        A lease that ran out but that nobody reaped yet is extended. A lease at its deadline is ``LOST``.
+        A lease that ran out but was not reaped yet is extended. A lease at its deadline is ``LOST``.
+
+        Args:
+            renewals: the leases, each with its length in seconds.
+            now: the time to use as the database's clock, for tests.
         """
 
     @abstractmethod
@@ -346,16 +423,21 @@ class StateAdapter(ABC):
         self, settlements: Sequence[Settlement], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Settled:
         """
-        Close, move on, or give back leased jobs, each only under its current token.
+        Store the outcomes of leased jobs, each only under its current token.
 
         Closing a chain frees its dedup key (if its scope is ``open``) and, in the same commit, unblocks or fails the
-        chains that wait for it (those beyond the first 1,000 of a batch: soon after, by ``unblock_pending``). Repeating
-        a call whose reply was lost gives ``DONE`` again, with the same transitions. Rows locked by others are ``BUSY``;
-        with ``tx`` the call waits for them instead.
+        chains that wait for it; those beyond the first 1,000 of a batch follow soon, by ``unblock_pending``. A call
+        that is repeated because its reply was lost returns ``DONE`` again, with the same transitions. A row that
+        another transaction has locked is ``BUSY``; with ``tx`` the call waits for it instead.
+
+        Args:
+            settlements: the outcomes.
+            tx: the transaction to write in; None for one of its own.
+            now: the time to use as the database's clock, for tests.
 
         Raises:
-            Refused: the database refuses some value of the batch, or a blocker that an outcome names does not exist
-                or waits for the job's own chain; nothing of the batch is written.
+            Refused: the database refuses a value of the batch, or a blocker that an outcome names does not exist or
+                waits for the job's own chain; nothing of the batch is written.
         """
 
     @abstractmethod
@@ -368,58 +450,115 @@ class StateAdapter(ABC):
         now: datetime | None = None,
     ) -> Sequence[Transition]:
         """
-        Take back jobs whose lease ran out; each counts a crash.
+        Take back jobs whose lease ran out, and count a crash for each.
 
-        A job whose attempts or crashes are spent fails; the others become due after ``delay``. Leases whose token is
-        in ``spare`` are left alone. Locked rows are passed over.
+        A job without attempts or crashes left fails; the others are due after the delay of their rule. Locked rows are
+        skipped.
+
+        Args:
+            rules: what applies to the jobs of each type.
+            except_tokens: tokens of leases to leave alone.
+            limit: the largest number of jobs.
+            now: the time to use as the database's clock, for tests.
         """
 
     @abstractmethod
     async def expire(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
         """
-        Close as cancelled the jobs whose time to start has passed; dependents fare as with ``cancel``.
+        Close as cancelled the jobs that were not started in time. Dependents change as with ``cancel``.
 
-        Only jobs that were never claimed, or whose every claim was given back. Locked rows are passed over.
+        These are jobs that were never claimed, or whose every claim was given back. Locked rows are skipped.
+
+        Args:
+            limit: the largest number of jobs.
+            now: the time to use as the database's clock, for tests.
         """
 
     @abstractmethod
     async def unblock_pending(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
-        """Work off a bounded part of what closing chains left behind: waiting dependents beyond the first 1,000."""
+        """
+        Unblock or fail dependents that wait for closed chains beyond the first 1,000 of a batch, up to a limit.
+
+        Args:
+            limit: the largest number of jobs.
+            now: the time to use as the database's clock, for tests.
+        """
 
     @abstractmethod
     async def next_due(self, types: Sequence[str], *, now: datetime | None = None) -> float | None:
-        """Seconds until the earliest job of these types is due (0: now), expired ones apart; None if none waits."""
+        """
+        Return the seconds until the earliest job of these types is due: 0 for now, None if none waits.
+
+        Expired jobs do not count.
+
+        Args:
+            types: the names of the types.
+            now: the time to use as the database's clock, for tests.
+        """
 
     # Questions
 
     @abstractmethod
     async def outcomes(self, chain_ids: Sequence[str], *, tx: Transaction | None = None) -> Mapping[str, ChainOutcome]:
-        """How chains stand; a chain that does not exist is left out."""
+        """
+        Return the state of each chain; a chain that does not exist is left out.
+
+        Args:
+            chain_ids: the chains.
+            tx: the transaction to read in; None for the adapter's own connection.
+        """
 
     @abstractmethod
     async def blocker_outputs(self, jobs: Sequence[JobKey]) -> Mapping[JobKey, Sequence[ChainOutcome]]:
-        """For each job, how its blockers stand, in the order in which they were given; none: left out."""
+        """
+        Return the state of each job's blockers, in the order in which they were given; a job without any is left out.
+
+        Args:
+            jobs: the jobs.
+        """
 
     @abstractmethod
     async def jobs(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[JobRecord]:
         """
-        Jobs, newest chain first, within a chain first to last.
+        Return a page of jobs, newest chain first, within a chain first to last.
 
-        Whatever the filters and however much is stored, a page costs no more than looking at ``query.scan_limit`` rows.
+        A page looks at ``query.scan_limit`` rows at most, whatever the filters and however much is stored.
+
+        Args:
+            query: the filters and the bounds of the page.
+            tx: the transaction to read in; None for the adapter's own connection.
         """
 
     @abstractmethod
     async def chains(self, query: JobQuery, *, tx: Transaction | None = None) -> Page[ChainRecord]:
-        """Chains by type (of their first job) and status (of their tail), newest first."""
+        """
+        Return a page of chains, newest first, by the type of their first job and the status of their last.
+
+        Args:
+            query: the filters and the bounds of the page.
+            tx: the transaction to read in; None for the adapter's own connection.
+        """
 
     @abstractmethod
     async def count(self, query: JobQuery, *, of: Literal["jobs", "chains"]) -> Count:
-        """How many jobs or chains pass the filters: up to ``query.limit``, in at most ``query.scan_limit`` rows."""
+        """
+        Return how many jobs or chains pass the filters: up to ``query.limit``, in at most ``query.scan_limit`` rows.
+
+        Args:
+            query: the filters and the bounds.
+            of: what to count.
+        """
 
     @abstractmethod
     async def attempts(self, chain_id: str, position: int) -> Sequence[AttemptRecord]:
-        """The finished attempts of one job, first to last, those of earlier generations first."""
+        """
+        Return the finished attempts of one job, first to last, those of earlier generations first.
+
+        Args:
+            chain_id: the chain.
+            position: the position of the job, from 0.
+        """
 
     @abstractmethod
     async def truncate_all(self) -> None:
-        """Remove everything but the schema. For tests."""
+        """Delete everything but the schema. For tests."""

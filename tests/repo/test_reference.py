@@ -14,6 +14,7 @@ import typing
 import pytest
 
 import otelq
+import otelq.model
 import otelq.testing
 
 from .api import Entry, entry
@@ -21,14 +22,11 @@ from .reference import ALIASES, outline, pages
 
 NAMES = [name for page in outline().values() for name in page.names]
 ENTRIES = [inner for name in NAMES for outer in [entry(name)] for inner in (outer, *outer.members)]
-DESCRIBED = [found for found in ENTRIES if not found.name.startswith(("otelq.ports", "StateAdapter", "NotifyAdapter"))]
-"""All but the ports, whose rules for their parameters are in the docstrings of the modules."""
-
 MODULES = (asyncio, builtins, collections.abc, contextlib, contextvars, datetime, logging, types, typing)
 FOREIGN = {name for module in MODULES for name in dir(module)}
 OPENTELEMETRY = {"Metric", "MeterProvider", "ScopeMetrics", "ScopeSpans", "Span", "TracerProvider"}
-OPAQUE = {"Identified"}
-"""A handle of a chain, as the pure layers see it."""
+VALUES = {*otelq.model.__all__}
+"""Values that adapters take and return."""
 TYPE_VARIABLES = {"In", "In_contra", "Out", "Out_co", "T", "X"}
 
 
@@ -49,7 +47,7 @@ def test_an_entry_begins_with_a_sentence(found: Entry) -> None:
     assert found.text.split("\n\n")[0].rstrip().endswith((".", ":"))
 
 
-@pytest.mark.parametrize("found", DESCRIBED, ids=lambda found: found.name)
+@pytest.mark.parametrize("found", ENTRIES, ids=lambda found: found.name)
 def test_all_that_an_entry_takes_and_holds_is_described(found: Entry) -> None:
     assert [row.name for row in (*found.parameters, *found.fields) if not row.text] == []
 
@@ -60,9 +58,9 @@ def test_a_type_of_signatures_is_described(name: str) -> None:
 
 
 def test_every_type_is_known() -> None:
-    rows = (row.type for found in DESCRIBED for row in (*found.parameters, *found.fields))
-    texts = (*(text for found in DESCRIBED for text in found.signatures), *rows)
+    rows = (row.type for found in ENTRIES for row in (*found.parameters, *found.fields))
+    texts = (*(text for found in ENTRIES for text in found.signatures), *rows)
     plain = (re.sub(r"Unpack\[\w+\]", "", text) for text in texts)  # whose options are parameters
     named = {name for text in plain for name in re.findall(r"\b[A-Z]\w*", text)}
     entries = {name.rpartition(".")[2] for name in (*NAMES, *ALIASES)}
-    assert named - entries - FOREIGN - OPENTELEMETRY - OPAQUE - TYPE_VARIABLES == set()
+    assert named - entries - FOREIGN - OPENTELEMETRY - VALUES - TYPE_VARIABLES == set()

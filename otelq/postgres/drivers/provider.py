@@ -16,15 +16,15 @@ from .rows import Row, plain
 @runtime_checkable
 class Provider(Protocol):
     """
-    Two methods and a flag by which otelq reaches PostgreSQL through anything.
+    A way to reach PostgreSQL with any driver, as the target of ``otelq.connect``.
 
-    As the target of ``connect`` it stands for the database: it may be used by several tasks at once, and gives each
-    call and each transaction a connection. What its ``transaction`` yields has the same members, stands for that one
-    transaction, and can be given as ``tx=``; its own ``transaction`` is a savepoint. Once its transaction has ended,
-    its ``execute`` raises.
+    The target represents the database: several tasks may use it at once, and each call and each transaction uses a
+    connection. Its ``transaction`` yields an object with the same members for that one transaction, which can be given
+    as ``tx=``; the ``transaction`` of that object is a savepoint. After the end of the transaction its ``execute``
+    raises.
 
-    Errors of the server are told apart by an attribute ``sqlstate`` of the exception, or of the one in its attribute
-    ``orig``. Where there is none, the work is not tried again, and refused values are not told from other failures.
+    otelq recognises errors of the server by an attribute ``sqlstate`` of the exception, or of its attribute ``orig``.
+    Without it otelq retries nothing, and cannot recognise refused values.
     """
 
     @property
@@ -45,7 +45,9 @@ class Provider(Protocol):
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[Provider]:
-        """Begin at READ COMMITTED; commit when the block ends well, else roll back and let the error pass."""
+        """
+        Begin at READ COMMITTED; commit when the block ends without an error, else roll back and pass the error on.
+        """
         ...
 
 
