@@ -86,6 +86,7 @@ def connect(
     _check_schema(schema)
     if check_count("max_payload", max_payload) < 1024:
         raise InvalidArgument("max_payload", f"is {max_payload}; give 1024 bytes or more")
+    # A class passes `isinstance` of a protocol as well as its instance does.
     if codec is not None and (isinstance(codec, type) or not isinstance(codec, PayloadCodec)):  # pyright: ignore[reportUnnecessaryIsInstance]  # as below
         raise InvalidArgument("codec", f"is {type(codec).__qualname__}; give otelq.Encryption(...) or a PayloadCodec")
     if isinstance(baggage, str) or not all(isinstance(name, str) for name in baggage):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped

@@ -47,6 +47,7 @@ class InvalidArgument(OtelqError, ValueError):
         self.argument = argument
         self.problem = problem
 
+    # Exceptions are pickled by their `args`, which hold the message alone. So are the two below.
     def __reduce__(self) -> tuple[type[InvalidArgument], tuple[str, str]]:
         return type(self), (self.argument, self.problem)
 

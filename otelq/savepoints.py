@@ -119,6 +119,7 @@ class Savepoints(Generic[T]):
     def _release(self, name: str) -> None:
         start = self._find(name)
         if start is not None:
+            # Writes of a released savepoint belong to the one around it, and may still be rolled back with that.
             released = self._cut(start)
             self._frames[-1][1].extend(released)
 

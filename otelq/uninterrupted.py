@@ -23,7 +23,7 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
     Raises:
         asyncio.CancelledError: the caller was cancelled meanwhile; the result of ``work`` is dropped.
     """
-    task = spawn(work)
+    task = spawn(work)  # a cancel reaches the caller, not this task
     if cancel := await _end_of(task):
         raise _drop_error(cancel, task)
     return task.result()
@@ -55,7 +55,7 @@ async def _end_of(task: asyncio.Task[Any]) -> asyncio.CancelledError | None:
     """Wait until a task has ended, through any number of cancels; return the last of these."""
     last: asyncio.CancelledError | None = None
     with shield():
-        while not task.done():
+        while not task.done():  # `asyncio.shield` would return at the second cancel
             try:
                 await asyncio.wait([task])
             except asyncio.CancelledError as cancel:

@@ -90,7 +90,7 @@ def draw_traces(traces: Iterable[Trace], *, names: Mapping[int, str], bar: int) 
 
 
 def _bar(trace: Trace, span: ReadableSpan, *, columns: int) -> Text:
-    scale = columns / max(trace.duration, 1)
+    scale = columns / max(trace.duration, 1)  # a clock of low resolution may give 0
     left = min(columns - 1, int((_start(span) - trace.start) * scale))
     length = max(1, min(columns - left, round((_end(span) - _start(span)) * scale)))
     return Text(" " * left + "━" * length, style=_colour(span))

@@ -55,7 +55,7 @@ def worker(
     Each MODULE:JOBS names an otelq.Jobs() in a module that can be imported, also from the current folder. SIGINT and
     SIGTERM stop the worker once its attempts have finished; a second signal cancels them.
     """
-    _log_to_stderr(log_level)
+    _log_to_stderr(log_level)  # before the modules of the application are imported, which may log
     jobs = load_collections(collections)
     if is_private(url):
         raise click.UsageError(f"{url} is private to one process, so this worker would never find a job")
@@ -77,6 +77,7 @@ async def serve(
     name: str | None,
 ) -> None:
     """Run a worker until a signal stops it; bad options raise before the database is opened."""
+    # The worker is made before the client is opened: a wrong option raises before the schema is migrated.
     client = connect(url, schema=schema)
     work = Worker(client, *jobs, concurrency=concurrency, poll_interval=poll_interval, grace=grace, name=name)
     async with client:

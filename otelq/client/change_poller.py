@@ -22,7 +22,7 @@ class ChangePoller(Loop):
 
     async def tick(self) -> float:
         """Poll once."""
-        with self._engine.telemetry.silence():
+        with self._engine.telemetry.silence():  # a poll every second would flood the traces of an instrumented driver
             changed = await self._engine.state.changed()
         if changed:
             self._engine.notify.publish(CHANGED)
@@ -30,4 +30,5 @@ class ChangePoller(Loop):
 
 
 def _give_up(error: Exception) -> None:
+    # Workers and waiters poll by themselves, only less often.
     logger.error("other processes' writes go unnoticed from now on, but for polling: %s", error)

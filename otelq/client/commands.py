@@ -54,6 +54,7 @@ class Commands:
         id = chain_id(chain)
         ends, enqueue = await self._end(id, outcome, step, transaction)
         closure = Closure(chain_id=id, step=step.name, outcome=ends)
+        # The commit may succeed and its reply be lost: then the effects follow once it is found committed.
         with fail_on_error(enqueue), self._engine.effects.resolve_lost_commit(), self._engine.telemetry.silence():
             transitions = await self._state.complete_externally([closure], tx=transaction)
         finish = None if enqueue is None else end_after_commit(enqueue)
@@ -152,7 +153,7 @@ class Commands:
 
     async def _follow(self, verb: Verb, items: Sequence[object], tx: object | None) -> None:
         """Run a verb of the store; its effects follow the commit."""
-        transaction = self._engine.join(tx)
+        transaction = self._engine.join(tx)  # first, so that a wrong `tx` raises even without chains
         if not items:
             return
         with self._engine.effects.resolve_lost_commit(), self._engine.telemetry.silence():

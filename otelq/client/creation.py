@@ -60,7 +60,7 @@ class Creation:
     def _copied(self, chain: Chain[Out], head: JobRecord, options: CopyOptions) -> Start[Out]:
         text = head.input if head.amended_input is None else head.amended_input
         input = self._engine.decode_input(text, chain.job_type, chain_id=chain.id)
-        if options.get("priority") is None:
+        if options.get("priority") is None:  # None counts as not given, for every option
             options["priority"] = head.priority
         meta = read_meta(head.meta)
         start = Start(
@@ -72,7 +72,7 @@ class Creation:
             tenant=meta.tenant,
             request_id=meta.request_id,
         )
-        return start.in_queue(head.queue)
+        return start.in_queue(head.queue)  # middleware may have moved the other chain to another queue
 
     async def _run_middleware(self, starts: Starts, *, tx: object | None, input_name: InputName) -> list[Chain[Any]]:
         """Start these chains through the middleware, if there is any."""
@@ -125,6 +125,7 @@ class Creation:
             await self._refuse_existing_in_transaction(transaction, created)
         end = end_after_commit(enqueue, held_by=_holder(created))
 
+        # Nothing is reported of a start that the caller rolls back.
         def finish(committed: bool) -> None:
             end(committed)
             if committed:
@@ -143,6 +144,7 @@ class Creation:
             raise
 
     def _requests(self, starts: Starts, input_name: InputName) -> tuple[list[NewJob], Enqueue]:
+        # Before the span: an input that does not fit its type starts nothing, so it leaves no span.
         payloads = [self._encode(start, input_name(n)) for n, start in enumerate(starts)]
         enqueue = self._enqueue(starts)
         pairs = zip(starts, payloads, strict=True)

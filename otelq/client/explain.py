@@ -36,6 +36,7 @@ class Explainer:
 
     async def _tails(self, blockers: list[ChainOutcome]) -> dict[str, JobRecord]:
         """Return the open jobs of the first few open chains among these blockers."""
+        # A job may have thousands of blockers; only these are named.
         ids = [one.chain_id for one in blockers if one.status.is_open][:MOST_BLOCKERS]
         if not ids:
             return {}

@@ -156,6 +156,7 @@ def job_key(job_id: object, *, argument: str = "job_id") -> JobKey:
     return check_chain_id(argument, found[1]), int(found[2])
 
 
+# Nine digits: positions are 32-bit integers in the stores.
 _JOB_ID = re.compile(r"([^.]+)\.([0-9]{1,9})").fullmatch
 
 

@@ -141,6 +141,7 @@ class Lookups:
         """Return the job if it passes the filters: the next one of its chain after the position before."""
         chain, position = key
         before = job_id(chain, position - 1) if position else None
+        # The port has no verb for one job: a page of one row, right after the position before, costs as little.
         page = await self._page(replace(query, chain_ids=(chain,), after=before, limit=1, scan_limit=1))
         return next((job for job in page.items if job.position == position), None)
 

@@ -26,7 +26,7 @@ class Results:
         check_chain(chain)
         if timeout is not None:
             check_seconds("timeout", timeout)
-        self._waiter = self._waiter or Waiter(self._engine)
+        self._waiter = self._waiter or Waiter(self._engine)  # a client that never waits runs no loop for it
         return cast(Out, self._read(await self._waiter.wait(chain.id, timeout=timeout), chain))
 
     async def close(self) -> None:
@@ -36,6 +36,7 @@ class Results:
             await waiter.close()
 
     def _read(self, outcome: ChainOutcome, chain: Chain[Any]) -> Any:
+        # Else an output could be decoded as the wrong type, if it happens to fit.
         if outcome.type != chain.job_type.name:
             raise JobTypeMismatch(f"chain {chain.id} began with {outcome.type!r}, not with {chain.job_type.name!r}")
         if outcome.status is Status.COMPLETED and outcome.output is not None:

@@ -131,7 +131,7 @@ class Start(Generic[Out_co]):
         return self._replace(queue=check_line(queue, argument="queue", longest=LONGEST_NAME))
 
     def _replace(self, **changes: object) -> Self:
-        other = object.__new__(type(self))
+        other = object.__new__(type(self))  # past `__init__`: the values are checked already
         for name in self.__slots__:
             setattr(other, name, changes.get(name, getattr(self, name)))
         return other

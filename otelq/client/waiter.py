@@ -65,7 +65,7 @@ class Waiter(Loop):
         future: asyncio.Future[ChainOutcome] = loop.create_future()
         awaited = self._awaited.setdefault(chain_id, _AwaitedChain(due=loop.time()))
         awaited.futures.add(future)
-        awaited.due = loop.time()
+        awaited.due = loop.time()  # the chain may have ended before: no hint would come for that
         self._start_polling()
         try:
             return await future
@@ -96,7 +96,7 @@ class Waiter(Loop):
             for chain_id in due:
                 self._resolve(chain_id, outcomes.get(chain_id))
         if not self._awaited:
-            return LONGEST_PAUSE * 60
+            return LONGEST_PAUSE * 60  # until the next call wakes the loop
         return max(0.0, min(awaited.due for awaited in self._awaited.values()) - loop.time())
 
     async def _outcomes(self, chain_ids: Sequence[str]) -> Mapping[str, ChainOutcome]:

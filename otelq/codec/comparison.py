@@ -106,6 +106,7 @@ class Comparison:
     def _same_members(self, given: Any, got: AbstractSet[object]) -> bool:
         if not _is_a(given, Collection if self._abstract else AbstractSet):
             return False
+        # Members that compare by identity are never found again; the caller compares the JSON instead.
         if any(_compares_identity(type(member)) for member in got):
             self.opaque = True
             return True
@@ -166,9 +167,9 @@ def _compares_identity(kind: Any) -> bool:
 
 def _same_atom(given: Any, got: Any) -> bool:
     plain = plain_value(given)
-    if isinstance(plain, bool) is not isinstance(got, bool):
+    if isinstance(plain, bool) is not isinstance(got, bool):  # `True == 1`, but they are different JSON
         return False
-    return bool(plain == got) or (plain != plain and got != got)
+    return bool(plain == got) or (plain != plain and got != got)  # NaN equals nothing, itself included
 
 
 def _same_instant(given: datetime, got: datetime) -> bool:

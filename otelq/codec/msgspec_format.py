@@ -71,7 +71,7 @@ class MsgspecFormat:
 def _parts(info: inspect.Type) -> Iterator[inspect.Type | inspect.Field]:
     """Yield a type and all types in it, as msgspec sees them."""
     waiting: list[object] = [info]
-    seen: set[int] = set()
+    seen: set[int] = set()  # types may be recursive
     while waiting:
         part = waiting.pop()
         if isinstance(part, tuple):

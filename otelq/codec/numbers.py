@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 _EXPONENT: Final = re.compile(rb"(?<=[0-9])[eE]\+?[1-9]")
+# Strings are matched too, so that text in them which looks like a number is passed over.
 _STRING_OR_EXPONENT: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]+', re.DOTALL)
 
 
@@ -28,7 +29,7 @@ def expand_exponents(data: bytes, *, longest: int | None) -> bytes:
         copied = found.end()
         size += len(number) - len(found[0])
         if longest is not None and size > longest:
-            break
+            break  # the payload will be refused; `1e308` many times over would fill the memory first
     return b"".join(parts) + data[copied:]
 
 

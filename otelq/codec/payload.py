@@ -75,6 +75,7 @@ class Payload:
             self._refuse_non_finite(value, data, argument)
             words = describe(error, data=data)
             raise InvalidArgument(argument, f"does not fit {type_name(self.type)}: {words}") from None
+        # Most types have an `==` that can be trusted. The slow comparison is for others, and to name the difference.
         if not (got is value or (self._format.is_comparable and is_equal(value, got))):
             self._refuse_changed(value, got, data=data, argument=argument)
         return data.decode()
@@ -105,6 +106,7 @@ class Payload:
             return self._format.decode(data)
         except Exception as error:
             words = describe(error, data=data)
+            # `from None`: the cause would quote the payload, and a failure is stored and logged with its causes.
             raise UndecodablePayload(f"does not fit {type_name(self.type)}: {words}") from None
 
     def _encode_checked(self, value: object, argument: str, limit: int | None) -> bytes:

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, Final, cast
 
 _Plain = Callable[[Any], object]
+# Methods of the base class, since a subclass may override them.
 _PLAIN: Final[tuple[tuple[type, _Plain], ...]] = (
     (str, cast(_Plain, str.__str__)),
     (int, cast(_Plain, int.__int__)),

@@ -83,7 +83,7 @@ class OtlpReceiver:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._grpc.stop(grace=None).wait()
+        self._grpc.stop(grace=None).wait()  # else its threads outlive the test
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
