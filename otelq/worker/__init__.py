@@ -1,4 +1,4 @@
-"""What runs jobs: five loops, and one task for every attempt."""
+"""The worker: four loops, and a task for each attempt."""
 
 from .worker import Worker
 

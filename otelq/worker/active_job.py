@@ -1,4 +1,4 @@
-"""A claimed job in this worker: it holds a slot and a lease from its claim until its outcome is stored."""
+"""A claimed job in this worker: it has a slot and a lease from its claim until its outcome is stored."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ logger = Log("otelq.worker")
 
 
 class Acknowledger(Protocol):
-    """Stores the outcomes of attempts: the completer."""
+    """The part that stores the outcomes of attempts: the completer."""
 
     def add(self, active: ActiveJob, settlement: Settlement) -> None:
-        """Take over a settlement; ``acknowledged`` or ``lost`` of the run is called when it is decided."""
+        """Queue a settlement; call ``acknowledged`` or ``lost`` of the job once the database has answered."""
 
 
 class ActiveJob:
     """
-    Runs the attempt of one claimed job in a task of its own, and ends it when it has to end.
+    Runs the attempt of one claimed job in a task of its own, and cancels it if necessary.
 
-    Whatever happens, the slot is free in the end: by ``acknowledged``, by ``lost``, or because the task ended without
-    an outcome. A handler that ignores its cancel leaks it until it returns.
+    The slot is always freed: by ``acknowledged``, by ``lost``, or because the task ended without an outcome. A handler
+    that ignores its cancel leaks the slot until it returns.
     """
 
     __slots__ = (
@@ -50,9 +50,9 @@ class ActiveJob:
     ) -> None:
         self.hops = hops
         self.done = False
-        """Nothing more is to be stored for this attempt."""
+        """True once the outcome is stored or discarded."""
         self.renewed_at = time.monotonic()
-        """When the lease was last known to be ours; written by the keeper."""
+        """The monotonic time of the last successful claim or renewal; written by the keeper, in its thread."""
         self._context = context
         self._slots = slots
         self._completer = completer
@@ -64,6 +64,7 @@ class ActiveJob:
         self._runner = AttemptRunner(self._identity, context=context, scope=self.scope, report=self._report, hops=hops)
         self._timers = AttemptTimers(slots)
         self._is_submitted = False
+        """The outcome is with the completer."""
         self._abandoned = False
         self._task: asyncio.Task[None]
         self._rollback: asyncio.Task[None] | None = None
@@ -72,7 +73,7 @@ class ActiveJob:
         return str(self._identity)
 
     def age(self, now: float) -> float:
-        """Return how old the lease is at this monotonic time, in lease lengths."""
+        """Return the age of the lease at this monotonic time, in lease lengths."""
         return (now - self.renewed_at) / self.definition.lease
 
     # From its claim to its outcome
@@ -81,6 +82,8 @@ class ActiveJob:
         """Take a slot and start the task."""
         self._slots.take(self)
         self._context.engine.telemetry.add_active(self.job.type, 1)
+        # An empty context: a successor is begun from the completer or from another attempt, whose variables are not
+        # its.
         self._task = spawn(self._attempt(), context=contextvars.Context())
         self._task.add_done_callback(self._on_task_done)
         self._timers.begin(self)
@@ -91,7 +94,7 @@ class ActiveJob:
         finally:
             self._timers.end(self)
         if self._is_submitted:
-            return  # it was abandoned
+            return  # abandoned meanwhile: its outcome was decided without the handler
         if self._runner.is_closed:
             return self.acknowledged(self._runner.successor)
         self._submit(outcome)
@@ -105,16 +108,17 @@ class ActiveJob:
         self._completer.add(self, self._runner.settlement(outcome))
 
     def replace_refused(self, outcome: Outcome, error: Exception) -> Settlement:
-        """Return the settlement that takes the place of one which the database refused."""
+        """Return a settlement with this outcome in place of one that the database refused."""
         self._report.refused(outcome, error)
         return self._runner.settlement(outcome)
 
     # Its end
 
     def acknowledged(self, successor: Claimed | None = None) -> None:
-        """End an attempt whose outcome is stored, and go on with the successor if it was granted."""
+        """End an attempt whose outcome is stored; begin the successor if it was claimed with it."""
         self.done = True
         self._report.stored()
+        # The successor takes the slot in the same turn of the event loop, so that no claim comes between.
         self._release_slot()
         if successor is not None:
             active = ActiveJob(
@@ -123,7 +127,7 @@ class ActiveJob:
             active.begin()
 
     def lost(self, reason: CancelReason) -> None:
-        """End an attempt whose job is no longer ours; its outcome is discarded."""
+        """End an attempt whose lease is lost; its outcome is discarded."""
         self.done = True
         self.scope.cancel_reason = reason
         logger.warning("%s is no longer ours: %s", self, reason, extra=self._identity.labels)
@@ -131,7 +135,7 @@ class ActiveJob:
         self._release_slot()
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
-        """Free the slot where the task ended without an outcome, and let the lease run out."""
+        """Free the slot if the task ended without an outcome; the lease runs out and a reaper takes the job."""
         if self.done or self._is_decided:
             return
         self.done = True
@@ -142,14 +146,14 @@ class ActiveJob:
 
     def _release_slot(self) -> None:
         self._context.engine.telemetry.add_active(self.job.type, -1)
-        if not self._abandoned:
+        if not self._abandoned:  # else the handler still runs; `_reclaim_slot` frees the slot when it returns
             self._slots.release(self)
 
     # Cancelling it
 
     @property
     def _is_decided(self) -> bool:
-        """Whether its outcome is with the completer or committed: a lease not found then is not a lost one."""
+        """Return whether the outcome is with the completer or committed; a missing lease is then no lost one."""
         return self._is_submitted or self._runner.is_closed
 
     @property
@@ -158,25 +162,29 @@ class ActiveJob:
 
     def cancel(self, reason: CancelReason) -> None:
         """
-        End the attempt: the reason is set, then the handler's task is cancelled.
+        Set the reason, then cancel the handler's task. Do nothing once the outcome is decided or its commit has begun.
 
-        The first reason stands, but for a lease that is lost after all. Once the commit is under way nothing
-        cancels it.
+        The first reason counts, except that a lost or cancelled job replaces any other: its outcome is discarded.
         """
         if self._is_beyond_cancel:
             return
         if self.scope.cancel_reason is None or reason in (CancelReason.LEASE_LOST, CancelReason.CANCELLED):
             self.scope.cancel_reason = reason
         if not self._report.has_begun:
-            return  # a task cancelled before its first step would end without a word; it looks at the reason itself
+            # A task that is cancelled before its first step never runs, and would end without an outcome. It looks at
+            # the reason itself when it begins.
+            return
+        # One cancel only: a second one could interrupt the handler while it cleans up after the first.
         if not self._timers.is_cancelled:
             self._task.cancel()
             self._timers.begin_grace(self._context.grace, self._abandon)
 
     def _abandon(self) -> None:
-        """Leave a handler that ignored its cancel for the grace period to itself, fenced off, and say so."""
+        """Abandon a handler that ignored its cancel for the grace: log it, roll back, and decide without it."""
         if self._is_beyond_cancel:
             return
+        # The handler cannot be stopped, but it can store nothing more: its outcome is decided here, its completion is
+        # rolled back, and its scope refuses further calls.
         self._abandoned = self.scope.abandoned = True
         self._slots.leak()
         self._context.engine.telemetry.count(CounterName.SLOT_LEAKED, type=self.job.type)
@@ -185,7 +193,7 @@ class ActiveJob:
         self._task.add_done_callback(self._reclaim_slot)
         self._rollback = spawn(self._runner.roll_back(asyncio.CancelledError()))
         self._submit(self._runner.abandoned_outcome())
-        self._is_submitted = True
+        self._is_submitted = True  # also where there was no outcome: the handler's own must not follow
 
     def _stack(self) -> str:
         thread = self.scope.thread_task.thread if self.scope.thread_task is not None else None

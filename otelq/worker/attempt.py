@@ -24,9 +24,9 @@ logger = Log("otelq.worker")
 
 class AttemptRunner:
     """
-    Runs one attempt, in a task whose context holds its span and baggage and nothing else.
+    Runs one attempt, in a task whose context has its span and baggage and nothing else.
 
-    A cancel has a reason in ``scope.cancel_reason`` before it comes; one without is an error of the handler's.
+    ``scope.cancel_reason`` is set before otelq cancels the task. A cancel without a reason is an error of the handler.
     """
 
     __slots__ = (
@@ -39,11 +39,11 @@ class AttemptRunner:
     ) -> None:
         self.scope = scope
         self.is_committing = False
-        """A COMMIT is under way, which nothing cancels."""
+        """The completion transaction is being settled and committed; no cancel interrupts that."""
         self.is_closed = False
-        """The outcome is stored, in the transaction of ``attempt.completion()``."""
+        """The outcome is committed, in the transaction of ``attempt.completion()``."""
         self.successor: Claimed | None = None
-        """The successor that was granted with it."""
+        """The next job of the chain, if it was claimed together with that commit."""
         self._identity = identity
         self._context = context
         self._report = report
@@ -51,7 +51,7 @@ class AttemptRunner:
         self._completion: CompletionTransaction | None = None
 
     async def run(self) -> Outcome | None:
-        """Return the outcome, if it is still to be stored; None where it is, or where the job was lost."""
+        """Return the outcome for the completer; None if it is stored already, or if the job was lost."""
         span = self._report.begin()
         try:
             with span:
@@ -102,7 +102,7 @@ class AttemptRunner:
             with self._context.engine.telemetry.silence():
                 outputs = await self._context.engine.state.blocker_outputs([key])
         except Unavailable as error:
-            raise Snooze(LOOK_UP_PAUSE) from error  # the handler has not begun, so no attempt is spent
+            raise Snooze(LOOK_UP_PAUSE) from error  # the handler has not begun, so this must not cost an attempt
         self.scope.blocker_chains = outputs.get(key, ())
 
     # Run
@@ -110,14 +110,16 @@ class AttemptRunner:
     async def _call(self, attempt: Attempt[Any]) -> object:
         result = await self._identity.definition.handler(attempt)
         if self.scope.cancel_reason not in (None, CancelReason.SHUTDOWN):
-            raise asyncio.CancelledError  # a value after a cancel counts only when the worker is stopping
+            # After a timeout or a lost lease a returned value must not count. When the worker stops it may: the handler
+            # was cancelled, and finished in its grace.
+            raise asyncio.CancelledError
         self.scope.end()
         return result
 
     # Decide
 
     async def _decide(self, result: object) -> Outcome | Transition:
-        """Return the outcome, or how the handler ended the job itself in its transaction."""
+        """Return the outcome, or the transition with which the handler itself ended the job in its transaction."""
         if self.scope.completion_tx is None:
             return self._decision.of_result(result)
         self._completion = CompletionTransaction(self._identity.job, context=self._context, scope=self.scope)
@@ -129,11 +131,12 @@ class AttemptRunner:
         return self._decision.of_error(error, self.scope.cancel_reason)
 
     def abandoned_outcome(self) -> Outcome | None:
-        """Return the outcome of an attempt whose handler does not end."""
+        """Return the outcome of an attempt whose handler ignores its cancel."""
         return self._decision.of_error(asyncio.CancelledError(), self.scope.cancel_reason)
 
     async def _interrupted(self, interrupt: KeyboardInterrupt) -> Outcome | None:
-        """End the worker's block, and give the job back; in a thread, which no Ctrl-C reaches, it is any exception."""
+        """End the worker's block after Ctrl-C and release the job; fail the attempt if a thread raised it."""
+        # Python raises Ctrl-C in the main thread. A KeyboardInterrupt of a handler's thread is the handler's own.
         if self.scope.thread_task is not None and self.scope.thread_task.done.is_set():
             return await self._fail(interrupt)
         self._context.interrupt(interrupt)
@@ -141,10 +144,10 @@ class AttemptRunner:
         return await self._fail(asyncio.CancelledError())
 
     async def roll_back(self, error: BaseException) -> None:
-        """Undo what the handler wrote in its completion."""
+        """Roll back the completion transaction."""
         self.scope.end()
         try:
-            with suppress(asyncio.CancelledError):  # of this attempt, which ends already
+            with suppress(asyncio.CancelledError):  # the attempt is ending; `finish` waited for the rollback
                 await finish(self.scope.roll_back(error))
         except Exception as failure:
             logger.warning("%s: rolling back failed: %s", self._identity, failure, extra=self._identity.labels)
@@ -152,15 +155,17 @@ class AttemptRunner:
     # Store
 
     async def _store(self, outcome: Outcome | Transition) -> Outcome | None:
-        """Store the outcome beside what the handler wrote; return it where nothing was, for the next batch."""
+        """Commit the outcome with the handler's writes; return it for the completer if there is no completion."""
         if self._completion is None:
             assert not isinstance(outcome, Transition)
             return outcome
         await self.scope.leave_completion()
         try:
+            # In a task of its own: a cancel in the middle of a COMMIT would leave the outcome unknown, and a connection
+            # with a statement in flight.
             await finish(self._commit(self._completion, outcome))
         except asyncio.CancelledError:
-            if not self.is_closed:  # else the cancel came too late: all is stored
+            if not self.is_closed:  # else the commit succeeded, and the cancel is too late
                 raise
         return None
 
@@ -186,5 +191,5 @@ class AttemptRunner:
         self._context.engine.effects.follow(settled.transitions)
 
     def settlement(self, outcome: Outcome) -> Settlement:
-        """Return the outcome as the state port takes it."""
+        """Return the outcome in the form that the state port takes."""
         return Settlement(self._identity.job, outcome, self._context.name, self._report.stored_context)

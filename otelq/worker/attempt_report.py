@@ -1,4 +1,4 @@
-"""The telemetry of one attempt: its span, its duration, its outcome, and the span of the successor that it starts."""
+"""The telemetry of one attempt: its span, its duration, its outcome, and the span of its successor."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .identity import Identity
 from .outcomes import outcome_name
 
 FAILING = (Retries, Fails)
-"""Outcomes that have a failure."""
+"""Outcomes that hold a failure."""
 
 
 class AttemptReport:
     """
     Reports one attempt to telemetry, which never raises.
 
-    Nothing is reported as stored before ``stored``; one of ``stored`` and ``lost`` ends the span.
+    The spans end with ``stored`` or ``lost``, not when the handler returns: they say what was committed.
     """
 
     __slots__ = ("_context", "_ended_ns", "_enqueue", "_identity", "_outcome", "_seconds", "_span", "_started")
@@ -35,11 +35,11 @@ class AttemptReport:
 
     @property
     def has_begun(self) -> bool:
-        """Whether the attempt has a span."""
+        """Return whether the attempt has a span."""
         return self._started is not None
 
     def begin(self) -> Activation:
-        """Open the span; return what makes it current for a ``with`` block."""
+        """Open the span; return a context manager that makes it current."""
         self._started = time.perf_counter()
         self._span = self._context.engine.telemetry.attempt(
             self._identity.job, worker=self._context.name, mode=self._identity.definition.job_type.trace
@@ -48,24 +48,24 @@ class AttemptReport:
 
     @property
     def stored_context(self) -> str | None:
-        """The text to store with the outcome, so that the next attempt finds this one."""
+        """Return the trace context to store with the outcome, so that the next attempt can link to this one."""
         return self._span.stored_context
 
     def stop_clock(self) -> None:
-        """Note when the handler returned: what follows is not the handler's time."""
+        """Record the time at which the handler returned; storing the outcome is not part of its duration."""
         self._ended_ns = time.time_ns()
         self._seconds = time.perf_counter() - (self._started or 0.0)
 
     # The successor
 
     def start_successor(self, *, type: str, delay: float | None) -> str | None:
-        """Open the span of the successor; return the text to store with it."""
+        """Open the span of the successor; return the trace context to store with it."""
         position = self._identity.job.lease.position + 1
         self._enqueue = self._span.successor(type=type, position=position, delay=delay)
         return self._enqueue.stored_context
 
     def drop_successor(self) -> None:
-        """Drop that span: there will be no successor."""
+        """Drop the span of the successor, which will not be stored."""
         enqueue, self._enqueue = self._enqueue, None
         if enqueue is not None:
             enqueue.drop()
@@ -77,19 +77,19 @@ class AttemptReport:
         self._span.failed(error, kind)
 
     def ended(self, outcome: Outcome) -> None:
-        """Count the attempt, by its outcome."""
+        """Measure the attempt, by its outcome."""
         failure = outcome.failure.type if isinstance(outcome, FAILING) else None
         self.ended_as(outcome_name(outcome), failure=failure)
 
     def ended_as(self, name: str, *, failure: str | None = None) -> None:
-        """Count the attempt under this name of an outcome."""
+        """Measure the attempt under this name of an outcome."""
         self._outcome = name
         self._context.engine.telemetry.record_attempt(
             self._identity.job.type, self._seconds, name, failure, context=self._span.exemplar
         )
 
     def refused(self, outcome: Outcome, error: Exception) -> None:
-        """Record that the database refused the outcome, and that this one takes its place."""
+        """Record on the span that this outcome replaces one that the database refused."""
         self.drop_successor()
         self.failed(error, outcome.failure.type if isinstance(outcome, FAILING) else None)
         self._outcome = outcome_name(outcome)
@@ -97,7 +97,7 @@ class AttemptReport:
     # The end
 
     def settled_alone(self, outcome: Outcome) -> None:
-        """Report the statements that stored the outcome in a transaction of the handler's."""
+        """Record the settlement of an outcome that was stored in the handler's transaction."""
         self._context.engine.telemetry.record_settlement(
             Verb.COMPLETE if isinstance(outcome, Completes) else Verb.CONTINUE,
             [self.stored_context],
@@ -108,7 +108,7 @@ class AttemptReport:
         )
 
     def stored(self) -> None:
-        """End the spans: what they say is committed."""
+        """End the spans once the outcome is committed."""
         if self._enqueue is not None:
             self._enqueue.end()
         self._span.end(self._outcome, self._ended_ns)

@@ -1,4 +1,4 @@
-"""What a handler reaches through its ``Attempt``: transactions, provided things, its blockers' outputs."""
+"""The worker's side of an ``Attempt``: transactions, provided objects and the outputs of blockers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class WorkerScope:
         self._started_at = started_at
         self._transaction: AsyncExitStack | None = None
         self._middleware: AsyncExitStack | None = None
-        """What middleware put round the completion."""
+        """The middleware that was entered around the completion transaction."""
         self._opening_lock: asyncio.Lock | None = None
         self._provided: Provided | None = None
         self._ended = False
@@ -47,10 +47,10 @@ class WorkerScope:
         self._own_stopping: asyncio.Event | None = None
         self.cancel_reason: CancelReason | None = None
         self.completion_tx: Transaction | None = None
-        """The transaction of ``completion``, if the handler opened it."""
+        """The transaction of ``attempt.completion()``, if the handler opened it."""
         self.blocker_chains: Sequence[ChainOutcome] = ()
         self.thread_task: ThreadTask | None = None
-        """The handler's call in a thread."""
+        """The call of a handler that runs in a thread."""
         self.abandoned = False
         if definition.soft_timeout is not None:
             self._own_stopping = asyncio.Event()
@@ -59,56 +59,56 @@ class WorkerScope:
 
     @property
     def client(self) -> Client:
-        """The worker's client."""
+        """Return the worker's client."""
         return self._context.client
 
     @property
     def stopping(self) -> asyncio.Event:
-        """Set when the worker begins to stop, or the soft timeout is over."""
+        """Return the event that is set when the worker begins to stop or the soft timeout is over."""
         return self._own_stopping or self._context.stopping
 
     @property
     def stop_reason(self) -> CancelReason | None:
-        """Why ``stopping`` is set."""
+        """Return why ``stopping`` is set; None if it is not."""
         if self._is_soft_timeout_over:
             return CancelReason.TIMEOUT
         return CancelReason.SHUTDOWN if self._context.stopping.is_set() else None
 
     @property
     def time_left(self) -> float | None:
-        """Seconds until the timeout."""
+        """Return the seconds until the timeout; None without one."""
         timeout = self._definition.timeout
         return None if timeout is None else max(0.0, self._started_at + timeout - time.monotonic())
 
     def soft_timeout(self) -> None:
-        """The soft timeout is over."""
+        """Ask the handler to finish because the soft timeout is over."""
         if self._own_stopping is not None and not self._own_stopping.is_set():
             self._is_soft_timeout_over = True
             self._own_stopping.set()
 
     def begin_stop(self) -> None:
-        """The worker begins to stop."""
+        """Ask the handler to finish because the worker is stopping."""
         if self._own_stopping is not None:
             self._own_stopping.set()
 
     def provided(self, kind: type[X], /) -> X:
-        """What was provided to the attempt, or to the worker, under this type."""
+        """Return the object of this type that was provided to the attempt or to the worker."""
         return (self._provided or self._context.provided).get(kind)
 
     def provide(self, kind: type, thing: object, /) -> None:
-        """Provide a thing to this attempt."""
+        """Provide an object to this attempt."""
         self._provided = self._provided or Provided((), outer=self._context.provided)
         self._provided.put(kind, thing)
 
     def blockers(self, job_type: JobType[Any, Out], /) -> list[Out]:
-        """The outputs of the blockers of one type, in order."""
+        """Return the outputs of the blockers of one type, in order."""
         check_job_type("job_type", job_type)
         decode = self._context.engine.decode_output
         chains = [chain for chain in self.blocker_chains if chain.type == job_type.name]
         return [decode(chain.output, job_type, chain_id=chain.chain_id) for chain in chains if chain.output is not None]
 
     def blocker_outcomes(self) -> list[ChainOutcome]:
-        """How all blockers stood, in order, with their outputs as plain JSON."""
+        """Return the state of all blockers, in order, with their outputs as plain JSON."""
         return [chain if chain.output is None else self._plain(chain, chain.output) for chain in self.blocker_chains]
 
     def _plain(self, chain: ChainOutcome, stored: str) -> ChainOutcome:
@@ -117,7 +117,7 @@ class WorkerScope:
 
     @asynccontextmanager
     async def transaction(self, kind: type | None, /, *, attempt: Attempt[Any]) -> AsyncGenerator[Any]:
-        """A transaction of its own."""
+        """Yield the handle of a new transaction."""
         self._check_alive()
         async with (
             self._context.engine.transaction(kind) as transaction,
@@ -126,8 +126,9 @@ class WorkerScope:
             yield transaction.handle
 
     async def completion(self, kind: type | None, /, *, attempt: Attempt[Any]) -> Any:
-        """The transaction that commits with the job's closing, opened at the first call."""
+        """Return the handle of the completion transaction; open it at the first call."""
         self._check_alive()
+        # Two tasks of one handler may ask at once; there must be one transaction.
         self._opening_lock = self._opening_lock or asyncio.Lock()
         async with self._opening_lock:
             if self.completion_tx is None:
@@ -144,35 +145,37 @@ class WorkerScope:
             async with AsyncExitStack() as middleware:
                 entered = _in_middleware(self._definition.middleware, attempt=attempt, tx=completion_tx.handle)
                 await middleware.enter_async_context(entered)
-                self._check_alive()  # a task that the handler left behind may have waited for it until now
+                # Checked again: the handler may have ended while one of its tasks waited for a connection. Nobody would
+                # close the transaction then.
+                self._check_alive()
                 self._middleware = middleware.pop_all()
             self.completion_tx, self._transaction = completion_tx, stack.pop_all()
 
     def end(self) -> None:
-        """Refuse whatever the handler, or a task that it left behind, asks for from now on."""
+        """Refuse further transactions, also to tasks that the handler left running."""
         self._ended = True
 
     async def leave_completion(self) -> None:
-        """Let middleware finish what it put round the completion, before that is closed."""
+        """Leave the middleware around the completion transaction, before the job is closed in it."""
         middleware, self._middleware = self._middleware, None
         if middleware is not None:
             await middleware.__aexit__(None, None, None)
 
     async def commit(self) -> None:
-        """Commit what ``completion`` opened."""
+        """Commit the completion transaction, if there is one."""
         if self._transaction is not None:
             stack, self._transaction = self._transaction, None
             await stack.aclose()
 
     async def roll_back(self, error: BaseException) -> None:
-        """Undo what was written in ``completion``, whatever middleware says of it; another may be opened."""
+        """Roll the completion transaction back, also if middleware fails; a new one may be opened afterwards."""
         middleware, self._middleware = self._middleware, None
         stack, self._transaction = self._transaction, None
         self.completion_tx = None
         try:
             if middleware is not None:
                 await middleware.__aexit__(type(error), error, error.__traceback__)
-        except (SystemExit, KeyboardInterrupt) as failure:  # they would end the event loop, out of a task of ours
+        except (SystemExit, KeyboardInterrupt) as failure:  # in a task these would end the event loop
             raise OtelqError(f"middleware raised {type(failure).__name__}") from failure
         finally:
             if stack is not None:
@@ -184,7 +187,7 @@ class WorkerScope:
 
 
 class ThreadScope:
-    """The scope of a handler in a thread: that of its attempt, without transactions."""
+    """The scope of a handler in a thread: like that of its attempt, without transactions."""
 
     def __init__(self, scope: WorkerScope) -> None:
         self._scope = scope
@@ -195,35 +198,35 @@ class ThreadScope:
 
     @property
     def client(self) -> Client:
-        """The worker's client."""
+        """Return the worker's client."""
         return self._scope.client
 
     @property
     def cancel_reason(self) -> CancelReason | None:
-        """Why the attempt was cancelled."""
+        """Return why the attempt was cancelled; None if it was not."""
         return self._scope.cancel_reason
 
     @property
     def stopping(self) -> asyncio.Event:
-        """Set when it is time to finish."""
+        """Return the event that is set when it is time to finish."""
         return self._scope.stopping
 
     @property
     def stop_reason(self) -> CancelReason | None:
-        """Why ``stopping`` is set."""
+        """Return why ``stopping`` is set; None if it is not."""
         return self._scope.stop_reason
 
     @property
     def time_left(self) -> float | None:
-        """Seconds until the timeout."""
+        """Return the seconds until the timeout; None without one."""
         return self._scope.time_left
 
     def transaction(self, kind: type | None, /, *, attempt: Attempt[Any]) -> AbstractAsyncContextManager[Any]:
-        """Not in a thread."""
+        """Raise ``InvalidArgument``: connections belong to the event loop."""
         _only_async("transaction()")
 
     def completion(self, kind: type | None, /, *, attempt: Attempt[Any]) -> Coroutine[Any, Any, Any]:
-        """Not in a thread."""
+        """Raise ``InvalidArgument``: connections belong to the event loop."""
         _only_async("completion()")
 
 
@@ -235,7 +238,7 @@ def _only_async(what: str) -> NoReturn:
 async def _in_middleware(
     middleware: Sequence[Middleware], *, attempt: Attempt[Any], tx: object
 ) -> AsyncGenerator[None]:
-    """What middleware puts round a transaction; it is told of an error, and cannot make it good."""
+    """Run a block inside the middleware's ``transaction``; middleware sees an error and cannot suppress it."""
     stack = AsyncExitStack()
     try:
         for one in middleware:
@@ -243,6 +246,7 @@ async def _in_middleware(
                 await stack.enter_async_context(one.transaction(attempt, tx))
         yield
     except BaseException as error:
+        # Raised again whatever `__aexit__` returns: a suppressed error would commit half of a transaction.
         await stack.__aexit__(type(error), error, error.__traceback__)
         raise
     else:

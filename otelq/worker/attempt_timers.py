@@ -1,4 +1,4 @@
-"""The timers of one attempt: its timeouts, and the grace that it has after a cancel."""
+"""The timers of one attempt: its timeouts, and the grace after a cancel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class AttemptTimers:
     """
     Starts the timers of an attempt, and stops them when it ends.
 
-    It is given the run and does not keep it: two objects that hold each other wait for the garbage collector.
+    The job is a parameter, not an attribute: two objects that refer to each other wait for the garbage collector.
     """
 
     __slots__ = ("_deadline", "_grace", "_slots", "_soft_deadline")
@@ -29,7 +29,7 @@ class AttemptTimers:
         self._grace: asyncio.TimerHandle | None = None
 
     def begin(self, active: ActiveJob) -> None:
-        """Start those of its timeouts."""
+        """Start the timers of the timeout and the soft timeout."""
         definition = active.definition
         if definition.timeout is not None:
             self._deadline = self._slots.deadlines.add(active, definition.timeout)
@@ -38,15 +38,15 @@ class AttemptTimers:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether the grace has begun."""
+        """Return whether the attempt was cancelled, so that its grace has begun."""
         return self._grace is not None
 
     def begin_grace(self, seconds: float, then: Callable[[], None]) -> None:
-        """Start the grace."""
+        """Call ``then`` after the grace, unless the attempt ends before."""
         self._grace = asyncio.get_running_loop().call_later(seconds, then)
 
     def end(self, active: ActiveJob) -> None:
-        """Stop all of them."""
+        """Stop all timers."""
         if self._deadline is not None:
             self._slots.deadlines.remove(active, self._deadline)
         if self._soft_deadline is not None:

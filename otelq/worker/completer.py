@@ -1,8 +1,8 @@
 """
-Store outcomes in batches: those that finished during a statement go into the next.
+Stores the outcomes of attempts in batches: attempts that end during a statement go into the next one.
 
-One outcome that the database refuses fails its own attempt alone. One that meets a passing error again and again is
-found by halving its batches, and is then tried by itself, so that its neighbours are stored.
+An outcome that the database refuses fails its own attempt only. One that fails again and again with a passing error is
+found by halving its batches. It is then stored separately, so that the others of its batch do not wait for it.
 """
 
 from __future__ import annotations
@@ -31,28 +31,34 @@ _RANDOM = SystemRandom()  # the numbers of `random` are the application's, which
 logger = Log("otelq.worker")
 
 BATCH_LIMITS = (128, 1_000)
-"""Batches are cut to a quarter of the slots, within these: so claims, handlers and settlements overlap under load."""
+"""
+The least and the most for the size of a batch, which is a quarter of the slots.
+
+A smaller batch than all slots lets claims, handlers and settlements overlap under load
+(``docs/decisions/0009-settlements-go-in-quarters.md``).
+"""
 IDLE = 3600.0
+"""Seconds between ticks when there is nothing to store; ``add`` wakes the loop."""
 FAILURES_BEFORE_HALVING = 2
-"""How often a batch may meet a passing error before it is halved: most errors concern the whole database."""
+"""Passing errors of a batch before it is halved. Most are about the whole database, and halving would not help."""
 RETRY_PAUSES = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-"""Seconds between the tries for an outcome that is stored by itself."""
+"""Seconds between the attempts to store an outcome separately."""
 BUSY_PAUSE = 1.0
-"""The longest of these pauses while another transaction holds the row."""
+"""The longest of these pauses while another transaction has locked the row."""
 
 
 class PendingOutcome(Struct, frozen=True, eq=False, gc=False):
-    """An outcome to be stored, in a batch of ``batch_limit`` that have met a passing error equally often."""
+    """An outcome to be stored, in a batch of up to ``batch_limit`` outcomes with equally many failures."""
 
     active: ActiveJob
     settlement: Settlement
     batch_limit: int
     failures: int = 0
     first_error_at: float = 0.0
-    """The monotonic time of the first of these errors."""
+    """The monotonic time of the first of these failures; 0 without one."""
 
     def after_failure(self, size: int) -> PendingOutcome:
-        """Return the same item after its batch of this size met a passing error."""
+        """Return the item after a passing error of its batch, which had this size."""
         failures = self.failures + 1
         batch_limit = self.batch_limit if failures < FAILURES_BEFORE_HALVING else max(1, size // 2)
         return replace(
@@ -61,7 +67,11 @@ class PendingOutcome(Struct, frozen=True, eq=False, gc=False):
 
     @property
     def is_unstorable(self) -> bool:
-        """Whether its lease could be renewed for the whole length of a lease, while this could not be stored."""
+        """
+        Return whether the outcome failed for the length of a lease during which the lease itself was renewed.
+
+        The database can be reached then, and something about this outcome is wrong.
+        """
         return (
             self.failures > FAILURES_BEFORE_HALVING
             and self.active.renewed_at - self.first_error_at > self.active.definition.lease
@@ -70,10 +80,10 @@ class PendingOutcome(Struct, frozen=True, eq=False, gc=False):
 
 class Completer(Loop):
     """
-    Takes outcomes over from attempts and keeps at it until each is stored or its lease is gone.
+    Takes outcomes from attempts and tries until each is stored or its lease is lost.
 
-    One statement is under way at a time, and those that finish meanwhile share the next, so that batches grow with
-    the load and a lone job does not wait.
+    One statement runs at a time, and outcomes that arrive meanwhile share the next one. Batches grow with the load,
+    and a single job does not wait.
     """
 
     def __init__(self, context: WorkerContext, *, on_fatal: Callable[[Exception], None]) -> None:
@@ -84,18 +94,18 @@ class Completer(Loop):
         self._separate: dict[ActiveJob, asyncio.Task[None]] = {}
 
     def add(self, active: ActiveJob, settlement: Settlement) -> None:
-        """Take over a settlement."""
+        """Queue a settlement. From here on its job ends with ``acknowledged`` or ``lost``."""
         self._items.append(PendingOutcome(active, settlement, self._batch_limit))
         self.wake()
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits to be stored."""
+        """Return whether nothing is left to store."""
         return not self._items and not self._separate
 
     async def tick(self) -> float:
         """Store one batch."""
-        await asyncio.sleep(0)  # those that finish in this turn of the event loop come along
+        await asyncio.sleep(0)  # attempts that end in this turn of the event loop join the batch
         if batch := self._take_batch():
             try:
                 with self._context.engine.telemetry.silence():
@@ -104,6 +114,7 @@ class Completer(Loop):
                 self._put_back(batch, error)
                 raise
             except Exception:
+                # A bug or wrong configuration: the loop gives up after ten of these. Until then the order stays.
                 self._items[:0] = self._unstored(batch)
                 raise
         return 0.0 if self._items else IDLE
@@ -111,13 +122,15 @@ class Completer(Loop):
     def _take_batch(self) -> list[PendingOutcome]:
         if not self._items:
             return []
+        # Equally many failures: an outcome that fails again and again must not hold up the batch of those that never
+        # did.
         first = self._items[0]
         batch = list(takewhile(lambda item: item.failures == first.failures, self._items[: first.batch_limit]))
         del self._items[: len(batch)]
         return batch
 
     def _put_back(self, batch: Sequence[PendingOutcome], error: Unavailable) -> None:
-        """Let the others go first; where others wait, an outcome that failed by itself is tried beside the batches."""
+        """Queue a failed batch behind the others; store a single outcome separately if others wait."""
         left = [item.after_failure(len(batch)) for item in self._unstored(batch)]
         if len(batch) > 1:
             self._items += left
@@ -129,10 +142,11 @@ class Completer(Loop):
             self._items += left
 
     def _unstored(self, batch: Sequence[PendingOutcome]) -> list[PendingOutcome]:
+        # A batch that was halved may have failed in its second half; the first half is settled then.
         return [item for item in batch if not item.active.done and item.active not in self._separate]
 
     async def stop(self) -> None:
-        """End; outcomes that are tried by themselves are left to the leases."""
+        """Stop; outcomes that are stored separately are left to their leases."""
         await super().stop()
         tasks = list(self._separate.values())
         for task in tasks:
@@ -161,20 +175,22 @@ class Completer(Loop):
             self._apply_result(item, result, settled.claimed_successors.get(item.active.job.lease.chain_id))
 
     async def _halve(self, batch: Sequence[PendingOutcome], error: Refused) -> None:
-        """Find the value that the database refuses; its attempt alone fails, its neighbours are stored."""
+        """Split the batch until the refused outcome is alone; fail its attempt, and store the others."""
         if len(batch) > 1:
             middle = len(batch) // 2
             await self._store(batch[:middle])
             return await self._store(batch[middle:])
         [item] = batch
         active = item.active
+        # A failure in place of the outcome. If that is refused too, as by a constraint of the user's, nothing can be
+        # stored.
         outcome = of_refusal(error, definition=active.definition, attempt=active.job.attempt, spread=_RANDOM.random())
         await self._store([replace(item, settlement=active.replace_refused(outcome, error))], was_refused=True)
 
     def _give_up(self, batch: Sequence[PendingOutcome], error: Exception) -> None:
-        """Free the slot of an outcome that cannot be stored, not even as a failure, and let the lease run out."""
+        """Free the slots of outcomes that cannot be stored, not even as failures; their leases run out."""
         for item in batch:
-            logger.error("%s: what came of it cannot be stored: %s", item.active, error)
+            logger.error("%s: its outcome cannot be stored: %s", item.active, error)
             item.active.lost(CancelReason.LEASE_LOST)
 
     def _apply_result(self, item: PendingOutcome, result: SettleResult, successor: Claimed | None) -> None:
@@ -187,8 +203,8 @@ class Completer(Loop):
                 item.active.lost(reason_of(result))
 
     def _store_separately(self, item: PendingOutcome) -> None:
-        """Try again beside the batches, so that no other outcome waits for this row."""
-        task = spawn(self._retry_until_stored(item), name="otelq completer, apart", context=contextvars.Context())
+        """Store an outcome in a task of its own, so that no other outcome waits for its row."""
+        task = spawn(self._retry_until_stored(item), name="otelq completer, separate", context=contextvars.Context())
         self._separate[item.active] = task
         task.add_done_callback(lambda _: self._separate.pop(item.active, None))
 
@@ -201,16 +217,16 @@ class Completer(Loop):
             try:
                 if await self._try_to_store(item):
                     return
-                item = replace(item, failures=0, first_error_at=0.0)
+                item = replace(item, failures=0, first_error_at=0.0)  # only locked: the database works
             except Unavailable as error:
                 item = item.after_failure(1)
                 if item.is_unstorable:
                     return self._give_up([item], error)
-            except Exception:  # the next batch meets it again, and knows what to do
+            except Exception:  # a refusal or a bug: the next batch meets it again and handles it
                 return self.add(item.active, item.settlement)
 
     async def _try_to_store(self, item: PendingOutcome) -> bool:
-        """Return whether the database has answered for the outcome, rather than that the row is locked."""
+        """Settle one outcome; return False if its row is locked."""
         engine = self._context.engine
         with engine.telemetry.silence():
             settled = await engine.state.settle([item.settlement])

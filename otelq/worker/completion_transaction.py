@@ -1,4 +1,4 @@
-"""Closes a job in the transaction that holds what its handler wrote, so that both are there or neither is."""
+"""Closes a job in the transaction that holds the writes of its handler, so that both commit or neither does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .context import WorkerContext
 from .outcomes import reason_of
 
 LOOK_UP_PAUSE = 0.25
-"""Seconds between two tries to ask whether a commit whose reply was lost was made."""
+"""Seconds between two look-ups of a commit whose reply was lost."""
 
 HANDLER_ENDS: Mapping[Verb, str] = {
     Verb.CANCEL: "cancelled",
@@ -20,11 +20,11 @@ HANDLER_ENDS: Mapping[Verb, str] = {
     Verb.TAKE_OVER: "released",
     Verb.DELETE: "deleted",
 }
-"""What telemetry calls an attempt whose handler ended the job itself."""
+"""The verbs with which a handler can end its own job, and the outcome that telemetry shows for each."""
 
 
 class CompletionTransaction:
-    """The end of one attempt whose handler opened ``attempt.completion()``."""
+    """Settles one attempt whose handler opened ``attempt.completion()``, and commits."""
 
     def __init__(self, job: Claimed, *, context: WorkerContext, scope: WorkerScope) -> None:
         self._job = job
@@ -34,10 +34,11 @@ class CompletionTransaction:
 
     async def end_by_handler(self) -> Transition | None:
         """
-        Return how the handler itself ended its job in this transaction, if it did.
+        Return the transition with which the handler ended its own job in this transaction; None if it did not.
 
-        What a client wrote says so, the transaction itself whether it still stands (a savepoint may have been rolled
-        back), and the committed state whether the lease was the attempt's until then.
+        Three sources must agree. The uncommitted transitions of the client name the end. The transaction no longer sees
+        the job run: else the end was in a savepoint that was rolled back. The committed state does not show the attempt
+        as ended: else another process ended it first.
         """
         end = next((one for one in self._engine.effects.undecided() if self._ends_this_job(one)), None)
         if end is None or await self._sees_job_running() or await self._has_ended():
@@ -46,6 +47,7 @@ class CompletionTransaction:
 
     def _ends_this_job(self, transition: Transition) -> bool:
         job = self._job
+        # Chain and position alone would also match a job that was redriven meanwhile.
         return (
             (transition.chain_id, transition.position) == (job.lease.chain_id, job.lease.position)
             and transition.source is Status.RUNNING
@@ -54,7 +56,7 @@ class CompletionTransaction:
         )
 
     async def _sees_job_running(self) -> bool:
-        """Whether the transaction itself sees the job run."""
+        """Return whether this transaction still sees the job as running."""
         assert self._scope.completion_tx is not None
         lease = self._job.lease
         try:
@@ -66,7 +68,7 @@ class CompletionTransaction:
 
     async def settle(self, settlement: Settlement) -> Settled | Transition:
         """
-        Store the outcome beside the handler's writes; return how the handler ended the job itself, if it did.
+        Settle the outcome in the handler's transaction; return a transition instead if the handler ended the job.
 
         Raises:
             LeaseLost: the job is no longer this attempt's.
@@ -81,20 +83,21 @@ class CompletionTransaction:
         raise self.lost(reason_of(result))
 
     def lost(self, reason: CancelReason) -> LeaseLost:
-        """Return the error that rolls everything back, once the reason is noted."""
+        """Record why the job was lost; return the error that rolls the transaction back."""
         self._scope.cancel_reason = reason
         return LeaseLost("the job is no longer this attempt's; what its handler wrote is rolled back")
 
     async def commit(self) -> None:
-        """Commit; if the connection dies meanwhile, look whether the commit was made."""
+        """Commit; if the connection breaks meanwhile, look up whether the commit succeeded."""
         try:
             await self._scope.commit()
         except Unavailable:
+            # The server may have committed although the reply was lost. A retry would then run the handler twice.
             if not await self._was_committed():
                 raise
 
     async def _was_committed(self) -> bool:
-        """Look the attempt up until the database answers; a worker that has stopped asks no more."""
+        """Look the attempt up until the database answers or the worker has stopped."""
         while True:
             try:
                 return await self._has_ended()
@@ -104,8 +107,9 @@ class CompletionTransaction:
                 await asyncio.sleep(LOOK_UP_PAUSE)
 
     async def _has_ended(self) -> bool:
-        """Whether the attempt is among those that ended, for a connection that does not see the transaction."""
+        """Return whether the committed history has an ended attempt with this token."""
         lease = self._job.lease
         with self._engine.telemetry.silence():
+            # Outside the transaction, whose own writes it must not see.
             attempts = await self._engine.state.attempts(lease.chain_id, lease.position)
         return any(attempt.token == lease.token for attempt in attempts)

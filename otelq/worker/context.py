@@ -1,4 +1,4 @@
-"""What the rooms of one worker share."""
+"""The settings and resources that all parts of one worker share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ X = TypeVar("X")
 
 
 class Provided:
-    """What handlers ask for by type: settings, HTTP clients, mailers."""
+    """Objects that handlers ask for by type: settings, HTTP clients, mailers."""
 
     def __init__(self, things: Sequence[object], *, outer: Provided | None = None) -> None:
         self._by_type: dict[type, object] = {}
@@ -32,15 +32,15 @@ class Provided:
             self._by_type[type(thing)] = thing
 
     def put(self, kind: type, thing: object) -> None:
-        """Let ``get`` find the thing under this type, whatever it found before."""
+        """Store the object under this type, in place of the one that ``get`` returned before."""
         self._by_type[kind] = thing
 
     def get(self, kind: type[X]) -> X:
         """
-        The thing of this type, or the only one of a type derived from it; if there is none, what is there beyond.
+        Return the object of this type, else the only one of a subclass, else the one of the outer collection.
 
         Raises:
-            InvalidArgument: there is none, or more than one.
+            InvalidArgument: there is none, or there are several of subclasses.
         """
         found = self._by_type.get(kind)
         if found is None:
@@ -56,7 +56,7 @@ class Provided:
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """A worker's settings and its client; ``grace`` and intervals are in seconds."""
+    """The settings of a worker, its client and its resources; ``grace`` and intervals are in seconds."""
 
     client: Client
     engine: Engine
@@ -65,7 +65,7 @@ class WorkerContext:
     provided: Provided
     name: str
     interrupt: Callable[[KeyboardInterrupt], None]
-    """Ends the worker's block with a KeyboardInterrupt that came while a handler ran."""
+    """Ends the worker's block with a KeyboardInterrupt that was raised in a handler."""
     concurrency: int
     grace: float
     poll_interval: float
@@ -75,11 +75,11 @@ class WorkerContext:
     processes: ProcessPool = field(default_factory=ProcessPool)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the worker has stopped: nothing is stored any more, nor is it of use to ask what was."""
+    """Set when the worker has stopped: nothing is stored any more, and lost commits are not looked up."""
 
     def lease_limit(self, definition: Definition) -> float | None:
         """
-        Seconds from its claim for which a job may be held: the attempt's timeout, and the grace after it.
+        Return the seconds after a claim for which the lease may be renewed: the attempt's timeout plus the grace.
 
         A handler that cleans up after its timeout keeps its lease meanwhile, so that it ends as timed out, not lost.
         """
@@ -87,5 +87,5 @@ class WorkerContext:
 
     @property
     def types(self) -> Sequence[str]:
-        """The names of the job types that this worker serves."""
+        """Return the names of the job types that this worker runs."""
         return tuple(self.definitions)

@@ -1,4 +1,4 @@
-"""Does something about attempts that take too long, without a timer for each."""
+"""Deadlines of attempts, without a timer for each."""
 
 from __future__ import annotations
 
@@ -11,21 +11,26 @@ if TYPE_CHECKING:
     from .active_job import ActiveJob
 
 PRECISION = 1 / 1000
-"""How much later than asked something is done, as a share of the time that was given."""
+"""How much later than its time a deadline may fire, as a fraction of the timeout."""
 
 Key = tuple[float, int]
 
 
 class Deadlines:
-    """Attempts of one timeout that end at about the same time share a timer; almost none of them lives to see it."""
+    """
+    Calls ``on_expiry`` for attempts that exceed their time. Attempts with nearly the same deadline share a timer.
+
+    Nearly all attempts end in time, so a timer for each would mostly be started to be cancelled.
+    """
 
     def __init__(self, on_expiry: Callable[[ActiveJob], None]) -> None:
         self._on_expiry = on_expiry
         self._due: dict[Key, set[ActiveJob]] = {}
 
     def add(self, active: ActiveJob, seconds: float) -> Key:
-        """Act on the attempt after ``seconds``, or up to a thousandth of that later; what it returns ends that."""
+        """Add an attempt with its time in seconds; return the key for ``remove``."""
         loop = asyncio.get_running_loop()
+        # Rounded up to whole steps, so that attempts begun at about the same time get one key and one timer.
         step = seconds * PRECISION
         key = (seconds, ceil((loop.time() + seconds) / step))
         active_jobs = self._due.get(key)
@@ -36,7 +41,7 @@ class Deadlines:
         return key
 
     def remove(self, active: ActiveJob, key: Key) -> None:
-        """The attempt ended in time. Removing twice is fine."""
+        """Remove an attempt that ended in time. Removing twice is fine."""
         if (active_jobs := self._due.get(key)) is not None:
             active_jobs.discard(active)
 

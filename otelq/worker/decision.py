@@ -1,4 +1,4 @@
-"""The outcome of an attempt, from what its handler returned or raised."""
+"""The outcome of an attempt, from the value or the exception of its handler."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _RANDOM = SystemRandom()  # the numbers of `random` are the application's, which
 logger = Log("otelq.worker")
 
 MAX_HOPS = 16
-"""How many jobs of a chain one slot runs in a row before others get their turn."""
+"""Jobs of one chain that a slot runs in a row before other chains get their turn."""
 
 
 class Decision:
-    """Decides on the outcome of one attempt; a continuation gets its span here, a failure is logged."""
+    """Decides the outcome of one attempt; starts the span of a continuation, and logs a failure."""
 
     __slots__ = ("_context", "_hops", "_identity", "_report")
 
@@ -58,27 +58,28 @@ class Decision:
         return Continues(following, self._claim_successor(continuation))
 
     def _claim_successor(self, continuation: Continue[Any]) -> ClaimSuccessor | None:
-        """Ask for the successor when this worker could run it at once and others have had their turn."""
+        """Ask to claim the successor in the same commit, if this worker may run it at once."""
         definition = self._context.definitions.get(continuation.job_type.name)
         is_due_now = continuation.delay in (None, 0) and continuation.at is None and not continuation.awaited.ids
         if definition is None or not is_due_now or self._hops >= MAX_HOPS or self._context.stopping.is_set():
             return None
         if definition.concurrency is not None:
-            return None
+            return None  # it must not exceed the limit of its type, which only the fetcher checks
         return ClaimSuccessor(
             token=secrets.randbits(63), lease=definition.lease, timeout=self._context.lease_limit(definition)
         )
 
     def of_error(self, error: BaseException, reason: CancelReason | None) -> Outcome | None:
         """
-        Return the outcome for what the handler raised; None when the job is no longer this attempt's.
+        Return the outcome for an exception; None if the job is no longer this attempt's.
 
-        Whatever goes wrong on the way, it returns: else the attempt would keep its slot and its lease for ever.
+        It never raises: an attempt without an outcome would keep its lease until that runs out.
         """
         try:
             return self._outcome_of(error, reason)
-        except BaseException:
-            logger.exception("%s failed, and how cannot be said", self._identity, extra=self._identity.labels)
+        except BaseException:  # the exception is the handler's own class: its `__str__` or its cause may raise
+            text = "%s raised an exception that cannot be described"
+            logger.exception(text, self._identity, extra=self._identity.labels)
             definition, attempt = self._identity.definition, self._identity.job.attempt
             return of_undescribable(error, definition=definition, attempt=attempt, spread=_RANDOM.random())
 

@@ -1,4 +1,4 @@
-"""How handlers are called: in the event loop, a thread or a process, with the middleware round them."""
+"""The calls of handlers: in the event loop, a thread or a process, with middleware around them."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ from .thread_pool import ThreadPool, ThreadTask
 logger = Log("otelq.worker")
 
 LARGEST_RATIO = 16
-"""How many times its limit a payload may have before a codec, which may compress, has made it what is stored."""
+"""How many times its limit a payload may have before a codec, which may compress it."""
 
 
 def wrap(call: Handler, middleware: Sequence[Middleware]) -> Handler:
-    """The call with the middleware round it, the first outermost; itself where there is none."""
+    """Return the handler with the middleware around it, the first one outermost; the handler itself without any."""
     concerned = [one for one in middleware if overrides(one, "attempt")]
     return reduce(_call_through, reversed(concerned), _roll_back_on_error(call)) if concerned else call
 
@@ -87,12 +87,13 @@ def _call_through(call: Handler, middleware: Middleware) -> Handler:
 
 
 def _roll_back_on_error(call: Handler) -> Handler:
-    """What a handler wrote in its completion is gone when it raises, also if middleware makes the attempt good."""
+    """Return the handler with a rollback of its completion on any error, also one that middleware catches later."""
 
     async def wrapped(attempt: Attempt[Any]) -> Any:
         try:
             return await call(attempt)
         except BaseException as error:
+            # In a task of its own: a cancel of the attempt must not leave a ROLLBACK half sent.
             try:
                 await finish(cast(WorkerScope, scope_of(attempt)).roll_back(error))
             except Exception as failure:
@@ -104,9 +105,9 @@ def _roll_back_on_error(call: Handler) -> Handler:
 
 def with_executors(context: WorkerContext) -> WorkerContext:
     """
-    The crew with handlers that can be awaited, wherever they run, and with the middleware round them.
+    Return the context with handlers that can be awaited, wherever they run, and with middleware around them.
 
-    Made once, when the worker starts. An ``async def`` without middleware stays its own handler.
+    Called once, when the worker starts. An ``async def`` handler without middleware is used as it is.
     """
     return replace(
         context, definitions={name: _with_executor(one, context) for name, one in context.definitions.items()}
@@ -124,7 +125,7 @@ def _with_executor(definition: Definition, context: WorkerContext) -> Definition
 
 
 class ThreadCall:
-    """Calls a ``def`` handler in a thread; waits until it returns, as no thread can be ended from outside."""
+    """Calls a ``def`` handler in a thread. A cancel waits until it returns, as no thread can be ended from outside."""
 
     def __init__(self, handler: AnyHandler, threads: ThreadPool) -> None:
         self._handler = handler
@@ -138,20 +139,21 @@ class ThreadCall:
         try:
             await thread_task.done.wait()
         except asyncio.CancelledError:
+            # The slot stays taken while the thread runs. The handler sees `attempt.cancel_reason` and should return.
             cancelled = True
             with shield():
                 await _until_done(thread_task, scope)
         result = thread_task.result()
         if inspect.iscoroutine(result):
             result.close()
-            raise InvalidArgument("handler", "gave a coroutine; declare it with async def")
+            raise InvalidArgument("handler", "returned a coroutine; declare it with async def")
         if cancelled and scope.cancel_reason is None:
-            raise asyncio.CancelledError  # somebody else's wish, such as a time limit of a middleware
+            raise asyncio.CancelledError  # not a cancel of otelq's, but for example of a timeout in middleware
         return result
 
 
 async def _until_done(thread_task: ThreadTask, scope: WorkerScope) -> None:
-    """Wait for a thread although the wait is cancelled, unless the attempt was abandoned."""
+    """Wait for a thread through any number of cancels, until the attempt is abandoned."""
     while not thread_task.done.is_set():
         if scope.abandoned:
             raise asyncio.CancelledError
@@ -160,7 +162,7 @@ async def _until_done(thread_task: ThreadTask, scope: WorkerScope) -> None:
 
 
 class ProcessCall:
-    """Calls a ``def`` handler in another process, which a cancel ends."""
+    """Calls a ``def`` handler in another process; a cancel kills that process."""
 
     def __init__(self, definition: Definition, *, context: WorkerContext) -> None:
         self._definition = definition

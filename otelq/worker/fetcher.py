@@ -1,4 +1,4 @@
-"""Claims jobs for free slots; wakes by hint, by the next due time or by the poll interval."""
+"""Claims jobs for free slots; a hint, the next due time or the poll interval wakes it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from .context import WorkerContext
 from .slots import Slots
 
 LOCKED_PAUSE_LIMIT = 1.0
-"""Seconds between two looks at most, while all that is due is locked by somebody else."""
+"""The longest pause in seconds between two claims while other transactions lock every due job."""
 
 
 class Fetcher(Loop):
-    """Shares the free slots out among the job types, so that no type waits more than one rotation."""
+    """Divides the free slots among the job types, so that no type waits longer than one rotation."""
 
     def __init__(
         self, context: WorkerContext, slots: Slots, completer: Completer, *, on_fatal: Callable[[Exception], None]
@@ -35,17 +35,18 @@ class Fetcher(Loop):
         self._slots = slots
         self._completer = completer
         self._rotation = list(context.definitions)
-        """Who is asked first where there are fewer slots than types."""
+        """The job types in the order in which they get slots when there are fewer slots than types."""
         self._lost_claims: list[int] = []
+        """Tokens of claims that may have been committed although their replies were lost."""
         self._wake_at = 0.0
         self._denied_claims = 0
-        """How often in a row something was due and nothing could be claimed."""
+        """Consecutive rounds in which jobs were due and none could be claimed: other transactions hold them locked."""
         self._is_exhausted = False
-        """Every type has said that nothing more is due: a freed slot alone is no reason to ask again."""
+        """The last claims found nothing more for any type, so a freed slot alone is no reason to claim again."""
         slots.on_free = self._on_slot_freed
 
     def hinted(self, hint: Hint) -> None:
-        """Look now, or when the hinted job is due."""
+        """Claim at once, or when the hinted job is due."""
         if hint.kind is HintKind.CHANGED:
             return self.wake()
         if hint.kind is not HintKind.DUE or hint.subject not in self._context.definitions:
@@ -54,13 +55,14 @@ class Fetcher(Loop):
             return self.wake()
         loop = asyncio.get_running_loop()
         due = loop.time() + hint.delay
-        if due < self._wake_at:
+        if due < self._wake_at:  # else the loop wakes before that anyway
             self._wake_at = due
             loop.call_at(due, self.wake)
 
     async def tick(self) -> float:
-        """Claim until the slots are full or nothing is due; then sleep until something is."""
+        """Claim until the slots are full or nothing is due; return the seconds until the next job is due."""
         loop = asyncio.get_running_loop()
+        # Set before the claims: a hint that arrives during them is compared with it.
         self._wake_at = loop.time() + self._context.poll_interval
         with self._context.engine.telemetry.silence():
             await self._release_claims()
@@ -72,7 +74,7 @@ class Fetcher(Loop):
         return max(0.001, self._wake_at - loop.time())
 
     def _pause_until(self, due: float) -> float:
-        """Seconds until something is due; what is due and locked is looked at less and less often."""
+        """Return the pause until a job is due; it doubles while every due job is locked by other transactions."""
         if due > 0:
             self._denied_claims = 0
             return due
@@ -80,13 +82,15 @@ class Fetcher(Loop):
         return min(LOCKED_PAUSE_LIMIT, 0.001 * 2.0 ** min(self._denied_claims, 10))
 
     async def _fill(self) -> bool:
-        """Claim for all free slots; whether every type was asked and none has more."""
+        """Claim for all free slots; return True if every type was asked and none has more due jobs."""
         exhausted: set[str] = set()
         suspects_left_out = False
         while self._slots.free > 0 and not self._context.stopping.is_set():
             requests = self._claim_requests(self._slots.free, exhausted)
             if not requests:
                 return not suspects_left_out and len(exhausted) == len(self._context.definitions)
+            # A suspect lost a lease to a crash before. One of them runs at a time, so that the next crash shows the
+            # culprit.
             suspect = self._slots.suspects == 0
             suspects_left_out = suspects_left_out or not suspect
             claimed = await self._claim(requests, suspect=suspect)
@@ -97,13 +101,14 @@ class Fetcher(Loop):
         return False
 
     def _claim_requests(self, free: int, exhausted: set[str]) -> Sequence[ClaimRequest]:
-        """An even share for every type that may have more; the remainder goes round, most to whoever had least."""
+        """Return a request for an even share of the slots for each type that may have more due jobs."""
         free_slots = {type: self._free_for(type) for type in self._rotation if type not in exhausted}
         types = [type for type, count in free_slots.items() if count > 0]
         if not types:
             return ()
         share, extra = divmod(free, len(types))
         limits = {type: share + (index < extra) for index, type in enumerate(types)}
+        # The remainder goes to the first types; the sort puts them last, so that it goes to others next time.
         self._rotation.sort(key=lambda type: limits.get(type, 0))
         return [self._claim_request(type, min(limit, free_slots[type])) for type, limit in limits.items() if limit]
 
@@ -126,7 +131,9 @@ class Fetcher(Loop):
                 requests, worker=self._context.name, token=token, include_suspect=suspect
             )
         except Unavailable:
-            self._lost_claims.append(token)  # the reply may be lost while the claim was made
+            # The claim may have been committed and only its reply lost. Its jobs run nowhere, but each would wait for
+            # its lease to run out; the token finds them again.
+            self._lost_claims.append(token)
             raise
         if not claimed:
             engine.telemetry.count(CounterName.CLAIM_EMPTY)
@@ -137,12 +144,13 @@ class Fetcher(Loop):
         return claimed
 
     async def _release_claims(self) -> None:
-        """Give back what was claimed for us by statements whose replies were lost."""
+        """Release the jobs of claims whose replies were lost."""
         while self._lost_claims:
             released = await self._context.engine.state.release_claim(self._lost_claims[-1])
+            # Nothing has reported these claims yet. Their transitions are added, so that each release has its claim.
             claims = [replace(one, verb=Verb.CLAIM, source=Status.READY, target=Status.RUNNING) for one in released]
-            self._context.engine.effects.follow([*claims, *released])  # nobody had heard of the claims before
-            self._lost_claims.pop()
+            self._context.engine.effects.follow([*claims, *released])
+            self._lost_claims.pop()  # only now: a failed release is tried again in the next tick
 
     def _on_slot_freed(self) -> None:
         if not self._is_exhausted:

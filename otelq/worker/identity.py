@@ -1,4 +1,4 @@
-"""The job that an attempt is of, and how logs name it."""
+"""The job and the name of an attempt, for logs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..model import Claimed, job_id
 
 
 class Identity:
-    """A claimed job and its definition; as text, the name of the attempt."""
+    """A claimed job and its definition; ``str()`` gives the name of the attempt."""
 
     __slots__ = ("definition", "job")
 
@@ -19,12 +19,12 @@ class Identity:
 
     @property
     def job_id(self) -> str:
-        """The id of the job."""
+        """Return the id of the job."""
         return job_id(self.job.lease.chain_id, self.job.lease.position)
 
     @property
     def labels(self) -> Mapping[str, object]:
-        """What log records say of the attempt, beside their text."""
+        """Return the attributes that log records of the attempt have."""
         return {
             "otelq.chain.id": self.job.lease.chain_id,
             "otelq.job.type": self.job.type,

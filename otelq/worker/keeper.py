@@ -1,9 +1,9 @@
 """
-Renews the leases of running attempts, from a thread and a connection of its own.
+Renews the leases of running attempts, in a thread and with a connection of its own.
 
-A handler that blocks the event loop for a while must not cost its neighbours their leases; one that blocks it for
-ever must. So the keeper goes on while the main loop stalls, but not beyond ``MAX_STALL`` leases: then the process is
-taken for dead, every stack is logged, and the reapers of others do their work.
+A handler that blocks the event loop for a while must not cost other attempts their leases. One that blocks it for ever
+must: its process does no work any more. So the keeper goes on while the main loop stalls, up to ``MAX_STALL`` leases.
+After that it treats the process as dead, logs all stacks, and lets the leases run out for the reapers of other workers.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from .slots import Slots
 logger = Log("otelq.worker")
 
 MAX_STALL = 10
-"""After how many leases without a turn of the main loop the process is taken for dead."""
+"""Lease lengths without a turn of the main loop after which the process counts as dead."""
 RENEW_AFTER = 1 / 3
-"""Of a lease's length: how old it gets before it is renewed."""
+"""The age at which a lease is renewed, as a fraction of its length. Several tries fit before it runs out."""
 LARGEST_BATCH = 1_000
 
 
 def current_frames() -> list[FrameType]:
-    """Where every thread of the process stands."""
+    """Return the current frame of every thread of the process."""
     return list(sys._current_frames().values())  # pyright: ignore[reportPrivateUsage]  # documented, and has no other name
 
 
 class Renewals(Loop):
-    """The loop itself; runs in the keeper's thread, or in the main loop where there is no second way to the store."""
+    """The loop that renews; runs in the keeper's thread, or in the main loop if the store allows no second adapter."""
 
     def __init__(
         self,
@@ -66,13 +66,14 @@ class Renewals(Loop):
         self._stalled = False
         self._unopened = self._is_sibling = is_sibling
         self._is_fallback_logged = False
-        """That the keeper's own connection is missing."""
+        """The log has said that the keeper has no connection of its own."""
 
     async def tick(self) -> float:
-        """Renew what is a third of its lease old."""
+        """Renew every lease that is older than a third of its length."""
+        # A stalled main loop does not run this callback, and the time of its last turn grows old.
         self._main.call_soon_threadsafe(self._note_main_turn)
         if self._unopened:
-            with suppress(*DATABASE_ERRORS):  # what is wrong is told when something is to be renewed
+            with suppress(*DATABASE_ERRORS):  # logged once there is something to renew
                 await self._open()
         if self._is_stalled():
             return self._shortest * RENEW_AFTER
@@ -83,6 +84,7 @@ class Renewals(Loop):
         return min(self._shortest * RENEW_AFTER / 2, 5.0)
 
     async def _renew(self, active_jobs: list[ActiveJob]) -> None:
+        # Taken before the statement: the database counts the lease from a later moment, so this errs on the safe side.
         asked = time.monotonic()
         results = await self._renew_leases(
             [Renewal(active.job.lease, active.definition.lease) for active in active_jobs]
@@ -92,12 +94,13 @@ class Renewals(Loop):
                 case SettleResult.DONE:
                     active.renewed_at = asked
                 case SettleResult.LOST | SettleResult.CANCELLED:
+                    # Tasks belong to the main loop; only it may cancel them.
                     self._main.call_soon_threadsafe(active.cancel, reason_of(result))
                 case SettleResult.BUSY:
-                    pass  # somebody reads it under a lock; the next round asks again
+                    pass  # another transaction has locked the row; the next tick renews again
 
     async def _renew_leases(self, renewals: Sequence[Renewal]) -> Sequence[SettleResult]:
-        """Renew by the keeper's own connection; where that fails, by those of the main loop, as it may have some."""
+        """Renew with the keeper's own connection; if that fails, with one of the main loop's."""
         try:
             if self._unopened:
                 await self._open()
@@ -122,6 +125,7 @@ class Renewals(Loop):
                 return await self._context.engine.state.renew(renewals)
 
         asked = asyncio.run_coroutine_threadsafe(ask(), self._main)
+        # Limited: a main loop that is blocked would never answer, and the keeper must get to its stall check.
         try:
             async with asyncio.timeout(self._shortest * RENEW_AFTER):
                 return await asyncio.wrap_future(asked)
@@ -146,7 +150,7 @@ class Renewals(Loop):
 
 
 class Keeper:
-    """Runs the renewals, in a thread where it can."""
+    """Starts and stops the renewals, in a thread if the store allows a second adapter."""
 
     def __init__(self, context: WorkerContext, slots: Slots, *, on_fatal: Callable[[Exception], None]) -> None:
         self._context = context
@@ -159,7 +163,7 @@ class Keeper:
         self._ended = asyncio.Event()
 
     def start(self) -> None:
-        """Begin to renew."""
+        """Start to renew leases."""
         main = asyncio.get_running_loop()
         sibling = self._context.engine.state.sibling()
         if sibling is None:
@@ -175,12 +179,12 @@ class Keeper:
         self._thread.start()
 
     def hinted(self, hint: Hint) -> None:
-        """A lease may have been revoked: ask at once."""
+        """Renew at once after a hint that a lease was revoked; the answer ends its attempt."""
         if hint.kind is not HintKind.REVOKED:
             return
         for active in self._slots.active_jobs():
             if active.job.lease.chain_id == hint.subject and self._loop is not None and self._renewals is not None:
-                active.renewed_at = float("-inf")
+                active.renewed_at = float("-inf")  # older than any lease, so that the next tick asks for it
                 self._loop.call_soon_threadsafe(self._renewals.wake)
 
     async def stop(self) -> None:
@@ -191,7 +195,8 @@ class Keeper:
             return await self._renewals.stop()
         thread, self._thread = self._thread, None
         self._loop.call_soon_threadsafe(self._stopping.set)
-        await self._ended.wait()  # the loop's default executor may be full of the application's own work
+        # An event instead of a join in an executor: the application's own work may fill the default executor.
+        await self._ended.wait()
         thread.join()
         self._renewals = None
 
@@ -212,7 +217,7 @@ class Keeper:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 runner.run(self._run_until_stopped(sibling))
         finally:
-            with suppress(RuntimeError):  # the main loop was closed meanwhile: nobody waits any more
+            with suppress(RuntimeError):  # the main loop is closed: nothing waits for the thread any more
                 ended()
 
     async def _run_until_stopped(self, sibling: StateAdapter) -> None:

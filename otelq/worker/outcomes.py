@@ -1,4 +1,4 @@
-"""What an attempt came to: a handler's return or exception, read as an outcome. Pure but for the given random."""
+"""Exceptions of handlers as outcomes. Pure functions; the caller gives the random number."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def of_exception(
     error: BaseException, *, definition: Definition, attempt: int, reason: CancelReason | None, spread: float
 ) -> Outcome | None:
     """
-    The outcome of an attempt that ended with ``error``; None when it is no longer ours to say.
+    Return the outcome of an attempt that ended with ``error``; None if the job is no longer the attempt's.
 
-    ``reason`` is why the engine cancelled the attempt, if it did; ``spread`` is random in 0..1.
+    ``reason`` is why otelq cancelled the attempt, if it did; ``spread`` is a random number in 0..1.
     """
     match reason:
         case CancelReason.LEASE_LOST | CancelReason.CANCELLED:
@@ -42,6 +42,7 @@ def of_exception(
             failure = Failure(TIMED_OUT, f"the attempt took longer than {definition.timeout:g} seconds")
             lineage = TimeoutError.__mro__
             return after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)
+        # A handler that raises something else while the worker stops has failed by itself.
         case CancelReason.SHUTDOWN if isinstance(error, asyncio.CancelledError):
             return Releases()
         case _:
@@ -51,7 +52,7 @@ def of_exception(
 def after_failure(
     failure: Failure, *, lineage: Lineage, definition: Definition, attempt: int, spread: float
 ) -> Outcome:
-    """Another attempt by the policy that the job type has for exceptions of these classes, or the end."""
+    """Return a retry by the policy that the job type has for these exception classes, or a final failure."""
     policy = definition.retry.after(lineage)
     if policy is None or policy.is_spent(attempt):
         return Fails(failure)
@@ -59,7 +60,7 @@ def after_failure(
 
 
 def unwrap_group(error: BaseException) -> BaseException:
-    """What a group holds that holds one exception only, as a task group's does when one of its tasks raised."""
+    """Return the only exception of a group, as a task group raises it for one failed task; else the error itself."""
     inner: BaseException = error
     while isinstance(inner, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", inner)
@@ -70,7 +71,7 @@ def unwrap_group(error: BaseException) -> BaseException:
 
 
 def failure_of(error: BaseException) -> Failure:
-    """The stored form of an exception: its qualified name, its message, then its traceback, bounded."""
+    """Return the stored form of an exception: its qualified name, its message and its traceback, bounded."""
     if isinstance(error, ProcessFailed):
         return Failure(storable(error.type, longest=NAME), storable(error.text))
     kind = type(error)
@@ -79,7 +80,7 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def of_undescribable(error: BaseException, *, definition: Definition, attempt: int, spread: float) -> Outcome:
-    """The outcome of an attempt whose exception fails those who ask it what it is."""
+    """Return the outcome for an exception whose own ``__str__`` or traceback raises."""
     kind = storable(type(error).__qualname__, longest=NAME)
     failure = Failure("otelq.undescribed", f"an exception of type {kind} that cannot be described")
     lineage = lineage_of(error)
@@ -104,7 +105,7 @@ def _of_handler(error: BaseException, *, definition: Definition, attempt: int, s
 
 
 def of_refusal(error: Refused, *, definition: Definition, attempt: int, spread: float) -> Outcome:
-    """The outcome of an attempt whose own outcome the database refused to store."""
+    """Return the outcome of an attempt whose outcome the database refused to store."""
     failure = Failure("otelq.errors.Refused", storable(message_of(error)))
     lineage = lineage_of(error)
     return after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)
@@ -122,10 +123,10 @@ _NAMES: Mapping[type[Outcome], str] = {
 
 
 def outcome_name(outcome: Outcome) -> str:
-    """The outcome as telemetry names it."""
+    """Return the name of the outcome in telemetry."""
     return _NAMES[type(outcome)]
 
 
 def reason_of(result: SettleResult) -> CancelReason:
-    """Why an attempt whose settlement or renewal got this verdict has to end."""
+    """Return the reason to end an attempt for this result of a settlement or renewal."""
     return CancelReason.CANCELLED if result is SettleResult.CANCELLED else CancelReason.LEASE_LOST

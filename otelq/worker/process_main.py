@@ -1,8 +1,8 @@
 """
-The process of handlers with ``executor="process"``: runs one attempt after the other for its worker.
+The main program of a handler process (``executor="process"``): runs one attempt after another for its worker.
 
-A thread listens to the worker beside the handler. When the worker is gone, killed perhaps, the process ends at once
-with all that the handler started, so that no two workers ever run one job.
+A thread reads the worker's messages while the handler runs. When the worker ends, even by SIGKILL, the process kills
+itself and everything that the handler started. Otherwise it would work on while another worker runs the same job.
 """
 
 from __future__ import annotations
@@ -64,11 +64,11 @@ X = TypeVar("X")
 
 
 class ProcessScope:
-    """What a handler reaches in a process of its own: what was sent along, and nothing of the worker's."""
+    """The process's side of an ``Attempt``: data that the worker sent, and none of the worker's resources."""
 
     def __init__(self, request: RunRequest) -> None:
         self.cancel_reason: CancelReason | None = None
-        """Always None: an attempt that is cancelled ends with its process."""
+        """Always None: a cancel kills the process."""
         self.stopping = asyncio.Event()
         self.stop_reason: CancelReason | None = None
         self._request = request
@@ -77,45 +77,45 @@ class ProcessScope:
             self.stop(request.stop_reason)
 
     def stop(self, reason: CancelReason | None) -> None:
-        """Ask for a good end; called from the thread that listens, while nobody awaits the event."""
+        """Ask the handler to finish; called from the reader thread, so nothing may await the event."""
         self.stop_reason = reason
         self.stopping.set()
 
     @property
     def time_left(self) -> float | None:
-        """Seconds until the worker ends this process."""
+        """Return the seconds until the worker kills this process; None without a timeout."""
         return None if self._ends_at is None else max(0.0, self._ends_at - time.monotonic())
 
     @property
     def client(self) -> Client:
-        """Not here."""
+        """Raise ``InvalidArgument``: the client belongs to the worker."""
         _unavailable("client")
 
     def provided(self, kind: type[X], /) -> X:
-        """Not here."""
+        """Raise ``InvalidArgument``: provided objects belong to the worker."""
         _unavailable("get()")
 
     def provide(self, kind: type, thing: object, /) -> None:
-        """Not here."""
+        """Raise ``InvalidArgument``: middleware runs in the worker."""
         _unavailable("provide()")
 
     def blockers(self, job_type: JobType[Any, Out], /) -> list[Out]:
-        """The outputs of the blockers of one type, in order."""
+        """Return the outputs of the blockers of one type, in order."""
         check_job_type("job_type", job_type)
         decode = job_type.signature.output.decode
         outputs = [chain.output for chain in self._request.blockers if chain.type == job_type.name]
         return [decode(output) for output in outputs if output is not None]
 
     def blocker_outcomes(self) -> list[ChainOutcome]:
-        """How all blockers stood, in order."""
+        """Return the state of all blockers, in order."""
         return list(self._request.blockers)
 
     def transaction(self, kind: type | None, /, *, attempt: Attempt[Any]) -> AbstractAsyncContextManager[Any]:
-        """Not here."""
+        """Raise ``InvalidArgument``: connections belong to the worker."""
         _unavailable("transaction()")
 
     def completion(self, kind: type | None, /, *, attempt: Attempt[Any]) -> Coroutine[Any, Any, Any]:
-        """Not here."""
+        """Raise ``InvalidArgument``: connections belong to the worker."""
         _unavailable("completion()")
 
 
@@ -126,7 +126,7 @@ def _unavailable(what: str) -> NoReturn:
 
 
 def find_handler(module: str, name: str) -> JobType[Any, Any] | None:
-    """The decorated handler that is found by this name; None if there is none."""
+    """Return the decorated handler with this module and name; None if there is none."""
     found: object = import_module(module)
     for part in name.split("."):
         found = getattr(found, part, None)
@@ -134,7 +134,8 @@ def find_handler(module: str, name: str) -> JobType[Any, Any] | None:
 
 
 def run_attempt(request: RunRequest, scope: ProcessScope) -> Reply:
-    """Run the handler; what came of it. A process that the handler forked and that comes back from it ends here."""
+    """Run the handler and return its reply; end a forked child that returns from the handler."""
+    # A handler may fork and let the child return or raise. Only the original process may reply to the worker.
     pid = os.getpid()
     try:
         with carried(request.carrier):
@@ -208,11 +209,11 @@ def _reply_of(error: BaseException) -> Reply:
 
 
 WorkItem: TypeAlias = tuple[RunRequest, ProcessScope] | Ping
-"""What the main thread has to do."""
+"""Work for the main thread: an attempt with its scope, or a ping."""
 
 
 class _Listener:
-    """Reads what the worker says, beside the handler."""
+    """Reads the worker's messages in a thread, while the handler runs in the main thread."""
 
     def __init__(self, pipe: BinaryIO) -> None:
         self.items: SimpleQueue[WorkItem | None] = SimpleQueue()
@@ -221,11 +222,12 @@ class _Listener:
         self._scope: ProcessScope | None = None
 
     def listen(self) -> None:
-        """Until the worker hangs up, or cannot be understood: then end, in peace if there is nothing to do."""
+        """Read until the worker closes the pipe or sends nonsense; then end the process, by force if a handler runs."""
         try:
             while (message := self._read()) is not None:
                 self._handle(message)
         finally:
+            # A handler in the main thread cannot be interrupted from here. Its job belongs to another worker soon.
             if self.busy:
                 _kill_group()
             self.items.put(None)
@@ -241,7 +243,7 @@ class _Listener:
             self._scope.stop(message.reason)
 
     def _read(self) -> RunRequest | Stop | Ping | None:
-        """The next message; None if the worker has hung up, perhaps in the middle of one."""
+        """Return the next message; None if the pipe was closed, perhaps in the middle of a message."""
         prefix = self._pipe.read(PREFIX)
         length = int.from_bytes(prefix)
         text = self._pipe.read(length) if len(prefix) == PREFIX else b""
@@ -249,6 +251,7 @@ class _Listener:
 
 
 def _kill_group() -> NoReturn:
+    # Only the leader of its own group may kill it; in another group there may be processes that are not the handler's.
     if os.name == "posix" and os.getpgid(0) == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
@@ -258,11 +261,12 @@ _WORKER_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGH
 
 
 def _ignore(*_: object) -> None:
-    """The worker decides when to end; a signal to everybody in the terminal or the unit is none of ours."""
+    """Ignore a signal that a terminal or service manager sends to every process; the worker ends this one."""
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Take the pipes to the worker, so that a handler that reads, prints or forks does not get in between."""
+    """Move the pipes to the worker away from stdin and stdout, which the handler may use."""
+    # Afterwards stdin is empty and stdout goes to stderr: what a handler prints cannot corrupt a reply.
     source, sink = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
@@ -273,7 +277,8 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _detach_from_worker(*pipes: int, instead: int) -> None:
-    """A process that a handler forked must not speak to the worker, nor let it wait, and ends when it is told to."""
+    """Close the pipes in a forked child, and restore the signals that end it."""
+    # A child that keeps a pipe open would hide the end of this process from the worker, or write into its replies.
     for pipe in pipes:
         os.dup2(instead, pipe, inheritable=False)
     for number in _WORKER_SIGNALS:
@@ -281,7 +286,7 @@ def _detach_from_worker(*pipes: int, instead: int) -> None:
 
 
 def main() -> None:
-    """Serve until the worker hangs up."""
+    """Run attempts until the worker closes the pipe."""
     for number in _WORKER_SIGNALS:
         signal.signal(number, _ignore)
     source, sink = _take_pipes()
@@ -291,19 +296,19 @@ def main() -> None:
 
 
 def serve(next_item: Callable[[], WorkItem | None], send: Callable[[Answer], None]) -> None:
-    """Attend to one order after the other, each in an empty context, as in the event loop."""
+    """Run one attempt after another, each in an empty context, as in the event loop."""
     while (item := next_item()) is not None:
         if isinstance(item, Ping):
             send(Answer(item.token, None))
             continue
         request, scope = item
         send(Answer(request.token, contextvars.Context().run(run_attempt, request, scope)))
-        with suppress(Exception):  # a handler may have closed it, or whoever read it is gone
+        with suppress(Exception):  # the handler may have closed stdout, or its reader is gone
             sys.stdout.flush()
 
 
 def _send(sink: BinaryIO, answer: Answer, listener: _Listener) -> None:
-    listener.busy = False
+    listener.busy = False  # before the reply: when it has arrived, the worker may close the pipe, which is a normal end
     try:
         sink.write(frame(answer))
         sink.flush()

@@ -1,8 +1,9 @@
 """
-The worker's side of handlers in processes: starts them, gives them attempts, ends them.
+The worker's side of handlers in processes: starts processes, sends them attempts, ends them.
 
-Not a pool of ``concurrent.futures`` or anyio: those pickle, cannot end one call alone or leave idle processes to the
-event loop, and a child of theirs works on when its parent was killed, beside the worker that took its job over.
+``concurrent.futures`` and anyio are not used. They pickle, they cannot end a single call or the idle processes of one
+worker, and a child of theirs works on after its parent was killed
+(``docs/decisions/0010-processes-of-handlers-are-our-own.md``).
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from .process_main import find_handler
 from .process_protocol import MARGIN, PREFIX, Answer, Ping, Reply, RunRequest, Stop, frame, largest_answer, read_answer
 
 END_TIMEOUT = 5.0
-"""Seconds that an idle process has to end by itself when its worker stops."""
+"""Seconds in which a process must end after its pipe is closed; then it is killed."""
 PING_TIMEOUT = 5.0
-"""Seconds that an idle process has to show that it can be used again."""
+"""Seconds in which an idle process must answer a ping before it is used again."""
 PIPE_SIZE = 1 << 16
 _PROGRAM = (
     "import sys; sys.path[:] = sys.argv[1:]; del sys.argv[1:]; from otelq.worker.process_main import main; main()"
@@ -35,7 +36,7 @@ _PROGRAM = (
 
 
 class ProcessPool:
-    """Processes for handlers: one for each attempt at a time, kept for the next one, ended with the worker."""
+    """A pool of processes for handlers: one for each running attempt, reused for the next, ended with the worker."""
 
     def __init__(self) -> None:
         self._idle: list[HandlerProcess] = []
@@ -44,7 +45,7 @@ class ProcessPool:
 
     async def run(self, request: RunRequest, *, scope: AttemptScope) -> Reply:
         """
-        Have an attempt run, and pass on when its scope wants it to stop. If this is cancelled the process is ended.
+        Run an attempt in a process and return its reply; pass on a stop of its scope. A cancel kills the process.
 
         Raises:
             ProcessDied: the process ended before it replied.
@@ -53,6 +54,7 @@ class ProcessPool:
         try:
             reply = await process.run(request, scope=scope)
         except BaseException:
+            # Waited for through further cancels: the handler must have ended before its attempt does.
             await finish(process.kill())
             raise
         if self._closed:
@@ -62,7 +64,7 @@ class ProcessPool:
         return reply
 
     async def stop(self) -> None:
-        """End those that are idle now, and each of the others when its attempt ends."""
+        """End the idle processes now, and each busy one when its attempt ends."""
         self._closed = True
         idle, self._idle = self._idle, []
         for process in idle:
@@ -82,9 +84,9 @@ class ProcessPool:
         task.add_done_callback(self._ending.discard)
 
     async def _take_idle(self) -> HandlerProcess | None:
-        """An idle process that answers as it should; a handler before may have spoilt what it is reached by."""
+        """Return an idle process that answers a ping; kill others, whose pipes an earlier handler may have broken."""
         while self._idle:
-            process = self._idle.pop()
+            process = self._idle.pop()  # taken out first: two attempts must not ping one process
             try:
                 if process.is_alive and await process.answers_ping():
                     return process
@@ -96,11 +98,11 @@ class ProcessPool:
 
 
 class _CorruptReply(Exception):
-    """A process wrote something that is no answer, as only its handler can have done."""
+    """Something that is no answer in the pipe; only the handler can have written it."""
 
 
 class HandlerProcess:
-    """One process."""
+    """One process and its pipes."""
 
     def __init__(self, process: Process) -> None:
         assert process.stdin is not None
@@ -111,17 +113,18 @@ class HandlerProcess:
 
     @classmethod
     async def start(cls) -> HandlerProcess:
-        """A process with the import path of this one, in a group of its own so that all it starts can be ended."""
+        """Start a process with the import path of this one, in a process group of its own."""
+        # The group lets `kill` reach everything that the handler starts, and keeps the terminal's Ctrl-C away from it.
         command = [sys.executable, "-c", _PROGRAM, *sys.path]
         return cls(await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, start_new_session=True))
 
     @property
     def is_alive(self) -> bool:
-        """Whether it has not ended, as far as is known."""
+        """Return whether the process has not ended, as far as asyncio knows."""
         return self._process.returncode is None
 
     async def run(self, request: RunRequest, *, scope: AttemptScope) -> Reply:
-        """The reply to an order."""
+        """Send an attempt and return the reply; send a stop message when the scope is stopping."""
         reply = spawn(self._exchange(request))
         stop = spawn(scope.stopping.wait())
         try:
@@ -134,18 +137,18 @@ class HandlerProcess:
             stop.cancel()
 
     async def kill(self) -> None:
-        """End it at once, with all that it started."""
+        """Kill the process and everything that it started."""
         with suppress(ProcessLookupError):
             if os.name == "posix":
                 os.killpg(self._process.pid, signal.SIGKILL)
             else:
                 self._process.kill()
-        with suppress(TimeoutError):  # something that it started holds its pipe open
+        with suppress(TimeoutError):  # a process outside the group may still have the pipe open
             async with asyncio.timeout(END_TIMEOUT):
                 await self._wait_closed()
 
     async def end(self) -> None:
-        """Hang up, so that it ends by itself."""
+        """Close the pipe, so that the process ends; kill it after ``END_TIMEOUT``."""
         try:
             async with asyncio.timeout(END_TIMEOUT):
                 await self._wait_closed()
@@ -158,7 +161,7 @@ class HandlerProcess:
             await self._input.drain()
             return await self._reply(request)
         except (ConnectionError, asyncio.IncompleteReadError):
-            await self.kill()  # what it started may live on
+            await self.kill()  # processes that it started may still run
             raise ProcessDied(f"the process of {request.module}.{request.name} {self._exit_text()}") from None
         except _CorruptReply as problem:
             await self.kill()
@@ -181,7 +184,7 @@ class HandlerProcess:
             raise _CorruptReply("sent what is no reply") from None
 
     async def answers_ping(self) -> bool:
-        """Whether the process answers a question of now, with nothing before it that was left over."""
+        """Return whether the next message from the process is the answer to a new ping."""
         ping = Ping(secrets.randbits(63))
         try:
             async with asyncio.timeout(PING_TIMEOUT):
@@ -192,8 +195,9 @@ class HandlerProcess:
             return False
 
     async def _wait_closed(self) -> None:
-        """Wait for the end; with a pipe that is full and that nobody reads, asyncio would not notice it."""
+        """Close stdin and wait for the end of the process."""
         self._input.close()
+        # The output is read meanwhile: asyncio does not see the end of a process whose pipe is full.
         rest = spawn(self._discard_output())
         try:
             await self._process.wait()

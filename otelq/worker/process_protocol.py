@@ -1,4 +1,4 @@
-"""What a worker and the process of a handler say to each other: JSON, never pickle, each message after its length."""
+"""The messages between a worker and a handler process: JSON, each after its length; never pickle."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ..definitions import AllOf, AnyOf, Blockers, Chain, CheckedBlockers, JobTyp
 from ..model import CancelReason, ChainOutcome, Failure, Meta, Until
 
 PREFIX = 4
-"""Bytes before each message, which say how long it is."""
+"""Bytes before each message that hold its length."""
 MARGIN = 1 << 20
-"""Bytes that a reply may have beside its payload."""
+"""Bytes that a reply may have besides its payload."""
 
 
 class RunRequest(Struct, frozen=True, tag_field="is", tag=True, kw_only=True):
-    """Run this attempt; ``module`` and ``name`` say where the handler is, payloads are JSON text."""
+    """Run this attempt. ``module`` and ``name`` locate the handler; payloads are JSON text."""
 
     module: str
     name: str
@@ -30,7 +30,7 @@ class RunRequest(Struct, frozen=True, tag_field="is", tag=True, kw_only=True):
     token: int
     meta: Meta
     blockers: list[ChainOutcome]
-    """How the blocker chains stood, in order."""
+    """The state of the blocker chains, in order."""
     time_left: float | None
     stop_reason: CancelReason | None
     carrier: Mapping[str, str]
@@ -39,13 +39,13 @@ class RunRequest(Struct, frozen=True, tag_field="is", tag=True, kw_only=True):
 
 
 class Stop(Struct, frozen=True, tag_field="is", tag=True):
-    """The attempt should come to a good end."""
+    """The attempt should finish."""
 
     reason: CancelReason | None
 
 
 class Ping(Struct, frozen=True, tag_field="is", tag=True):
-    """Send this token back: asked before a process is used again."""
+    """Send this token back; sent before a process is used again."""
 
     token: int
 
@@ -104,7 +104,7 @@ Reply: TypeAlias = Returned | Continued | Snoozed | Waiting | Failed | RetryLate
 
 
 class Answer(Struct, frozen=True, tag_field="is", tag=True):
-    """What came of the attempt with this token; None answers a ping."""
+    """The reply of the attempt with this token; None answers a ping."""
 
     token: int
     reply: Reply | None
@@ -116,23 +116,23 @@ read_answer = Decoder(Answer).decode
 
 
 def largest_answer(request: RunRequest) -> int:
-    """Return how many bytes an answer may have: text in text has a backslash before each quote, at worst before all."""
+    """Return the largest size of an answer in bytes: JSON text in JSON may double, with a backslash for each quote."""
     return 2 * request.payload_limit + MARGIN
 
 
 def frame(message: RunRequest | Stop | Ping | Answer) -> bytes:
-    """The message as it goes over the pipe."""
+    """Return the bytes of a message in the pipe."""
     text = _encoder.encode(message)
     return len(text).to_bytes(PREFIX) + text
 
 
 def untyped_job(type: str, queue: str = "default") -> JobType[Any, Any]:
-    """A type that is known by name only: its payloads are whatever JSON holds."""
+    """Return a job type that is known by name only; its payloads are plain JSON."""
     return JobType[Any, Any](type, queue=queue)
 
 
 def blockers_of(awaited: CheckedBlockers) -> Blockers:
-    """The blockers that were read as these."""
+    """Return the blockers for this part of a message."""
     chains = [Chain[Any](id, untyped_job("unknown")) for id in awaited.ids]
     if awaited.until is Until.ANY:
         return AnyOf(chains, on_failure=awaited.on_failure.value)

@@ -1,4 +1,4 @@
-"""Takes back the jobs of workers that died, drops those not started in time, works off what closing chains left."""
+"""Takes back the jobs of dead workers, expires jobs that did not start in time, and unblocks pending dependents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGEST_REAP = 1_000
 
 
 class Reaper(Loop):
-    """Looks every ``reap_interval`` for leases that ran out; spares those that live in this process."""
+    """Searches every ``reap_interval`` for leases that ran out, except those of running attempts of this worker."""
 
     def __init__(self, context: WorkerContext, slots: Slots, *, on_fatal: Callable[[Exception], None]) -> None:
         super().__init__("reaper", on_fatal=on_fatal)
@@ -28,8 +28,10 @@ class Reaper(Loop):
         ]
 
     async def tick(self) -> float:
-        """Reap, drop and mop up one batch each; come back at once while there is more."""
+        """Reap, expire and unblock one batch each; return 0 if there may be more."""
         engine = self._context.engine
+        # An attempt that runs here with an overdue lease is no crash. The keeper renews it, or finds out that it is
+        # lost.
         own_tokens = {active.job.lease.token for active in self._slots.active_jobs()}
         with engine.effects.resolve_lost_commit(), engine.telemetry.silence():
             reaped = await engine.state.reap(self._rules, except_tokens=own_tokens, limit=LARGEST_REAP)
@@ -40,4 +42,5 @@ class Reaper(Loop):
             engine.effects.follow(unblocked)
         if max(len(reaped), len(expired)) >= LARGEST_REAP or unblocked:
             return 0.0
+        # Jittered, so that the workers of a fleet do not search all at the same time.
         return self._context.reap_interval * _RANDOM.uniform(0.75, 1.0)

@@ -1,4 +1,4 @@
-"""The signals that ask a process to end, heard by every worker of an event loop that asks for them."""
+"""The signals that ask a process to end, for all workers of an event loop."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from weakref import WeakKeyDictionary
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM")
 HANGUP = "SIGHUP"
-"""The terminal was closed. A program that has a use of its own for it keeps that."""
+"""Sent when the terminal closes. An application that has its own handler for it keeps that handler."""
 
 _listening: WeakKeyDictionary[asyncio.AbstractEventLoop, _SignalListener] = WeakKeyDictionary()
-"""A process has one handler for a signal, so that all workers of an event loop share it."""
+"""One listener for each event loop: a process has one handler for a signal, which its workers share."""
 
 
 @contextmanager
 def signals(stop: Callable[[], None]) -> Generator[None]:
     """
-    Call ``stop`` when the process is asked to end, for as long as the block lasts; then put the old handlers back.
+    Call ``stop`` when a signal asks the process to end, while the block runs; then restore the old handlers.
 
     A signal that the process ignores, as SIGHUP under ``nohup``, stays ignored. Handlers that were set with
-    ``loop.add_signal_handler`` are called as well. Only the main thread hears signals: elsewhere nothing is changed.
+    ``loop.add_signal_handler`` are called too. Outside the main thread, which alone gets signals, nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         return (yield)
@@ -38,7 +38,7 @@ def signals(stop: Callable[[], None]) -> Generator[None]:
 
 
 class _SignalListener:
-    """The handlers that this module has set, and what they replaced."""
+    """The handlers that this module has set, and those that they replaced."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._call_soon = loop.call_soon_threadsafe
@@ -60,15 +60,16 @@ class _SignalListener:
             self._replaced[number] = signal.signal(number, self._on_signal)
 
     def _restore(self) -> None:
-        """Undo what is still ours; what the application set meanwhile stays."""
+        """Restore the old handlers, except where the application set another one meanwhile."""
         replaced, self._replaced = self._replaced, {}
         for number, handler in replaced.items():
             if signal.getsignal(number) == self._on_signal:
                 signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: object) -> None:
-        """Wake the event loop, which may be anywhere: the handler of a signal must do no more."""
-        with suppress(RuntimeError):  # the event loop was closed
+        """Schedule the calls of ``stop`` in the event loop."""
+        # A signal handler runs between any two instructions of the main thread, so it must do no more than this.
+        with suppress(RuntimeError):  # the event loop is closed
             self._call_soon(self._call_stops)
 
     def _call_stops(self) -> None:
@@ -77,7 +78,7 @@ class _SignalListener:
 
 
 def _signals_to_handle() -> Generator[int]:
-    """Yield the signals to hear: those that this system has, nobody ignores, and Python can put back."""
+    """Yield the signals that this system has, the process does not ignore, and Python can restore."""
     for name in (*STOP_SIGNALS, HANGUP):
         number = getattr(signal, name, None)
         handler = None if number is None else signal.getsignal(number)

@@ -1,4 +1,4 @@
-"""Which attempts run in this process, and how many more may."""
+"""The slots of a worker: which attempts run, and how many more may."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 
 class Slots:
     """
-    As many places as the worker's concurrency; a place is free again when its attempt is acknowledged.
+    The slots of a worker, as many as its concurrency. A slot is free again when the outcome of its attempt is stored.
 
-    ``leaked`` counts the places held by handlers that ignored their cancellation and run on, fenced off.
+    ``leaked`` counts slots of abandoned handlers: they ignored their cancel and still run, but can store nothing.
     """
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.leaked = 0
         self.suspects = 0
+        """Running jobs that already lost a lease to a crash. One of these may run at a time, so that a job which kills
+        its process takes no second suspect with it."""
         self.deadlines = Deadlines(_time_out)
         self.soft_deadlines = Deadlines(_begin_soft_timeout)
         self.by_type: Counter[str] = Counter()
@@ -34,21 +36,21 @@ class Slots:
 
     @property
     def free(self) -> int:
-        """How many more attempts may run."""
+        """Return the number of free slots."""
         return self.capacity - len(self._active)
 
     def active_jobs(self) -> list[ActiveJob]:
-        """The attempts that hold a place; safe to call from another thread."""
-        return list(self._active)
+        """Return the attempts that hold a slot; safe to call from another thread."""
+        return list(self._active)  # one copy under the GIL: the keeper iterates in its own thread
 
     def take(self, active: ActiveJob) -> None:
-        """Give a place to an attempt."""
+        """Give a slot to an attempt."""
         self._active.add(active)
         self.by_type[active.job.type] += 1
         self.suspects += active.job.crashes > 0
 
     def release(self, active: ActiveJob) -> None:
-        """Free the place of an attempt. Leaving twice is fine."""
+        """Free the slot of an attempt. Releasing twice is fine."""
         if active not in self._active:
             return
         self._active.discard(active)
@@ -58,15 +60,15 @@ class Slots:
         self.on_free()
 
     def leak(self) -> None:
-        """Count a place as leaked: its handler ignores its cancellation."""
+        """Count a slot as leaked: its handler ignored its cancel."""
         self.leaked += 1
         self.notify_waiters()
 
     async def wait_drained(self, *, timeout: float, unless: Callable[[], bool] = bool) -> bool:
         """
-        Wait until no place is taken but by what leaked; whether that came about within ``timeout`` seconds.
+        Wait until only leaked slots are in use; return False after ``timeout`` seconds, or once ``unless`` is true.
 
-        The wait ends early when ``unless`` is true; ``notify_waiters`` has it asked.
+        ``unless`` is called again after each change of the slots, and after ``notify_waiters``.
         """
         try:
             async with asyncio.timeout(timeout):
@@ -80,7 +82,7 @@ class Slots:
         return True
 
     def notify_waiters(self) -> None:
-        """Let those who wait look again."""
+        """Make ``wait_drained`` check its condition again."""
         self._changed.set()
 
 

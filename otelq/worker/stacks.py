@@ -1,4 +1,4 @@
-"""The stacks of tasks that wait, and of threads."""
+"""The stacks of waiting tasks and of threads, as text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ _AWAITED = ("cr_await", "gi_yieldfrom", "ag_await")
 
 
 def stack_of(task: asyncio.Task[Any]) -> str:
-    """The stack as text. ``Task.get_stack`` knows the outermost frame only, which is always otelq's own."""
+    """
+    Return the stack of a waiting task as text, down to the innermost coroutine.
+
+    ``Task.get_stack`` gives only the outermost frame, which is always otelq's own.
+    """
     frames: list[tuple[FrameType, int]] = []
     awaited: object = task.get_coro()
     while (frame := _first(awaited, _FRAMES)) is not None:
@@ -23,7 +27,7 @@ def stack_of(task: asyncio.Task[Any]) -> str:
 
 
 def stack_of_thread(ident: int) -> str:
-    """The stack of the thread with this ident as text; empty when it has ended."""
+    """Return the stack of the thread with this ident as text; empty if the thread has ended."""
     frame = sys._current_frames().get(ident)  # pyright: ignore[reportPrivateUsage]  # documented, and has no other name
     return "" if frame is None else "".join(traceback.format_stack(frame))
 

@@ -1,4 +1,4 @@
-"""Threads for handlers that are plain functions: as many as the worker has slots, and none that keeps it alive."""
+"""Threads for handlers that are plain functions: daemon threads, at most as many as the worker has slots."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class ThreadTask:
-    """One call in a thread. ``thread`` is the ident of the thread that it is in, None before and after."""
+    """One call in a thread. ``thread`` is the ident of that thread, None before and after the call."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
         self.thread: int | None = None
@@ -24,18 +24,18 @@ class ThreadTask:
         self._error: BaseException | None = None
 
     def run(self) -> None:
-        """Do it, in the thread that calls this and in the context of whoever asked."""
+        """Call the function in the current thread, with the contextvars of the task that submitted it."""
         self.thread = threading.get_ident()
         try:
             self._value = self._context.run(self._work)
-        except BaseException as error:  # whatever it is, it belongs to whoever asked
+        except BaseException as error:  # raised again by `result`; the thread goes on
             self._error = error
         self.thread = None
-        with suppress(RuntimeError):  # the event loop was closed meanwhile: nobody waits any more
+        with suppress(RuntimeError):  # the event loop is closed: nothing waits for this call any more
             self._loop.call_soon_threadsafe(self.done.set)
 
     def result(self) -> Any:
-        """What the call gave or raised."""
+        """Return the result of the call, or raise its exception."""
         error, self._error = self._error, None
         if error is not None:
             raise error
@@ -44,10 +44,10 @@ class ThreadTask:
 
 class ThreadPool:
     """
-    A pool that starts a thread when none is idle.
+    A pool that starts a thread if none is idle.
 
-    Its threads are daemons: one that never returns does not keep the process from ending. The worker's slots bound
-    how many there are, as a handler that was abandoned keeps its slot.
+    The threads are daemons: a handler that never returns does not keep the process alive. An abandoned handler keeps
+    its slot, so that the worker's slots bound the number of threads.
     """
 
     def __init__(self) -> None:
@@ -57,9 +57,11 @@ class ThreadPool:
         self._lock = threading.Lock()
 
     def submit(self, work: Callable[[], Any]) -> ThreadTask:
-        """Have ``work`` done in a thread."""
+        """Call ``work`` in a thread."""
         thread_task = ThreadTask(work)
         with self._lock:
+            # Counted here, not by the thread that takes the task: two submissions must not both count on one idle
+            # thread.
             if self._idle > 0:
                 self._idle -= 1
             else:
@@ -68,7 +70,7 @@ class ThreadPool:
         return thread_task
 
     def stop(self) -> None:
-        """Let every thread end when it has nothing to do."""
+        """End every thread once it is idle."""
         for _ in tuple(self._threads):
             self._tasks.put(None)
 

@@ -1,4 +1,4 @@
-"""The worker: starts its loops, stops them gracefully, and says so when it cannot go on."""
+"""The worker: starts its loops, stops them gracefully, and raises when one of them gives up."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .slots import Slots
 logger = Log("otelq.worker")
 
 LAST_WRITES = 5.0
-"""Seconds that a stopping worker spends on storing its last outcomes."""
+"""Seconds beyond the grace that a stopping worker has to store its last outcomes."""
 
 
 class Worker:
@@ -129,7 +129,9 @@ class Worker:
     ) -> None:
         owner, self._owner = self._owner, None
         if owner is not None and self._fatal is not None:
-            owner.uncancel()  # it was this worker that cancelled the block
+            # The worker cancelled the block itself. Without this, a timeout or task group around it would see a cancel
+            # that nobody else asked for.
+            owner.uncancel()
         if self._current is not None:
             try:
                 await self._current.stop()
@@ -157,18 +159,19 @@ class Worker:
                 self._current.cancel_all()
             requested.set()
 
-        with signals(stop):  # before the first claim, and until the last outcome is stored
+        with signals(stop):  # from before the first claim until the last outcome is stored
             async with self:
                 await requested.wait()
 
     def _give_up(self, error: Exception | KeyboardInterrupt) -> None:
+        # Cancelling the owner ends the `async with` block; `__aexit__` turns the cancel into the error. Once is enough.
         if self._fatal is None and self._owner is not None:
             self._owner.cancel()
         self._fatal = self._fatal or error
 
 
 class _WorkerRun:
-    """One start and stop of a worker: its five loops and its slots."""
+    """One start and stop of a worker: its four loops and its slots."""
 
     def __init__(self, context: WorkerContext, *, on_fatal: Callable[[Exception], None]) -> None:
         self.context = context = with_executors(context)
@@ -180,18 +183,19 @@ class _WorkerRun:
         self._unsubscribe: Callable[[], None] | None = None
         self._stopped = False
         self._stop_was_cancelled = False
-        """Whoever waits for the end was cancelled."""
+        """The task that called ``stop`` was cancelled, so no grace is left."""
 
     def start(self) -> None:
         self._unsubscribe = self.context.engine.notify.subscribe(self._hinted)
         self.context.engine.telemetry.add_capacity(self.context.concurrency)
         self.context.engine.served.update(self.context.types)
+        # The fetcher comes last: a job that it claims needs the loops that renew its lease and store its outcome.
         for loop in (self.completer, self.keeper, self.reaper, self.fetcher):
             loop.start()
         logger.info("worker %s serves %s", self.context.name, ", ".join(self.context.types))
 
     async def stop(self) -> None:
-        """Claim no more, let attempts finish, cancel the rest, store what came of them, and end."""
+        """Stop claiming, wait for attempts, cancel the rest, store their outcomes, then end the loops."""
         if self._stopped:
             return
         self._stopped = True
@@ -201,6 +205,7 @@ class _WorkerRun:
         for active in self.slots.active_jobs():
             active.scope.begin_stop()
         logger.info("worker %s stops; %d attempts are running", self.context.name, len(self.slots.active_jobs()))
+        # The shutdown runs in a task of its own. A cancel of the caller then shortens it, and does not break it off.
         end = spawn(self._end())
         try:
             await asyncio.wait([end])
@@ -220,30 +225,34 @@ class _WorkerRun:
             await self._shut_down()
 
     async def _drain(self) -> None:
-        """Let attempts finish within their grace, then cancel them, at once if the caller of ``stop`` is cancelled."""
-        grace = self.context.grace if self.completer.is_running else 0.0  # else no outcome can be stored any more
+        """Wait for attempts within their grace, then cancel them; at once if the caller of ``stop`` is cancelled."""
+        # Without a completer no outcome can be stored, and waiting for handlers gains nothing.
+        grace = self.context.grace if self.completer.is_running else 0.0
         if await self.slots.wait_drained(timeout=grace, unless=lambda: self._stop_was_cancelled):
             return
         self.cancel_all()
-        # Abandoned ones still have their outcome stored; what the database will not take is left to the leases.
+        # A handler that ignores its cancel is abandoned after the grace, and its outcome is stored then. Outcomes that
+        # the database does not accept in time are left to their leases.
         if await self.slots.wait_drained(timeout=grace + LAST_WRITES, unless=lambda: self._stop_was_cancelled):
             return
         if self._stop_was_cancelled:
             await self.slots.wait_drained(timeout=LAST_WRITES)
 
     async def _shut_down(self) -> None:
+        # Set first: it ends the look-ups of lost commits, which would otherwise wait for the database for ever.
         self.context.stopped.set()
         self.context.engine.served.subtract(self.context.types)
         self.cancel_all()
         self.context.threads.stop()
         await self.context.processes.stop()
+        # The completer stops last, after the keeper: until then leases are renewed and outcomes can still be stored.
         await self.reaper.stop()
         await self.keeper.stop()
         await self.completer.stop()
         self.context.engine.telemetry.add_capacity(-self.context.concurrency)
 
     def cancel_all(self) -> None:
-        """Cancel what still runs."""
+        """Cancel every running attempt."""
         for active in self.slots.active_jobs():
             active.cancel(CancelReason.SHUTDOWN)
 
@@ -257,12 +266,12 @@ async def _end_of(task: asyncio.Task[None]) -> None:
 
 
 def _check(definition: Definition) -> None:
-    """Say what is wrong with a declaration now, not at its first job."""
-    _ = definition.job_type.signature
+    """Raise for a wrong declaration when the worker is made, not at its first job."""
+    _ = definition.job_type.signature  # built at first use; raises for types that cannot be stored
     if definition.executor == "process":
         check_importable(definition)
 
 
 def default_name() -> str:
-    """A name for a worker that tells its machine and process, and is never used twice."""
+    """Return a unique name that contains the host name and the process id."""
     return f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(3)}"

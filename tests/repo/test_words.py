@@ -23,7 +23,6 @@ UNFINISHED = [
     "otelq/sqlite",
     "otelq/telemetry",
     "otelq/transitions",
-    "otelq/worker",
     "otelq_verify/audit",
     "otelq_verify/conformance",
     "otelq_verify/crashpoints",
