@@ -1,4 +1,4 @@
-"""Jobs kept in PostgreSQL, reached with asyncpg, psycopg, or SQLAlchemy over either."""
+"""The adapter for PostgreSQL, by asyncpg, psycopg, or SQLAlchemy over either."""
 
 from __future__ import annotations
 

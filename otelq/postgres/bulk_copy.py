@@ -1,4 +1,4 @@
-"""Many starts at once, by COPY, which logs a page of rows at a time."""
+"""Large batches of starts, written with COPY, which logs a page of rows at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def copy_in(session: PostgresSession, jobs: Sequence[NewJob]) -> list[Tran
     """
     Start plain chains whose ids are new, within a transaction.
 
-    As text, so that type codecs that the owner of a pool may have set for its connections do not matter.
+    The rows go as text, so that type codecs that the owner of a pool may have set for its connections do not matter.
     """
     at: datetime = (await session.row("read_clock"))["at"]
     due = [_due(job, at) for job in jobs]

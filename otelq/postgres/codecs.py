@@ -1,9 +1,9 @@
 """
-Values on connections whose codecs or adapters belong to the application.
+Values on connections with type codecs of the application.
 
 An application may have its driver read and write types in its own way: jsonb with ``json.dumps``, times as another
-class, lists as JSON. The statements take and give nothing that has no place in PostgreSQL's own types, so one question
-tells whether a connection brings them there and back. Where it does not, all of them travel as text.
+class, lists as JSON. One statement per connection tests if a value of each type comes back unchanged. Where one does
+not, all values are sent and read as text.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ _SAMPLE: Final[tuple[Any, ...]] = (
 """A value of each type that a parameter or a column of a statement has."""
 
 Guard = Callable[[], AbstractAsyncContextManager[object]]
-"""Makes what is put round a statement that may fail."""
+"""Makes the context manager, such as a savepoint, for a statement that may fail."""
 
 _PARAMETER: Final = re.compile(r"(\$\d+)::(?!pg_catalog\.text(?![\[\w]))")
 
 
 class TextConnection:
-    """A connection on which all values travel as text."""
+    """A connection on which all values are sent and read as text."""
 
     __slots__ = ("_connection",)
 
@@ -88,7 +88,7 @@ async def needs_text(
     connection: DriverConnection, *, argument: str, timeout: float, guard: Guard = nullcontext
 ) -> bool:
     """
-    Return whether values have to travel as text on a connection; in a transaction with a savepoint as ``guard``.
+    Return whether values must be sent as text on a connection; in a transaction, ``guard`` makes a savepoint.
 
     Raises:
         InvalidArgument: not even text comes back as it was.
@@ -105,7 +105,7 @@ async def needs_text(
 
 
 async def _is_faithful(connection: DriverConnection, timeout: float, guard: Guard) -> bool:
-    """Whether a value of each type comes back as it was."""
+    """Return whether a value of each type comes back unchanged."""
     try:
         async with guard():
             [row] = await connection.fetch(qualify(read("sql/probe.sql")), _SAMPLE, timeout=timeout)
@@ -127,7 +127,7 @@ def _is_same(found: object, given: object) -> bool:
 
 @lru_cache(maxsize=1024)
 def in_text(text: str) -> tuple[str, bool]:
-    """Return a statement that takes only texts; and whether each row is one text of JSON, as it is of a query."""
+    """Return the statement with texts as its parameters, and whether it is a query, whose rows are texts of JSON."""
     taken = _PARAMETER.sub(r"\1::pg_catalog.text::", text)
     found = list(tokens(taken))
     keywords = [index for index, token in enumerate(found) if token.kind is TokenKind.KEYWORD and token.depth == 0]
@@ -142,7 +142,7 @@ def in_text(text: str) -> tuple[str, bool]:
 
 
 def _as_text(value: object) -> str | None:
-    """A parameter as PostgreSQL reads it."""
+    """Return a parameter in PostgreSQL's text format."""
     match value:
         case None:
             return None

@@ -1,4 +1,4 @@
-"""Deadlines and second tries: how a verb reaches the database."""
+"""The database: connections, deadlines and retries of verbs."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _RANDOM = SystemRandom()  # the numbers of `random` are the application's, which
 T = TypeVar("T")
 
 TRIES: Final = 5
-"""How often a verb that lost against another transaction is tried."""
+"""Tries of a verb that loses against another transaction."""
 
 SKIP: Final = "FOR UPDATE SKIP LOCKED"
 WAIT: Final = "FOR UPDATE"
 
 
 class PostgresSession:
-    """One connection for the time of one verb, with the statements and the verb's clock."""
+    """One connection for the time of one verb, with the statements and the verb's time."""
 
     __slots__ = ("connection", "left_pending", "now", "queries", "timeout")
 
@@ -46,19 +46,19 @@ class PostgresSession:
         self.left_pending = False
 
     async def rows(self, name: str, *args: object, **tokens: str) -> list[Any]:
-        """The rows of a statement."""
+        """Run a statement and return its rows."""
         statement = self.queries(name, **tokens)
         given = (self.now, *args) if statement.is_timed else args
         return await self.connection.fetch(statement.text, given, timeout=self.timeout)
 
     async def row(self, name: str, *args: object, **tokens: str) -> Any:
-        """The one row of a statement that always has one."""
+        """Run a statement that always has one row, and return it."""
         (row,) = await self.rows(name, *args, **tokens)
         return row
 
     @property
     def can_copy(self) -> bool:
-        """Whether ``copy`` is to be had; without it, rows are inserted."""
+        """Return whether the driver has COPY; without it, rows are inserted."""
         return self.connection.can_copy
 
     async def copy(self, table: str, columns: Sequence[str], rows: bytes) -> None:
@@ -67,7 +67,7 @@ class PostgresSession:
 
 
 class PostgresDatabase:
-    """A database, reached by the connections of one source, and by those that callers bring along."""
+    """A database: the connections of one source, and those that callers pass as ``tx``."""
 
     def __init__(
         self,
@@ -88,16 +88,16 @@ class PostgresDatabase:
         self._queues = TransactionQueues()
         self._identity: tuple[object, ...] = ()
         self._seen: WeakSet[Any] = WeakSet()
-        """Connections of callers that were found to lead to this database."""
+        """Connections of callers that were checked to lead to this database."""
         self._needs_text = False
         self._textual: WeakSet[Any] = WeakSet()
-        """Those of them on which values travel as text."""
+        """Those of them on which values are sent as text."""
 
     # Life
 
     async def open(self) -> None:
         """
-        Connect; ``close`` lets go of what an error or a cancel left half open.
+        Connect. After an error or a cancel, ``close`` releases what was opened.
 
         Raises:
             Unavailable: not within the connect timeout; the text shows host and database only.
@@ -116,9 +116,10 @@ class PostgresDatabase:
             )
 
     async def close(self) -> None:
-        """Let go of what was opened here; a pool that the caller made stays open."""
+        """Close what was opened here; a pool that the caller made stays open."""
         self._limit = None
-        await finish(self.source.close())  # else a second cancel of what is being opened would leave some behind
+        # Not cancellable: a second cancel during a failed open would leave connections behind.
+        await finish(self.source.close())
 
     # Work
 
@@ -131,11 +132,11 @@ class PostgresDatabase:
         again: bool = False,
     ) -> T:
         """
-        Do one verb's work: as statements that commit each, or with ``atomic`` in one transaction.
+        Run one verb's work: as statements that commit each, or with ``atomic`` in one transaction.
 
-        Work that lost against another transaction, or met a stale connection, is done again; after the loss of the
-        connection, once and only if ``again`` says that doing it twice is harmless. Where the commit was lost, the
-        error says of what.
+        Work that loses against another transaction, or meets a stale connection, is tried again. After the loss of the
+        connection it is tried again once, and only if ``again`` says that doing it twice is harmless. Where the reply
+        to the commit was lost, the error has the transitions in ``in_doubt``.
         """
         for left in reversed(range(TRIES)):
             done: list[T] = []
@@ -147,6 +148,7 @@ class PostgresDatabase:
                 if not left or not (is_conflict(error) or is_stale(error) or (again and is_lost(error))):
                     raise_translated(error, in_doubt=done)
                 again = again and not is_lost(error)
+            # A random wait, so that two verbs in a deadlock do not meet in the same way again.
             await asyncio.sleep(_RANDOM.uniform(0.001, 0.01) * (TRIES - left))
         raise AssertionError("the last try returns or raises")
 
@@ -159,9 +161,9 @@ class PostgresDatabase:
         savepoint: bool = False,
     ) -> T:
         """
-        Do one verb's work in an open transaction.
+        Run one verb's work in an open transaction.
 
-        With ``savepoint`` an error leaves that one as it was; without, only where the driver's connection is guarded.
+        With ``savepoint``, or on a guarded connection, an error takes back only what the verb wrote.
         """
         assert isinstance(tx, ConnectedTransaction)
         try:
@@ -188,7 +190,7 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def _with_deadline(self, savepoint: AbstractAsyncContextManager[None]) -> AsyncGenerator[None]:
-        """A savepoint whose beginning and end are statements like others, and have their deadline."""
+        """Enter and leave a savepoint, each within the deadline of a statement."""
         async with asyncio.timeout(self.command_timeout):
             await savepoint.__aenter__()
         try:
@@ -200,14 +202,14 @@ class PostgresDatabase:
             await savepoint.__aexit__(None, None, None)
 
     async def _roll_back(self, savepoint: AbstractAsyncContextManager[None], error: BaseException) -> None:
-        with suppress(TimeoutError):  # without an answer the connection is gone, and the transaction
+        with suppress(TimeoutError):  # without an answer, connection and transaction are lost
             async with asyncio.timeout(self.command_timeout):
                 await savepoint.__aexit__(type(error), error, error.__traceback__)
 
     def session(
         self, connection: DriverConnection, now: datetime | None, tx: ConnectedTransaction | None = None
     ) -> PostgresSession:
-        """The means of a verb on a connection, which is a caller's if there is a transaction that is no own one."""
+        """Return a session for one verb on a connection of the source, or of the caller's transaction ``tx``."""
         is_text = self._needs_text if tx is None or tx.is_own else tx.driver_connection in self._textual
         return PostgresSession(
             TextConnection(connection) if is_text else connection, self.queries, now=now, timeout=self.command_timeout
@@ -216,12 +218,12 @@ class PostgresDatabase:
     # Transactions
 
     def join(self, tx: object) -> ConnectedTransaction:
-        """The caller's open transaction, on a connection of any driver that is known."""
+        """Return the caller's open transaction, on a connection of any known driver."""
         return self._joiners.join(tx)
 
     @asynccontextmanager
     async def begin(self, kind: type | None) -> AsyncGenerator[ConnectedTransaction]:
-        """A transaction of a handler or a client, which may keep its connection for long."""
+        """Begin a transaction for a handler or a client, which may last long; their number is limited."""
         self.source.check(kind)
         if self._limit is None:
             raise Unavailable("the PostgreSQL adapter is not open")
@@ -234,7 +236,7 @@ class PostgresDatabase:
             yield transaction
 
     async def _check_database(self, tx: ConnectedTransaction, connection: DriverConnection) -> None:
-        """See that a caller's connection leads here, and not to another server, database, or set of tables."""
+        """Check that a caller's connection leads to the same server, database and tables."""
 
         def guard() -> AbstractAsyncContextManager[None]:
             return self._with_deadline(connection.savepoint())
@@ -244,7 +246,7 @@ class PostgresDatabase:
         theirs = await self._identity_of(connection, tx)
         if theirs != self._identity:
             async with self.source.loan(atomic=False, timeout=self.command_timeout) as own:
-                self._identity = await self._identity_of(own)  # the server may have been started anew
+                self._identity = await self._identity_of(own)  # the server may have restarted
         if theirs != self._identity:
             raise InvalidArgument("tx", "belongs to another database than the client; give a connection to the same")
         self._seen.add(tx.driver_connection)
@@ -258,8 +260,8 @@ class PostgresDatabase:
 
 
 def raise_translated(error: Exception, *, in_doubt: Sequence[object] = ()) -> NoReturn:
-    """Raise a driver's error in the house's words, or any other as it is; with what was done before the commit."""
+    """Raise a driver's error as otelq's own, or any other as it is; a lost commit gets its transitions."""
     ours = translate(error)
     if isinstance(ours, Unavailable) and not is_conflict(error):
-        ours.in_doubt = [made for done in in_doubt if isinstance(done, list) for made in cast(list[object], done)]
+        ours.in_doubt = [one for done in in_doubt if isinstance(done, list) for one in cast(list[object], done)]
     raise_alone(ours or error)

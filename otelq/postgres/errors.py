@@ -1,12 +1,12 @@
 """
-Translate what drivers raise into otelq's errors. The one place that knows SQLSTATE.
+Translation of drivers' errors into otelq's own. The only module that knows SQLSTATE.
 
-No driver is imported for it: an error tells its driver by its class, and a server's error has an ``sqlstate``.
+No driver is imported: the class of an error names its driver, and a server's error has an ``sqlstate``.
 
-An error is passing unless it is known to be something else: ``Unavailable``, so that workers go on. What refuses the
-values themselves is ``Refused``. Configuration (a wrong password, a database or a table that is not there) ends a
-client that has never been open; one that was meets the same codes while passwords are rotated, grants repaired and
-tables restored.
+An error is passing unless it is known to be something else: ``Unavailable``, so that workers continue. An error about
+the values themselves is ``Refused``. Configuration (a wrong password, a missing database or table) ends a client that
+has never been open. A client that was open meets the same codes while passwords are rotated, grants repaired and tables
+restored; for it they pass.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from ..errors import InvalidArgument, OtelqError, Refused, Unavailable
 from ..ports.transaction_errors import ABORTED, IN_USE
 
 DRIVERS: Final = frozenset({"asyncpg", "psycopg", "psycopg_pool", "sqlalchemy"})
-"""The top packages that errors of drivers come from."""
+"""The top-level packages of drivers' error classes."""
 
 
 class ErrorKind(Enum):
-    """What a server's error says of the work that met it."""
+    """The meaning of a server's error for the work that met it."""
 
     REFUSED = auto()
-    """A value, or a user's constraint or trigger, is in the way: the same work would be refused again."""
+    """A value breaks a rule, or a user's constraint or trigger: the same work would be refused again."""
     CONFLICT = auto()
-    """The transaction lost against another one: the same work again may well succeed at once."""
+    """The transaction lost against another one: the same work may succeed at once."""
     STALE = auto()
-    """Nothing was done, for a reason that lies in the connection: another one may do it."""
+    """Nothing was done because of the connection: the same work may succeed on another one."""
     LOST = auto()
-    """The connection is gone, and nobody knows what its last statement did."""
+    """The connection is lost, and the effect of its last statement is unknown."""
     CONFIGURATION = auto()
     """Login, database, schema or privileges are not as this code needs them."""
     PASSING = auto()
-    """Anything else: the server was busy, full, interrupted, or broken, or it says what nobody has thought of."""
+    """Anything else: the server was busy, full, interrupted or broken, or the code is unknown."""
 
 
 KINDS: Final[Mapping[str, ErrorKind]] = {
     "08": ErrorKind.LOST,  # connection exception
-    "0A000": ErrorKind.STALE,  # a cached plan that a migration has made unfit
+    "0A000": ErrorKind.STALE,  # a cached plan that no longer fits after a migration
     "21": ErrorKind.REFUSED,  # cardinality violation
     "22": ErrorKind.REFUSED,  # data exception
     "23": ErrorKind.REFUSED,  # integrity constraint violation
@@ -56,16 +56,16 @@ KINDS: Final[Mapping[str, ErrorKind]] = {
     "40P01": ErrorKind.CONFLICT,  # deadlock
     "42": ErrorKind.CONFIGURATION,  # no such table, column or function; no privilege
     "44": ErrorKind.REFUSED,  # a view's WITH CHECK OPTION
-    "53": ErrorKind.PASSING,  # no room: disk, memory, connections
+    "53": ErrorKind.PASSING,  # insufficient resources: disk, memory, connections
     "54": ErrorKind.REFUSED,  # too large
-    "55": ErrorKind.PASSING,  # 55P03, a lock that was not to be had in time
+    "55": ErrorKind.PASSING,  # 55P03, a lock that was not available in time
     "57": ErrorKind.PASSING,  # 57014, cancelled, or out of its statement_timeout
     "57P": ErrorKind.LOST,  # shut down, crashed, starting up
     "58": ErrorKind.PASSING,  # the system below: a file, a disk
     "P0": ErrorKind.REFUSED,  # RAISE in a user's trigger
     "XX": ErrorKind.PASSING,  # internal error
 }
-"""The kind of each SQLSTATE, or of all that begin with its first characters; the longest entry counts."""
+"""The kind of each SQLSTATE, or of all with the same beginning; the longest entry counts."""
 
 _SAYS: Final[Mapping[ErrorKind, str]] = {
     ErrorKind.REFUSED: "the database refuses a value",
@@ -87,7 +87,7 @@ _ARGUMENT: Final = re.compile(r"query argument (\$\d+)")
 _CLOSED: Final = ("pool is closed", "pool is closing")
 
 
-# What it means
+# Meaning
 
 
 def kind_of(state: str) -> ErrorKind:
@@ -111,7 +111,7 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 def is_of_driver(error: BaseException) -> bool:
-    """Return whether a driver raised it, or the network below."""
+    """Return whether a driver raised the error, or the network below it."""
     return isinstance(error, (OSError, TimeoutError)) or _family(error) in DRIVERS
 
 
@@ -122,10 +122,10 @@ def is_conflict(error: BaseException) -> bool:
 
 def is_stale(error: BaseException) -> bool:
     """
-    Return whether the connection is to blame: nothing was done, and another connection may do it.
+    Return whether the connection is the cause: nothing was done, and the work may succeed on another one.
 
-    It must not go back to its pool: after a fail-over it leads to a server that is read-only for good, and others of
-    its kind keep a statement prepared that the server no longer has. Errors that were translated count, too.
+    The connection must not go back to its pool. After a fail-over it leads to a server that stays read-only; others
+    have a prepared statement that the server no longer has. Errors that were translated count, too.
     """
     if isinstance(error, OtelqError) and error.__cause__ is not None:
         error = error.__cause__
@@ -138,7 +138,7 @@ def is_configuration(error: BaseException) -> bool:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Return whether server, network or connection are to blame, and neither the work's values nor its statements."""
+    """Return whether server, network or connection is the cause, and neither the values nor the statements."""
     if kind := _kind(error):
         return kind not in (ErrorKind.REFUSED, ErrorKind.CONFIGURATION)
     error = cause(error)
@@ -146,12 +146,12 @@ def is_passing(error: BaseException) -> bool:
 
 
 def is_taken(error: BaseException) -> bool:
-    """Return whether a row was not written because its key is another's."""
+    """Return whether a row was not written because its key exists already."""
     return sqlstate(error) == _TAKEN
 
 
 def is_lost(error: BaseException) -> bool:
-    """Return whether the connection is gone, so that nobody knows what the last statement did."""
+    """Return whether the connection is lost, so that the effect of the last statement is unknown."""
     if kind := _kind(error):
         return kind is ErrorKind.LOST
     error = cause(error)
@@ -161,15 +161,15 @@ def is_lost(error: BaseException) -> bool:
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Return whether the server itself said no, so that nothing was done."""
+    """Return whether the server itself refused, so that nothing was done."""
     return _kind(error) not in (None, ErrorKind.LOST)
 
 
-# How it is said
+# Text
 
 
 def translate(error: BaseException) -> OtelqError | None:
-    """Return what to raise in the place of a driver's error, with a cause that shows no values; None for others."""
+    """Return the error to raise instead of a driver's, with a cause that shows no values; None for other errors."""
     if isinstance(error, OtelqError):
         return None
     ours = _translated(error)
@@ -180,10 +180,10 @@ def translate(error: BaseException) -> OtelqError | None:
 
 def opening_failure(error: OtelqError, *, was_open: bool) -> OtelqError:
     """
-    Return what to raise in the place of an error of opening.
+    Return the error to raise instead of an error of opening.
 
-    Wrong configuration ends who was never open. Of who was, the database changes: passwords are rotated, tables
-    restored from a backup, and all of that passes.
+    Wrong configuration is final for an adapter that was never open. For one that was, the database changes: passwords
+    are rotated, tables restored from a backup, and such errors pass.
     """
     if isinstance(error, InvalidArgument):
         return error
@@ -194,7 +194,7 @@ def opening_failure(error: OtelqError, *, was_open: bool) -> OtelqError:
 
 
 def raise_commit_failure(error: BaseException) -> NoReturn:
-    """Raise ``Unavailable`` where the end of a transaction that somebody else wrote in failed."""
+    """Raise ``Unavailable`` where the commit of a handler's or a client's transaction failed."""
     what = "was refused" if is_refusal(error) else "failed, or its result is not known"
     ours = Unavailable(f"the commit {what}: {text_of(error)}")
     ours.__cause__ = bare(error)
@@ -202,7 +202,7 @@ def raise_commit_failure(error: BaseException) -> NoReturn:
 
 
 def raise_alone(error: BaseException) -> NoReturn:
-    """Raise an error; one of otelq's own without its context, which is the driver's error with all its values."""
+    """Raise an error; otelq's own without its context, which is the driver's error with all its values."""
     try:
         raise error
     finally:
@@ -211,7 +211,7 @@ def raise_alone(error: BaseException) -> NoReturn:
 
 
 def misuse(error: BaseException) -> InvalidArgument | None:
-    """Return what to raise when a caller's transaction could not be written in because of its caller."""
+    """Return the error to raise if a caller's transaction cannot be used because of the caller; None otherwise."""
     if _is_in_use(cause(error)):
         problem = IN_USE
     elif sqlstate(error) == _ABORTED or type(error).__name__ == "PendingRollbackError":
@@ -224,7 +224,7 @@ def misuse(error: BaseException) -> InvalidArgument | None:
 
 
 def text_of(error: BaseException) -> str:
-    """Return what an error says, without the row and the values that a server and its drivers show beside it."""
+    """Return the text of an error, without the row and values that servers and drivers add to it."""
     error = cause(error)
     if state := sqlstate(error):
         return f"{_without_value(_primary(error), state)} (SQLSTATE {state})"
@@ -238,10 +238,10 @@ def text_of(error: BaseException) -> str:
 
 def bare(error: BaseException) -> BaseException | None:
     """
-    Return the driver's own error, without what it says of rows and values, and without what it was raised from.
+    Return a copy of the driver's own error without rows, values and chained errors.
 
     DETAIL shows the whole row that a constraint refuses, CONTEXT the value that a cast could not read, and a chained
-    error any of that. Class, ``sqlstate`` and traceback stay; None where no such copy can be made.
+    error any of these. The copy has class, ``sqlstate`` and traceback; None if no such copy can be made.
     """
     error = cause(error)
     state = sqlstate(error)
@@ -279,7 +279,7 @@ def _kind(error: BaseException) -> ErrorKind | None:
 
 
 def _primary(error: BaseException) -> str:
-    """The server's message alone; asyncpg, psycopg and others show DETAIL and more in their text."""
+    """Return the server's message alone; the texts of asyncpg, psycopg and others show DETAIL and more."""
     if _family(error) == "asyncpg":
         return str(error.args[0])
     said = getattr(getattr(error, "diag", None), "message_primary", None)
@@ -287,12 +287,12 @@ def _primary(error: BaseException) -> str:
 
 
 def _without_value(text: str, state: str) -> str:
-    """Data exceptions quote the value that could not be read."""
+    """Return the text without the quoted value that a data exception shows."""
     return _QUOTED.sub("", text) if state.startswith("22") else text
 
 
 def _is_unsendable(error: BaseException) -> bool:
-    """Whether a value was refused before it was sent: asyncpg says so with a ValueError, others by the class."""
+    """Return whether the driver refused a value before it was sent: asyncpg with a ValueError, others by a class."""
     match _family(error):
         case "asyncpg":
             return isinstance(error, ValueError)
@@ -305,17 +305,17 @@ def _is_unsendable(error: BaseException) -> bool:
 
 
 def _is_in_use(error: BaseException) -> bool:
-    """Whether another task was using the connection; no driver has a class for it alone."""
+    """Return whether another task was using the connection; no driver has a class for that alone."""
     return "another operation is in progress" in str(error) or getattr(error, "code", None) == "isce"
 
 
 def _is_crowded(error: BaseException) -> bool:
-    """Whether there was no answer in time, or no connection to be had: nothing was sent that is not taken back."""
+    """Return whether there was no answer in time, or no free connection: the server takes back what was sent."""
     return isinstance(error, TimeoutError) or type(error).__name__ in ("TimeoutError", "PoolTimeout", "TooManyRequests")
 
 
 def _is_closed(error: BaseException) -> bool:
-    """Whether the application has closed the pool that it gave, which never opens again."""
+    """Return whether the application has closed its pool, which never opens again."""
     return type(error).__name__ == "PoolClosed" or (_family(error) == "asyncpg" and str(error) in _CLOSED)
 
 

@@ -1,4 +1,4 @@
-"""The schema, brought up to date step by step under a lock that other processes respect."""
+"""Migrations of the schema: numbered steps, each applied once, under an advisory lock."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ LATEST = len(names("migrations"))
 OLDEST = 1
 """The oldest version that this code runs on. Code runs on the schema one step before its own, and one step after."""
 
+# The lock is for the transaction, not the session: behind a pooler, a session lock could stay with the server's
+# connection for ever. The search_path makes what the steps create depend on PostgreSQL's own functions only.
 _LOCK = """\
 SET LOCAL search_path = pg_catalog, pg_temp;
 SELECT pg_advisory_xact_lock(hashtextextended('otelq migration of {schema}', 0));
@@ -35,7 +37,7 @@ _RECORD = "INSERT INTO {schema}.migration (version, name) VALUES ({version}, '{n
 
 
 async def migrate(database: PostgresDatabase) -> None:
-    """Apply what is missing. Several processes may do so at once; one works, the others wait and find it done."""
+    """Apply the missing steps. Of several processes at once, one does so, and the others wait for it."""
     if await database.run(version, again=True) < LATEST:
         await database.run(_apply, atomic=True)
     await database.run(warn_of_foreign_owners, again=True)
@@ -52,7 +54,7 @@ async def _apply(session: PostgresSession) -> None:
 
 
 async def version(session: PostgresSession) -> int:
-    """The version of the schema in the database; 0 if there is none."""
+    """Return the version of the schema in the database; 0 if there is none."""
     fill, connection = session.queries.fill, session.connection
     ledger = qualify("SELECT to_regclass($1::text) IS NOT NULL AS is_there")
     [(is_there,)] = await connection.fetch(ledger, (fill("{schema}.migration"),), timeout=None)
@@ -65,7 +67,7 @@ async def version(session: PostgresSession) -> int:
 
 async def check(database: PostgresDatabase) -> None:
     """
-    See that the schema can be used as it is.
+    Check that the schema can be used as it is.
 
     Raises:
         OtelqError: it is missing or too old.
@@ -81,19 +83,19 @@ async def check(database: PostgresDatabase) -> None:
 
 
 async def _run(session: PostgresSession, script: str) -> None:
-    """Statement by statement, as not every driver takes several at once; a migration may take its time."""
+    """Run a script statement by statement, as not every driver takes several at once, and without a deadline."""
     for statement in split(session.queries.fill(script)):
         await session.connection.fetch(statement, (), timeout=None)
 
 
 def split(script: str) -> list[str]:
-    """The statements of a script, where a semicolon within quotes or a comment ends none."""
+    """Split a script into statements; a semicolon within quotes or a comment ends none."""
     ends = [part.end() for part in _PARTS.finditer(script) if part[0] == ";"]
     return [script[start : end - 1].strip() for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def dump(schema: str = "otelq", *, after: int = 0) -> str:
-    """All migrations after a version as one script for ``psql``, for those who apply their SQL themselves."""
+    """Return the migrations after a version as one script for ``psql``."""
     queries = PostgresStatements(schema)
     steps = "\n".join(_step(queries, number, name) for number, name in _steps() if number > after)
     return f"BEGIN;\n{queries.fill(_LOCK)}{queries.fill(_LEDGER)}\n{steps}COMMIT;\n"

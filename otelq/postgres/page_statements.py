@@ -1,4 +1,4 @@
-"""The statements that a query sends: which index they walk, and from where to where."""
+"""The statements of a query for jobs or chains: the index that each walks, and the range of keys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIRST_CHAIN: Final = "00000000-0000-0000-0000-000000000000"
 _LAST_CHAIN: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _LAST_POSITION: Final = 2**31 - 1
 _BOUNDS: Final = (10_000, 1_000_000, 100_000_000)
-"""Constant limits of walks, of which a statement names one: the planner does not know what a parameter will be."""
+"""Constant limits of walks. A statement names one, as the planner does not know the value of a parameter."""
 
 FILTERS: Final = read("sql/parts/filters.sql").rstrip()
 PAGE: Final = read("sql/parts/page.sql").rstrip()
@@ -41,7 +41,7 @@ OF_TYPE: Final = "AND c.type = family.type"
 
 
 class IndexWalk(Struct, frozen=True):
-    """One statement of a query: its name, the statuses that it is for, and what it has beyond the usual."""
+    """One statement of a query: its name, its statuses, and its own arguments and tokens."""
 
     statement: str
     statuses: frozenset[Status]
@@ -50,7 +50,7 @@ class IndexWalk(Struct, frozen=True):
 
 
 def walks(query: JobQuery, of: RecordKind) -> Iterator[IndexWalk]:
-    """What to walk, the open ones first."""
+    """Yield the walks of a query, those of open jobs first."""
     statuses = statuses_of(query, of)
     if query.blocked_by is not None:
         kind = DEPENDENT_JOB if of == "jobs" else DEPENDENT_CHAIN
@@ -77,7 +77,7 @@ def _families(query: JobQuery, statuses: frozenset[Status], of: RecordKind) -> I
 
 
 def tokens(queries: PostgresStatements, query: JobQuery, walk: IndexWalk, of: RecordKind) -> dict[str, str]:
-    """What the tokens of a walk's statement stand for."""
+    """Return the texts for the tokens of a walk's statement."""
     most = next((bound for bound in _BOUNDS if bound > query.scan_limit), query.scan_limit + 1)
     filters = queries.fill(FILTERS, **(JOB if of == "jobs" else CHAIN))
     page = queries.fill(PAGE, filters=filters)
@@ -85,7 +85,7 @@ def tokens(queries: PostgresStatements, query: JobQuery, walk: IndexWalk, of: Re
 
 
 def arguments(query: JobQuery, walk: IndexWalk, of: RecordKind) -> tuple[Any, ...]:
-    """The parameters of a walk's statement."""
+    """Return the parameters of a walk's statement."""
     newest, position = start_key(query, of, latest=query.last_id or _LAST_CHAIN, beyond=_LAST_POSITION)
     own_types, chain_types = _types(query, of)
     return (
@@ -108,7 +108,7 @@ def arguments(query: JobQuery, walk: IndexWalk, of: RecordKind) -> tuple[Any, ..
 
 
 def _types(query: JobQuery, of: RecordKind) -> tuple[Collection[str], Collection[str]]:
-    """The types wanted of the job itself, and of the first job of its chain."""
+    """Return the types for the job itself, and those for the first job of its chain."""
     if of == "jobs":
         return query.types, query.chain_types
     if query.types and query.chain_types:
@@ -117,13 +117,13 @@ def _types(query: JobQuery, of: RecordKind) -> tuple[Collection[str], Collection
 
 
 def _meta(query: JobQuery) -> str | None:
-    """What the stored note on a chain must contain, as JSON."""
+    """Return the tags and the tenant that a chain must have, as JSON."""
     tags = {"tags": dict(query.tags)} if query.tags else {}
     tenant = {"tenant": query.tenant} if query.tenant is not None else {}
     return json.dumps(tags | tenant) if tags or tenant else None
 
 
 def _path(match: Match) -> str:
-    """The path as PostgreSQL reads it: strictly, so that a key is no index and a list is not looked through."""
+    """Return a strict jsonpath: a key is then no list index, and lists are not searched."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{json.dumps(step)}" for step in match.path)
     return "strict $" + "".join(steps)

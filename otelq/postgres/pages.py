@@ -1,9 +1,10 @@
 """
-Jobs and chains, page by page and counted.
+Pages and counts of jobs and chains.
 
 A query walks keys, newest first, in one or more families: open jobs, closed jobs, or failed and cancelled ones by
-their own index; or the jobs of given chains, or the dependents of one. Each family looks at so many rows at most and
-says where it had to stop; the page ends at the newest of these places. The records are read for the page alone.
+their own index; or the jobs of given chains, or the dependents of one. Each family looks at a limited number of rows
+and returns its last key, if there are more. The page ends at the newest of these keys. Records are read only for the
+keys on the page.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from .database import PostgresSession
 from .page_statements import STATUS, arguments, tokens, walks
 
 TAIL: Final = -1
-"""Instead of a position: that of a chain's tail."""
+"""A position that means the last job of a chain."""
 
 
 async def jobs(session: PostgresSession, query: JobQuery) -> Page[JobRecord]:
-    """Jobs, newest chain first, within a chain first to last."""
+    """Return a page of jobs: newest chain first, within a chain first to last."""
     keys, last = await _find(session, query, of="jobs")
     records = await read_records(session, keys)
     page = [records[key] for key in keys if key in records]
@@ -31,7 +32,7 @@ async def jobs(session: PostgresSession, query: JobQuery) -> Page[JobRecord]:
 
 
 async def chains(session: PostgresSession, query: JobQuery) -> Page[ChainRecord]:
-    """Chains by the type of their first job and the status of their tail, newest first."""
+    """Return a page of chains, newest first, by the type of the first job and the status of the last."""
     keys, last = await _find(session, query, of="chains")
     records = await _read_chains(session, [chain_id for chain_id, _ in keys])
     page = [records[chain_id] for chain_id, _ in keys if chain_id in records]
@@ -40,13 +41,13 @@ async def chains(session: PostgresSession, query: JobQuery) -> Page[ChainRecord]
 
 
 async def count(session: PostgresSession, query: JobQuery, *, of: RecordKind) -> Count:
-    """How many jobs or chains pass, as far as a page of that size looks."""
+    """Count the jobs or chains that pass the filters, among the rows that a page of that size looks at."""
     keys, last = await _find(session, query, of=of)
     return Count(len(keys), exact=last is None)
 
 
 async def read_records(session: PostgresSession, keys: Sequence[JobKey]) -> dict[JobKey, JobRecord]:
-    """The jobs with these keys that exist."""
+    """Return the records of those keys that exist."""
     if not keys:
         return {}
     columns = [chain_id for chain_id, _ in keys], [position for _, position in keys]
@@ -56,9 +57,9 @@ async def read_records(session: PostgresSession, keys: Sequence[JobKey]) -> dict
 
 async def _read_chains(session: PostgresSession, chain_ids: Sequence[str]) -> dict[str, ChainRecord]:
     """
-    The chains with these ids that exist.
+    Return the records of those chains that exist.
 
-    Each with the tail that it has now: it may have gone on since it was found.
+    The last job of each is read anew, since the chain may have continued after its key was found.
     """
     keys = [(chain_id, position) for chain_id in chain_ids for position in (0, TAIL)]
     found = await read_records(session, keys)
@@ -69,9 +70,9 @@ async def _read_chains(session: PostgresSession, chain_ids: Sequence[str]) -> di
 
 async def _find(session: PostgresSession, query: JobQuery, *, of: RecordKind) -> tuple[list[JobKey], JobKey | None]:
     """
-    The keys of a page, and the last that was looked at, if there may be more.
+    Return the keys of a page, and the last key that was looked at, if there may be more.
 
-    The open ones are read first: a job that closes meanwhile is then found twice, and not missed.
+    Open jobs are read first: a job that closes meanwhile is then found twice, and not missed.
     """
     found: set[JobKey] = set()
     bounds: set[JobKey] = set()

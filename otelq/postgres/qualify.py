@@ -1,12 +1,13 @@
 """
-Names of PostgreSQL's own functions, types and operators, written so that nobody can put others in their place.
+Qualified names of PostgreSQL's own functions, types and operators, so that no other object can replace them.
 
-Without a schema a name is looked up along the ``search_path``, which belongs to the application, and an overload that
-fits the arguments better wins wherever it is: anybody who may create functions in ``public`` could have otelq run
-them with its rights. The statements are written plainly, to be read, and qualified when they are loaded.
+A name without a schema is looked up along the ``search_path``, which the application sets, and an overload that fits
+the arguments better wins in any schema. A role that may create functions in ``public`` could have otelq run them with
+otelq's rights. So the files have plain names, to be read, and the names are qualified when a file is loaded.
 
-``OPERATOR()`` binds all operators alike, so an expression of two operators needs parentheses. What looks up an operator
-by itself, as ``IN`` and ``IS DISTINCT FROM`` do, has no qualified form and is not used. A test sees to both.
+``OPERATOR()`` has one precedence for all operators, so an expression of two operators needs parentheses. ``IN`` and
+``IS DISTINCT FROM`` look up an operator by its bare name and have no qualified form; they are not used. A test checks
+both rules.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _ENDS_OF_SET: Final = frozenset({"FROM", "WHERE", "RETURNING"})
 
 
 class TokenKind(Enum):
-    """What a token is."""
+    """The kind of a token."""
 
     SILENT = "a comment or space"
     KEYWORD = "a word in capitals"
@@ -51,7 +52,7 @@ class TokenKind(Enum):
 
 
 class Token(NamedTuple):
-    """A piece of SQL, and the depth of the parentheses that it stands in."""
+    """A piece of SQL, and the depth of the parentheses around it."""
 
     kind: TokenKind
     text: str
@@ -84,7 +85,7 @@ def tokens(text: str) -> Iterator[Token]:
 
 
 class _Reader:
-    """Knows what the token before was, and which ``=`` of an UPDATE assign."""
+    """The state between tokens: the one before, and which ``=`` of an UPDATE assigns."""
 
     def __init__(self) -> None:
         self._before = Token(TokenKind.SIGN, "", 0)
@@ -142,7 +143,7 @@ class _Reader:
 
 
 def _has_several(text: str, start: int) -> bool:
-    """Whether there are several arguments: of ``unnest`` that is grammar, and means PostgreSQL's own."""
+    """Return whether a call has several arguments; ``unnest`` with several is grammar, and PostgreSQL's own."""
     depth = 0
     for sign in re.finditer(r"[(),]", text[start:]):
         depth += {"(": 1, ")": -1, ",": 0}[sign[0]]

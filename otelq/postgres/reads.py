@@ -1,4 +1,4 @@
-"""Questions: how chains stand, what their attempts came to, and what can be seen."""
+"""Queries: outcomes of chains, attempts of jobs, and the visible effects of transitions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .database import PostgresSession
 
 
 async def outcomes(session: PostgresSession, chain_ids: Sequence[str]) -> dict[str, ChainOutcome]:
-    """How chains stand; one that is neither open nor closed, as only a row removed by hand leaves it, does not."""
+    """Return the status of chains; left out are those that do not exist, or lost a row to a DELETE by hand."""
     return {
         row["chain_id"]: ChainOutcome(
             chain_id=row["chain_id"],
@@ -25,7 +25,7 @@ async def outcomes(session: PostgresSession, chain_ids: Sequence[str]) -> dict[s
 
 
 async def blocker_outputs(session: PostgresSession, jobs: Sequence[JobKey]) -> Mapping[JobKey, Sequence[ChainOutcome]]:
-    """How the chains stand that jobs were given to wait for."""
+    """Return the outcomes of the blockers of jobs, in the order in which they were given."""
     by_job: dict[JobKey, list[str]] = {}
     keys = [chain_id for chain_id, _ in jobs], [position for _, position in jobs]
     for row in await session.rows("read_blockers", *keys):
@@ -36,7 +36,7 @@ async def blocker_outputs(session: PostgresSession, jobs: Sequence[JobKey]) -> M
 
 
 async def attempts(session: PostgresSession, chain_id: str, position: int) -> list[AttemptRecord]:
-    """The attempts of one job that ended, first to last."""
+    """Return the ended attempts of one job, first to last."""
     return [
         AttemptRecord(
             chain_id=chain_id,
@@ -56,20 +56,20 @@ async def attempts(session: PostgresSession, chain_id: str, position: int) -> li
 
 
 async def were_committed(session: PostgresSession, transitions: Sequence[Transition]) -> list[bool | None]:
-    """Whether what transitions did can be seen."""
+    """Return for each transition whether its effects can be seen; None where there is no trace to look for."""
     found = await session.rows(
         "were_committed",
-        [made.chain_id for made in transitions],
-        [made.position for made in transitions],
-        [made.verb for made in transitions],
-        [made.target for made in transitions],
-        [made.at for made in transitions],
-        [made.attempt for made in transitions],
+        [change.chain_id for change in transitions],
+        [change.position for change in transitions],
+        [change.verb for change in transitions],
+        [change.target for change in transitions],
+        [change.at for change in transitions],
+        [change.attempt for change in transitions],
     )
     return [row["is_there"] for row in found]
 
 
 async def next_due(session: PostgresSession, types: Sequence[str]) -> float | None:
-    """Seconds until the earliest job of these types is due."""
+    """Return the seconds until the earliest job of these types is due; None if there is none."""
     seconds = (await session.row("next_due", types))["seconds"]
     return None if seconds is None else max(seconds, 0.0)

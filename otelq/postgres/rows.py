@@ -1,4 +1,4 @@
-"""From rows to values."""
+"""Values of the model from rows, and columns of parameters from values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Continued = tuple[list[Transition], Claimed | None]
 
 
 def claimed(row: Sequence[Any], token: int) -> Claimed:
-    """A row of ``claim.sql``."""
+    """Build a claimed job from a row of ``claim.sql``."""
     (
         chain_id,
         position,
@@ -72,13 +72,13 @@ def claimed(row: Sequence[Any], token: int) -> Claimed:
 
 
 def snapshot(row: Sequence[Any]) -> Snapshot:
-    """The first columns of a row of a ``lock_jobs`` statement."""
+    """Build a snapshot from the first columns of a row of a statement that locks jobs."""
     chain_id, position, token, type_, queue, chain_type, status, *rest = row[: len(Snapshot.__struct_fields__)]
     return Snapshot(chain_id, position, token, type_, queue, chain_type, Status(status), *rest)
 
 
 def released(row: Row) -> Transition:
-    """What the end of a blocker did to a job that waited for it."""
+    """Build the transition of a dependent from a row of ``release_dependents.sql``."""
     return build.blockers_ended(snapshot(row), failed_with=row["error_type"])
 
 
@@ -102,7 +102,7 @@ def _claimed_successor(item: Settlement, successor: Successor, request: ClaimSuc
 
 
 def lease_columns(leases: Sequence[Lease]) -> tuple[list[str], list[int], list[int]]:
-    """Leases, as fenced statements take them."""
+    """Return leases as columns for a fenced statement."""
     return (
         [lease.chain_id for lease in leases],
         [lease.position for lease in leases],
@@ -111,7 +111,7 @@ def lease_columns(leases: Sequence[Lease]) -> tuple[list[str], list[int], list[i
 
 
 def successor_columns(outcomes: Sequence[Continues]) -> tuple[list[Any] | None, ...]:
-    """The successors, as the ``continue`` statements take them."""
+    """Return successors as columns for a ``continue`` statement."""
     successors = [outcome.successor for outcome in outcomes]
     return (
         [successor.type for successor in successors],
@@ -127,32 +127,37 @@ def successor_columns(outcomes: Sequence[Continues]) -> tuple[list[Any] | None, 
 
 def column(values: list[Any]) -> list[Any] | None:
     """
-    A column of a batch as a parameter; nothing, if it is all nulls.
+    Return a column of a batch as a parameter; None if all its values are None.
 
-    ``unnest`` fills an array that is too short with nulls, and the driver takes its time over every element.
+    ``unnest`` fills an array that is too short with nulls, and encoding each element costs the driver time.
     """
     return values if any(value is not None for value in values) else None
 
 
 def index(row: Row) -> int:
-    """Which item of the batch a row is about."""
+    """Return the index of the item in the batch that a row is about."""
     n: int = row["n"]
     return n
 
 
 def indexes(row: Row) -> list[int]:
-    """Which items of the batch a statement wrote."""
+    """Return the indexes of the items that a statement wrote."""
     written: list[int] = row["written"]
     return written
 
 
 def failure(error_type: str | None, error_text: str | None) -> Failure | None:
-    """A stored failure, if there is one."""
+    """Build a stored failure, if there is one."""
     return None if error_type is None else Failure(error_type, error_text or "")
 
 
 def verb(row: Row) -> Verb:
-    """How an attempt ended."""
+    """
+    Return the verb that ended an attempt.
+
+    Raises:
+        OtelqError: the row was written by a newer version, or by hand.
+    """
     try:
         return Verb(row["verb"])
     except ValueError as error:
@@ -160,7 +165,7 @@ def verb(row: Row) -> Verb:
 
 
 def record(row: Row) -> JobRecord:
-    """A row of a ``list`` statement."""
+    """Build a record from a row of ``read_records.sql``."""
     return JobRecord(
         chain_id=row["chain_id"],
         position=row["position"],

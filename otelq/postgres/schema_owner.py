@@ -1,4 +1,4 @@
-"""Whose schema it is: an owner can have code of theirs run by all who write in their tables."""
+"""Owners of the schema, who can have their own code run with the rights of a client that writes in it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = Log("otelq.postgres")
 
 async def refuse_foreign_owners(session: PostgresSession) -> None:
     """
-    See that a schema is made and changed by nobody but its owner.
+    Check that the current role may be trusted with the schema: that no other owns a part of it.
 
     Raises:
         OtelqError: something in it belongs to a role that the current one is not in.
@@ -31,7 +31,7 @@ async def warn_of_foreign_owners(session: PostgresSession) -> None:
     """
     Warn of roles that could gain the rights of the current one.
 
-    An application that is given rights in somebody else's schema trusts its owner. A superuser does so by mistake.
+    An application with rights in the schema of another role trusts its owner. A superuser does so by mistake.
     """
     found = await _foreign_owners(session)
     trusted = {row["owner"] for row in found if row["what"] == "schema" and not row["is_superuser"]}

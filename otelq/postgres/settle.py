@@ -180,7 +180,7 @@ async def _with_free_keys(session: PostgresSession, items: list[Item]) -> list[I
     """
     Leave out the jobs whose dedup keys another transaction has locked.
 
-    A worker waits for nobody, so neither for a start that takes over the key of a job that closes.
+    A worker never waits for another transaction, such as a start that takes over the key of a job that closes.
     """
     busy = await locked_by_others(session, [item.job.lease.chain_id for _, item in items])
     return [item for item in items if item[1].job.lease.chain_id not in busy]

@@ -109,7 +109,7 @@ async def create_constrained(session: PostgresSession, jobs: Sequence[NewJob], *
 
     Raises:
         NotFound: a blocker does not exist.
-        Unavailable: somebody started a chain with the same id at the same moment.
+        Unavailable: another transaction starts a chain with the same id.
     """
     # The keys before the blockers, in every start: two locks of different tables in one order do not deadlock.
     async with _lock_timeout(session):

@@ -1,4 +1,4 @@
-"""The state port over PostgreSQL."""
+"""The state port on PostgreSQL: each verb, with its transaction and its rule for retries."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class PostgresState(StateAdapter):
-    """Keeps jobs in one schema of a PostgreSQL database."""
+    """Jobs in one schema of a PostgreSQL database."""
 
     name = "postgresql"
 
@@ -50,7 +50,7 @@ class PostgresState(StateAdapter):
         self._database = database
         self._sibling = sibling
         self._was_open = was_open
-        """Whether it, or what it is a sibling of, was open before: then login and schema were as they should be."""
+        """True once this or the adapter of which it is a sibling was open: login and schema were right then."""
 
     # Life
 
@@ -238,7 +238,7 @@ class PostgresState(StateAdapter):
         again: bool = False,
         savepoint: bool = False,
     ) -> T:
-        """All or nothing: a transaction of its own, or statements in the caller's."""
+        """Run a verb in one transaction: its own, or the caller's."""
         if tx is None:
             return await self._database.run(work, now=now, atomic=True, again=again)
         return await self._database.run_in(tx, work, now=now, savepoint=savepoint)
@@ -249,7 +249,7 @@ class PostgresState(StateAdapter):
         tx: Transaction | None,
         now: datetime | None,
     ) -> list[Transition]:
-        """As ``_write``; dependents that were locked get a second look after the commit."""
+        """Run a verb that closes chains, as ``_write`` does; release dependents that were locked after the commit."""
         sessions: list[PostgresSession] = []
 
         async def noted(session: PostgresSession) -> list[Transition]:

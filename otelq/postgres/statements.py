@@ -1,4 +1,4 @@
-"""The statements: files in ``sql/``, one each, named by their verb."""
+"""The SQL statements: one file each in ``sql/``, named by its verb."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from .qualify import qualify
 
 NOW = "(SELECT coalesce($1::timestamptz, statement_timestamp()))"
 """
-The one clock; the first parameter of a statement that asks for the time can move it.
+The time of a statement; tests set it by the first parameter.
 
-As a query of its own its value is unknown to the planner, as are the arrays of a claim. Else a plan for the very
-values looks better than one for any, and the server plans each claim anew, which takes longer than the claim.
+``now()`` would be the start of the transaction: in one that is a second old, a job delayed by a second would be due at
+once. As a query of its own the value is unknown to the planner, as are the arrays of a claim. Otherwise a plan for the
+given values looks better than a general one, and the server plans each claim anew, which takes longer than the claim.
 """
 
 _PACKAGE = __name__.rpartition(".")[0]
 _LONGEST_NAME = 48
 _PART = re.compile(r"(?m)^( +)\{(next_priority)\}$")
-"""A part that reads the same everywhere; those that have tokens of their own are given as tokens."""
+"""A part without tokens of its own; parts with tokens are passed as tokens."""
 
 
 def quote(name: str) -> str:
     """
-    The schema's name as SQL.
+    Return the schema's name as SQL.
 
     Raises:
-        InvalidArgument: the name is not a word of letters, digits and underscores that leaves room for others.
+        InvalidArgument: the name is not a short word of letters, digits and underscores.
     """
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or len(name) > _LONGEST_NAME:
         raise InvalidArgument(
@@ -50,7 +51,7 @@ class Statement(NamedTuple):
 
 
 class PostgresStatements:
-    """The statements for one schema, read once."""
+    """The statements for one schema, each read once."""
 
     def __init__(self, schema: str) -> None:
         self.schema = schema
@@ -58,7 +59,7 @@ class PostgresStatements:
         self._statements: dict[tuple[str, ...], Statement] = {}
 
     def __call__(self, name: str, **tokens: str) -> Statement:
-        """The statement in ``sql/<name>.sql``, with what its other tokens stand for."""
+        """Return the statement in ``sql/<name>.sql``, with texts in place of its tokens."""
         key = name, *tokens.values()
         statement = self._statements.get(key)
         if statement is None:
@@ -68,24 +69,24 @@ class PostgresStatements:
         return statement
 
     def fill(self, text: str, **tokens: str) -> str:
-        """Put the schema's name, and each token's text, in the place of its ``{token}``."""
+        """Replace ``{schema}`` by the schema's name, and each ``{token}`` by its text."""
         for token, meaning in {"schema": self._quoted, **tokens}.items():
             text = text.replace(f"{{{token}}}", meaning)
         return text
 
 
 def _with_parts(text: str) -> str:
-    """Put in what several statements share: a file of ``sql/parts`` for its name on a line of its own."""
+    """Insert the parts that several statements share: a file of ``sql/parts`` for its name on a line."""
     return _PART.sub(lambda found: indent(read(f"sql/parts/{found[2]}.sql").rstrip(), found[1]), text)
 
 
 @cache
 def read(path: str) -> str:
-    """A file of this package."""
+    """Read a file of this package."""
     return resources.files(_PACKAGE).joinpath(path).read_text(encoding="utf-8")
 
 
 def names(folder: str) -> list[str]:
-    """The SQL files in a folder of this package, in order, without their ending."""
+    """List the SQL files in a folder of this package, in order, without their suffix."""
     files = resources.files(_PACKAGE).joinpath(folder).iterdir()
     return sorted(file.name.removesuffix(".sql") for file in files if file.name.endswith(".sql"))

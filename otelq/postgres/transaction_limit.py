@@ -1,4 +1,4 @@
-"""How many transactions of handlers and clients may be open at once, and who waits for another one to end."""
+"""A limit on open transactions of handlers and clients, with a queue and a check for deadlocks."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Final
 from ..errors import Unavailable
 
 CHECK_INTERVAL: Final = 0.25
-"""Seconds after which a wait looks whether it is one of a circle that nobody will leave."""
+"""Seconds between two checks of a wait for a deadlock: all connections held by transactions that wait for one more."""
 
 
 class _Permit:
     """
-    One of the connections, held by a transaction or waited for.
+    The right to one connection, held by a transaction or waited for.
 
-    ``waits`` counts the requests that the task of the transaction waits for inside of it. What another task asks for
-    keeps nobody from going on, or so one cannot know.
+    ``waits`` counts the permits that the transaction's own task waits for inside it. A wait of another task does not
+    count: the transaction may end without it.
     """
 
     __slots__ = ("granted", "outer", "task", "waits")
@@ -35,10 +35,10 @@ class _Permit:
 
 class TransactionLimit:
     """
-    As many places as there are connections; first come, first served.
+    As many permits as there are connections; first come, first served.
 
-    A transaction inside a transaction takes a second place while it holds the first. Where all places are held by
-    transactions that wait for another, nobody would ever go on, so that one of the waiting is refused.
+    A transaction inside a transaction takes a second permit while it holds the first. If all permits are held by
+    transactions that wait for one more, none would ever end; so one of them is refused.
     """
 
     def __init__(self, size: int) -> None:
@@ -50,7 +50,7 @@ class TransactionLimit:
     @asynccontextmanager
     async def acquire(self, *, timeout: float) -> AsyncGenerator[None]:
         """
-        Hold a place for the time of the block.
+        Hold a permit for the time of the block.
 
         Raises:
             Unavailable: none was free within ``timeout`` seconds, or none will ever be.
@@ -61,7 +61,8 @@ class TransactionLimit:
         try:
             if permit not in self._active:
                 await self._wait_for(permit, timeout=timeout)
-            self._innermost.set(permit)  # not set back, as the block may end in another task: it counts while held
+            # Never reset, as the block may end in another task: a permit counts only while it is held.
+            self._innermost.set(permit)
             yield
         finally:
             self._release(permit)
@@ -102,7 +103,7 @@ class TransactionLimit:
 
 @contextmanager
 def _waiting_inside(permit: _Permit | None) -> Generator[None]:
-    """Note that a task waits, at the innermost of its transactions and at all round that."""
+    """Count a wait at the innermost transaction of the task, and at all that enclose it."""
     inside = list(_with_outer(permit))
     for one in inside:
         one.waits += 1

@@ -1,4 +1,4 @@
-"""One verb at a time in a caller's transaction."""
+"""Queues that let one verb at a time use a caller's transaction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .drivers import ConnectedTransaction
 
 @dataclass(slots=True)
 class _Queue:
-    """The verbs that use one transaction, or wait to."""
+    """The verbs that use one transaction, or wait for it."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     length: int = 0
@@ -23,23 +23,23 @@ class _Queue:
 
 class TransactionQueues:
     """
-    Keeps the verbs of several tasks apart in one transaction.
+    A queue for each transaction that is in use, so that verbs of several tasks run one after another.
 
-    Two at once would set their savepoints into one another: the one that goes back to its own takes along what the
-    other has written within it, and has reported as written.
+    Two verbs at once would nest their savepoints. A rollback to the outer one would take back what the inner one has
+    written, and has reported as written.
     """
 
     def __init__(self) -> None:
         self._queues: dict[int, _Queue] = {}
-        """By the identity of handles in use: a user's class may have neither hashes nor weak references."""
+        """By the identity of the handle, as a user's class may support neither hashing nor weak references."""
 
     @asynccontextmanager
     async def take(self, tx: ConnectedTransaction) -> AsyncGenerator[None]:
         """
-        Use a transaction alone.
+        Use a transaction alone for the time of the block.
 
         Raises:
-            InvalidArgument: another task uses it, and its driver does not let several use a connection in turns.
+            InvalidArgument: another task uses it, and its driver does not let several tasks use one connection.
         """
         key, queues = self._queue_of(tx)
         queue = queues.setdefault(key, _Queue())
@@ -55,6 +55,6 @@ class TransactionQueues:
                 del queues[key]
 
     def _queue_of(self, tx: ConnectedTransaction) -> tuple[Any, dict[Any, _Queue]]:
-        """Where the queue is: on the connection itself, if it can be, as several clients may write on one."""
+        """Return the queue's key and dict: that of the connection itself if it has one, as clients may share it."""
         known: dict[Any, _Queue] | None = getattr(tx.handle, "__dict__", None) if tx.queues_tasks else None
-        return ("otelq_turns", known) if known is not None else (id(tx.handle), self._queues)
+        return ("otelq_queue", known) if known is not None else (id(tx.handle), self._queues)

@@ -1,4 +1,4 @@
-"""What is known of a transaction that somebody else may end, savepoints and all."""
+"""The state of a transaction that others may end, as known from its statements."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ Ended = Callable[[Ending], None]
 
 
 class TransactionWatch:
-    """Who waits for the end of what was written in one transaction, and what is known about that end."""
+    """The callbacks that wait for the end of one transaction, and what is known about that end."""
 
     def __init__(self) -> None:
         self.is_over = False
         self.is_aborted: bool | None = False
-        """None: a statement broke off in a way that leaves this open."""
+        """None if a statement was interrupted so that it is not known."""
         self._savepoints = Savepoints[Ended]()
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether one transaction may have ended unheard and another begun."""
+        """Return whether this transaction may have ended unnoticed, and another begun."""
         return self._savepoints.is_doubtful
 
     @property
     def is_ended_by_hand(self) -> bool:
-        """Whether its user sent a COMMIT or a ROLLBACK past whoever began it, who cannot commit it any more."""
+        """Return whether a COMMIT or ROLLBACK statement ended it, so that its owner cannot commit it any more."""
         return self._savepoints.ended_by is not None
 
     @property
     def end_by_commit(self) -> Ending:
-        """How it ends when the server says yes to a COMMIT; of an aborted transaction, it then made a rollback."""
+        """Return the ending after a successful COMMIT, which in an aborted transaction was a rollback."""
         return {False: Ending.COMMITTED, True: Ending.ROLLED_BACK, None: Ending.UNKNOWN}[self.is_aborted]
 
     def add(self, ended: Ended) -> None:
-        """Somebody waits for the end of what was written last."""
+        """Add a callback for the end of the last write."""
         self._savepoints.add(ended)
 
-    def hear(self, step: Step) -> None:
-        """Follow a statement that succeeded, and tell of what it took back."""
+    def apply(self, step: Step) -> None:
+        """Apply a statement that succeeded, and call back for the writes that it took back."""
         if step.control is Control.ROLLBACK_TO:
             self.is_aborted = False
         for ended in self._savepoints.hear(step):
             ended(Ending.ROLLED_BACK)
 
     def end(self, ending: Ending) -> None:
-        """The transaction is over; whoever comes later changes nothing."""
+        """Call back with the ending; the first call counts."""
         if not self.is_over:
             self.is_over = True
             for ended in self._savepoints.take_all():

@@ -18,7 +18,6 @@ UNFINISHED = [
     "otelq/effects",
     "otelq/model",
     "otelq/ports",
-    "otelq/postgres",
     "otelq/sqlalchemy",
     "otelq/sqlite",
     "otelq/telemetry",

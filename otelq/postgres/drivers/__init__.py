@@ -1,4 +1,4 @@
-"""The drivers by which PostgreSQL can be reached: a file each, loaded when somebody comes with an object of it."""
+"""Drivers of PostgreSQL, one folder each, imported when the first object of the driver is given."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .port import ConnectedTransaction, DriverConnection, Joiner, Source
 __all__ = ["ConnectedTransaction", "DriverConnection", "Joiners", "Source", "driver_of"]
 
 _MODULES: Final = {"asyncpg": "asyncpg", "psycopg": "psycopg", "psycopg_pool": "psycopg", "sqlalchemy": "sqlalchemy"}
-"""The module here that knows the objects of a package."""
+"""The module here for the objects of a package."""
 
 
 def driver_of(thing: object) -> str | None:
-    """Which driver an object belongs to, by the packages of its class and its bases; or it may be a ``Provider``."""
+    """Return the driver of an object, by the packages of its class and bases; ``provider`` if it has those methods."""
     packages = (base.__module__.partition(".")[0] for base in type(thing).__mro__)
     found = next((_MODULES[package] for package in packages if package in _MODULES), None)
     if found is None and all(hasattr(thing, name) for name in ("execute", "transaction", "is_open")):
@@ -25,12 +25,12 @@ def driver_of(thing: object) -> str | None:
 
 
 def load(driver: str) -> ModuleType:
-    """The module of a driver."""
+    """Import the module of a driver."""
     return import_module(f".{driver}", __name__)
 
 
 class Joiners:
-    """Who can take part in which transactions, a joiner for each driver; those of one's own source are known to it."""
+    """The joiners of callers' transactions, one for each driver; the source's own joiner knows its own transactions."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -39,10 +39,10 @@ class Joiners:
 
     def join(self, tx: object) -> ConnectedTransaction:
         """
-        The caller's open transaction.
+        Return the caller's open transaction.
 
         Raises:
-            InvalidArgument: it is nothing that a known driver has, or no transaction is open.
+            InvalidArgument: it is no object of a known driver, or no transaction is open.
         """
         kind = type(tx)
         if kind not in self._by_class:

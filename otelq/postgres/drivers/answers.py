@@ -1,4 +1,4 @@
-"""What the server answers to a COMMIT, and what becomes of prepared statements: asyncpg passes on neither."""
+"""The server's answers to COMMIT, and the results of prepared statements, both of which asyncpg hides."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _ENDINGS: Final = {"COMMIT": Ending.COMMITTED, "ROLLBACK": Ending.ROLLED_BACK}
 
 
 Prepared: TypeAlias = Callable[[str, BaseException | None], None]
-"""Called with the text of a prepared statement that was run, and its error."""
+"""A callback for a prepared statement that was run, with its text and its error."""
 
 
 class Answers:
     """
-    Stands between a connection of asyncpg and its protocol, and keeps the answer to the last simple query.
+    A wrapper around the protocol of an asyncpg connection that records the answer to the last simple query.
 
     The server answers ROLLBACK to the COMMIT of a transaction in which a statement failed. The driver drops that
-    answer, and returns as from a commit: what was written would be lost in silence.
+    answer, and returns as from a commit: the writes would be lost without an error.
     """
 
     __slots__ = ("asked", "last", "on_prepared", "protocol")
@@ -31,22 +31,23 @@ class Answers:
         self.on_prepared: Prepared | None = None
 
     async def query(self, query: str, timeout: float | None) -> Any:
-        """Send a query, as BEGIN and COMMIT are sent."""
+        """Send a simple query, as BEGIN and COMMIT are, and record the answer."""
         answer = await self.protocol.query(query, timeout)
         self.asked, self.last = query, answer
         return answer
 
     async def bind_execute(self, *given: Any, **named: Any) -> Any:
-        """Run a statement, and tell of one that the application prepared: of others asyncpg's loggers are told."""
-        told = self.on_prepared if given else None  # a connection names all that it gives, a prepared statement nothing
+        """Run a statement, and report one that the application prepared; asyncpg's loggers report the others."""
+        # A connection passes its arguments by name, a prepared statement by position.
+        report = self.on_prepared if given else None
         try:
             result = await self.protocol.bind_execute(*given, **named)
         except BaseException as error:
-            if told is not None:
-                told(given[0].query, error)
+            if report is not None:
+                report(given[0].query, error)
             raise
-        if told is not None:
-            told(given[0].query, None)
+        if report is not None:
+            report(given[0].query, None)
         return result
 
     def __getattr__(self, name: str) -> Any:
@@ -54,16 +55,16 @@ class Answers:
 
     @property
     def ending(self) -> Ending | None:
-        """How a transaction ended by the last query; None if that was no COMMIT or ROLLBACK."""
+        """Return the ending by the last query; None if that was no COMMIT or ROLLBACK."""
         return _ENDINGS.get(self.last)
 
     def ending_by(self, query: str) -> Ending | None:
-        """The same of this query; None if it was not the last, or was sent in another way than BEGIN and COMMIT are."""
+        """Return the ending by this query; None if it was not the last simple query."""
         return self.ending if self.asked is query else None
 
 
 def record_answers(connection: Any) -> Answers:
-    """Hear what the server answers on a connection of asyncpg; whoever asks again gets the same."""
+    """Record the server's answers on a connection of asyncpg; a second call returns the same recorder."""
     if not isinstance(connection._protocol, Answers):
         connection._protocol = Answers(connection._protocol)
     answers: Answers = connection._protocol
@@ -71,6 +72,6 @@ def record_answers(connection: Any) -> Answers:
 
 
 def stop_recording(connection: Any) -> None:
-    """Give a connection of asyncpg its protocol back."""
+    """Restore the protocol of a connection of asyncpg."""
     if isinstance(connection._protocol, Answers):
         connection._protocol = connection._protocol.protocol

@@ -10,10 +10,10 @@ _EVENTS = select.POLLIN | select.POLLHUP | select.POLLERR
 
 def was_closed_by_server(connection: Any) -> bool:
     """
-    Return whether an idle connection of asyncpg or psycopg is of no use any more, without asking the server.
+    Return whether the server has closed an idle connection of asyncpg or psycopg, without a query.
 
-    psycopg hears nothing while it is idle: a restarted server has left a last message in the socket, and its end. A
-    notice or a notification is there in the same way, and is read.
+    psycopg reads nothing while it is idle: a restarted server has left a last message and the end of the stream in the
+    socket. A notice or a notification may be there in the same way; then it is read, and the connection is good.
     """
     if not hasattr(connection, "pgconn"):
         return bool(connection.is_closed())

@@ -1,4 +1,4 @@
-"""What a driver must do for the verbs: on one connection, and as the place where connections come from."""
+"""The port of drivers: one connection, one transaction, and the source of connections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...errors import InvalidArgument
 from ...ports.state import Transaction
 
 RESERVED: Final = 2
-"""Connections of a caller's pool that handlers' transactions leave free for the verbs."""
+"""Connections of a caller's pool that stay free for the verbs, whatever handlers do."""
 
 
 class DriverConnection(Protocol):
@@ -19,24 +19,24 @@ class DriverConnection(Protocol):
 
     @property
     def can_copy(self) -> bool:
-        """Whether ``copy`` is to be had; without it, rows are inserted."""
+        """Return whether the driver has COPY; without it, rows are inserted."""
         ...
 
     @property
     def is_guarded(self) -> bool:
         """
-        Whether every verb in a caller's transaction gets a savepoint, not only those that fail on purpose.
+        Return whether every verb in a caller's transaction gets a savepoint, not only those that may be refused.
 
-        The fast driver goes without: a plain start is one statement there, and the client has refused before it what
-        the database would, so that a savepoint would guard against nothing but lost connections and deadlocks.
+        asyncpg, the fast driver, does without: there a plain start is one statement, and the client has checked its
+        values. A savepoint would help only after deadlocks, and lost connections have no use for it.
         """
         ...
 
     def fetch(self, text: str, args: Sequence[object], /, *, timeout: float | None) -> Awaitable[list[Any]]:
         """
-        The rows of a statement with ``$n`` for its parameters: each by name, or in the order of the columns.
+        Run a statement with ``$n`` for its parameters, and return its rows, readable by name and by index.
 
-        Times come with UTC as their zone.
+        Times are in UTC.
         """
         ...
 
@@ -45,7 +45,7 @@ class DriverConnection(Protocol):
         ...
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
-        """Round a verb in an open transaction: an error takes back what the block wrote, and no more."""
+        """Enter a savepoint in an open transaction: an error takes back what the block wrote, and no more."""
         ...
 
 
@@ -53,15 +53,15 @@ class ConnectedTransaction(Transaction):
     """A transaction whose connection verbs can use."""
 
     is_own: bool = False
-    """Whether the adapter began it itself."""
+    """True if the adapter began it itself."""
 
     queues_tasks: bool = False
-    """Whether the driver lets several tasks use a connection, one after the other, instead of refusing the second."""
+    """True if the driver queues tasks that use a connection at the same time, instead of refusing the second."""
 
     @abstractmethod
     async def connection(self) -> DriverConnection:
         """
-        The connection, in its transaction, which is begun first if the driver begins late.
+        Return the connection in its transaction, which is begun now if the driver begins it with a statement.
 
         Raises:
             InvalidArgument: the transaction has ended, or the connection commits by itself.
@@ -70,15 +70,15 @@ class ConnectedTransaction(Transaction):
     @property
     @abstractmethod
     def driver_connection(self) -> object:
-        """The driver's own connection, once there is a link; by it we know that we saw its database before."""
+        """Return the driver's own connection, by which its database counts as checked; after ``connection()``."""
 
 
 class Joiner(Protocol):
-    """Takes part in transactions that a driver's users began."""
+    """The access to transactions that the users of a driver began."""
 
     def join(self, tx: Any) -> ConnectedTransaction:
         """
-        The transaction that is open, or is about to be begun by the driver.
+        Return the transaction that is open, or that the driver is about to begin.
 
         Raises:
             InvalidArgument: there is none.
@@ -87,26 +87,26 @@ class Joiner(Protocol):
 
 
 class Source(Protocol):
-    """Where connections come from: a URL, a pool, or an engine."""
+    """The source of connections: a URL, a pool, or an engine."""
 
     @property
     def location(self) -> str:
-        """Where that is, for errors; without secrets."""
+        """Return host and database for errors, without secrets."""
         ...
 
     @property
     def driver(self) -> str:
-        """Whose connections these are, by the module of this package."""
+        """Return the name of the driver's module in this package."""
         ...
 
     @property
     def joiner(self) -> Joiner:
-        """Knows the transactions that were begun here."""
+        """Return the joiner that knows the transactions that were begun here."""
         ...
 
     async def open(self) -> int | None:
         """
-        Get ready; how many connections transactions of handlers and clients may hold, None if there is no bound.
+        Open the source; return the limit on connections for handlers and clients, None if there is none.
 
         Raises:
             InvalidArgument: there are too few connections.
@@ -114,33 +114,33 @@ class Source(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of what was made here, and of nothing that the caller made."""
+        """Close what was opened here, and nothing that the caller made."""
         ...
 
     def sibling(self) -> Source | None:
-        """Another way to the same database, unopened, for another event loop; None if there may be none."""
+        """Return an unopened source of the same database for another event loop; None if that is not possible."""
         ...
 
     def loan(self, *, atomic: bool, timeout: float) -> AbstractAsyncContextManager[DriverConnection]:
-        """A connection for one verb: its statements commit each, or with ``atomic`` at the end of the block."""
+        """Lend a connection for one verb: its statements commit each, or with ``atomic`` at the end of the block."""
         ...
 
     def check(self, kind: type | None) -> None:
         """
-        See that there are handles of this kind.
+        Check that this source can hand out handles of this kind.
 
         Raises:
-            InvalidArgument: there are none.
+            InvalidArgument: it cannot.
         """
         ...
 
     def begin(self, kind: type | None, *, timeout: float) -> AbstractAsyncContextManager[ConnectedTransaction]:
-        """A transaction, committed on a clean exit and else rolled back; its handle is of no use afterwards."""
+        """Begin a transaction, committed on a clean exit and otherwise rolled back; its handle is dead afterwards."""
         ...
 
 
 def transaction_limit(argument: str, size: int, *, called: str) -> int:
-    """How many of a caller's connections handlers may hold."""
+    """Return how many of a caller's connections handlers may hold, and leave the others to the verbs."""
     if size <= RESERVED:
         raise InvalidArgument(
             argument, f"has {called}={size}; give it at least {RESERVED + 1}, as {RESERVED} are kept for verbs"
@@ -150,7 +150,7 @@ def transaction_limit(argument: str, size: int, *, called: str) -> int:
 
 def refuse(options: Mapping[str, object], *, to: str) -> None:
     """
-    Refuse options where the caller made what they are for.
+    Refuse options for something that the caller made.
 
     Raises:
         InvalidArgument: there is one.

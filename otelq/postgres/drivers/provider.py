@@ -1,4 +1,4 @@
-"""A user's own way to PostgreSQL, for a driver that otelq does not know."""
+"""The port for a driver that otelq does not know, implemented by the user."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Provider(Protocol):
 
 
 class ProviderConnection:
-    """What a provider or its transaction can do."""
+    """A connection of a provider, or of its transaction."""
 
     __slots__ = ("_provider",)
 
@@ -77,7 +77,7 @@ class ProviderConnection:
 
 
 class ProviderTransaction(ConnectedTransaction):
-    """A transaction of a provider, which does not tell how it ends."""
+    """A transaction of a provider, whose ending cannot be observed."""
 
     queues_tasks = True
 
@@ -125,7 +125,7 @@ class ProviderSource:
         self._is_open = False
 
     def sibling(self) -> None:
-        """It keeps to itself how it connects."""
+        """Return nothing: only the provider knows how it connects."""
 
     @asynccontextmanager
     async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[ProviderConnection]:
@@ -155,15 +155,15 @@ class ProviderSource:
 
 
 class ProviderJoiner:
-    """Takes part in transactions of providers."""
+    """The access to transactions of providers."""
 
     def __init__(self) -> None:
         self._own: dict[int, ProviderTransaction] = {}
-        """By identity, for as long as they are lent: a user's class may have neither hashes nor weak references."""
+        """By identity while they are open, as a user's class may support neither hashing nor weak references."""
 
     @contextmanager
     def own_transaction(self, provider: Provider) -> Generator[ProviderTransaction]:
-        """The transaction that the adapter began, to be known again while it is open."""
+        """Register a transaction that the adapter began, so that ``join`` finds it while it is open."""
         transaction = self._own[id(provider)] = ProviderTransaction(provider, is_own=True)
         try:
             yield transaction
@@ -172,7 +172,7 @@ class ProviderJoiner:
 
     def join(self, tx: Any) -> ProviderTransaction:
         """
-        The transaction that a provider's ``transaction`` yielded.
+        Return the transaction that a provider's ``transaction`` yielded.
 
         Raises:
             InvalidArgument: it is none, or it has ended.
@@ -187,7 +187,7 @@ class ProviderJoiner:
 
 
 def source(target: Any, *, session: object, connect_timeout: float, max_size: int, **options: Any) -> ProviderSource:
-    """The database of a provider."""
+    """Return the source for a provider."""
     if not isinstance(target, Provider) or target.is_open:
         raise InvalidArgument("target", f"is {type(target).__name__}; give a Provider that stands for the database")
     refuse({"session": session}, to="a provider; it belongs to an AsyncEngine")
@@ -196,5 +196,5 @@ def source(target: Any, *, session: object, connect_timeout: float, max_size: in
 
 
 def joiner() -> ProviderJoiner:
-    """Takes part in transactions of providers."""
+    """Return a joiner of providers' transactions."""
     return ProviderJoiner()

@@ -1,4 +1,4 @@
-"""Rows and parameters of drivers that need a hand with them."""
+"""Rows and parameters for drivers whose own do not fit the port."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, cast
 
 
 class Row:
-    """One row: by name, or in the order of the columns."""
+    """One row, readable by name and by index."""
 
     __slots__ = ("_names", "_values")
 
@@ -24,13 +24,13 @@ class Row:
 
 
 def rows(names: Sequence[str], found: Sequence[Sequence[Any]]) -> list[Row]:
-    """The rows of a result with these columns."""
+    """Build the rows of a result with these columns."""
     indexes = {name: index for index, name in enumerate(names)}
     return [Row(indexes, values) for values in found]
 
 
 def in_utc(value: Any) -> Any:
-    """Some drivers give times in the zone of the connection."""
+    """Return a value with its times in UTC; some drivers give them in the zone of the connection."""
     match value:
         case datetime():
             return value.astimezone(UTC)
@@ -42,9 +42,9 @@ def in_utc(value: Any) -> Any:
 
 def plain(value: object) -> Any:
     """
-    A parameter as psycopg sends it best.
+    Return a parameter as a plain value that psycopg sends without a surprise.
 
-    It takes tuples for composites, the text of an enum for its name, and refuses arrays of whole and broken numbers.
+    psycopg sends tuples as composites and enums by name, and refuses arrays that mix int and float.
     """
     match value:
         case str():

@@ -1,4 +1,4 @@
-"""asyncpg: the fast way. A URL or the caller's pool, and the caller's connections."""
+"""asyncpg, the fastest driver: a URL or the caller's pool, and the caller's connections."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["AsyncpgConnection", "joiner", "source"]
 
 
 def source(target: object, *, session: object, connect_timeout: float, max_size: int, **options: Any) -> AsyncpgSource:
-    """The database of a URL or a pool."""
+    """Return the source for a URL or a pool."""
     refuse({"session": session}, to="a URL or an asyncpg.Pool; it belongs to an AsyncEngine")
     if isinstance(target, asyncpg.Pool):
         refuse(options, to="a pool")
@@ -29,5 +29,5 @@ def source(target: object, *, session: object, connect_timeout: float, max_size:
 
 
 def joiner() -> AsyncpgJoiner:
-    """Takes part in transactions of asyncpg connections."""
+    """Return a joiner of transactions on asyncpg connections."""
     return AsyncpgJoiner()

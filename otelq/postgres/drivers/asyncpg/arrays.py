@@ -1,4 +1,4 @@
-"""Arrays of PostgreSQL's own types, made known to a connection before it asks the server."""
+"""Array types of PostgreSQL, registered on a connection so that the driver does not look them up."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ARRAYS: Final = {
     1185: ("_timestamptz", 1184),
     2951: ("_uuid", 2950),
 }
-"""What the statements use: the type's own number, its name, and the number of its elements, which never change."""
+"""The arrays in the statements: their OID, name and the OID of their elements, which never change."""
 
 _KNOWN: Final = [
     {
@@ -26,10 +26,10 @@ _LAST: Final = next(reversed(_ARRAYS))
 
 def introduce_arrays(connection: Any) -> None:
     """
-    Spare a connection its question for these types.
+    Register the array types on a connection, unless that was done before.
 
-    The driver knows few arrays from the start. It asks for others by names that it looks up along the ``search_path``,
-    where overloads of somebody else may stand before PostgreSQL's own.
+    The driver knows few arrays from the start. It would query for others by names that are looked up along the
+    ``search_path``, where another role's overloads may come before PostgreSQL's own.
     """
     settings = connection.get_settings()
     if settings.get_data_codec(_LAST) is None:

@@ -43,7 +43,7 @@ class AsyncpgConnection:
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:
-        """Also in a transaction that was begun by hand, where the driver's own would refuse to nest."""
+        """Set a savepoint with plain SQL: the driver's own refuses a transaction begun with a BEGIN statement."""
         connection = self._connection
         await connection.execute(f"SAVEPOINT {_SAVEPOINT}")
         try:

@@ -1,4 +1,4 @@
-"""A URL or the caller's pool, as the place where connections come from."""
+"""The source of connections from a URL or the caller's pool."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .transactions import ERRORS, AsyncpgJoiner, AsyncpgTransaction, in_time, ro
 from .url import location_of
 
 VERBS: Final = 4
-"""Connections of a URL's own that verbs use; handlers' transactions have others and never delay a verb."""
+"""Connections for verbs with a URL; handlers' transactions have a pool of their own and never delay a verb."""
 
 CLOSING: Final = 5.0
-"""Seconds that connections get to end in good order."""
+"""Seconds for connections to close in good order."""
 
 _READ_COMMITTED: Final = "read_committed"
 
@@ -44,7 +44,6 @@ class AsyncpgSource:
         self._connect_timeout = connect_timeout
         self._max_size = max_size
         self._options = options
-        """Whether the application may have prepared the connections."""
         self._verbs: asyncpg.Pool[Any] | None = None
         self._handlers: asyncpg.Pool[Any] | None = None
 
@@ -134,7 +133,7 @@ class AsyncpgSource:
 
 @asynccontextmanager
 async def _borrowed(pool: asyncpg.Pool[Any], timeout: float) -> AsyncGenerator[Any]:
-    """A connection of the pool, waited for ``timeout`` seconds at most."""
+    """Borrow a connection of the pool, after a wait of ``timeout`` seconds at most."""
     try:
         async with asyncio.timeout(timeout):
             connection = await pool.acquire()
@@ -147,15 +146,15 @@ async def _borrowed(pool: asyncpg.Pool[Any], timeout: float) -> AsyncGenerator[A
             terminate(connection)
         raise
     finally:
-        # One that dies while it is tidied up is the pool's to replace; what was committed stands. The pool itself
-        # waits for a statement that was cancelled, and goes on when this wait is cancelled.
+        # The pool replaces a connection that dies in its reset; the commit is done by then. The pool itself waits for
+        # a statement that was cancelled, and continues when this wait is cancelled.
         with suppress(*ERRORS):
             await pool.release(connection, timeout=timeout)
 
 
 @asynccontextmanager
 async def _transaction(connection: Any, timeout: float) -> AsyncGenerator[None]:
-    """The transaction of one verb, of which the driver's own would wait for ever for its begin and its end."""
+    """Open the transaction of one verb, with deadlines for BEGIN and COMMIT, which the driver's own does not have."""
     block = connection.transaction(isolation=_READ_COMMITTED)
     try:
         await finish(in_time(connection, block.start(), timeout=timeout))
@@ -167,7 +166,7 @@ async def _transaction(connection: Any, timeout: float) -> AsyncGenerator[None]:
 
 
 async def _no_reset(connection: object) -> None:
-    """Verbs leave nothing behind on a connection, so that no statement need tidy up."""
+    """Skip the pool's reset query, a wasted round trip: verbs leave no state on a connection."""
 
 
 def _arguments_of(pool: asyncpg.Pool[Any]) -> tuple[str, dict[str, Any]] | None:

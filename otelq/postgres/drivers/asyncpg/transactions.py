@@ -1,4 +1,4 @@
-"""Transactions of asyncpg, and how one learns of their end."""
+"""Transactions of asyncpg, and the observation of their end."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ..port import ConnectedTransaction
 from .connection import AsyncpgConnection
 
 COMMIT_POLL: Final = 0.001
-"""Seconds between two looks at a COMMIT that was interrupted."""
+"""Seconds between two checks of a COMMIT that was interrupted."""
 
 ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
-"""What the driver raises."""
+"""The errors of the driver."""
 
 
 class AsyncpgTransaction(ConnectedTransaction):
@@ -51,7 +51,7 @@ class AsyncpgTransaction(ConnectedTransaction):
         return AsyncpgConnection(self._handle)
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
-        """Tell how it ends, learnt from the statements that pass on the connection and from the answer to COMMIT."""
+        """Report how it ends, as known from the statements on the connection and the answer to COMMIT."""
         self._watcher.add(ended)
         return True
 
@@ -72,19 +72,19 @@ class AsyncpgTransaction(ConnectedTransaction):
         except ERRORS as error:
             self._watcher.end(Ending.ROLLED_BACK if is_refusal(error) else Ending.UNKNOWN)
             if is_open(self._handle):
-                terminate(self._handle)  # a task of the user is still at a statement
+                terminate(self._handle)  # a task of the user still runs a statement
             raise_commit_failure(error)
         self._watcher.end(answers.ending or Ending.UNKNOWN)
         if answers.ending is not Ending.COMMITTED:
             raise Unavailable("the transaction was rolled back, because a statement in it had failed")
 
     def rolled_back(self) -> None:
-        """The adapter has rolled it back."""
+        """Record that the adapter has rolled it back."""
         self._watcher.end(Ending.ROLLED_BACK)
 
 
 class AsyncpgWatcher:
-    """Follows one transaction on one connection; hears of a statement after its end."""
+    """The observer of one transaction on one connection, which sees each statement after its end."""
 
     def __init__(self, connection: Any, forget: Callable[[], object]) -> None:
         self._watch = TransactionWatch()
@@ -95,17 +95,17 @@ class AsyncpgWatcher:
 
     @property
     def is_over(self) -> bool:
-        """Whether the transaction has ended."""
+        """Return whether the transaction has ended."""
         return self._watch.is_over
 
     def add(self, ended: Ended) -> None:
-        """Somebody waits for the end of what was written last."""
+        """Add a callback for the end of the last write."""
         if self._answers is None:
             self._answers = record_answers(self._connection)
             self._answers.on_prepared = self._on_prepared
             self._connection.add_query_logger(self._on_query)
             self._connection.add_termination_listener(self._on_termination)
-        # What was said on the connection until now is heard in the next turn of the loop only, and comes before this.
+        # asyncpg calls its loggers in the next turn of the loop: statements until now must be applied before this.
         asyncio.get_running_loop().call_soon(self._add, ended)
 
     def _add(self, ended: Ended) -> None:
@@ -115,7 +115,7 @@ class AsyncpgWatcher:
             ended(self._ending)
 
     def end(self, ending: Ending) -> None:
-        """The transaction is over; whoever comes later changes nothing."""
+        """Stop observing, and call back with the ending; the first call counts."""
         if not self.is_over:
             if self._answers is not None:
                 self._connection.remove_query_logger(self._on_query)
@@ -126,7 +126,7 @@ class AsyncpgWatcher:
             self._forget()
 
     def _committed(self, query: str) -> None:
-        """COMMIT was sent, and there was no error."""
+        """End after a COMMIT without an error, by the server's answer to it."""
         answer = self._answers.ending_by(query) if self._answers is not None else None
         self.end(answer or self._watch.end_by_commit)
 
@@ -137,7 +137,7 @@ class AsyncpgWatcher:
         self._follow(record.query, record.exception)
 
     def _on_prepared(self, query: str, error: BaseException | None) -> None:
-        # In the order in which the loggers are told of other statements.
+        # In the same turn as the loggers, to keep the order of the statements.
         asyncio.get_running_loop().call_soon(self._follow, query, error)
 
     def _follow(self, query: str, error: BaseException | None) -> None:
@@ -161,7 +161,7 @@ class AsyncpgWatcher:
             case Control.ROLLBACK:
                 self.end(Ending.ROLLED_BACK)
             case _:
-                self._watch.hear(step)
+                self._watch.apply(step)
 
     def _control_failed(self, step: Step, error: BaseException) -> None:
         if step.control not in (Control.COMMIT, Control.ROLLBACK):
@@ -172,17 +172,17 @@ class AsyncpgWatcher:
             self._await_commit()
 
     def _await_commit(self) -> None:
-        """Let the server deal with a COMMIT that was interrupted; only then can it be looked up what became of it."""
+        """Wait until the server is done with an interrupted COMMIT, so that its effects can be looked up."""
         if not self._connection.is_closed() and self._connection._protocol._is_cancelling():
             asyncio.get_running_loop().call_later(COMMIT_POLL, self._await_commit)
         else:
             self.end(Ending.UNKNOWN)
 
     def _may_have_ended(self, step: Step, error: BaseException | None) -> None:
-        """Several statements, or a block such as DO: while a transaction is open, ask at its end, not before."""
+        """Handle a query that may hide a COMMIT: several statements, or a block such as DO."""
         if not is_open(self._connection):
             return self.end(Ending.UNKNOWN)
-        self._watch.hear(step)
+        self._watch.apply(step)
         if error is not None:
             self._on_failure(error)
 
@@ -194,14 +194,14 @@ class AsyncpgWatcher:
 
 
 class AsyncpgJoiner:
-    """The transactions that are followed, one on a connection."""
+    """The transactions that are observed, one for each connection."""
 
     def __init__(self) -> None:
         self._by_connection: WeakKeyDictionary[Any, AsyncpgTransaction] = WeakKeyDictionary()
 
     def join(self, tx: Any) -> AsyncpgTransaction:
         """
-        The transaction that is open on a connection.
+        Return the transaction that is open on a connection.
 
         Raises:
             InvalidArgument: it is not a connection, or no transaction is open.
@@ -214,7 +214,7 @@ class AsyncpgJoiner:
         return known if known and known.active else self.follow(tx)
 
     def follow(self, connection: Any) -> AsyncpgTransaction:
-        """Begin to follow the transaction that is open on ``connection``."""
+        """Begin to observe the transaction that is open on ``connection``."""
         raw = _raw(connection)
         watcher = AsyncpgWatcher(raw, lambda: self._by_connection.pop(raw, None))
         transaction = self._by_connection[raw] = AsyncpgTransaction(connection, watcher)
@@ -222,7 +222,7 @@ class AsyncpgJoiner:
 
 
 def is_open(connection: Any) -> bool:
-    """Whether a transaction is open on the connection."""
+    """Return whether a transaction is open on the connection."""
     try:
         return not connection.is_closed() and connection.is_in_transaction()
     except asyncpg.InterfaceError:
@@ -230,7 +230,7 @@ def is_open(connection: Any) -> bool:
 
 
 async def roll_back(connection: Any, block: Any, transaction: AsyncpgTransaction | None, *, timeout: float) -> None:
-    """Roll back what the adapter began, or cut a connection on which that fails, so that the server does."""
+    """Roll back what the adapter began; if that fails, close the connection, and the server rolls back."""
     try:
         await in_time(connection, block.rollback(), timeout=timeout)
     except ERRORS:
@@ -241,7 +241,7 @@ async def roll_back(connection: Any, block: Any, transaction: AsyncpgTransaction
 
 async def in_time(connection: Any, work: Coroutine[Any, Any, None], *, timeout: float) -> None:
     """
-    Begin or end a transaction; a connection that gives no answer is cut, so that nobody waits for it again.
+    Begin or end a transaction; close a connection that does not answer, so that nobody waits for it again.
 
     Raises:
         TimeoutError: there was no answer within ``timeout`` seconds.
@@ -255,11 +255,11 @@ async def in_time(connection: Any, work: Coroutine[Any, Any, None], *, timeout: 
 
 
 def terminate(connection: Any) -> None:
-    """End a connection without a word to the server; a pool has taken one away that ended by itself."""
-    if (raw := _raw(connection)) is not None:
+    """Close a connection at once, without a message to the server."""
+    if (raw := _raw(connection)) is not None:  # the pool takes it away where it closed by itself
         raw.terminate()
 
 
 def _raw(connection: Any) -> Any:
-    """The connection itself, not the loan of it that a pool hands out."""
+    """Return the connection itself, not the proxy that a pool hands out."""
     return getattr(connection, "_con", connection)

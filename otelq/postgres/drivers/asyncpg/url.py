@@ -1,4 +1,4 @@
-"""URLs of PostgreSQL: which are refused before anything reads them wrongly, and what may be shown of them."""
+"""Checks of PostgreSQL URLs, and the part of a URL that may be shown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ENCODE: Final = "percent-encode user, password and database, as urllib.parse.qu
 
 def check_url(url: str) -> None:
     """
-    See that what is read as host and database cannot be a piece of the password.
+    Check that no part of the password can be taken for host or database.
 
     Raises:
         InvalidArgument: there are no two slashes, or an ``@`` where none can be; the text shows nothing of the URL.

@@ -13,7 +13,7 @@ __all__ = ["joiner", "source"]
 
 
 def source(target: Any, *, session: object, connect_timeout: float, max_size: int, **options: Any) -> PsycopgSource:
-    """The database of a pool."""
+    """Return the source for a pool."""
     if not hasattr(target, "getconn"):
         raise InvalidArgument("target", f"is {type(target).__name__}; give a psycopg_pool.AsyncConnectionPool")
     refuse({"session": session}, to="a psycopg pool; it belongs to an AsyncEngine")
@@ -22,5 +22,5 @@ def source(target: Any, *, session: object, connect_timeout: float, max_size: in
 
 
 def joiner() -> PsycopgJoiner:
-    """Takes part in transactions of psycopg connections."""
+    """Return a joiner of transactions on psycopg connections."""
     return PsycopgJoiner()

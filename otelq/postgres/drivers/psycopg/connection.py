@@ -52,7 +52,7 @@ class PsycopgConnection:
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:
-        """By hand: where the driver has yet to begin, its own block would begin, and commit at its end."""
+        """Set a savepoint with plain SQL, as the driver's own block may begin and commit a transaction instead."""
         await self._execute(f"SAVEPOINT {_SAVEPOINT}")
         try:
             yield
@@ -69,7 +69,7 @@ class PsycopgConnection:
 
 @asynccontextmanager
 async def synced(connection: AsyncConnection[Any]) -> AsyncGenerator[None]:
-    """Where the caller is in pipeline mode, send what the block queues and wait until it is done."""
+    """Sync the pipeline at the end of the block, if the caller is in pipeline mode."""
     if connection.pgconn.pipeline_status == PipelineStatus.OFF:
         yield
         return

@@ -1,4 +1,4 @@
-"""The caller's pool, as the place where connections come from."""
+"""The source of connections from the caller's pool."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 
 class PsycopgSource:
-    """A pool that the caller made, or one made after its likeness for another event loop."""
+    """A pool that the caller made, or a copy of it for another event loop."""
 
     driver = "psycopg"
 
@@ -99,7 +99,7 @@ class PsycopgSource:
 
     @asynccontextmanager
     async def _borrowed(self, timeout: float) -> AsyncGenerator[AsyncConnection[Any]]:
-        """A connection of the pool for a while, with its settings as the application made them before and after."""
+        """Borrow a connection of the pool, and restore the application's settings at the end."""
         if not self._is_open:
             raise Unavailable("the PostgreSQL adapter is not open")
         connection = await cancel_once(self._live(timeout), undo=self._pool.putconn)
@@ -114,7 +114,7 @@ class PsycopgSource:
             await finish(self._give_back(connection, *before, timeout=timeout))
 
     async def _live(self, timeout: float) -> AsyncConnection[Any]:
-        """A connection that the server has not closed while it was idle; the pool looks at none before it lends it."""
+        """Return a connection that the server has not closed while idle; the pool itself does not check that."""
         async with asyncio.timeout(timeout):
             while True:
                 connection: AsyncConnection[Any] = await self._pool.getconn(timeout)
@@ -123,7 +123,7 @@ class PsycopgSource:
                 try:
                     await connection.close()
                 finally:
-                    await self._pool.putconn(connection)  # which makes the pool open another
+                    await self._pool.putconn(connection)  # the pool then opens another
 
     async def _give_back(
         self, connection: AsyncConnection[Any], autocommit: bool, isolation: IsolationLevel | None, *, timeout: float
@@ -138,7 +138,7 @@ class PsycopgSource:
 
 @asynccontextmanager
 async def _transaction(connection: AsyncConnection[Any], timeout: float) -> AsyncGenerator[None]:
-    """The transaction of one verb."""
+    """Open the transaction of one verb."""
     try:
         await finish(in_time(connection, connection.execute(_BEGIN), timeout=timeout))
         yield

@@ -1,4 +1,4 @@
-"""Transactions of psycopg to write in: the caller's, joined, and the adapter's own."""
+"""Transactions of psycopg: the caller's, which are joined, and the adapter's own."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from ..port import ConnectedTransaction
 from .connection import PsycopgConnection, synced
 
 ERRORS: Final = (psycopg.Error, OSError, TimeoutError)
-"""What the driver raises."""
+"""The errors of the driver."""
 
 _OPEN: Final = (TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
 
 class PsycopgTransaction(ConnectedTransaction):
-    """A transaction on a psycopg connection. The driver does not tell how it ends."""
+    """A transaction on a psycopg connection, whose ending the driver does not report."""
 
     queues_tasks = True
 
@@ -49,7 +49,7 @@ class PsycopgTransaction(ConnectedTransaction):
 
     async def connection(self) -> PsycopgConnection:
         async with synced(self._connection):
-            pass  # in pipeline mode the transaction may be begun no sooner than this
+            pass  # in pipeline mode, BEGIN may be sent only now
         check_open(self._connection)
         return PsycopgConnection(self._connection)
 
@@ -77,23 +77,23 @@ class PsycopgOwnTransaction(PsycopgTransaction):
         return PsycopgConnection(self._connection)
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
-        """Tell how it ends, as the adapter does that, and what became of savepoints that went through the handle."""
+        """Report how it ends, as the adapter ends it, and the rollbacks of savepoints through the handle."""
         self.transaction_watch.add(ended)
         return True
 
     def invalidate(self) -> None:
-        """From now on the handle is of no use."""
+        """Make the handle useless: the connection serves another transaction next."""
         self._is_over = True
         self._connection.__dict__ = {}
         self._connection.__class__ = EndedConnection
 
     def end(self, ending: Ending) -> None:
-        """The adapter has ended it."""
+        """Record the ending by the adapter."""
         self.transaction_watch.end(ending)
 
 
 class EndedConnection(AsyncConnection[Any]):
-    """What becomes of a handle when its transaction is over: whoever kept it would write into somebody else's."""
+    """The class of a handle after its transaction; a task that still used it would write into another transaction."""
 
     def __getattr__(self, name: str) -> NoReturn:
         raise psycopg.InterfaceError("the transaction of this connection has ended")
@@ -102,11 +102,11 @@ class EndedConnection(AsyncConnection[Any]):
         return "<the connection of a transaction that has ended>"
 
     def __del__(self, __warn: object = None, /) -> None:
-        """There is nothing to close: the connection went back to its pool."""
+        """Close nothing: the connection went back to its pool."""
 
 
 class PsycopgJoiner:
-    """Takes part in transactions of psycopg connections."""
+    """The access to transactions on psycopg connections."""
 
     def __init__(self) -> None:
         self._own: WeakKeyDictionary[AsyncConnection[Any], ref[PsycopgOwnTransaction]] = WeakKeyDictionary()
@@ -115,7 +115,7 @@ class PsycopgJoiner:
 
     def join(self, tx: Any) -> PsycopgTransaction:
         """
-        The transaction that is open on a connection, or that its next statement begins.
+        Return the transaction that is open on a connection, or that its next statement begins.
 
         Raises:
             InvalidArgument: it is no connection, or commits by itself.
@@ -133,7 +133,7 @@ class PsycopgJoiner:
         return PsycopgTransaction(connection)
 
     def own_transaction(self, connection: AsyncConnection[Any]) -> PsycopgOwnTransaction:
-        """The transaction that the adapter begins, on a double of a connection, which can be taken away."""
+        """Return a transaction of the adapter's own on a double of a connection, which can be made useless later."""
         transaction_watch = TransactionWatch()
         double = object.__new__(self._class_of_doubles(type(connection)))
         double.__dict__ = connection.__dict__
@@ -143,7 +143,7 @@ class PsycopgJoiner:
         return transaction
 
     def _class_of_doubles(self, kind: type[AsyncConnection[Any]]) -> type[AsyncConnection[Any]]:
-        """The class of doubles: that of the connections, which tells in passing what becomes of savepoints."""
+        """Return the class for doubles: a subclass of the connection's own that reports its savepoints."""
         if kind not in self._kinds:
             self._kinds[kind] = _watched_connection_class(kind, self._watches)
         return self._kinds[kind]
@@ -152,7 +152,7 @@ class PsycopgJoiner:
 def _watched_connection_class(
     kind: Any, watches: WeakKeyDictionary[Any, TransactionWatch]
 ) -> type[AsyncConnection[Any]]:
-    """A class of connections whose savepoints are accounted for. The driver tells nobody of them."""
+    """Build a class of connections that report their savepoints, which the driver does not."""
     cursor_classes: dict[Any, type[Any]] = {}
 
     class WatchedConnectionClass(kind):  # type: ignore[misc]  # the application may have a class of its own
@@ -166,14 +166,14 @@ def _watched_connection_class(
             try:
                 async with above.transaction(savepoint_name, force_rollback) as block:
                     name = str(block.savepoint_name)
-                    watches[self].hear(Step(Control.SAVEPOINT, name))
+                    watches[self].apply(Step(Control.SAVEPOINT, name))
                     yield block
                 status = block.status
             finally:
                 if name is not None and status is not AsyncTransaction.Status.COMMITTED:
-                    watches[self].hear(Step(Control.ROLLBACK_TO, name))
+                    watches[self].apply(Step(Control.ROLLBACK_TO, name))
                 if name is not None:
-                    watches[self].hear(Step(Control.RELEASE, name))
+                    watches[self].apply(Step(Control.RELEASE, name))
 
         def cursor(self, *args: Any, **options: Any) -> Any:
             above: Any = super()
@@ -190,7 +190,7 @@ def _watched_connection_class(
 
 
 def _watched_cursor_class(kind: Any, watches: WeakKeyDictionary[Any, TransactionWatch]) -> type[Any]:
-    """A class of cursors that tell of what they send; ``execute`` of a connection goes through one, too."""
+    """Build a class of cursors that report their statements; ``execute`` of a connection uses one, too."""
 
     class WatchedCursor(kind):  # type: ignore[misc]  # as above
         __slots__ = ()
@@ -209,12 +209,12 @@ def _watched_cursor_class(kind: Any, watches: WeakKeyDictionary[Any, Transaction
 def _follow(query: Any, transaction_watch: TransactionWatch, connection: Any) -> None:
     text: object = query.as_string(connection) if hasattr(query, "as_string") else query
     if step := step_among(text.decode(errors="replace") if isinstance(text, bytes) else str(text)):
-        transaction_watch.hear(step)
+        transaction_watch.apply(step)
 
 
 def check_open(connection: AsyncConnection[Any]) -> None:
     """
-    See that a transaction is open, or is begun by the next statement.
+    Check that a transaction is open, or that the next statement begins one.
 
     Raises:
         InvalidArgument: neither.
@@ -229,7 +229,7 @@ def check_open(connection: AsyncConnection[Any]) -> None:
 
 
 def status_of(connection: AsyncConnection[Any]) -> TransactionStatus:
-    """Whether a transaction is open, and whether a statement in it failed."""
+    """Return the status: whether a transaction is open, and whether a statement in it failed."""
     return connection.info.transaction_status
 
 
@@ -237,7 +237,7 @@ def status_of(connection: AsyncConnection[Any]) -> TransactionStatus:
 async def open_transaction(
     connection: AsyncConnection[Any], transaction: PsycopgOwnTransaction, *, timeout: float
 ) -> AsyncGenerator[PsycopgOwnTransaction]:
-    """The transaction, open; committed at the end, or rolled back. Its handle is dead before either is sent."""
+    """Open a transaction, and commit it at the end or roll it back; its handle is dead before either is sent."""
     block = _Block(connection, timeout)
     try:
         await finish(block.begin())
@@ -253,7 +253,7 @@ async def open_transaction(
 
 
 class _Block:
-    """The driver's block of a transaction, which refuses a commit by hand within it, in three steps."""
+    """The driver's transaction block, in three steps; within it the driver refuses ``commit()`` by the user."""
 
     def __init__(self, connection: AsyncConnection[Any], timeout: float) -> None:
         self._block = connection.transaction()
@@ -267,7 +267,7 @@ class _Block:
 
     async def commit(self, transaction: PsycopgOwnTransaction) -> None:
         """
-        Commit, and tell of the end.
+        Commit, and report the ending.
 
         Raises:
             Unavailable: it failed, or its result is not known.
@@ -282,7 +282,7 @@ class _Block:
     async def roll_back(self, error: BaseException) -> None:
         """Roll back, or close a connection on which that cannot be done."""
         if not self._is_begun:
-            return await self._connection.close()  # the driver counts a block that it could not begin
+            return await self._connection.close()  # the driver counts a block even if BEGIN failed
         with suppress(*ERRORS):
             if status_of(self._connection) is not TransactionStatus.ACTIVE:
                 left = self._block.__aexit__(type(error), error, None)
@@ -292,7 +292,7 @@ class _Block:
 
 def check_committable(connection: AsyncConnection[Any], transaction_watch: TransactionWatch | None = None) -> None:
     """
-    See that a COMMIT will be one: of a transaction in which a statement failed, the server makes a rollback.
+    Check that a COMMIT will commit; if a statement has failed, the server would roll back.
 
     Raises:
         Unavailable: it will not.
@@ -329,7 +329,7 @@ async def roll_back_or_close(connection: AsyncConnection[Any], *, timeout: float
 
 
 async def in_time(connection: AsyncConnection[Any], work: Any, *, timeout: float) -> None:
-    """Begin or end a transaction; a connection that gives no answer is cut, so that nobody waits for it again."""
+    """Begin or end a transaction; close a connection that does not answer, so that nobody waits for it again."""
     try:
         async with asyncio.timeout(timeout):
             await work

@@ -14,7 +14,7 @@ __all__ = ["joiner", "source"]
 
 
 def source(target: Any, *, session: Any, connect_timeout: float, max_size: int, **options: Any) -> SqlalchemySource:
-    """The database of an engine."""
+    """Return the source for an engine."""
     engine = check_engine(target)
     if engine.dialect.name != "postgresql":
         raise InvalidArgument("target", f"is an engine for {engine.dialect.name}; give one for PostgreSQL")
@@ -26,5 +26,5 @@ def source(target: Any, *, session: Any, connect_timeout: float, max_size: int, 
 
 
 def joiner() -> PostgresSqlalchemyJoiner:
-    """Takes part in transactions of sessions and connections."""
+    """Return a joiner of transactions of sessions and connections."""
     return PostgresSqlalchemyJoiner()

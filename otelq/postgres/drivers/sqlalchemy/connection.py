@@ -15,13 +15,13 @@ from ....uninterrupted import finish
 from ..rows import Row, plain, rows
 
 _PLAIN: Final = {"stream_results": False, "yield_per": None}
-"""An engine that streams results wants a transaction round each statement, and some of ours stand alone."""
+"""Turns streaming off: a streamed result needs a transaction, and some statements run without one."""
 
 _PARAMETER: Final = re.compile(r"\$(\d+)")
 
 
 class SqlalchemyConnection:
-    """A connection of SQLAlchemy. All goes through it and nothing past it, so that it knows of its transaction."""
+    """A connection of SQLAlchemy. Every statement goes through it, so that it knows the state of its transaction."""
 
     __slots__ = ("_connection",)
 
@@ -58,7 +58,7 @@ class SqlalchemyConnection:
 
     @asynccontextmanager
     async def _by_hand(self) -> AsyncGenerator[None]:
-        """SQLAlchemy would send a savepoint, too, by a cursor that streams, which psycopg cannot do."""
+        """Set a savepoint with plain SQL: SQLAlchemy would send it by a streaming cursor, which psycopg cannot do."""
         await self._send("SAVEPOINT otelq_verb")
         try:
             yield
@@ -74,5 +74,5 @@ class SqlalchemyConnection:
 
 @lru_cache(maxsize=1024)
 def by_name(text: str) -> str:
-    """A statement with ``%(pn)s`` in the place of ``$n``."""
+    """Return a statement with ``%(pn)s`` in the place of ``$n``."""
     return _PARAMETER.sub(r"%(p\1)s", text.replace("%", "%%"))

@@ -1,4 +1,4 @@
-"""The caller's engine, as the place where connections come from."""
+"""The source of connections from the caller's engine."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .connection import SqlalchemyConnection
 from .transactions import ERRORS, PostgresSqlalchemyJoiner, SqlalchemyOwnTransaction, in_time
 
 _SINGLE_CONNECTION: Final = (StaticPool, SingletonThreadPool, AssertionPool)
-"""Pools that have one connection for all."""
+"""Pools with a single connection."""
 
 _READ_COMMITTED: Final[IsolationLevel] = "READ COMMITTED"
 _AUTOCOMMIT: Final[IsolationLevel] = "AUTOCOMMIT"
 
 
 class SqlalchemySource:
-    """An engine that the caller made, or one made after its likeness for another event loop."""
+    """An engine that the caller made, or a copy of it for another event loop."""
 
     driver = "sqlalchemy"
 
@@ -133,10 +133,10 @@ class SqlalchemySource:
 
 async def _connected(engine: AsyncEngine, isolation: IsolationLevel, timeout: float) -> AsyncConnection:
     """
-    A connection that the server has not closed while it was idle.
+    Open a connection that the server has not closed while it was idle.
 
-    Its isolation level is set here and not by options of the engine: a cancel while those are applied would leave a
-    connection behind that is in nobody's hands.
+    Its isolation level is set here and not by options of the engine: a cancel while those are applied would leak the
+    connection.
     """
     async with asyncio.timeout(timeout):
         while True:
@@ -170,16 +170,16 @@ async def _session_connected(session: AsyncSession, timeout: float) -> AsyncConn
 
 def _restore_isolation_later(connection: AsyncConnection, *, known: bool = True) -> None:
     """
-    Have the driver's own isolation level set back, after SQLAlchemy has set it to the default that it once saw.
+    Restore the driver's own isolation level when the connection goes back, after SQLAlchemy has set its default.
 
-    That is not what the application's transactions had where a connection was given another default, as by ``SET
-    SESSION CHARACTERISTICS`` in a listener. Of a session it is not ``known`` what was set before; then nothing is.
+    SQLAlchemy's default is wrong where a connection was given another one, as by ``SET SESSION CHARACTERISTICS`` in a
+    listener. For a session the level before is not ``known``; then none is set.
     """
     sync: Any = connection.sync_connection
     fairy, is_psycopg = sync.connection, sync.dialect.driver == "psycopg"
     before = (fairy.driver_connection if is_psycopg else fairy.dbapi_connection).isolation_level if known else None
     if known or sync.dialect._on_connect_isolation_level is None:
-        # SQLAlchemy takes them from the right.
+        # SQLAlchemy runs these callbacks from the right, so that ours is the last.
         fairy._connection_record.finalize_callback.appendleft(partial(_set_back, before))
 
 
@@ -188,7 +188,7 @@ def _set_back(level: object, driver: Any) -> None:
 
 
 async def _is_dead(connection: AsyncConnection) -> bool:
-    """Whether the server closed it in the pool, which then opens another."""
+    """Return whether the server closed the connection; if so, have the pool open another."""
     raw = await connection.get_raw_connection()
     if not was_closed_by_server(raw.driver_connection):
         return False
@@ -203,9 +203,9 @@ async def _roll_back(connection: AsyncConnection, timeout: float) -> None:
 
 async def _discard(loan: Handle, timeout: float) -> None:
     """
-    Give up a connection that a cancel met while its isolation level was set.
+    Discard a connection after a cancel while its isolation level was set.
 
-    The driver may be in autocommit mode by then and SQLAlchemy not know of it, so that the next statements of the
+    The driver may be in autocommit mode by then without SQLAlchemy knowing, so that the next statements of the
     application would commit one by one.
     """
     with suppress(*ERRORS):
@@ -214,7 +214,7 @@ async def _discard(loan: Handle, timeout: float) -> None:
 
 
 async def _close(loan: Handle, timeout: float) -> None:
-    """Give a connection back; one that dies meanwhile is the engine's to replace."""
+    """Give a connection back; the engine replaces one that dies meanwhile."""
     with suppress(*ERRORS):
         await in_time(loan.close(), timeout=timeout)
 
@@ -233,5 +233,5 @@ def _limit_of(pool: Pool) -> int | None:
 
 
 def _connects_plainly(pool: Pool) -> bool:
-    """Whether SQLAlchemy itself opens the connections, by the URL and its arguments."""
+    """Return whether SQLAlchemy itself opens the connections, by the URL and its arguments."""
     return bool(cast(Any, pool)._creator.__module__ == "sqlalchemy.engine.create")

@@ -1,4 +1,4 @@
-"""Transactions of SQLAlchemy to write in: the caller's, joined, and the adapter's own."""
+"""Transactions of SQLAlchemy: the caller's, which are joined, and the adapter's own."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _ACTIVE: Final = 1
 """``psycopg.pq.TransactionStatus.ACTIVE``, without psycopg."""
 
 ERRORS: Final = (SQLAlchemyError, OSError, TimeoutError)
-"""What the driver raises."""
+"""The errors of the driver."""
 
 
 class SqlalchemyTransaction(ConnectedTransaction):
-    """A transaction of a session or a connection, which may be about to be begun."""
+    """A transaction of a session or a connection, which may begin with its first statement."""
 
     def __init__(self, handle: Handle, watchers: Watchers[PostgresWatcher]) -> None:
         self._handle = handle
@@ -75,7 +75,7 @@ class SqlalchemyTransaction(ConnectedTransaction):
 
 
 class SqlalchemyOwnTransaction(SqlalchemyTransaction):
-    """A transaction that the adapter began and will end; whoever else ends it is refused."""
+    """A transaction that the adapter began and will end; a commit or rollback by others is refused."""
 
     is_own = True
 
@@ -90,10 +90,10 @@ class SqlalchemyOwnTransaction(SqlalchemyTransaction):
 
     async def commit(self, *, timeout: float) -> None:
         """
-        Commit; a cancellation waits for the end of that, ``timeout`` seconds at most.
+        Commit; a cancellation waits for its end, ``timeout`` seconds at most.
 
         Raises:
-            Unavailable: it failed, or its result is not known, or somebody else ended the transaction before.
+            Unavailable: it failed, or its result is not known, or the user ended the transaction before.
         """
         if not self.active:
             raise Unavailable(
@@ -121,17 +121,17 @@ class SqlalchemyOwnTransaction(SqlalchemyTransaction):
             raise _aborted()
 
     async def roll_back(self, *, timeout: float) -> None:
-        """Roll back, or end a connection on which that fails, so that the server does."""
+        """Roll back; if that fails, close the connection, and the server rolls back."""
         self._guards.remove()
         connection = self._watcher.driver_connection
         if connection is not None and not await _is_free(connection, timeout):
-            await self._invalidate()  # a session would give it back as it is
+            await self._invalidate()  # a session would return it to the pool in this state
         with suppress(*ERRORS):
             await in_time(self._handle.rollback(), timeout=timeout)
         self._watcher.end(Ending.ROLLED_BACK)
 
     async def _invalidate(self) -> None:
-        """Let the engine open another connection: on this one a task of the user may still be at a statement."""
+        """Discard the connection: a task of the user may still run a statement on it."""
         assert self._connection is not None
         with suppress(*ERRORS):
             await self._connection.invalidate()
@@ -142,7 +142,7 @@ def _aborted() -> Unavailable:
 
 
 class PostgresSqlalchemyJoiner:
-    """The transactions that are followed, one on a connection."""
+    """The transactions that are observed, one for each connection."""
 
     def __init__(self) -> None:
         self._watchers = Watchers(PostgresWatcher)
@@ -150,7 +150,7 @@ class PostgresSqlalchemyJoiner:
 
     def join(self, tx: Any) -> SqlalchemyTransaction:
         """
-        The transaction that is open, or is about to be begun.
+        Return the transaction that is open, or is about to begin.
 
         Raises:
             InvalidArgument: it is no session or connection, or leads elsewhere than to PostgreSQL.
@@ -164,7 +164,7 @@ class PostgresSqlalchemyJoiner:
         return SqlalchemyTransaction(handle, self._watchers)
 
     def own_transaction(self, handle: Handle, connection: AsyncConnection) -> SqlalchemyOwnTransaction:
-        """The transaction that the adapter began on a connection, to be handed out as ``handle``."""
+        """Return the transaction that the adapter began on a connection, to be handed out as ``handle``."""
         transaction = SqlalchemyOwnTransaction(handle, connection, self._watchers)
         self._own[handle] = ref(transaction)
         return transaction
@@ -172,7 +172,7 @@ class PostgresSqlalchemyJoiner:
 
 async def in_time(work: Awaitable[object], *, timeout: float) -> None:
     """
-    End a transaction; where there is no answer, SQLAlchemy gives the connection up.
+    End a transaction; SQLAlchemy discards a connection that does not answer.
 
     Raises:
         TimeoutError: there was no answer within ``timeout`` seconds.
@@ -182,12 +182,12 @@ async def in_time(work: Awaitable[object], *, timeout: float) -> None:
 
 
 async def _is_free(connection: Any, timeout: float) -> bool:
-    """Whether no statement is in flight on a driver's connection, and it answers."""
+    """Return whether no statement is in flight on a driver's connection, and it answers."""
     if hasattr(connection, "pgconn"):
         return bool(connection.info.transaction_status != _ACTIVE)
     try:
         async with asyncio.timeout(timeout):
             await connection.execute("")
-    except Exception:  # SQLAlchemy does not stand between
+    except Exception:  # the driver's own errors, which SQLAlchemy does not wrap here
         return False
     return True

@@ -1,4 +1,4 @@
-"""How transactions of SQLAlchemy end in PostgreSQL."""
+"""The observation of how transactions of SQLAlchemy end in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _INERROR: Final = 3
 
 
 class PostgresWatcher(TransactionWatcher):
-    """Follows one transaction, in which a failed statement makes a rollback of the COMMIT."""
+    """The observer of one transaction, in which a failed statement turns the COMMIT into a rollback."""
 
     def __init__(self, root: RootTransaction, session: Session | None) -> None:
         super().__init__(root, session)
@@ -33,18 +33,18 @@ class PostgresWatcher(TransactionWatcher):
 
     @property
     def is_aborted(self) -> bool | None:
-        """Whether a statement failed, so that a commit would be a rollback; None if that is not known."""
+        """Return whether a statement failed, so that a commit would be a rollback; None if that is not known."""
         connection = self.driver_connection
         return connection is None or _is_aborted_in_psycopg(connection) or self._watch.is_aborted
 
     @property
     def is_ended_by_hand(self) -> bool:
-        """Whether its user sent a COMMIT or a ROLLBACK past SQLAlchemy."""
+        """Return whether its user ended it with a COMMIT or ROLLBACK statement, past SQLAlchemy."""
         return self._watch.is_ended_by_hand
 
     @property
     def driver_connection(self) -> Any:
-        """The connection of asyncpg or psycopg; None if it was lost, and SQLAlchemy has let go of it."""
+        """Return the connection of asyncpg or psycopg; None if it was lost."""
         connection = self.root.connection
         return None if connection.invalidated or connection.closed else connection.connection.driver_connection
 
@@ -53,7 +53,7 @@ class PostgresWatcher(TransactionWatcher):
 
     def _prepare_for_commit(self) -> None:
         self._error = None
-        # A statement may have failed before anybody listened, and the application may have forgiven it.
+        # A statement may have failed before the observer was added, and the application may have caught the error.
         if _is_aborted_in_psycopg(self.driver_connection):
             self._watch.is_aborted = True
         elif hasattr(self.driver_connection, "_protocol"):
@@ -62,7 +62,7 @@ class PostgresWatcher(TransactionWatcher):
 
     def _hear(self, statement: str) -> None:
         if step := step_among(statement):
-            self._watch.hear(step)  # an end by hand, behind SQLAlchemy's back, leaves it in doubt
+            self._watch.apply(step)  # a COMMIT statement past SQLAlchemy leaves the ending in doubt
 
     def _hear_failure(self, error: BaseException) -> None:
         if self._is_committing:
@@ -89,5 +89,5 @@ class PostgresWatcher(TransactionWatcher):
 
 
 def _is_aborted_in_psycopg(connection: Any) -> bool:
-    """Whether a statement failed, or has not ended, in the transaction; psycopg knows, asyncpg does not say."""
+    """Return whether psycopg knows of a statement that failed or has not ended; asyncpg has no such status."""
     return hasattr(connection, "pgconn") and connection.info.transaction_status in (_ACTIVE, _INERROR)
