@@ -8,7 +8,7 @@ from typing import Final
 
 from .errors import InvalidArgument
 
-OWN: Final[Mapping[str, Mapping[str, str]]] = {
+BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
     "otelq.state": {
         "memory": "otelq.sqlite:adapter",
         "sqlite": "otelq.sqlite:adapter",
@@ -23,14 +23,14 @@ replace them: an adapter is given URLs with their passwords.
 """
 
 
-def find(group: str, scheme: str, *, argument: str) -> EntryPoint | None:
+def find_adapter(group: str, scheme: str, *, argument: str) -> EntryPoint | None:
     """
     Return the entry point of the adapter for a scheme; None if there is none.
 
     Raises:
         InvalidArgument: several packages offer one.
     """
-    if value := OWN[group].get(scheme):
+    if value := BUILT_IN[group].get(scheme):
         return EntryPoint(scheme, value, group)
     found = {entry.value: entry for entry in _installed(group) if entry.name == scheme}
     if len(found) > 1:
@@ -45,9 +45,9 @@ def is_private(url: str) -> bool:
     return scheme.lower() == "memory" or (scheme.lower() == "sqlite" and place in ("", "//", "///", "///:memory:"))
 
 
-def known(group: str) -> list[str]:
+def known_schemes(group: str) -> list[str]:
     """Return the schemes that have an adapter."""
-    return sorted({*OWN[group], *(entry.name for entry in _installed(group))})
+    return sorted({*BUILT_IN[group], *(entry.name for entry in _installed(group))})
 
 
 def _installed(group: str) -> list[EntryPoint]:

@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
-from .adapters import find, known
+from .adapters import find_adapter, known_schemes
 from .client import Client, Engine
 from .codec import MAX_PAYLOAD, PayloadCodec, PayloadPipeline, check_text
 from .definitions import Middleware, check_count, check_middleware
@@ -148,11 +148,13 @@ def _scheme_of_object(target: object) -> str:
 
 
 def _load(argument: str, group: str, scheme: str) -> Any:
-    found = find(group, scheme, argument=argument)
+    found = find_adapter(group, scheme, argument=argument)
     if found is None and "+" in scheme:
         raise InvalidArgument(argument, f"is a URL of SQLAlchemy ({scheme}:); give `create_async_engine(url)` instead")
     if found is None:
-        raise InvalidArgument(argument, f"no adapter for {scheme}: is installed; known are {', '.join(known(group))}")
+        raise InvalidArgument(
+            argument, f"no adapter for {scheme}: is installed; known are {', '.join(known_schemes(group))}"
+        )
     return found.load()
 
 

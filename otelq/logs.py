@@ -8,7 +8,7 @@ from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import Any
 
-from .texts import Lines, is_short, line, lines, trace_of
+from .texts import Lines, has_short_messages, line, lines, traceback_of
 
 
 class Log(logging.LoggerAdapter[logging.Logger]):
@@ -35,7 +35,7 @@ class Log(logging.LoggerAdapter[logging.Logger]):
             super().log(level, msg, *args, **{**kwargs, "stacklevel": kwargs.get("stacklevel", 1) + 1})
         except Exception as error:
             with suppress(Exception):
-                sys.stderr.write(f"--- a handler of {self.logger.name} raised ---\n{trace_of(error)}")
+                sys.stderr.write(f"--- a handler of {self.logger.name} raised ---\n{traceback_of(error)}")
 
 
 class _Bounded(logging.Filter):
@@ -49,8 +49,8 @@ class _Bounded(logging.Filter):
                 record.__dict__[name] = line(value)
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
-            record.exc_text = lines(trace_of(error))
-            if not is_short(error):
+            record.exc_text = lines(traceback_of(error))
+            if not has_short_messages(error):
                 record.exc_info = None
         return True
 

@@ -10,10 +10,11 @@ from typing import TypeGuard
 
 from .errors import InvalidArgument
 from .logs import Log
+from .texts import class_name
 
 logger = Log("otelq.schedule")
 
-LONGEST = 10 * 365 * 86400.0
+LONGEST_DELAY = 10 * 365 * 86400.0
 """Ten years in seconds. No delay is longer; a request for more is taken for a mistake."""
 
 Lineage = Sequence[type | str]
@@ -100,11 +101,11 @@ class RetryPolicy:
         except Exception:
             logger.exception("backoff(%d) of a retry policy failed; the exponential delay is taken", attempt)
             return None
-        if _is_within(chosen, 0, LONGEST):
+        if _is_within(chosen, 0, LONGEST_DELAY):
             return float(chosen)
         logger.error(
             "backoff(%d) of a retry policy gave %r; give seconds from 0 to %g; the exponential delay is taken",
-            attempt, chosen, LONGEST,
+            attempt, chosen, LONGEST_DELAY,
         )  # fmt: skip
         return None
 
@@ -112,9 +113,9 @@ class RetryPolicy:
         if self.max_attempts is not None and not (_is_number(self.max_attempts, int) and self.max_attempts >= 1):
             raise InvalidArgument("max_attempts", f"is {self.max_attempts!r}; give 1 or more, or None for no limit")
         for name, lowest, highest in (
-            ("initial", 0, LONGEST),
-            ("factor", 1, LONGEST),
-            ("max", 0, LONGEST),
+            ("initial", 0, LONGEST_DELAY),
+            ("factor", 1, LONGEST_DELAY),
+            ("max", 0, LONGEST_DELAY),
             ("jitter", 0, 1),
         ):
             value = getattr(self, name)
@@ -127,13 +128,8 @@ def lineage_of(error: BaseException) -> Lineage:
     return type(error).__mro__
 
 
-def qualified(kind: type) -> str:
-    """Return the name under which errors of a class are stored."""
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
 def _is(kind: type, kin: type | str) -> bool:
-    return kind is kin or (isinstance(kin, str) and qualified(kind) == kin)
+    return kind is kin or (isinstance(kin, str) and class_name(kind) == kin)
 
 
 def _exceptions(argument: str, kinds: Iterable[object]) -> tuple[type[BaseException], ...]:

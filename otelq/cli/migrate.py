@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from ..adapters import find
+from ..adapters import find_adapter
 from ..connect import connect
 from .redaction import redact
 
@@ -41,7 +41,7 @@ def dump_sql(url: str, schema: str) -> str:
     """
     connect(url, schema=schema)  # checks URL, schema and driver, and opens nothing
     scheme = url.partition(":")[0].lower()
-    entry = find("otelq.state", scheme, argument="url")
+    entry = find_adapter("otelq.state", scheme, argument="url")
     module = None if entry is None else importlib.import_module(entry.module)
     dump: Callable[[str], str] | None = getattr(module, "dump", None)
     if dump is None:

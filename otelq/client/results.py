@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from ..definitions import Chain, check_seconds
 from ..errors import ChainCancelled, ChainFailed, InvalidArgument, JobTypeMismatch
 from ..model import ChainOutcome, Status
-from ..texts import TRACE, cut
+from ..texts import LONGEST_TRACEBACK, cut
 from .engine import Engine
 from .waiter import Waiter
 
@@ -43,7 +43,9 @@ class Results:
             return self._engine.decode_output(outcome.output, chain.job_type, chain_id=chain.id)
         if outcome.status is Status.CANCELLED:
             raise ChainCancelled(f"chain {chain.id} was cancelled")
-        raise ChainFailed(chain.id, cut(outcome.failure.text, TRACE) if outcome.failure else "no reason was stored")
+        raise ChainFailed(
+            chain.id, cut(outcome.failure.text, LONGEST_TRACEBACK) if outcome.failure else "no reason was stored"
+        )
 
 
 def check_chain(chain: object) -> None:

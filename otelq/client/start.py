@@ -29,7 +29,7 @@ from ..definitions import (
 )
 from ..errors import AlreadyExists, InvalidArgument
 from ..model import Created, Dedup, NewJob, Successor
-from ..schedule import LONGEST
+from ..schedule import LONGEST_DELAY
 from ..telemetry import current_request_id
 from .metadata import check_meta, encode_meta, merge_meta
 
@@ -229,7 +229,7 @@ def check_ahead(at: datetime) -> datetime:
 
 _EARLIEST = datetime(1, 1, 3, tzinfo=UTC)
 """The earliest due time that is stored; some clients of a database cannot show earlier ones in their zone."""
-_FURTHEST = timedelta(seconds=LONGEST)
+_FURTHEST = timedelta(seconds=LONGEST_DELAY)
 
 
 def check_id(id: str) -> str:

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import cast
 
 from ..errors import InvalidArgument
-from ..texts import CONTROLS, TRACE
+from ..texts import CONTROLS, LONGEST_TRACEBACK
 
 MAX_PAYLOAD = 1 << 20
 """The default limit of a payload as it is stored, in bytes."""
@@ -15,7 +15,7 @@ MAX_DEPTH = 256
 """How deep arrays and objects may nest. All supported databases take 1,000 levels."""
 MAX_SCALE = 16_383
 """How many digits a number may have after the point, written out: what PostgreSQL's ``numeric`` takes."""
-MAX_ERROR_TEXT = TRACE
+MAX_ERROR_TEXT = LONGEST_TRACEBACK
 """How many characters of an error's text are kept."""
 
 SURROGATE = "holds a lone surrogate, which is no text; decode the bytes it came from with an error handler"

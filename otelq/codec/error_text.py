@@ -8,7 +8,7 @@ from typing import Any, cast, get_args
 
 import msgspec
 
-from ..texts import MESSAGE, storable
+from ..texts import LONGEST_MESSAGE, storable
 
 LONGEST = 500
 """How many characters of a validator's message are kept."""
@@ -38,7 +38,7 @@ def redact_values(text: str, *, data: bytes) -> str:
 
     A text that is too long to be searched is not shown at all: a cut could fall within a value.
     """
-    if len(text) > MESSAGE:
+    if len(text) > LONGEST_MESSAGE:
         return f"a message of {len(text):,} characters"
     try:
         values = {leaf for leaf in _leaves(_document(data)) if len(leaf) >= SHORTEST_SECRET and leaf in text}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from math import inf
 
 from ..errors import InvalidArgument
-from ..schedule import LONGEST
+from ..schedule import LONGEST_DELAY
 
 LONGEST_NAME = 200
 LARGEST_PRIORITY = 100
@@ -16,8 +16,8 @@ def check_seconds(argument: str, value: object, *, lowest: float = 0.0) -> float
     """Return a number of seconds from ``lowest`` to ten years; refuse anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidArgument(argument, f"is {value!r}; give seconds as a number")
-    if not lowest <= value <= LONGEST:  # also false for NaN
-        raise InvalidArgument(argument, f"is {_repr(value)}; give seconds from {lowest:g} to {LONGEST:g}")
+    if not lowest <= value <= LONGEST_DELAY:  # also false for NaN
+        raise InvalidArgument(argument, f"is {_repr(value)}; give seconds from {lowest:g} to {LONGEST_DELAY:g}")
     return float(value)
 
 

@@ -15,7 +15,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Span
 
 from ..logs import Log
-from ..texts import NAME, line, lines, message_of, trace_of
+from ..texts import LONGEST_NAME, line, lines, message_of, traceback_of
 from . import names
 from .names import Operation
 
@@ -36,9 +36,9 @@ def qualified_name(error: BaseException) -> str:
 def _exception_attributes(error: BaseException) -> dict[str, str]:
     """The exception as the conventions write it; an SDK would write it whole, however long it is."""
     return {
-        "exception.type": line(qualified_name(error), longest=NAME),
+        "exception.type": line(qualified_name(error), longest=LONGEST_NAME),
         "exception.message": lines(message_of(error)),
-        "exception.stacktrace": lines(trace_of(error)),
+        "exception.stacktrace": lines(traceback_of(error)),
     }
 
 

@@ -16,7 +16,7 @@ from opentelemetry.trace import get_current_span
 
 from ..logs import Log
 from ..model import Claimed, job_id
-from ..texts import NAME, line
+from ..texts import LONGEST_NAME, line
 from .names import Attribute
 from .stored_context import request_id
 
@@ -59,9 +59,9 @@ class JobContextFilter(logging.Filter):
         job = current_job.get()
         record.job_id = job_id(job.lease.chain_id, job.lease.position) if job else ""
         record.chain_id = job.lease.chain_id if job else ""
-        record.job_type = line(job.type, longest=NAME) if job else ""
+        record.job_type = line(job.type, longest=LONGEST_NAME) if job else ""
         record.job_attempt = str(job.attempt) if job else ""
-        record.request_id = line(str(request_id.get() or ""), longest=NAME)
+        record.request_id = line(str(request_id.get() or ""), longest=LONGEST_NAME)
         return True
 
 

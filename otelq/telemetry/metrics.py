@@ -21,7 +21,7 @@ from opentelemetry.metrics import CallbackOptions, Histogram, Meter, MeterProvid
 
 from ..logs import Log
 from ..model import CLOSED, ENDED, Status, Transition, Verb
-from ..texts import NAME, line
+from ..texts import LONGEST_NAME, line
 from . import names
 from .names import Attribute, CounterName, Drop, Instrument, InstrumentKind, Operation
 
@@ -144,17 +144,17 @@ class Registry:
         if len(self._types) >= names.TYPE_LIMIT:
             _add(self.overflow, Attribute.DESTINATION)
             return self._other
-        return self._types.setdefault(type, TypeTotals(line(type, longest=NAME)))
+        return self._types.setdefault(type, TypeTotals(line(type, longest=LONGEST_NAME)))
 
     def error_type(self, totals: TypeTotals, error_type: str) -> str:
         """The error type as a label of this job type."""
         if error_type in totals.error_types:
-            return line(error_type, longest=NAME)
+            return line(error_type, longest=LONGEST_NAME)
         if len(totals.error_types) >= names.ERROR_TYPE_LIMIT:
             _add(self.overflow, Attribute.ERROR_TYPE)
             return names.OTHER
         totals.error_types.add(error_type)
-        return line(error_type, longest=NAME)
+        return line(error_type, longest=LONGEST_NAME)
 
     def transitions(self, transitions: Sequence[Transition]) -> bool:
         """Count transitions and measure what they conclude; whether some of them want a span of their own."""

@@ -16,7 +16,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, Span, set_span_in_context
 
 from ..model import CancelReason, Claimed, job_id, read_meta
-from ..texts import NAME, line
+from ..texts import LONGEST_NAME, line
 from . import names, stored_context
 from .exceptions import qualified_name
 from .guards import harmless
@@ -389,7 +389,7 @@ def _description(job: Claimed, worker: str, reason: LinkReason | None) -> dict[s
     attributes: dict[str, str | int | float] = {
         **_ids(job.lease.chain_id, job.lease.position),
         Attribute.CLIENT_ID: worker,
-        Attribute.CHAIN_TYPE: line(job.chain_type, longest=NAME),
+        Attribute.CHAIN_TYPE: line(job.chain_type, longest=LONGEST_NAME),
         Attribute.ATTEMPT: job.attempt,
         Attribute.WAIT: max(0.0, (job.claimed_at - job.due_at).total_seconds()),
     }

@@ -19,7 +19,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.util.types import AttributeValue
 
-from ..texts import NAME, line, lines, message_of
+from ..texts import LONGEST_NAME, line, lines, message_of
 from . import names, stored_context
 from .exceptions import Exceptions
 from .metrics import Registry
@@ -41,7 +41,7 @@ def _opening(operation: Operation, type: str | None) -> tuple[str, SpanKind, dic
     if operation_type is not None:
         attributes[Attribute.OPERATION_TYPE] = str(operation_type)
     if type is not None:
-        attributes[Attribute.DESTINATION] = type = line(type, longest=NAME)
+        attributes[Attribute.DESTINATION] = type = line(type, longest=LONGEST_NAME)
     name = str(operation) if type is None else f"{operation} {type}"
     return name, names.SPAN_KINDS[operation_type], attributes
 
@@ -114,7 +114,7 @@ class Tracing:
         try:
             if span.is_recording():
                 span.set_status(Status(StatusCode.ERROR, description))
-                span.set_attribute(Attribute.ERROR_TYPE, line(error_type, longest=NAME))
+                span.set_attribute(Attribute.ERROR_TYPE, line(error_type, longest=LONGEST_NAME))
         except Exception as error:
             self.registry.record_failure("marking a span as failed", error)
 

@@ -8,7 +8,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, get_current_span
 
 from ..model import Claimed, Transition, job_id
-from ..texts import NAME, line
+from ..texts import LONGEST_NAME, line
 from . import names, stored_context
 from .exceptions import qualified_name
 from .names import Attribute, Drop, LinkReason, Operation, TransitionSpan
@@ -93,12 +93,12 @@ def _parent_context(kind: TransitionSpan, stored: StoredContext, previous: Store
 
 
 def _description(transition: Transition) -> dict[str, str | int]:
-    worker = {} if transition.worker is None else {Attribute.CLIENT_ID: line(transition.worker, longest=NAME)}
+    worker = {} if transition.worker is None else {Attribute.CLIENT_ID: line(transition.worker, longest=LONGEST_NAME)}
     return {
         Attribute.MESSAGE_ID: job_id(transition.chain_id, transition.position),
         Attribute.CONVERSATION_ID: transition.chain_id,
         Attribute.CHAIN_ID: transition.chain_id,
-        Attribute.CHAIN_TYPE: line(transition.chain_type, longest=NAME),
+        Attribute.CHAIN_TYPE: line(transition.chain_type, longest=LONGEST_NAME),
         Attribute.CHAIN_HOP: transition.position,
         Attribute.ATTEMPT: transition.attempt,
         Attribute.TRANSITION: str(transition.verb),

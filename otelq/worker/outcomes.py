@@ -21,8 +21,8 @@ from ..model import (
     SettleResult,
     Snoozes,
 )
-from ..schedule import Lineage, lineage_of, qualified
-from ..texts import NAME, message_of, storable, trace_of
+from ..schedule import Lineage, lineage_of
+from ..texts import LONGEST_NAME, class_name, message_of, storable, traceback_of
 
 TIMED_OUT = "TimeoutError"
 
@@ -73,15 +73,17 @@ def unwrap_group(error: BaseException) -> BaseException:
 def failure_of(error: BaseException) -> Failure:
     """Return the stored form of an exception: its qualified name, its message and its traceback, bounded."""
     if isinstance(error, ProcessFailed):
-        return Failure(storable(error.type, longest=NAME), storable(error.text))
+        return Failure(storable(error.type, longest=LONGEST_NAME), storable(error.text))
     kind = type(error)
     message = message_of(error) or kind.__qualname__
-    return Failure(storable(qualified(kind), longest=NAME), storable(f"{message}\n{trace_of(error, frames=8)}"))
+    return Failure(
+        storable(class_name(kind), longest=LONGEST_NAME), storable(f"{message}\n{traceback_of(error, frames=8)}")
+    )
 
 
 def of_undescribable(error: BaseException, *, definition: Definition, attempt: int, spread: float) -> Outcome:
     """Return the outcome for an exception whose own ``__str__`` or traceback raises."""
-    kind = storable(type(error).__qualname__, longest=NAME)
+    kind = storable(type(error).__qualname__, longest=LONGEST_NAME)
     failure = Failure("otelq.undescribed", f"an exception of type {kind} that cannot be described")
     lineage = lineage_of(error)
     return after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)

@@ -37,9 +37,8 @@ from ..definitions import (
 )
 from ..errors import InvalidArgument
 from ..model import CancelReason, ChainOutcome
-from ..schedule import qualified
 from ..telemetry.propagation import carried
-from ..texts import TRACE, cut
+from ..texts import LONGEST_TRACEBACK, class_name, cut
 from .outcomes import failure_of, unwrap_group
 from .process_protocol import (
     PREFIX,
@@ -197,12 +196,12 @@ def _reply_of(error: BaseException) -> Reply:
         case WaitFor():
             return Waiting(error.awaited)
         case Fail():
-            return Failed(cut(error.reason, TRACE))
+            return Failed(cut(error.reason, LONGEST_TRACEBACK))
         case RetryAfter():
             cause = error.__cause__
             return RetryLater(error.delay, None if cause is None else failure_of(cause))
         case _:
-            return Raised(failure_of(error), tuple(qualified(kind) for kind in type(error).__mro__))
+            return Raised(failure_of(error), tuple(class_name(kind) for kind in type(error).__mro__))
 
 
 # The process

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from otelq.adapters import find, known
+from otelq.adapters import find_adapter, known_schemes
 from otelq.model import JobQuery
 from otelq.ports.notify import NotifyAdapter
 from otelq.ports.state import StateAdapter
@@ -22,7 +22,7 @@ NOTIFY: Final = "otelq.notify"
 def groups_of(url: str) -> list[str]:
     """Return the groups of adapters that have one for a URL: ``STATE``, ``NOTIFY`` or both; refuse it if none has."""
     groups = (STATE, NOTIFY)
-    return [group for group in groups if find(group, _scheme(url), argument="url")] or _refuse(url, *groups)
+    return [group for group in groups if find_adapter(group, _scheme(url), argument="url")] or _refuse(url, *groups)
 
 
 def state_factory(url: str) -> Callable[[], StateAdapter]:
@@ -38,13 +38,13 @@ def notify_factory(url: str) -> Callable[[], NotifyAdapter]:
 
 
 def _load(group: str, url: str) -> Callable[..., Any]:
-    found = find(group, _scheme(url), argument="url")
+    found = find_adapter(group, _scheme(url), argument="url")
     make: Callable[..., Any] = found.load() if found else _refuse(url, group)
     return make
 
 
 def _refuse(url: str, *groups: str) -> Any:
-    schemes = ", ".join(sorted({scheme for group in groups for scheme in known(group)}))
+    schemes = ", ".join(sorted({scheme for group in groups for scheme in known_schemes(group)}))
     raise click.UsageError(f"no adapter for {_scheme(url)}: is installed; known are {schemes}")
 
 

@@ -21,7 +21,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 import otelq
 from otelq.logs import Log
 from otelq.telemetry.exceptions import OPT_IN
-from otelq.texts import MESSAGE, TRACE
+from otelq.texts import LONGEST_MESSAGE, LONGEST_TRACEBACK
 from tests.behaviour.support import AT_ONCE, ended
 
 from .sdk import Sdk, claimed
@@ -285,7 +285,7 @@ def test_a_line_cannot_be_forged_and_a_text_is_cut(written: io.StringIO) -> None
     [line] = written.getvalue().splitlines()
     assert line.startswith("ERROR test_harmless.py x\\nERROR forged \\x1b[2J")
     assert line.endswith("… is 7, 'a\\nb'")
-    assert len(line) < 2 * MESSAGE
+    assert len(line) < 2 * LONGEST_MESSAGE
 
 
 def test_a_traceback_in_a_log_is_bounded_and_an_exception_that_is_not_is_not_handed_on(
@@ -296,7 +296,7 @@ def test_a_traceback_in_a_log_is_bounded_and_an_exception_that_is_not_is_not_han
             raise ValueError(f"bad input {text}")
         except ValueError:
             Log("otelq.test").exception("it failed")
-    assert len(written.getvalue()) < 2 * TRACE
+    assert len(written.getvalue()) < 2 * LONGEST_TRACEBACK
     assert written.getvalue().count("ValueError: bad input") == 2
     assert [record.exc_info is None for record in caplog.records] == [False, True]
 
@@ -346,4 +346,4 @@ async def test_an_exception_of_a_megabyte_leaves_little_of_itself(sdk: Sdk, capl
     shown += [str(span.status.description) for span in spans]
     stored = [attempt.failure.text for attempt in attempts if attempt.failure]
     assert len(attempts) == len(spans) == 10
-    assert max(map(len, [*said, *shown, *stored, str(failed.value)])) < 2 * TRACE
+    assert max(map(len, [*said, *shown, *stored, str(failed.value)])) < 2 * LONGEST_TRACEBACK

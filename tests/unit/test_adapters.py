@@ -43,7 +43,7 @@ def test_an_adapter_of_another_package_is_found(tmp_path: Path, monkeypatch: pyt
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(SystemExit, match="was given the URL"):
         otelq.connect("other://host")
-    assert "other" in adapters.known("otelq.state")
+    assert "other" in adapters.known_schemes("otelq.state")
 
 
 def test_two_adapters_for_one_scheme_are_named_and_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,4 +58,4 @@ def test_two_adapters_for_one_scheme_are_named_and_refused(tmp_path: Path, monke
 
 def test_what_otelq_ships_is_what_its_package_declares() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
-    assert declared == adapters.OWN
+    assert declared == adapters.BUILT_IN

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otelq.errors import InvalidArgument
-from otelq.schedule import LONGEST, RetryPolicy, lineage_of
+from otelq.schedule import LONGEST_DELAY, RetryPolicy, lineage_of
 
 spreads = st.floats(0, 1)
 attempts = st.integers(1, 10_000)
@@ -80,7 +80,7 @@ def test_attempts_are_spent_at_the_maximum(most: int | None, attempt: int, spent
         ("factor", 0.999),
         ("factor", float("inf")),
         ("max", -1),
-        ("max", LONGEST + 1),
+        ("max", LONGEST_DELAY + 1),
         ("jitter", -0.1),
         ("jitter", 1.1),
         ("jitter", float("nan")),
@@ -121,7 +121,7 @@ def gives(value: Any) -> Callable[[int], Any]:
 
 
 @pytest.mark.parametrize(
-    "backoff", [breaks, *map(gives, [-1, LONGEST + 1, float("nan"), float("inf"), None, "5", True])]
+    "backoff", [breaks, *map(gives, [-1, LONGEST_DELAY + 1, float("nan"), float("inf"), None, "5", True])]
 )
 def test_a_back_off_that_gives_no_delay_is_logged_and_the_exponential_one_counts(
     backoff: Callable[[int], Any], caplog: pytest.LogCaptureFixture

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otelq.texts import MESSAGE, TRACE, cut, is_short, line, lines, message_of, storable, trace_of
+from otelq.texts import (
+    LONGEST_MESSAGE,
+    LONGEST_TRACEBACK,
+    cut,
+    has_short_messages,
+    line,
+    lines,
+    message_of,
+    storable,
+    traceback_of,
+)
 
 HUGE = "x\n\x1b" * 1_000_000
 
@@ -46,36 +56,36 @@ LONG = {
 
 @pytest.mark.parametrize("error", LONG.values(), ids=LONG)
 def test_what_is_told_of_an_exception_is_bounded_however_it_is_long(error: BaseException) -> None:
-    assert not is_short(raised(error))
-    assert len(message_of(error)) <= MESSAGE
-    assert len(trace_of(error)) <= TRACE
+    assert not has_short_messages(raised(error))
+    assert len(message_of(error)) <= LONGEST_MESSAGE
+    assert len(traceback_of(error)) <= LONGEST_TRACEBACK
 
 
 def test_a_traceback_reads_as_python_prints_it() -> None:
     error = KeyError("second")
     error.__cause__ = raised(ValueError("first"))
     error.add_note("a note")
-    assert trace_of(raised(error)) == "".join(traceback.format_exception(error))
-    assert is_short(error)
+    assert traceback_of(raised(error)) == "".join(traceback.format_exception(error))
+    assert has_short_messages(error)
 
 
 def test_a_context_is_told_unless_it_was_suppressed() -> None:
     inner = raised(ValueError("inner"))
     outer = KeyError("outer")
     outer.__context__ = inner
-    assert "During handling of the above exception" in trace_of(outer)
+    assert "During handling of the above exception" in traceback_of(outer)
     outer.__suppress_context__ = True
-    assert "inner" not in trace_of(outer)
+    assert "inner" not in traceback_of(outer)
 
 
 def test_exceptions_that_lead_to_each_other_end() -> None:
     one, other = ValueError("one"), ValueError("other")
     one.__cause__, other.__cause__ = other, one
-    assert trace_of(one).count("ValueError: ") == 2
+    assert traceback_of(one).count("ValueError: ") == 2
 
 
 def test_the_members_of_a_group_are_told() -> None:
-    text = trace_of(BaseExceptionGroup("both", [ValueError("one"), raised(KeyError("two"))]))
+    text = traceback_of(BaseExceptionGroup("both", [ValueError("one"), raised(KeyError("two"))]))
     assert "Group: both (2 sub-exceptions)" in text
     assert "ValueError: one" in text
     assert "KeyError: 'two'" in text
@@ -86,7 +96,7 @@ def test_an_exception_without_a_text_has_a_name() -> None:
         def __str__(self) -> str:
             raise RuntimeError("no")
 
-    assert "Mute has no text" in trace_of(Mute())
+    assert "Mute has no text" in traceback_of(Mute())
 
 
 @pytest.mark.parametrize(
