@@ -1,10 +1,11 @@
 """
-What follows a commit: transitions become telemetry and hints, but only once they are known to be committed.
+The effects of a commit: telemetry, hints, and callbacks of the application.
 
-Transitions of otelq's own transactions are told at once. Those written in a caller's transaction wait for its end:
-the driver says it, or the ids are looked up once the transaction is over. What cannot be known is counted.
+Transitions of otelq's own transactions are reported at once. Those written in a caller's transaction are pending until
+it ends: the driver reports the end, or otelq looks the transitions up afterwards. If that has no answer either, they
+are counted as unknown.
 
-Callbacks of the application can hang on the same commit; they run after what otelq itself has to tell.
+Callbacks of the application run after the telemetry and the hints of the same commit.
 """
 
 from .callbacks import after_commit

@@ -1,4 +1,4 @@
-"""Callbacks of the application that follow the commit of the transaction or block that the task is inside of."""
+"""Callbacks of the application after the commit of the transaction or block around the call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns committed transitions into telemetry and hints."""
+"""The pending effects of one client: transitions that wait for the end of a transaction, and their callbacks."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ from .scopes import (
 logger = Log("otelq.effects")
 
 POLL_PAUSE = 0.05
-"""Seconds between two looks at a transaction whose driver does not tell its end."""
+"""Seconds between two checks of a transaction whose driver does not report its end."""
 CLOSE_TIMEOUT: Final = 5.0
-"""Seconds that callbacks have to end when their client is closed."""
+"""Seconds in which callbacks must end when their client is closed."""
 LOOKUP_PAUSES: Final = (0.05, 0.5, 1.5, 5.0)
-"""Seconds between tries to look up what was committed: what left a commit in doubt may last as long as a restart."""
+"""Seconds between look-ups of a commit in doubt: its cause may last as long as a restart of the server."""
 
 OnCommitKnown = Callable[[bool], None]
-"""Called with whether the transitions were committed."""
+"""A function that is called with True after a commit, with False after a rollback."""
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
 class _PendingEffects:
-    """Transitions written in a transaction that is still open, and callbacks whose fate is theirs."""
+    """Transitions written in an open transaction, and callbacks that run if these turn out to be committed."""
 
     effects: Effects
     tx: Transaction
@@ -63,12 +63,12 @@ class _PendingEffects:
             self.effects.apply_end(self, committed=ending is Ending.COMMITTED)
 
     async def resolve(self) -> None:
-        """Settle it by what can be seen."""
+        """Look up whether the transitions are committed, and apply the result."""
         await self.effects.resolve(self)
 
 
 class _EndedTransaction(Transaction):
-    """A transaction that has ended, nobody knows how."""
+    """A transaction of otelq's own that ended in an unknown way; stands in where there is no handle any more."""
 
     @property
     def handle(self) -> None:
@@ -90,8 +90,9 @@ class Effects:
         self._notify = notify
         self._telemetry = telemetry
         self._polled: set[_PendingEffects] = set()
+        """Those of transactions whose driver does not report the end."""
         self._pending: dict[_PendingEffects, None] = {}
-        """All that is held, in order, also that of which the driver tells."""
+        """All writes in open transactions, in order: an ordered set."""
         self._poller: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._due_callbacks: list[PendingCallback] = []
@@ -100,16 +101,16 @@ class Effects:
         self._closing = asyncio.Event()
 
     def open(self) -> None:
-        """Begin, in the running event loop."""
+        """Start for the running event loop."""
         self._closing = asyncio.Event()
 
     def follow(
         self, transitions: Sequence[Transition], *, tx: Transaction | None = None, on_known: OnCommitKnown | None = None
     ) -> None:
         """
-        Tell what was written: at once, or after ``tx`` has committed.
+        Report transitions: at once, or after the commit of ``tx``.
 
-        ``on_known`` is called when it is known whether it was; it must not raise.
+        ``on_known`` is called once it is known whether they were committed; it must not raise.
         """
         if tx is None:
             self._report(transitions)
@@ -118,6 +119,7 @@ class Effects:
             return
         writes = _PendingEffects(self, tx, transitions, _ignore if on_known is None else on_known, enclosing_block())
         self._pending[writes] = None
+        # Another client may write in this client's transaction. `undecided` of this client must find that, too.
         for scope in enclosing():
             if isinstance(scope, TransactionScope):
                 scope.written.add(writes)
@@ -125,7 +127,8 @@ class Effects:
             self._poll_for_end(writes)
 
     def apply_end(self, writes: _PendingEffects, *, committed: bool, known: bool = True) -> None:
-        """Tell or drop what was held, once; ``known`` says whether its end is, or was only given up."""
+        """Report or drop pending writes, once; ``known`` is False if the look-up had no answer."""
+        # The driver's event and a look-up may both arrive; the first one counts.
         if writes.is_resolved:
             return
         writes.is_resolved = True
@@ -140,21 +143,22 @@ class Effects:
 
     def undecided(self) -> list[Transition]:
         """
-        Return what was written in transactions whose end is not known yet.
+        Return the transitions in transactions whose end is not known yet.
 
-        That is by this client, and by others inside of a transaction that this one began.
+        These were written by this client, or by another client in a transaction that this one began.
         """
         writes = [*self._pending, *(one for scope in self._scopes for one in scope.written)]
         return [transition for one in writes if not one.is_resolved for transition in one.transitions]
 
     def look_up_commit(self, writes: _PendingEffects) -> None:
-        """Find out by the ids whether a transaction with an unknown end was committed."""
+        """Look up, in a task of its own, whether a transaction with an unknown end was committed."""
         task = spawn(self._resolve_in_doubt(writes), context=contextvars.Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _resolve_in_doubt(self, writes: _PendingEffects) -> None:
-        """A server whose client has gone may still be at the COMMIT: what is not there yet is looked for again."""
+        """Look the writes up several times before they count as rolled back."""
+        # A server that lost its client may still be busy with the COMMIT.
         for pause in LOOKUP_PAUSES[:2]:
             if await self._is_committed(writes) is not False:
                 break
@@ -164,7 +168,7 @@ class Effects:
 
     @contextmanager
     def resolve_lost_commit(self) -> Generator[None]:
-        """Look up what a verb of the block committed, perhaps, in a transaction of its own whose end was lost."""
+        """Look up the transitions of a verb in the block if the reply to its COMMIT was lost."""
         try:
             yield
         except Unavailable as error:
@@ -174,8 +178,9 @@ class Effects:
             raise
 
     async def resolve(self, writes: _PendingEffects) -> None:
-        """Settle what is held by what a connection of our own can see."""
-        is_over = await writes.tx.is_over()  # asked first: a commit meanwhile must not be taken for a rollback
+        """Look the writes up with another connection, and report or drop them if the transaction is over."""
+        # Asked before the look-up: a commit between the two would otherwise be taken for a rollback.
+        is_over = await writes.tx.is_over()
         seen = await self._is_committed(writes)
         if seen is None and is_over:
             self._telemetry.count_unknown(max(1, len(writes.transitions)))
@@ -183,20 +188,21 @@ class Effects:
             self.apply_end(writes, committed=seen is True, known=seen is not None)
 
     async def _is_committed(self, writes: _PendingEffects) -> bool | None:
-        """Whether the transitions are committed; None if that cannot be known, as where there are none to look for."""
+        """Return whether the transitions are committed; None if that is unknown, or if there are none."""
         if not writes.transitions:
             return None
         try:
             with self._telemetry.silence():
                 seen = await self._were_committed(writes.transitions)
-            known = [one for one in seen if one is not None]  # they were written together: one that tells is enough
+            # One transaction wrote all of them, so that one answer is enough.
+            known = [one for one in seen if one is not None]
             return all(known) if known else None
         except OtelqError as error:
             logger.warning("whether %d transitions were committed is not known: %s", len(writes.transitions), error)
             return None
 
     async def _were_committed(self, transitions: Sequence[Transition]) -> Sequence[bool | None]:
-        """What the database says, once it says anything; who closes does not wait for that."""
+        """Ask the database until it answers; ``close`` ends the pauses between the tries."""
         for pause in LOOKUP_PAUSES:
             try:
                 return await self._state.were_committed(transitions)
@@ -206,7 +212,7 @@ class Effects:
         return await self._state.were_committed(transitions)
 
     async def close(self) -> None:
-        """Settle what can be settled; what hangs in a transaction that is still open is given up as unknown."""
+        """Resolve all pending writes; count those of transactions that are still open as unknown."""
         self._closing.set()
         if self._poller is not None:
             self._poller.cancel()
@@ -214,7 +220,7 @@ class Effects:
             self._poller = None
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT)
-        await asyncio.sleep(0)  # what a driver has heard by now, it tells in the next turn of the loop
+        await asyncio.sleep(0)  # drivers report an end in the turn of the loop after it
         for writes in [writes for writes in self._pending if writes in self._polled or await writes.tx.is_over()]:
             await self.resolve(writes)
         self._telemetry.count_unknown(sum(len(writes.transitions) for writes in self._polled))
@@ -223,7 +229,7 @@ class Effects:
         await self._end_callbacks()
 
     async def _end_callbacks(self) -> None:
-        """Wait for callbacks that run, but not for ever: one may wait for the very client that is being closed."""
+        """Wait for running callbacks, then cancel them: one may wait for the client that is being closed."""
         if not self._tasks:
             return
         _, unfinished = await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT)
@@ -240,11 +246,12 @@ class Effects:
         if hints := hints_of(transitions):
             try:
                 self._notify.publish(hints)
-            except Exception:  # it is committed, and polls find it
+            except Exception:  # hints may be lost: polls find what is committed
                 logger.exception("hints of a commit could not be published")
 
     def _poll_for_end(self, writes: _PendingEffects) -> None:
         self._polled.add(writes)
+        # The end of a block resolves its writes at once, without waiting for the poller.
         if writes.block is not None:
             writes.block.uncertain.append(writes)
         if self._poller is None or self._poller.done():
@@ -261,9 +268,11 @@ class Effects:
 
     @contextmanager
     def callback_scope(self, tx: Transaction) -> Generator[TransactionScope]:
-        """Let callbacks that are hung from now on in this task, and name no transaction, wait for this one."""
+        """Make callbacks without ``tx=`` that are added in the block wait for this transaction."""
         scope = TransactionScope(current(), tx, self.add_callback)
-        innermost.set(scope)  # not set back at the end, which may come in another task: it counts while ``tx`` is open
+        # Not reset at the end: a generator may be closed in another task, where the token is invalid. An ended scope is
+        # skipped instead, by `is_active`.
+        innermost.set(scope)
         self._scopes.add(scope)
         try:
             yield scope
@@ -272,15 +281,15 @@ class Effects:
             self._scopes.discard(scope)
 
     def run_after_commit(self, scope: TransactionScope) -> None:
-        """Run the callbacks of a transaction that the client itself has committed, and whose driver tells nothing."""
+        """Run the callbacks of a transaction that the client committed itself and whose driver reports no end."""
         self._schedule_callbacks(scope.unreported, committed=True)
 
     def after_commit(self, callback: Callback, *, tx: object) -> None:
         """
-        Run a callback after the commit of a caller's transaction: of which the driver tells, or the block round it.
+        Run a callback after the commit of a caller's transaction, which the driver or the block around it reports.
 
         Raises:
-            InvalidArgument: as the state adapter does for ``tx``, or there is neither.
+            InvalidArgument: the state adapter refuses ``tx``, or neither reports its end.
         """
         transaction = self._state.join(tx)
         pending = PendingCallback(check_callback(callback), contextvars.copy_context(), transaction)
@@ -288,22 +297,22 @@ class Effects:
             return
         block = enclosing_block()
         if block is None:
-            raise InvalidArgument("tx", "does not tell of its end; open `async with otelq.after_commit():` round it")
+            raise InvalidArgument("tx", "does not report its end; open `async with otelq.after_commit():` around it")
         block.add([pending])
 
     def add_callback(self, pending: PendingCallback, tx: Transaction) -> bool:
-        """Run a callback after the commit of ``tx``; False where its driver does not tell of that."""
+        """Run a callback after the commit of ``tx``; return False if its driver does not report that."""
         return tx.watch(partial(self._ended, pending, tx))
 
     def _ended(self, pending: PendingCallback, tx: Transaction, ending: Ending) -> None:
         if ending is Ending.UNKNOWN:
-            # First the others are told of this end, so that there is something to look up.
+            # In the next turn, when every watcher knows of this end, so that otelq's own writes are being looked up.
             asyncio.get_running_loop().call_soon(self._wait_for_related_writes, pending, tx)
         else:
             self._schedule_callbacks([pending], committed=ending is Ending.COMMITTED)
 
     def _wait_for_related_writes(self, pending: PendingCallback, tx: Transaction) -> None:
-        """Let a callback share the fate of what otelq itself wrote in its transaction, which can be looked up."""
+        """Run a callback if otelq's own writes in its transaction, which can be looked up, were committed."""
         related = next((writes for writes in reversed(self._pending) if writes.tx.handle is tx.handle), None)
         if related is None:
             logger.warning("%r does not run: whether its transaction was committed is not known", pending.callback)
@@ -314,7 +323,8 @@ class Effects:
         if not committed:
             return
         if not self._due_callbacks:
-            asyncio.get_running_loop().call_soon(self._start_due_callbacks)  # after all that is told of this commit
+            # In the next turn, after the telemetry and the hints of this commit.
+            asyncio.get_running_loop().call_soon(self._start_due_callbacks)
         self._due_callbacks += pending
 
     def _start_due_callbacks(self) -> None:

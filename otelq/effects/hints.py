@@ -1,4 +1,4 @@
-"""What others are told so that they look at once."""
+"""The hints that follow from transitions, so that others look at once instead of at their next poll."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..transitions import closes_chain
 
 
 def hints_of(transitions: Sequence[Transition]) -> list[Hint]:
-    """The hints that others can use: what is due and when, which chains are closed, which leases are revoked."""
+    """Return the hints of these transitions: types with due jobs, closed chains, and revoked leases."""
     hints: dict[tuple[HintKind, str], Hint] = {}
     for transition in transitions:
         if transition.target is Status.READY:

@@ -1,4 +1,4 @@
-"""What a task is inside of whose end says whether callbacks run: blocks, and otelq's own transactions."""
+"""Scopes that decide when after-commit callbacks run: blocks, and transactions that otelq began."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ innermost: ContextVar[CallbackScope | None] = ContextVar("otelq_after_commit", d
 
 @dataclass(eq=False, slots=True)
 class PendingCallback:
-    """A callback that waits for a commit; ``tx`` is that which was named for it."""
+    """A callback that waits for a commit; ``tx`` is the transaction that was given for it, if any."""
 
     callback: Callback
     context: contextvars.Context
@@ -36,7 +36,7 @@ class PendingCallback:
 
 
 class UncertainWrites(Protocol):
-    """Something written in a transaction whose end may have to be looked up."""
+    """Transitions written in a transaction whose end may have to be looked up."""
 
     @property
     def transitions(self) -> Sequence[Transition]: ...
@@ -44,19 +44,19 @@ class UncertainWrites(Protocol):
     def is_resolved(self) -> bool: ...
 
     async def resolve(self) -> None:
-        """Settle it by what can be seen."""
+        """Look up whether the transitions are committed, and apply the result."""
         ...
 
 
 def check_callback(callback: Callback) -> Callback:
-    """Refuse what cannot be called."""
+    """Return the callback; raise ``InvalidArgument`` if it cannot be called."""
     if not callable(callback):
         raise InvalidArgument("callback", f"is {callback!r}; give a function without parameters")
     return callback
 
 
 async def run_callbacks(callbacks: Iterable[PendingCallback]) -> None:
-    """Run callbacks, one after the other; one that raises harms neither the others nor what was committed."""
+    """Run callbacks one after the other; log an error and go on with the next."""
     for pending in callbacks:
         try:
             await spawn(_call(pending.callback), context=pending.context)
@@ -65,7 +65,7 @@ async def run_callbacks(callbacks: Iterable[PendingCallback]) -> None:
 
 
 async def _call(callback: Callback) -> None:
-    """Call it; what ends more than itself, as ``sys.exit()`` in a task ends the event loop, is an error like others."""
+    """Call a callback; turn ``SystemExit`` and the like, which in a task end the event loop, into an error."""
     try:
         result = callback()
         if inspect.isawaitable(result):
@@ -74,13 +74,14 @@ async def _call(callback: Callback) -> None:
         raise
     except BaseException as end:
         task = asyncio.current_task()
+        # A cancel of this task comes from `close` and must pass. A CancelledError without one is the callback's own.
         if task is not None and task.cancelling():
             raise
         raise OtelqError(f"a callback raised {type(end).__name__}") from end
 
 
 class CallbackScope(ABC):
-    """Something that a task is inside of, whose end says whether callbacks run."""
+    """A scope around the current code whose end decides whether callbacks run."""
 
     def __init__(self, parent: CallbackScope | None) -> None:
         self.parent = parent
@@ -92,11 +93,11 @@ class CallbackScope(ABC):
 
     @abstractmethod
     def add(self, pending: Sequence[PendingCallback]) -> None:
-        """Decide on these callbacks."""
+        """Run or drop these callbacks when the scope ends."""
 
 
 class TransactionScope(CallbackScope):
-    """A transaction that otelq itself began."""
+    """A transaction that otelq began."""
 
     def __init__(
         self,
@@ -108,9 +109,9 @@ class TransactionScope(CallbackScope):
         self._tx = tx
         self._add_callback = add_callback
         self.unreported: list[PendingCallback] = []
-        """Callbacks that wait for an end of which the driver does not tell: only who began it knows."""
+        """Callbacks that the driver will not run, as it reports no end; ``Effects.run_after_commit`` runs them."""
         self.written: WeakSet[UncertainWrites] = WeakSet()
-        """Writes in transactions of callers since it began, by whichever client: in this very one, most often."""
+        """Writes of any client in a caller's transaction since this one began; mostly in this one."""
 
     @property
     def is_active(self) -> bool:
@@ -121,20 +122,20 @@ class TransactionScope(CallbackScope):
 
 
 class AfterCommitBlock(CallbackScope):
-    """A block round a transaction, or round a savepoint if it stands in another scope."""
+    """A block around a transaction, or around a savepoint if it is inside another scope."""
 
     def __init__(self, parent: CallbackScope | None) -> None:
         super().__init__(parent)
         self.uncertain: list[UncertainWrites] = []
         self.known_ends: list[tuple[Transaction, bool]] = []
-        """What is known of transactions that otelq wrote in: whether they were committed."""
+        """Transactions in which otelq wrote, each with True if it was committed."""
         self._callbacks: list[PendingCallback] = []
 
     def add(self, pending: Sequence[PendingCallback]) -> None:
         self._callbacks += pending
 
     async def end(self, *, succeeded: bool) -> None:
-        """Tell what is known by now, and run what was hung here, or leave it to the scope round this one."""
+        """Resolve the writes of the block, then run its callbacks, or pass them to the scope around it."""
         self.is_over = True
         for uncertain in self.uncertain:
             await uncertain.resolve()
@@ -149,6 +150,7 @@ class AfterCommitBlock(CallbackScope):
                 outer.known_ends += self.known_ends
 
     def _is_committed(self, pending: PendingCallback) -> bool:
+        # Only transactions with writes of otelq have a known end. Without any, leaving the block counts as a commit.
         handle = None if pending.tx is None else pending.tx.handle
         known = [committed for tx, committed in self.known_ends if handle is None or tx.handle is handle]
         if not known and pending.tx is not None and pending.tx.active:

@@ -1,4 +1,4 @@
-"""Hints within one process: what a client uses that was given no notifier."""
+"""Hints within one process, for clients without another notifier."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["notifier"]
 
 def notifier(target: object = None, **options: object) -> NotifyAdapter:
     """
-    Return a notifier that passes hints on to its own receivers; two of them share nothing.
+    Return a notifier that passes hints to its own subscribers; two notifiers share nothing.
 
     Raises:
         InvalidArgument: there are options; this notifier has none.

@@ -1,4 +1,4 @@
-"""Hints passed from hand to hand on one event loop."""
+"""Hints within one event loop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 class InProcessNotify(NotifyAdapter):
-    """Calls every receiver soon after a hint was published, never within ``publish`` itself."""
+    """Calls every subscriber in the turn of the event loop after ``publish``, never within it."""
 
     name = "memory"
     is_shared = False
@@ -20,7 +20,7 @@ class InProcessNotify(NotifyAdapter):
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opened = 0
-        """How often; what was published in an earlier life is not delivered in a later one."""
+        """The number of calls of ``open``: hints from before a ``close`` are not delivered after the next ``open``."""
         self._receivers: dict[object, Callable[[Hint], None]] = {}
 
     async def open(self) -> None:
@@ -45,7 +45,7 @@ class InProcessNotify(NotifyAdapter):
 
     def _deliver(self, hints: Sequence[Hint], opened: int) -> None:
         for hint in hints:
-            for key in tuple(self._receivers):
+            for key in tuple(self._receivers):  # a copy: a receiver may unsubscribe itself or others
                 if self._loop is not None and self._opened == opened:
                     self._hand_over(key, hint)
 

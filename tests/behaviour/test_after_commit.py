@@ -448,7 +448,7 @@ async def test_a_transaction_that_outlives_its_block_runs_nothing(bare: Bare, ca
 
 async def test_a_driver_that_tells_nothing_needs_a_block(bare: Bare) -> None:
     async with bare.transaction() as tx:
-        with pytest.raises(otelq.InvalidArgument, match=r"tx: does not tell of its end; open `async with otelq"):
+        with pytest.raises(otelq.InvalidArgument, match=r"tx: does not report its end; open `async with otelq"):
             bare.hang(1, tx=tx)
 
 

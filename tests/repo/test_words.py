@@ -15,7 +15,6 @@ import pytest
 from .tree import PACKAGES, ROOT
 
 UNFINISHED = [
-    "otelq/effects",
     "otelq/model",
     "otelq/ports",
     "otelq/sqlalchemy",
