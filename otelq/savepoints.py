@@ -26,7 +26,7 @@ _CONTROL: Final = re.compile(
 )
 """Anchored at both ends, so that other statements are passed over at their first word."""
 
-_SILENT: Final = re.compile(rf"(?x) {_COMMENT}")
+_COMMENTS: Final = re.compile(rf"(?x) {_COMMENT}")
 _MAY_CONTROL: Final = re.compile(r"(?i)\b(commit|end|rollback|abort|savepoint|release|prepare\s+transaction)\b")
 
 
@@ -42,74 +42,78 @@ class Control(Enum):
     """One of these, but unknown which: the statement is one of several, or may be inside a procedure."""
 
 
-class Step(NamedTuple):
+class ControlStatement(NamedTuple):
     """A statement that controls a transaction, with the name of its savepoint: in lower case unless it was quoted."""
 
     control: Control
     name: str = ""
 
 
-def step_of(sql: str) -> Step | None:
+def parse_control(sql: str) -> ControlStatement | None:
     """Return what one statement does to its transaction; None if nothing."""
     found = _CONTROL.fullmatch(sql)
     if found is None or found.lastgroup is None:
         return None
     control = Control[found.lastgroup]
-    return Step(control) if control in (Control.COMMIT, Control.ROLLBACK) else Step(control, _bare(found[control.name]))
+    return (
+        ControlStatement(control)
+        if control in (Control.COMMIT, Control.ROLLBACK)
+        else ControlStatement(control, _unquoted(found[control.name]))
+    )
 
 
-def step_among(sql: str) -> Step | None:
+def parse_controls(sql: str) -> ControlStatement | None:
     """Return the same for text that may hold several statements or a procedure; ``UNCLEAR`` if it cannot be told."""
-    if step := step_of(sql):
+    if step := parse_control(sql):
         return step
-    text = _SILENT.sub(" ", sql).strip().rstrip(";") if ";" in sql else ""
-    return Step(Control.UNCLEAR) if ";" in text and _MAY_CONTROL.search(text) else None
+    text = _COMMENTS.sub(" ", sql).strip().rstrip(";") if ";" in sql else ""
+    return ControlStatement(Control.UNCLEAR) if ";" in text and _MAY_CONTROL.search(text) else None
 
 
-def _bare(name: str) -> str:
+def _unquoted(name: str) -> str:
     quote = name[0]
     if quote == "[":
         return name[1:-1]
     return name[1:-1].replace(quote * 2, quote) if quote in "\"'`" else name.lower()
 
 
-class Savepoints(Generic[T]):
+class SavepointStack(Generic[T]):
     """
     Records what was written in a transaction, each under the innermost savepoint of that moment.
 
     Names may be set several times, and the last one counts. An unknown name is that of a savepoint from before the
-    transaction was followed, so rolling back to it takes back everything. With ``is_whole`` the transaction was
+    transaction was followed, so rolling back to it takes back everything. With ``sees_all`` the transaction was
     followed from its beginning: then the statement with an unknown name fails, and changes nothing.
     """
 
-    def __init__(self, *, ignores_case: bool = False, is_whole: bool = False) -> None:
+    def __init__(self, *, ignores_case: bool = False, sees_all: bool = False) -> None:
         self.ended_by: Control | None = None
         """The statement by which its user ended the transaction; later writes are in another one, or in none."""
-        self.is_doubtful = False
+        self.is_uncertain = False
         """Set when one transaction may have ended unseen and another begun: the next end may be of either."""
         self._ignores_case = ignores_case
-        self._is_whole = is_whole
-        self._frames: list[tuple[str | None, list[T]]] = [(None, [])]
+        self._is_whole = sees_all
+        self._levels: list[tuple[str | None, list[T]]] = [(None, [])]
 
     def add(self, written: T) -> None:
         """Record a write."""
-        self._frames[-1][1].append(written)
+        self._levels[-1][1].append(written)
 
-    def hear(self, step: Step) -> Sequence[T]:
+    def apply(self, step: ControlStatement) -> Sequence[T]:
         """Follow a statement that succeeded; return the writes that it rolled back."""
         name = step.name.lower() if self._ignores_case else step.name
         match step.control:
             case Control.SAVEPOINT:
-                self._frames.append((name, []))
+                self._levels.append((name, []))
             case Control.RELEASE:
                 self._release(name)
             case Control.ROLLBACK_TO:
-                return self._back_to(name)
+                return self._roll_back_to(name)
             case Control.COMMIT | Control.ROLLBACK:
                 self.ended_by = step.control
-                self.is_doubtful = True
+                self.is_uncertain = True
             case Control.UNCLEAR:
-                self.is_doubtful = True
+                self.is_uncertain = True
         return ()
 
     def take_all(self) -> Sequence[T]:
@@ -121,25 +125,25 @@ class Savepoints(Generic[T]):
         if start is not None:
             # Writes of a released savepoint belong to the one around it, and may still be rolled back with that.
             released = self._cut(start)
-            self._frames[-1][1].extend(released)
+            self._levels[-1][1].extend(released)
 
-    def _back_to(self, name: str) -> Sequence[T]:
+    def _roll_back_to(self, name: str) -> Sequence[T]:
         start = self._find(name)
         # If in doubt, nothing is reported as rolled back: writes before an unknown savepoint may be there still.
-        if start is None or (start == 0 and self.is_doubtful):
+        if start is None or (start == 0 and self.is_uncertain):
             return ()
         taken = self._cut(start)
         if start:
-            self._frames.append((name, []))  # ROLLBACK TO keeps its savepoint
+            self._levels.append((name, []))  # ROLLBACK TO keeps its savepoint
         return taken
 
     def _find(self, name: str) -> int | None:
-        """Return the frame of the innermost savepoint of this name; for an unknown one 0, or None if ``is_whole``."""
-        found = (at for at in range(len(self._frames) - 1, 0, -1) if self._frames[at][0] == name)
+        """Return the frame of the innermost savepoint of this name; for an unknown one 0, or None if ``sees_all``."""
+        found = (at for at in range(len(self._levels) - 1, 0, -1) if self._levels[at][0] == name)
         return next(found, None if self._is_whole else 0)
 
     def _cut(self, start: int) -> list[T]:
         """Remove the frames from here on and return their writes; the bottom frame is only emptied."""
-        taken = [written for _, frame in self._frames[start:] for written in frame]
-        self._frames[start:] = [] if start else [(None, [])]
+        taken = [written for _, frame in self._levels[start:] for written in frame]
+        self._levels[start:] = [] if start else [(None, [])]
         return taken

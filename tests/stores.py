@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TypeVar
 
 from otelq.ports.state import StateAdapter, Transaction
-from otelq.sqlite.owned_transactions import LentTransaction
+from otelq.sqlite.owned_transactions import AiosqliteOwnedTransaction
 from otelq.sqlite.state import SqliteState
 from otelq.sqlite.statements import SqliteStatements
 
-T = TypeVar("T", bound=LentTransaction)
+T = TypeVar("T", bound=AiosqliteOwnedTransaction)
 
 
 class PrivateState(SqliteState):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..ports.state import Ending
-from ..savepoints import Control, Savepoints, Step
+from ..savepoints import Control, ControlStatement, SavepointStack
 
 Ended = Callable[[Ending], None]
 
@@ -17,12 +17,12 @@ class TransactionWatch:
         self.is_over = False
         self.is_aborted: bool | None = False
         """None if a statement was interrupted so that it is not known."""
-        self._savepoints = Savepoints[Ended]()
+        self._savepoints = SavepointStack[Ended]()
 
     @property
     def is_doubtful(self) -> bool:
         """Return whether this transaction may have ended unnoticed, and another begun."""
-        return self._savepoints.is_doubtful
+        return self._savepoints.is_uncertain
 
     @property
     def is_ended_by_hand(self) -> bool:
@@ -38,11 +38,11 @@ class TransactionWatch:
         """Add a callback for the end of the last write."""
         self._savepoints.add(ended)
 
-    def apply(self, step: Step) -> None:
+    def apply(self, step: ControlStatement) -> None:
         """Apply a statement that succeeded, and call back for the writes that it took back."""
         if step.control is Control.ROLLBACK_TO:
             self.is_aborted = False
-        for ended in self._savepoints.hear(step):
+        for ended in self._savepoints.apply(step):
             ended(Ending.ROLLED_BACK)
 
     def end(self, ending: Ending) -> None:

@@ -35,15 +35,15 @@ class HandleFactory:
         self._sessions: async_sessionmaker[AsyncSession] | None = sessions
 
     @property
-    def kind_of_session(self) -> type[AsyncSession]:
+    def session_class(self) -> type[AsyncSession]:
         """The class of the sessions."""
         return self._sessions.class_ if self._sessions else AsyncSession
 
-    def gives(self, kind: type | None) -> bool:
+    def makes(self, kind: type | None) -> bool:
         """Return whether handles of this kind are made here; the usual one is."""
-        return kind is None or kind is AsyncConnection or issubclass(self.kind_of_session, kind)
+        return kind is None or kind is AsyncConnection or issubclass(self.session_class, kind)
 
-    def gives_session(self, kind: type | None) -> bool:
+    def makes_session(self, kind: type | None) -> bool:
         """Return whether a handle of this kind is a session; the usual one is where there is a factory of them."""
         return self._sessions is not None if kind is None else kind is not AsyncConnection
 

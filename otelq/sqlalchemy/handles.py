@@ -83,10 +83,10 @@ def root_of(handle: Handle) -> RootTransaction | None:
     """Return the open transaction of the database, if what is written next is in it without another savepoint."""
     if isinstance(handle, AsyncConnection):
         return handle.sync_connection.get_transaction() if handle.sync_connection else None
-    return root_in(handle.sync_session) if handle.in_transaction() else None
+    return root_of_session(handle.sync_session) if handle.in_transaction() else None
 
 
-def root_in(session: Session) -> RootTransaction | None:
+def root_of_session(session: Session) -> RootTransaction | None:
     """Return the same; of a session that has ended, the transaction that is open on its caller's connection."""
     transaction = innermost_of(session)
     if transaction is None:

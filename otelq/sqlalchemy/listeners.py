@@ -31,7 +31,7 @@ class Listeners:
                 event.remove(*listener)
 
 
-def weakly(method: Callable[[Any], None]) -> Callable[[Any], None]:
+def weak_listener(method: Callable[[Any], None]) -> Callable[[Any], None]:
     """Return a listener that does not keep the object of its method: an engine outlives its connections."""
     weak = WeakMethod(method)
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RootTransaction
 from sqlalchemy.orm import Session, SessionTransaction
 
 from ..ports.state import Ending
-from .handles import innermost_of, root_in
+from .handles import innermost_of, root_of_session
 from .listeners import Listeners
 
 
@@ -40,7 +40,7 @@ class PendingTransaction:
 
     def _on_begin(self, session: Session, transaction: SessionTransaction, connection: Connection) -> None:
         if transaction is self._transaction:
-            self._go_on(connection.get_transaction(), Ending.UNKNOWN)
+            self._resolve(connection.get_transaction(), Ending.UNKNOWN)
 
     def _on_commit(self, session: Session) -> None:
         self._is_committed = self._is_committed or innermost_of(session) is self._transaction
@@ -49,13 +49,13 @@ class PendingTransaction:
         if transaction is not self._transaction:
             return
         if not self._is_committed:
-            return self._go_on(None, Ending.ROLLED_BACK)
+            return self._resolve(None, Ending.ROLLED_BACK)
         self._transaction, self._is_committed = innermost_of(session), False
-        root = root_in(session)
+        root = root_of_session(session)
         if root is not None or self._transaction is None:
-            self._go_on(root, Ending.COMMITTED)
+            self._resolve(root, Ending.COMMITTED)
 
-    def _go_on(self, root: RootTransaction | None, ending: Ending) -> None:
+    def _resolve(self, root: RootTransaction | None, ending: Ending) -> None:
         """Hear no more: from here on a transaction is followed, or else this is the end."""
         if self._is_over:
             return

@@ -15,12 +15,12 @@ from sqlalchemy.orm import Session
 
 from ..ports.state import Ending
 from .handles import Handle, root_of
-from .listeners import Listeners, weakly
+from .listeners import Listeners, weak_listener
 from .pending import PendingTransaction
 
 Ended: TypeAlias = Callable[[Ending], None]
 
-LOOK_AGAIN: Final = 0.001
+COMMIT_POLL_INTERVAL: Final = 0.001
 """Seconds between two looks at a commit that is under way on a connection, which tells of its begin only."""
 
 
@@ -42,7 +42,7 @@ class TransactionWatcher(ABC):
         self._listeners.add(root.connection, "commit", self._on_commit)
         self._listeners.add(root.connection, "rollback", self._on_rollback)
         self._listeners.add(root.connection, "after_cursor_execute", self._on_statement)
-        self._on_engine.add(root.connection.engine, "handle_error", weakly(self._on_error))
+        self._on_engine.add(root.connection.engine, "handle_error", weak_listener(self._on_error))
         if session is not None:
             self._listeners.add(session, "after_commit", self._on_session_commit)
         self._forgotten = finalize(self, self._on_engine.remove)
@@ -51,7 +51,7 @@ class TransactionWatcher(ABC):
     def add(self, ended: Ended) -> None:
         """Let somebody wait for the end of what was written last."""
 
-    def look(self) -> None:
+    def check_commit(self) -> None:
         """See whether a commit that was begun is done."""
         if self._is_committing and not self.root.is_active:
             self.end(self._end_of_commit())
@@ -61,7 +61,7 @@ class TransactionWatcher(ABC):
         if not self.is_over:
             self.is_over = True
             self._loop.call_soon(self._stop)  # events must not be taken away while they are told
-            self._tell(ending)
+            self._notify(ending)
 
     # What an adapter knows
 
@@ -70,11 +70,11 @@ class TransactionWatcher(ABC):
         """Get ready to learn how a COMMIT ends, which is about to be sent."""
 
     @abstractmethod
-    def _hear(self, statement: str) -> None:
+    def _statement_succeeded(self, statement: str) -> None:
         """Follow a statement that succeeded."""
 
     @abstractmethod
-    def _hear_failure(self, error: BaseException) -> None:
+    def _statement_failed(self, error: BaseException) -> None:
         """Follow a statement that failed, or a COMMIT."""
 
     @abstractmethod
@@ -82,14 +82,14 @@ class TransactionWatcher(ABC):
         """Say how the transaction ended, now that SQLAlchemy is done with its COMMIT."""
 
     @abstractmethod
-    def _tell(self, ending: Ending) -> None:
+    def _notify(self, ending: Ending) -> None:
         """Tell all who wait."""
 
     # What SQLAlchemy tells
 
     def _is_current(self) -> bool:
         """Whether an event belongs to this transaction, and not to the next one on its connection."""
-        self.look()
+        self.check_commit()
         return not self.is_over
 
     def _on_commit(self, connection: Connection) -> None:
@@ -97,26 +97,26 @@ class TransactionWatcher(ABC):
             return
         self._prepare_for_commit()
         self._is_committing = True
-        self._loop.call_later(LOOK_AGAIN, self._look_again)
+        self._loop.call_later(COMMIT_POLL_INTERVAL, self._poll_commit)
 
-    def _look_again(self) -> None:
+    def _poll_commit(self) -> None:
         if self._is_current():
-            self._loop.call_later(LOOK_AGAIN, self._look_again)
+            self._loop.call_later(COMMIT_POLL_INTERVAL, self._poll_commit)
 
     def _on_session_commit(self, session: Session) -> None:
-        self.look()
+        self.check_commit()
 
     def _on_rollback(self, connection: Connection) -> None:
-        self.look()
+        self.check_commit()
         self.end(Ending.UNKNOWN if self._is_committing else Ending.ROLLED_BACK)
 
     def _on_statement(self, connection: Connection, cursor: Any, statement: str, *context: Any) -> None:
         if self._is_current():
-            self._hear(statement)
+            self._statement_succeeded(statement)
 
     def _on_error(self, context: ExceptionContext) -> None:
         if context.connection is self.root.connection and self._is_current():
-            self._hear_failure(context.original_exception)
+            self._statement_failed(context.original_exception)
 
     def _stop(self) -> None:
         self._forgotten()

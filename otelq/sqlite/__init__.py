@@ -47,9 +47,12 @@ def adapter(target: object, *, schema: str = "otelq", session: object = None, **
         return SqliteState(_path(target), SqliteStatements(schema), **_checked(**options))
     from . import sqlalchemy  # which need not be installed
 
-    lender = sqlalchemy.lender(target, session)
+    handle_source = sqlalchemy.handle_source(target, session)
     return SqliteState(
-        sqlalchemy.file_of(lender.engine), SqliteStatements(schema), **_checked(**options), lender=lender
+        sqlalchemy.file_of(handle_source.engine),
+        SqliteStatements(schema),
+        **_checked(**options),
+        handle_source=handle_source,
     )
 
 

@@ -8,7 +8,7 @@ from ..model import Amendment, Status, Transition, Verb
 from ..transitions import build, refusals
 from .closed_jobs import end_attempts
 from .open_jobs import open_jobs, open_step
-from .rows import when
+from .rows import to_datetime
 from .session import SqliteSession, batch
 from .start import due_at
 from .value_checks import check_json
@@ -35,11 +35,11 @@ async def _amend(db: SqliteSession, at: int, amendment: Amendment) -> Transition
     refusals.check_amend(job.chain_id, job.status(at))
     stays = amendment.at is None and amendment.delay is None
     run_at = job.run_at if stays else due_at(amendment, at)
-    await db.write("amend_open", chain=job.chain_id, priority=amendment.priority, run_at=run_at)
+    await db.write("amend_jobs", chain=job.chain_id, priority=amendment.priority, run_at=run_at)
     if amendment.input is not None:
         check_json(amendment.input)
         await db.write("amend_input", amended=batch([(*job.key, amendment.input)]))
-    return build.amended(job.snapshot(at), at=when(at), run_at=when(run_at))
+    return build.amended(job.snapshot(at), at=to_datetime(at), run_at=to_datetime(run_at))
 
 
 async def take_over(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
@@ -49,5 +49,5 @@ async def take_over(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> 
         refusals.check_take_over(job.chain_id, job.status(at))
     await end_attempts(db, at, jobs, Verb.TAKE_OVER)
     back = [(job.chain_id, at, 0, 0, job.last_trace) for job in jobs]
-    await db.write("open_put_back", back=batch(back))
+    await db.write("put_back", back=batch(back))
     return [build.moved(job.snapshot(at), Verb.TAKE_OVER, Status.READY) for job in jobs]

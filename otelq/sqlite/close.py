@@ -11,11 +11,11 @@ from ..transitions import build, refusals
 from ..transitions.blockers import NO_WAIT, WaitDecision
 from .closed_jobs import ClosedJob, close, end_attempts
 from .open_jobs import check_known, open_jobs, open_step
-from .rows import NUMBERS, OPEN_JOBS, TEXTS, AnyJob, OpenJob, when
+from .rows import NUMBERS, OPEN_JOBS, TEXTS, AnyJob, OpenJob, to_datetime
 from .session import SqliteSession, batch
-from .settle import advance, wish
-from .start import due_at, request
-from .unblock import follow
+from .settle import advanced_row, blocker_request
+from .start import due_at, job_row
+from .unblock import unblock_dependents
 from .value_checks import check_outcome
 from .waits import block
 
@@ -28,11 +28,11 @@ async def complete_externally(db: SqliteSession, at: int, *, closures: Sequence[
     made: list[Transition] = []
     for closure in closures:
         check_outcome(closure.outcome)
-        made += await _finish(db, at, closure)
+        made += await _complete(db, at, closure)
     return made
 
 
-async def _finish(db: SqliteSession, at: int, closure: Closure) -> list[Transition]:
+async def _complete(db: SqliteSession, at: int, closure: Closure) -> list[Transition]:
     job = await open_step(db, closure.chain_id, closure.step)
     await end_attempts(db, at, [job], Verb.COMPLETE_EXTERNALLY)
     match closure.outcome:
@@ -40,33 +40,33 @@ async def _finish(db: SqliteSession, at: int, closure: Closure) -> list[Transiti
             ended = ClosedJob(job.chain_id, Status.COMPLETED, Verb.COMPLETE_EXTERNALLY, output)
             await close(db, at, [ended], with_dedup=bool(job.has_dedup))
             made = [build.moved(job.snapshot(at), Verb.COMPLETE_EXTERNALLY, Status.COMPLETED)]
-            return made + await follow(db, at, [job.chain_id] if job.waited_on else [])
+            return made + await unblock_dependents(db, at, [job.chain_id] if job.waited_on else [])
         case Continues(successor):
             return await _continue(db, at, job, successor)
 
 
 async def _continue(db: SqliteSession, at: int, job: OpenJob, successor: Successor) -> list[Transition]:
     ended = ClosedJob(job.chain_id, Status.CONTINUED, Verb.COMPLETE_EXTERNALLY)
-    await db.write("close_outcome", closed=batch([ended]), now=at)
-    await db.write("create_job", jobs=batch([request(successor, job.chain_id, job.position + 1)]), now=at)
-    await db.write("advance_open", advanced=batch([advance(successor, job.chain_id, at)]))
+    await db.write("record_outcomes", closed=batch([ended]), now=at)
+    await db.write("create_jobs", jobs=batch([job_row(successor, job.chain_id, job.position + 1)]), now=at)
+    await db.write("advance_chains", advanced=batch([advanced_row(successor, job.chain_id, at)]))
     decision = await _wait(db, at, job, successor)
     made = build.continued_externally(
         job.snapshot(at),
         successor,
-        at=when(at),
-        run_at=when(due_at(successor, at)),
+        at=to_datetime(at),
+        run_at=to_datetime(due_at(successor, at)),
         is_blocked=decision.is_blocked,
         failed_with=decision.failed_with,
     )
-    return made + await follow(db, at, [job.chain_id] if decision.failure else [])
+    return made + await unblock_dependents(db, at, [job.chain_id] if decision.failure else [])
 
 
 async def _wait(db: SqliteSession, at: int, job: OpenJob, successor: Successor) -> WaitDecision:
     """Let the successor wait for its blockers, if it has any."""
     if not successor.blockers:
         return NO_WAIT
-    (decision,) = await block(db, at, [wish(job.key, successor)])
+    (decision,) = await block(db, at, [blocker_request(job.key, successor)])
     return decision
 
 
@@ -77,12 +77,12 @@ async def cancel(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> lis
 
 async def has_expired(db: SqliteSession, at: int) -> bool:
     """Whether the time of any job has passed; asked first, so that ``expire`` rarely needs the write lock."""
-    return bool(await db.read("expire_any", NUMBERS, now=at))
+    return bool(await db.read("find_any_expired", NUMBERS, now=at))
 
 
 async def expire(db: SqliteSession, at: int, *, limit: int) -> list[Transition]:
     """Close jobs whose time to start has passed."""
-    return await _cancel(db, at, await db.read("expire_look", OPEN_JOBS, now=at, most=limit), Verb.EXPIRE)
+    return await _cancel(db, at, await db.read("find_expired", OPEN_JOBS, now=at, limit=limit), Verb.EXPIRE)
 
 
 async def _cancel(db: SqliteSession, at: int, jobs: Sequence[OpenJob], verb: Verb) -> list[Transition]:
@@ -92,7 +92,7 @@ async def _cancel(db: SqliteSession, at: int, jobs: Sequence[OpenJob], verb: Ver
     ended = [ClosedJob(job.chain_id, Status.CANCELLED, verb) for job in jobs]
     await close(db, at, ended, with_dedup=any(job.has_dedup for job in jobs))
     made = [build.moved(job.snapshot(at), verb, Status.CANCELLED) for job in jobs]
-    return made + await follow(db, at, [job.chain_id for job in jobs if job.waited_on])
+    return made + await unblock_dependents(db, at, [job.chain_id for job in jobs if job.waited_on])
 
 
 async def delete(db: SqliteSession, at: int, *, chain_ids: Sequence[str], cascade: bool) -> list[Transition]:
@@ -100,15 +100,15 @@ async def delete(db: SqliteSession, at: int, *, chain_ids: Sequence[str], cascad
     unique = list(dict.fromkeys(chain_ids))
     await check_known(db, unique)
     if cascade:
-        unique = await db.read("delete_cascade", TEXTS, chains=batch(unique))
+        unique = await db.read("find_cascade", TEXTS, chains=batch(unique))
     chains = batch(unique)
-    for dependent, blocker in await db.read("delete_referenced", _PAIRS, chains=chains):
+    for dependent, blocker in await db.read("find_dependent", _PAIRS, chains=chains):
         raise refusals.still_referenced(dependent, blocker)
-    jobs = await db.read("delete_look", _ANY_JOBS, chains=chains, now=at)
-    await db.write("close_open", chains=chains)
+    jobs = await db.read("read_deleted", _ANY_JOBS, chains=chains, now=at)
+    await db.write("delete_open", chains=chains)
     for table in ("dedup", "job", "outcome", "attempt", "blocker", "pending"):
         await db.write(f"delete_{table}", chains=chains)
-    in_order = sorted(jobs, key=lambda job: (job.nr, job.position))
+    in_order = sorted(jobs, key=lambda job: (job.index, job.position))
     return [build.moved(job.snapshot(at), Verb.DELETE, None) for job in in_order]
 
 

@@ -28,14 +28,14 @@ class ClosedJob(Struct, frozen=True, array_like=True, gc=False):
 async def close(db: SqliteSession, at: int, closed: Sequence[ClosedJob], *, with_dedup: bool) -> None:
     """End chains: the hot row becomes an outcome, and the dedup key is free."""
     chains = batch([ended.chain_id for ended in closed])
-    await db.write("close_outcome", closed=batch(closed), now=at)
-    await db.write("close_open", chains=chains)
+    await db.write("record_outcomes", closed=batch(closed), now=at)
+    await db.write("delete_open", chains=chains)
     if with_dedup:
-        await db.write("close_dedup", chains=chains)
+        await db.write("free_keys", chains=chains)
 
 
 async def end_attempts(db: SqliteSession, at: int, jobs: Sequence[OpenJob], verb: Verb) -> None:
     """Keep the attempts of those that run, which are fenced off."""
     running = [(job.chain_id, verb, None, None, None) for job in jobs if job.token is not None]
     if running:
-        await db.write("attempt_end", ended=batch(running), now=at)
+        await db.write("record_attempts", ended=batch(running), now=at)

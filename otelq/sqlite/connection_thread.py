@@ -18,13 +18,13 @@ from ..errors import OtelqError, Unavailable
 from ..uninterrupted import finish
 from .errors import Locked, is_busy, is_worth_waiting, translating
 
-_CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
+_RANDOM = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 
 T = TypeVar("T")
 
-_OLDEST = (3, 38)
-_KEEPS_OUT = "a connection with PRAGMA locking_mode = EXCLUSIVE, or a long transaction, keeps others out"
-_LONGEST_NAP = 0.005
+_MIN_VERSION = (3, 38)
+_EXCLUSIVE_HINT = "a connection with PRAGMA locking_mode = EXCLUSIVE, or a long transaction, keeps others out"
+_MAX_RETRY_DELAY = 0.005
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -77,8 +77,8 @@ def connect(settings: Settings) -> sqlite3.Connection:
         Unavailable: the file cannot be opened.
         OtelqError: it is no database, or SQLite is too old.
     """
-    if sqlite3.sqlite_version_info < _OLDEST:
-        raise OtelqError(f"SQLite is {sqlite3.sqlite_version}; otelq needs {'.'.join(map(str, _OLDEST))}")
+    if sqlite3.sqlite_version_info < _MIN_VERSION:
+        raise OtelqError(f"SQLite is {sqlite3.sqlite_version}; otelq needs {'.'.join(map(str, _MIN_VERSION))}")
     if not settings.path.parent.is_dir():
         raise Unavailable(f"cannot open {settings.path}: the directory {settings.path.parent} does not exist")
     _make_private(settings.path)
@@ -87,11 +87,11 @@ def connect(settings: Settings) -> sqlite3.Connection:
         connection = sqlite3.Connection(settings.path, timeout=0, isolation_level=None)
         connection.text_factory = read_text
         try:
-            patiently(lambda: _configure(connection, settings), patience=settings.busy_timeout)
+            retry_while_locked(lambda: _configure(connection, settings), timeout=settings.busy_timeout)
         except BaseException as error:
             connection.close()
             if is_busy(error):
-                raise Locked(f"cannot open {settings.path}: {error}; {_KEEPS_OUT}") from error
+                raise Locked(f"cannot open {settings.path}: {error}; {_EXCLUSIVE_HINT}") from error
             raise
     return connection
 
@@ -133,7 +133,7 @@ def begin_immediate(connection: sqlite3.Connection, settings: Settings) -> bool:
         Locked: not within ``busy_timeout``.
     """
     with translating(f"cannot write to {settings.path}"):
-        return patiently(lambda: connection.execute("BEGIN IMMEDIATE"), patience=settings.busy_timeout)[1]
+        return retry_while_locked(lambda: connection.execute("BEGIN IMMEDIATE"), timeout=settings.busy_timeout)[1]
 
 
 def is_free(connection: sqlite3.Connection) -> bool:
@@ -148,13 +148,13 @@ def is_free(connection: sqlite3.Connection) -> bool:
     return True
 
 
-def patiently(work: Callable[[], T], *, patience: float) -> tuple[T, bool]:
+def retry_while_locked(work: Callable[[], T], *, timeout: float) -> tuple[T, bool]:
     """
     Repeat ``work`` while the database is locked; also returns whether it was.
 
     SQLite's own busy handler naps up to 100 ms, far longer than a transaction here takes.
     """
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     waited = False
     while True:
         try:
@@ -163,9 +163,9 @@ def patiently(work: Callable[[], T], *, patience: float) -> tuple[T, bool]:
             if not is_worth_waiting(error) or time.monotonic() >= deadline:
                 raise
         waited = True
-        time.sleep(nap())
+        time.sleep(retry_delay())
 
 
-def nap() -> float:
+def retry_delay() -> float:
     """Seconds until the next try; spread, so that processes do not step on each other's feet."""
-    return _CHANCE.uniform(_LONGEST_NAP / 10, _LONGEST_NAP)
+    return _RANDOM.uniform(_MAX_RETRY_DELAY / 10, _MAX_RETRY_DELAY)

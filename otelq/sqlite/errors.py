@@ -23,7 +23,7 @@ _UPGRADE = (
 )
 
 
-END_IT = "SQLite has one writer: end that transaction sooner, or write in it with tx="
+END_SOONER = "SQLite has one writer: end that transaction sooner, or write in it with tx="
 
 
 _IN_PROGRESS = "SQL statements in progress"
@@ -49,7 +49,7 @@ def translating(doing: str) -> Generator[None]:
 def translated(error: Exception, doing: str) -> OtelqError:
     """The error of the tree that stands for one of the driver's."""
     code = primary(error)
-    if doing == JOINED and (problem := problem_of_connection(error)):
+    if doing == JOINED and (problem := write_problem(error)):
         return InvalidArgument("tx", problem)
     if code in _BUSY:
         return Locked(f"{doing}: {error}; {_UPGRADE}" if doing == JOINED else f"{doing}: {error}")
@@ -64,7 +64,7 @@ def translated(error: Exception, doing: str) -> OtelqError:
     return UnusableDatabase(f"{doing}: {error}") if code in _WRONG else Unavailable(f"{doing}: {error}")
 
 
-def problem_of_connection(error: BaseException) -> str | None:
+def write_problem(error: BaseException) -> str | None:
     """Return why nobody can write on a connection of the application, which only its owner can change."""
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY:
         return "its connection is read-only, by mode=ro or PRAGMA query_only; give one that may write"

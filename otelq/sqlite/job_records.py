@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.json import Decoder
 
 from ..model import Failure, JobKey, JobRecord, Status
-from .rows import when
+from .rows import to_datetime
 from .session import SqliteSession, batch
 
 
@@ -45,7 +45,7 @@ _JOBS = Decoder(list[JobRow])
 async def read_records(db: SqliteSession, at: int, keys: Sequence[JobKey]) -> dict[JobKey, JobRecord]:
     """The jobs with these keys; without those whose id nobody can ask for, as somebody wrote it by hand."""
     keys = [key for key in keys if "\0" not in key[0]]
-    rows = await db.read("records", _JOBS, jobs=batch(keys), now=at) if keys else []
+    rows = await db.read("read_records", _JOBS, jobs=batch(keys), now=at) if keys else []
     return {(row.chain_id, row.position): _record(row) for row in rows}
 
 
@@ -57,19 +57,19 @@ def _record(row: JobRow) -> JobRecord:
         queue=row.queue,
         status=row.status,
         input=row.input,
-        created_at=when(row.created_at),
+        created_at=to_datetime(row.created_at),
         priority=row.priority,
         attempt=row.attempt,
         crashes=row.crashes,
-        run_at=None if row.run_at is None else when(row.run_at),
+        run_at=None if row.run_at is None else to_datetime(row.run_at),
         leased_by=row.leased_by,
-        leased_until=None if row.leased_until is None else when(row.leased_until),
-        closed_at=None if row.closed_at is None else when(row.closed_at),
+        leased_until=None if row.leased_until is None else to_datetime(row.leased_until),
+        closed_at=None if row.closed_at is None else to_datetime(row.closed_at),
         output=row.output,
         failure=None if row.error_type is None else Failure(row.error_type, row.error_text or ""),
         blocked_by=row.blocked_by,
         amended_input=row.amended_input,
-        expires_at=None if row.expires_at is None else when(row.expires_at),
+        expires_at=None if row.expires_at is None else to_datetime(row.expires_at),
         trace=row.trace,
         meta=row.meta,
     )

@@ -16,7 +16,7 @@ from ..ports.state import Ending, Transaction
 from .connection_thread import Settings
 from .errors import DRIVER, JOINED, translated
 from .session import Verb
-from .shared_connection import SharedConnectionCall, main_file, unfitness
+from .shared_connection import SharedConnectionCall, connection_problem, main_file
 from .statements import SqliteStatements
 
 T = TypeVar("T")
@@ -31,31 +31,29 @@ class HandleState:
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        self.is_ours = False
+        self.is_checked = False
 
 
 class JoinedTransaction(Transaction):
     """A transaction in which verbs take turns, each whole or not at all."""
 
-    def __init__(self, turn: HandleState, settings: Settings, queries: SqliteStatements) -> None:
-        self._turn = turn
+    def __init__(self, handle_state: HandleState, settings: Settings, statements: SqliteStatements) -> None:
+        self._handle_state = handle_state
         self._settings = settings
-        self._queries = queries
+        self._statements = statements
 
     def belongs_to(self, settings: Settings) -> bool:
         """Whether the adapter with these settings joined it."""
         return self._settings is settings
 
-    async def do(self, verb: Verb[T], now: datetime | None) -> T:
+    async def write(self, verb: Verb[T], now: datetime | None) -> T:
         """Run ``verb`` in the transaction: one verb at a time, each whole or not at all."""
-        return await self._visit(self._writing(verb, now))
+        return await self._call(self._writing(verb, now))
 
-    async def ask(self, question: Verb[T], now: datetime | None = None) -> T:
+    async def read(self, verb: Verb[T], now: datetime | None = None) -> T:
         """Run a verb that only reads: all of it sees the same, also where the driver has begun no transaction yet."""
-        visit = SharedConnectionCall(
-            self._settings, self._queries, question, now=now, prepare=self._check, writes=False
-        )
-        return await self._visit(visit)
+        call = SharedConnectionCall(self._settings, self._statements, verb, now=now, prepare=self._check, writes=False)
+        return await self._call(call)
 
     @property
     def has_ended(self) -> bool:
@@ -64,15 +62,15 @@ class JoinedTransaction(Transaction):
 
     def _writing(self, verb: Verb[T], now: datetime | None = None) -> SharedConnectionCall[T]:
         return SharedConnectionCall(
-            self._settings, self._queries, verb, now=now, prepare=self._prepare_to_write, writes=True
+            self._settings, self._statements, verb, now=now, prepare=self._prepare_to_write, writes=True
         )
 
-    async def _visit(self, visit: SharedConnectionCall[T]) -> T:
-        async with self._turn.lock:
+    async def _call(self, call: SharedConnectionCall[T]) -> T:
+        async with self._handle_state.lock:
             if self.has_ended:
                 raise InvalidArgument("tx", ENDED)
             try:
-                return await visit.make(await self._driver())
+                return await call.run(await self._driver())
             except DRIVER as error:
                 raise translated(error, JOINED) from error
 
@@ -86,14 +84,14 @@ class JoinedTransaction(Transaction):
 
     def _check(self, connection: sqlite3.Connection) -> None:
         """See, once for each handle, that this connection does with our statements what we mean."""
-        if self._turn.is_ours:
+        if self._handle_state.is_checked:
             return
         file = main_file(connection)
         if file is None or not file.samefile(self._settings.path):
             raise InvalidArgument("tx", f"belongs to another database than {self._settings.path}")
-        if problem := unfitness(connection):
+        if problem := connection_problem(connection):
             raise InvalidArgument("tx", problem)
-        self._turn.is_ours = True
+        self._handle_state.is_checked = True
 
 
 class AiosqliteTransaction(JoinedTransaction):
@@ -102,13 +100,13 @@ class AiosqliteTransaction(JoinedTransaction):
     def __init__(
         self,
         connection: aiosqlite.Connection,
-        turn: HandleState,
+        handle_state: HandleState,
         settings: Settings,
-        queries: SqliteStatements,
+        statements: SqliteStatements,
         *,
         is_free: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
-        super().__init__(turn, settings, queries)
+        super().__init__(handle_state, settings, statements)
         self._connection = connection
         self._is_free = is_free
 

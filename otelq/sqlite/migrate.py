@@ -6,11 +6,11 @@ import sqlite3
 from collections.abc import Iterator
 
 from ..errors import OtelqError
-from .connection_thread import Settings, begin_immediate, patiently
+from .connection_thread import Settings, begin_immediate, retry_while_locked
 from .errors import translating
 from .parameters import unadapted
-from .rows import clock
-from .statements import SqliteStatements, named, templates
+from .rows import now_micros
+from .statements import SqliteStatements, fill, load_templates
 
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS "{schema}_migration" (
@@ -21,9 +21,9 @@ CREATE TABLE IF NOT EXISTS "{schema}_migration" (
 """
 
 
-def migrate(connection: sqlite3.Connection, settings: Settings, queries: SqliteStatements) -> None:
+def migrate(connection: sqlite3.Connection, settings: Settings, statements: SqliteStatements) -> None:
     """Apply what is missing; two processes that start together apply it once."""
-    schema = queries.schema
+    schema = statements.schema
     with translating(f"cannot migrate {settings.path}"):
         if _found(connection, settings, schema) >= _newest():
             return
@@ -36,7 +36,7 @@ def migrate(connection: sqlite3.Connection, settings: Settings, queries: SqliteS
                 connection.execute("ROLLBACK")
 
 
-def check(connection: sqlite3.Connection, settings: Settings, queries: SqliteStatements) -> None:
+def check(connection: sqlite3.Connection, settings: Settings, statements: SqliteStatements) -> None:
     """
     See that this code fits the schema; one step newer is fine.
 
@@ -44,7 +44,7 @@ def check(connection: sqlite3.Connection, settings: Settings, queries: SqliteSta
         OtelqError: it is missing, too old or too new.
     """
     with translating(f"cannot read {settings.path}"):
-        version = _found(connection, settings, queries.schema)
+        version = _found(connection, settings, statements.schema)
     if version < _newest():
         raise missing(settings, version)
     if version > _newest() + 1:
@@ -60,9 +60,9 @@ def missing(settings: Settings, version: int = 0) -> OtelqError:
 def dump(schema: str = "otelq") -> str:
     """The whole schema as a script for ``sqlite3``, to be applied by hand to a new database."""
     schema = SqliteStatements(schema).schema
-    parts = ["BEGIN IMMEDIATE;", named(_LEDGER, schema).strip()]
+    parts = ["BEGIN IMMEDIATE;", fill(_LEDGER, schema).strip()]
     for version, name, text in _files():
-        parts.append(named(text, schema).strip())
+        parts.append(fill(text, schema).strip())
         parts.append(
             f'INSERT INTO "{schema}_migration" (version, name, applied_at)\n'
             f"VALUES ({version}, '{name}', unixepoch('now') * 1000000);"
@@ -71,17 +71,17 @@ def dump(schema: str = "otelq") -> str:
 
 
 def _apply(connection: sqlite3.Connection, schema: str) -> None:
-    connection.execute(named(_LEDGER, schema))
+    connection.execute(fill(_LEDGER, schema))
     have = _version(connection, schema)
     theirs = _added_by_users(connection, schema)
     for version, name, text in _files():
         if version <= have:
             continue
-        for statement in _split(named(text, schema)):
+        for statement in _split(fill(text, schema)):
             connection.execute(statement)
         connection.execute(
             f'INSERT INTO "{schema}_migration" (version, name, applied_at) VALUES (:version, :name, :at)',
-            unadapted({"version": version, "name": name, "at": clock()}),
+            unadapted({"version": version, "name": name, "at": now_micros()}),
         )
     left = _added_by_users(connection, schema)
     for name in theirs.keys() - left.keys():
@@ -101,7 +101,7 @@ def _added_by_users(connection: sqlite3.Connection, schema: str) -> dict[str, st
 
 def _found(connection: sqlite3.Connection, settings: Settings, schema: str) -> int:
     """The version of the schema, when nobody locks readers out."""
-    return patiently(lambda: _version(connection, schema), patience=settings.busy_timeout)[0]
+    return retry_while_locked(lambda: _version(connection, schema), timeout=settings.busy_timeout)[0]
 
 
 def _version(connection: sqlite3.Connection, schema: str) -> int:
@@ -115,7 +115,7 @@ def _version(connection: sqlite3.Connection, schema: str) -> int:
 
 
 def _files() -> Iterator[tuple[int, str, str]]:
-    for name, text in templates("migrations").items():
+    for name, text in load_templates("migrations").items():
         yield int(name.partition("_")[0]), name, text
 
 

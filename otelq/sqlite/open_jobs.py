@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..transitions import refusals
 from .rows import NUMBERS, OPEN_JOBS, OpenJob
 from .session import SqliteSession, batch
-from .waits import look_up
+from .waits import blocker_ends
 
 
 async def open_jobs(db: SqliteSession, chain_ids: Sequence[str]) -> list[OpenJob]:
@@ -19,13 +19,13 @@ async def open_jobs(db: SqliteSession, chain_ids: Sequence[str]) -> list[OpenJob
         JobAlreadyClosed: a chain is closed.
     """
     unique = list(dict.fromkeys(chain_ids))
-    jobs = await db.read("open_look", OPEN_JOBS, chains=batch(unique))
+    jobs = await db.read("read_open_jobs", OPEN_JOBS, chains=batch(unique))
     if len(jobs) < len(unique):
         await check_known(db, unique)
         is_open = {job.chain_id for job in jobs}
         closed = next(chain_id for chain_id in unique if chain_id not in is_open)
-        raise refusals.chain_closed(closed, (await look_up(db, [closed])).get(closed))
-    return sorted(jobs, key=lambda job: job.nr)
+        raise refusals.chain_closed(closed, (await blocker_ends(db, [closed])).get(closed))
+    return sorted(jobs, key=lambda job: job.index)
 
 
 async def open_step(db: SqliteSession, chain_id: str, step: str | None) -> OpenJob:
@@ -39,7 +39,7 @@ async def open_step(db: SqliteSession, chain_id: str, step: str | None) -> OpenJ
     (job,) = await open_jobs(db, [chain_id])
     if step is None or job.type == step:
         return job
-    past = await db.read("step_closed", NUMBERS, chain=chain_id, step=step, position=job.position)
+    past = await db.read("find_step", NUMBERS, chain=chain_id, step=step, position=job.position)
     raise refusals.wrong_step(chain_id, step=step, open_step=job.type, is_past=bool(past))
 
 
@@ -50,6 +50,6 @@ async def check_known(db: SqliteSession, chain_ids: Sequence[str]) -> None:
     Raises:
         NotFound: one does not.
     """
-    known = set(await db.read("chain_known", NUMBERS, chains=batch(chain_ids)))
+    known = set(await db.read("find_chains", NUMBERS, chains=batch(chain_ids)))
     if len(known) < len(chain_ids):
-        raise refusals.chain_not_found(next(chain_id for nr, chain_id in enumerate(chain_ids) if nr not in known))
+        raise refusals.chain_not_found(next(chain_id for index, chain_id in enumerate(chain_ids) if index not in known))

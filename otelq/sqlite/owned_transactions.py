@@ -12,7 +12,7 @@ import aiosqlite
 
 from ..errors import InvalidArgument, Unavailable
 from ..ports.state import Ending
-from ..savepoints import Control, Savepoints, step_of
+from ..savepoints import Control, SavepointStack, parse_control
 from ..spawn import spawn
 from .connection_thread import Settings
 from .errors import DRIVER
@@ -20,7 +20,7 @@ from .joined_transactions import AiosqliteTransaction, HandleState, JoinedTransa
 from .shared_connection import SAVEPOINT, on_thread
 from .statements import SqliteStatements
 
-PATIENCE = 0.01
+INTERRUPT_INTERVAL = 0.01
 """Seconds after which a statement that stands before a rollback is interrupted, and again."""
 LOST = (
     "the transaction was ended by its user, or by an error after which SQLite rolls back, as of a full disk; it is "
@@ -32,7 +32,7 @@ class OwnedTransaction(JoinedTransaction):
     """A transaction that the adapter began and will end; it holds the write lock of the file."""
 
     @abstractmethod
-    def take_back(self) -> None:
+    def revoke_handle(self) -> None:
         """
         Let nobody else write from now on.
 
@@ -57,13 +57,13 @@ class WatchedConnection:
         self.connection = connection
         self.listener: Callable[[str], None] | None = None
 
-    def traced(self, sql: str) -> None:
+    def on_statement(self, sql: str) -> None:
         """Pass a statement on; in the thread of the connection."""
         if self.listener is not None:
             self.listener(sql)
 
 
-class LentConnection(aiosqlite.Connection):
+class GuardedConnection(aiosqlite.Connection):
     """
     A connection on loan for one transaction.
 
@@ -71,31 +71,31 @@ class LentConnection(aiosqlite.Connection):
     """
 
     def __init__(self, lender: aiosqlite.Connection, check: Callable[[], None]) -> None:
-        self._lender: Any = lender  # the driver leaves its own parts untyped
+        self._source: Any = lender  # the driver leaves its own parts untyped
         self._check = check
         self._connection = None  # read by the driver's finaliser
         self._iter_chunk_size = lender._iter_chunk_size
-        self.at_work = 0
+        self.running = 0
 
     def end(self) -> None:
         """Take it back: from now on every use raises."""
-        self._lender = None
+        self._source = None
 
     @property
     def _conn(self) -> sqlite3.Connection:
-        if self._lender is None:
+        if self._source is None:
             raise ValueError("the transaction of this connection has ended")
-        conn: sqlite3.Connection = self._lender._conn
+        conn: sqlite3.Connection = self._source._conn
         return conn
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if self._lender is None:
+        if self._source is None:
             raise ValueError("the transaction of this connection has ended")
-        self.at_work += 1
+        self.running += 1
         try:
-            return await self._lender._execute(self._checked, fn, *args, **kwargs)
+            return await self._source._execute(self._checked, fn, *args, **kwargs)
         finally:
-            self.at_work -= 1
+            self.running -= 1
 
     def _checked(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """In the thread of the connection."""
@@ -103,25 +103,25 @@ class LentConnection(aiosqlite.Connection):
         return fn(*args, **kwargs)
 
 
-class LentTransaction(AiosqliteTransaction, OwnedTransaction):
+class AiosqliteOwnedTransaction(AiosqliteTransaction, OwnedTransaction):
     """One on a connection of aiosqlite."""
 
-    def __init__(self, handle: WatchedConnection, settings: Settings, queries: SqliteStatements) -> None:
-        turn = HandleState()
-        turn.is_ours = True
-        super().__init__(handle.connection, turn, settings, queries)
-        self._on = handle
-        self._on.listener = self._heard
-        self._lent = LentConnection(handle.connection, self._refuse_if_lost)
+    def __init__(self, handle: WatchedConnection, settings: Settings, statements: SqliteStatements) -> None:
+        handle_state = HandleState()
+        handle_state.is_checked = True
+        super().__init__(handle.connection, handle_state, settings, statements)
+        self._watched = handle
+        self._watched.listener = self._on_statement
+        self._guarded = GuardedConnection(handle.connection, self._refuse_if_lost)
         self._ended = False
         self._ending = Ending.UNKNOWN
         # Heard from the first statement on, and before it runs: also what SQLite then refuses.
-        self._savepoints = Savepoints[Callable[[Ending], None]](ignores_case=True, is_whole=True)
+        self._savepoints = SavepointStack[Callable[[Ending], None]](ignores_case=True, sees_all=True)
         self._loop = asyncio.get_running_loop()
 
     @property
     def handle(self) -> aiosqlite.Connection:
-        return self._lent
+        return self._guarded
 
     @property
     def active(self) -> bool:
@@ -131,9 +131,9 @@ class LentTransaction(AiosqliteTransaction, OwnedTransaction):
         self._savepoints.add(ended)
         return True
 
-    def take_back(self) -> None:
-        self._lent.end()
-        if self._lent.at_work:
+    def revoke_handle(self) -> None:
+        self._guarded.end()
+        if self._guarded.running:
             raise InvalidArgument("tx", "is still used by a task at the end of its transaction; await the task")
 
     async def end(self, *, commit: bool) -> None:
@@ -144,28 +144,28 @@ class LentTransaction(AiosqliteTransaction, OwnedTransaction):
         up.
         """
         self._ended = True
-        self._lent.end()
-        self._on.listener = None
+        self._guarded.end()
+        self._watched.listener = None
         try:
             await (on_thread(self._connection, self._commit) if commit else self._roll_back_soon())
         finally:
-            self._tell()
+            self._notify_watchers()
 
-    def _tell(self) -> None:
-        ending = Ending.UNKNOWN if self._savepoints.is_doubtful else self._ending
+    def _notify_watchers(self) -> None:
+        ending = Ending.UNKNOWN if self._savepoints.is_uncertain else self._ending
         for ended in self._savepoints.take_all():
             ended(ending)
 
     async def _roll_back_soon(self) -> None:
         """Roll back, and end what a caller has given up: it would keep the thread, and the write lock of all."""
         ending = spawn(on_thread(self._connection, self._roll_back))
-        while not (await asyncio.wait([ending], timeout=PATIENCE))[0]:
+        while not (await asyncio.wait([ending], timeout=INTERRUPT_INTERVAL))[0]:
             await self._connection.interrupt()  # of no effect on a statement that is yet to begin
         ending.result()
 
     def _commit(self, connection: sqlite3.Connection) -> None:
         if not connection.in_transaction:
-            return self._settle_for_what_the_user_did()
+            return self._check_end_by_user()
         try:
             connection.execute("COMMIT")
         except DRIVER as error:
@@ -178,7 +178,7 @@ class LentTransaction(AiosqliteTransaction, OwnedTransaction):
             connection.execute("ROLLBACK")
             self._ending = Ending.ROLLED_BACK
 
-    def _settle_for_what_the_user_did(self) -> None:
+    def _check_end_by_user(self) -> None:
         """Raise unless that was a commit: who leaves the block well believes in one."""
         if self._savepoints.ended_by is Control.COMMIT:
             return
@@ -198,9 +198,9 @@ class LentTransaction(AiosqliteTransaction, OwnedTransaction):
         if self._savepoints.ended_by is None and not is_open(self._connection):
             raise sqlite3.OperationalError(LOST)
 
-    def _heard(self, sql: str) -> None:
+    def _on_statement(self, sql: str) -> None:
         """In the thread of the connection, before whoever sent the statement goes on."""
-        step = step_of(sql)
+        step = parse_control(sql)
         if step is not None and step.name != SAVEPOINT:
-            for ended in self._savepoints.hear(step):
+            for ended in self._savepoints.apply(step):
                 self._loop.call_soon_threadsafe(ended, Ending.ROLLED_BACK)

@@ -17,9 +17,9 @@ _BAD_ENDS: Final = frozenset({Status.FAILED, Status.CANCELLED})
 _HIGHEST: Final = "\U0010ffff"
 _LAST_POSITION: Final = 1 << 62
 
-_UNITS: Final[dict[RecordKind, dict[str, str]]] = {
-    "jobs": {"asked": "walk.position", "waiting": "walk.position"},
-    "chains": {"asked": "0", "waiting": "edge.position"},
+_POSITIONS: Final[dict[RecordKind, dict[str, str]]] = {
+    "jobs": {"filtered_position": "scan.position", "waiting_position": "scan.position"},
+    "chains": {"filtered_position": "0", "waiting_position": "blocker.position"},
 }
 """Which job of a chain the filters ask about, and which may be the one that waits."""
 
@@ -33,12 +33,12 @@ class PageStatement(Struct, frozen=True):
     """One statement: its walk, the statuses that are met on it and those that are wanted, and what only it is told."""
 
     name: str
-    met: frozenset[Status]
+    scanned: frozenset[Status]
     wanted: frozenset[Status]
     values: dict[str, Value] = {}
 
 
-def walks(query: JobQuery, of: RecordKind) -> Iterator[PageStatement]:
+def page_statements(query: JobQuery, of: RecordKind) -> Iterator[PageStatement]:
     """
     What to walk.
 
@@ -49,9 +49,9 @@ def walks(query: JobQuery, of: RecordKind) -> Iterator[PageStatement]:
     asked = statuses_of(query, of)
     if query.chain_ids:
         named = sorted(set(query.chain_ids), reverse=True)
-        yield PageStatement(f"walk_named_{of}", every, asked, {"chains": batch(named)})
+        yield PageStatement(f"scan_named_{of}", every, asked, {"chains": batch(named)})
     elif query.blocked_by is not None:
-        yield PageStatement(f"walk_dependent_{of}", every, asked)
+        yield PageStatement(f"scan_dependent_{of}", every, asked)
     else:
         yield from _families(asked, of)
 
@@ -59,31 +59,31 @@ def walks(query: JobQuery, of: RecordKind) -> Iterator[PageStatement]:
 def _families(wanted: frozenset[Status], of: RecordKind) -> Iterator[PageStatement]:
     opened, closed = wanted & OPEN, wanted & CLOSED
     if opened:
-        yield PageStatement("walk_open", OPEN, opened)
+        yield PageStatement("scan_open", OPEN, opened)
     if closed <= _BAD_ENDS:
         for status in closed:
-            yield PageStatement("walk_ended_badly", frozenset({status}), frozenset({status}), {"status": status})
+            yield PageStatement("scan_failed", frozenset({status}), frozenset({status}), {"status": status})
     else:
         # Of a chain an earlier job may be what is closed: its tail can have any status.
-        yield PageStatement(f"walk_closed_{of}", CLOSED if of == "jobs" else frozenset(Status), closed)
+        yield PageStatement(f"scan_closed_{of}", CLOSED if of == "jobs" else frozenset(Status), closed)
 
 
-def tokens(query: JobQuery, walk: PageStatement, of: RecordKind) -> dict[str, str]:
+def tokens(query: JobQuery, statement: PageStatement, of: RecordKind) -> dict[str, str]:
     """What the tokens of the statement stand for; a filter that is not asked for leaves nothing behind."""
-    filters = list(_filters(query, walk))
+    filters = list(_filters(query, statement))
     return {
-        "walk": f"{{{walk.name}}}",
-        "filters": " AND ".join(f"{{by_{name}}}" for name in filters) or "true",
+        "scan": f"{{{statement.name}}}",
+        "filters": " AND ".join(f"{{filter_{name}}}" for name in filters) or "true",
         # Whoever filters may well look to the end, and needs the rows twice then; who does not fills the page at once.
         "materialized": "MATERIALIZED" if {*filters} - {"status"} else "NOT MATERIALIZED",
-        **_UNITS[of],
+        **_POSITIONS[of],
     }
 
 
-def _filters(query: JobQuery, walk: PageStatement) -> Iterator[str]:
+def _filters(query: JobQuery, statement: PageStatement) -> Iterator[str]:
     """The filters of a walk, those first that cost little."""
     asked = {
-        "status": not walk.met <= walk.wanted,
+        "status": not statement.scanned <= statement.wanted,
         "root": query.roots,
         "blocker": query.blocked_by is not None and query.chain_ids,
         "type": query.types,
@@ -94,19 +94,19 @@ def _filters(query: JobQuery, walk: PageStatement) -> Iterator[str]:
     return (name for name, is_asked in asked.items() if is_asked)
 
 
-def values(query: JobQuery, walk: PageStatement, of: RecordKind) -> dict[str, Value]:
+def values(query: JobQuery, statement: PageStatement, of: RecordKind) -> dict[str, Value]:
     """The parameters of a walk's statement."""
     return {
         **_bounds(query, of),
-        "most": query.limit + 1,
-        "look": query.scan_limit,
-        "statuses": batch(list(walk.wanted)),
+        "limit": query.limit + 1,
+        "scan_limit": query.scan_limit,
+        "statuses": batch(list(statement.wanted)),
         "blocked_by": query.blocked_by,
         "types": batch(query.types),
         "chain_types": batch(query.chain_types),
         "matches": batch([*_matches(query)]),
         "text": query.text,
-        **walk.values,
+        **statement.values,
     }
 
 

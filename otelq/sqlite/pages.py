@@ -13,7 +13,7 @@ from msgspec.json import Decoder
 from ..model import ChainRecord, Count, JobKey, JobQuery, JobRecord, Page
 from ..transitions.pages import RecordKind, cut_page, next_cursor
 from .job_records import read_records
-from .page_statements import tokens, values, walks
+from .page_statements import page_statements, tokens, values
 from .session import SqliteSession
 
 
@@ -25,7 +25,7 @@ class PageScan(Struct, frozen=True, array_like=True):
     end: JobKey | None
 
 
-_WALKED = Decoder(list[PageScan])
+_SCANS = Decoder(list[PageScan])
 
 
 async def jobs(db: SqliteSession, at: int, *, query: JobQuery) -> Page[JobRecord]:
@@ -46,9 +46,9 @@ async def chains(db: SqliteSession, at: int, *, query: JobQuery) -> Page[ChainRe
 
 async def count(db: SqliteSession, at: int, *, query: JobQuery, of: RecordKind) -> Count:
     """How many pass the filters."""
-    walked = await _walk(db, at, query, of=of, shows=False)
-    number = sum(walk.number for walk in walked)
-    is_exact = number <= query.limit and not any(walk.end for walk in walked)
+    scans = await _scan(db, at, query, of=of, shows=False)
+    number = sum(scan.number for scan in scans)
+    is_exact = number <= query.limit and not any(scan.end for scan in scans)
     return Count(min(number, query.limit), is_exact)
 
 
@@ -58,14 +58,14 @@ def _chain(head: JobRecord, tail: JobRecord) -> ChainRecord:
 
 async def _page(db: SqliteSession, at: int, query: JobQuery, *, of: RecordKind) -> tuple[list[JobKey], JobKey | None]:
     """The keys of a page, and the last that was looked at, if there may be more."""
-    walked = await _walk(db, at, query, of=of, shows=True)
-    found = (key for walk in walked for key in walk.keys)
-    return cut_page(found, [walk.end for walk in walked if walk.end], of=of, limit=query.limit)
+    scans = await _scan(db, at, query, of=of, shows=True)
+    found = (key for scan in scans for key in scan.keys)
+    return cut_page(found, [scan.end for scan in scans if scan.end], of=of, limit=query.limit)
 
 
-async def _walk(db: SqliteSession, at: int, query: JobQuery, *, of: RecordKind, shows: bool) -> list[PageScan]:
-    walked: list[PageScan] = []
-    for walk in walks(query, of):
-        asked = values(query, walk, of)
-        walked += await db.read("page", _WALKED, tokens=tokens(query, walk, of), shows=shows, now=at, **asked)
-    return walked
+async def _scan(db: SqliteSession, at: int, query: JobQuery, *, of: RecordKind, shows: bool) -> list[PageScan]:
+    scans: list[PageScan] = []
+    for scan in page_statements(query, of):
+        asked = values(query, scan, of)
+        scans += await db.read("page", _SCANS, tokens=tokens(query, scan, of), shows=shows, now=at, **asked)
+    return scans

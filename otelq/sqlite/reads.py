@@ -21,7 +21,7 @@ from ..model import (
 )
 from .job_records import read_records
 from .open_jobs import open_jobs
-from .rows import NUMBERS, micros, when
+from .rows import NUMBERS, to_datetime, to_micros
 from .session import SqliteSession, batch
 
 _BAD_ENDS = frozenset({Status.FAILED, Status.CANCELLED})
@@ -57,7 +57,7 @@ class AttemptRow(Struct, frozen=True, array_like=True):
 class VisibleJob(Struct, frozen=True, array_like=True):
     """What is to be seen of the job of a transition, and of its time."""
 
-    nr: int
+    index: int
     created_at: int | None
     closed: Status | None
     taken_over: int
@@ -66,7 +66,7 @@ class VisibleJob(Struct, frozen=True, array_like=True):
     attempt: int | None
 
 
-_STANDINGS = Decoder(list[ChainState])
+_STATES = Decoder(list[ChainState])
 _ATTEMPTS = Decoder(list[AttemptRow])
 _SEEN = Decoder(list[VisibleJob])
 _EDGES = Decoder(list[tuple[int, str]])
@@ -74,24 +74,24 @@ _EDGES = Decoder(list[tuple[int, str]])
 
 async def outcomes(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> dict[str, ChainOutcome]:
     """How chains stand."""
-    rows = await db.read("outcomes", _STANDINGS, chains=batch(chain_ids), now=at)
+    rows = await db.read("read_outcomes", _STATES, chains=batch(chain_ids), now=at)
     return {row.chain_id: _outcome(row, row.status) for row in rows if row.status is not None}
 
 
 async def blocker_outputs(db: SqliteSession, at: int, *, jobs: Sequence[JobKey]) -> dict[JobKey, list[ChainOutcome]]:
     """How the blockers of jobs stand, in the order in which they were given; a job without any is left out."""
-    edges = await db.read("blockers_of", _EDGES, jobs=batch(jobs))
+    edges = await db.read("read_blockers", _EDGES, jobs=batch(jobs))
     standing = await outcomes(db, at, chain_ids=list({blocker for _, blocker in edges}))
     found: defaultdict[JobKey, list[ChainOutcome]] = defaultdict(list)
-    for nr, blocker in edges:
+    for index, blocker in edges:
         if blocker in standing:
-            found[jobs[nr]].append(standing[blocker])
+            found[jobs[index]].append(standing[blocker])
     return dict(found)
 
 
 async def attempts(db: SqliteSession, at: int, *, chain_id: str, position: int) -> list[AttemptRecord]:
     """The finished attempts of a job."""
-    rows = await db.read("attempts", _ATTEMPTS, chain=chain_id, position=position)
+    rows = await db.read("read_attempts", _ATTEMPTS, chain=chain_id, position=position)
     return [
         AttemptRecord(
             chain_id=chain_id,
@@ -100,8 +100,8 @@ async def attempts(db: SqliteSession, at: int, *, chain_id: str, position: int) 
             token=row.token,
             verb=row.verb,
             worker=row.worker,
-            started_at=None if row.claimed_at is None else when(row.claimed_at),
-            ended_at=when(row.ended_at),
+            started_at=None if row.claimed_at is None else to_datetime(row.claimed_at),
+            ended_at=to_datetime(row.ended_at),
             failure=_failure(row),
             trace=row.trace,
             generation=row.generation,
@@ -126,9 +126,9 @@ async def next_due(db: SqliteSession, at: int, *, types: Sequence[str]) -> float
 
 async def were_committed(db: SqliteSession, at: int, *, transitions: Sequence[Transition]) -> list[bool | None]:
     """Whether what transitions did is there to be seen; None where it leaves no trace of its own."""
-    keys = batch([(made.chain_id, made.position, micros(made.at)) for made in transitions])
-    seen = {row.nr: row for row in await db.read("were_committed", _SEEN, jobs=keys)}
-    return [_is_present(made, seen[nr]) for nr, made in enumerate(transitions)]
+    keys = batch([(made.chain_id, made.position, to_micros(made.at)) for made in transitions])
+    seen = {row.index: row for row in await db.read("were_committed", _SEEN, jobs=keys)}
+    return [_is_present(made, seen[index]) for index, made in enumerate(transitions)]
 
 
 def _is_present(made: Transition, seen: VisibleJob) -> bool | None:
@@ -138,16 +138,16 @@ def _is_present(made: Transition, seen: VisibleJob) -> bool | None:
         return seen.closed is made.target
     match made.verb:
         case Verb.CREATE:
-            return seen.created_at == micros(made.at)
+            return seen.created_at == to_micros(made.at)
         case Verb.TRIGGER:
             # A job that has moved on since was triggered, or could not have been claimed before its time.
             has_moved = seen.run_at is None or seen.attempt != made.attempt
-            return has_moved or when(seen.run_at or 0) <= made.at
+            return has_moved or to_datetime(seen.run_at or 0) <= made.at
         case Verb.TAKE_OVER:
             return bool(seen.taken_over)
         case Verb.REDRIVE:
             # The end that it undid is the last no more.
-            return seen.closed_at is None or seen.closed_at > micros(made.at)
+            return seen.closed_at is None or seen.closed_at > to_micros(made.at)
         case _:
             return None
 

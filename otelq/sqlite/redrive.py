@@ -12,7 +12,7 @@ from ..model import JobKey, OnFailure, Transition, Until
 from ..transitions import build, refusals
 from ..transitions.blockers import BlockerRule, ChainEnd, WaitDecision, decide_wait, rule_from_columns
 from .open_jobs import check_known
-from .rows import AnyJob, when
+from .rows import AnyJob, to_datetime
 from .session import SqliteSession, batch
 from .waits import check_cycles
 
@@ -47,7 +47,7 @@ class TailBlocker(Struct, frozen=True, array_like=True):
     position: int
     ordinal: int
     blocker_id: str
-    standing: ChainEnd
+    end: ChainEnd
 
 
 _ENDED = Decoder(list[ClosedTail])
@@ -59,14 +59,14 @@ async def redrive(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> li
     """Open chains again, all before any of them looks at its blockers: each counts as open for the others."""
     unique = list(dict.fromkeys(chain_ids))
     await check_known(db, unique)
-    ended = await db.read("redrive_look", _ENDED, chains=batch(unique))
+    ended = await db.read("read_tails", _ENDED, chains=batch(unique))
     for chain in ended:
         refusals.check_redrive(chain.chain_id, chain.job.status)
     await _reopen(db, at, ended)
     await _take_keys(db, ended)
-    decisions = await _wait_anew(db, at, ended)
+    decisions = await _block_again(db, at, ended)
     return [
-        build.redriven(chain.job.snapshot(at), at=when(at), is_blocked=decisions[chain.chain_id].is_blocked)
+        build.redriven(chain.job.snapshot(at), at=to_datetime(at), is_blocked=decisions[chain.chain_id].is_blocked)
         for chain in ended
     ]
 
@@ -74,13 +74,13 @@ async def redrive(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> li
 async def _reopen(db: SqliteSession, at: int, ended: Sequence[ClosedTail]) -> None:
     """Put the ends on record as earlier generations, and the jobs back into their lines."""
     tails = batch([chain.key for chain in ended])
-    rows = [_fresh(chain, at) for chain in ended]
-    await db.write("redrive_attempt", jobs=tails)
-    await db.write("redrive_outcome", jobs=tails)
-    await db.write("redrive_open", jobs=batch(rows))
+    rows = [_open_row(chain, at) for chain in ended]
+    await db.write("redrive_attempts", jobs=tails)
+    await db.write("redrive_outcomes", jobs=tails)
+    await db.write("redrive_jobs", jobs=batch(rows))
 
 
-def _fresh(chain: ClosedTail, at: int) -> tuple[object, ...]:
+def _open_row(chain: ClosedTail, at: int) -> tuple[object, ...]:
     """The hot row of a job that begins once more."""
     job = chain.job
     return *chain.key, job.type, job.queue, chain.priority, at, *chain.rule.columns, job.last_trace
@@ -97,7 +97,7 @@ async def _take_keys(db: SqliteSession, ended: Sequence[ClosedTail]) -> None:
     if not wanted:
         return
     keys = batch([(chain.job.chain_type, chain.dedup_key) for chain in wanted])
-    rows = await db.read("dedup_look", _HOLDERS, keys=keys)
+    rows = await db.read("read_keys", _HOLDERS, keys=keys)
     holders: dict[tuple[str, str | None], str] = {(type, key): chain_id for type, key, chain_id, _, _ in rows}
     for chain in wanted:
         holder = holders.setdefault((chain.job.chain_type, chain.dedup_key), chain.chain_id)
@@ -107,10 +107,10 @@ async def _take_keys(db: SqliteSession, ended: Sequence[ClosedTail]) -> None:
         (chain.job.chain_type, chain.dedup_key, chain.chain_id, chain.job.chain_created_at, chain.dedup_lasting)
         for chain in wanted
     ]
-    await db.write("dedup_take", keys=batch(taken))
+    await db.write("take_keys", keys=batch(taken))
 
 
-async def _wait_anew(db: SqliteSession, at: int, ended: Sequence[ClosedTail]) -> Mapping[str, WaitDecision]:
+async def _block_again(db: SqliteSession, at: int, ended: Sequence[ClosedTail]) -> Mapping[str, WaitDecision]:
     """
     Let jobs wait for their blockers as they stand now.
 
@@ -119,21 +119,21 @@ async def _wait_anew(db: SqliteSession, at: int, ended: Sequence[ClosedTail]) ->
     """
     tails = batch([chain.key for chain in ended])
     edges: defaultdict[str, list[TailBlocker]] = defaultdict(list)
-    for edge in await db.read("redrive_edges", _EDGES, jobs=tails):
+    for edge in await db.read("read_redriven_blockers", _EDGES, jobs=tails):
         edges[edge.chain_id].append(edge)
     decisions = {chain.chain_id: _decide_wait(chain, edges[chain.chain_id]) for chain in ended}
     if edges:
         rows = [(chain.chain_id, len(decisions[chain.chain_id].awaited), *chain.rule.columns) for chain in ended]
-        await db.write("open_block", jobs=batch(rows))
-        await db.write("blocker_put", edges=batch(list(_edges(edges, ended, decisions))), now=at)
+        await db.write("block_jobs", jobs=batch(rows))
+        await db.write("upsert_blockers", blockers=batch(list(_edges(edges, ended, decisions))), now=at)
         awaited = [blocker for decision in decisions.values() for blocker in decision.awaited]
-        await db.write("blocker_wait", chains=batch(awaited))
+        await db.write("mark_waited_on", chains=batch(awaited))
         await check_cycles(db, list(edges))
     return decisions
 
 
 def _decide_wait(chain: ClosedTail, edges: Sequence[TailBlocker]) -> WaitDecision:
-    decision = decide_wait(chain.rule, {edge.blocker_id: edge.standing for edge in edges})
+    decision = decide_wait(chain.rule, {edge.blocker_id: edge.end for edge in edges})
     if decision.failed_blocker:
         raise refusals.blocker_failed(chain.chain_id, decision.failed_blocker)
     return decision

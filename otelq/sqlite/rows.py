@@ -26,18 +26,18 @@ _FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
-def clock() -> int:
+def now_micros() -> int:
     """Microseconds since the epoch. SQLite runs inside this process, so its clock is the machine's."""
     return time.time_ns() // 1000
 
 
-def micros(moment: datetime) -> int:
+def to_micros(moment: datetime) -> int:
     """A time with zone as it is stored: whole microseconds since the epoch."""
     return (moment - _EPOCH) // _MICROSECOND
 
 
 @lru_cache(maxsize=4096)
-def when(stored: int) -> datetime:
+def to_datetime(stored: int) -> datetime:
     """
     A stored time, in UTC; remembered, because the jobs of a batch share most of their times.
 
@@ -47,15 +47,15 @@ def when(stored: int) -> datetime:
     return _EPOCH + timedelta(microseconds=min(max(stored, _FIRST), _LAST))
 
 
-def span(seconds: float) -> int:
+def seconds_to_micros(seconds: float) -> int:
     """A length of time in microseconds."""
     return round(seconds * 1_000_000)
 
 
 class OpenJob(Struct, frozen=True, array_like=True, gc=False):
-    """The open job of a chain with what its transitions tell; ``nr`` is the place in the batch that asked."""
+    """The open job of a chain with what its transitions tell; ``index`` is the place in the batch that asked."""
 
-    nr: int
+    index: int
     chain_id: str
     position: int
     type: str
@@ -99,12 +99,12 @@ class OpenJob(Struct, frozen=True, array_like=True, gc=False):
             self.attempt,
             self.crashes,
             self.leased_by,
-            when(self.created_at),
-            when(self.chain_created_at),
+            to_datetime(self.created_at),
+            to_datetime(self.chain_created_at),
             self.trace,
             self.last_trace,
-            when(at),
-            when(self.run_at),
+            to_datetime(at),
+            to_datetime(self.run_at),
         )
 
     def status(self, at: int) -> Status:
@@ -117,9 +117,9 @@ class OpenJob(Struct, frozen=True, array_like=True, gc=False):
 
 
 class AnyJob(Struct, frozen=True, array_like=True):
-    """A job, open or closed, without what its hot row has; ``nr`` is the place in the batch that asked."""
+    """A job, open or closed, without what its hot row has; ``index`` is the place in the batch that asked."""
 
-    nr: int
+    index: int
     chain_id: str
     position: int
     type: str
@@ -145,19 +145,19 @@ class AnyJob(Struct, frozen=True, array_like=True):
             self.attempt,
             0,
             None,
-            when(self.created_at),
-            when(self.chain_created_at),
+            to_datetime(self.created_at),
+            to_datetime(self.chain_created_at),
             self.trace,
             self.last_trace,
-            when(at),
-            when(at),
+            to_datetime(at),
+            to_datetime(at),
         )
 
 
 class ClaimCandidate(Struct, frozen=True, array_like=True, gc=False):
-    """A job that a claim may take; ``arm`` says which wish it serves."""
+    """A job that a claim may take; ``request_index`` says which wish it serves."""
 
-    arm: int
+    request_index: int
     chain_id: str
     position: int
     type: str
@@ -181,29 +181,29 @@ class ClaimCandidate(Struct, frozen=True, array_like=True, gc=False):
 
 
 OPEN_JOBS = Decoder(list[OpenJob])
-PICKS = Decoder(list[ClaimCandidate])
+CANDIDATES = Decoder(list[ClaimCandidate])
 NUMBERS = Decoder(list[int])
 TEXTS = Decoder(list[str])
 
 
-def claimed(pick: ClaimCandidate, *, token: int, at: int, leased_until: int) -> Claimed:
+def claimed(candidate: ClaimCandidate, *, token: int, at: int, leased_until: int) -> Claimed:
     """The job as its worker gets it, one attempt further."""
     return Claimed(
-        lease=Lease(pick.chain_id, pick.position, token),
-        type=pick.type,
-        queue=pick.queue,
-        chain_type=pick.chain_type,
-        input=pick.input,
-        attempt=pick.attempt + 1,
-        crashes=pick.crashes,
-        priority=pick.priority,
-        due_at=when(pick.run_at),
-        created_at=when(pick.created_at),
-        chain_created_at=when(pick.chain_created_at),
-        claimed_at=when(at),
-        leased_until=when(leased_until),
-        blockers=pick.blockers,
-        trace=pick.trace,
-        last_trace=pick.last_trace,
-        meta=pick.meta,
+        lease=Lease(candidate.chain_id, candidate.position, token),
+        type=candidate.type,
+        queue=candidate.queue,
+        chain_type=candidate.chain_type,
+        input=candidate.input,
+        attempt=candidate.attempt + 1,
+        crashes=candidate.crashes,
+        priority=candidate.priority,
+        due_at=to_datetime(candidate.run_at),
+        created_at=to_datetime(candidate.created_at),
+        chain_created_at=to_datetime(candidate.chain_created_at),
+        claimed_at=to_datetime(at),
+        leased_until=to_datetime(leased_until),
+        blockers=candidate.blockers,
+        trace=candidate.trace,
+        last_trace=candidate.last_trace,
+        meta=candidate.meta,
     )

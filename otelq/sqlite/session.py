@@ -31,17 +31,19 @@ _NO_TOKENS: Mapping[str, str] = MappingProxyType({})
 class SqliteSession:
     """One open transaction, as a verb sees it, in the thread of its connection."""
 
-    def __init__(self, queries: SqliteStatements, connection: sqlite3.Connection, *, waited: bool = False) -> None:
-        self._queries = queries
+    def __init__(
+        self, statements: SqliteStatements, connection: sqlite3.Connection, *, waited_for_lock: bool = False
+    ) -> None:
+        self._statements = statements
         self._connection = connection
-        self.waited = waited
+        self.waited_for_lock = waited_for_lock
         """Whether somebody else held the write lock when this transaction wanted it."""
 
     async def read(
         self, name: str, rows: Decoder[list[T]], *, tokens: Mapping[str, str] = _NO_TOKENS, **values: Value
     ) -> list[T]:
         """Run a statement that gives a JSON array, and decode it."""
-        answer = self._run(self._queries.text(name, **tokens), values)
+        answer = self._run(self._statements.text(name, **tokens), values)
         if not answer:
             return []
         try:
@@ -51,7 +53,7 @@ class SqliteSession:
 
     async def write(self, name: str, **values: Value) -> None:
         """Run a statement that gives nothing."""
-        self._run(self._queries.text(name), values)
+        self._run(self._statements.text(name), values)
 
     def _run(self, sql: str, values: Mapping[str, Value]) -> str | None:
         """Return the first column of the first row."""

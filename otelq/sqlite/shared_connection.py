@@ -15,9 +15,9 @@ import aiosqlite
 from ..errors import InvalidArgument
 from ..spawn import spawn
 from ..uninterrupted import cancel_once
-from .connection_thread import Settings, patiently, read_text
+from .connection_thread import Settings, read_text, retry_while_locked
 from .errors import DRIVER
-from .rows import clock, micros
+from .rows import now_micros, to_micros
 from .session import SqliteSession, Verb, run
 from .statements import SqliteStatements
 
@@ -33,7 +33,7 @@ BUILT_IN: Final = frozenset({
 """The functions of SQLite that our statements call, and that an application can put its own in place of."""
 
 
-class _GivenUpError(Exception):
+class _AbandonedError(Exception):
     """Nobody waits for the verb any more."""
 
 
@@ -51,31 +51,31 @@ class SharedConnectionCall(Generic[T]):
     def __init__(
         self,
         settings: Settings,
-        queries: SqliteStatements,
+        statements: SqliteStatements,
         verb: Verb[T],
         *,
         now: datetime | None,
         prepare: Prepare,
         writes: bool,
     ) -> None:
-        self._patience = settings.busy_timeout
-        self._queries = queries
+        self._lock_timeout = settings.busy_timeout
+        self._statements = statements
         self._prepare = prepare
         self._verb = verb
         self._now = now
         self._writes = writes
-        self._is_given_up = False
+        self._is_abandoned = False
 
-    async def make(self, driver: aiosqlite.Connection) -> T:
+    async def run(self, driver: aiosqlite.Connection) -> T:
         """Run the verb; one that is cancelled is taken back."""
-        return await cancel_once(self._make(driver))
+        return await cancel_once(self._run_shielded(driver))
 
-    async def _make(self, driver: aiosqlite.Connection) -> T:
+    async def _run_shielded(self, driver: aiosqlite.Connection) -> T:
         call = spawn(on_thread(driver, self._call))
         try:
             return await asyncio.shield(call)
         except asyncio.CancelledError:
-            self._is_given_up = True
+            self._is_abandoned = True
             await asyncio.wait([call])
             call.exception()  # nobody else will ask for it
             raise
@@ -88,29 +88,29 @@ class SharedConnectionCall(Generic[T]):
             result = self._run(connection)
             self._check()
         except BaseException:
-            take_back(connection)
+            undo_verb(connection)
             raise
         connection.execute(f"RELEASE {SAVEPOINT}")
         return result
 
     def _run(self, connection: sqlite3.Connection) -> T:
-        session = SqliteSession(self._queries, connection)
+        session = SqliteSession(self._statements, connection)
         if self._writes:
             # First of all a write: only a transaction that has read nothing yet can wait for the write lock.
-            patiently(lambda: self._lock(connection), patience=self._patience)
-        return run(self._verb(session, clock() if self._now is None else micros(self._now)))
+            retry_while_locked(lambda: self._lock(connection), timeout=self._lock_timeout)
+        return run(self._verb(session, now_micros() if self._now is None else to_micros(self._now)))
 
     def _lock(self, connection: sqlite3.Connection) -> None:
         """The connection may have been told to wait for nobody."""
         self._check()
-        connection.execute(self._queries.text("lock"))
+        connection.execute(self._statements.text("lock"))
 
     def _check(self) -> None:
-        if self._is_given_up:
-            raise _GivenUpError
+        if self._is_abandoned:
+            raise _AbandonedError
 
 
-def take_back(connection: sqlite3.Connection) -> None:
+def undo_verb(connection: sqlite3.Connection) -> None:
     """
     Undo a verb that failed, if SQLite did not undo the whole transaction.
 
@@ -139,7 +139,7 @@ async def on_thread(driver: aiosqlite.Connection, work: Callable[[sqlite3.Connec
         connection = unwrapped(reached._conn)
     except ValueError as error:
         raise InvalidArgument("tx", f"cannot be used: {error}") from error
-    result: T = await reached._execute(_plainly, connection, work)
+    result: T = await reached._execute(_with_default_factories, connection, work)
     return result
 
 
@@ -157,13 +157,13 @@ def unwrapped(connection: Any) -> sqlite3.Connection:
     return connection
 
 
-def _plainly(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
-    with _plain(connection):
+def _with_default_factories(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    with _default_factories(connection):
         return work(connection)
 
 
 @contextmanager
-def _plain(connection: sqlite3.Connection) -> Generator[None]:
+def _default_factories(connection: sqlite3.Connection) -> Generator[None]:
     """Let rows be tuples and text be text; cursors of the application keep what they were made with."""
     row_factory, text_factory = connection.row_factory, connection.text_factory
     connection.row_factory, connection.text_factory = None, read_text
@@ -179,16 +179,16 @@ def main_file(connection: sqlite3.Connection) -> Path | None:
     return Path(files["main"]) if files["main"] else None
 
 
-def unfitness(connection: sqlite3.Connection) -> str | None:
+def connection_problem(connection: sqlite3.Connection) -> str | None:
     """Return what is set on a connection that nothing of ours can go past, or None. It opens no transaction."""
-    if replaced := _own_functions(connection):
+    if replaced := _replaced_functions(connection):
         return f"its connection has functions in place of SQLite's own: {', '.join(replaced)}"
     if connection.execute("PRAGMA locking_mode").fetchone() == ("exclusive",):
         return "its connection has locking_mode = EXCLUSIVE, which locks everybody else out; set it to NORMAL"
     return None
 
 
-def _own_functions(connection: sqlite3.Connection) -> list[str]:
+def _replaced_functions(connection: sqlite3.Connection) -> list[str]:
     """Return the functions that our statements call and that the application has put its own in place of."""
     found = {name for name, is_built_in, *_ in connection.execute("PRAGMA function_list") if not is_built_in}
     return sorted(found & BUILT_IN)

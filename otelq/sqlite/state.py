@@ -41,7 +41,7 @@ from .database import SqliteDatabase
 from .errors import Locked, opening_failure
 from .owned_transactions import OwnedTransaction
 from .statements import SqliteStatements
-from .transactions import Lender
+from .transactions import HandleSource
 
 
 class SqliteState(StateAdapter):
@@ -52,17 +52,17 @@ class SqliteState(StateAdapter):
     def __init__(
         self,
         path: Path | None,
-        queries: SqliteStatements,
+        statements: SqliteStatements,
         *,
         synchronous: str,
         busy_timeout: float,
-        lender: Lender | None = None,
+        handle_source: HandleSource | None = None,
         was_open: bool = False,
     ) -> None:
         self._path = path
         self.watch_interval = None if path is None else 0.05  # nobody else writes to a private file
-        self._lender = lender
-        self._queries = queries
+        self._source = handle_source
+        self._statements = statements
         self._synchronous = synchronous
         self._busy_timeout = busy_timeout
         self._folder: TemporaryDirectory[str] | None = None
@@ -74,7 +74,7 @@ class SqliteState(StateAdapter):
 
     async def open(self, *, migrate: bool = True) -> None:
         if self._opened is None:
-            database = SqliteDatabase(self._settings(), self._queries, self._lender)
+            database = SqliteDatabase(self._settings(), self._statements, self._source)
             try:
                 await database.open(with_migration=migrate or self._path is None)
             except OtelqError as error:
@@ -97,7 +97,7 @@ class SqliteState(StateAdapter):
         settings = self._settings()
         return SqliteState(
             settings.path,
-            self._queries,
+            self._statements,
             synchronous=settings.synchronous,
             busy_timeout=settings.busy_timeout,
             was_open=True,
@@ -200,7 +200,7 @@ class SqliteState(StateAdapter):
 
     async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[SettleResult]:
         # While somebody holds the write lock, nobody can take the leases away either.
-        if self._database.transactions.one_is_open:
+        if self._database.transactions.has_open:
             return [SettleResult.BUSY] * len(renewals)
         try:
             return await self._database.write(None, partial(claim.renew, renewals=renewals), now)
@@ -211,7 +211,7 @@ class SqliteState(StateAdapter):
         self, settlements: Sequence[Settlement], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Settled:
         if isinstance(tx, OwnedTransaction):
-            tx.take_back()
+            tx.revoke_handle()
         try:
             return await self._database.write(tx, partial(settle.settle, settlements=settlements), now)
         except Locked:

@@ -9,6 +9,7 @@ from importlib.resources import files
 from ..errors import InvalidArgument
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,47}")
+_COMMENT = re.compile(r"\A(?:--[^\n]*\n)+")
 _PART = re.compile(r"\{(?!schema\})([a-z_]+)\}")
 
 
@@ -19,25 +20,30 @@ class SqliteStatements:
         if not _NAME.fullmatch(schema) or schema.startswith("sqlite_"):
             raise InvalidArgument("schema", f"is {schema!r}; give up to 48 of a-z, 0-9 and _, not a digit first")
         self.schema = schema
-        self.texts = {name: named(text, schema) for name, text in templates("sql").items()}
+        self.texts = {name: fill(text, schema) for name, text in load_templates("sql").items()}
 
     def text(self, name: str, **tokens: str) -> str:
         """The statement of this name; with tokens, it is a part, and they are parts of it that have no file."""
-        return named(f"{{{name}}}", self.schema, **tokens) if tokens else self.texts[name]
+        return fill(f"{{{name}}}", self.schema, **tokens) if tokens else self.texts[name]
 
 
 @lru_cache(maxsize=512)
-def named(template: str, schema: str, **tokens: str) -> str:
+def fill(template: str, schema: str, **tokens: str) -> str:
     """The template for one schema, with the parts that it names put in; the template itself quotes the names."""
     filled = template
     while found := _PART.search(filled):
-        part = tokens.get(found[1]) or templates("sql/parts")[found[1]].rstrip("\n")
+        part = tokens.get(found[1]) or _uncommented(load_templates("sql/parts")[found[1]])
         filled = filled.replace(found[0], part)
     return filled.replace("{schema}", schema)
 
 
+def _uncommented(part: str) -> str:
+    """Return a part without the comment on top of its file, which would end up inside of statements."""
+    return _COMMENT.sub("", part).rstrip("\n")
+
+
 @cache
-def templates(folder: str) -> dict[str, str]:
+def load_templates(folder: str) -> dict[str, str]:
     """The files of a folder of this package by name, in order of name."""
     entries = sorted((files(__name__.rpartition(".")[0]) / folder).iterdir(), key=lambda entry: entry.name)
     return {

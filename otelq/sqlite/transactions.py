@@ -13,22 +13,22 @@ import aiosqlite
 
 from ..errors import InvalidArgument
 from ..uninterrupted import finish
-from .connection_thread import Settings, connect, nap
-from .errors import DRIVER, END_IT, Locked, is_busy, translated
+from .connection_thread import Settings, connect, retry_delay
+from .errors import DRIVER, END_SOONER, Locked, is_busy, translated
 from .joined_transactions import AiosqliteTransaction, HandleState, JoinedTransaction, is_open
-from .owned_transactions import LentTransaction, OwnedTransaction, WatchedConnection
+from .owned_transactions import AiosqliteOwnedTransaction, OwnedTransaction, WatchedConnection
 from .statements import SqliteStatements
 
 if TYPE_CHECKING:
     from .sqlalchemy import SqliteSqlalchemyJoiner
 
-_IDLE = 4
+_MAX_IDLE = 4
 """How many connections are kept for later transactions."""
 
-_inside: ContextVar[OwnedTransaction | None] = ContextVar("otelq_sqlite_inside", default=None)
+_current_transaction: ContextVar[OwnedTransaction | None] = ContextVar("otelq_sqlite_inside", default=None)
 
 
-class Lender(Protocol):
+class HandleSource(Protocol):
     """Where the application's own handles come from, where a driver on top of SQLite was given."""
 
     def check(self, kind: type | None) -> bool:
@@ -36,7 +36,7 @@ class Lender(Protocol):
         ...
 
     def begin(
-        self, kind: type | None, settings: Settings, queries: SqliteStatements
+        self, kind: type | None, settings: Settings, statements: SqliteStatements
     ) -> AbstractAsyncContextManager[OwnedTransaction]:
         """A handle on which a transaction is open that holds the write lock."""
         ...
@@ -53,30 +53,30 @@ class Transactions:
     def __init__(
         self,
         settings: Settings,
-        queries: SqliteStatements,
-        lender: Lender | None,
+        statements: SqliteStatements,
+        handle_source: HandleSource | None,
         *,
         lock: asyncio.Lock,
         is_free: Callable[[], Awaitable[bool]],
     ) -> None:
         self._settings = settings
         self._is_free = is_free
-        self._lender = lender
-        self._queries = queries
+        self._source = handle_source
+        self._statements = statements
         self._lock = lock
         self._idle: list[WatchedConnection] = []
-        self._turns: WeakKeyDictionary[Any, HandleState] = WeakKeyDictionary()
+        self._handle_states: WeakKeyDictionary[Any, HandleState] = WeakKeyDictionary()
         self._current: OwnedTransaction | None = None
         self._sqlalchemy: SqliteSqlalchemyJoiner | None = None
 
     @property
-    def one_is_open(self) -> bool:
+    def has_open(self) -> bool:
         """Whether a transaction that was begun here holds the write lock."""
         return self._current is not None
 
     def refuse_self_deadlock(self) -> None:
         """Raise where a verb would wait for the transaction that its own task, or one above it, holds open."""
-        inside = _inside.get()
+        inside = _current_transaction.get()
         if inside is not None and inside is self._current and inside.active:
             raise InvalidArgument("tx", "give tx=: this task holds the only write lock in a transaction of its own")
 
@@ -97,17 +97,17 @@ class Transactions:
             raise InvalidArgument("tx", f"is a {type(tx).__name__}; give an open aiosqlite.Connection")
         if not is_open(tx):
             raise InvalidArgument("tx", "no transaction is open; await connection.execute('BEGIN IMMEDIATE') first")
-        return AiosqliteTransaction(tx, self._turn_of(tx), self._settings, self._queries, is_free=self._is_free)
+        return AiosqliteTransaction(tx, self._state_of(tx), self._settings, self._statements, is_free=self._is_free)
 
     def _joiner_of_sqlalchemy(self) -> SqliteSqlalchemyJoiner:
         if self._sqlalchemy is None:
             from .sqlalchemy import SqliteSqlalchemyJoiner  # which need not be installed
 
-            self._sqlalchemy = SqliteSqlalchemyJoiner(self._turn_of, self._settings, self._queries)
+            self._sqlalchemy = SqliteSqlalchemyJoiner(self._state_of, self._settings, self._statements)
         return self._sqlalchemy
 
-    def _turn_of(self, handle: object) -> HandleState:
-        return self._turns.setdefault(handle, HandleState())
+    def _state_of(self, handle: object) -> HandleState:
+        return self._handle_states.setdefault(handle, HandleState())
 
     def check(self, kind: type | None) -> None:
         """
@@ -116,12 +116,12 @@ class Transactions:
         Raises:
             InvalidArgument: there are none.
         """
-        if not self._is_lent(kind) and kind not in (None, aiosqlite.Connection):
-            others = ", and an AsyncSession or AsyncConnection of the engine" if self._lender else " only"
+        if not self._is_from_source(kind) and kind not in (None, aiosqlite.Connection):
+            others = ", and an AsyncSession or AsyncConnection of the engine" if self._source else " only"
             raise InvalidArgument("kind", f"is {kind}; SQLite has aiosqlite.Connection{others}")
 
-    def _is_lent(self, kind: type | None) -> bool:
-        return self._lender is not None and self._lender.check(kind)
+    def _is_from_source(self, kind: type | None) -> bool:
+        return self._source is not None and self._source.check(kind)
 
     @asynccontextmanager
     async def begin(self, kind: type | None = None) -> AsyncGenerator[OwnedTransaction]:
@@ -130,7 +130,7 @@ class Transactions:
         async with self._locked(), self._opened(kind) as tx:
             self._current = tx
             # Not set back at the end, which may come in another task: a transaction that ended is no obstacle.
-            _inside.set(tx)
+            _current_transaction.set(tx)
             try:
                 yield tx
             except BaseException:
@@ -143,13 +143,13 @@ class Transactions:
 
     @asynccontextmanager
     async def _opened(self, kind: type | None) -> AsyncGenerator[OwnedTransaction]:
-        if self._lender is not None and self._is_lent(kind):
-            async with self._lender.begin(kind, self._settings, self._queries) as lent:
-                yield lent
+        if self._source is not None and self._is_from_source(kind):
+            async with self._source.begin(kind, self._settings, self._statements) as opened:
+                yield opened
             return
         async with self._connection() as handle:
             await self._begin_immediate(handle.connection)
-            yield LentTransaction(handle, self._settings, self._queries)
+            yield AiosqliteOwnedTransaction(handle, self._settings, self._statements)
 
     async def close(self) -> None:
         while self._idle:
@@ -161,7 +161,7 @@ class Transactions:
             async with asyncio.timeout(self._settings.busy_timeout):
                 await self._lock.acquire()
         except TimeoutError:
-            text = f"cannot begin on {self._settings.path}: a transaction of this process is open; {END_IT}"
+            text = f"cannot begin on {self._settings.path}: a transaction of this process is open; {END_SOONER}"
             raise Locked(text) from None
         try:
             yield
@@ -178,7 +178,7 @@ class Transactions:
             except DRIVER as error:
                 if not is_busy(error) or loop.time() >= deadline:
                     raise translated(error, f"cannot write to {self._settings.path}") from error
-            await asyncio.sleep(nap())
+            await asyncio.sleep(retry_delay())
 
     @asynccontextmanager
     async def _connection(self) -> AsyncGenerator[WatchedConnection]:
@@ -192,7 +192,7 @@ class Transactions:
         except BaseException:
             await finish(handle.connection.close())
             raise
-        if len(self._idle) < _IDLE and not is_open(handle.connection):
+        if len(self._idle) < _MAX_IDLE and not is_open(handle.connection):
             self._idle.append(handle)
         else:
             await finish(handle.connection.close())
@@ -204,7 +204,7 @@ class Transactions:
         thread.daemon = True
         handle = WatchedConnection(await connection)
         driver: Any = connection  # whose annotation of this method is incomplete
-        await driver.set_trace_callback(handle.traced)
+        await driver.set_trace_callback(handle.on_statement)
         self._idle.append(handle)
 
 

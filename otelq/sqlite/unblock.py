@@ -16,7 +16,7 @@ from .closed_jobs import ClosedJob, close
 from .rows import OPEN_JOBS, TEXTS, OpenJob
 from .session import SqliteSession, batch
 
-MOST_DEPENDENTS = 1000
+MAX_DEPENDENTS = 1000
 """How many edges one commit tells; the others are left to ``unblock_pending``."""
 
 
@@ -31,12 +31,12 @@ class DependentRow(Struct, frozen=True, array_like=True):
 
 
 _EDGES = Decoder(list[DependentRow])
-_TOLD = Decoder(list[tuple[OpenJob, str | None]])
+_UNBLOCKED = Decoder(list[tuple[OpenJob, str | None]])
 _Ends: TypeAlias = Mapping[JobKey, Sequence[DependentRow]]
 
 
-async def follow(
-    db: SqliteSession, at: int, closed: Iterable[str], *, budget: int = MOST_DEPENDENTS
+async def unblock_dependents(
+    db: SqliteSession, at: int, closed: Iterable[str], *, budget: int = MAX_DEPENDENTS
 ) -> list[Transition]:
     """
     Unblock or fail the chains that wait for ``closed``, and those that wait for the failed.
@@ -46,23 +46,23 @@ async def follow(
     made: list[Transition] = []
     blockers = list(closed)
     while blockers:
-        edges = await db.read("follow_edges", _EDGES, blockers=batch(blockers), most=budget + 1)
+        edges = await db.read("find_dependents", _EDGES, blockers=batch(blockers), limit=budget + 1)
         if len(edges) > budget:
-            await db.write("pending_add", chains=batch(blockers))
+            await db.write("add_pending", chains=batch(blockers))
             edges = edges[:budget]
         budget -= len(edges)
-        transitions, failed = await _tell(db, at, edges)
+        transitions, failed = await _apply_ends(db, at, edges)
         made += transitions
         blockers = [job.chain_id for job in failed if job.waited_on]
     return made
 
 
-async def followed(db: SqliteSession, at: int, closed: Sequence[str]) -> list[Transition]:
-    """What ``follow`` did for chains that closed ``at`` that time, told again."""
+async def past_unblocks(db: SqliteSession, at: int, closed: Sequence[str]) -> list[Transition]:
+    """What ``unblock_dependents`` did for chains that closed ``at`` that time, told again."""
     made: list[Transition] = []
     blockers = list(closed)
     while blockers:
-        told = await db.read("follow_before", _TOLD, blockers=batch(blockers), at=at)
+        told = await db.read("read_past_unblocks", _UNBLOCKED, blockers=batch(blockers), at=at)
         in_order = sorted(told, key=lambda each: each[1] is not None)
         made += [build.blockers_ended(job.snapshot(at), failed_with=error_type) for job, error_type in in_order]
         blockers = [job.chain_id for job, error_type in told if error_type is not None and job.waited_on]
@@ -71,50 +71,52 @@ async def followed(db: SqliteSession, at: int, closed: Sequence[str]) -> list[Tr
 
 async def has_pending(db: SqliteSession, at: int) -> bool:
     """Whether anything was left to ``unblock_pending``; asked first, so that it rarely needs the write lock."""
-    return bool(await db.read("pending_look", TEXTS, most=1))
+    return bool(await db.read("read_pending", TEXTS, limit=1))
 
 
 async def unblock_pending(db: SqliteSession, at: int, *, limit: int) -> list[Transition]:
     """Tell some of the dependents that were left pending."""
-    pending = await db.read("pending_look", TEXTS, most=limit)
+    pending = await db.read("read_pending", TEXTS, limit=limit)
     if not pending:
         return []
-    made = await follow(db, at, pending, budget=limit)
-    await db.write("pending_done", chains=batch(pending))
+    made = await unblock_dependents(db, at, pending, budget=limit)
+    await db.write("remove_pending", chains=batch(pending))
     return made
 
 
-async def _tell(db: SqliteSession, at: int, edges: Sequence[DependentRow]) -> tuple[list[Transition], list[OpenJob]]:
+async def _apply_ends(
+    db: SqliteSession, at: int, edges: Sequence[DependentRow]
+) -> tuple[list[Transition], list[OpenJob]]:
     """Tell dependents how their blockers ended; returns what was done, and the jobs that failed by it."""
     if not edges:
         return [], []
     released = [(edge.chain_id, edge.position, edge.ordinal) for edge in edges]
-    await db.write("follow_release", edges=batch(released), now=at)
+    await db.write("release_dependents", blockers=batch(released), now=at)
     ends: defaultdict[JobKey, list[DependentRow]] = defaultdict(list)
     for edge in edges:
         ends[edge.chain_id, edge.position].append(edge)
     chains = list(dict.fromkeys(edge.chain_id for edge in edges))
     waiting = [
         job
-        for job in await db.read("open_look", OPEN_JOBS, chains=batch(chains))
+        for job in await db.read("read_open_jobs", OPEN_JOBS, chains=batch(chains))
         if job.blocked_by_count and job.key in ends
     ]
-    lost = {job.chain_id: by for job in waiting if (by := _loses(job, ends[job.key]))}
+    lost = {job.chain_id: by for job in waiting if (by := _failing_blocker(job, ends[job.key]))}
     failed = [job for job in waiting if job.chain_id in lost]
     told = await _count_down(db, at, [job for job in waiting if job.chain_id not in lost], ends)
     return told + await _fail(db, at, failed, lost), failed
 
 
-def _loses(job: OpenJob, ends: Sequence[DependentRow]) -> DependentRow | None:
+def _failing_blocker(job: OpenJob, ends: Sequence[DependentRow]) -> DependentRow | None:
     """The blocker whose end means that the condition can never be met, if there is one."""
     lost = next((edge for edge in ends if job.rule.is_failed_by(edge.status)), None)
     if lost is None or job.rule.until is Until.ALL:
         return lost
-    is_last = len(ends) == job.blocked_by_count and not _is_freed(job, ends)
+    is_last = len(ends) == job.blocked_by_count and not _is_met(job, ends)
     return lost if is_last else None
 
 
-def _is_freed(job: OpenJob, ends: Sequence[DependentRow]) -> bool:
+def _is_met(job: OpenJob, ends: Sequence[DependentRow]) -> bool:
     return job.rule.until is Until.ANY and any(job.rule.is_met_by(edge.status) for edge in ends)
 
 
@@ -122,11 +124,11 @@ async def _count_down(db: SqliteSession, at: int, jobs: Sequence[OpenJob], ends:
     """Note how many blockers are left; returns who is free."""
     if not jobs:
         return []
-    left = {job.key: 0 if _is_freed(job, ends[job.key]) else job.blocked_by_count - len(ends[job.key]) for job in jobs}
-    await db.write("follow_unblock", dependents=batch([(job.chain_id, left[job.key]) for job in jobs]), now=at)
+    left = {job.key: 0 if _is_met(job, ends[job.key]) else job.blocked_by_count - len(ends[job.key]) for job in jobs}
+    await db.write("count_down", dependents=batch([(job.chain_id, left[job.key]) for job in jobs]), now=at)
     early = [job.key for job in jobs if not left[job.key] and job.blocked_by_count > len(ends[job.key])]
     if early:
-        await db.write("follow_rest", jobs=batch(early), now=at)
+        await db.write("release_other_blockers", jobs=batch(early), now=at)
     return [build.blockers_ended(job.snapshot(at), failed_with=None) for job in jobs if not left[job.key]]
 
 

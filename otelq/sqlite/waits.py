@@ -15,7 +15,7 @@ from .closed_jobs import ClosedJob, close
 from .rows import NUMBERS
 from .session import SqliteSession, batch
 
-STANDINGS = Decoder(list[tuple[str, ChainEnd]])
+_ENDS = Decoder(list[tuple[str, ChainEnd]])
 _KNOWN = Decoder(list[tuple[int, int]])
 _CYCLES = Decoder(list[tuple[str, str]])
 _EdgeRow: TypeAlias = tuple[str, int, int, str, bool, bool]
@@ -34,7 +34,7 @@ class BlockerRequest(Struct, frozen=True):
         return self.chain_id, self.position
 
 
-async def block(db: SqliteSession, at: int, wishes: Sequence[BlockerRequest]) -> list[WaitDecision]:
+async def block(db: SqliteSession, at: int, requests: Sequence[BlockerRequest]) -> list[WaitDecision]:
     """
     Let open jobs wait, in the order given: each sees how those before it fare. Those that are lost are closed.
 
@@ -42,85 +42,85 @@ async def block(db: SqliteSession, at: int, wishes: Sequence[BlockerRequest]) ->
         NotFound: a blocker does not exist.
         InvalidArgument: a job would wait for its own chain.
     """
-    for wish in wishes:
-        if wish.chain_id in wish.blockers:
-            raise refusals.blocker_cycle(wish.chain_id, through=wish.chain_id)
-    standing = await look_up(db, (blocker for wish in wishes for blocker in wish.blockers))
+    for request in requests:
+        if request.chain_id in request.blockers:
+            raise refusals.blocker_cycle(request.chain_id, through=request.chain_id)
+    ends = await blocker_ends(db, (blocker for request in requests for blocker in request.blockers))
     decisions: list[WaitDecision] = []
-    for wish in wishes:
-        decision = decide_wait(wish.rule, {blocker: known(standing, blocker) for blocker in wish.blockers})
+    for request in requests:
+        decision = decide_wait(request.rule, {blocker: status_of(ends, blocker) for blocker in request.blockers})
         if decision.failure:
-            standing[wish.chain_id] = Status.FAILED
+            ends[request.chain_id] = Status.FAILED
         decisions.append(decision)
-    await _write(db, at, wishes, decisions)
-    await check_cycles(db, [wish.chain_id for wish in wishes])
-    await _fail(db, at, wishes, decisions)
+    await _write(db, at, requests, decisions)
+    await check_cycles(db, [request.chain_id for request in requests])
+    await _fail(db, at, requests, decisions)
     return decisions
 
 
-async def look_up(db: SqliteSession, chains: Iterable[str]) -> dict[str, ChainEnd]:
+async def blocker_ends(db: SqliteSession, chains: Iterable[str]) -> dict[str, ChainEnd]:
     """How chains stand; one that does not exist is left out."""
-    return dict(await db.read("blocker_look", STANDINGS, chains=batch(list(dict.fromkeys(chains)))))
+    return dict(await db.read("read_blocker_ends", _ENDS, chains=batch(list(dict.fromkeys(chains)))))
 
 
-def known(standing: dict[str, ChainEnd], blocker: str) -> ChainEnd:
+def status_of(ends: dict[str, ChainEnd], blocker: str) -> ChainEnd:
     """How a blocker stands, which must exist."""
-    if blocker not in standing:
+    if blocker not in ends:
         raise refusals.blocker_not_found(blocker)
-    return standing[blocker]
+    return ends[blocker]
 
 
 async def check_cycles(db: SqliteSession, chains: Sequence[str]) -> None:
     """Refuse what was written if one of the chains waits for itself now."""
-    for chain_id, last in await db.read("blocker_cycle", _CYCLES, chains=batch(chains)):
+    for chain_id, last in await db.read("find_cycle", _CYCLES, chains=batch(chains)):
         raise refusals.blocker_cycle(chain_id, through=last)
 
 
 async def _write(
-    db: SqliteSession, at: int, wishes: Sequence[BlockerRequest], decisions: Sequence[WaitDecision]
+    db: SqliteSession, at: int, requests: Sequence[BlockerRequest], decisions: Sequence[WaitDecision]
 ) -> None:
     rows = [
-        (wish.chain_id, len(decision.awaited), *wish.rule.columns)
-        for wish, decision in zip(wishes, decisions, strict=True)
+        (request.chain_id, len(decision.awaited), *request.rule.columns)
+        for request, decision in zip(requests, decisions, strict=True)
     ]
-    await db.write("open_block", jobs=batch(rows))
-    edges = list(_edges(wishes, decisions, await _ordinals(db, wishes)))
-    await db.write("blocker_put", edges=batch(edges), now=at)
-    await db.write("blocker_wait", chains=batch([blocker for _, _, _, blocker, _, is_held in edges if is_held]))
+    await db.write("block_jobs", jobs=batch(rows))
+    edges = list(_edges(requests, decisions, await _ordinals(db, requests)))
+    await db.write("upsert_blockers", blockers=batch(edges), now=at)
+    await db.write("mark_waited_on", chains=batch([blocker for _, _, _, blocker, _, is_held in edges if is_held]))
 
 
-async def _ordinals(db: SqliteSession, wishes: Sequence[BlockerRequest]) -> Iterator[int]:
+async def _ordinals(db: SqliteSession, requests: Sequence[BlockerRequest]) -> Iterator[int]:
     """The ordinal of each edge: that which it has already, or the next free one of its job."""
-    keys = [(*wish.key, blocker) for wish in wishes for blocker in wish.blockers]
-    have = dict(await db.read("blocker_known", _KNOWN, edges=batch(keys)))
-    counts = await db.read("blocker_count", NUMBERS, jobs=batch([wish.key for wish in wishes]))
-    following = dict(zip((wish.key for wish in wishes), counts, strict=True))
+    keys = [(*request.key, blocker) for request in requests for blocker in request.blockers]
+    have = dict(await db.read("find_blockers", _KNOWN, blockers=batch(keys)))
+    counts = await db.read("count_blockers", NUMBERS, jobs=batch([request.key for request in requests]))
+    following = dict(zip((request.key for request in requests), counts, strict=True))
 
     def ordinals() -> Iterator[int]:
-        for nr, (chain_id, position, _) in enumerate(keys):
-            if nr not in have:
+        for index, (chain_id, position, _) in enumerate(keys):
+            if index not in have:
                 following[chain_id, position] += 1
-            yield have.get(nr, following[chain_id, position] - 1)
+            yield have.get(index, following[chain_id, position] - 1)
 
     return ordinals()
 
 
 def _edges(
-    wishes: Sequence[BlockerRequest], decisions: Sequence[WaitDecision], ordinals: Iterator[int]
+    requests: Sequence[BlockerRequest], decisions: Sequence[WaitDecision], ordinals: Iterator[int]
 ) -> Iterator[_EdgeRow]:
-    for wish, decision in zip(wishes, decisions, strict=True):
-        for blocker in wish.blockers:
-            yield *wish.key, next(ordinals), blocker, wish.rule.waits_after_failure, blocker in decision.awaited
+    for request, decision in zip(requests, decisions, strict=True):
+        for blocker in request.blockers:
+            yield *request.key, next(ordinals), blocker, request.rule.waits_after_failure, blocker in decision.awaited
 
 
 async def _fail(
-    db: SqliteSession, at: int, wishes: Sequence[BlockerRequest], decisions: Sequence[WaitDecision]
+    db: SqliteSession, at: int, requests: Sequence[BlockerRequest], decisions: Sequence[WaitDecision]
 ) -> None:
     ended = [
         ClosedJob(
-            wish.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, decision.failure.type, decision.failure.text
+            request.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, decision.failure.type, decision.failure.text
         )
-        for wish, decision in zip(wishes, decisions, strict=True)
+        for request, decision in zip(requests, decisions, strict=True)
         if decision.failure
     ]
     if ended:

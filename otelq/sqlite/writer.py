@@ -18,18 +18,18 @@ from typing import Any, Generic, TypeVar
 
 from ..spawn import spawn
 from .connection_thread import ConnectionThread, Settings, begin_immediate
-from .errors import END_IT, Locked, translating
-from .rows import clock, micros
+from .errors import END_SOONER, Locked, translating
+from .rows import now_micros, to_micros
 from .session import SqliteSession, Verb, run
 from .statements import SqliteStatements
 
 T = TypeVar("T")
 
-_GROUP = 128
+_MAX_GROUP = 128
 """How many verbs share a commit at most, so that the first does not wait for an endless last."""
 
 
-class _Waiting(Generic[T]):
+class _PendingVerb(Generic[T]):
     __slots__ = ("future", "now", "since", "verb")
 
     def __init__(self, verb: Verb[T], now: datetime | None) -> None:
@@ -42,92 +42,94 @@ class _Waiting(Generic[T]):
 class Writer:
     """Runs verbs in groups. ``lock`` is held while anybody in this process writes to the file."""
 
-    def __init__(self, lane: ConnectionThread, settings: Settings, queries: SqliteStatements) -> None:
+    def __init__(self, thread: ConnectionThread, settings: Settings, statements: SqliteStatements) -> None:
         self.lock = asyncio.Lock()
-        self._lane = lane
+        self._thread = thread
         self._settings = settings
-        self._queries = queries
-        self._waiting: deque[_Waiting[Any]] = deque()
+        self._statements = statements
+        self._pending: deque[_PendingVerb[Any]] = deque()
         self._task: asyncio.Task[None] | None = None
 
-    async def do(self, verb: Verb[T], now: datetime | None) -> T:
+    async def write(self, verb: Verb[T], now: datetime | None) -> T:
         """
         Run ``verb`` in a transaction and return its result once that is committed.
 
         A caller that is cancelled before its group began leaves nothing; after that the group goes on without it.
         """
-        waiting = _Waiting(verb, now)
-        self._waiting.append(waiting)
+        pending = _PendingVerb(verb, now)
+        self._pending.append(pending)
         if self._task is None or self._task.done():
             # An empty context: what runs for one caller carries nothing of another's.
-            self._task = spawn(self._work_off(), context=Context())
-        return await waiting.future
+            self._task = spawn(self._run_groups(), context=Context())
+        return await pending.future
 
     async def drain(self) -> None:
         """Wait until nobody waits."""
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    async def _work_off(self) -> None:
-        while self._waiting:
+    async def _run_groups(self) -> None:
+        while self._pending:
             held = self.lock.locked()
             if not await self._acquire():
-                self._give_up()
+                self._time_out_first()
                 continue
             try:
                 group = self._next_group()
-                await self._commit(group, waited=held)
+                await self._commit_group(group, waited_for_lock=held)
             finally:
                 self.lock.release()
 
     async def _acquire(self) -> bool:
         """Wait for the lock no longer than the one who waits longest may."""
-        left = self._waiting[0].since + self._settings.busy_timeout - time.monotonic()
+        left = self._pending[0].since + self._settings.busy_timeout - time.monotonic()
         try:
             async with asyncio.timeout(max(left, 0)):
                 return await self.lock.acquire()
         except TimeoutError:
             return False
 
-    def _give_up(self) -> None:
-        waiting = self._waiting.popleft()
-        if not waiting.future.done():
-            text = f"cannot write to {self._settings.path}: a transaction of this process is open; {END_IT}"
-            waiting.future.set_exception(Locked(text))
+    def _time_out_first(self) -> None:
+        pending = self._pending.popleft()
+        if not pending.future.done():
+            text = f"cannot write to {self._settings.path}: a transaction of this process is open; {END_SOONER}"
+            pending.future.set_exception(Locked(text))
 
-    def _next_group(self) -> list[_Waiting[Any]]:
-        group: list[_Waiting[Any]] = []
-        while self._waiting and len(group) < _GROUP:
-            waiting = self._waiting.popleft()
-            if not waiting.future.done():
-                group.append(waiting)
+    def _next_group(self) -> list[_PendingVerb[Any]]:
+        group: list[_PendingVerb[Any]] = []
+        while self._pending and len(group) < _MAX_GROUP:
+            pending = self._pending.popleft()
+            if not pending.future.done():
+                group.append(pending)
         return group
 
-    async def _commit(self, group: Sequence[_Waiting[Any]], *, waited: bool) -> None:
+    async def _commit_group(self, group: Sequence[_PendingVerb[Any]], *, waited_for_lock: bool) -> None:
         if not group:
             return
         try:
-            results = await self._lane.run(lambda connection: self._transact(connection, group, waited))
+            results = await self._thread.run(lambda connection: self._run_group(connection, group, waited_for_lock))
         except Exception as error:
             results = [error] * len(group)
         except asyncio.CancelledError:
-            for waiting in group:
-                waiting.future.cancel()
+            for pending in group:
+                pending.future.cancel()
             raise
-        for waiting, result in zip(group, results, strict=True):
-            if waiting.future.done():
+        for pending, result in zip(group, results, strict=True):
+            if pending.future.done():
                 continue
             if isinstance(result, Exception):
-                waiting.future.set_exception(result)
+                pending.future.set_exception(result)
             else:
-                waiting.future.set_result(result)
+                pending.future.set_result(result)
 
-    def _transact(self, connection: sqlite3.Connection, group: Sequence[_Waiting[Any]], waited: bool) -> list[object]:
-        waited = begin_immediate(connection, self._settings) or waited
+    def _run_group(
+        self, connection: sqlite3.Connection, group: Sequence[_PendingVerb[Any]], waited_for_lock: bool
+    ) -> list[object]:
+        waited_for_lock = begin_immediate(connection, self._settings) or waited_for_lock
         with translating(f"cannot write to {self._settings.path}"):
             try:
-                session = SqliteSession(self._queries, connection, waited=waited)
-                results = [self._attempt(session, connection, waiting) for waiting in group]
+                session = SqliteSession(self._statements, connection, waited_for_lock=waited_for_lock)
+                results = [self._run_verb(session, connection, pending) for pending in group]
                 with translating(f"cannot commit to {self._settings.path}"):
                     connection.execute("COMMIT")
                 return results
@@ -135,12 +137,12 @@ class Writer:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
-    def _attempt(self, session: SqliteSession, connection: sqlite3.Connection, waiting: _Waiting[Any]) -> object:
+    def _run_verb(self, session: SqliteSession, connection: sqlite3.Connection, pending: _PendingVerb[Any]) -> object:
         """The result of one verb, or its error; whatever a verb that failed wrote is taken back."""
         connection.execute("SAVEPOINT verb")
         try:
             with translating(f"cannot write to {self._settings.path}"):
-                result = run(waiting.verb(session, clock() if waiting.now is None else micros(waiting.now)))
+                result = run(pending.verb(session, now_micros() if pending.now is None else to_micros(pending.now)))
         except Exception as error:
             if not connection.in_transaction:
                 # A full disk or a failing one ends the whole transaction, the neighbours' writes with it.

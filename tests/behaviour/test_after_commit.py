@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 import otelq
 from otelq.ports.state import Ending
-from otelq.sqlite.owned_transactions import LentTransaction
+from otelq.sqlite.owned_transactions import AiosqliteOwnedTransaction
 from tests.conftest import StartServer
 from tests.postgres.drivers import DIALECTS, engine_for
 from tests.stores import PrivateState, seen_as
@@ -463,7 +463,7 @@ async def test_a_block_knows_of_rollbacks_that_the_driver_told(caller: Caller) -
 # Where the end is not known
 
 
-class Doubtful(LentTransaction):
+class Doubtful(AiosqliteOwnedTransaction):
     """A transaction of whose end the driver says that it is not known."""
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:

@@ -18,7 +18,7 @@ from opentelemetry import trace
 import otelq
 from otelq.model import Transition
 from otelq.ports.state import Ending
-from otelq.sqlite.owned_transactions import LentTransaction
+from otelq.sqlite.owned_transactions import AiosqliteOwnedTransaction
 from tests.conftest import StartServer
 from tests.stores import PrivateState, seen_as
 from tests.telemetry.sdk import Sdk, parent_id, span_context
@@ -399,7 +399,7 @@ async def test_all_of_otelqs_own_statements_are_silent(sdk: Sdk) -> None:
 # Where the driver does not tell the end of a transaction
 
 
-class Untold(LentTransaction):
+class Untold(AiosqliteOwnedTransaction):
     """A transaction whose end nobody tells."""
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:

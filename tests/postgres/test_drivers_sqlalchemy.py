@@ -318,7 +318,7 @@ async def test_a_connections_savepoint_takes_back_what_was_started_in_it(
 async def test_a_statement_that_is_refused_in_the_next_transaction_is_no_failure_of_the_commit_before(
     client: otelq.Client, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("otelq.sqlalchemy.watcher.LOOK_AGAIN", 0.2)
+    monkeypatch.setattr("otelq.sqlalchemy.watcher.COMMIT_POLL_INTERVAL", 0.2)
     ends = list[Ending]()
     async with engine.connect() as connection:
         tx = client.engine.state.join(connection)

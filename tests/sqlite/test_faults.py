@@ -111,7 +111,7 @@ async def test_a_full_disk_is_unavailable_and_writes_nothing(state: SqliteState)
         connection.execute(f"PRAGMA max_page_count = {pages}")
 
     before = await start(state)
-    await state._database._lane.run(fill)
+    await state._database._write_thread.run(fill)
 
     with pytest.raises(Unavailable, match="full"):
         await start(state, input=f'"{"x" * 100_000}"')
@@ -122,7 +122,7 @@ async def test_a_value_too_big_is_refused(state: SqliteState) -> None:
     def limit(connection: sqlite3.Connection) -> None:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10_000)
 
-    await state._database._lane.run(limit)
+    await state._database._write_thread.run(limit)
 
     with pytest.raises(Refused):
         await start(state, input=f'"{"x" * 20_000}"')

@@ -22,7 +22,7 @@ async def commits(state: SqliteState) -> list[str]:
     def listen(connection: sqlite3.Connection) -> None:
         connection.set_trace_callback(lambda sql: seen.append(sql) if sql == "COMMIT" else None)
 
-    await state._database._lane.run(listen)
+    await state._database._write_thread.run(listen)
     return seen
 
 
@@ -59,7 +59,7 @@ async def test_a_verb_that_fails_halfway_takes_back_its_own_writes_only(state: S
 
 
 async def test_nobody_is_told_of_success_when_the_commit_fails(state: SqliteState) -> None:
-    await state._database._lane.run(lambda connection: connection.set_authorizer(_refuse_commits))
+    await state._database._write_thread.run(lambda connection: connection.set_authorizer(_refuse_commits))
     new = [job() for _ in range(5)]
 
     results = await asyncio.gather(*(state.create([one]) for one in new), return_exceptions=True)

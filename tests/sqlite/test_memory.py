@@ -84,7 +84,7 @@ async def test_it_is_made_even_where_nothing_is_to_be_migrated() -> None:
 async def test_nothing_is_synced() -> None:
     state = opened(adapter("memory://", synchronous="full"))
     await state.open()
-    assert await state._database._lane.run(_synchronous) == 0
+    assert await state._database._write_thread.run(_synchronous) == 0
     async with state.begin() as tx:
         found = await tx.handle.execute("PRAGMA synchronous")
         assert await found.fetchone() == (0,)

@@ -15,7 +15,7 @@ from otelq.errors import OtelqError, Refused
 from otelq.model import Amendment, Completes
 from otelq.sqlite import adapter, dump
 from otelq.sqlite.migrate import _LEDGER  # pyright: ignore[reportPrivateUsage]  # to make a file as it once was
-from otelq.sqlite.statements import named, templates
+from otelq.sqlite.statements import fill, load_templates
 
 from .conftest import Open
 from .shortcuts import count_jobs, job, lease, settle, start
@@ -108,7 +108,7 @@ async def test_the_view_shows_people_how_jobs_stand(another: Open, file: Path) -
 def first_version(file: Path) -> Path:
     """A file of the first version, with a row of every kind."""
     with closing(sqlite3.connect(file)) as connection, connection:
-        connection.executescript(named(_LEDGER + templates("migrations")["0001_storage"], "otelq"))
+        connection.executescript(fill(_LEDGER + load_templates("migrations")["0001_storage"], "otelq"))
         connection.execute("INSERT INTO otelq_migration VALUES (1, '0001_storage', 0)")
         for nr, text in enumerate(('{"a": [1, 2.5, null, "ü\\u0041"]}', '" "', "7", "null", f'"{"x" * 100_000}"')):
             job = {"chain_id": f"{nr:08}", "position": nr, "type": "a", "queue": "q", "input": text, "created_at": -nr}

@@ -25,7 +25,7 @@ def reading(request: pytest.FixtureRequest, state: SqliteState, sqlite_url: str)
 
     @asynccontextmanager
     async def alone(hear: Hear) -> AsyncGenerator[None]:
-        await state._database._reading.run(lambda connection: connection.set_trace_callback(hear))
+        await state._database._read_thread.run(lambda connection: connection.set_trace_callback(hear))
         yield None
 
     @asynccontextmanager

@@ -17,7 +17,7 @@ from otelq.errors import OtelqError
 from otelq.model import Status
 from otelq.sqlite.shared_connection import BUILT_IN
 from otelq.sqlite.state import SqliteState
-from otelq.sqlite.statements import SqliteStatements, templates
+from otelq.sqlite.statements import SqliteStatements, load_templates
 
 from .conftest import Connect
 from .shortcuts import count_jobs, elsewhere, job, lease, start
@@ -102,7 +102,7 @@ async def test_a_temporary_table_or_view_of_the_name_of_one_of_ours(
 
 
 def test_all_functions_that_our_statements_call_are_looked_for() -> None:
-    texts = [*SqliteStatements("otelq").texts.values(), *templates("sql/parts").values()]
+    texts = [*SqliteStatements("otelq").texts.values(), *load_templates("sql/parts").values()]
     code = "\n".join(texts)
     called = {name for name in BUILT_IN if f"{name}(" in code or f" {name} " in code}
     assert called | {"->"} == BUILT_IN

@@ -11,7 +11,7 @@ import pytest
 
 from otelq.model import JobQuery, Match, Status
 from otelq.sqlite.migrate import dump
-from otelq.sqlite.page_statements import tokens, values, walks
+from otelq.sqlite.page_statements import page_statements, tokens, values
 from otelq.sqlite.statements import SqliteStatements
 from otelq.transitions.pages import RecordKind
 
@@ -19,11 +19,13 @@ STATEMENTS = SqliteStatements("jobs_of_shop").texts
 
 SCANS = {
     "lock",  # its WHERE is false
-    "pending_look",  # bounded, and the table is as good as empty
+    "read_pending",  # bounded, and the table is as good as empty
     *(name for name in STATEMENTS if name.startswith("truncate_")),
 }
 
-GROWING = re.compile(r"SCAN (main\.)?(jobs_of_shop_\w+|open|job|head|edge|outcome|attempt|dedup|asked|tail|next)\b")
+GROWING = re.compile(
+    r"SCAN (main\.)?(jobs_of_shop_\w+|open|job|head|blocker|outcome|attempt|dedup|filtered|tail|next)\b"
+)
 
 CHAIN = "0198c0de-0000-7000-8000-000000000000"
 FILTERS: dict[str, dict[str, Any]] = {
@@ -84,7 +86,7 @@ def plans(database: sqlite3.Connection, query: JobQuery, of: RecordKind) -> list
     """How the statements of a page are answered, step by step."""
     queries = SqliteStatements("jobs_of_shop")
     found: list[list[str]] = []
-    for walk in walks(query, of):
+    for walk in page_statements(query, of):
         sql = queries.text("page", **tokens(query, walk, of))
         given = values(query, walk, of) | {"shows": True, "now": 0}
         found.append([detail for *_, detail in database.execute(f"EXPLAIN QUERY PLAN {sql}", given)])
@@ -94,9 +96,9 @@ def plans(database: sqlite3.Connection, query: JobQuery, of: RecordKind) -> list
 def expected(name: str) -> list[str]:
     """Walks over rows that an index chose: leased ones, as few as running jobs, or those that expired."""
     match name:
-        case "leased_look":
+        case "find_leased":
             return ["SCAN open USING INDEX jobs_of_shop_leased"]
-        case "reap_expired" | "expire_look":
+        case "find_lost_leases" | "find_expired":
             return ["SCAN open"]
         case _:
             return []
@@ -106,15 +108,15 @@ def test_a_claim_uses_the_index_of_its_kind(database: sqlite3.Connection) -> Non
     plans = {
         name: str(
             database.execute(
-                f"EXPLAIN QUERY PLAN {STATEMENTS[name]}", {"requests": "[]", "now": 0, "most": 1}
+                f"EXPLAIN QUERY PLAN {STATEMENTS[name]}", {"requests": "[]", "now": 0, "limit": 1}
             ).fetchall()
         )
-        for name in ("claim_ready", "claim_suspect")
+        for name in ("find_ready", "find_suspect")
     }
 
-    assert "INDEX jobs_of_shop_claimable (type=? AND priority=? AND run_at<?)" in plans["claim_ready"]
-    assert "INDEX jobs_of_shop_suspect (type=? AND priority=? AND run_at<?)" in plans["claim_suspect"]
-    assert "claimable" not in plans["claim_suspect"]
+    assert "INDEX jobs_of_shop_claimable (type=? AND priority=? AND run_at<?)" in plans["find_ready"]
+    assert "INDEX jobs_of_shop_suspect (type=? AND priority=? AND run_at<?)" in plans["find_suspect"]
+    assert "claimable" not in plans["find_suspect"]
 
 
 def test_the_view_for_people_is_not_read_by_the_code() -> None:

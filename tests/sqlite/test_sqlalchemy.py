@@ -320,7 +320,7 @@ async def test_the_next_transaction_of_a_handle_is_told_for_itself(state: Sqlite
 async def test_a_statement_that_fails_in_the_next_transaction_is_no_failure_of_the_commit_before(
     state: SqliteState, handle: Handle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("otelq.sqlalchemy.watcher.LOOK_AGAIN", 0.2)
+    monkeypatch.setattr("otelq.sqlalchemy.watcher.COMMIT_POLL_INTERVAL", 0.2)
     told = await _watched(state, handle)
     await handle.commit()
     with pytest.raises(OperationalError, match="no such table: nobody"):

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from otelq.savepoints import Control, Savepoints, Step, step_among, step_of
+from otelq.savepoints import Control, ControlStatement, SavepointStack, parse_control, parse_controls
 
 
-def written(*sql: str, keeps: Savepoints[str] | None = None) -> tuple[list[str], list[str]]:
+def written(*sql: str, keeps: SavepointStack[str] | None = None) -> tuple[list[str], list[str]]:
     """What is taken back, and what is left, if a word is written after each statement that begins with a plus."""
-    savepoints = keeps or Savepoints[str]()
+    savepoints = keeps or SavepointStack[str]()
     taken: list[str] = []
     for text in sql:
         if text.startswith("+"):
             savepoints.add(text[1:])
-        elif step := step_among(text):
-            taken += savepoints.hear(step)
+        elif step := parse_controls(text):
+            taken += savepoints.apply(step)
     return taken, [*savepoints.take_all()]
 
 
@@ -57,29 +57,29 @@ def test_the_release_of_a_savepoint_from_before_keeps_all() -> None:
 
 @pytest.mark.parametrize("unheard", ["ROLLBACK TO nobody", "RELEASE nobody"])
 def test_where_all_was_heard_a_name_that_was_never_set_changes_nothing(unheard: str) -> None:
-    whole = Savepoints[str](is_whole=True)
+    whole = SavepointStack[str](sees_all=True)
     assert written("+a", "SAVEPOINT s", "+b", unheard, "ROLLBACK TO s", keeps=whole) == (["b"], ["a"])
 
 
 @pytest.mark.parametrize("ignores_case", [False, True])
 def test_quoted_names_are_compared_as_the_database_does(ignores_case: bool) -> None:
-    keeps = Savepoints[str](ignores_case=ignores_case)
+    keeps = SavepointStack[str](ignores_case=ignores_case)
     taken, _ = written('SAVEPOINT "S"', "+a", "SAVEPOINT s", "+b", "RELEASE S", 'ROLLBACK TO "S"', keeps=keeps)
 
     assert taken == ["a", "b"]
-    keeps = Savepoints[str](ignores_case=ignores_case, is_whole=True)
+    keeps = SavepointStack[str](ignores_case=ignores_case, sees_all=True)
     assert written('SAVEPOINT "S"', "+a", "ROLLBACK TO s", keeps=keeps)[0] == (["a"] if ignores_case else [])
 
 
 @pytest.mark.parametrize("sql", ["COMMIT", "ROLLBACK", "SELECT 1; COMMIT"])
 def test_after_an_end_by_hand_an_unknown_savepoint_takes_nothing(sql: str) -> None:
-    keeps = Savepoints[str]()
+    keeps = SavepointStack[str]()
     assert written("+a", sql, "ROLLBACK TO before", "SAVEPOINT s", "+b", "ROLLBACK TO s", keeps=keeps) == (["b"], ["a"])
-    assert keeps.is_doubtful
+    assert keeps.is_uncertain
 
 
 def test_who_ended_a_transaction_by_hand_is_known_by_the_statement() -> None:
-    keeps = Savepoints[str]()
+    keeps = SavepointStack[str]()
     assert keeps.ended_by is None
     written("COMMIT", "ROLLBACK", keeps=keeps)
 
@@ -89,28 +89,28 @@ def test_who_ended_a_transaction_by_hand_is_known_by_the_statement() -> None:
 @pytest.mark.parametrize(
     "sql, step",
     [
-        ("SAVEPOINT a", Step(Control.SAVEPOINT, "a")),
-        (" savepoint A ; ", Step(Control.SAVEPOINT, "a")),
-        ('SAVEPOINT "My ""Point"""', Step(Control.SAVEPOINT, 'My "Point"')),
-        ('SAVEPOINT"a--b"', Step(Control.SAVEPOINT, "a--b")),
-        ("SAVEPOINT [My Point]", Step(Control.SAVEPOINT, "My Point")),
-        ("SAVEPOINT 'it''s'", Step(Control.SAVEPOINT, "it's")),
-        ("SAVEPOINT `a b`", Step(Control.SAVEPOINT, "a b")),
-        ("SAVEPOINT a--b", Step(Control.SAVEPOINT, "a")),
-        ("RELEASE a", Step(Control.RELEASE, "a")),
-        ("RELEASE SAVEPOINT a", Step(Control.RELEASE, "a")),
-        ("RELEASE savepoint", Step(Control.RELEASE, "savepoint")),
-        ("ROLLBACK TO a", Step(Control.ROLLBACK_TO, "a")),
-        ("ROLLBACK WORK TO a", Step(Control.ROLLBACK_TO, "a")),
-        ("rollback transaction to savepoint a;", Step(Control.ROLLBACK_TO, "a")),
-        ("-- back\nROLLBACK /* all */ TO--x\na", Step(Control.ROLLBACK_TO, "a")),
-        ("COMMIT", Step(Control.COMMIT)),
-        ("/* done */ END -- bye", Step(Control.COMMIT)),
-        ("commit work;", Step(Control.COMMIT)),
-        ("COMMIT AND NO CHAIN", Step(Control.COMMIT)),
-        ("END TRANSACTION", Step(Control.COMMIT)),
-        ("ROLLBACK", Step(Control.ROLLBACK)),
-        ("abort transaction and chain", Step(Control.ROLLBACK)),
+        ("SAVEPOINT a", ControlStatement(Control.SAVEPOINT, "a")),
+        (" savepoint A ; ", ControlStatement(Control.SAVEPOINT, "a")),
+        ('SAVEPOINT "My ""Point"""', ControlStatement(Control.SAVEPOINT, 'My "Point"')),
+        ('SAVEPOINT"a--b"', ControlStatement(Control.SAVEPOINT, "a--b")),
+        ("SAVEPOINT [My Point]", ControlStatement(Control.SAVEPOINT, "My Point")),
+        ("SAVEPOINT 'it''s'", ControlStatement(Control.SAVEPOINT, "it's")),
+        ("SAVEPOINT `a b`", ControlStatement(Control.SAVEPOINT, "a b")),
+        ("SAVEPOINT a--b", ControlStatement(Control.SAVEPOINT, "a")),
+        ("RELEASE a", ControlStatement(Control.RELEASE, "a")),
+        ("RELEASE SAVEPOINT a", ControlStatement(Control.RELEASE, "a")),
+        ("RELEASE savepoint", ControlStatement(Control.RELEASE, "savepoint")),
+        ("ROLLBACK TO a", ControlStatement(Control.ROLLBACK_TO, "a")),
+        ("ROLLBACK WORK TO a", ControlStatement(Control.ROLLBACK_TO, "a")),
+        ("rollback transaction to savepoint a;", ControlStatement(Control.ROLLBACK_TO, "a")),
+        ("-- back\nROLLBACK /* all */ TO--x\na", ControlStatement(Control.ROLLBACK_TO, "a")),
+        ("COMMIT", ControlStatement(Control.COMMIT)),
+        ("/* done */ END -- bye", ControlStatement(Control.COMMIT)),
+        ("commit work;", ControlStatement(Control.COMMIT)),
+        ("COMMIT AND NO CHAIN", ControlStatement(Control.COMMIT)),
+        ("END TRANSACTION", ControlStatement(Control.COMMIT)),
+        ("ROLLBACK", ControlStatement(Control.ROLLBACK)),
+        ("abort transaction and chain", ControlStatement(Control.ROLLBACK)),
         ("BEGIN", None),
         ("SELECT 'COMMIT'", None),
         ("commitment", None),
@@ -118,8 +118,8 @@ def test_who_ended_a_transaction_by_hand_is_known_by_the_statement() -> None:
         ("", None),
     ],
 )
-def test_a_statement_is_read(sql: str, step: Step | None) -> None:
-    assert step_of(sql) == step
+def test_a_statement_is_read(sql: str, step: ControlStatement | None) -> None:
+    assert parse_control(sql) == step
 
 
 @pytest.mark.parametrize(
@@ -134,5 +134,5 @@ def test_a_statement_is_read(sql: str, step: Step | None) -> None:
     ],
 )
 def test_among_several_statements_an_end_is_only_suspected(sql: str, is_unclear: bool) -> None:
-    assert step_among(sql) == (Step(Control.UNCLEAR) if is_unclear else None)
-    assert step_of(sql) is None
+    assert parse_controls(sql) == (ControlStatement(Control.UNCLEAR) if is_unclear else None)
+    assert parse_control(sql) is None

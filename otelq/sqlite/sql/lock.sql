@@ -1,2 +1,2 @@
--- Take the write lock, and nothing else.
+-- Take the write lock of the file, and change nothing.
 UPDATE main."{schema}_open_job" SET position = position WHERE false;

@@ -1,4 +1,4 @@
--- When the earliest job of the types is due: one probe for each (type, priority in use), suspects apart.
+-- Find when the earliest job of the types is due: one probe for each (type, priority in use), as in find_ready.
 WITH RECURSIVE
 ready (type, priority) AS (
     SELECT item.value,

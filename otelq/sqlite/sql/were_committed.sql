@@ -1,6 +1,5 @@
--- What is to be seen of jobs and of what was done to them at a time: whether the job exists and was made then, how it
--- closed then, whether an attempt was taken over then, when it ended badly last and was not opened again since, and
--- where it stands.
+-- Read what transitions would have left behind, if they were committed: the job and its creation time, how it closed at
+-- the time of the transition, a take-over then, its last end, and when it is due.
 SELECT json_group_array(json_array(
            item.key, job.created_at,
            (SELECT outcome.status FROM main."{schema}_outcome" AS outcome

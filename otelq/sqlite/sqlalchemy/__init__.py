@@ -11,16 +11,16 @@ from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from ...errors import InvalidArgument
 from ...sqlalchemy.engine import HandleFactory, check_engine
-from .engine_transactions import EngineLender
+from .engine_transactions import EngineHandleSource
 from .joined_transactions import SqliteSqlalchemyJoiner
 
 _SHARED = (StaticPool, SingletonThreadPool)
 """What is rolled back as the one user gives the connection back is the work of the other."""
 
-__all__ = ["SqliteSqlalchemyJoiner", "file_of", "lender"]
+__all__ = ["SqliteSqlalchemyJoiner", "file_of", "handle_source"]
 
 
-def lender(target: Any, session: Any) -> EngineLender:
+def handle_source(target: Any, session: Any) -> EngineHandleSource:
     """
     The handles of an engine, and of a factory of sessions if one is given.
 
@@ -30,7 +30,7 @@ def lender(target: Any, session: Any) -> EngineLender:
     engine = check_engine(target)
     if engine.dialect.driver != "aiosqlite":
         raise InvalidArgument("target", f"is an engine over {engine.dialect.driver}; give one over aiosqlite")
-    return EngineLender(engine, HandleFactory(engine, session))
+    return EngineHandleSource(engine, HandleFactory(engine, session))
 
 
 def file_of(engine: AsyncEngine) -> Path:

@@ -20,11 +20,11 @@ from ...sqlalchemy.listeners import Listeners
 from ...sqlalchemy.watcher import Watchers
 from ...uninterrupted import finish
 from ..connection_thread import Settings
-from ..errors import DRIVER, problem_of_connection, translated
+from ..errors import DRIVER, translated, write_problem
 from ..joined_transactions import HandleState
 from ..owned_transactions import LOST, OwnedTransaction
 from ..session import SqliteSession
-from ..shared_connection import on_thread, unfitness
+from ..shared_connection import connection_problem, on_thread
 from ..statements import SqliteStatements
 from .driver import driver_error, no_connection
 from .joined_transactions import SqliteSqlalchemyTransaction, commits_by_itself
@@ -35,11 +35,11 @@ class EngineTransaction(SqliteSqlalchemyTransaction, OwnedTransaction):
     """One on a session or a connection of the engine; whoever else commits it is refused."""
 
     def __init__(
-        self, handle: Handle, settings: Settings, queries: SqliteStatements, known: WeakSet[aiosqlite.Connection]
+        self, handle: Handle, settings: Settings, statements: SqliteStatements, known: WeakSet[aiosqlite.Connection]
     ) -> None:
-        turn = HandleState()
-        turn.is_ours = True
-        super().__init__(handle, turn, settings, queries, watchers=Watchers(SqliteWatcher))
+        handle_state = HandleState()
+        handle_state.is_checked = True
+        super().__init__(handle, handle_state, settings, statements, watchers=Watchers(SqliteWatcher))
         self._known = known
         self._watcher: SqliteWatcher | None = None
         self._guards = Listeners()
@@ -56,7 +56,7 @@ class EngineTransaction(SqliteSqlalchemyTransaction, OwnedTransaction):
             _ = await self._handle.begin()  # a session with autobegin=False does not begin by itself
         driver = await self._driver()
         await self._check_driver(driver)
-        await self._writing(_nothing).make(driver)
+        await self._writing(_nothing).run(driver)
         assert self._root is not None
         self._watcher = self._watchers.of(self._root, self._handle)
         self._guards = refuse_commits(self._handle, self._root.connection)
@@ -66,7 +66,7 @@ class EngineTransaction(SqliteSqlalchemyTransaction, OwnedTransaction):
         """See, once for each connection of the engine, that it does with our statements what we mean."""
         if driver in self._known:
             return
-        if problem := await on_thread(driver, unfitness):
+        if problem := await on_thread(driver, connection_problem):
             raise InvalidArgument("target", problem)
         self._known.add(driver)
 
@@ -75,7 +75,7 @@ class EngineTransaction(SqliteSqlalchemyTransaction, OwnedTransaction):
         if commits_by_itself(connection):
             raise InvalidArgument("target", "has connections with autocommit=True; give them autocommit=False")
 
-    def take_back(self) -> None:
+    def revoke_handle(self) -> None:
         pass  # a session that two tasks use at once refuses by itself
 
     async def end(self, *, commit: bool) -> None:
@@ -99,13 +99,13 @@ class EngineTransaction(SqliteSqlalchemyTransaction, OwnedTransaction):
             await self._handle.commit()
         except DBAPIError as error:
             raise Unavailable(f"the commit to {self._settings.path} failed: {driver_error(error)}") from error
-        self._tell(Ending.COMMITTED)
+        self._notify(Ending.COMMITTED)
 
     async def _roll_back(self) -> None:
         self._guards.remove()
         with suppress(SQLAlchemyError):
             await self._handle.rollback()
-        self._tell(Ending.ROLLED_BACK)
+        self._notify(Ending.ROLLED_BACK)
 
     @property
     def _is_lost(self) -> bool:
@@ -117,12 +117,12 @@ class EngineTransaction(SqliteSqlalchemyTransaction, OwnedTransaction):
         if self._is_lost:
             raise Unavailable(LOST)
 
-    def _tell(self, ending: Ending) -> None:
+    def _notify(self, ending: Ending) -> None:
         if self._watcher is not None:
             self._watcher.end(ending)
 
 
-class EngineLender:
+class EngineHandleSource:
     """The handles of an engine that the caller made."""
 
     def __init__(self, engine: AsyncEngine, handles: HandleFactory) -> None:
@@ -132,16 +132,16 @@ class EngineLender:
 
     def check(self, kind: type | None) -> bool:
         """Whether this kind of handle comes from here; the usual one does."""
-        return self._handles.gives(kind)
+        return self._handles.makes(kind)
 
     @asynccontextmanager
     async def begin(
-        self, kind: type | None, settings: Settings, queries: SqliteStatements
+        self, kind: type | None, settings: Settings, statements: SqliteStatements
     ) -> AsyncGenerator[EngineTransaction]:
         """A handle on which a transaction is open that holds the write lock; it is of no use afterwards."""
-        handle = self._handles.session() if self._handles.gives_session(kind) else self.engine.connect()
+        handle = self._handles.session() if self._handles.makes_session(kind) else self.engine.connect()
         try:
-            transaction = EngineTransaction(handle, settings, queries, self._known)
+            transaction = EngineTransaction(handle, settings, statements, self._known)
             try:
                 await finish(transaction.begin())
             except (DBAPIError, *DRIVER) as error:
@@ -156,7 +156,7 @@ class EngineLender:
 
 def _unwritable(error: Exception, settings: Settings) -> OtelqError:
     reason = driver_error(error) if isinstance(error, DBAPIError) else error
-    if problem := problem_of_connection(reason):
+    if problem := write_problem(reason):
         return InvalidArgument("target", problem)
     return translated(reason, f"cannot write to {settings.path}")
 

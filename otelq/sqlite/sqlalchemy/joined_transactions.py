@@ -13,7 +13,7 @@ from ...errors import InvalidArgument
 from ...ports.state import Ending
 from ...sqlalchemy.handles import AUTOCOMMIT, Handle, begun_connection, check_handle, sync_of
 from ...sqlalchemy.watcher import Watchers
-from ..connection_thread import Settings, patiently
+from ..connection_thread import Settings, retry_while_locked
 from ..joined_transactions import HandleState, JoinedTransaction
 from ..statements import SqliteStatements
 from .driver import driver_error, driver_of, no_connection
@@ -26,13 +26,13 @@ class SqliteSqlalchemyTransaction(JoinedTransaction):
     def __init__(
         self,
         handle: Handle,
-        turn: HandleState,
+        handle_state: HandleState,
         settings: Settings,
-        queries: SqliteStatements,
+        statements: SqliteStatements,
         *,
         watchers: Watchers[SqliteWatcher],
     ) -> None:
-        super().__init__(turn, settings, queries)
+        super().__init__(handle_state, settings, statements)
         self._handle = handle
         self._watchers = watchers
         self._root: RootTransaction | None = None
@@ -71,7 +71,7 @@ class SqliteSqlalchemyTransaction(JoinedTransaction):
         # SQLAlchemy believes in a transaction that the driver would begin with the next statement that writes. A
         # savepoint would begin one of its own before that, and its release would commit.
         self._refuse_autocommit(connection)
-        patiently(lambda: connection.execute("BEGIN IMMEDIATE"), patience=self._settings.busy_timeout)
+        retry_while_locked(lambda: connection.execute("BEGIN IMMEDIATE"), timeout=self._settings.busy_timeout)
 
     def _refuse_autocommit(self, connection: sqlite3.Connection) -> None:
         if connection.isolation_level is None or commits_by_itself(connection):
@@ -86,10 +86,12 @@ def commits_by_itself(connection: sqlite3.Connection) -> bool:
 class SqliteSqlalchemyJoiner:
     """Takes part in transactions of sessions and connections."""
 
-    def __init__(self, turn_of: Callable[[object], HandleState], settings: Settings, queries: SqliteStatements) -> None:
-        self._turn_of = turn_of
+    def __init__(
+        self, state_of: Callable[[object], HandleState], settings: Settings, statements: SqliteStatements
+    ) -> None:
+        self._state_of = state_of
         self._settings = settings
-        self._queries = queries
+        self._statements = statements
         self._watchers = Watchers(SqliteWatcher)
 
     def join(self, tx: object) -> SqliteSqlalchemyTransaction:
@@ -101,5 +103,5 @@ class SqliteSqlalchemyJoiner:
         """
         handle = check_handle(tx, dialect="sqlite", database="the client's SQLite file")
         return SqliteSqlalchemyTransaction(
-            handle, self._turn_of(handle), self._settings, self._queries, watchers=self._watchers
+            handle, self._state_of(handle), self._settings, self._statements, watchers=self._watchers
         )

@@ -8,7 +8,7 @@ from sqlalchemy import RootTransaction
 from sqlalchemy.orm import Session
 
 from ...ports.state import Ending
-from ...savepoints import Control, Savepoints, step_of
+from ...savepoints import Control, SavepointStack, parse_control
 from ...sqlalchemy.watcher import Ended, TransactionWatcher
 from .driver import is_in_transaction
 
@@ -22,7 +22,7 @@ class SqliteWatcher(TransactionWatcher):
         self._is_open = is_in_transaction(root.connection)
         self._is_lost = False
         self._has_failed = False
-        self._savepoints = Savepoints[Ended](ignores_case=True)
+        self._savepoints = SavepointStack[Ended](ignores_case=True)
 
     @property
     def is_rolled_back_by_hand(self) -> bool:
@@ -38,7 +38,7 @@ class SqliteWatcher(TransactionWatcher):
 
         It is in it from the first statement that writes, and may leave it by an error, which says nothing of that.
         """
-        if self.is_over or self._is_committing or self._savepoints.is_doubtful or not self.root.is_active:
+        if self.is_over or self._is_committing or self._savepoints.is_uncertain or not self.root.is_active:
             return self._is_lost
         was_open, self._is_open = self._is_open, is_in_transaction(self.root.connection)
         if was_open and not self._is_open:
@@ -53,14 +53,14 @@ class SqliteWatcher(TransactionWatcher):
         self.look_for_loss()
         self._has_failed = False
 
-    def _hear(self, statement: str) -> None:
-        if step := step_of(statement):
-            for ended in self._savepoints.hear(step):
+    def _statement_succeeded(self, statement: str) -> None:
+        if step := parse_control(statement):
+            for ended in self._savepoints.apply(step):
                 ended(Ending.ROLLED_BACK)
         # The release of a savepoint that was set before any transaction of SQLite's began is a commit.
         self.look_for_loss(Ending.COMMITTED)
 
-    def _hear_failure(self, error: BaseException) -> None:
+    def _statement_failed(self, error: BaseException) -> None:
         # SQLAlchemy takes the transaction for ended when its COMMIT has failed, too. One that was cancelled has not
         # failed: the connection's thread makes it.
         if isinstance(error, Exception):
@@ -69,6 +69,6 @@ class SqliteWatcher(TransactionWatcher):
     def _end_of_commit(self) -> Ending:
         return Ending.UNKNOWN if self._has_failed else Ending.COMMITTED
 
-    def _tell(self, ending: Ending) -> None:
+    def _notify(self, ending: Ending) -> None:
         for ended in self._savepoints.take_all():
-            ended(Ending.UNKNOWN if self._savepoints.is_doubtful else ending)
+            ended(Ending.UNKNOWN if self._savepoints.is_uncertain else ending)

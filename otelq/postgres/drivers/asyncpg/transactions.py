@@ -12,7 +12,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from ....errors import InvalidArgument, Unavailable
 from ....ports.state import Ending
-from ....savepoints import Control, Step, step_among
+from ....savepoints import Control, ControlStatement, parse_controls
 from ...errors import is_lost, is_refusal, raise_commit_failure
 from ...transactions import Ended, TransactionWatch
 from ..answers import Answers, record_answers, stop_recording
@@ -143,7 +143,7 @@ class AsyncpgWatcher:
     def _follow(self, query: str, error: BaseException | None) -> None:
         if self.is_over:
             return
-        step = step_among(query)
+        step = parse_controls(query)
         if step is None:
             if error is not None:
                 self._on_failure(error)
@@ -154,7 +154,7 @@ class AsyncpgWatcher:
         else:
             self._control(step, query)
 
-    def _control(self, step: Step, query: str) -> None:
+    def _control(self, step: ControlStatement, query: str) -> None:
         match step.control:
             case Control.COMMIT:
                 self._committed(query)
@@ -163,7 +163,7 @@ class AsyncpgWatcher:
             case _:
                 self._watch.apply(step)
 
-    def _control_failed(self, step: Step, error: BaseException) -> None:
+    def _control_failed(self, step: ControlStatement, error: BaseException) -> None:
         if step.control not in (Control.COMMIT, Control.ROLLBACK):
             self._on_failure(error)
         elif (isinstance(error, asyncpg.PostgresError) and not is_lost(error)) or step.control is Control.ROLLBACK:
@@ -178,7 +178,7 @@ class AsyncpgWatcher:
         else:
             self.end(Ending.UNKNOWN)
 
-    def _may_have_ended(self, step: Step, error: BaseException | None) -> None:
+    def _may_have_ended(self, step: ControlStatement, error: BaseException | None) -> None:
         """Handle a query that may hide a COMMIT: several statements, or a block such as DO."""
         if not is_open(self._connection):
             return self.end(Ending.UNKNOWN)

@@ -14,7 +14,7 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 
 from ....errors import InvalidArgument, Unavailable
 from ....ports.state import Ending
-from ....savepoints import Control, Step, step_among
+from ....savepoints import Control, ControlStatement, parse_controls
 from ....uninterrupted import finish
 from ...errors import is_refusal, raise_commit_failure
 from ...transactions import TransactionWatch
@@ -166,14 +166,14 @@ def _watched_connection_class(
             try:
                 async with above.transaction(savepoint_name, force_rollback) as block:
                     name = str(block.savepoint_name)
-                    watches[self].apply(Step(Control.SAVEPOINT, name))
+                    watches[self].apply(ControlStatement(Control.SAVEPOINT, name))
                     yield block
                 status = block.status
             finally:
                 if name is not None and status is not AsyncTransaction.Status.COMMITTED:
-                    watches[self].apply(Step(Control.ROLLBACK_TO, name))
+                    watches[self].apply(ControlStatement(Control.ROLLBACK_TO, name))
                 if name is not None:
-                    watches[self].apply(Step(Control.RELEASE, name))
+                    watches[self].apply(ControlStatement(Control.RELEASE, name))
 
         def cursor(self, *args: Any, **options: Any) -> Any:
             above: Any = super()
@@ -208,7 +208,7 @@ def _watched_cursor_class(kind: Any, watches: WeakKeyDictionary[Any, Transaction
 
 def _follow(query: Any, transaction_watch: TransactionWatch, connection: Any) -> None:
     text: object = query.as_string(connection) if hasattr(query, "as_string") else query
-    if step := step_among(text.decode(errors="replace") if isinstance(text, bytes) else str(text)):
+    if step := parse_controls(text.decode(errors="replace") if isinstance(text, bytes) else str(text)):
         transaction_watch.apply(step)
 
 

@@ -76,13 +76,13 @@ class SqlalchemySource:
             await finish(in_time(connection.commit(), timeout=timeout))
 
     def check(self, kind: type | None) -> None:
-        if not self._handles.gives(kind):
-            session = self._handles.kind_of_session.__name__
+        if not self._handles.makes(kind):
+            session = self._handles.session_class.__name__
             raise InvalidArgument("kind", f"is {kind}; this adapter hands out {session} and AsyncConnection")
 
     @asynccontextmanager
     async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[SqlalchemyOwnTransaction]:
-        opened = self._session if self._handles.gives_session(kind) else self._connection
+        opened = self._session if self._handles.makes_session(kind) else self._connection
         async with opened(timeout) as transaction:
             try:
                 yield transaction

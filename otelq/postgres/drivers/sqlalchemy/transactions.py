@@ -116,7 +116,7 @@ class SqlalchemyOwnTransaction(SqlalchemyTransaction):
             if not is_refusal(error):
                 await self._invalidate()
             raise_commit_failure(error)
-        self._watcher.look()
+        self._watcher.check_commit()
         if self._watcher.ending is Ending.ROLLED_BACK:
             raise _aborted()
 

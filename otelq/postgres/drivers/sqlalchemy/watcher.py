@@ -8,7 +8,7 @@ from sqlalchemy import RootTransaction
 from sqlalchemy.orm import Session
 
 from ....ports.state import Ending
-from ....savepoints import step_among
+from ....savepoints import parse_controls
 from ....sqlalchemy.watcher import TransactionWatcher
 from ...errors import is_refusal, sqlstate
 from ...transactions import Ended, TransactionWatch
@@ -60,11 +60,11 @@ class PostgresWatcher(TransactionWatcher):
             self._hearing = self.driver_connection
             self._answers = record_answers(self._hearing)
 
-    def _hear(self, statement: str) -> None:
-        if step := step_among(statement):
+    def _statement_succeeded(self, statement: str) -> None:
+        if step := parse_controls(statement):
             self._watch.apply(step)  # a COMMIT statement past SQLAlchemy leaves the ending in doubt
 
-    def _hear_failure(self, error: BaseException) -> None:
+    def _statement_failed(self, error: BaseException) -> None:
         if self._is_committing:
             self._error = error
         elif sqlstate(error):
@@ -78,7 +78,7 @@ class PostgresWatcher(TransactionWatcher):
             return answer or self._watch.end_by_commit
         return Ending.ROLLED_BACK if is_refusal(self._error) else Ending.UNKNOWN
 
-    def _tell(self, ending: Ending) -> None:
+    def _notify(self, ending: Ending) -> None:
         self.ending = ending
         self._watch.end(ending)
 

@@ -1,3 +1,5 @@
+-- Each closed chain once, newest first, by jumps from one id to the next lower one. The other jobs of a chain cost
+-- nothing.
 WITH RECURSIVE chain (chain_id) AS (
                     SELECT max(chain_id) FROM main."{schema}_outcome" WHERE chain_id BETWEEN :low AND :high
                     UNION ALL

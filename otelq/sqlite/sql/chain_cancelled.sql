@@ -1,7 +1,0 @@
--- Which of the chains ended cancelled, by their place in the batch.
-SELECT json_group_array(item.key)
-  FROM json_each(:chains) AS item
- WHERE (SELECT status FROM main."{schema}_outcome" AS outcome
-         WHERE outcome.chain_id = item.value AND outcome.generation = 0
-         ORDER BY position DESC
-         LIMIT 1) = 'cancelled';

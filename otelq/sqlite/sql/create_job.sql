@@ -1,8 +1,0 @@
--- What is no JSON is turned into a blob, which a column of text refuses: a CHECK would have to call json_valid, and a
--- schema that calls functions is closed to connections that do not trust it.
-INSERT INTO main."{schema}_job" (
-    chain_id, position, type, queue, input, created_at, trace, meta, dedup_key, dedup_lasting
-)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, iif(json_valid(value ->> 4), value ->> 4, x''), :now,
-       value ->> 5, iif(value ->> 6 IS NULL OR json_valid(value ->> 6), value ->> 6, x''), value ->> 7, value ->> 8
-  FROM json_each(:jobs);

@@ -1,6 +1,0 @@
--- Who holds the keys, by (type, key): since when, and whether the holder is open.
-SELECT json_group_array(json_array(
-           dedup.type, dedup.key, dedup.chain_id, dedup.taken_at,
-           EXISTS (SELECT 1 FROM main."{schema}_open_job" AS open WHERE open.chain_id = dedup.chain_id)))
-  FROM json_each(:keys) AS item
- CROSS JOIN main."{schema}_dedup_key" AS dedup ON dedup.type = item.value ->> 0 AND dedup.key = item.value ->> 1;

@@ -1,6 +1,0 @@
--- Note how many blockers are left; a job without any is due, now or later.
-UPDATE main."{schema}_open_job" AS open
-   SET blocked_by_count = item.value ->> 1,
-       run_at = iif(item.value ->> 1, open.run_at, max(open.run_at, :now))
-  FROM json_each(:dependents) AS item
- WHERE open.chain_id = item.value ->> 0;

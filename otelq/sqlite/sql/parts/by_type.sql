@@ -1,1 +1,0 @@
-(SELECT asked.type FROM {its_asked}) IN (SELECT value FROM json_each(:types))

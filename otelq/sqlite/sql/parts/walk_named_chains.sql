@@ -1,4 +1,0 @@
-SELECT chain.chain_id, {tail}
-                  FROM json_each(:chains) AS item
-                 CROSS JOIN main."{schema}_job" AS chain ON chain.chain_id = item.value AND chain.position = 0
-                 WHERE {within}

@@ -1,1 +1,0 @@
-SELECT json_group_array(chain_id) FROM (SELECT chain_id FROM main."{schema}_pending_unblock" LIMIT :most);
