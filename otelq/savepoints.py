@@ -1,4 +1,4 @@
-"""The savepoints of one transaction, and what was written in which of them."""
+"""The savepoints of one transaction, and the writes in each of them."""
 
 from __future__ import annotations
 

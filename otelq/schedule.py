@@ -18,7 +18,7 @@ LONGEST_DELAY = 10 * 365 * 86400.0
 """Ten years in seconds. No delay is longer; a request for more is taken for a mistake."""
 
 Lineage = Sequence[type | str]
-"""The classes of an exception, the nearest first; by their qualified names where the classes are not at hand."""
+"""The classes of an exception, the nearest first; their qualified names where the classes are not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

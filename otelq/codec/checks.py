@@ -14,7 +14,7 @@ MAX_PAYLOAD = 1 << 20
 MAX_DEPTH = 256
 """How deep arrays and objects may nest. All supported databases take 1,000 levels."""
 MAX_SCALE = 16_383
-"""How many digits a number may have after the point, written out: what PostgreSQL's ``numeric`` takes."""
+"""How many digits a number may have after the point, written out: the limit of PostgreSQL's ``numeric``."""
 MAX_ERROR_TEXT = LONGEST_TRACEBACK
 """How many characters of an error's text are kept."""
 

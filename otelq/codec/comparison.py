@@ -26,7 +26,7 @@ class Comparison:
     attributes of a pydantic model are no part of its value.
 
     Args:
-        keys: the keys of mappings that may stand in messages, since a type declares them.
+        keys: the keys of mappings that messages may show, since a type declares them.
         loose: an abstract collection is declared for the outermost value.
     """
 
@@ -135,7 +135,7 @@ class Comparison:
 
 
 def is_equal(given: Any, got: Any) -> bool:
-    """Return whether ``==`` says so; False where it raises."""
+    """Return whether the values are equal by ``==``; False if it raises."""
     try:
         return bool(given == got)
     except Exception:  # somebody's own comparison may raise whatever it likes
@@ -143,7 +143,7 @@ def is_equal(given: Any, got: Any) -> bool:
 
 
 def is_reordered(one: bytes, other: bytes) -> bool:
-    """Return whether two JSON texts are the same but for the order of what is in them, which a set does not keep."""
+    """Return whether two JSON texts differ only in the order of their parts, which a set does not keep."""
     return one == other or sorted(one) == sorted(other)
 
 

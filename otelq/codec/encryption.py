@@ -20,7 +20,7 @@ MARK = "otelq:enc"
 LONGEST_KEY_ID = 64
 KEY_SIZES = (16, 24, 32)
 NONCE = 12
-"""Bytes; what AES-GCM is specified for (NIST SP 800-38D)."""
+"""Bytes of a nonce; the size that NIST SP 800-38D recommends for GCM."""
 
 
 class Envelope(Struct, frozen=True, forbid_unknown_fields=True):

@@ -93,7 +93,7 @@ class Payload:
 
     def decode(self, text: str) -> Any:
         """
-        Return the value that ``text`` stands for.
+        Return the value of a JSON text.
 
         Raises:
             UndecodablePayload: the text does not fit the type. Neither the message nor a cause repeats the text.

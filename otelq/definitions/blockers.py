@@ -95,7 +95,7 @@ def check_blockers(blockers: Blockers, *, of: str | None = None, argument: str =
 
 
 def check_chains(chains: object, *, argument: str = "chains") -> tuple[Chain[Any], ...]:
-    """Refuse what is no sequence of chains that can be waited for, each named once."""
+    """Return the chains in a tuple; refuse any that nothing can wait for, or that is named twice."""
     if isinstance(chains, str) or not isinstance(chains, Sequence):
         raise InvalidArgument(argument, f"is {chains!r}; give several, as in a list")
     listed = tuple(_check_chain(argument, chain) for chain in cast(Sequence[object], chains))

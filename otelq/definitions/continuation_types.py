@@ -21,7 +21,7 @@ def check_continuation(target: JobType[Any, Any], *, of: JobType[Any, Any], argu
     """
     Refuse to continue a job of type ``of`` into a type whose output is certainly another one.
 
-    Only classes are compared, not what they hold: ``list[int]`` passes for ``list[str]``. Type checkers see more.
+    Only classes are compared, not their contents: ``list[int]`` passes for ``list[str]``. Type checkers see more.
     """
     if target is not of and not _is_compatible(target, of):
         found, wanted = target.signature.output.type, of.signature.output.type

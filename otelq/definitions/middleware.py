@@ -67,7 +67,7 @@ class Middleware:
 
 
 def check_middleware(argument: str, middleware: Iterable[Middleware]) -> tuple[Middleware, ...]:
-    """Refuse what is no sequence of ``Middleware``."""
+    """Return the middleware in a tuple; refuse other values among it."""
     if not isinstance(middleware, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
         raise InvalidArgument(argument, f"is {middleware!r}; give several, as in a list")
     given = tuple(middleware)

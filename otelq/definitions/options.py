@@ -11,7 +11,7 @@ from .blockers import Blockers
 
 
 class WhenOptions(TypedDict, total=False):
-    """Options that say when a job runs, and before which others."""
+    """Options for the due time and the priority of a job."""
 
     delay: float | None
     """Seconds until the job is due, 0 to ten years, by the database's clock."""

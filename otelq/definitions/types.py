@@ -143,6 +143,6 @@ def is_job_type(value: object) -> TypeGuard[JobType[Any, Any]]:
 
 
 def check_job_type(argument: str, job_type: object) -> None:
-    """Refuse what is no ``JobType``: a name alone does not say what its payloads are."""
+    """Refuse anything but a ``JobType``; a name does not include the types of the payloads."""
     if not isinstance(job_type, JobType):
         raise InvalidArgument(argument, f"is {job_type!r}; give a JobType or a decorated handler")

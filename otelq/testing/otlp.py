@@ -157,8 +157,8 @@ def _rpc_handler(receiver: OtlpReceiver, name: str) -> Any:
     signal = _SIGNALS[name]
 
     def export(body: bytes, context: Any) -> bytes:
-        if not receiver.take(name, _parsed(signal, body)):
-            context.abort(grpc.StatusCode.UNAVAILABLE, "told to be unavailable")
+        if not receiver.take(name, _parse(signal, body)):
+            context.abort(grpc.StatusCode.UNAVAILABLE, "the receiver is set to be unavailable")
         answer: bytes = signal.response().SerializeToString()
         return answer
 
@@ -167,7 +167,7 @@ def _rpc_handler(receiver: OtlpReceiver, name: str) -> Any:
     return grpc.method_handlers_generic_handler(f"opentelemetry.proto.collector.{signal.service}", methods)
 
 
-def _parsed(signal: _Signal, body: bytes) -> Request:
+def _parse(signal: _Signal, body: bytes) -> Request:
     request = signal.request()
     request.ParseFromString(body)
     return request
@@ -183,7 +183,7 @@ def _handler_for(receiver: OtlpReceiver) -> type[BaseHTTPRequestHandler]:
             signal = _SIGNALS.get(name)
             if signal is None:
                 return self.send_error(404)
-            if not receiver.take(name, _parsed(signal, body)):
+            if not receiver.take(name, _parse(signal, body)):
                 return self.send_error(503)
             answer = signal.response().SerializeToString()
             self.send_response(200)
