@@ -1,4 +1,4 @@
-"""The map that newcomers get shows the house as it is."""
+"""The map in `docs/internals/map.md` agrees with the code."""
 
 import re
 import tomllib
@@ -9,14 +9,14 @@ from .shell import ROOT
 MAP = (ROOT / "docs/internals/map.md").read_text()
 
 
-def test_the_floors_on_the_map_are_those_of_the_contract() -> None:
+def test_the_layers_on_the_map_are_those_of_the_contract() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    floors = next(contract["layers"] for contract in contracts if contract.get("containers") == ["otelq"])
+    layers = next(contract["layers"] for contract in contracts if contract.get("containers") == ["otelq"])
     rows = [re.findall(r"`(\w+)`", line.split("|")[1]) for line in MAP.splitlines() if line.startswith("| `")]
-    assert rows == [re.findall(r"\w+", floor) for floor in floors]
+    assert rows == [re.findall(r"\w+", layer) for layer in layers]
 
 
-def test_every_file_on_the_way_of_a_job_is_there() -> None:
+def test_every_file_that_a_job_meets_exists() -> None:
     way = MAP.partition("## One job")[2].partition("## Where")[0]
     named = set(re.findall(r"`((?:\w+/)?\w+\.py)`", way))
     assert named
