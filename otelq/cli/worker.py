@@ -38,7 +38,13 @@ LINE = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
     "--grace", type=float, default=30.0, show_default=True, help="Seconds that running attempts have to finish."
 )
 @click.option("--name", help="The name of this worker in leases and logs.  [default: host, process, random]")
-@click.option("--log-level", type=click.Choice(LEVELS, case_sensitive=False), default="info", show_default=True)
+@click.option(
+    "--log-level",
+    type=click.Choice(LEVELS, case_sensitive=False),
+    default="info",
+    show_default=True,
+    help="The lowest level of log lines to show.",
+)
 def worker(
     collections: Sequence[str],
     url: str,

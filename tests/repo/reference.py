@@ -1,9 +1,9 @@
 """
-The reference of the public API: `docs/reference/api.md`, and the pages in `docs/reference/api/`.
+The reference of the public API, `docs/reference/api.md` and the pages in `docs/reference/api/`, and of the commands.
 
     python -m tests.repo.reference
 
-draws them anew from signatures and docstrings.
+draws them anew from signatures, docstrings and help texts.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .api import Entry, Row, entry, module_text
+from .commands import commands_page
 from .tree import ROOT
 
 FOLDER = ROOT / "docs/reference"
 LONGEST_LINE = 88
+MANY = 5
+"""Classes with more methods than this begin with a list of them."""
 INSTANCES = {"attempt": "Attempt", "client": "Client", "worker": "Worker"}
 """Classes by the names that docstrings give to an instance."""
 
@@ -75,7 +78,7 @@ def outline() -> Mapping[str, Page]:
 def pages() -> dict[Path, str]:
     """Return the text of every page of the reference by its path."""
     drawn = {FOLDER / "api" / f"{name}.md": _page(name) for name in outline()}
-    return {FOLDER / "api.md": _index(), **drawn}
+    return {FOLDER / "api.md": _index(), FOLDER / "commands.md": commands_page(), **drawn}
 
 
 def _index() -> str:
@@ -94,9 +97,13 @@ def _listing(file: str, page: Page) -> Iterator[str]:
     yield f"## [{page.title}](api/{file}.md)\n\n{page.about}\n\n| name | |\n|---|---|"
     for name in page.names:
         found = entry(name)
-        sentence = _prose(_joined(found.text.partition("\n\n")[0]), Place("api/", found.name))
-        yield f"| {Place('api/').link(found.name)} | {sentence} |"
+        yield f"| {Place('api/').link(found.name)} | {_sentence(found, 'api/')} |"
     yield ""
+
+
+def _sentence(found: Entry, folder: str = "") -> str:
+    """Return the first paragraph about an entry."""
+    return _prose(_joined(found.text.partition("\n\n")[0]), Place(folder, found.name))
 
 
 class Place(NamedTuple):
@@ -146,6 +153,9 @@ def _entry(found: Entry, level: str) -> Iterator[str]:
     if found.raises:
         yield "Raises:\n"
         yield "".join(f"- {_types(row.name, place)}: {_prose(_joined(row.text), place)}\n" for row in found.raises)
+    if len(found.members) > MANY:
+        rows = (f"| {place.link(member.name)} | {_sentence(member)} |" for member in found.members)
+        yield "\n".join(["| method | |", "|---|---|", *rows, ""])
     for member in found.members:
         yield from _entry(member, f"{level}#")
 

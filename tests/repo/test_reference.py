@@ -1,4 +1,4 @@
-"""The reference of the API has an entry for every public name, and describes whatever that takes and holds."""
+"""The reference has an entry for every public name, and describes its parameters, fields and members."""
 
 import asyncio
 import builtins
@@ -48,7 +48,7 @@ def test_an_entry_begins_with_a_sentence(found: Entry) -> None:
 
 
 @pytest.mark.parametrize("found", ENTRIES, ids=lambda found: found.name)
-def test_all_that_an_entry_takes_and_holds_is_described(found: Entry) -> None:
+def test_every_parameter_and_field_of_an_entry_is_described(found: Entry) -> None:
     assert [row.name for row in (*found.parameters, *found.fields) if not row.text] == []
 
 
