@@ -1,5 +1,5 @@
 """
-An application beside otelq: it reaches the database by a driver of its own, and shares a pool or an engine with it.
+An application beside otelq, which reaches the database by a driver of its own and shares a pool or an engine with it.
 
 Each driver is loaded when it is asked for; none of the others need be installed.
 """
@@ -29,7 +29,7 @@ _PLACEHOLDER: Final = re.compile(r"\?")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
     """
-    How an application works with its database.
+    The ways in which an application works with its database.
 
     Args:
         target: what it gives ``otelq.connect``.
@@ -48,7 +48,7 @@ class Application:
     begins: bool = False
 
     async def faults(self) -> list[str]:
-        """Borrow every connection at once, and say what is wrong with them."""
+        """Borrow every connection at once, and return what is wrong with them."""
         if self.borrow is None:
             return []
         found: list[str] = []
@@ -80,7 +80,7 @@ async def application(
     url: str, driver: str, *, size: int = 6, patience: float = PATIENCE
 ) -> AsyncGenerator[Application]:
     """
-    An application that reaches the database at a URL by this driver, with ``size`` connections.
+    Yield an application that reaches the database at a URL by this driver, with ``size`` connections.
 
     ``patience`` is how many seconds connecting may take.
 
@@ -94,7 +94,7 @@ async def application(
 
 def check_driver(url: str, driver: str | None) -> None:
     """
-    See that a database is reached by a driver; None is any database's own.
+    Raise unless a database is reached by a driver. None stands for the database's own driver.
 
     Raises:
         InvalidArgument: it is not.
@@ -105,7 +105,7 @@ def check_driver(url: str, driver: str | None) -> None:
 
 
 def drivers_for(url: str) -> Sequence[str]:
-    """The names of the drivers by which a database is reached; the first is the one of a URL."""
+    """Return the names of the drivers by which a database is reached; the first is the one of a URL."""
     return SQLITE if url.partition(":")[0].lower() == "sqlite" else POSTGRES
 
 
@@ -118,7 +118,7 @@ async def execute(handle: Any, statement: str, *values: object) -> None:
 
 
 async def rows(handle: Any, statement: str, *values: object) -> list[tuple[Any, ...]]:
-    """The rows of a query, written as for ``execute``."""
+    """Return the rows of a query, written as for ``execute``."""
     return [tuple(row) for row in await _run(handle, statement, values, fetch=True)]
 
 
@@ -155,13 +155,13 @@ def _counted(statement: str, mark: str) -> str:
 
 
 def package_of(handle: object) -> str:
-    """The driver of a connection or a session."""
+    """Return the name of the driver's package of a connection or a session."""
     packages = [base.__module__.partition(".")[0] for base in type(handle).__mro__]
     return next(name for name in packages if name in ("asyncpg", "psycopg", "sqlalchemy", "aiosqlite"))
 
 
 def is_sqlite(handle: Any) -> bool:
-    """Whether a connection or a session leads to SQLite."""
+    """Return True if a connection or a session leads to SQLite."""
     match package_of(handle):
         case "sqlalchemy":
             dialect = handle.dialect if hasattr(handle, "dialect") else handle.get_bind().dialect
@@ -171,7 +171,7 @@ def is_sqlite(handle: Any) -> bool:
 
 
 async def is_inside(connection: Any) -> bool:
-    """Whether a transaction is open on a connection, as the driver below says."""
+    """Return True if a transaction is open on a connection, as the driver below reports it."""
     if package_of(connection) == "sqlalchemy":
         connection = (await connection.get_raw_connection()).driver_connection
     match package_of(connection):
@@ -266,7 +266,7 @@ def _sqlalchemy(dialect: str) -> Reach:
 
 
 def _for_sqlalchemy(url: str, dialect: str, patience: float) -> tuple[str, dict[str, Any]]:
-    """The URL as SQLAlchemy wants it, and what the driver is to be told besides."""
+    """Return the URL in SQLAlchemy's form, and further options for the driver."""
     parts = urlsplit(url)
     match dialect:
         case "asyncpg":

@@ -1,5 +1,5 @@
 """
-Work on an event loop that somebody may interrupt from the keyboard.
+Work on an event loop that Ctrl-C may interrupt.
 
 ``KeyboardInterrupt`` comes at any instruction, also in the middle of a library that swallows it or leaves a task behind
 that goes on when the loop runs again. So while ``at_steps`` is in force, Ctrl-C only cancels the work under way, and
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class _Keyboard:
-    """Whether Ctrl-C was pressed, and what is under way: of the process, as signals are."""
+    """The state of Ctrl-C, and the work under way. There is one per process, as for signals."""
 
     def __init__(self) -> None:
         self.is_pressed = False
@@ -33,7 +33,7 @@ class _Keyboard:
             self.task.get_loop().call_soon_threadsafe(self.task.cancel)
 
     def release(self) -> None:
-        """Raise what was held back."""
+        """Raise the interrupt that was held back."""
         if self.is_pressed:
             self.is_pressed = False
             raise KeyboardInterrupt
@@ -59,7 +59,7 @@ def at_steps() -> Generator[None]:
 
 def run_on(runner: asyncio.Runner, work: Coroutine[Any, Any, T]) -> T:
     """
-    One step: run to the end, or to where it is cancelled by Ctrl-C.
+    Run one step to its end, or until Ctrl-C cancels it.
 
     Ten times as quick as ``Runner.run``, which installs a signal handler each time.
     """

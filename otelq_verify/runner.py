@@ -1,4 +1,4 @@
-"""Run a state machine of Hypothesis without a test framework."""
+"""A runner of Hypothesis state machines without a test framework."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A proxy before PostgreSQL that loses replies: the server does what it was asked, and the client never hears of it."""
+"""A proxy before PostgreSQL that loses replies: the server does the work, and the client never learns of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ END_OF_COPY = "-- the end of what is copied"
 
 class LossyProxy:
     """
-    Forwards connections of one event loop; where ``lose`` was asked for, it loses one reply and the connection with it.
+    Forwards the connections of one event loop. After ``lose`` it loses one reply, and the connection with it.
 
     It follows the protocol only as far as it must: messages with a type and a length, statements by their text, and
     prepared ones by their name. The URL must name a host, and the way there is not encrypted.
@@ -54,26 +54,26 @@ class LossyProxy:
 
     @property
     def url(self) -> str:
-        """The database's URL by way of the proxy."""
+        """Return the database's URL by way of the proxy."""
         port = self._server.sockets[0].getsockname()[1]
         who = self._target.netloc.rpartition("@")[0] or "postgres"
         return self._target._replace(netloc=f"{who}@127.0.0.1:{port}", query="sslmode=disable").geturl()
 
     def lose(self, which: StatementTest) -> None:
-        """Lose the reply to the next statement of which ``which`` is true, and the connection with it."""
+        """Lose the reply to the next statement that passes the test, and the connection with it."""
         self._losses.append(which)
 
     def cut_before(self, which: StatementTest) -> None:
-        """Cut the connection instead of sending the next statement of which ``which`` is true."""
+        """Cut the connection instead of sending the next statement that passes the test."""
         self._cuts.append(which)
 
     def stall_at(self, which: StatementTest) -> None:
-        """Neither send nor answer the next statement of which ``which`` is true, nor anything after it."""
+        """Hold back the next statement that passes the test, and everything after it; answer nothing."""
         self._stalls.append(which)
 
     def freeze_after(self, which: StatementTest) -> None:
         """
-        Let the server see its client die once it has replied to the next statement of which ``which`` is true.
+        Let the server see its client disconnect after its reply to the next statement that passes the test.
 
         The client hears nothing of that, as if time had ended for it: no reply, no error, no end of the connection.
         """
@@ -172,7 +172,7 @@ class _Link:
                 return await self._leave()
 
     async def _leave(self) -> None:
-        """The server loses its client; the client its server, unless it is to hear nothing any more."""
+        """Disconnect from the server; end the client's connection too, unless the client is frozen."""
         await _hang_up(self._server)
         if self._freezing:
             self._stalled = True
@@ -191,7 +191,7 @@ class _Link:
         return False
 
     def _text(self, kind: bytes, body: bytes) -> str | None:
-        """The statement that this message has the server run, if it does."""
+        """Return the statement that this message makes the server run, or None."""
         match kind:
             case b"Q":
                 return body.rstrip(b"\0").decode()
@@ -212,7 +212,7 @@ _LAST = (b"Z", b"G")
 
 
 async def _hang_up(server: Ends) -> None:
-    """End the connection as the death of its client does, and wait until the server has undone what was open."""
+    """End the connection as if the client had died, and wait until the server has rolled back."""
     reader, writer = server
     with suppress(OSError):
         writer.write_eof()

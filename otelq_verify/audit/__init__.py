@@ -1,8 +1,8 @@
 """
-An audit of the tables: triggers that record every change of every row, and what happened to jobs, read from that.
+An audit of the tables: triggers record every change of every row, and the changes are read as moves of jobs.
 
-It shares no code with the adapters, the table of legal moves or the telemetry, so that it can testify against them.
-PostgreSQL and SQLite; for tests, as it doubles what is written. ``telemetry`` compares it with metrics and spans.
+It shares no code with the adapters, the table of legal moves or the telemetry, so that it can contradict them. It works
+on PostgreSQL and SQLite, and is for tests, as it doubles the writes. ``telemetry`` compares it with metrics and spans.
 """
 
 from .records import changes

@@ -1,4 +1,4 @@
-"""What the triggers recorded, as values that are alike on both databases."""
+"""The recorded changes, as values that are alike on both databases."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SELECT seq, at, 0, name, op, old, new FROM "{schema}_audit" WHERE seq > ? ORDER 
 
 async def changes(client: Client, schema: str = "otelq", *, after: int = 0, limit: int | None = None) -> list[Change]:
     """
-    What was recorded beyond ``after``, in ascending order: at most ``limit`` changes, or all.
+    Return the changes recorded beyond ``after``, in ascending order: at most ``limit``, or all.
 
     While others write, a change may appear later than one with a higher ``seq``, because it was committed later.
     """

@@ -1,4 +1,4 @@
-"""How a hot row may change, and which verbs that fits. From the description of statuses and verbs, nothing else."""
+"""The shapes that a change of a hot row may have, and the verbs that fit each. Written from the description alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .values import Row
 
 
 class RowShape(Enum):
-    """What an update of a hot row is, by the columns that differ."""
+    """The kind of an update of a hot row, by the columns that differ."""
 
     MOVED_ON = auto()
     LEASED = auto()
@@ -30,7 +30,7 @@ class RowShape(Enum):
 
 
 def shape_of(old: Row, new: Row) -> RowShape:
-    """The shape of one update."""
+    """Return the shape of one update."""
     if old["position"] != new["position"]:
         return RowShape.MOVED_ON if new["position"] == old["position"] + 1 else RowShape.ODD
     if (old["token"] is None) != (new["token"] is None):
@@ -63,7 +63,7 @@ def _of_waiting(old: Row, new: Row, differs: set[str]) -> RowShape:
 
 
 def status_of(row: Row, at: datetime) -> Status:
-    """Where the job of a hot row stands."""
+    """Return the status of the job of a hot row."""
     if row["token"] is not None:
         return Status.RUNNING
     if row["blocked_by"]:
@@ -83,7 +83,7 @@ _RETURNS: Final[Mapping[Verb, tuple[int, int]]] = {
 
 
 def describes_return(verb: Verb, old: Row, new: Row) -> bool:
-    """Whether a lease that ended so leaves these counts, and nothing of itself."""
+    """Return True if a lease that ends by this verb leaves these counts, and no other trace in the row."""
     grown = new["attempt"] - old["attempt"], new["crashes"] - old["crashes"]
     is_clean = all(new[name] is None for name in ("leased_by", "claimed_at", "leased_until", "deadline"))
     return _RETURNS.get(verb) == grown and is_clean and (verb is Verb.BLOCK or not new["blocked_by"])
@@ -101,12 +101,12 @@ _ENDS: Final[Mapping[Verb, tuple[Status, ...]]] = {
 
 
 def ends_as(verb: Verb, status: Status) -> bool:
-    """Whether this verb closes a job so."""
+    """Return True if this verb may close a job with this status."""
     return status in _ENDS.get(verb, ())
 
 
 def fits_holder(verb: Verb, old: Row, end: Row) -> bool:
-    """Whether a verb of the holder closed a leased job under its token, and one of nobody's a job that was not held."""
+    """Return True if the verb fits the lease: a holder's verb needs its token, and ``expire`` needs an unleased job."""
     match verb:
         case Verb.COMPLETE | Verb.CONTINUE | Verb.FAIL:
             return old["token"] is not None and end["token"] == old["token"]

@@ -1,13 +1,14 @@
 """
-What telemetry says happened to jobs, in the words of the audit, so that the two can be compared.
+The moves of jobs that telemetry reports, in the words of the audit, so that the two can be compared.
 
 ::
 
-    said, happened = said_by_metrics(reader.get_metrics_data()), by_metrics(moves(await changes(client)))
-    assert said == happened, disagreement(said, happened)
+    reported = reported_counts(reader.get_metrics_data())
+    expected = expected_counts(moves(await changes(client)))
+    assert reported == expected, difference(reported, expected)
 
-The counters tell every move but renewals, which change no state. Spans tell less (``WITH_SPAN``), but name the job.
-The names are written down here once more: one that telemetry changes by mistake is a disagreement.
+The counters report every move but renewals, which change no state. Spans report fewer (``WITH_SPAN``), but name the
+job. The names are written here once more, so that a name that telemetry changes by mistake shows as a difference.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ from .values import AuditedMove
 
 
 class CountedMove(NamedTuple):
-    """What a counter says: a kind of move. Scheduled or ready is ``waiting``: the clock alone makes one the other."""
+    """
+    A kind of move, as a counter reports it. ``waiting`` is scheduled or ready: the clock alone turns one into the
+    other.
+    """
 
     verb: str
     type: str
@@ -38,7 +42,7 @@ class CountedMove(NamedTuple):
 
 
 class SpannedMove(NamedTuple):
-    """What a span says. ``job`` is the job's id; empty where one span stands for a batch of starts."""
+    """A move, as a span reports it. ``job`` is the job's id; it is empty where one span covers a batch of starts."""
 
     verb: str
     type: str
@@ -63,7 +67,7 @@ _OUTCOMES: Final[Mapping[str, Verb]] = {
 
 
 def expected_counts(moves: Iterable[AuditedMove]) -> Counter[CountedMove]:
-    """What the counters should say of these moves."""
+    """Return the counts that the counters should report of these moves."""
     return Counter(
         CountedMove(move.verb, move.type, _status_name(move.source), _status_name(move.target))
         for move in moves
@@ -72,7 +76,7 @@ def expected_counts(moves: Iterable[AuditedMove]) -> Counter[CountedMove]:
 
 
 def expected_spans(moves: Iterable[AuditedMove]) -> Counter[SpannedMove]:
-    """What spans should say of these moves, each start alone."""
+    """Return the moves that spans should report of these, each start alone."""
     return Counter(
         SpannedMove(move.verb, move.type, f"{move.chain_id}.{move.position}")
         for move in moves
@@ -81,7 +85,7 @@ def expected_spans(moves: Iterable[AuditedMove]) -> Counter[SpannedMove]:
 
 
 def reported_counts(data: MetricsData | None) -> Counter[CountedMove]:
-    """What an SDK's reader in memory has of the counters; nothing from None, which it gives before the first count."""
+    """Return the counts that an SDK's in-memory reader holds. It gives None before the first count: that is nothing."""
     reported: Counter[CountedMove] = Counter()
     for resource in data.resource_metrics if data else ():
         for metric in (metric for scope in resource.scope_metrics for metric in scope.metrics):
@@ -92,7 +96,7 @@ def reported_counts(data: MetricsData | None) -> Counter[CountedMove]:
 
 
 def reported_otlp_counts(metrics: Mapping[str, Metric]) -> Counter[CountedMove]:
-    """What ``OtlpReceiver.metrics()`` has of the counters of one process."""
+    """Return the counts that ``OtlpReceiver.metrics()`` holds of one process."""
     reported: Counter[CountedMove] = Counter()
     for point in metrics[_COUNTER].sum.data_points if _COUNTER in metrics else ():
         reported[_counted_move(attributes_of(point))] += point.as_int
@@ -100,7 +104,7 @@ def reported_otlp_counts(metrics: Mapping[str, Metric]) -> Counter[CountedMove]:
 
 
 def reported_spans(spans: Iterable[ReadableSpan]) -> Counter[SpannedMove]:
-    """What finished spans of an SDK say."""
+    """Return the moves that finished spans of an SDK report."""
     return Counter(
         spanned
         for span in spans
@@ -111,7 +115,7 @@ def reported_spans(spans: Iterable[ReadableSpan]) -> Counter[SpannedMove]:
 
 
 def reported_otlp_spans(spans: Iterable[trace_pb2.Span]) -> Counter[SpannedMove]:
-    """What ``OtlpReceiver.spans()`` say."""
+    """Return the moves that ``OtlpReceiver.spans()`` report."""
     error = trace_pb2.Status.STATUS_CODE_ERROR
     return Counter(
         spanned
@@ -121,7 +125,7 @@ def reported_otlp_spans(spans: Iterable[trace_pb2.Span]) -> Counter[SpannedMove]
 
 
 def difference(reported: Counter[Any], happened: Counter[Any]) -> str:
-    """What was said too often and too rarely, a line each; empty if the two agree."""
+    """Return the moves that were reported too often or too rarely, one a line; nothing if the two agree."""
     too_often, too_rarely = reported - happened, happened - reported
     lines = [f"reported {count} too many: {_words(key)}" for key, count in sorted(too_often.items())]
     lines += [f"not reported {count}: {_words(key)}" for key, count in sorted(too_rarely.items())]
@@ -148,7 +152,7 @@ def _counted_move(attributes: Mapping[str, Any]) -> CountedMove:
 
 
 def _spanned_moves(name: str, attributes: Mapping[str, Any], *, failed: bool) -> Iterator[SpannedMove]:
-    """A start, an attempt with what it came to, or a move that has a span of its own; other spans say nothing."""
+    """Yield a start, an attempt with its outcome, or a move with a span of its own. Other spans report no move."""
     if attributes.get("messaging.system") != "otelq":
         return
     operation, _, type = name.partition(" ")

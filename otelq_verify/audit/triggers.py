@@ -55,14 +55,14 @@ async def _run(client: Client, schema: str, also: Sequence[str], steps: tuple[_S
 
 
 def check_names(schema: str, also: Sequence[str] = ()) -> None:
-    """See that names can stand in a statement as they are."""
+    """Raise unless the names can be written in a statement as they are."""
     for argument, name in (("schema", schema), *(("also", name) for name in also)):
         if not _IDENTIFIER.fullmatch(name):
             raise InvalidArgument(argument, f"is {name!r}; give a plain identifier in small letters")
 
 
 def is_sqlite(connection: object) -> bool:
-    """By the driver's own methods: aiosqlite's connection, or asyncpg's."""
+    """Return True for a connection of aiosqlite, False for one of asyncpg, by the driver's own methods."""
     if hasattr(connection, "execute_fetchall"):
         return True
     if hasattr(connection, "fetch"):

@@ -1,4 +1,4 @@
-"""What an audit knows: rows that changed, and what that did to jobs."""
+"""The values of an audit: rows that changed, and the moves of jobs behind them."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class Change(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def row(self) -> Row:
-        """The row as it is now, or was at its deletion."""
+        """Return the row as it is now, or as it was at its deletion."""
         row = self.new if self.new is not None else self.old
         return {} if row is None else row
 
 
 class AuditedMove(Struct, frozen=True, kw_only=True, gc=False):
-    """What happened to one job, by the rows that it left."""
+    """One move of a job, read from the rows that it changed."""
 
     verb: Verb
     chain_id: str

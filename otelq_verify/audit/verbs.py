@@ -1,13 +1,13 @@
 """
-What happened to jobs, read from how their rows changed.
+The moves of jobs, read from the changes of their rows.
 
-The hot row (``open_job``) tells most of it: its token comes and goes, it moves on to the next position, it vanishes.
-What its other tables add (the outcome, the finished attempt, the request) names the verb where several would leave
-the hot row alike, and every name is held against the change: ``Oddity`` says where the two do not fit.
+The hot row (``open_job``) shows most of it: its token appears and disappears, it moves on to the next position, it is
+deleted. The rows beside it (the outcome, the finished attempt, the request) name the verb where several verbs would
+leave the hot row alike. Every name is checked against the change: an ``Oddity`` says where the two do not fit.
 
-Rows alone do not tell everything. An amendment that makes a scheduled job due now, and changes nothing
-else, reads as a trigger. An amendment that changes nothing at all may not be seen. Where tests move the clock (``now``
-of the state port), what depends on the time is not to be relied on: scheduled or ready, trigger or amend.
+Rows alone do not show everything. An amendment that makes a scheduled job due now, and changes nothing else, reads as a
+trigger. An amendment that changes nothing at all may not be seen. Where tests move the clock (``now`` of the state
+port), ignore what depends on the time: scheduled or ready, trigger or amend.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class Reading(Struct, frozen=True):
 
 
 def moves(changes: Iterable[Change]) -> list[AuditedMove]:
-    """What happened to jobs, in the order of ``seq``; the changes are all that there were, from an empty schema on."""
+    """Return the moves of jobs in the order of ``seq``, from all changes since the schema was empty."""
     return read(changes).moves
 
 
 def read(changes: Iterable[Change]) -> Reading:
-    """What happened to jobs, and what is odd about it."""
+    """Read changes as moves of jobs, and as oddities where no move explains them."""
     by_chain: defaultdict[str, list[Change]] = defaultdict(list)
     for change in changes:
         if change.chain_id is not None:
@@ -65,7 +65,7 @@ def read(changes: Iterable[Change]) -> Reading:
 
 
 class _Written:
-    """Rows that stand beside a change of the hot row, each taken once, in the order in which they were written."""
+    """Rows that are written beside a change of the hot row. Each is taken once, in the order of writing."""
 
     def __init__(self, changes: Iterable[Change]) -> None:
         self._found: defaultdict[tuple[object, ...], deque[Change]] = defaultdict(deque)
@@ -85,14 +85,14 @@ class _Written:
 
 
 def _key(change: Change) -> tuple[object, ...]:
-    """By position; an attempt by position and token."""
+    """Return the key of a change: its position; for an attempt its position and token."""
     if change.table == "attempt":
         return change.table, change.op, change.position, change.row["token"]
     return change.table, change.op, change.position
 
 
 def _amended(changes: list[Change]) -> set[int]:
-    """Which changes of the hot row have a new input beside them: just before or just after, each for one of them."""
+    """Return the changes of the hot row that have a new input just before or after them, each input used once."""
     amended: set[int] = set()
     used: set[int] = set()
     for nr, change in enumerate(changes):
@@ -130,7 +130,7 @@ class _ChainReader:
     # A chain begins, or begins again
 
     def requested(self, change: Change) -> None:
-        """The request of a chain that failed as it was born: it never has a hot row."""
+        """Read the request of a chain that fails when it starts: it never has a hot row."""
         end = self._beside.next("outcome", "INSERT", 0)
         if change.position or not _says(end, Verb.FAIL_BY_BLOCKER) or self._is_opened(change):
             return
@@ -140,7 +140,7 @@ class _ChainReader:
         self._add(change, Verb.FAIL_BY_BLOCKER, Status.BLOCKED, Status.FAILED)
 
     def _is_opened(self, requested: Change) -> bool:
-        """Whether the hot row of a first job stands beside its request."""
+        """Return True if the hot row of a first job is written beside its request."""
         for change in self._changes:
             if (change.table, change.op) == ("outcome", "UPDATE"):
                 return False
@@ -159,7 +159,7 @@ class _ChainReader:
             self._find_odd(change, "I4", "a hot row came out of nothing")
 
     def _begin(self, change: Change, verb: Verb, source: Status | None, target: Status) -> None:
-        """A job stands in line, unless the next change shows that it waits."""
+        """Add the start of a job: it waits for its turn, unless the next change shows that it is blocked."""
         self._add(change, verb, source, target)
         self._unsettled = None if target is Status.BLOCKED else change
 
@@ -182,7 +182,10 @@ class _ChainReader:
         return None
 
     def _is_of_the_same_move(self, change: Change, move: Change) -> bool:
-        """SQLite notes how many blockers a job waits for in a statement of its own, also if there are none."""
+        """
+        Return True if the change belongs to the move before it: SQLite writes the blocker count in a statement of its
+        own, even if it is 0.
+        """
         return change.tx == move.tx and change.seq not in self._amended and self.moves[-1].verb is not Verb.CLAIM
 
     def leased(self, change: Change) -> None:
@@ -197,7 +200,7 @@ class _ChainReader:
         self._add(change, Verb.RENEW, Status.RUNNING, Status.RUNNING)
 
     def given_up(self, change: Change) -> None:
-        """The token is gone, the job stays: the finished attempt says why."""
+        """Read the end of a lease whose job stays open. The finished attempt names the verb."""
         old, new = _both(change)
         attempt = self._beside.take("attempt", "INSERT", change.position, old["token"])
         verb = Verb.RELEASE if attempt is None else Verb(attempt["verb"])
@@ -216,7 +219,7 @@ class _ChainReader:
         self._add(change, Verb.UNBLOCK, Status.BLOCKED, Status.READY if due else Status.SCHEDULED)
 
     def waited(self, change: Change) -> None:
-        """A job that does not run was made due, or changed."""
+        """Read a change of a job that does not run: it was made due, or amended."""
         old, new = _both(change)
         source = status_of(old, change.at)
         made_due = source is Status.SCHEDULED and old["priority"] == new["priority"] and new["run_at"] <= change.at
@@ -226,20 +229,20 @@ class _ChainReader:
             self._add(change, Verb.AMEND, source, status_of(new, change.at))
 
     def same(self, change: Change) -> None:
-        """Nothing changed: an amendment of the input, or of nothing; but who marks a job as waited on does that too."""
+        """Read a change of nothing: an amendment of the input or of nothing, or a mark that a chain is waited for."""
         if change.seq in self._amended or not change.row["waited_on"]:
             status = status_of(change.row, change.at)
             self._add(change, Verb.AMEND, status, status)
 
     def crashed(self, change: Change) -> None:
-        """A crash that is counted before the end that it brings about."""
+        """Check that a counted crash is followed by the end that it causes."""
         old, new = _both(change)
         end = self._beside.next("outcome", "INSERT", change.position)
         if new["crashes"] != old["crashes"] + 1 or not _says(end, Verb.REAP):
             self._find_odd(change, "I8", "a crash was counted of a job that goes on running")
 
     def moved_on(self, change: Change) -> None:
-        """The hot row stands for the next job of the chain now."""
+        """Read the end of a job and the start of its successor, which takes the hot row."""
         old, new = _both(change)
         self._ends(change, old)
         request = self._beside.take("job", "INSERT", new["position"])
@@ -280,7 +283,7 @@ class _ChainReader:
         self._add(change, Verb.FAIL_BY_BLOCKER, Status.BLOCKED, Status.FAILED, lease=None)
 
     def _blocks(self, change: Change, old: Row) -> None:
-        """A running job gave up its lease to wait, in vain."""
+        """Add the block of a running job whose blocker had already failed."""
         attempt = self._beside.take("attempt", "INSERT", change.position, old["token"])
         if attempt is None or attempt["verb"] != Verb.BLOCK:
             self._find_odd(change, "I2", "a running job failed by a blocker")
@@ -297,7 +300,7 @@ class _ChainReader:
         return None
 
     def _ends(self, change: Change, old: Row) -> None:
-        """The job of this hot row closes as its outcome says."""
+        """Add the end of the job of this hot row, as its outcome names it."""
         end = self._beside.take("outcome", "INSERT", old["position"])
         if end is None:
             return self._find_odd(change, "I3", "a hot row vanished, or moved on, without an outcome")
@@ -325,7 +328,7 @@ class _ChainReader:
     # What was read
 
     def _settle(self) -> None:
-        """A job that began to wait, and that nothing keeps waiting, was let go at once."""
+        """Settle a job that began to wait: it is unblocked at once if no later change says that it waits."""
         change, self._unsettled = self._unsettled, None
         if change is not None and self.moves[-1].verb is Verb.BLOCK:
             self._add(change, Verb.UNBLOCK, Status.BLOCKED, Status.READY, lease=None)

@@ -37,7 +37,7 @@ class Case(Generic[K]):
 
 
 class Theme(Generic[K]):
-    """Collects the cases of one file; the theme's name stands before theirs."""
+    """Collects the cases of one file; their names begin with the theme's."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -55,7 +55,7 @@ class Theme(Generic[K]):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one case; ``error`` is None if the promise was kept."""
+    """The result of one case; ``error`` is None if the promise holds."""
 
     case: Case[Any]
     error: BaseException | None
@@ -66,7 +66,7 @@ class Result:
 
     @property
     def message(self) -> str:
-        """One line on why it failed; empty if it did not."""
+        """Return one line on the failure; an empty text if there was none."""
         match self.error:
             case None:
                 return ""

@@ -1,5 +1,5 @@
 """
-What a conformance case works with: an adapter with short forms of its verbs, a clock to move, and demands.
+The kit of a conformance case: an adapter with short forms of its verbs, a clock to move, and demands.
 
 The cases themselves are in ``state_cases``; ``cases`` runs them.
 """
@@ -53,7 +53,7 @@ class Broken(AssertionError):
 
 class Kit:
     """
-    What a case works with: the adapter, a clock that the case moves, and short forms of the verbs.
+    The kit of a case: the adapter, a clock that the case moves, and short forms of the verbs.
 
     The clock starts a day ago, so that what is due by it is due for the database too. Every transition that passes
     through is checked against the table of legal moves.
@@ -71,24 +71,24 @@ class Kit:
         self.now += timedelta(seconds=seconds)
 
     def after(self, seconds: float) -> datetime:
-        """The time in so many seconds."""
+        """Return the time in so many seconds."""
         return self.now + timedelta(seconds=seconds)
 
     def id(self) -> str:
-        """A fresh UUIDv7, greater than those before."""
+        """Return a new UUIDv7, greater than those before."""
         self._made += 1
         milliseconds = (self.now - _EPOCH) // timedelta(milliseconds=1)
         return str(UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62 | self._made))
 
     def token(self) -> int:
-        """A fresh token."""
+        """Return a new token."""
         self._made += 1
         return self._made
 
     # Starting
 
     def job(self, type: str = "work", input: str = "1", **fields: Any) -> NewJob:
-        """A request to start a chain, not yet sent."""
+        """Return a request to start a chain, not yet sent."""
         return NewJob(chain_id=fields.pop("chain_id", None) or self.id(), type=type, input=input, **fields)
 
     async def create(
@@ -99,7 +99,7 @@ class Kit:
         return created, self._checked(made)
 
     async def start(self, type: str = "work", input: str = "1", *, tx: Transaction | None = None, **fields: Any) -> str:
-        """Start one chain and give its id."""
+        """Start one chain and return its id."""
         job = self.job(type, input, **fields)
         created, _ = await self.create(job, tx=tx)
         equal(created[0], Created(chain_id=job.chain_id), "what create says of a new chain")
@@ -132,7 +132,7 @@ class Kit:
     async def settle(
         self, job: Claimed, outcome: Outcome, *, worker: str = "worker", trace: str | None = None
     ) -> Settled:
-        """Settle one job, whatever the verdict."""
+        """Settle one job, whatever the result."""
         return await self.settle_all(Settlement(job, outcome, worker, trace))
 
     async def settle_all(self, *settlements: Settlement, tx: Transaction | None = None) -> Settled:
@@ -231,7 +231,7 @@ class Kit:
     # Asking
 
     async def outcome(self, chain_id: str, *, tx: Transaction | None = None) -> ChainOutcome:
-        """How a chain that must exist stands."""
+        """Return the outcome of a chain that must exist."""
         outcomes = await self.adapter.outcomes([chain_id], tx=tx)
         true(chain_id in outcomes, f"outcomes leaves out chain {chain_id}, which exists")
         return outcomes[chain_id]
@@ -243,20 +243,20 @@ class Kit:
         return (await self.outcome(chain_id, tx=tx)).status
 
     async def records(self, chain_id: str) -> list[JobRecord]:
-        """All jobs of one chain, as stored."""
+        """Return all jobs of one chain, as stored."""
         return (await self.adapter.jobs(JobQuery(chain_ids=(chain_id,), limit=1000))).items
 
     async def count(self, of: Literal["jobs", "chains"], **query: Any) -> Count:
-        """How many pass the filters."""
+        """Return how many pass the filters."""
         return await self.adapter.count(JobQuery(**query), of=of)
 
     async def blockers(self, chain_id: str, position: int = 0) -> list[str]:
-        """The blockers of one job, in the order in which they were given."""
+        """Return the blockers of one job, in the order in which they were given."""
         answer = await self.adapter.blocker_outputs([(chain_id, position)])
         return [one.chain_id for one in answer.get((chain_id, position), ())]
 
     async def tail(self, chain_id: str) -> JobRecord:
-        """The last job of a chain that must exist."""
+        """Return the last job of a chain that must exist."""
         records = await self.records(chain_id)
         true(bool(records), f"jobs finds nothing of chain {chain_id}, which exists")
         return records[-1]
@@ -322,28 +322,28 @@ class raises:
 
 
 def moves(made: Sequence[Transition]) -> list[tuple[Verb, Status | None, Status | None]]:
-    """The transitions without their subjects, for comparing."""
+    """Return the transitions without their subjects, for comparing."""
     return [(transition.verb, transition.source, transition.target) for transition in made]
 
 
 def chains(made: Sequence[Transition], verb: Verb) -> list[str]:
-    """The chains that a verb moved, in the order of the transitions."""
+    """Return the chains that a verb moved, in the order of the transitions."""
     return [transition.chain_id for transition in made if transition.verb is verb]
 
 
 def ids(claimed: Sequence[Claimed]) -> list[str]:
-    """The chains of claimed jobs, in order."""
+    """Return the chains of claimed jobs, in order."""
     return [job.lease.chain_id for job in claimed]
 
 
 def patience_of(kit: Kit) -> float:
-    """Seconds for what waits for nobody where rows have locks, and for the whole database where they have none."""
+    """Return seconds to wait for a lock: few on stores that lock the whole database, where waiting is in vain."""
     return 5.0 if kit.adapter.name == "postgresql" else 0.2
 
 
 async def before_the_end(work: Coroutine[Any, Any, T], *, patience: float = 0.2) -> asyncio.Task[T]:
     """
-    Start work that may have to wait for a lock, as somebody else would, and let it get as far as it can.
+    Start work that may have to wait for a lock, as another process would, and let it get as far as it can.
 
     It gets ``patience`` seconds, or fewer if it needs fewer: give many where it must not wait, for a slow machine.
     """
@@ -353,12 +353,12 @@ async def before_the_end(work: Coroutine[Any, Any, T], *, patience: float = 0.2)
 
 
 class Abandoned(Exception):
-    """Ends a transaction on purpose."""
+    """Raised to end a transaction on purpose."""
 
 
 @asynccontextmanager
 async def abandoned(kit: Kit) -> AsyncGenerator[Transaction]:
-    """A transaction that is rolled back."""
+    """Begin a transaction that is rolled back."""
     with raises(Abandoned, "leaving the transaction"):
         async with kit.adapter.begin() as tx:
             yield tx

@@ -1,12 +1,12 @@
 """
-What a case of a notify adapter works with, and how such cases are run; the cases themselves are in ``notify_cases``.
+The kit of a notify adapter's case, and the runner of such cases; the cases themselves are in ``notify_cases``.
 
 Hints may be lost, doubled or late, so the kit publishes a hint again and again, and calls it delivered if it arrives
-within ``PATIENCE``. What must not arrive is waited for only as long as other hints take: what comes later than that
+within ``PATIENCE``. A hint that must not arrive is waited for only as long as other hints take: one that comes later
 goes unnoticed, and no adapter is blamed for what it did not do.
 
-An adapter whose ``is_shared`` says that its hints reach others is given a second one of the same place, and every
-case listens there too. Subjects are made for the case at hand: strangers in the same place do not disturb it.
+An adapter whose ``is_shared`` says that its hints reach others is given a second one of the same server, and every case
+listens there too. Subjects are unique to the case: other users of the server do not disturb it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ QUIET = 0.03
 
 
 class Receiver:
-    """A receiver that notes what it hears, and then does what else a case wants of it."""
+    """A receiver that counts the hints that it is called with, and then does what else a case demands."""
 
     def __init__(self, called: asyncio.Event, also: Callable[[Hint], None]) -> None:
         self.received: Counter[Hint] = Counter()
@@ -55,7 +55,7 @@ class Receiver:
 
 
 class NotifyKit:
-    """What a case works with: an open adapter, a second one of its place where there is such a thing, and ears."""
+    """The kit of a case: an open adapter, a second one of the same server if hints are shared, and receivers."""
 
     def __init__(self, factory: NotifyFactory, opened: AsyncExitStack, *, log: Sequence[BaseException | None]) -> None:
         self.make = factory
@@ -74,22 +74,22 @@ class NotifyKit:
             self._opened.push_async_callback(adapter.close)
 
     def everywhere(self) -> list[NotifyAdapter]:
-        """The adapters where hints arrive."""
+        """Return the adapters where hints arrive."""
         return list(dict.fromkeys((self.near, self.far)))
 
     def hint(self, kind: HintKind = HintKind.DUE, subject: str = "", delay: float = 0.0) -> Hint:
-        """A hint that nobody else publishes."""
+        """Return a new hint with a subject of its own."""
         return Hint(kind, f"{subject}{uuid4()}", delay)
 
     def listen(self, at: NotifyAdapter | None = None, *, also: Callable[[Hint], None] | None = None) -> Receiver:
-        """Subscribe an ear, here if it is not said where."""
+        """Subscribe a receiver, to the near adapter if none is named."""
         receiver = Receiver(self._called, also or _ignore)
         receiver.unsubscribe = (at or self.near).subscribe(receiver)
         return receiver
 
     async def arrive(self, hints: Sequence[Hint], *receivers: Receiver, by: NotifyAdapter | None = None) -> None:
         """
-        Publish hints, as one batch, until every ear has heard each.
+        Publish hints, as one batch, until every receiver has got each.
 
         Raises:
             Broken: that took longer than ``PATIENCE``.
@@ -111,7 +111,7 @@ class NotifyKit:
                 return
 
     async def settle(self, *at: NotifyAdapter) -> None:
-        """Let a later hint arrive at each adapter, or everywhere: what came before it has had its time."""
+        """Let a later hint arrive at each adapter, or everywhere, so that those before it had their time."""
         receivers = [self.listen(one) for one in at or self.everywhere()]
         await self.arrive([self.hint()], *receivers, by=at[0] if at else None)
         await asyncio.sleep(QUIET)

@@ -1,4 +1,4 @@
-"""Cancels whoever makes a verb while a statement of it is on its way."""
+"""A canceller of the task or scope that makes a verb, while a statement of it is under way."""
 
 from __future__ import annotations
 

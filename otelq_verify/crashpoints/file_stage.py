@@ -1,4 +1,4 @@
-"""SQLite: verbs are made in processes that die in earnest, and on a disk that fails."""
+"""SQLite: verbs are made in processes that are killed, and on a disk that fails."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .victim import LENGTH, SYNCHRONOUS, VerbOrder
 
 
 class FileStage:
-    """A file of SQLite. Its processes are forked, which not every operating system knows."""
+    """A SQLite file. Its processes are forked, which not every operating system supports."""
 
     faults = (Interruption.BROKEN, Interruption.FULL, Interruption.KILLED, *CANCELS)
 

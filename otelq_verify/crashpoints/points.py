@@ -1,4 +1,4 @@
-"""Where a verb can be interrupted, and how."""
+"""The points at which a verb can be interrupted, and the kinds of interruption."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 
 class Interruption(StrEnum):
-    """What happens at a statement."""
+    """The event at a statement."""
 
     UNSENT = "the connection dies before"
     UNANSWERED = "the reply is lost of"
@@ -23,7 +23,7 @@ class Interruption(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A statement of a verb, counted from 1, and what happens there."""
+    """A statement of a verb, counted from 1, and the event there."""
 
     fault: Interruption
     number: int
@@ -34,7 +34,10 @@ class Point:
 
 
 def points(statements: Sequence[str], faults: Sequence[Interruption], *, in_turn: bool = False) -> Iterator[Point]:
-    """Each fault at each statement; or, in turn, one at each, and all where a transaction or the verb ends."""
+    """
+    Yield each fault at each statement. With ``in_turn``, yield one at each, and all where a transaction or the verb
+    ends.
+    """
     for number, statement in enumerate(statements, 1):
         is_end = number == len(statements) or statement.startswith("COMMIT")
         for fault in faults if is_end or not in_turn else [faults[number % len(faults)]]:
@@ -46,20 +49,20 @@ CANCELS: Final = (Interruption.CANCELLED, Interruption.SCOPED)
 
 
 class Counting:
-    """Counts the statements that are sent, and knows the one at which something is to happen."""
+    """Counts the statements that are sent, and recognises the one at which something is to happen."""
 
     def __init__(self, point: Point | None) -> None:
         self.sent: list[str] = []
         self._point = point
 
     def is_at(self, statement: str) -> bool:
-        """Whether this is the one."""
+        """Count a statement; return True if it is the one."""
         self.sent.append(statement)
         return self._point is not None and len(self.sent) == self._point.number
 
     @property
     def problems(self) -> list[str]:
-        """Why what happened did not happen where it should; empty if it did."""
+        """Return the reason why the event did not happen at its statement; nothing if it did."""
         point = self._point
         if point is None or (len(self.sent) >= point.number and self.sent[point.number - 1] == point.statement):
             return []
@@ -67,7 +70,7 @@ class Counting:
 
 
 def brief(statement: str) -> str:
-    """The beginning of a statement, in one line."""
+    """Return the beginning of a statement, in one line."""
     words = " ".join(_COMMENT.sub(" ", statement).split())
     return (words if len(words) <= LONGEST else f"{words[:LONGEST]}...") or "nothing but a comment"
 

@@ -1,4 +1,4 @@
-"""How the work goes on after an interruption, and what it comes to."""
+"""The work after an interruption, and the results of the chains."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROUNDS: Final = 20
 
 
 class ChainResult(Struct, frozen=True):
-    """What a chain came to: its jobs, and how often a handler's writes are there."""
+    """The result of a chain: its jobs, and how often a handler's writes are stored."""
 
     jobs: tuple[tuple[object, ...], ...]
     writes: int = 0
@@ -33,7 +33,7 @@ ChainResults = Mapping[str, ChainResult]
 
 async def carry_on(scene: ScenarioKit) -> None:
     """
-    Do what workers do until nothing is left to do.
+    Work as workers do until nothing is left to do.
 
     Raises:
         Broken: some chain does not come to an end.
@@ -58,7 +58,7 @@ async def _sweep_up(scene: ScenarioKit) -> None:
 
 
 async def _work_off(scene: ScenarioKit) -> None:
-    """Run whatever is due."""
+    """Run every job that is due."""
     arms = [ClaimRequest(type=type, limit=1000, lease=30) for type in TYPES]
     claimed, _ = await scene.claim_arms(*arms, worker="survivor")
     if claimed:
@@ -70,7 +70,7 @@ async def _open(scene: ScenarioKit) -> list[JobRecord]:
 
 
 async def chain_results(scene: ScenarioKit, *, of_ledger: bool) -> ChainResults:
-    """What every chain came to, with what was written in the ledger if asked."""
+    """Return the result of every chain, with its rows in the ledger if asked."""
     jobs: dict[str, list[JobRecord]] = {}
     after: str | None = None
     while True:
@@ -97,7 +97,7 @@ def _plain(job: JobRecord) -> tuple[object, ...]:
 
 
 async def make_ledger(scene: ScenarioKit) -> None:
-    """Make the table, empty."""
+    """Create the table, empty."""
     async with scene.adapter.begin() as tx:
         await execute(tx.handle, f"DROP TABLE IF EXISTS {scene.ledger}")
         await execute(tx.handle, f"CREATE TABLE {scene.ledger} (chain_id text, position integer, token bigint)")
@@ -110,7 +110,7 @@ async def empty_ledger(scene: ScenarioKit) -> None:
 
 async def write_ledger(scene: ScenarioKit, handle: Any, *, chain_id: str, token: int = 0) -> None:
     """
-    What a handler, or whoever starts a chain, writes in the same transaction.
+    Write the row that a handler, or the caller of a start, writes in the same transaction.
 
     Raises:
         Unavailable: the driver raised something, as it does in the application's own statements.
@@ -122,7 +122,7 @@ async def write_ledger(scene: ScenarioKit, handle: Any, *, chain_id: str, token:
 
 
 async def written(scene: ScenarioKit) -> dict[str, int]:
-    """How many rows there are of each chain."""
+    """Return how many rows each chain has."""
     text = f"SELECT chain_id, count(*) FROM {scene.ledger} GROUP BY chain_id"
     async with scene.adapter.begin() as tx:
         return {str(chain_id): int(times) for chain_id, times in await rows(tx.handle, text)}

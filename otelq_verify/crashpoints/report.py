@@ -1,4 +1,4 @@
-"""What came of a sweep, for people."""
+"""The report of a sweep, for people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .sweeps import Swept
 
 
 def line(swept: Swept) -> str:
-    """A row for a scenario, and a row for each thing that was wrong."""
+    """Return a row for a scenario, and a row for each problem."""
     mark = "ok  " if swept.survived else "FAIL"
     row = f"{mark}  {swept.scenario.name} ({_verbs(swept)}): {swept.statements} statements, {swept.points} points"
     return "\n".join([row, *[f"      {problem}" for problem in swept.problems]])
@@ -19,7 +19,7 @@ def _verbs(swept: Swept) -> str:
 
 
 def summary(done: Sequence[Swept]) -> str:
-    """The last row."""
+    """Return the last row."""
     points = sum(swept.points for swept in done)
     fallen = sum(not swept.survived for swept in done)
     statements = sum(swept.statements for swept in done)

@@ -1,4 +1,4 @@
-"""What a sweep makes happen: a verb, on what, and what the port promises to whoever makes it again."""
+"""Scenarios: a verb, the world that it is made in, and the promise of the port for a repetition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .canceller import Canceller
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What there is to make a verb on; it travels to another process."""
+    """The chains, leases and tokens that a verb is made on. It is sent to another process."""
 
     jobs: tuple[NewJob, ...] = ()
     """Chains that are to be started."""
@@ -30,7 +30,7 @@ class World:
 
 
 class ScenarioKit(Kit):
-    """A kit in a world whose time stands still, beside a table of the application."""
+    """A kit with a fixed time and a table of the application."""
 
     def __init__(
         self, adapter: StateAdapter, *, now: datetime, ledger: str, application: Application | None = None
@@ -77,7 +77,7 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrangedScenario:
-    """A scenario that is arranged: all that whoever makes the verb must know."""
+    """A scenario that is arranged, with all that is needed to make its verb."""
 
     scenario: Scenario
     world: World
@@ -87,7 +87,7 @@ class ArrangedScenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerbResult:
-    """What whoever made the verb knows of it."""
+    """The result of a verb, as its caller sees it."""
 
     transitions: tuple[Transition, ...] = ()
     was_repeated: bool = False
@@ -97,7 +97,7 @@ class VerbResult:
 async def perform(
     play: ArrangedScenario, adapter: StateAdapter, application: Application, canceller: Canceller
 ) -> VerbResult:
-    """Make the verb; where it is not known whether it was done, make it again, once."""
+    """Make the verb. If its result is unknown, make it again, once."""
     scene = ScenarioKit(adapter, now=play.now, ledger=play.ledger, application=application)
     try:
         made = await canceller.run(play.scenario.act(scene, play.world))
@@ -113,7 +113,7 @@ async def perform(
 
 
 async def _find_out(play: ArrangedScenario, scene: ScenarioKit) -> VerbResult:
-    """Find out what became of a verb that was cancelled; make it again unless it is known to be done."""
+    """Find out if a cancelled verb was committed; make it again unless that is certain."""
     if scene.inquiry is not None:
         await scene.inquiry()
     return VerbResult(transitions=tuple(scene.confirmed)) if scene.confirmed else await _repeat(play, scene)

@@ -1,4 +1,4 @@
-"""Where a verb is made and interrupted: what the sweep needs of a database."""
+"""Stages: the port through which the sweep makes and interrupts verbs on a database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .scenario_kit import ArrangedScenario, VerbResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementTrace:
-    """The statements that a verb made, and what its maker heard; None if that died."""
+    """The statements that a verb made, and its result; None if its process died."""
 
     statements: Sequence[str]
     result: VerbResult | None
@@ -30,26 +30,26 @@ class CrashStage(Protocol):
 
     @property
     def faults(self) -> Sequence[Interruption]:
-        """What can happen here."""
+        """Return the interruptions that can happen here."""
         ...
 
     @property
     def schema(self) -> str:
-        """The schema in which it all happens."""
+        """Return the schema in which the scenarios run."""
         ...
 
     @property
     def ledger(self) -> str:
-        """The name of a table for the application's writes."""
+        """Return the name of a table for the application's writes."""
         ...
 
     def adapter(self) -> StateAdapter:
-        """An unopened adapter to which nothing happens."""
+        """Return an unopened adapter that is never interrupted."""
         ...
 
     def perform(self, play: ArrangedScenario, point: Point | None) -> AbstractAsyncContextManager[StatementTrace]:
         """
-        Make a verb, by an adapter of its own, and let ``point`` happen to it.
+        Make a verb, by an adapter of its own, and interrupt it at ``point``.
 
         Who died stays dead while the block lasts; afterwards nothing of it can reach the database.
         """
@@ -59,7 +59,7 @@ class CrashStage(Protocol):
 @asynccontextmanager
 async def stage_at(url: str, *, schema: str, driver: str | None = None) -> AsyncGenerator[CrashStage]:
     """
-    The stage for a database, on which verbs are made by a driver; None is that of a URL.
+    Yield the stage for a database, on which verbs are made by a driver; None is that of a URL.
 
     Raises:
         InvalidArgument: it is none that several processes can share, or is not reached by the driver.

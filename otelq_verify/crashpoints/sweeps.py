@@ -22,7 +22,7 @@ from .stages import CrashStage, StatementTrace
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What became of one scenario: how many statements it has, and what was wrong after which of its points."""
+    """The result of one scenario: how many statements and points it has, and the problems found."""
 
     scenario: Scenario
     statements: int
@@ -37,7 +37,7 @@ class Swept:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """How the scenario goes if nobody interrupts it, and how the work goes if the verb was never made."""
+    """The results of the scenario if nothing interrupts it, and the results if the verb is never made."""
 
     statements: Sequence[str]
     result: VerbResult
@@ -81,7 +81,7 @@ class Sweep:
             )
 
     async def _survive(self, scenario: Scenario, baseline: Baseline, point: Point) -> list[str]:
-        """What is wrong after an interruption."""
+        """Return the problems after one interruption."""
         async with self._interrupted(scenario, point) as (scene, trace):
             problems = [trace.problem] if trace.problem else []
             if trace.result is None:
@@ -105,7 +105,7 @@ class Sweep:
             yield scene, trace
 
     async def _new_scene(self, scenario: Scenario) -> ScenarioKit:
-        """An empty store, at the same time as ever and with the same ids to come."""
+        """Return a kit on an emptied store, with the same time and the same ids as in every run."""
         scene = ScenarioKit(self._survivor, now=self._now, ledger=self._stage.ledger)
         await self._survivor.truncate_all()
         if scenario.writes:
@@ -153,7 +153,7 @@ async def _refuse_what_is_in_use(survivor: StateAdapter, schema: str) -> None:
 
 
 def _wrong_transitions(result: VerbResult | None, baseline: Baseline, scenario: Scenario) -> list[str]:
-    """What was told that was not so, or was not told though it should have been."""
+    """Return the transitions that were reported and did not happen, and those that should have been reported."""
     if result is None:
         return []
     if result.problem:
@@ -171,7 +171,7 @@ def _counted(made: Sequence[Transition]) -> Counter[str]:
 
 
 def _wrong(found: ChainResults, baseline: Baseline, trace: StatementTrace, scenario: Scenario) -> list[str]:
-    """Chains that did not come to what they should: of one who died, either with the verb or without it."""
+    """Return the chains with a wrong result. If the process died, results with and without the verb are both right."""
     if trace.result is not None:
         return _unlike(found, baseline.done)
     if found == baseline.done or found == baseline.undone:

@@ -1,5 +1,5 @@
 """
-A process that dies on demand: it makes verbs on SQLite, each in a child of its own that was forked for it.
+A process that kills itself on demand: it makes verbs on SQLite, each in a forked child.
 
 It is started with no more than what verbs need, has no threads, and forks for each play that comes on its standard
 input; the answer goes to its standard output. The child hears every statement of its own connections, by a connection
@@ -40,7 +40,7 @@ SYNCHRONOUS = "normal"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerbOrder:
-    """A scenario by its name, all else of a play, what is to happen to it, and the place."""
+    """A scenario by its name, with the rest of the arrangement, the interruption, and the database."""
 
     scenario: str
     world: World
@@ -57,7 +57,7 @@ class VerbOrder:
 
 
 class Tap:
-    """Hears every statement of this process, once it is opened."""
+    """Sees every statement of this process, once it is opened."""
 
     def __init__(self, point: Point | None) -> None:
         self.is_open = False
@@ -67,7 +67,7 @@ class Tap:
         self._point = point
 
     def pass_on(self, statement: str, connection: sqlite3.Connection, execute: Callable[[], T]) -> T:
-        """Run a statement, or let happen what is to happen at it."""
+        """Run a statement, or interrupt it if it is the one."""
         is_it = self.is_open and self.counting.is_at(statement)
         if not is_it or self._point is None:
             return execute()
@@ -113,7 +113,7 @@ def _coded(error: sqlite3.OperationalError, code: int) -> sqlite3.OperationalErr
 
 
 def tapped(tap: Tap) -> type[sqlite3.Connection]:
-    """A class of connections whose statements are heard."""
+    """Return a class of connections whose statements pass through a tap."""
 
     class TappedCursor(sqlite3.Cursor):
         def execute(self, sql: str, parameters: Any = (), /) -> Any:
@@ -140,7 +140,7 @@ def tapped(tap: Tap) -> type[sqlite3.Connection]:
 
 
 async def perform_order(order: VerbOrder) -> StatementTrace:
-    """Make the verb, in a process that may not outlive it."""
+    """Make the verb, in a process that may be killed by it."""
     tap = Tap(order.point)
     # This process is there for nothing else.
     sqlite3.Connection = Tapped = tapped(tap)  # type: ignore[misc]  # a class in the place of another
@@ -161,7 +161,7 @@ async def perform_order(order: VerbOrder) -> StatementTrace:
 
 
 def main() -> None:
-    """Fork for each order; the child answers with a trace, or else its exit code is the answer."""
+    """Fork for each order. The child answers with a trace; if it dies, its exit code is the answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for who orders, and ends this process by its input
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while head := source.read(LENGTH):

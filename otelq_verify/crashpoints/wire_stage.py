@@ -92,7 +92,7 @@ _OF_THE_DRIVER: Final = ("typeinfo_tree", "'jit'")
 
 
 async def _answer(verb: asyncio.Task[VerbResult], proxy: LossyProxy) -> VerbResult | None:
-    """What the verb came to; None if its maker is frozen."""
+    """Return the result of the verb; None if its client is frozen."""
     frozen = asyncio.create_task(proxy.frozen.wait())
     await asyncio.wait([verb, frozen], return_when=asyncio.FIRST_COMPLETED)
     frozen.cancel()

@@ -1,25 +1,25 @@
 """
-Several transactions open at once, of which one takes one step at a time.
+Several transactions are open at once, and a scheduler chooses which of them takes the next step.
 
-Two of these read and write the same rows in an order that nobody planned: most of what is hard about a queue in a
-database is there. Here the order is chosen: by Hypothesis in ``InterleavingMachine``, by hand in the named ``cases``.
+Transactions that read and write the same rows in an unplanned order are most of what is hard about a queue in a
+database. Here the order is chosen: by Hypothesis in ``InterleavingMachine``, by hand in the named ``cases``.
 
-- ``gates``: a task stops before each of its steps, and goes on when it is told to. On PostgreSQL a step is a statement
-  or a commit (``statements`` wraps what gives the connections); on any other store it is a verb, or the commit of a
-  transaction of several.
-- ``actors``: a task each, on an adapter of its own, as if in a process of its own. It does one operation after the
-  other, or all in one transaction that commits or rolls back.
-- ``stage``: the ``Stage`` lets one actor take one step, and knows when all stand still: at a gate, at their ends,
-  or at a lock. That is never guessed: PostgreSQL is asked who waits for whom. Elsewhere a transaction is taken to keep
-  all others waiting while it is open, as on SQLite; where it does not, less is known, and nothing breaks.
+- ``gates``: a task stops before each of its steps, and waits until the scheduler lets it go on. On PostgreSQL a step is
+  a statement or a commit (``statements`` wraps the source of connections). On any other store it is a verb, or the
+  commit of a transaction of several.
+- ``actors``: each is a task on an adapter of its own, as if in its own process. It makes one operation after the other,
+  or all in one transaction that commits or rolls back.
+- ``stage``: the ``Stage`` lets one actor take one step, and knows when all have stopped: at a gate, at their ends, or
+  at a lock. That is never guessed: PostgreSQL is asked which session waits for which. Elsewhere an open transaction is
+  assumed to block all others, as on SQLite; if it does not, fewer problems are found, and nothing breaks.
 - ``operations``: every verb, aimed at a small world of chains that share blockers, keys and leases.
-- ``verdict``: what must hold at the end. The tables keep the invariants; some order of what was reported leads every
-  job to where it stands; what is left can be carried to its end by plain verbs, and then every chain is closed.
+- ``end_checks``: the demands at the end. The tables keep the invariants; some order of the reported transitions leads
+  every job to its status; plain verbs can carry the remaining work on until every chain is closed.
 
-A ``Finding`` is one of these broken; or a deadlock between otelq's own verbs; an error that no caller should see; a
-worker that waits for somebody's open transaction; an operation that never ends. Its text has the schedule: who took
-which step, in which order, and what came of it. Between transactions of callers, each of several verbs, a deadlock is
-allowed: one of them raises ``Unavailable``, and nothing of it is written.
+A ``Finding`` is raised where one of these is broken; and for a deadlock between otelq's own verbs, an error that no
+caller should see, a worker that waits for the open transaction of another, or an operation that never ends. Its text
+has the schedule: the steps in their order, each with its actor and its result. Between transactions of callers, each of
+several verbs, a deadlock is allowed: one of them raises ``Unavailable``, and writes nothing.
 """
 
 from __future__ import annotations

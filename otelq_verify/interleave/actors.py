@@ -1,4 +1,4 @@
-"""Actors: each a task that does one operation after the other, alone or in one transaction, and stops before each."""
+"""Actors: tasks that make one operation after the other, alone or in one transaction, and stop before each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Work = Callable[[StateAdapter, Transaction | None], Awaitable[Sequence[Transitio
 
 @dataclass(frozen=True, slots=True)
 class ActorCall:
-    """One verb, and what is promised of it."""
+    """One verb, and the promises about it."""
 
     name: str
     work: Work
@@ -33,7 +33,7 @@ class ActorCall:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What an actor does: operations, each alone or all inside one transaction, which commits or rolls back."""
+    """The operations of an actor, each alone or all inside one transaction, which commits or rolls back."""
 
     operations: tuple[ActorCall, ...]
     inside: bool = False
@@ -41,11 +41,11 @@ class Script:
 
 
 class RolledBack(Exception):
-    """Ends a transaction on purpose."""
+    """Raised to end a transaction on purpose."""
 
 
 class Actor:
-    """A script under way, on an adapter of its own, as if in a process of its own."""
+    """A running script, on an adapter of its own, as if in its own process."""
 
     def __init__(self, name: str, script: Script, adapter: StateAdapter) -> None:
         self.name = name
@@ -71,28 +71,28 @@ class Actor:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it stands at its gate."""
+        """Return True if it waits at its gate."""
         return not self.is_done and self.gate.step is not None
 
     @property
     def is_running(self) -> bool:
-        """Whether it is on its way, or waits for a lock."""
+        """Return True if it runs, or waits for a lock."""
         return not self.is_done and self.gate.step is None
 
     @property
     def title(self) -> str:
-        """What it does, in one line."""
+        """Return its operations, in one line."""
         titles = ", ".join(operation.name for operation in self.script.operations)
         end = ("commit" if self.script.commits else "roll back") if self.script.inside else ""
         return f"in one transaction: {titles}; {end}" if end else titles
 
     @property
     def last(self) -> str:
-        """The step that it took last."""
+        """Return its last step."""
         return self.steps[-1] if self.steps else ""
 
     async def moved(self) -> None:
-        """Wait until it stands at its gate again, or is done."""
+        """Wait until it stops at its gate again, or is done."""
         stopping = asyncio.ensure_future(self.gate.stopped())
         try:
             await asyncio.wait([self.task, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -100,7 +100,7 @@ class Actor:
             stopping.cancel()
 
     async def cancel(self) -> None:
-        """End it where it stands; what it did not commit is rolled back."""
+        """End it where it is; what it did not commit is rolled back."""
         self.task.cancel()
         with suppress(asyncio.CancelledError):
             await self.task

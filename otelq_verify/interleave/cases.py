@@ -1,5 +1,5 @@
 """
-The named cases: one schedule each for every rule that once was broken, with what must come of it.
+The named cases: one schedule for every rule that was broken once, with the result that it must have.
 
 ``ANYWHERE`` stops actors before verbs and commits only, which every adapter can be made to do; ``BY_STATEMENT`` needs
 the gates of the PostgreSQL adapter before each statement.
@@ -46,7 +46,7 @@ def _case(cases: list[Schedule]) -> Callable[[Check], Check]:
 
 async def run_schedule(stage: Stage, case: Schedule, *, schema: str = "otelq") -> None:
     """
-    Run one case on an emptied store; afterwards all that was promised of any schedule must hold as well.
+    Run one case on an emptied store, and then the checks that every schedule must pass.
 
     Raises:
         Finding: with the schedule.
@@ -90,8 +90,8 @@ async def a_start_that_commits_late_is_claimed_next(kit: ScheduleKit) -> None:
 
 
 @_case(BY_STATEMENT)
-async def a_completion_that_waited_for_a_start_sees_who_waits_for_it(kit: ScheduleKit) -> None:
-    """The edges are read by a statement after the one that closes: in one they would not be seen."""
+async def a_completion_that_waited_for_a_start_sees_its_new_dependent(kit: ScheduleKit) -> None:
+    """The blockers are read by a statement after the one that closes: in one, the snapshot would be too old."""
     blocker = await kit.start()
     (claim,) = await kit.lease()
     dependent = kit.job("next", blockers=(blocker,))
@@ -106,7 +106,7 @@ async def a_completion_that_waited_for_a_start_sees_who_waits_for_it(kit: Schedu
 
 @_case(BY_STATEMENT)
 async def a_worker_does_not_wait_for_a_start_that_names_its_job(kit: ScheduleKit) -> None:
-    """It is busy until the start ends, and then lets the new chain go."""
+    """The job is busy until the start ends; then the worker closes it, and the new chain is unblocked."""
     blocker = await kit.start()
     (claim,) = await kit.lease()
     dependent = kit.job("next", blockers=(blocker,))
@@ -115,7 +115,7 @@ async def a_worker_does_not_wait_for_a_start_that_names_its_job(kit: ScheduleKit
     await kit.stage.end(await kit.stage.enter(kit.settling(claim)))
     await kit.stage.end(starting)
     await kit.stage.end(await kit.stage.enter(kit.settling(claim)))
-    kit.same(kit.results, [SettleResult.BUSY, SettleResult.DONE], "what the worker was told")
+    kit.same(kit.results, [SettleResult.BUSY, SettleResult.DONE], "the results that the worker got")
     await kit.is_status(dependent.chain_id, Status.READY)
 
 
@@ -159,7 +159,7 @@ async def two_blockers_of_one_batch_both_count(kit: ScheduleKit) -> None:
 
 @_case(ANYWHERE)
 async def two_blockers_closed_in_two_open_transactions_strand_nobody(kit: ScheduleKit) -> None:
-    """Neither sees the other's end, and one of them passes over the row that the other holds."""
+    """Neither sees the other's end, and one of them skips the row of the dependent."""
     blockers = [await kit.start(), await kit.start()]
     dependent = await kit.start("next", blockers=tuple(blockers))
     first, second = [await kit.stage.enter(kit.finishing(blocker), inside=True) for blocker in blockers]
@@ -173,7 +173,7 @@ async def two_blockers_closed_in_two_open_transactions_strand_nobody(kit: Schedu
 
 @_case(BY_STATEMENT)
 async def two_workers_that_close_two_blockers_at_once_strand_nobody(kit: ScheduleKit) -> None:
-    """Each has closed its own when it looks for those who wait."""
+    """Each has closed its own blocker when it looks for dependents."""
     blockers = [await kit.start(), await kit.start()]
     dependent = await kit.start("next", blockers=tuple(blockers), on_failure=OnFailure.IGNORE)
     claims = await kit.lease(2)
@@ -204,7 +204,7 @@ async def a_start_that_lost_the_race_for_a_key_is_given_the_winner(kit: Schedule
 
 @_case(ANYWHERE)
 async def a_start_gets_the_key_of_one_that_was_rolled_back(kit: ScheduleKit) -> None:
-    """What was never committed holds nothing."""
+    """A start that was never committed holds no key."""
     first = await kit.stage.enter(kit.creating(kit.job(dedup=Dedup("k"))), inside=True, commits=False)
     await kit.stage.push(first)
     second = await kit.stage.enter(kit.creating(kit.job(dedup=Dedup("k"))))
@@ -214,8 +214,8 @@ async def a_start_gets_the_key_of_one_that_was_rolled_back(kit: ScheduleKit) -> 
 
 
 @_case(BY_STATEMENT)
-async def a_start_looks_again_at_a_key_that_was_let_go_before_it_could_read_who_has_it(kit: ScheduleKit) -> None:
-    """Between the two statements the holder closed: the key is free."""
+async def a_start_tries_a_key_again_that_was_freed_before_it_read_the_holder(kit: ScheduleKit) -> None:
+    """The holder closed between the two statements: the key is free."""
     holder = await kit.start(dedup=Dedup("k"))
     starting = await kit.stage.enter(kit.creating(kit.job(dedup=Dedup("k"))))
     await kit.stage.to(starting, "read_keys")
@@ -227,7 +227,7 @@ async def a_start_looks_again_at_a_key_that_was_let_go_before_it_could_read_who_
 
 @_case(BY_STATEMENT)
 async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_its_job(kit: ScheduleKit) -> None:
-    """It is busy until that transaction ends."""
+    """The job is busy until that transaction ends."""
     holder = await kit.start(dedup=Dedup("k"))
     other = await kit.start()
     claims = await kit.lease(2)
@@ -237,12 +237,14 @@ async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_its_job(kit: 
     await kit.is_status(other, Status.COMPLETED)
     await kit.stage.end(taking)
     await kit.stage.end(await kit.stage.enter(kit.settling(claims[0])))
-    kit.same(kit.results, [SettleResult.BUSY, SettleResult.DONE, SettleResult.DONE], "what the worker was told")
+    kit.same(kit.results, [SettleResult.BUSY, SettleResult.DONE, SettleResult.DONE], "the results that the worker got")
 
 
 @_case(BY_STATEMENT)
-async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_one_who_fails_by_its_job(kit: ScheduleKit) -> None:
-    """Who waits for the job fails once that transaction has ended."""
+async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_a_dependent_that_fails_by_its_job(
+    kit: ScheduleKit,
+) -> None:
+    """The dependent of the job fails once that transaction has ended."""
     blocker = await kit.start()
     (claim,) = await kit.lease()
     dependent = await kit.start("next", blockers=(blocker,), dedup=Dedup("k"))
@@ -269,7 +271,7 @@ async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_its_job_that_
     await kit.stage.end(await kit.stage.enter(kit.settling(claim, outcome=Blocks((lost,)))))
     await kit.stage.end(taking)
     await kit.stage.end(await kit.stage.enter(kit.settling(claim, outcome=Blocks((lost,)))))
-    kit.same(kit.results, [SettleResult.BUSY, SettleResult.DONE], "what the worker was told")
+    kit.same(kit.results, [SettleResult.BUSY, SettleResult.DONE], "the results that the worker got")
     await kit.is_status(holder, Status.FAILED)
 
 
@@ -281,7 +283,7 @@ async def an_idle_transaction_stops_no_other_renewal(kit: ScheduleKit) -> None:
     """Its row is busy, and the others are renewed meanwhile."""
     claims, idle = await _one_of_three_held(kit)
     await kit.stage.end(await kit.stage.enter(kit.renewing(*claims)))
-    kit.same(kit.results, [SettleResult.DONE, SettleResult.BUSY, SettleResult.DONE], "what the keeper was told")
+    kit.same(kit.results, [SettleResult.DONE, SettleResult.BUSY, SettleResult.DONE], "the results that the keeper got")
     await kit.stage.end(idle)
 
 
@@ -290,13 +292,15 @@ async def an_idle_transaction_stops_no_other_completion(kit: ScheduleKit) -> Non
     """Its row is busy, and the others are closed meanwhile."""
     claims, idle = await _one_of_three_held(kit)
     await kit.stage.end(await kit.stage.enter(kit.settling(*claims)))
-    kit.same(kit.results, [SettleResult.DONE, SettleResult.BUSY, SettleResult.DONE], "what the completer was told")
+    kit.same(
+        kit.results, [SettleResult.DONE, SettleResult.BUSY, SettleResult.DONE], "the results that the completer got"
+    )
     await kit.stage.end(idle)
 
 
 @_case(BY_STATEMENT)
 async def an_idle_transaction_stops_no_other_reaping(kit: ScheduleKit) -> None:
-    """Its row is passed over, and the others are taken back meanwhile."""
+    """Its row is skipped, and the others are taken back meanwhile."""
     _, idle = await _one_of_three_held(kit, lease=0.0)
     reaping = await kit.stage.enter(kit.reaping())
     await kit.stage.end(reaping)
@@ -315,7 +319,7 @@ async def _one_of_three_held(kit: ScheduleKit, *, lease: float = FAR) -> tuple[l
 
 @_case(BY_STATEMENT)
 async def batches_lock_in_one_order_however_they_are_given(kit: ScheduleKit) -> None:
-    """Else these two would wait for each other as soon as the third lets go."""
+    """Otherwise these two would wait for each other as soon as the third releases its locks."""
     first, second, third = [await kit.start() for _ in range(3)]
     holding = await kit.stage.enter(kit.locking(second), inside=True)
     await kit.stage.push(holding)
@@ -331,16 +335,16 @@ async def batches_lock_in_one_order_however_they_are_given(kit: ScheduleKit) -> 
 
 
 @_case(ANYWHERE)
-async def a_completion_sent_twice_is_done_once_and_told_twice(kit: ScheduleKit) -> None:
-    """Whoever lost the reply learns the same transitions."""
+async def a_completion_sent_twice_is_done_once_and_reported_twice(kit: ScheduleKit) -> None:
+    """A worker that lost the reply gets the same transitions again."""
     blocker = await kit.start()
     await kit.start("next", blockers=(blocker,))
     (claim,) = await kit.lease()
     first = await kit.stage.enter(kit.settling(claim))
     second = await kit.stage.enter(kit.settling(claim))
     await kit.stage.end(first, second)
-    kit.same(kit.results, [SettleResult.DONE, SettleResult.DONE], "what the worker was told")
-    kit.same(second.made, first.made, "the transitions told again")
+    kit.same(kit.results, [SettleResult.DONE, SettleResult.DONE], "the results that the worker got")
+    kit.same(second.made, first.made, "the transitions reported again")
 
 
 @_case(ANYWHERE)
@@ -353,4 +357,4 @@ async def a_start_sent_again_while_it_is_under_way_is_the_same_start(kit: Schedu
     await kit.stage.push(second)
     await kit.stage.end(first, second)
     kit.same([created.is_new for created in kit.created], [True, True], "whether both started it")
-    kit.same(second.made, first.made, "the transitions told again")
+    kit.same(second.made, first.made, "the transitions reported again")

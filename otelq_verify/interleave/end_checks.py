@@ -1,4 +1,4 @@
-"""What must hold once all actors have ended: of the tables, of what they reported, and of the work that is left."""
+"""The checks after all actors have ended: of the tables, of the reported transitions, and of the remaining work."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ IN_LINE: Final = frozenset({Status.SCHEDULED, Status.READY})
 
 async def check_end(stage: Stage, before: Sequence[Transition], *, schema: str = "otelq") -> None:
     """
-    All actors have ended: see that nothing is broken, then carry all work to its end, and look again.
+    Check that nothing is broken once all actors have ended; then carry all work to its end, and check again.
 
     ``before`` is what was done before the first of them came.
 
@@ -60,7 +60,7 @@ async def check_end(stage: Stage, before: Sequence[Transition], *, schema: str =
 
 
 def _wrong_error(actor: Actor) -> str | None:
-    """Why an actor may not end as it did: an error that no caller should see."""
+    """Return the error of an actor if no caller should see it."""
     error = actor.error
     text = f"{type(error).__name__}: {error}"
     if isinstance(error, Unavailable):
@@ -71,7 +71,7 @@ def _wrong_error(actor: Actor) -> str | None:
 
 
 async def _check_invariants(stage: Stage, schema: str) -> None:
-    """Ask the tables for violations of the invariants."""
+    """Check the tables against the invariants."""
     async with stage.observer.begin() as tx:
         found = await violations(tx.handle, schema)
     stage.demand(not found, "\n".join(str(each) for each in found))
@@ -81,7 +81,7 @@ async def _check_invariants(stage: Stage, schema: str) -> None:
 
 
 async def _compare(stage: Stage, made: Sequence[Transition]) -> None:
-    """See that some serial order of what was committed leads each job to where it stands now."""
+    """Check that some serial order of the committed transitions leads each job to its status."""
     by_job: dict[JobKey, list[Transition]] = {}
     for change in made:
         by_job.setdefault((change.chain_id, change.position), []).append(change)
@@ -101,7 +101,7 @@ async def _standing(adapter: StateAdapter) -> Mapping[JobKey, Status]:
 
 def unexplained(made: Iterable[Transition], end: Node) -> str | None:
     """
-    Why no order of these transitions leads a job from nothing to where it stands; None if one does.
+    Return why no order of these transitions leads a job from its start to its status; None if one does.
 
     Each is a way from one status to another: a walk that takes every way once exists if all are reached, and if as
     many lead to each status as away from it, but for the first and the last.
@@ -134,7 +134,7 @@ def _reached(ways: Sequence[tuple[Node, Node]]) -> set[Node]:
 
 
 async def _carry_on(stage: Stage) -> None:
-    """Do what is left through plain verbs, until every chain is closed."""
+    """Carry the remaining work on through plain verbs, until every chain is closed."""
     later = datetime.now(UTC) + LATER
     for token in range(1, ROUNDS):
         if not await _work_off(stage.observer, later, token):
@@ -145,7 +145,7 @@ async def _carry_on(stage: Stage) -> None:
 
 
 async def _work_off(adapter: StateAdapter, now: datetime, token: int) -> bool:
-    """One round: what is pending, what was lost, what is ready. Whether there was anything."""
+    """Run one round: what is pending, what is lost, what is ready. Return False if there was nothing."""
     made = [*await adapter.unblock_pending(now=now)]
     rules = [ReapRule(type=type, max_attempts=None, max_crashes=1_000) for type in TYPES]
     made += await adapter.reap(rules, now=now)

@@ -1,4 +1,4 @@
-"""Gates: where the task of an actor stops until the scheduler lets it take its next step."""
+"""Gates: a task of an actor stops there until the scheduler lets it take its next step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 
 class Gate:
-    """The one place where a task stops, before each of its steps."""
+    """The point where a task stops, before each of its steps."""
 
     def __init__(self) -> None:
         self.step: str | None = None
@@ -18,14 +18,14 @@ class Gate:
         self._opened = asyncio.Event()
 
     async def stop(self, step: str) -> None:
-        """Wait, in the task, until the scheduler opens."""
+        """Wait, in the task, until the scheduler opens the gate."""
         self.step = step
         self._opened.clear()
         self._stopped.set()
         await self._opened.wait()
 
     def open(self) -> str:
-        """Let the task take the step that waits, and give the step's name."""
+        """Let the task take the step that waits, and return the step's name."""
         assert self.step is not None, "nobody waits at this gate"
         step, self.step = self.step, None
         self._stopped.clear()
@@ -33,7 +33,7 @@ class Gate:
         return step
 
     async def stopped(self) -> None:
-        """Wait, in the scheduler, until the task has come here again."""
+        """Wait, in the scheduler, until the task has stopped here again."""
         await self._stopped.wait()
 
 
@@ -41,17 +41,17 @@ _GATE: ContextVar[Gate | None] = ContextVar("gate", default=None)
 
 
 def current_gate() -> Gate | None:
-    """The gate of the running task, if it is an actor's."""
+    """Return the gate of the running task; None if it is no actor's."""
     return _GATE.get()
 
 
 def set_gate(gate: Gate) -> None:
-    """Make ``gate`` that of the running task."""
+    """Set the gate of the running task."""
     _GATE.set(gate)
 
 
 async def pause(step: str) -> None:
-    """Stop before a step, in the task of an actor; any other goes on."""
+    """Stop before a step, in the task of an actor; other tasks go on."""
     gate = current_gate()
     if gate is not None:
         await gate.stop(step)

@@ -1,4 +1,4 @@
-"""The machine: Hypothesis says who comes, what they do, and who takes the next step."""
+"""The machine: Hypothesis chooses the actors, their operations, and which of them takes the next step."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ NUMBER: Final = st.integers(0, 15)
 
 class ActorPlan(NamedTuple):
     """
-    Who comes, and what he is about to do.
+    The plan of an actor.
 
-    Each operation is three numbers: which it is of those of this run, and two that pick its target.
+    Each operation is three numbers: which operation of this run it is, and two that pick its target.
     """
 
     operations: Sequence[tuple[int, int, int]]
@@ -54,10 +54,10 @@ FEW: Final = st.lists(st.sampled_from(list(ANYWHERE)), min_size=1, max_size=4, u
 
 class InterleavingMachine(RuleBasedStateMachine):
     """
-    Transactions under way at once, of which one takes a step at a time.
+    Transactions that are open at once, of which one takes a step at a time.
 
-    Whatever Hypothesis draws is possible in every state, so that a lock that is let go a moment earlier or later
-    changes nothing about what it draws next.
+    Whatever Hypothesis draws is possible in every state, so that a lock that is released a moment earlier or later does
+    not change what it draws next.
     """
 
     seen: ClassVar[Counter[Verb]] = Counter()
@@ -77,7 +77,7 @@ class InterleavingMachine(RuleBasedStateMachine):
         entries=st.lists(ENTRY, min_size=2, max_size=MOST),
     )
     def begin(self, names: list[str], focus: list[int], entries: list[ActorPlan]) -> None:
-        """Begin a run about a few verbs of clients, aimed at a few chains: so they meet."""
+        """Begin a run with a few verbs of clients, aimed at a few chains, so that they meet."""
         self.names = names
         self.run(self.stage.clear())
         self.world = self.run(settled_world(self.stage.observer))
@@ -87,7 +87,7 @@ class InterleavingMachine(RuleBasedStateMachine):
 
     @rule(entry=ENTRY)
     def enter(self, entry: ActorPlan) -> None:
-        """Somebody comes: one of a worker's verbs or of a client's, or a few in a transaction of his own."""
+        """Add an actor: with one of a worker's verbs or of a client's, or with a few in one transaction."""
         if len(self.stage.open_actors) < MOST:
             makers = ALONE if entry.is_worker else [ANYWHERE[name] for name in self.names]
             operations = [
@@ -97,14 +97,14 @@ class InterleavingMachine(RuleBasedStateMachine):
 
     @rule(numbers=st.lists(st.integers(0, MOST - 1), min_size=1, max_size=8))
     def go_on(self, numbers: list[int]) -> None:
-        """Some of those who can take a step, one after the other."""
+        """Let some of the stopped actors take a step, one after the other."""
         for number in numbers:
             if ready := self.stage.ready:
                 self.run(self.stage.step(ready[number % len(ready)]))
 
     @rule(number=st.integers(0, MOST - 1))
     def push(self, number: int) -> None:
-        """One goes on as far as he can."""
+        """Let one actor go on as far as it can."""
         if ready := self.stage.ready:
             self.run(self.stage.push(ready[number % len(ready)]))
 
@@ -123,7 +123,7 @@ class InterleavingMachine(RuleBasedStateMachine):
 
 @contextmanager
 def machine_on(factory: Callable[[], StateAdapter], *, schema: str = "otelq") -> Generator[type[InterleavingMachine]]:
-    """The machine on the store of the adapters that ``factory`` makes; all its runs share their connections."""
+    """Yield the machine on the store of the adapters that ``factory`` makes. All its runs share their connections."""
     with asyncio.Runner() as runner:
         stage = Stage(factory)
         try:

@@ -1,4 +1,4 @@
-"""Operations on a small world of chains: each verb, aimed at whatever the numbers that it is given pick."""
+"""Operations on a small world of chains: each is a verb, aimed at a target that two numbers pick."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Targets:
     """What was done before any actor came."""
 
     def new(self, **fields: Any) -> NewJob:
-        """A chain to start; from now on it can be picked."""
+        """Return a chain to start; from now on it can be picked."""
         job = self.kit.job(**fields)
         self.chains.append(job.chain_id)
         self.focus.append(job.chain_id)
@@ -63,28 +63,28 @@ class Targets:
         return job
 
     def aim_at(self, numbers: Sequence[int]) -> None:
-        """Aim at these chains only, and at those that come later: so operations meet."""
+        """Aim only at these chains and at those that are started later, so that operations meet."""
         self.focus = [self.chains[number % len(self.chains)] for number in numbers]
 
     def pick(self, number: int) -> str:
-        """A chain."""
+        """Return a chain."""
         return self.focus[number % len(self.focus)]
 
     def picks(self, *numbers: int) -> tuple[str, ...]:
-        """Chains, each once."""
+        """Return chains, each once."""
         return tuple(dict.fromkeys(self.pick(number) for number in numbers))
 
     def claim(self, number: int) -> Claimed:
-        """A lease, current or lost."""
+        """Return a lease, current or lost."""
         return self.claims[number % len(self.claims)]
 
     def name(self, *chains: str) -> str:
-        """Short names of chains."""
+        """Return short names of chains."""
         return " ".join(f"c{self.chains.index(chain)}" for chain in chains)
 
 
 async def settled_world(adapter: StateAdapter) -> Targets:
-    """A world in which each operation has something to do."""
+    """Return a world in which each operation has something to do."""
     world = Targets(Kit(adapter))
     plain = [world.new(), world.new()]
     free, lost = world.new(dedup=Dedup("k0")), world.new(dedup=Dedup("k1"))

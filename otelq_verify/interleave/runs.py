@@ -1,4 +1,4 @@
-"""The named cases and the machine, run without a test framework, with a report for people."""
+"""Runs of the named cases and the machine without a test framework, with a report for people."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Factory = Callable[[], StateAdapter]
 
 @dataclass(frozen=True, slots=True)
 class Interleaved:
-    """What became of a case, or of the machine: what it says of itself, and its finding if there is one."""
+    """The result of a case or of the machine: a remark, and its finding if there is one."""
 
     name: str
     remark: str
@@ -37,7 +37,7 @@ class Interleaved:
 def run_interleavings(
     factory: Factory, *, schema: str, examples: int, steps: int, only: str = ""
 ) -> Iterator[Interleaved]:
-    """Play the named cases that the adapter can be made to play, then run the machine, other schedules every time."""
+    """Run the named cases that suit the adapter, then the machine, with other schedules every time."""
     yield from asyncio.run(_run_cases(factory, schema, only))
     if only in "InterleavingMachine":
         yield _run_machine(factory, schema, examples=examples, steps=steps)

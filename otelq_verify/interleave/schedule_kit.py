@@ -1,4 +1,4 @@
-"""What a named case works with: chains to begin with, operations by their verbs, and what they came to."""
+"""The kit of a named case: chains to begin with, operations by their verbs, and their results."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FAR = 3600.0
 
 
 class ScheduleKit:
-    """A stage with short forms; ``before`` is what was done without actors, for the judge."""
+    """A stage with short forms; ``before`` has the transitions made without actors, for the checks at the end."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -47,7 +47,7 @@ class ScheduleKit:
     # Without an actor
 
     async def start(self, type: str = "work", **fields: Any) -> str:
-        """Start a chain, and give its id."""
+        """Start a chain, and return its id."""
         job = self.job(type, **fields)
         self.before += (await self.stage.observer.create([job]))[1]
         return job.chain_id
@@ -63,7 +63,7 @@ class ScheduleKit:
         return (await self.stage.observer.outcomes([chain]))[chain].status
 
     async def is_status(self, chain: str, status: Status) -> None:
-        """Demand how a chain stands."""
+        """Demand the status of a chain."""
         found = await self.status(chain)
         self.stage.demand(found is status, f"the chain is {found}, not {status}")
 
@@ -72,7 +72,7 @@ class ScheduleKit:
         self.stage.demand(found == expected, f"{what}: expected {expected}, found {found}")
 
     def waits(self, actor: Actor) -> None:
-        """Demand that an actor waits for somebody's lock."""
+        """Demand that an actor waits for a lock."""
         self.stage.demand(actor.is_running, f"{actor.name} does not wait for a lock")
 
     def fine(self, *actors: Actor) -> None:
@@ -143,7 +143,7 @@ class ScheduleKit:
         return ActorCall("reap", work, never_waits=True)
 
     def claiming(self, number: int) -> ActorCall:
-        """Claim; inside a transaction, which only PostgreSQL can be made to do, it commits with that."""
+        """Return a claim. Inside a transaction, which only PostgreSQL supports here, it commits with that."""
         wanted, token = ClaimRequest(type="work", limit=number, lease=FAR), self._kit.token()
 
         async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:

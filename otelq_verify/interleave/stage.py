@@ -1,4 +1,4 @@
-"""The stage: lets one actor take one step at a time, and knows whether it stopped, ended, or waits for a lock."""
+"""The stage: lets one actor take one step at a time, and knows if it stopped, ended, or waits for a lock."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Waits = Mapping[Actor, frozenset[Actor]]
 
 
 class Finding(AssertionError):
-    """Something that must not happen; the text has the schedule that led to it."""
+    """Raised for what must not happen; the text has the schedule that led to it."""
 
 
 class Stage:
@@ -40,7 +40,7 @@ class Stage:
         self.schedule: list[str] = []
 
     async def open(self) -> None:
-        """Open the adapter that looks on; those of actors are opened as they are needed, and used again."""
+        """Open the observing adapter. Those of actors are opened when they are needed, and used again."""
         self.observer = await self._opened(migrate=True)
 
     async def close(self) -> None:
@@ -48,7 +48,7 @@ class Stage:
         await self._stack.aclose()
 
     async def clear(self) -> None:
-        """Send all actors away, and empty the store."""
+        """Cancel all actors, and empty the store."""
         for actor in self.actors:
             await actor.cancel()
             self._idle.append(actor.adapter)
@@ -58,23 +58,23 @@ class Stage:
 
     @property
     def is_gated(self) -> bool:
-        """Whether actors stop before every statement, not only before verbs and commits."""
+        """Return True if actors stop before every statement, not only before verbs and commits."""
         return isinstance(self.observer, PostgresState)
 
     @property
     def ready(self) -> list[Actor]:
-        """The actors that can be let go on."""
+        """Return the actors that wait at their gates."""
         return [actor for actor in self.actors if actor.is_stopped]
 
     @property
     def open_actors(self) -> list[Actor]:
-        """The actors that have not ended."""
+        """Return the actors that have not ended."""
         return [actor for actor in self.actors if not actor.is_done]
 
     # Actors
 
     async def enter(self, *operations: ActorCall, inside: bool = False, commits: bool = True) -> Actor:
-        """A new actor, which stands before its first step."""
+        """Add a new actor, and return it once it waits before its first step."""
         adapter = self._idle.pop() if self._idle else await self._opened(migrate=False)
         script = Script(operations, inside=inside, commits=commits)
         actor = Actor(str(len(self.actors) + 1), script, adapter)
@@ -95,7 +95,7 @@ class Stage:
         self._check_workers()
 
     async def to(self, actor: Actor, step: str) -> None:
-        """Let one actor go on until it stands before a step of this name."""
+        """Let one actor go on until it stops before a step of this name."""
         while actor.gate.step != step:
             self.demand(actor.is_stopped, f"{actor.name} never came to {step!r}")
             await self.step(actor)
@@ -132,7 +132,7 @@ class Stage:
         return adapter
 
     async def _settle(self) -> None:
-        """Wait until nobody moves: who has not stopped or ended waits for one who stands still."""
+        """Wait until nothing moves: each actor has stopped, has ended, or waits for one that has stopped."""
         loop = asyncio.get_running_loop()
         limit = loop.time() + LONGEST
         while running := [actor for actor in self.actors if actor.is_running]:
@@ -146,13 +146,13 @@ class Stage:
             await _some_moved([actor for actor in running if actor not in waiting], timeout=GLANCE)
 
     async def _wait_for_some(self, actors: Sequence[Actor]) -> None:
-        """All wait; only a time limit of theirs can help."""
+        """Wait where all actors wait; only a time limit of theirs can help."""
         await _some_moved(actors, timeout=LONGEST)
         self.demand(any(not actor.is_running for actor in actors), "all wait, and nobody can go on")
         await self._settle()
 
     async def _waiting(self, running: Sequence[Actor]) -> Waits:
-        """Of those on their way, who waits for somebody and will not go on by himself."""
+        """Return which running actors wait for a lock, and for which actors, and will not go on by themselves."""
         if not isinstance(self.observer, PostgresState):
             holders = frozenset(actor for actor in self.actors if actor.is_inside and actor.is_stopped)
             return dict.fromkeys(running, holders) if holders else {}
@@ -162,7 +162,10 @@ class Stage:
         return {actor: on for actor, on in found.items() if actor not in circle and not _is_patient(actor)}
 
     def _note(self, circle: Sequence[Actor]) -> None:
-        """A deadlock, which the server ends: a caller's transaction is in it, or one who learns late what to lock."""
+        """
+        Note a deadlock, which the server ends. It is allowed only with a caller's transaction, or a verb that learns
+        late what to lock.
+        """
         for actor in circle:
             actor.met_a_deadlock = True
         if circle:
@@ -180,7 +183,7 @@ class Stage:
         return {by_session[pid]: blockers for pid, blockers in named.items() if blockers}
 
     def _check_workers(self) -> None:
-        """No open transaction keeps a worker waiting, be it through others."""
+        """Demand that no worker waits for an open transaction, not even through others."""
         found = {actor: actor.waits_on for actor in self.actors if actor.is_running}
         for actor in found:
             operation = actor.now_doing
@@ -191,7 +194,7 @@ class Stage:
 
 @asynccontextmanager
 async def opened(factory: Callable[[], StateAdapter]) -> AsyncGenerator[Stage]:
-    """A stage on the store of the adapters that ``factory`` makes."""
+    """Yield a stage on the store of the adapters that ``factory`` makes."""
     stage = Stage(factory)
     await stage.open()
     try:
@@ -209,7 +212,7 @@ def _is_patient(actor: Actor) -> bool:
 
 
 def _in_circles(found: Waits) -> list[Actor]:
-    """Those who wait, through others, for themselves."""
+    """Return the actors that wait, through others, for themselves."""
     return [actor for actor in found if actor in _reached(found, found[actor])]
 
 

@@ -1,7 +1,7 @@
 """
-Gates before each statement and each commit of the PostgreSQL adapter, and who waits for whose lock.
+Gates before each statement and each commit of the PostgreSQL adapter, and the waits for locks.
 
-A ``Source`` is wrapped, so that any driver and any verb can be stopped where it goes to the database.
+A ``Source`` is wrapped, so that every driver and every verb can be stopped where it sends a statement.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class GatedSource:
 
 
 async def _name_session(link: DriverConnection) -> None:
-    """Tell the gate of the running task on which connection it goes on."""
+    """Set the server's id of the connection on the gate of the running task."""
     gate = current_gate()
     if gate is not None:
         (row,) = await link.fetch("SELECT pg_backend_pid() AS pid", (), timeout=LIMIT)
@@ -134,14 +134,14 @@ async def _name_session(link: DriverConnection) -> None:
 
 
 async def waits(database: PostgresDatabase, sessions: Sequence[int]) -> Mapping[int, frozenset[int]]:
-    """Those of the sessions that wait for a lock, and the sessions that they wait for."""
+    """Return those of the sessions that wait for a lock, each with the sessions that it waits for."""
     async with database.source.loan(atomic=False, timeout=LIMIT) as link:
         found = await link.fetch(WHO_WAITS, (list(sessions),), timeout=LIMIT)
     return {row["pid"]: frozenset(row["blockers"]) for row in found}
 
 
 def name_of(text: str) -> str:
-    """The verb's name for a statement: its file, known by the first line."""
+    """Return the name of a statement: its file, known by the first line."""
     first = text.lstrip().partition("\n")[0]
     return _names().get(first, first)
 

@@ -1,5 +1,5 @@
 """
-The invariants, asked of the tables themselves: what must hold after any run, however it was interrupted.
+The invariants, checked on the tables themselves: they must hold after any run, however it was interrupted.
 
 Each check is a file in ``sql/checks``, written once for all databases over relations that ``sql/postgres.sql`` and
 ``sql/sqlite.sql`` name. A check that finds nothing is passed.
@@ -41,7 +41,7 @@ class Violation:
 
 async def violations(target: object, schema: str = "otelq", *, ledger: str | None = None) -> list[Violation]:
     """
-    What in the tables contradicts the invariants I1 to I5, I7 to I9 and I13; empty if nothing does.
+    Return the rows that break the invariants I1 to I5, I7 to I9 and I13; an empty list if none does.
 
     Each check is one statement, so it holds also while workers are at work. It reads whole tables: for tests, and
     for databases of that size.
@@ -73,7 +73,7 @@ async def violations(target: object, schema: str = "otelq", *, ledger: str | Non
 
 @cache
 def checks() -> Mapping[str, str]:
-    """The checks by name (``i4_no_gaps``), each a query for violations."""
+    """Return the checks by name (``i4_no_gaps``), each a query for violations."""
     folder = _SQL / "checks"
     texts = {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".sql")}
     return {name.removesuffix(".sql"): text for name, text in sorted(texts.items())}
@@ -89,7 +89,7 @@ async def _run(connection: object, check: str, *, schema: str, ledger: str | Non
 
 
 async def _fetch(connection: Any, check: str, *, schema: str, ledger: str | None) -> list[tuple[str, int, str]]:
-    """Ask through the driver's own method; which one it has tells the dialect."""
+    """Send the query by the driver's own method; the method also shows the dialect."""
     if hasattr(connection, "execute_fetchall"):
         rows = await connection.execute_fetchall(_query("sqlite", check, schema, ledger))
     elif hasattr(connection, "fetch"):

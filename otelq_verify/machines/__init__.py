@@ -1,23 +1,22 @@
 """
-State machines for Hypothesis: an adapter in lock-step with a model of what it should do.
+State machines for Hypothesis: an adapter runs in lock-step with a model of its port.
 
-``LifeMachine`` leads a few jobs through every verb of the worker's and the client's life, with the clock moving and
-with tokens that are stale. ``ChainMachine`` lets chains wait for each other by every rule. ``DedupMachine`` starts
-chains that share keys. ``QueryMachine`` asks with any filters. Together they make every verb there is.
+``LifeMachine`` takes a few jobs through every verb of workers and clients, while the clock moves and with stale tokens.
+``ChainMachine`` lets chains wait for each other by every rule. ``DedupMachine`` starts chains that share keys.
+``QueryMachine`` queries with any filters. Together they make every verb. ``SlotMachine`` is of another kind: it runs a
+real worker on the adapter, holds its handlers and releases them one by one, and compares the worker with a model of its
+slots.
 
-``SlotMachine`` is another kind: a real worker on the adapter, whose handlers the machine holds and lets go one by one,
-beside a model of the places that the worker may fill.
-
-The model is written from the port and the description of the statuses and knows nothing of the adapters' code; where
-adapter and model differ, or an invariant does not hold, Hypothesis shows the shortest way there. ``pair`` makes
+The model is written from the port and the description of the statuses, and shares no code with the adapters. Where
+adapter and model differ, or an invariant does not hold, Hypothesis shows the shortest sequence of steps. ``pair`` makes
 one adapter of two, which must then give the same answers.
 
 ``on`` binds a machine to a store, by a factory that takes no arguments::
 
     TestLife = on(LifeMachine, lambda: otelq.sqlite.adapter("sqlite:////tmp/machine.db")).TestCase
 
-Hypothesis sorts rules by name and prefers the first: those that end everything have names late in the alphabet.
-The store is emptied at the start of every run. Machines are synchronous: each has one ``asyncio.Runner``.
+Hypothesis sorts rules by name and prefers the first: rules that end everything have names late in the alphabet. The
+store is emptied at the start of every run. Machines are synchronous: each has one ``asyncio.Runner``.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class ChainMachine(Machine):
     @rule(data=st.data())
     @precondition(lambda self: len(self.model.chains) < MOST)
     def create_without_blocker(self, data: st.DataObject) -> None:
-        """A chain that should wait for one that does not exist is refused, and its neighbour with it."""
+        """Start a chain with a blocker that does not exist: it is refused, and its neighbour with it."""
         self.create(self.kit.job(), self.kit.job(blockers=(STRANGER, *self.any_of(data, self.chain_ids(), most=1))))
 
     # Work
@@ -137,13 +137,16 @@ class ChainMachine(Machine):
     def undisputed(
         self, chain: str, blockers: tuple[str, ...], *, until: Until, on_failure: OnFailure
     ) -> tuple[str, ...]:
-        """Without those that close a circle where the rest ends the wait at once: the port does not say what counts."""
+        """
+        Return the blockers without those that close a cycle where the rest ends the wait at once: the port leaves that
+        case open.
+        """
         if STRANGER in blockers or wait_for(self.model, chains=blockers, until=until, on_failure=on_failure):
             return blockers
         return tuple(blocker for blocker in blockers if not reaches(self.model, blocker, goal=chain))
 
     def blockers_of(self, data: st.DataObject, chain: str) -> tuple[str, ...]:
-        """Chains to wait for: now and then itself among them, or one that does not exist."""
+        """Return chains to wait for; now and then the chain itself is among them, or one that does not exist."""
         others = [other for other in self.chain_ids() if other != chain]
         odd = data.draw(st.sampled_from([None, None, None, chain, STRANGER]), label="odd")
         return (*self.any_of(data, others), *([odd] if odd else []))
@@ -169,7 +172,7 @@ class ChainMachine(Machine):
             self.settle_some(*((claim, Releases()) for claim in claimed))
 
     def one_outcome(self, data: st.DataObject, chains: Sequence[str]) -> Outcome:
-        """An outcome that waits for one chain at most: whether it meets its condition depends on no order."""
+        """Return an outcome that waits for one chain at most, so that no order decides if its condition is met."""
         chain = data.draw(st.sampled_from(chains), label="blocker")
         on_failure = data.draw(ON_FAILURE, label="on_failure")
         outcomes: list[Outcome] = [
@@ -214,14 +217,14 @@ class ChainMachine(Machine):
     @rule(data=st.data(), delay=st.sampled_from([None, 0.0, 8.0]))
     @precondition(lambda self: self.model.with_status("blocked"))
     def amend(self, data: st.DataObject, delay: float | None) -> None:
-        """Amend a job that waits; it waits all the same, and is due by its new time."""
+        """Amend a blocked job; it stays blocked, and is due at its new time."""
         amendment = Amendment(chain_id=self.chain(data, "blocked"), delay=delay, input='"amended"')
         self.ask(self.kit.amend_all(amendment), lambda model: commands.amend(model, amendment))
 
     @rule(data=st.data())
     @precondition(lambda self: self.open_chains() and len(self.model.chains) < MOST)
     def expire(self, data: st.DataObject) -> None:
-        """Let the time to start of a few pass, those that wait among them."""
+        """Let a few chains expire, some of them blocked."""
         self.create(self.kit.job(blockers=self.any_of(data, self.open_chains(), least=0), expires=5.0))
         self.pass_time(5.0)
         self.ask(self.kit.expire(), commands.expire)
@@ -229,7 +232,7 @@ class ChainMachine(Machine):
     @rule(data=st.data())
     @precondition(lambda self: self.model.with_status("failed", "cancelled"))
     def redrive_some(self, data: st.DataObject) -> None:
-        """Open a few again, together; a blocker that is not among them may be lost for good."""
+        """Redrive a few together; a blocker that is not among them may have failed for good."""
         self.redrive(self.any_of(data, self.chain_ids("failed", "cancelled")))
 
     @rule(data=st.data())
@@ -249,5 +252,5 @@ class ChainMachine(Machine):
 
     @rule()
     def sweep(self) -> None:
-        """With so few dependents nothing is ever left behind."""
+        """Unblock what is pending: with so few dependents there is never anything."""
         self.expect(self.run(self.kit.unblock_pending()))

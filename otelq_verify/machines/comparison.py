@@ -1,4 +1,4 @@
-"""Answers of the store against those of the model."""
+"""Comparisons of the store's answers with those of the model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EVERYTHING = JobQuery(limit=1000)
 
 
 async def same_records(adapter: StateAdapter, model: Model, touched: Collection[JobKey]) -> Sequence[JobRecord]:
-    """Compare all that can be asked, attempts for those jobs only that were touched; the records of all jobs."""
+    """Compare all records, and the attempts of the touched jobs; return the records of all jobs."""
     jobs = await _same_jobs(adapter, model)
     await _same_chains(adapter, model)
     await _same_outcomes(adapter, model)
@@ -66,7 +66,7 @@ async def _same_attempts(adapter: StateAdapter, model: Model, key: JobKey) -> No
 
 
 def same_claim(model: Model, claimed: Claimed) -> None:
-    """What a worker is given is what the model has."""
+    """Check that a worker is given the job that the model has."""
     job = model.tail(claimed.lease.chain_id)
     expected = Claimed(
         lease=claimed.lease,
@@ -90,7 +90,9 @@ def same_claim(model: Model, claimed: Claimed) -> None:
 
 
 def next_dues(model: Model, type: str) -> set[float | None]:
-    """Seconds until a job of the type is due. Whether one that has expired counts is left open."""
+    """
+    Return the seconds until a job of the type is due; both answers if the port leaves open that an expired job counts.
+    """
     due = first_due(model, type)
     answers = {None if due is None else max(0.0, (due - model.now).total_seconds())}
     if any(job.has_expired(model.now) for job in model.open()):
@@ -118,7 +120,7 @@ def _differences(found: Iterable[S], expected: Iterable[S]) -> list[str]:
 
 
 def _alike(record: Payload) -> Payload:
-    """Without the text of a failure, which is the adapter's own, and with payloads as any JSON writer has them."""
+    """Return a record without the text of its failure, which is the adapter's own, and with its JSON in one form."""
     record = replace(record, output=_json(record.output), failure=_kind(record.failure))
     if isinstance(record, JobRecord):
         return replace(record, input=_json(record.input), amended_input=_json(record.amended_input))
@@ -134,7 +136,7 @@ def _alike_attempt(record: AttemptRecord) -> AttemptRecord:
 
 
 def _kind(failure: Failure | None) -> Failure | None:
-    """Without the text: of several blockers that ended badly, either may be named."""
+    """Return a failure without its text: of several failed blockers, either may be named."""
     return None if failure is None else Failure(failure.type, "")
 
 

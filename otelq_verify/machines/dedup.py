@@ -1,4 +1,4 @@
-"""Starts that share dedup keys, in every scope, while their holders come and go."""
+"""Starts that share dedup keys, in every scope, while the holders of the keys start and end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OUTCOMES: tuple[Outcome, ...] = (
 
 
 class DedupMachine(Machine):
-    """Chains that are started for the sake of a key."""
+    """Chains that are started with dedup keys."""
 
     @initialize()
     def begin(self) -> None:
@@ -29,7 +29,7 @@ class DedupMachine(Machine):
     @rule(data=st.data(), size=st.integers(1, 3))
     @precondition(lambda self: len(self.model.chains) < MOST)
     def create(self, data: st.DataObject, size: int) -> None:
-        """Start a few in one batch; who holds a key, and who is new, is as the model has it."""
+        """Start a few in one batch; each gets the holder of its key, or is new, as in the model."""
         jobs = [self.one_start(data) for _ in range(size)]
         found: list[str] = []
         answer = self.both(self.kit.create(*jobs), lambda model: found.extend(leases.start(model, jobs)))
@@ -50,7 +50,7 @@ class DedupMachine(Machine):
         return self.kit.job(data.draw(st.sampled_from(TYPES), label="type"), dedup=dedup)
 
     def excluded(self, data: st.DataObject) -> tuple[str, ...]:
-        """Now and then some chain, most telling when it holds a key."""
+        """Return a chain to exclude now and then, one that holds a key."""
         holders = sorted(holder.chain for holder in self.model.holders.values())
         if not holders or not data.draw(st.booleans(), label="exclude"):
             return ()
@@ -70,7 +70,7 @@ class DedupMachine(Machine):
     @rule(data=st.data())
     @precondition(lambda self: self.model.with_status("failed", "cancelled"))
     def redrive(self, data: st.DataObject) -> None:
-        """Open one or two again; a key that both had, or that somebody else has by now, forbids it."""
+        """Redrive one or two; a key that both had, or that another chain has by now, forbids it."""
         closed = st.sampled_from(self.chain_ids("failed", "cancelled"))
         chains = data.draw(st.lists(closed, unique=True, min_size=1, max_size=2), label="chains")
         self.ask(self.kit.redrive(*chains), lambda model: commands.redrive(model, chains))

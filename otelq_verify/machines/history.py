@@ -1,4 +1,4 @@
-"""The invariants, read off the transitions that an adapter reports, without a model of what it should do."""
+"""The invariants, checked on the transitions that an adapter reports, without a model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IN_LINE = frozenset({Status.SCHEDULED, Status.READY})
 
 @dataclass
 class MoveLog:
-    """Where the transitions so far left each job."""
+    """The status of each job after the transitions so far."""
 
     standing: dict[JobKey, Status] = field(default_factory=dict[JobKey, Status])
     attempts: Counter[JobKey] = field(default_factory=Counter[JobKey])

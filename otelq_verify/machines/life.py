@@ -1,4 +1,4 @@
-"""The life of a few jobs that wait for nobody: every verb of workers and clients, tokens current and stale."""
+"""The life of a few jobs without blockers: every verb of workers and clients, with current and stale tokens."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ AMENDMENTS = st.fixed_dictionaries(
 
 
 class LifeMachine(Machine):
-    """A few jobs, every verb that one job can go through, the clock moving, tokens current and stale."""
+    """A few jobs, every verb of a single job, a moving clock, and current and stale tokens."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -166,7 +166,7 @@ class LifeMachine(Machine):
             self.settle_again(claim.lease)
 
     def settle_again(self, lease: Lease) -> None:
-        """A reply that was lost is given again, whatever became of the job since."""
+        """Settle again as after a lost reply: the answer is the same, whatever happened to the job since."""
         claim, outcome, settled = self.settled[lease]
         again = self.run(self.kit.settle(claim, outcome))
         assert again.results == settled.results, f"a repeat is {again.results}"
@@ -178,7 +178,10 @@ class LifeMachine(Machine):
         self.settle_again(data.draw(st.sampled_from(self.settled_before())))
 
     def settled_before(self) -> list[Lease]:
-        """What was settled, of chains that are still there; a granted lease would be granted again only while held."""
+        """
+        Return the settled leases of chains that still exist. Those with a claimed successor are left out: it would be
+        granted again only while its lease is held.
+        """
         return [
             lease
             for lease, (_, _, settled) in self.settled.items()
@@ -196,11 +199,13 @@ class LifeMachine(Machine):
         assert verdict in (SettleResult.LOST, SettleResult.CANCELLED), f"I2: renewed a lease that is lost: {verdict}"
 
     def unsettled(self) -> list[Claimed]:
-        """The claims that lost their job before they settled it. What another outcome gets is left open."""
+        """
+        Return the claims that lost their job before they settled it. The port leaves open what another outcome gets.
+        """
         return [claim for claim in self.stale() if claim.lease not in self.settled]
 
     def one_live(self, data: st.DataObject) -> Claimed:
-        """A claim that holds its job, made for the purpose if there is none."""
+        """Return a claim that holds its job, claimed on purpose if there is none."""
         if not self.live():
             self.claim_some("work", 1)
         return data.draw(st.sampled_from(self.live()), label="claim")
@@ -230,7 +235,7 @@ class LifeMachine(Machine):
     @rule(type=st.sampled_from(TYPES), delay=st.sampled_from([0.0, A_YEAR]))
     @precondition(lambda self: len(self.open_chains()) < MOST)
     def expire_later(self, type: str, delay: float) -> None:
-        """Start a job and let its time to start pass; whatever happens to it then, nobody claims it."""
+        """Start a job and let it expire; nothing may claim it afterwards."""
         self.create(type, delay=delay, expires=2.0)
         self.pass_time(2.0)
         self.claim_some(type, 3)
@@ -279,7 +284,7 @@ class LifeMachine(Machine):
     @rule(data=st.data(), runs=st.booleans())
     @precondition(lambda self: self.live() or self.model.due("work"))
     def take_over(self, data: st.DataObject, runs: bool) -> None:
-        """Take a job from its worker, or one that has none, which is refused."""
+        """Take a job from its worker, or one without a worker, which is refused."""
         chain = self.one_live(data).lease.chain_id if runs else self.chain(data)
         self.ask(self.kit.take_over(chain), lambda model: commands.take_over(model, [chain]))
 

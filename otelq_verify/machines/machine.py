@@ -1,4 +1,4 @@
-"""What all machines share: an adapter beside a model, a clock, and what is compared after each step."""
+"""The base of all machines: an adapter beside a model, a clock, and the comparison after each step."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ SETTLE_ERRORS: Errors = {"NotFound": Refused, "cycle": Refused}
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """What works on an adapter, on an event loop of its own."""
+    """A machine with an adapter, on an event loop of its own."""
 
     seen: ClassVar[Counter[Verb]] = Counter()
     """How often each verb was made, in all runs of a bound machine."""
@@ -72,7 +72,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @staticmethod
     def make() -> StateAdapter:
-        """An unopened adapter; a subclass, or ``on``, says which."""
+        """Return an unopened adapter; a subclass or ``on`` provides it."""
         raise NotImplementedError
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -108,7 +108,7 @@ class Machine(StoreMachine):
         *,
         errors: Errors = ERRORS,
     ) -> bool:
-        """The adapter makes the moves that the model makes, or refuses what the model refuses."""
+        """Check that the adapter makes the moves of the model, or refuses what the model refuses."""
         made = self.both(work, change, errors=errors)
         if made is None:
             return False
@@ -118,7 +118,7 @@ class Machine(StoreMachine):
     def both(
         self, work: Coroutine[Any, Any, T], change: Callable[[Model], object], *, errors: Errors = ERRORS
     ) -> T | None:
-        """The adapter's answer, once the model has made the step too; None if both refuse it."""
+        """Make a step with the model and the adapter; return the adapter's answer, None if both refuse it."""
         tried = self.model.copy()
         try:
             change(tried)
@@ -131,7 +131,7 @@ class Machine(StoreMachine):
         return answer
 
     def refuses(self, error: type[OtelqError], work: Coroutine[Any, Any, object]) -> None:
-        """The adapter raises the error; that nothing was written is for the invariants to see."""
+        """Check that the adapter raises the error. The invariants show if it wrote anything."""
         try:
             self.run(work)
         except error:
@@ -139,7 +139,7 @@ class Machine(StoreMachine):
         raise AssertionError(f"expected {error.__name__}, and nothing was raised")
 
     def expect(self, made: Sequence[Transition]) -> None:
-        """The adapter reported what the model did: each move once, those of one chain in order."""
+        """Check that the adapter reported the moves of the model: each once, those of one chain in order."""
         self.history.take(made)
         found = [_move(transition) for transition in made]
         assert _by_chain(found) == _by_chain(self.model.moves), f"made {found}, expected {self.model.moves}"
@@ -151,7 +151,7 @@ class Machine(StoreMachine):
     def claim_some(
         self, type: str, limit: int, *, lease: float = 20.0, timeout: float | None = 30.0, suspect: bool = True
     ) -> list[Claimed]:
-        """Claim by adapter and model, and compare who was chosen."""
+        """Claim by adapter and model, and compare the chosen jobs."""
         token = self.kit.token()
         arm = ClaimRequest(type=type, limit=limit, lease=lease, timeout=timeout)
         claimed, made = self.run(self.kit.claim_arms(arm, token=token, suspect=suspect))
@@ -170,7 +170,7 @@ class Machine(StoreMachine):
         self.claims += claimed
 
     def _fair(self, type: str, chosen: list[Job], limit: int, *, suspect: bool) -> None:
-        """I6 and I12: only what is ready, in turn, as many as there are, and one suspect at most."""
+        """Check I6 and I12: only ready jobs are claimed, in turn, as many as possible, with one suspect at most."""
         ready = self.model.due(type)
         sound = [job for job in ready if not job.crashes]
         suspects = [job for job in chosen if job.crashes]
@@ -182,7 +182,7 @@ class Machine(StoreMachine):
         assert len(chosen) == min(limit, possible), f"claimed {len(chosen)} of {possible}, limit {limit}"
 
     def settle_some(self, *items: tuple[Claimed, Outcome], worker: str = "worker") -> Settled | None:
-        """Settle held leases in one batch; None if adapter and model refuse it, and then nothing is written."""
+        """Settle held leases in one batch. Return None if adapter and model refuse it: then nothing is written."""
 
         def change(model: Model) -> None:
             for claim, outcome in items:
@@ -198,7 +198,7 @@ class Machine(StoreMachine):
         return settled
 
     def _keep(self, settled: Settled, outcomes: Sequence[Outcome]) -> None:
-        """A successor is kept only if nobody of its type was ready before it."""
+        """Check that a successor is claimed only if no job of its type was ready before it."""
         keeps = {
             one.claim_successor.token: one.claim_successor
             for one in outcomes
@@ -213,21 +213,21 @@ class Machine(StoreMachine):
             )
 
     def held(self, claim: Claimed) -> Job | None:
-        """The job if the claim's lease is its current one."""
+        """Return the job if the claim's lease is its current one."""
         jobs = self.model.chains.get(claim.lease.chain_id, [])
         at = claim.lease.position
         return jobs[at] if at < len(jobs) and jobs[at].token == claim.lease.token else None
 
     def live(self) -> list[Claimed]:
-        """The claims that hold their job."""
+        """Return the claims that hold their job."""
         return [claim for claim in self.claims if self.held(claim)]
 
     def stale(self) -> list[Claimed]:
-        """The claims whose job moved on without them."""
+        """Return the claims whose job moved on without them."""
         return [claim for claim in self.claims if not self.held(claim)]
 
     def chain(self, data: st.DataObject, *statuses: str) -> str:
-        """One of the chains, whose tail has one of these statuses if any are named."""
+        """Return one of the chains, with one of these statuses if any are named."""
         return data.draw(st.sampled_from(self.chain_ids(*statuses)), label="chain")
 
     def chain_ids(self, *statuses: str) -> list[str]:
@@ -268,7 +268,7 @@ Bound = TypeVar("Bound", bound=StoreMachine)
 
 
 def on(machine: type[Bound], factory: Callable[[], StateAdapter]) -> type[Bound]:
-    """The machine, bound to the store of the adapters that ``factory`` makes; ``seen`` counts its verbs."""
+    """Return the machine, bound to the store of the adapters that ``factory`` makes; ``seen`` counts its verbs."""
     members = {"make": staticmethod(factory), "seen": Counter[Verb]()}
     return cast("type[Bound]", type(machine.__name__, (machine,), members))
 

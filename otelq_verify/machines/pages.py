@@ -1,4 +1,4 @@
-"""All answers to a query, page by page, and what every page must keep to."""
+"""All answers to a query, page by page, and the demands on every page."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MANY = 1000
 
 
 async def all_jobs(adapter: StateAdapter, query: JobQuery) -> list[JobKey]:
-    """The keys of all jobs that a query finds."""
+    """Return the keys of all jobs that a query finds."""
     return [(job.chain_id, job.position) for job in await _all(adapter.jobs, query)]
 
 
 async def all_chains(adapter: StateAdapter, query: JobQuery) -> list[str]:
-    """The ids of all chains that a query finds."""
+    """Return the ids of all chains that a query finds."""
     return [chain.chain_id for chain in await _all(adapter.chains, query)]
 
 
@@ -41,7 +41,7 @@ async def _all(ask: Callable[[JobQuery], Awaitable[Page[T]]], query: JobQuery) -
 async def counted(
     adapter: StateAdapter, query: JobQuery, of: Literal["jobs", "chains"], *, number: int, rows: int
 ) -> None:
-    """A count is exact where the bounds allow; elsewhere it is what was found within them."""
+    """Check that a count is exact where the bounds allow; elsewhere it is the number found within them."""
     count = await adapter.count(query, of=of)
     if number < query.limit and rows < query.scan_limit:
         assert (count.number, count.exact) == (number, True), f"{count} of {query}, expected {number}"

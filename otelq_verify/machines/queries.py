@@ -1,4 +1,4 @@
-"""Questions with any filters, answered page by page as a walk over all rows would answer them."""
+"""Queries with any filters, compared with a walk over all rows."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ QUESTIONS = 4
 
 @st.composite
 def metas(draw: st.DrawFn) -> str | None:
-    """What a chain is known by."""
+    """Draw the metadata of a chain."""
     colour, size, tenant = draw(st.sampled_from((None, *COLOURS))), draw(st.booleans()), draw(st.sampled_from(TENANTS))
     tags = {"size": "1"} if size else {}
     if colour:
@@ -72,7 +72,7 @@ OUTCOMES: st.SearchStrategy[Outcome] = st.one_of(
 
 
 class QueryMachine(Machine):
-    """Chains in every status, with all that can be asked for, and questions about them."""
+    """Chains in every status, with every kind of metadata, and queries for them."""
 
     @initialize(number=st.integers(2, 6), data=st.data())
     def begin(self, number: int, data: st.DataObject) -> None:
@@ -103,7 +103,7 @@ class QueryMachine(Machine):
     @rule(data=st.data(), type=st.sampled_from(TYPES), limit=st.integers(1, 3))
     @precondition(lambda self: self.model.open())
     def work(self, data: st.DataObject, type: str, limit: int) -> None:
-        """Settle a few jobs, one after the other; those that continue take all that is known of the chain along."""
+        """Settle a few jobs, one after the other. Continuations carry the metadata of their chain."""
         for claim in self.claim_some(type, limit):
             outcome = data.draw(OUTCOMES, label="outcome")
             if isinstance(outcome, Continues):
@@ -138,7 +138,7 @@ class QueryMachine(Machine):
     @rule(seed=st.integers(0, 2**32))
     @precondition(lambda self: self.model.chains)
     def ask_around(self, seed: int) -> None:
-        """A few questions with some filters each; drawn by lot, for a choice for each filter would be too many."""
+        """Send a few queries with some filters each, chosen by a seed: a draw for each filter would be too many."""
         lot = Random(seed)
         for _ in range(QUESTIONS):
             self.ask_for_jobs(self.a_query(lot))
@@ -158,13 +158,13 @@ class QueryMachine(Machine):
         self.run(counted(self.adapter, query, of, number=number, rows=len(self.model.jobs())))
 
     def a_query(self, lot: Random) -> JobQuery:
-        """Up to three filters at a time: more would find nothing."""
+        """Return a query with up to three filters: more would find nothing."""
         filters = self.filters(lot)
         fields = {name: filters[name]() for name in lot.sample(sorted(filters), lot.choice((0, 1, 1, 2, 2, 3)))}
         return JobQuery(limit=lot.choice((1, 3, 50)), scan_limit=lot.choice((1, 3, 5_000)), **fields)
 
     def filters(self, lot: Random) -> dict[str, Callable[[], Any]]:
-        """For each filter a way to choose what it asks for."""
+        """Return for each filter a function that chooses its value."""
         chains = self.chain_ids()
 
         def some(of: Sequence[Any], most: int) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ from .machine import StoreMachine, on
 
 @dataclass(frozen=True, slots=True)
 class MachineRun:
-    """What became of one machine: how often it made each verb, and the shortest way to a failure, if there is one."""
+    """The result of one machine: how often it made each verb, and the shortest way to a failure, if there is one."""
 
     name: str
     seen: Counter[Verb]
@@ -35,7 +35,7 @@ class MachineRun:
 def run_machines(
     machines: Sequence[type[StoreMachine]], factory: Callable[[], StateAdapter], *, examples: int, steps: int
 ) -> Iterator[MachineRun]:
-    """Run machines one after the other, each for so many examples of up to so many steps, other ones every time."""
+    """Run machines one after the other, each for so many examples of so many steps, which differ every time."""
     for machine in machines:
         bound = on(machine, factory)
         error = failure_of(bound, examples=examples, steps=steps)

@@ -1,4 +1,4 @@
-"""A real worker on a real store, with handlers that run until they are let go, one by one."""
+"""A real worker on a real store, with handlers that run until they are released, one by one."""
 
 from __future__ import annotations
 
@@ -55,25 +55,25 @@ Order = Callable[[], int | Continue[int]]
 
 
 class Broke(Exception):
-    """Raised by a handler that was told to raise."""
+    """Raised by a handler on purpose."""
 
 
 class HandlerGate(Protocol):
-    """What handlers report to."""
+    """The interface that handlers report to."""
 
     async def hold(self, attempt: Attempt[int]) -> int | Continue[int]: ...
 
 
 @dataclass(eq=False, slots=True)
 class HeldHandler:
-    """A handler that runs, and how it is let go."""
+    """A running handler, and its order to end."""
 
     attempt: Attempt[int]
     order: asyncio.Future[Order]
 
 
 def steps_of(gate: HandlerGate) -> tuple[Jobs, dict[str, Step]]:
-    """A collection of all types, whose handlers stay until they are let go."""
+    """Return a collection of all types, and their job types; the handlers stay until they are released."""
     jobs, steps = Jobs(), {name: Step(name, input=int, output=int) for name in TYPES}
     for name, step in steps.items():
         patience = BRIEF if name == HASTY else None
@@ -87,7 +87,7 @@ def steps_of(gate: HandlerGate) -> tuple[Jobs, dict[str, Step]]:
 
 
 class SlotMachine(StoreMachine):
-    """A worker's places: never too many, never idle beside work, shared fairly, and free again however a job ends."""
+    """A worker's slots: never too many, never idle beside work, shared fairly, and free again however a job ends."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class SlotMachine(StoreMachine):
     # In the handlers
 
     async def hold(self, attempt: Attempt[int]) -> int | Continue[int]:
-        """Stay until let go, or cancelled."""
+        """Stay until released or cancelled."""
         key = attempt.chain_id, attempt.token
         held = self.held[key] = HeldHandler(attempt, asyncio.get_running_loop().create_future())
         self.model.entered(key)
@@ -158,7 +158,7 @@ class SlotMachine(StoreMachine):
 
     @rule(kind=st.sampled_from(["cancel", "complete", "take over", "delete"]), which=ANY)
     def request(self, kind: str, which: int) -> None:
-        """End a chain that runs, or take it from the worker."""
+        """End a running chain, or take it from the worker."""
         slots = [slot for slot in self.slots() if slot.holds]
         if not slots:
             return
@@ -185,7 +185,7 @@ class SlotMachine(StoreMachine):
 
     @rule(which=ANY, kinds=st.lists(st.integers(0, 8), min_size=1, max_size=4))
     def let_go(self, which: int, kinds: list[int]) -> None:
-        """Let a few end at once, each in its way."""
+        """Let a few handlers end at once, each in its way."""
         slots = self.slots()
         for slot, kind in zip(slots[which % max(1, len(slots)) :], kinds, strict=False):
             self.order(slot, kind)
@@ -225,12 +225,12 @@ class SlotMachine(StoreMachine):
 
     @rule(seconds=st.sampled_from([1.0, 45.0, 90.0]))
     def later(self, seconds: float) -> None:
-        """Time passes. That leases ran out is nothing to the worker that has them, and its reaper spares them."""
+        """Let time pass. Leases that run out change nothing for the worker that holds them: its reaper spares them."""
         self.model.now += timedelta(seconds=seconds)
 
     @rule()
     def lose_all(self) -> None:
-        """Somebody else finds the leases run out, and takes the jobs back; the handlers here run on for nothing."""
+        """Let another process reap all leases; the handlers here run on in vain."""
         self.model.now += timedelta(seconds=LEASE + 1)
         self.model.reap()
         rules = [ReapRule(type=type, max_attempts=None, max_crashes=1000, delay=0.0) for type in TYPES]
@@ -240,7 +240,7 @@ class SlotMachine(StoreMachine):
 
     @rule(capacity=st.integers(1, 4), grace=st.sampled_from(GRACES), kind=st.integers(0, 1))
     def restart(self, capacity: int, grace: float, kind: int) -> None:
-        """Stop: what runs may finish, or is cancelled; nothing runs then; and begin anew."""
+        """Stop the worker: running attempts finish or are cancelled, and nothing runs then. Start another."""
         self.run(self.stop(kind))
         self.demand_nothing()
         self.begin_work(capacity, grace)
@@ -269,7 +269,7 @@ class SlotMachine(StoreMachine):
         return key not in self.model.slots
 
     def demand_nothing(self) -> None:
-        """Nothing runs, though there is work."""
+        """Check that no handler runs, though there is work."""
         self.model.end()
         self.start(PLAIN)
         for _ in range(20):
@@ -278,7 +278,7 @@ class SlotMachine(StoreMachine):
 
     @rule(kind=st.sampled_from([0, 4]))
     def z_let_all_go(self, kind: int) -> None:
-        """Let all go that there are, one after the other; then every place is free, and can be taken at once."""
+        """Release all handlers, one after the other; then every slot is free, and can be taken at once."""
         while slots := self.slots():
             self.order(slots[0], kind)
             self.become_idle()
@@ -291,7 +291,7 @@ class SlotMachine(StoreMachine):
 
     @invariant()
     def become_idle(self) -> None:
-        """Free slots and work that waits for them meet in time, and nothing that must not be was seen."""
+        """Check that free slots and waiting work meet in time, and that nothing forbidden was seen."""
         if self.worker is not None:
             self.run(self.until(self.is_idle, "work and free slots do not meet"))
         assert not self.model.broken, self.model.broken[0]
@@ -299,7 +299,7 @@ class SlotMachine(StoreMachine):
 
     @invariant()
     def the_store_agrees(self) -> None:
-        """Each chain is where the attempts and requests have led it."""
+        """Check that each chain has the status to which the attempts and requests have led it."""
         known = {**{chain: _where(work) for chain, work in self.model.open.items()}, **self.model.closed}
         outcomes = self.run(self.adapter.outcomes(list(known)))
         found = {chain: _AT[outcome.status] for chain, outcome in outcomes.items()}
@@ -307,7 +307,7 @@ class SlotMachine(StoreMachine):
         assert found == expected, f"{Counter(found.values())}, expected {Counter(expected.values())}"
 
     def is_idle(self) -> bool:
-        """Nobody is on the way in or out, and no place is free for a job in line."""
+        """Return True if no attempt starts or ends, and no slot is free for a job that waits."""
         slots = self.model.slots.values()
         moving = any(slot.reason or slot.expects or not slot.entered for slot in slots)
         return bool(self.model.broken) or not (moving or self.model.starving())
@@ -319,7 +319,7 @@ class SlotMachine(StoreMachine):
             await asyncio.sleep(0.001)
 
     def slots(self) -> list[ModelSlot]:
-        """The places of those that can be let go, first come first."""
+        """Return the slots of attempts that can be released, the oldest first."""
         return [slot for slot in self.model.slots.values() if slot.type != HASTY and slot.key in self.held]
 
 

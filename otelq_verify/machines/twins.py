@@ -41,12 +41,12 @@ class Twins:
 
 
 def pair(first: StateAdapter, second: StateAdapter) -> StateAdapter:
-    """Two adapters as one."""
+    """Return two adapters as one."""
     return cast("StateAdapter", Twins(first, second))
 
 
 async def _answer(verb: Callable[..., Awaitable[Any]], args: Any, kwargs: Any) -> object:
-    """What the adapter says, an error included."""
+    """Return the adapter's answer, an error included."""
     try:
         return await verb(*args, **kwargs)
     except Exception as error:
@@ -54,7 +54,7 @@ async def _answer(verb: Callable[..., Awaitable[Any]], args: Any, kwargs: Any) -
 
 
 def _plain(value: object) -> object:
-    """An answer in a form that is equal for equal answers."""
+    """Return an answer in a form that is equal for equal answers."""
     match value:
         case Exception():
             return type(value)
@@ -77,7 +77,7 @@ def _plain_field(name: str, value: object) -> object:
 
 
 def _in_order(values: Sequence[Any]) -> Sequence[Any]:
-    """Transitions chain by chain; those of one chain as they were made."""
+    """Sort transitions chain by chain; those of one chain keep their order."""
     if values and all(isinstance(one, Transition) for one in values):
         return sorted(values, key=lambda made: made.chain_id)
     return values

@@ -1,4 +1,4 @@
-"""A real adapter under a worker: with a clock that the machine moves, and with somebody who listens."""
+"""Wrappers of a real adapter under a worker: with a clock that the machine moves, and with an observing model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Method = Callable[..., Awaitable[Any]]
 
 
 def on_the_clock_of(model: SlotModel, adapter: StateAdapter) -> StateAdapter:
-    """The adapter, whose verbs, and those of its siblings, take the model's time for the database's."""
+    """Return the adapter, with the model's time in its verbs and those of its siblings."""
     for name, verb in inspect.getmembers(StateAdapter, inspect.iscoroutinefunction):
         if "now" in inspect.signature(verb).parameters:
             setattr(adapter, name, _timed(getattr(adapter, name), model))
@@ -31,7 +31,7 @@ def on_the_clock_of(model: SlotModel, adapter: StateAdapter) -> StateAdapter:
 
 
 def observed_by(model: SlotModel, adapter: StateAdapter, *, seen: Counter[Verb]) -> StateAdapter:
-    """The adapter, which tells the model what is claimed and settled; ``seen`` counts the verbs that this makes."""
+    """Return the adapter, which reports claims and settlements to the model; ``seen`` counts its verbs."""
     claim, settle = adapter.claim, adapter.settle
 
     async def observed_claim(

@@ -1,9 +1,9 @@
 """
-What an adapter should do, in plain Python: the model that the state machines compare with.
+A model of an adapter in plain Python, which the state machines compare with.
 
-It is written from the port and the table of statuses, and shares no code with the adapters nor with ``transitions``:
-rows that change, lists that are walked from end to end, and no index. ``rows`` says what is stored; ``waiting``,
-``keys``, ``working`` and ``requesting`` what moves it; ``records`` and ``asking`` what is answered about it.
+It is written from the port and the table of statuses, and shares no code with the adapters nor with ``transitions``: it
+has rows that change, lists that are walked from end to end, and no index. ``rows`` has what is stored; ``blockers``,
+``keys``, ``leases`` and ``commands`` change it; ``records`` and ``filters`` answer queries.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Chains that wait for chains: what they wait for, and what an end means to them."""
+"""Chains that wait for chains: their blockers, and the effect of a blocker's end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BAD = ("failed", "cancelled")
 
 
 class Impossible(Exception):
-    """What was asked for must be refused; ``kind`` says why, in the name of an error of the port."""
+    """Raised for a request that must be refused; ``kind`` is the name of an error of the port."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -28,7 +28,7 @@ def wait_for(
     on_failure: OnFailure,
     open_again: Collection[str] = (),
 ) -> WaitRow | None:
-    """What is left to wait for: every chain is looked at once, those of ``open_again`` as if they were open."""
+    """Return the wait that is left: every chain is looked at once, those of ``open_again`` as if they were open."""
     wait = WaitRow(tuple(chains), until, on_failure)
     for chain in chains:
         end = None if chain in open_again else model.tail(chain).closed
@@ -38,7 +38,7 @@ def wait_for(
 
 
 def check_blockers(model: Model, chain: str | None, blockers: Sequence[str]) -> None:
-    """Blockers must exist, and none may wait for the chain that is to wait for it."""
+    """Refuse blockers that do not exist, or that wait for the chain that is to wait for them."""
     for blocker in blockers:
         if blocker not in model.chains:
             raise Impossible("NotFound")
@@ -47,7 +47,7 @@ def check_blockers(model: Model, chain: str | None, blockers: Sequence[str]) -> 
 
 
 def reaches(model: Model, start: str, *, goal: str) -> bool:
-    """Whether a chain is, or waits for, another, itself or through others."""
+    """Return True if a chain is, or waits for, another, itself or through others."""
     seen: set[str] = set()
     ahead = [start]
     while ahead:
@@ -66,14 +66,14 @@ def _awaited(model: Model, chain: str) -> set[str]:
 
 
 def begin_to_wait(model: Model, job: Job, *, blockers: Sequence[str], until: Until, on_failure: OnFailure) -> None:
-    """Let a job wait for these chains as well, and remember the rule."""
+    """Let a job wait for these chains as well, and store the rule."""
     job.blockers += [blocker for blocker in blockers if blocker not in job.blockers]
     job.until, job.on_failure = until, on_failure
     job.wait = wait_for(model, chains=blockers, until=until, on_failure=on_failure)
 
 
 def decide(model: Model, job: Job) -> None:
-    """Let a blocked job go, or fail, if its condition says so."""
+    """Unblock a blocked job, or fail it, if its condition says so."""
     if job.wait and job.wait.is_hopeless():
         close(model, job, verb="fail_by_blocker", status="failed", failure=BLOCKER_FAILED)
     elif job.wait and job.wait.is_met():
@@ -89,7 +89,7 @@ def unblock(model: Model, job: Job) -> None:
 def close(
     model: Model, job: Job, *, verb: str, status: str, output: str | None = None, failure: str | None = None
 ) -> None:
-    """End a chain at its tail, and free its key; ``follow`` tells those that wait for it."""
+    """End a chain at its tail, and free its key; ``follow`` informs its dependents."""
     model.move(verb, job, job.status(model.now), status)
     end(model, job, verb=verb, status=status, failure=failure)
     job.output = output
@@ -98,7 +98,7 @@ def close(
 
 
 def end(model: Model, job: Job, *, verb: str, status: str, failure: str | None = None) -> None:
-    """What closing and continuing have in common: no lease and no wait outlives the job."""
+    """End a job that closes or continues: no lease and no wait outlives it."""
     if job.token is not None:
         job.end_attempt(verb, model.now, failure=failure)
     job.unlease()
@@ -107,7 +107,7 @@ def end(model: Model, job: Job, *, verb: str, status: str, failure: str | None =
 
 
 def follow(model: Model) -> None:
-    """Tell the chains that wait for those that ended, and those that wait for them in turn."""
+    """Inform the dependents of the ended chains, and their dependents in turn."""
     while model.ended:
         ended = model.ended.pop(0)
         for job in model.open():

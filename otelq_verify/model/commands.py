@@ -1,4 +1,4 @@
-"""What is done to jobs by request: from outside, without a lease."""
+"""Changes of jobs by request: from outside, without a lease."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _open_again(model: Model, job: Job, together: Collection[str]) -> None:
 
 
 def _file_away(job: Job) -> None:
-    """Number the generation that ended; an end without an attempt leaves one on record."""
+    """Give the ended generation its number; an end without an attempt adds one to the record."""
     assert job.closed_by
     assert job.closed_at
     current = [attempt for attempt in job.attempts if not attempt.generation]

@@ -1,4 +1,4 @@
-"""Which jobs and chains pass a query's filters: every row is looked at, one filter after the other."""
+"""The filters of a query: every row is looked at, one filter after the other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOTHING = object()
 
 
 def jobs_of(model: Model, query: JobQuery) -> list[tuple[str, int]]:
-    """The keys of the jobs that a query finds, newest chain first, within a chain first to last."""
+    """Return the keys of the jobs that a query finds, newest chain first, within a chain first to last."""
     return [
         (chain, job.position)
         for chain in sorted(model.chains, reverse=True)
@@ -33,7 +33,7 @@ def jobs_of(model: Model, query: JobQuery) -> list[tuple[str, int]]:
 
 
 def chains_of(model: Model, query: JobQuery) -> list[str]:
-    """The chains that a query finds, newest first: by the type of the first job and the status of the last."""
+    """Return the chains that a query finds, newest first: by the type of the first job and the status of the last."""
     return [
         chain
         for chain in sorted(model.chains, reverse=True)
@@ -64,7 +64,7 @@ def _has(wanted: Iterable[str], found: str) -> bool:
 
 
 def _has_payloads(query: JobQuery, first: Job, last: Job) -> bool:
-    """Whether the input of the one and the output of the other are as demanded."""
+    """Return True if the input of the one job and the output of the other match."""
     given = first.input if first.amended is None else first.amended
     texts = [text for text in (given, last.output) if text is not None]
     return (query.text is None or any(query.text in text for text in texts)) and all(
@@ -88,12 +88,12 @@ def _step(value: object, step: str | int) -> object:
 
 
 def _same(found: object, wanted: object) -> bool:
-    """Equal as JSON: true is not 1, and 1 is 1.0."""
+    """Compare as JSON: true is not 1, and 1 is 1.0."""
     return _distinct(found) == _distinct(wanted)
 
 
 def _distinct(value: object) -> object:
-    """A value in which no boolean can be taken for a number."""
+    """Return a value in which no boolean can be taken for a number."""
     match value:
         case bool():
             return "true" if value else "false", None

@@ -1,4 +1,4 @@
-"""Dedup keys: who has one, and against whom it counts."""
+"""Dedup keys: their holders, and the starts that they answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .rows import HolderRow, Job, Model
 
 
 def holder_of(model: Model, type: str, dedup: Dedup) -> str | None:
-    """The chain that a start with this key returns instead of its own, if one matches."""
+    """Return the chain that a start with this key gets instead of its own; None if there is none."""
     holder = model.holders.get((type, dedup.key))
     if holder is None or holder.chain in dedup.exclude:
         return None
@@ -26,7 +26,7 @@ def take_key(model: Model, job: Job, dedup: Dedup) -> None:
 
 
 def take_back_key(model: Model, chain: str) -> bool:
-    """Let a chain that is opened again have its key, unless another has it."""
+    """Return the key to a chain that is redriven; False if another has it."""
     if chain not in model.keys:
         return True
     type, key, lasting = model.keys[chain]

@@ -1,4 +1,4 @@
-"""What starts and workers do to the model."""
+"""The changes that starts and workers make in the model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .rows import Job, Model
 
 
 def start(model: Model, requests: Sequence[NewJob]) -> list[str]:
-    """Start chains; for each request the chain that it got, its own or one that holds its key."""
+    """Start chains; return for each request its chain, a new one or the holder of its key."""
     counted: dict[tuple[str, str], str] = {}
     found: list[str] = []
     for request in requests:
@@ -64,7 +64,7 @@ def _start(model: Model, request: NewJob) -> str:
 
 
 def _enter(model: Model, job: Job, request: NewJob | Successor) -> None:
-    """The first moments of a job: it waits, or is due, or fails at once."""
+    """Enter a new job: it is blocked, or due, or fails at once."""
     begin_to_wait(model, job, blockers=request.blockers, until=request.until, on_failure=request.on_failure)
     model.move("create", job, None, job.status(model.now))
     decide(model, job)
@@ -91,7 +91,7 @@ def hold(model: Model, job: Job, seconds: float) -> None:
 
 
 def settle(model: Model, job: Job, outcome: Outcome) -> None:
-    """What an outcome does to the job that is held; ``follow`` comes after the batch."""
+    """Apply an outcome to the job that is held; ``follow`` comes after the batch."""
     match outcome:
         case Completes(output):
             close(model, job, verb="complete", status="completed", output=output)
@@ -130,7 +130,7 @@ def go_on(model: Model, job: Job, *, verb: str, successor: Successor) -> Job:
 
 
 def block(model: Model, job: Job, outcome: Blocks) -> None:
-    """Let a running job wait; where nothing is left to wait for it goes on, or fails, at once."""
+    """Let a running job wait; if nothing is left to wait for, it is unblocked or fails at once."""
     check_blockers(model, job.chain, outcome.blockers)
     begin_to_wait(model, job, blockers=outcome.blockers, until=outcome.until, on_failure=outcome.on_failure)
     job.end_attempt("block", model.now)

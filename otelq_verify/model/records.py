@@ -52,7 +52,7 @@ def chain_record(model: Model, chain: str) -> ChainRecord:
 
 
 def attempt_records(job: Job) -> list[AttemptRecord]:
-    """Earlier generations first; within one, first to last."""
+    """Return the finished attempts, earlier generations first; within one, first to last."""
     numbers = sorted({attempt.generation for attempt in job.attempts} - {0})
     return [
         _attempt(job, attempt) for number in (*numbers, 0) for attempt in job.attempts if attempt.generation == number
@@ -90,6 +90,6 @@ def _failure(type: str | None) -> Failure | None:
 
 
 def first_due(model: Model, type: str, *, unexpired: bool = False) -> datetime | None:
-    """When the next job of a type is due; with ``unexpired``, of those whose time to start has not passed."""
+    """Return when the next job of a type is due; with ``unexpired``, among those that have not expired."""
     waiting = (job for job in model.with_status("ready", "scheduled") if job.type == type)
     return min((job.run_at for job in waiting if not (unexpired and job.has_expired(model.now))), default=None)

@@ -1,4 +1,4 @@
-"""What the model stores: chains as lists of jobs, who holds a key, and the moves of the step that is being made."""
+"""The rows of the model: chains as lists of jobs, the holders of keys, and the moves of the current step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from otelq.model import OnFailure, Until
 
 
 class Move(NamedTuple):
-    """What a step should report: a verb that took a job from one status to another, in plain words."""
+    """A move that a step should report: a verb that took a job from one status to another, in plain words."""
 
     verb: str
     chain: str
@@ -37,7 +37,7 @@ class ModelAttempt:
 
 @dataclass
 class WaitRow:
-    """What a blocked job waits for: these chains, of which some met the condition and some are lost to it."""
+    """The wait of a blocked job: its blockers, of which some met the condition and some failed it."""
 
     chains: tuple[str, ...]
     until: Until
@@ -49,7 +49,7 @@ class WaitRow:
         return set(self.chains) - self.good - self.lost
 
     def note_end(self, chain: str, end: str) -> None:
-        """Take note that a pending chain ended."""
+        """Note that a pending chain ended."""
         if end == "completed" or self.on_failure is OnFailure.IGNORE:
             self.good.add(chain)
         elif self.on_failure is OnFailure.FAIL:
@@ -99,7 +99,7 @@ class Job:
     attempts: list[ModelAttempt] = field(default_factory=list[ModelAttempt])
 
     def status(self, now: datetime) -> str:
-        """The status, in the words of the table of statuses."""
+        """Return the status, in the words of the table of statuses."""
         if self.closed:
             return self.closed
         if self.token is not None:
@@ -109,7 +109,7 @@ class Job:
         return "scheduled" if self.run_at > now else "ready"
 
     def has_expired(self, now: datetime) -> bool:
-        """Whether the job's time to start has passed without a start."""
+        """Return True if the job was not started in time."""
         untouched = not self.closed and self.token is None and not self.attempt and not self.crashes
         return untouched and self.expires_at is not None and self.expires_at <= now
 
@@ -124,7 +124,7 @@ class Job:
 
 @dataclass
 class HolderRow:
-    """Who has a dedup key. ``lasting``: the key outlives the chain's end."""
+    """The holder of a dedup key. ``lasting``: the key outlives the chain's end."""
 
     chain: str
     created_at: datetime
@@ -160,7 +160,7 @@ class Model:
         return [job for job in self.tails() if job.status(self.now) in statuses]
 
     def due(self, type: str) -> list[Job]:
-        """The jobs of a type that may be claimed now, in the order of their turn."""
+        """Return the jobs of a type that may be claimed now, in the order of their turn."""
         ready = (job for job in self.with_status("ready") if job.type == type and not job.has_expired(self.now))
         return sorted(ready, key=lambda job: (job.priority, job.run_at, job.chain))
 
@@ -171,5 +171,5 @@ class Model:
         self.moves.append(Move(verb, job.chain, job.position, source, target, job.attempt))
 
     def copy(self) -> Model:
-        """A model to try a step on; pickling is the quick way to copy rows that name each other."""
+        """Return a copy to try a step on. Pickling is the quick way to copy rows that refer to each other."""
         return cast("Model", pickle.loads(pickle.dumps(self)))

@@ -1,9 +1,9 @@
 """
-What one worker may do with its places: written from the promises of ``Worker`` and ``Jobs``, and from I12 and I14.
+A model of one worker's slots, written from the promises of ``Worker`` and ``Jobs``, and from I12 and I14.
 
-It is told what the worker asks its store for and what it is given, and when a handler is entered and left; it says what
-must not be. What it finds wrong it keeps in ``broken``, for whoever asks the worker's store runs inside a loop that
-would log an exception and go on.
+It is informed of what the worker requests from its store and what it gets, and when a handler is entered and left. It
+keeps the problems that it finds in ``broken``: it runs inside a loop of the worker, which would log an exception and go
+on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MOST_HOPS = 16
 
 @dataclass(eq=False, slots=True)
 class Work:
-    """The open job of a chain: in line, or in a place, or waiting for another chain."""
+    """The open job of a chain: it waits for its turn, holds a slot, or waits for another chain."""
 
     chain: str
     type: str
@@ -51,7 +51,7 @@ class Work:
 
 @dataclass(eq=False, slots=True)
 class ModelSlot:
-    """A place that an attempt holds; its job may have moved on without it."""
+    """A slot that an attempt holds; its job may have moved on without it."""
 
     work: Work
     token: int
@@ -71,12 +71,12 @@ class ModelSlot:
 
     @property
     def holds(self) -> bool:
-        """Whether the job is still the attempt's."""
+        """Return True if the job is still the attempt's."""
         return self.work.token == self.token
 
 
 class SlotModel:
-    """The jobs of one worker, and its places."""
+    """The jobs of one worker, and its slots."""
 
     def __init__(self, limits: Mapping[str, int | None], *, now: datetime) -> None:
         self.limits = limits
@@ -114,7 +114,7 @@ class SlotModel:
         self.open[chain] = Work(chain, type, self._in(delay))
 
     def close(self, chain: str, status: str) -> None:
-        """A chain ends; what waits for it goes on, or ends as well."""
+        """End a chain; its dependents go on, or end as well."""
         self.open.pop(chain).token = None
         self.closed[chain] = status
         for work in [work for work in self.open.values() if work.waits_for == chain]:
@@ -123,7 +123,7 @@ class SlotModel:
                 self.close(work.chain, "failed")
 
     def end_by_request(self, chain: str, status: str) -> None:
-        """Whoever runs the chain's job has to end."""
+        """End a chain from outside; the attempt that runs its job has to end."""
         self._revoke(chain, CancelReason.CANCELLED if status == "cancelled" else CancelReason.LEASE_LOST)
         self.close(chain, status)
 
@@ -132,42 +132,44 @@ class SlotModel:
         self.open[chain].token, self.open[chain].due = None, self.now
 
     def reap(self) -> None:
-        """Every lease has run out, and somebody else has found that; nobody here is told."""
+        """Let another worker reap every lease; this worker is not informed."""
         for work in self.open.values():
             if work.token is not None:
                 work.token, work.due, work.crashes = None, self.now, work.crashes + 1
 
     def _revoke(self, chain: str, reason: CancelReason) -> None:
-        """Tell the holder why, and those that run on for nothing that they do."""
+        """Give the holder the reason to end, and every later attempt that runs in vain as well."""
         for slot in self.slots.values():
             if slot.work.chain == chain:
                 slot.reason = reason if slot.holds else CancelReason.LEASE_LOST
 
     def runs(self, chain: str) -> ModelSlot | None:
-        """The place of a chain's open job, if it is held."""
+        """Return the slot of a chain's open job, if it is held."""
         return self.slots.get((chain, self.open[chain].token or 0))
 
     # What there is to do
 
     def free_slots(self, type: str) -> int:
-        """For how many jobs of a type there are places."""
+        """Return how many jobs of a type may start."""
         free, most = self.capacity - len(self.slots), self.limits[type]
         return free if most is None else min(free, most - sum(slot.type == type for slot in self.slots.values()))
 
     def claimable(self, type: str) -> list[Work]:
-        """The jobs in line; those that brought a worker down only while no other such one runs."""
+        """Return the jobs that may be claimed; suspects only while no other suspect runs."""
         suspects = any(slot.suspect for slot in self.slots.values())
         line = (work for work in self.open.values() if work.type == type and work.token is None and not work.waits_for)
         return [work for work in line if work.due <= self.now and not (suspects and work.crashes)]
 
     def starving(self) -> list[str]:
-        """The types that have a job in line and a place for it."""
+        """Return the types that have a job to claim and a slot for it."""
         return [type for type in self.limits if self.capacity and self.free_slots(type) > 0 and self.claimable(type)]
 
     # What the worker asks for and is given
 
     def claim_requested(self, wanted: Sequence[ClaimRequest], *, suspect: bool) -> None:
-        """I12, I14: a claim wants no more than there is room for, and passes no type over for more than a rotation."""
+        """
+        Check I12 and I14: a claim requests no more jobs than free slots, and skips no type for more than a rotation.
+        """
         self.demand(self.capacity > 0 and not self.stopping, "claimed while stopping, or after it has stopped")
         limits = {arm.type: arm.limit for arm in wanted}
         self.demand(sum(limits.values()) <= self.capacity - len(self.slots), f"I14: asks for too many: {limits}")
@@ -181,7 +183,7 @@ class SlotModel:
             self.demand(times <= len(self.limits), f"I12: {type} was passed over {times} times in a row")
 
     def granted(self, job: Claimed, *, hops: int = 0) -> None:
-        """A job takes a place, by a claim or in the place of the job before it."""
+        """Give a slot to a job, by a claim or as the successor of the job before it."""
         work = self.open.get(job.lease.chain_id)
         known = work is not None and (work.position, work.type) == (job.lease.position, job.type)
         self.demand(known, f"was given what is not open: {job}")
@@ -200,7 +202,7 @@ class SlotModel:
         self.slots[work.chain, work.token] = ModelSlot(work, work.token, job.type, suspect, hops)
 
     def settled(self, settlement: Settlement, verdict: SettleResult) -> int:
-        """An outcome was stored, or was not; how many continuations led to the attempt."""
+        """Apply an outcome that was stored, or was not; return how many continuations led to the attempt."""
         lease, outcome = settlement.job.lease, settlement.outcome
         slot = self.slots.pop((lease.chain_id, lease.token), None)
         self.demand(slot is not None and slot.entered, f"settles what holds no slot: {outcome}")
@@ -242,7 +244,7 @@ class SlotModel:
             slot.entered = True
 
     def left(self, key: Key, reason: CancelReason | None) -> None:
-        """A handler is left; its place is free at once if nothing of it is stored."""
+        """End a handler; its slot is free at once if nothing of it is stored."""
         slot = self.slots.get(key)
         self.demand(slot is not None and not slot.left, f"a handler is left without a slot, or twice: {key}")
         if slot is None:

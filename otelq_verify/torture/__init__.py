@@ -1,5 +1,5 @@
 """
-Torture: worker processes, clients and a database, a while of faults, and a judgement over all that happened.
+Torture: worker processes, clients and a database, faults for a while, and checks of the whole history.
 
 ``await torture(url, TorturePlan(seed=1))`` gives a ``TortureReport``; ``python -m otelq_verify torture URL`` prints it.
 """

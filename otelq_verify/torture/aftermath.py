@@ -1,4 +1,4 @@
-"""What a run left behind, held against what must be there."""
+"""The state that a run left, compared with the promises that its clients got."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Aftermath:
         self._deleted = deleted
 
     async def violations(self) -> list[Violation]:
-        """What contradicts the invariants by the tables, or the promises that clients were given."""
+        """Return the rows that break the invariants, or the promises that clients got."""
         found = await violations(self._client, self._schema, ledger=LEDGER)
         there = {chain for (chain,) in await self._rows(_CHAINS)} | self._deleted
         found += _absent(
@@ -47,16 +47,16 @@ class Aftermath:
         return found
 
     async def statuses(self) -> Counter[str]:
-        """How many jobs closed in each status."""
+        """Return how many jobs closed in each status."""
         return Counter(dict(await self._rows(_STATUSES)))
 
     async def effects(self) -> int:
-        """How many effects were committed."""
+        """Return how many effects were committed."""
         [(number,)] = await self._rows(_EFFECTS)
         return int(number)
 
     async def _spawned(self, there: set[str]) -> list[Violation]:
-        """A chain that was started in a completion is there if the completion is."""
+        """Check that a chain that was started in a completion exists if the completion does."""
         return [
             Violation("I13", "starts in completions", chain, position, f"it closed, and its {child} is not there")
             for chain, position, detail in await self._rows(_SPAWNED)
@@ -65,7 +65,9 @@ class Aftermath:
         ]
 
     async def _orders(self, there: set[str]) -> list[Violation]:
-        """A chain that was started in the caller's transaction is there if and only if the caller's row is."""
+        """
+        Check that a chain that was started in the caller's transaction exists if and only if the caller's row does.
+        """
         ordered = {chain for (chain,) in await self._rows(_ORDERS)}
         return [
             *_absent(ordered - there, "starts in transactions", "the caller's row is there, and the chain is not"),

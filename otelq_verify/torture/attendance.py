@@ -1,4 +1,4 @@
-"""When no worker was there: nothing is promised for such times."""
+"""The times without a worker, for which nothing is promised."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Span = tuple[datetime, datetime]
 
 
 class Attendance:
-    """Looks again and again whether a process of the fleet has come up and lives."""
+    """Checks again and again if a process of the fleet serves."""
 
     def __init__(self, fleet: Fleet) -> None:
         self.absences: list[Span] = []
@@ -29,12 +29,12 @@ class Attendance:
 
     @property
     def is_there(self) -> bool:
-        """Whether one is there now."""
+        """Return True if one serves now."""
         up = set(self._fleet.noted("up"))
         return any(process.name in up and process.is_alive for process in tuple(self._fleet.processes))
 
     async def keep(self) -> None:
-        """Note when nobody is there, until cancelled."""
+        """Note the times without a worker, until cancelled."""
         since: datetime | None = None
         while True:
             now, is_there = datetime.now(UTC), self.is_there
@@ -47,14 +47,14 @@ class Attendance:
             await asyncio.sleep(GLANCE)
 
     async def wait_for_worker(self) -> None:
-        """Wait until one is there, but not for ever: a fault that hits nobody says nothing."""
+        """Wait until one serves, up to a limit: a fault that hits no process proves nothing."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 await self._there.wait()
 
 
 def merged(spans: Iterable[Span]) -> Sequence[Span]:
-    """The same times without overlaps."""
+    """Return the same times without overlaps."""
     found: list[Span] = []
     for begun, ended in sorted(spans):
         if found and begun <= found[-1][1]:

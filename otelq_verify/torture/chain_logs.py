@@ -1,4 +1,4 @@
-"""The story of a chain, by the changes of its rows: what one needs to understand a violation."""
+"""The log of a chain, by the changes of its rows: as much as it takes to understand a violation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DULL: Final = frozenset({"chain_id", "input", "trace", "last_trace", "meta", "e
 
 
 def chain_logs(violations: Sequence[Violation], changes: Sequence[Change]) -> dict[str, list[str]]:
-    """What happened to the chains of the first violations, a line for each change."""
+    """Return the changes of the chains of the first violations, a line for each."""
     chains = list(dict.fromkeys(violation.chain_id for violation in violations))[:MOST]
     lines: dict[str, list[str]] = {chain: [] for chain in chains}
     for change in changes:
@@ -31,7 +31,7 @@ def _line(change: Change) -> str:
 
 
 def _news(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The columns that are worth telling: those that changed."""
+    """Yield the columns that changed, without those that explain nothing."""
     for name in new or old:
         if name not in _DULL and old.get(name) != new.get(name):
             yield name, new.get(name) if new else old[name]

@@ -1,4 +1,4 @@
-"""The clients of a run: they start chains of every kind and act on them, whatever the database is going through."""
+"""The clients of a run: they start chains of every kind and act on them, whatever happens to the database."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ Action = Callable[[], Awaitable[None]]
 
 
 class _RollBack(Exception):
-    """Rolls a caller's transaction back."""
+    """Raised to roll a caller's transaction back."""
 
 
 class _NoChain(Exception):
-    """No chain was started yet on which a deed could be done."""
+    """Raised where no chain was started yet on which an action could be done."""
 
 
 def _there(chain: Chain[Any] | None) -> Chain[Any]:
@@ -57,7 +57,7 @@ def _there(chain: Chain[Any] | None) -> Chain[Any]:
 
 class Feeder:
     """
-    One client. Starts chains under ids of its own, and repeats a start by its id until it knows what became of it.
+    One client. Starts chains under ids of its own, and repeats a start by its id until its result is known.
 
     Args:
         client: reaches the database as the workers do.
@@ -106,7 +106,10 @@ class Feeder:
             await self._do(self._next())
 
     def _next(self) -> Action:
-        """A start if there is room, or a deed on what was started; how often each is its weight."""
+        """
+        Return a start if the backlog has space, or an action on a started chain; weights decide how often each is
+        drawn.
+        """
         is_full = self._open >= self._plan.backlog
         actions = self._acts if is_full or self._chance.random() < 0.3 else self._starts
         return self._chance.choices(list(actions), list(actions.values()))[0]
@@ -125,7 +128,7 @@ class Feeder:
             self._known.refused(action, error)
 
     async def _cut_short(self, action: Action) -> None:
-        """Do a deed with a limit of some milliseconds, of anyio, which cancels again and again, or of asyncio."""
+        """Run an action with a limit of some milliseconds, of anyio, which cancels again and again, or of asyncio."""
         seconds = self._chance.expovariate(1 / SOON)
         if self._chance.random() < 0.5:
             with anyio.fail_after(seconds):
@@ -137,18 +140,18 @@ class Feeder:
     # Starts
 
     async def walk(self) -> None:
-        """Steps with effects, one after the other or with pauses."""
+        """Start steps with effects, one after the other or with pauses."""
         walk = self._walk()
         if chain := await self._start(handlers.walk, walk, priority=self._chance.randint(-1, 1)):
             self._known.outputs[chain.id] = walk.left + 1
 
     async def nameless(self) -> None:
-        """A plain start, as most applications have them: if its reply is lost, nobody knows of the chain."""
+        """Make a plain start, as most applications do: if its reply is lost, the chain stays unknown."""
         chain = await self._client.start(handlers.walk, self._walk())
         self._committed(chain)
 
     async def hops(self) -> None:
-        """Many at once."""
+        """Start many at once."""
         starts = [
             Start(handlers.hop, ChainWalk(self._chance.randint(0, 3), self._pace()), id=new_id())
             for _ in range(self._chance.randint(2, 6))
@@ -156,7 +159,7 @@ class Feeder:
         await self._known_starts(starts)
 
     async def single(self) -> None:
-        """A chain of one job, of a type that does something out of the ordinary."""
+        """Start a chain of one job, of an unusual type."""
         types: list[JobType[Pace, Any]] = [
             handlers.in_thread,
             handlers.moody,
@@ -167,18 +170,18 @@ class Feeder:
         await self._start(self._chance.choice(types), self._pace())
 
     async def stubborn(self) -> None:
-        """Some that block the event loop one after the other."""
+        """Start some that block the event loop one after the other."""
         paces = [self._pace() for _ in range(self._chance.randint(2, 4))]
         for chain in await self._client.start_many(handlers.stubborn, paces):
             self._committed(chain)
 
     async def long(self) -> None:
-        """An attempt of several leases; or of one that is not to lose many workers."""
+        """Start an attempt of several leases, or one that survives few crashes."""
         job_type = self._chance.choice([handlers.long, handlers.fragile])
         await self._start(job_type, Pace(self._chance.uniform(2, 6), self._after()))
 
     async def keyed(self) -> None:
-        """One of few dedup keys."""
+        """Start with one of few dedup keys."""
         scope = self._chance.choice(["open", "open", "any"])
         dedup = Dedup(
             f"{scope}-{self._chance.randint(1, 4)}",
@@ -188,7 +191,7 @@ class Feeder:
         await self._start(handlers.keyed, self._pace(), dedup=dedup)
 
     async def fan_in(self) -> None:
-        """Blockers that end at about one instant, and a chain that waits for them by some rule; they may have ended."""
+        """Start blockers that end at about one instant, and a chain that waits for them by some rule."""
         on_failure, pace = self._chance.choice(_IF_FAILED), self._pace()
         kinds: list[tuple[JobType[Any, int], Any]] = [
             (handlers.leaf, pace),
@@ -204,12 +207,12 @@ class Feeder:
         await self._start(handlers.gather, self._pace(), blockers=rule(blockers, on_failure=on_failure))
 
     async def waiting(self) -> None:
-        """A handler that starts chains, to wait for them or with its completion."""
+        """Start a handler that starts chains, to wait for them or with its completion."""
         job_type = self._chance.choice([handlers.waiter, handlers.spawner])
         await self._start(job_type, Spawn(self._chance.randint(1, 3), self._pace()))
 
     async def in_transaction(self) -> None:
-        """A start in the caller's transaction, with a row of the caller's; one in three is rolled back."""
+        """Start in the caller's transaction, with a row of the caller's; one in three is rolled back."""
         id, rolls_back, is_at_end = new_id(), self._chance.random() < 0.33, False
         self._known.tied.add(id)
         try:
@@ -228,13 +231,13 @@ class Feeder:
             self._committed(chain)
 
     async def later(self) -> None:
-        """Due in an hour."""
+        """Start a chain that is due in an hour."""
         if self._known.remembered(handlers.later.name) >= MOST_LATER:
             return await self.move_later()
         await self._start(handlers.later, self._pace(), delay=FAR)
 
     async def expiring(self) -> None:
-        """Due just before it expires, or well before."""
+        """Start a chain that is due just before it expires, or well before."""
         delay = self._chance.choice([0.0, 0.5, 0.99])
         await self._start(handlers.hop, ChainWalk(0, self._pace()), delay=delay, expires=1.0)
 
@@ -245,7 +248,7 @@ class Feeder:
         await self._client.cancel(self._some(last=SO_RECENT))
 
     async def move_later(self) -> None:
-        """Trigger, complete or cancel what is due in an hour."""
+        """Trigger, complete, amend or cancel a chain that is due in an hour."""
         chain = _there(self._known.take(handlers.later.name))
         match self._chance.randint(1, 5):
             case 1:
@@ -258,7 +261,7 @@ class Feeder:
                 await self._client.trigger(chain)
 
     async def amend(self) -> None:
-        """Another priority, and another time."""
+        """Give a chain another priority, and another time."""
         chain, priority = self._some(last=SO_RECENT), self._chance.randint(-2, 2)
         await self._client.amend(chain, priority=priority, delay=self._chance.uniform(0, 0.5))
 
@@ -267,11 +270,11 @@ class Feeder:
         await self._client.take_over(self._some("long", "fragile", "walk", last=SO_RECENT))
 
     async def redrive(self) -> None:
-        """Open a failed chain again."""
+        """Redrive a failed chain."""
         await self._client.redrive(self._some("coin", "quick-frail", "quick-doomed", "fragile", "gather"))
 
     async def delete(self) -> None:
-        """Remove a chain, mostly one that has ended, at times with all that it waited for."""
+        """Delete a chain, mostly one that has ended, at times with all its blockers."""
         await self._client.delete(self._some(), cascade=self._chance.random() < 0.3)
 
     def _some(self, *names: str, last: int = RECENT) -> Chain[Any]:
@@ -284,7 +287,7 @@ class Feeder:
         return None if chain.deduplicated else chain
 
     async def _known_starts(self, starts: Sequence[Start[Any]]) -> list[Chain[Any]]:
-        """Start these, and try again by their ids until it is known that they are there."""
+        """Start these, and try again by their ids until it is known that they exist."""
         while True:
             try:
                 chains = await self._client.start_many(starts)

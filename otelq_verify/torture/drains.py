@@ -1,4 +1,4 @@
-"""The end of a run: what waits for clients or for failed chains is let go on, until every chain has ended."""
+"""The end of a run: chains that wait for clients or for failed chains are moved on, until every chain has ended."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAUSE = 0.25
 
 
 async def drain(client: Client, *, patience: float) -> list[str]:
-    """Help what is open to its end; returns the ids of the chains that did not reach it in ``patience`` seconds."""
+    """Move open chains on to their end; return the ids of those that did not end within ``patience`` seconds."""
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -41,7 +41,7 @@ async def _tend(client: Client, chains: Sequence[ChainRecord]) -> None:
 
 
 async def _redrive_blockers(client: Client, chain: ChainRecord) -> None:
-    """What waits for a failed chain (``on_failure="wait"``) goes on when that is redriven and completes."""
+    """Redrive the failed blockers of a chain that waits on for them (``on_failure="wait"``)."""
     blockers = await client.blockers(chain.tail.id)
     if any(blocker.status.is_open for blocker in blockers):
         return
@@ -51,6 +51,6 @@ async def _redrive_blockers(client: Client, chain: ChainRecord) -> None:
 
 
 async def _try(change: Awaitable[None]) -> None:
-    """What was open a moment ago may have gone on by itself."""
+    """Make a change; ignore an error, as an open chain may have moved on by itself."""
     with suppress(OtelqError):
         await change

@@ -20,7 +20,7 @@ Command = Callable[[str], Sequence[str]]
 
 
 class Process:
-    """One worker process. Its name is that of its leases."""
+    """One worker process. Its leases have the same name."""
 
     def __init__(self, arguments: Sequence[str], name: str, *, folder: Path, options: Sequence[str] = ()) -> None:
         self.name = name
@@ -36,16 +36,16 @@ class Process:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it has not ended; a process that stands still lives."""
+        """Return True until it has ended; a stopped process is alive."""
         return self._process.poll() is None
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended: negative for a signal, None if it has not."""
+        """Return its exit code: negative for a signal, None while it is alive."""
         return self._process.poll()
 
     def tail(self) -> str:
-        """The end of what it logged."""
+        """Return the end of its log."""
         return self.log.read_text()[-4000:]
 
     def signal(self, number: signal.Signals) -> None:
@@ -54,7 +54,7 @@ class Process:
 
     def freeze(self) -> None:
         """
-        Stop the process and wait until it stands still.
+        Stop the process and wait until it is stopped.
 
         Raises:
             RuntimeError: it ended instead.
@@ -70,12 +70,12 @@ class Process:
         self.signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """SIGKILL, and wait until it is gone."""
+        """Send SIGKILL, and wait until it has ended."""
         self._process.kill()
         self._process.wait()
 
     def wait(self) -> int:
-        """Wait until it has ended; returns the exit code."""
+        """Wait until it has ended; return the exit code."""
         return self._process.wait(PATIENCE)
 
 
@@ -117,7 +117,7 @@ class Fleet:
         return process
 
     def replace_dead(self) -> int:
-        """Start one process for each that has ended; returns how many had."""
+        """Start one process for each that has ended; return how many had."""
         dead = [process for process in self.processes if not process.is_alive]
         for process in dead:
             self.processes.remove(process)
@@ -150,19 +150,19 @@ class Fleet:
             self.processes.remove(process)
 
     def noted(self, word: str) -> list[str]:
-        """The notes that begin with a word, without it."""
+        """Return the notes that begin with a word, without it."""
         if not self.notes.exists():
             return []
         lines = self.notes.read_text().splitlines()
         return [line.partition(" ")[2] for line in lines if line.partition(" ")[0] == word]
 
     def logs(self) -> str:
-        """The ends of the processes' logs, to be read where a run fails."""
+        """Return the ends of the processes' logs, to be read where a run fails."""
         return "\n".join(f"== {log.stem}\n{log.read_text()[-4000:]}" for log in sorted(self.folder.glob("*.log")))
 
 
 class Notes:
-    """The file of notes as a process of the fleet writes it: each line is there as soon as it is written."""
+    """The file of notes as a process of the fleet writes it: each line is visible as soon as it is written."""
 
     def __init__(self, folder: Path) -> None:
         self._file = os.open(folder / "notes", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -44,14 +44,14 @@ fragile_jobs = Jobs()
 
 @dataclass(frozen=True)
 class Pace:
-    """How long a handler takes in seconds: before its effect and, with the transaction open, after it."""
+    """The seconds that a handler takes: before its effect, and after it with the transaction open."""
 
     before: float
     after: float = 0.0
 
 
 async def effect(attempt: Attempt[Any], pace: Pace, detail: str = "") -> Any:
-    """Take the time, and leave the row of this attempt in between; gives the open completion."""
+    """Take the time, and write the row of this attempt in between; return the open completion."""
     await asyncio.sleep(pace.before)
     tx = await attempt.get(Diary).effect(attempt, detail)
     await asyncio.sleep(pace.after)
@@ -63,7 +63,7 @@ async def effect(attempt: Attempt[Any], pace: Pace, detail: str = "") -> Any:
 
 @dataclass(frozen=True)
 class ChainWalk:
-    """``left`` further steps after this one, each ``delay`` after the one before; ``done`` are behind."""
+    """A walk with ``left`` steps to come, each ``delay`` after the one before, and ``done`` steps completed."""
 
     left: int
     pace: Pace
@@ -81,19 +81,19 @@ async def step(attempt: Attempt[ChainWalk]) -> int | Continue[int]:
 
 @jobs.job("walk", lease=LEASE, retry=PATIENT)
 async def walk(attempt: Attempt[ChainWalk]) -> int | Continue[int]:
-    """The first step."""
+    """Take the first step."""
     return await step(attempt)
 
 
 @jobs.job("stride", lease=LEASE, retry=PATIENT, entry=False)
 async def stride(attempt: Attempt[ChainWalk]) -> int | Continue[int]:
-    """The others, a loop."""
+    """Take a further step; this type continues into itself."""
     return await step(attempt)
 
 
 @jobs.job("quick-hop", lease=LEASE, retry=PATIENT)
 async def hop(attempt: Attempt[ChainWalk]) -> int | Continue[int]:
-    """The same without effects."""
+    """Take a step without effects."""
     walk = attempt.input
     await asyncio.sleep(walk.pace.before)
     if walk.left == 0:
@@ -103,14 +103,14 @@ async def hop(attempt: Attempt[ChainWalk]) -> int | Continue[int]:
 
 @jobs.job("quick-thread", lease=LEASE, retry=PATIENT)
 def in_thread(attempt: Attempt[Pace]) -> int:
-    """A ``def`` handler."""
+    """Run as a ``def`` handler, in a thread."""
     time.sleep(attempt.input.before)
     return 1
 
 
 @jobs.job("quick-stubborn", lease=LEASE, retry=PATIENT)
 async def stubborn(attempt: Attempt[Pace]) -> int:
-    """Ends without giving the event loop a turn: if its process was stopped meanwhile, before it can know of that."""
+    """End without yielding to the event loop. If its process was stopped meanwhile, it cannot know yet."""
     await attempt.get(Diary).end(attempt, "stubborn")
     time.sleep(attempt.input.before)  # noqa: ASYNC251  # blocking the loop is the point
     return 1
@@ -118,14 +118,14 @@ async def stubborn(attempt: Attempt[Pace]) -> int:
 
 @jobs.job("long", lease=LEASE, retry=PATIENT)
 async def long(attempt: Attempt[Pace]) -> int:
-    """Lives through several renewals."""
+    """Run through several renewals."""
     await effect(attempt, attempt.input)
     return 1
 
 
 @jobs.job("keyed", lease=LEASE, retry=PATIENT)
 async def keyed(attempt: Attempt[Pace]) -> int:
-    """Started with a dedup key."""
+    """Run a chain with a dedup key."""
     await effect(attempt, attempt.input)
     return 1
 
@@ -135,14 +135,14 @@ async def keyed(attempt: Attempt[Pace]) -> int:
 
 @jobs.job("leaf", lease=LEASE, retry=PATIENT)
 async def leaf(attempt: Attempt[Pace]) -> int:
-    """What others wait for."""
+    """Run a chain that others wait for."""
     await effect(attempt, attempt.input)
     return 1
 
 
 @jobs.job("coin", lease=LEASE, retry=PATIENT)
 async def coin(attempt: Attempt[Pace]) -> int:
-    """Fails for good every other time, by chance, so that it ends well if it is redriven often enough."""
+    """Fail for good every other time, by chance, so that enough redrives end well."""
     if attempt.token % 2:
         raise Fail("tails")
     await effect(attempt, attempt.input)
@@ -151,14 +151,14 @@ async def coin(attempt: Attempt[Pace]) -> int:
 
 @jobs.job("gather", lease=LEASE, retry=PATIENT)
 async def gather(attempt: Attempt[Pace]) -> int:
-    """Started with blockers; counts those that completed."""
+    """Wait for blockers, and return how many completed."""
     await effect(attempt, attempt.input)
     return sum(len(attempt.blockers(kind)) for kind in (leaf, hop, coin))
 
 
 @dataclass(frozen=True)
 class Spawn:
-    """How many chains a handler starts for itself."""
+    """The number of chains that a handler starts for itself."""
 
     children: int
     pace: Pace
@@ -166,7 +166,7 @@ class Spawn:
 
 @jobs.job("waiter", lease=LEASE, retry=PATIENT)
 async def waiter(attempt: Attempt[Spawn]) -> int:
-    """Starts chains and waits for them; their keys keep a second attempt from starting them twice."""
+    """Start chains and wait for them; their keys prevent a second attempt from starting them twice."""
     if not attempt.blocker_outcomes():
         keys = [f"{attempt.chain_id}:{number}" for number in range(attempt.input.children)]
         raise WaitFor(*[await _child(attempt, key) for key in keys])
@@ -180,7 +180,7 @@ async def _child(attempt: Attempt[Spawn], key: str) -> Chain[int]:
 
 @jobs.job("spawner", lease=LEASE, retry=PATIENT)
 async def spawner(attempt: Attempt[Spawn]) -> list[str]:
-    """Starts chains in its completion: they are there if and only if it closed; the effect names them."""
+    """Start chains in the completion: they exist if and only if the job closed; the effect names them."""
     ids = [new_id() for _ in range(attempt.input.children)]
     tx = await effect(attempt, attempt.input.pace, " ".join(ids))
     for id in ids:
@@ -193,7 +193,7 @@ async def spawner(attempt: Attempt[Spawn]) -> list[str]:
 
 @jobs.job("moody", lease=LEASE, retry=PATIENT)
 async def moody(attempt: Attempt[Pace]) -> int:
-    """Ends well at its third attempt or later; before, it fails in one of many ways, by chance."""
+    """End well at the third attempt or later; before, fail in one of many ways, by chance."""
     match attempt.token % 5 if attempt.number < 3 else attempt.token % 10:
         case 0:
             raise Snooze(0.1)
@@ -213,21 +213,21 @@ async def moody(attempt: Attempt[Pace]) -> int:
 
 @jobs.job("quick-frail", lease=LEASE, retry=BRIEF)
 async def frail(attempt: Attempt[Pace]) -> int:
-    """Fails at each of its attempts, and so for good."""
+    """Fail at each attempt, and so for good."""
     await asyncio.sleep(attempt.input.before)
     raise ValueError("as always")
 
 
 @jobs.job("quick-doomed", lease=LEASE, retry=PATIENT)
 async def doomed(attempt: Attempt[Pace]) -> int:
-    """Fails for good at once."""
+    """Fail for good at once."""
     await asyncio.sleep(attempt.input.before)
     raise Fail("as it was told")
 
 
 @fragile_jobs.job("fragile", lease=LEASE, retry=PATIENT)
 async def fragile(attempt: Attempt[Pace]) -> int:
-    """Fails if its workers died too often."""
+    """Survive few crashes of workers."""
     await effect(attempt, attempt.input)
     return 1
 
@@ -237,6 +237,6 @@ async def fragile(attempt: Attempt[Pace]) -> int:
 
 @jobs.job("later", lease=LEASE, retry=PATIENT)
 async def later(attempt: Attempt[Pace]) -> int:
-    """Due long after the run, unless somebody triggers, amends, completes or cancels it."""
+    """Wait until long after the run, unless a client triggers, amends, completes or cancels the job."""
     await effect(attempt, attempt.input)
     return 1

@@ -1,4 +1,4 @@
-"""What handlers write down: every start, effect and end, in the order of the database."""
+"""The history of the handlers: every start, effect and end, in the order of the database."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class DiaryEntry:
 
 
 def entries(changes: Iterable[Change]) -> list[DiaryEntry]:
-    """The handlers' lines among these changes, in their order."""
+    """Return the handlers' lines among these changes, in their order."""
     return [_entry(change, change.new) for change in changes if change.table == HISTORY and change.new is not None]
 
 
@@ -58,7 +58,7 @@ def _entry(change: Change, row: Any) -> DiaryEntry:
 
 
 def _key(attempt: Attempt[Any]) -> tuple[str, int]:
-    """One attempt; jobs that are claimed together have one token."""
+    """Return the key of one attempt; jobs that are claimed together share a token."""
     return attempt.job_id, attempt.token
 
 
@@ -70,7 +70,7 @@ class Diary(Middleware):
         self._ended: set[tuple[str, int]] = set()
 
     async def attempt(self, attempt: Attempt[Any], call: Handler) -> Any:
-        """The handler between its start and its end."""
+        """Run the handler between its start and its end."""
         attempt.provide(self)
         await self._write(attempt, "start")
         try:

@@ -1,4 +1,4 @@
-"""What the clients of a run know of their chains: what must be there, what must not, and what they did."""
+"""The clients' knowledge of their chains: which must exist, which must not, and what was done to them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _recent() -> dict[str, deque[Chain[Any]]]:
 
 @dataclass
 class Knowledge:
-    """Shared by all feeders of a run."""
+    """The knowledge that all feeders of a run share."""
 
     committed: set[str] = field(default_factory=set[str])
     """Ids of chains whose start was acknowledged."""
@@ -39,11 +39,11 @@ class Knowledge:
     _chains: dict[str, deque[Chain[Any]]] = field(default_factory=_recent)
 
     def remember(self, chain: Chain[Any]) -> None:
-        """Keep a chain for further deeds."""
+        """Store a chain for further actions."""
         self._chains.setdefault(chain.job_type.name, deque(maxlen=RECENT)).append(chain)
 
     def some(self, chance: Random, *names: str, last: int = RECENT) -> Chain[Any] | None:
-        """One of the chains of a type that were started last; of one of these types, or of any."""
+        """Return one of the chains of a type that were started last, of one of these types or of any."""
         chosen = [name for name in names or self._chains if self._chains.get(name)]
         if not chosen:
             return None
@@ -51,20 +51,20 @@ class Knowledge:
         return remembered[-chance.randint(1, min(last, len(remembered)))]
 
     def take(self, name: str) -> Chain[Any] | None:
-        """The oldest chain of a type that is remembered; it is not given again."""
+        """Return the oldest remembered chain of a type, and forget it."""
         remembered = self._chains.get(name)
         return remembered.popleft() if remembered else None
 
     def remembered(self, name: str) -> int:
-        """How many chains of a type are remembered."""
+        """Return how many chains of a type are remembered."""
         return len(self._chains.get(name, ()))
 
     def counted(self, action: Callable[..., object]) -> None:
-        """Note that something was done."""
+        """Count an action."""
         self.actions[_name(action)] += 1
 
     def refused(self, action: Callable[..., object], error: BaseException) -> None:
-        """Note that something could not be done."""
+        """Count an action that failed, by its error."""
         self.refusals[f"{_name(action)}: {type(error).__name__}"] += 1
 
 

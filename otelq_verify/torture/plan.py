@@ -1,4 +1,4 @@
-"""What a run does."""
+"""The plan of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POLL_INTERVAL: Final = 0.25
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TorturePlan:
     """
-    What a run does; times in seconds.
+    The plan of a run; times in seconds.
 
     The seed decides which faults strike in which order, whom, how far apart, and what the clients start and do. It does
     not decide how processes, network and disk are timed, so that two runs of one seed are alike and not the same.

@@ -1,4 +1,4 @@
-"""What a run did and found."""
+"""The report of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .plan import TorturePlan
 
 @dataclass
 class FaultCount:
-    """How a kind of fault fared: ``leases`` were live when it struck; ``missed`` is how often it hit nothing."""
+    """The strikes of a kind of fault. ``leases`` were live when it struck; ``missed`` is how often it hit nothing."""
 
     times: int = 0
     missed: int = 0
@@ -25,7 +25,7 @@ class FaultCount:
 
 @dataclass(kw_only=True)
 class TortureReport:
-    """What a run did and found; ``str`` of it is for people."""
+    """The report of a run; ``str`` of it is for people."""
 
     plan: TorturePlan
     database: str
@@ -54,16 +54,16 @@ class TortureReport:
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing was lost, doubled or contradictory."""
+        """Return True if nothing was lost, doubled or contradictory."""
         return not (self.violations or self.unclean_exits)
 
     @property
     def strikes(self) -> int:
-        """How many faults hit something."""
+        """Return how many faults hit something."""
         return sum(counted.times for counted in self.faults.values())
 
     def as_json(self) -> str:
-        """All of it, for programs."""
+        """Return the whole report, for programs."""
         lines = {"clean": self.is_clean, "strikes": self.strikes, **to_builtins(self)}
         return format(encode(lines), indent=1).decode() + "\n"
 

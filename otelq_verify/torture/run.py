@@ -1,4 +1,4 @@
-"""One run: workers, clients and faults for a while, then peace, then judgement."""
+"""One run: workers, clients and faults for a while, then a drain, then the checks."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def torture(
     url: str, plan: TorturePlan, *, server: Server | None = None, faults: Sequence[Fault] = FAULTS
 ) -> TortureReport:
     """
-    Torture the database at a URL, and say what became of it.
+    Torture the database at a URL, and return the report.
 
     Works in the schema of the plan (on SQLite: tables with that prefix), which it leaves empty, and in tables named
     ``otelq_torture_...`` where tables are made by default, which it drops. Worker processes are started on this
@@ -137,14 +137,14 @@ class _Run:
         )
 
     async def _drain(self) -> None:
-        """Let all that is open end."""
+        """Let all open chains end."""
         begun = time.monotonic()
         left = await drain(await self._scene.view.client(), patience=self._plan.patience)
         self._report.drain_seconds = time.monotonic() - begun
         self._report.violations += [Violation("I11", "chains that ended", id, 0, "it is still open") for id in left]
 
     async def _end_workers(self) -> None:
-        """Gracefully; one that cannot is a finding."""
+        """Stop the workers gracefully; one that does not stop is a finding."""
         try:
             await asyncio.to_thread(self._scene.fleet.end)
         except (RuntimeError, TimeoutError) as error:
@@ -182,7 +182,7 @@ class _Run:
 
 
 def _errors(changes: Sequence[audit.Change]) -> Iterator[str]:
-    """What attempts and jobs ended with that did not end well; with the text, where the workload does not mean it."""
+    """Yield the errors of attempts and jobs, with the text where the workload does not raise them on purpose."""
     for change in changes:
         if change.op == "INSERT" and change.table in ("attempt", "outcome") and change.row["error_type"]:
             kind, text = change.row["error_type"], change.row["error_text"]
@@ -192,7 +192,7 @@ def _errors(changes: Sequence[audit.Change]) -> Iterator[str]:
 
 @asynccontextmanager
 async def _prepared(url: str, view: DatabaseView, schema: str) -> AsyncGenerator[None]:
-    """An empty schema with the audit on, and the tables of the workload; empty again however the run ends."""
+    """Prepare an empty schema with the audit and the tables of the workload; empty it again however the run ends."""
     async with connect(url, schema=schema) as client:
         if (await client.chains(limit=1)).items:
             raise InvalidArgument("schema", f"{schema} holds jobs; drop it if nobody needs them, and run again")

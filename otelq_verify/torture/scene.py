@@ -1,4 +1,4 @@
-"""What faults find: the run that is under way, and a look at its database past everything that is broken."""
+"""The scene of a run, as faults see it: its processes and network, and a direct view of its database."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OUTAGE: Final = 60.0
 
 
 class DatabaseView:
-    """A client that reaches the database directly, wherever it is by now. It looks, and is never in the way."""
+    """A client that reaches the database directly, wherever it is by now. It only reads."""
 
     def __init__(self, url: Callable[[], str], schema: str) -> None:
         self._url = url
@@ -46,7 +46,7 @@ class DatabaseView:
 
     async def client(self) -> Client:
         """
-        The open client; a new one where the database has moved.
+        Return the open client; a new one where the database has moved.
 
         Raises:
             Unavailable: it is away.
@@ -61,7 +61,7 @@ class DatabaseView:
 
     async def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:
         """
-        Ask a question again and again until the database is there.
+        Send a query again and again until the database answers.
 
         Raises:
             OtelqError: it was not there for a minute.
@@ -76,11 +76,11 @@ class DatabaseView:
                 await asyncio.sleep(0.1)
 
     async def leases(self) -> Counter[str]:
-        """How many leases each worker process holds, by its name."""
+        """Return how many leases each worker process holds, by its name."""
         return await self.ask(_leases)
 
     async def open_chains(self) -> int:
-        """How many chains have not ended."""
+        """Return how many chains have not ended."""
         return await self.ask(_open_chains)
 
     async def _leave(self) -> None:
@@ -91,7 +91,7 @@ class DatabaseView:
 
 @dataclass
 class RunScene:
-    """What a fault may touch. ``server`` is None where the database is not ours to break."""
+    """The parts of a run that a fault may touch. ``server`` is None where the run may not break the database."""
 
     chance: random.Random
     fleet: Fleet
@@ -102,7 +102,7 @@ class RunScene:
     reap_interval: float
 
     async def leases(self) -> Counter[str]:
-        """How many leases each worker process holds, by its name."""
+        """Return how many leases each worker process holds, by its name."""
         return await self.view.leases()
 
 

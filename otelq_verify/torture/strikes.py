@@ -1,4 +1,4 @@
-"""Faults, one after the other."""
+"""The schedule of faults, one after the other."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OF_SERVERS: Final = (Restart, FailOver, FullDisk)
 
 
 class Striker:
-    """Lets faults strike in an order that the chance of the scene decides: all kinds once, then all kinds again."""
+    """Lets faults strike in a random order that the seed decides: all kinds once, then all kinds again."""
 
     def __init__(
         self, faults: Sequence[Fault], scene: RunScene, *, pace: float, before_each: Callable[[], Awaitable[None]]
@@ -45,7 +45,7 @@ class Striker:
         self._before_each = before_each
 
     async def strike_for(self, seconds: float) -> None:
-        """Go on for this long."""
+        """Let faults strike for this long."""
         due = time.monotonic()
         deadline = due + seconds
         for fault in in_order(self.suited, self._scene.chance):
@@ -75,7 +75,7 @@ class Striker:
             counted.hits.append(hit)
 
     def _replace_dead(self) -> None:
-        """No fault leaves a dead process behind: one that is found died of something else, and that is a finding."""
+        """Replace dead processes, and note them: no fault leaves one, so it died of something else."""
         fleet = self._scene.fleet
         for process in fleet.processes:
             if not process.is_alive:
@@ -84,6 +84,6 @@ class Striker:
 
 
 def in_order(faults: Sequence[Fault], chance: Random) -> Iterator[Fault]:
-    """The faults in the order of a chance: all of them once, then all again, in another order."""
+    """Yield the faults in random order: all of them once, then all again, in another order."""
     while faults:
         yield from chance.sample(faults, len(faults))

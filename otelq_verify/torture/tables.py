@@ -1,4 +1,4 @@
-"""The tables that a run keeps beside otelq's, and how they are reached through ``client.transaction()``."""
+"""The tables that a run has beside otelq's, and the statements on them through ``client.transaction()``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _DROP: Final = (f"DROP VIEW IF EXISTS {LEDGER}", f"DROP TABLE IF EXISTS {ORDERS}
 
 async def create(client: Client, schema: str) -> None:
     """
-    Make the tables, without whatever a run that was killed left of them.
+    Create the tables, after dropping those of a run that was killed.
 
     Raises:
         InvalidArgument: the role may not, as in a database of others since PostgreSQL 15.
@@ -58,7 +58,7 @@ async def create(client: Client, schema: str) -> None:
 
 
 async def drop(client: Client, schema: str) -> None:
-    """Remove the tables."""
+    """Drop the tables."""
     async with client.transaction() as connection:
         for statement in _DROP:
             await execute(connection, statement, schema=schema)
@@ -74,11 +74,11 @@ async def execute(connection: Any, statement: str, *values: object, schema: str 
 
 
 async def rows(connection: Any, query: str, *values: object, schema: str = "") -> Sequence[tuple[Any, ...]]:
-    """The rows of a query, written as for ``execute``."""
+    """Return the rows of a query, written as for ``execute``."""
     is_sqlite = drivers.is_sqlite(connection)
     return await drivers.rows(connection, named(query, schema, is_sqlite=is_sqlite), *values)
 
 
 def named(statement: str, schema: str, *, is_sqlite: bool) -> str:
-    """The statement with the names of otelq's tables in it."""
+    """Return the statement with the names of otelq's tables in it."""
     return re.sub(r"\{(\w+)\}", rf"{schema}_\1" if is_sqlite else rf'"{schema}".\1', statement)

@@ -36,7 +36,7 @@ _PARENT = os.getppid()
 
 
 def parsed() -> argparse.Namespace:
-    """The command line."""
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(prog="otelq_verify.torture.work", description=__doc__)
     parser.add_argument("url")
     parser.add_argument("name", help="what the worker is called in its leases")
@@ -51,7 +51,7 @@ def parsed() -> argparse.Namespace:
 
 
 async def main(options: argparse.Namespace) -> None:
-    """Serve until SIGTERM, with short intervals so that runs say much in little time."""
+    """Serve until SIGTERM, with short intervals so that short runs cover much."""
     asked = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked.set)
     async with connected(options) as client, AsyncExitStack() as workers:
@@ -65,7 +65,7 @@ async def main(options: argparse.Namespace) -> None:
 
 @asynccontextmanager
 async def connected(options: argparse.Namespace) -> AsyncGenerator[Client]:
-    """The client of this worker; a database that is away when the process starts is waited for."""
+    """Yield the client of this worker; wait for a database that is away when the process starts."""
     notify = unreliable(options.hints, options.seed) if options.hints else None
     async with reaching(options.url, options.driver) as target:
         client = connect(target, notify=notify, schema=options.schema, migrate=False, **options_for(options.url))
@@ -82,7 +82,7 @@ async def connected(options: argparse.Namespace) -> AsyncGenerator[Client]:
 
 @asynccontextmanager
 async def reaching(url: str, driver: str | None) -> AsyncGenerator[Any]:
-    """What a client or a worker gives ``connect``: the URL, or the pool or the engine of an application."""
+    """Yield the target for ``connect``: the URL, or the pool or the engine of an application."""
     if driver is None:
         yield url
         return
@@ -91,27 +91,27 @@ async def reaching(url: str, driver: str | None) -> AsyncGenerator[Any]:
 
 
 def is_orphan() -> bool:
-    """Whether the run that started this process is gone, however it ended; nobody would stop the process then."""
+    """Return True if the run that started this process has ended: then no other process would stop this one."""
     return os.getppid() != _PARENT
 
 
 def options_for(url: str) -> dict[str, Any]:
-    """What clients of a run give ``connect``: short limits, so that whoever waits for a lost reply soon knows."""
+    """Return the options for ``connect`` in a run: short limits, so that a lost reply is soon noticed."""
     return {} if is_sqlite(url) else {**LIMITS}
 
 
 def is_sqlite(url: str) -> bool:
-    """Whether the database is a file."""
+    """Return True if the database is a file."""
     return url.startswith("sqlite:")
 
 
 def steady(client: Client, options: argparse.Namespace) -> Worker:
-    """Serves what survives any number of deaths of its workers."""
+    """Return a worker for the jobs that survive any number of crashes."""
     return _worker(client, jobs, options=options, name=options.name, max_crashes=OUT_OF_REACH)
 
 
 def fragile(client: Client, options: argparse.Namespace) -> Worker:
-    """Serves what does not. Its leases go by the same name and a suffix."""
+    """Return a worker for the jobs that do not. Its leases have the same name and a suffix."""
     return _worker(client, fragile_jobs, options=options, name=f"{options.name}.fragile", max_crashes=MAX_CRASHES)
 
 

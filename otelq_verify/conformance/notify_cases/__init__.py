@@ -20,5 +20,5 @@ NOTIFY_CASES: Sequence[NotifyCase] = tuple(case for theme in NOTIFY_THEMES for c
 
 
 def notify_cases_for(adapter: NotifyAdapter) -> Sequence[NotifyCase]:
-    """The cases of what the adapter promises: those of ``peers`` only where hints reach others."""
+    """Return the cases that the adapter promises: those of ``peers`` only where hints reach other adapters."""
     return tuple(case for case in NOTIFY_CASES if adapter.is_shared or case not in peers.cases)

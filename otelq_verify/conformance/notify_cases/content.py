@@ -1,4 +1,4 @@
-"""What arrives is what was published, wherever hints arrive."""
+"""The content of hints: wherever they arrive, they arrive as they were published."""
 
 from __future__ import annotations
 

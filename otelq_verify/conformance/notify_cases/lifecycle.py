@@ -1,4 +1,4 @@
-"""From open to close hints are delivered, and neither before nor after; then perhaps again."""
+"""The life of an adapter: hints are delivered between open and close, and again after another open."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ lifecycle = Theme[NotifyKit]("lifecycle")
 
 @lifecycle.case
 async def begin_with_open(kit: NotifyKit) -> None:
-    """What was published before the adapter was opened raises nothing and is not delivered."""
+    """A hint that is published before the adapter is opened raises nothing and is not delivered."""
     adapter, hint = kit.make(), kit.hint()
     adapter.publish([hint])
     await kit.open(adapter)
@@ -24,7 +24,7 @@ async def begin_with_open(kit: NotifyKit) -> None:
 
 @lifecycle.case
 async def end_with_close(kit: NotifyKit) -> None:
-    """Once close has returned no receiver is called any more, not even for what was published before."""
+    """After close has returned no receiver is called any more, not even for hints published before."""
     receiver, hint = kit.listen(), kit.hint()
     kit.near.publish([hint])
     await kit.near.close()
@@ -35,7 +35,7 @@ async def end_with_close(kit: NotifyKit) -> None:
 
 @lifecycle.case
 async def are_over_for_publishers_too(kit: NotifyKit) -> None:
-    """To publish after close raises nothing, and calls nobody."""
+    """Publishing after close raises nothing, and calls no receiver."""
     receiver, hint = kit.listen(), kit.hint()
     await kit.near.close()
     kit.near.publish([hint])
@@ -61,7 +61,7 @@ async def begin_anew(kit: NotifyKit) -> None:
 
 @lifecycle.case
 async def do_not_mix(kit: NotifyKit) -> None:
-    """What was published before a close, or between close and open, is not delivered after the adapter is reopened."""
+    """A hint that is published before a close, or between close and open, is not delivered after a reopen."""
     before, between = kit.hint(), kit.hint()
     kit.near.publish([before])
     await kit.near.close()

@@ -1,4 +1,4 @@
-"""Hints reach the other adapters of the same place; for adapters whose ``is_shared`` says so."""
+"""Peers: hints reach the other adapters of the same server; for adapters whose ``is_shared`` says so."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ peers = Theme[NotifyKit]("peers")
 
 @peers.case
 async def reaches_the_other(kit: NotifyKit) -> None:
-    """A hint reaches the subscribers of another adapter of the place, from each to each."""
+    """A hint reaches the subscribers of another adapter of the server, from each to each."""
     near, far = kit.listen(kit.near), kit.listen(kit.far)
     await kit.arrive([kit.hint()], far, by=kit.near)
     await kit.arrive([kit.hint()], near, by=kit.far)
@@ -19,7 +19,7 @@ async def reaches_the_other(kit: NotifyKit) -> None:
 
 @peers.case
 async def reaches_itself(kit: NotifyKit) -> None:
-    """Whoever publishes is told too, with others in the place or without."""
+    """A publisher receives its own hints too, with and without other adapters on the server."""
     near, far = kit.listen(kit.near), kit.listen(kit.far)
     await kit.arrive([kit.hint()], near, by=kit.near)
     await kit.arrive([kit.hint()], far, by=kit.far)
@@ -29,7 +29,7 @@ async def reaches_itself(kit: NotifyKit) -> None:
 
 @peers.case
 async def reaches_many(kit: NotifyKit) -> None:
-    """A hint reaches every one of many adapters of the place."""
+    """A hint reaches every one of many adapters of the server."""
     adapters = [kit.make() for _ in range(10)]
     await kit.open(*adapters)
     await kit.arrive([kit.hint()], *(kit.listen(at) for at in adapters))
@@ -37,7 +37,7 @@ async def reaches_many(kit: NotifyKit) -> None:
 
 @peers.case
 async def goes_on_when_one_leaves(kit: NotifyKit) -> None:
-    """When one adapter is closed, the others of the place go on."""
+    """When one adapter is closed, the others go on."""
     third = kit.make()
     await kit.open(third)
     receiver = kit.listen(third)
@@ -48,7 +48,7 @@ async def goes_on_when_one_leaves(kit: NotifyKit) -> None:
 
 @peers.case
 async def includes_an_adapter_that_opens_late(kit: NotifyKit) -> None:
-    """An adapter that is opened later gets what is published from then on, and nothing from before."""
+    """An adapter that is opened later receives hints published from then on, and none from before."""
     early, late = kit.hint(), kit.make()
     await kit.arrive([early], kit.listen(kit.far))
     await kit.open(late)
@@ -60,7 +60,7 @@ async def includes_an_adapter_that_opens_late(kit: NotifyKit) -> None:
 
 @peers.case
 async def does_not_reach_a_closed_adapter(kit: NotifyKit) -> None:
-    """What others publish is not delivered by an adapter that is closed."""
+    """A closed adapter does not deliver hints of the others."""
     receiver, witness, hint = kit.listen(kit.far), kit.listen(kit.near), kit.hint()
     await kit.far.close()
     await kit.arrive([hint], witness)

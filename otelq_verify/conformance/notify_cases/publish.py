@@ -1,4 +1,4 @@
-"""To publish is to hand over: it neither waits nor raises, whatever is published."""
+"""Publishing: it neither waits nor raises, whatever is published."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def calls_nobody(kit: NotifyKit) -> None:
 
 @publish.case
 async def takes_no_hints(kit: NotifyKit) -> None:
-    """An empty batch is fine, and nobody is called for it."""
+    """An empty batch is fine, and calls no receiver."""
     receiver = kit.listen()
     kit.near.publish([])
     kit.near.publish(())
@@ -42,7 +42,7 @@ async def takes_no_hints(kit: NotifyKit) -> None:
 
 @publish.case
 async def takes_them_at_once(kit: NotifyKit) -> None:
-    """A list that is changed after it was published changes nothing of what arrives."""
+    """Changing a list after it was published changes none of the hints that arrive."""
     receiver, hint, batch = kit.listen(), kit.hint(), list[Hint]()
     other = kit.hint()
     for _ in range(20):  # any one may be lost
@@ -90,7 +90,7 @@ async def many_do_not_hold_the_loop(kit: NotifyKit) -> None:
 
 
 async def _quick(kit: NotifyKit, publish: Callable[[], object]) -> None:
-    """Demand that neither publishing nor what it leads to holds the loop for long, in one of a few tries."""
+    """Demand that publishing and its consequences do not hold the loop for long, in one of a few tries."""
     ears = [kit.listen(at) for at in kit.everywhere()]
     holds = list[float]()
     while len(holds) < TRIES and min(holds, default=LONGEST_HOLD) >= LONGEST_HOLD:

@@ -1,4 +1,4 @@
-"""Who is called, where, until when, and that one does not suffer from another."""
+"""Receivers: in which thread and until when they are called, and that a failing one harms no other."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ async def harm_no_other(kit: NotifyKit) -> None:
 
 @receivers.case
 async def are_logged_when_they_raise(kit: NotifyKit) -> None:
-    """What a receiver raises is logged, and nobody else has to deal with it."""
+    """An error of a receiver is logged, and reaches no caller."""
     error = ValueError("raised by a receiver on purpose")
     await kit.arrive([kit.hint()], kit.listen(also=_raising(error)))
     await kit.settle()
@@ -116,7 +116,7 @@ async def stay_when_they_raise(kit: NotifyKit) -> None:
 
 
 class _raising:
-    """What raises an error whenever it is called."""
+    """Raises an error whenever it is called."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error

@@ -69,7 +69,7 @@ async def brings_a_planned_job_forward(kit: Kit) -> None:
 
 @amend.case
 async def plans_a_blocked_job(kit: Kit) -> None:
-    """A blocked job that is given a time stays blocked, and is scheduled for it once it is let go."""
+    """A blocked job that is given a time stays blocked, and is scheduled for it once it is unblocked."""
     blocker = await kit.start("blocker")
     chain = await kit.start(blockers=(blocker,))
     due = kit.after(600)
@@ -192,7 +192,7 @@ async def takes_many_and_none(kit: Kit) -> None:
 
 @amend.case
 async def can_be_rolled_back(kit: Kit) -> None:
-    """An amendment in a transaction that rolls back leaves the job as it was; whether it is present cannot be told."""
+    """An amendment that is rolled back leaves the job as it was, and no answer of the port can tell the two apart."""
     chain = await kit.start()
     before = await kit.tail(chain)
     async with abandoned(kit) as tx:

@@ -40,7 +40,7 @@ async def hold_a_job_until_all_completed(kit: Kit) -> None:
 
 @blockers.case
 async def closed_in_one_batch_count_one_by_one(kit: Kit) -> None:
-    """Two blockers that close in the same batch let their dependent go, once."""
+    """Two blockers that close in the same batch unblock their dependent, once."""
     chain = await kit.start(blockers=await _starts(kit, 2))
     batch = [Settlement(job, Completes("1"), "worker") for job in await kit.claim("blocker", 2)]
     settled = await kit.settle_all(*batch)
@@ -159,7 +159,7 @@ async def are_chains_not_jobs(kit: Kit) -> None:
 
 @blockers.case
 async def leave_a_later_plan_in_force(kit: Kit) -> None:
-    """A job let go before its planned time is scheduled for that time."""
+    """A job unblocked before its planned time is scheduled for that time."""
     (blocker,) = await _starts(kit, 1)
     due = kit.after(600)
     await kit.start(blockers=(blocker,), at=due)
@@ -174,7 +174,7 @@ async def leave_a_later_plan_in_force(kit: Kit) -> None:
 
 @blockers.case
 async def end_their_hold_now(kit: Kit) -> None:
-    """A job is due since it was let go, not since it was started."""
+    """A job is due since it was unblocked, not since it was started."""
     (blocker,) = await _starts(kit, 1)
     await kit.start(blockers=(blocker,))
     kit.wait(60)
@@ -270,7 +270,7 @@ async def do_not_touch_a_job_that_no_longer_waits(kit: Kit) -> None:
 
 @blockers.case
 async def do_not_touch_the_successor_of_a_finished_job(kit: Kit) -> None:
-    """A dependent that was finished into a successor waits for nobody any more."""
+    """A dependent that was continued from outside waits for no blocker any more."""
     (blocker,) = await _starts(kit, 1)
     chain = await kit.start(blockers=(blocker,))
     await kit.complete_externally(chain, Continues(Successor(type="next", input="1")))
@@ -292,7 +292,7 @@ async def _close_for_many(kit: Kit, outcome: Outcome, verb: Verb, limit: int) ->
 
 @blockers.case
 async def let_go_more_than_a_thousand(kit: Kit) -> None:
-    """However many chains wait for one blocker, each is let go once, soon after by ``unblock_pending``."""
+    """However many chains wait for one blocker, each is unblocked once, soon after by ``unblock_pending``."""
     made = await _close_for_many(kit, Completes("1"), Verb.UNBLOCK, limit=60)
     times = Counter(chains(made, Verb.UNBLOCK))
     equal((len(times), set(times.values())), (MANY, {1}), "chains let go, and how often each")

@@ -54,7 +54,7 @@ async def takes_the_blockers_of_a_blockers_later_jobs(kit: Kit) -> None:
 
 @cascade.case
 async def leaves_others_alone(kit: Kit) -> None:
-    """Chains that have nothing to do with the set stay, and so do the blockers where nobody asked for them."""
+    """Chains that have nothing to do with the set stay, and so do the blockers where the call does not ask for them."""
     other, blocker = await kit.start("other"), await kit.start("blocker")
     chain, second = await kit.start(blockers=(blocker,)), await kit.start("second", blockers=(other,))
     await kit.delete(chain, cascade=True)

@@ -81,7 +81,7 @@ async def a_continuation_from_outside_with_a_missing_blocker_is_not_found(kit: K
 
 
 async def _line(kit: Kit, chain: str, length: int) -> str:
-    """A chain that waits for this one, through others: ``length`` chains in all."""
+    """Start ``length`` chains, each waiting for the one before, and return the last."""
     for _ in range(length):
         chain = await kit.start("line", blockers=(chain,))
     return chain
@@ -132,7 +132,7 @@ async def a_circle_through_a_continuation_is_refused(kit: Kit) -> None:
 
 @circles.case
 async def a_circle_of_which_one_blocker_is_enough_is_refused(kit: Kit) -> None:
-    """It is a circle also where one of the chains could be let go by another blocker."""
+    """It is a circle also where one of the chains could be unblocked by another blocker."""
     chain = await kit.start()
     other = await kit.start("other", blockers=(chain, await _blocker(kit)), until=Until.ANY)
     await _refused(kit, Blocks((other,)))
@@ -173,7 +173,7 @@ async def a_chain_that_is_closed_waits_for_nobody(kit: Kit) -> None:
 
 @circles.case
 async def a_chain_that_waits_no_longer_closes_no_circle(kit: Kit) -> None:
-    """A chain that was let go by another blocker may be waited for: it is no circle."""
+    """A chain that was unblocked by another blocker may be waited for: it is no circle."""
     chain, blocker = await kit.start(), await _blocker(kit)
     other = await kit.start("other", blockers=(chain, blocker), until=Until.ANY)
     await kit.complete_externally(blocker, step="blocker")
@@ -188,7 +188,7 @@ async def two_ways_are_no_circle(kit: Kit) -> None:
     sides = [await kit.start("side", blockers=(root,)) for _ in range(2)]
     chain = await kit.start()
     settled: Settled = await kit.settle(await kit.lease(), Blocks(tuple(sides)))
-    equal(settled.results, (SettleResult.DONE,), "the verdict")
+    equal(settled.results, (SettleResult.DONE,), "the result")
     await kit.complete_externally(root, step="blocker")
     made = [move for _ in sides for move in await kit.close("side")]
     equal(chains(made, Verb.UNBLOCK), [chain], "the chains let go")

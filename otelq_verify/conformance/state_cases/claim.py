@@ -196,7 +196,7 @@ async def passes_over_what_others_hold(kit: Kit) -> None:
 
 @claim.case
 async def can_be_released(kit: Kit) -> None:
-    """Disowning gives the jobs of one claim back with their attempts; others keep theirs."""
+    """Releasing a claim gives back its jobs and their attempts; other claims are unchanged."""
     await kit.create(*(kit.job() for _ in range(3)))
     lost, kept = kit.token(), kit.token()
     await kit.claim(limit=2, token=lost)
@@ -210,7 +210,7 @@ async def can_be_released(kit: Kit) -> None:
 
 @claim.case
 async def can_be_released_after_a_part_moved_on(kit: Kit) -> None:
-    """Disowning touches only what still runs under the token."""
+    """Releasing a claim touches only jobs that still run under the token."""
     await kit.create(kit.job(), kit.job())
     token = kit.token()
     first, second = await kit.claim(limit=2, token=token)
@@ -221,7 +221,7 @@ async def can_be_released_after_a_part_moved_on(kit: Kit) -> None:
 
 @claim.case
 async def can_be_released_with_a_claimed_successor(kit: Kit) -> None:
-    """A successor kept under another token is not given back with the claim before it."""
+    """A successor claimed under another token is not given back with the claim before it."""
     await kit.start()
     token = kit.token()
     job = await kit.lease(token=token)

@@ -15,7 +15,7 @@ KEY = Dedup("customer-7")
 
 
 async def _holder(kit: Kit) -> str:
-    """The chain that a start with the key leads to."""
+    """Return the chain that a start with the key leads to."""
     created, _ = await kit.create(kit.job(dedup=KEY))
     return created[0].chain_id
 

@@ -1,4 +1,4 @@
-"""Jobs that nobody started in time."""
+"""Jobs that were not started in time."""
 
 from __future__ import annotations
 

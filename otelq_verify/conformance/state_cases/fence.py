@@ -36,7 +36,7 @@ OUTCOMES: dict[str, Outcome] = {
 
 
 async def _overtaken(kit: Kit) -> tuple[Claimed, Claimed]:
-    """A job whose lease ran out and that another worker holds: the old claim and the new."""
+    """Return the old claim and the new of a job whose lease ran out and that another worker holds."""
     await kit.start()
     old = await kit.lease(lease=10)
     kit.wait(11)
@@ -44,11 +44,11 @@ async def _overtaken(kit: Kit) -> tuple[Claimed, Claimed]:
     return old, await kit.lease()
 
 
-async def _expect_lost(kit: Kit, job: Claimed, verdict: SettleResult = SettleResult.LOST) -> None:
-    """Every outcome of a lost job gets the verdict and moves nothing."""
+async def _expect_lost(kit: Kit, job: Claimed, result: SettleResult = SettleResult.LOST) -> None:
+    """Demand that every outcome of a lost job gets the result and moves nothing."""
     for name, outcome in OUTCOMES.items():
         settled = await kit.settle(job, outcome)
-        equal(settled.results, (verdict,), f"the verdict where the worker {name}")
+        equal(settled.results, (result,), f"the result where the worker {name}")
         equal(settled.transitions, (), f"the transitions where the worker {name}")
 
 
@@ -73,7 +73,7 @@ for _name, _outcome in OUTCOMES.items():
 
 @fence.case
 async def falls_with_the_reaper(kit: Kit) -> None:
-    """A job taken back by the reaper is lost to its holder, also before somebody else claims it."""
+    """A job taken back by the reaper is lost to its holder, also before another worker claims it."""
     await kit.start()
     job = await kit.lease(lease=10)
     kit.wait(11)
@@ -83,7 +83,7 @@ async def falls_with_the_reaper(kit: Kit) -> None:
 
 @fence.case
 async def holds_until_the_job_is_reaped(kit: Kit) -> None:
-    """A lease that ran out but that nobody took back still lets its holder settle."""
+    """A lease that ran out but was not taken back still lets its holder settle."""
     await kit.start()
     job = await kit.lease(lease=10)
     kit.wait(60)
@@ -92,7 +92,7 @@ async def holds_until_the_job_is_reaped(kit: Kit) -> None:
 
 @fence.case
 async def falls_with_a_released_claim(kit: Kit) -> None:
-    """A job of a disowned claim is lost to that claim."""
+    """A job of a released claim is lost to that claim."""
     await kit.start()
     job = await kit.lease()
     await kit.release_claim(job.lease.token)
@@ -106,7 +106,7 @@ async def falls_with_a_finish(kit: Kit) -> None:
     job = await kit.lease()
     await kit.complete_externally(chain, Completes('"outside"'))
     await _expect_lost(kit, job)
-    equal(await kit.renew(job.lease), [SettleResult.LOST], "the verdict on renewing")
+    equal(await kit.renew(job.lease), [SettleResult.LOST], "the result on renewing")
     equal((await kit.outcome(chain)).output, '"outside"', "the output")
 
 
@@ -126,7 +126,7 @@ async def reports_a_cancel(kit: Kit) -> None:
     chain = await kit.start()
     job = await kit.lease()
     await kit.cancel(chain)
-    equal(list(await kit.renew(job.lease)), [SettleResult.CANCELLED], "the verdict on renewing")
+    equal(list(await kit.renew(job.lease)), [SettleResult.CANCELLED], "the result on renewing")
     await _expect_lost(kit, job, SettleResult.CANCELLED)
     equal(await kit.status(chain), Status.CANCELLED, "the chain's status")
 
@@ -138,7 +138,7 @@ async def falls_with_a_delete(kit: Kit) -> None:
     job = await kit.lease()
     await kit.delete(chain)
     await _expect_lost(kit, job)
-    equal(list(await kit.renew(job.lease)), [SettleResult.LOST], "the verdict on renewing")
+    equal(list(await kit.renew(job.lease)), [SettleResult.LOST], "the result on renewing")
 
 
 @fence.case
@@ -153,8 +153,8 @@ async def knows_only_its_tokens(kit: Kit) -> None:
     )
     for lease in forged:
         settled = await kit.settle(_under(job, lease), Completes('"forged"'))
-        equal(settled.results, (SettleResult.LOST,), f"the verdict on settling under {lease}")
-        equal(list(await kit.renew(lease)), [SettleResult.LOST], f"the verdict on renewing {lease}")
+        equal(settled.results, (SettleResult.LOST,), f"the result on settling under {lease}")
+        equal(list(await kit.renew(lease)), [SettleResult.LOST], f"the result on renewing {lease}")
     await kit.done(job)
 
 
@@ -178,7 +178,7 @@ def _under(job: Claimed, lease: Lease) -> Claimed:
 
 @fence.case
 async def harms_no_neighbour(kit: Kit) -> None:
-    """In a batch the lost item is lost and its neighbours are written; verdicts come in the order given."""
+    """In a batch the lost item is lost and its neighbours are written; results come in the order given."""
     old, new = await _overtaken(kit)
     await kit.create(kit.job(), kit.job())
     first, second = await kit.claim(limit=2)
@@ -195,7 +195,7 @@ async def is_renewed_from_now(kit: Kit) -> None:
     chain = await kit.start()
     job = await kit.lease(lease=30)
     kit.wait(20)
-    equal(list(await kit.renew(job.lease, seconds=30)), [SettleResult.DONE], "the verdict")
+    equal(list(await kit.renew(job.lease, seconds=30)), [SettleResult.DONE], "the result")
     equal((await kit.tail(chain)).leased_until, kit.after(30), "the end of the lease")
     kit.wait(29)
     equal(list(await kit.reap()), [], "jobs reaped before the renewed lease ran out")
@@ -205,11 +205,11 @@ async def is_renewed_from_now(kit: Kit) -> None:
 
 @fence.case
 async def is_renewed_after_it_ran_out(kit: Kit) -> None:
-    """A lease that ran out but that nobody took back is extended."""
+    """A lease that ran out but was not taken back is extended."""
     await kit.start()
     job = await kit.lease(lease=10)
     kit.wait(60)
-    equal(list(await kit.renew(job.lease)), [SettleResult.DONE], "the verdict")
+    equal(list(await kit.renew(job.lease)), [SettleResult.DONE], "the result")
     equal(list(await kit.reap()), [], "jobs reaped")
 
 
@@ -220,10 +220,10 @@ async def is_not_renewed_past_the_deadline(kit: Kit) -> None:
     job = await kit.lease(lease=30, timeout=60)
     deadline = kit.after(60)
     kit.wait(40)
-    equal(list(await kit.renew(job.lease, seconds=30)), [SettleResult.DONE], "the verdict before the deadline")
+    equal(list(await kit.renew(job.lease, seconds=30)), [SettleResult.DONE], "the result before the deadline")
     equal((await kit.tail(chain)).leased_until, deadline, "the end of the lease")
     kit.wait(20)
-    equal(list(await kit.renew(job.lease, seconds=30)), [SettleResult.LOST], "the verdict at the deadline")
+    equal(list(await kit.renew(job.lease, seconds=30)), [SettleResult.LOST], "the result at the deadline")
     kit.wait(1)
     equal(len(await kit.reap()), 1, "jobs reaped after the deadline")
 
@@ -232,7 +232,7 @@ async def is_not_renewed_past_the_deadline(kit: Kit) -> None:
 async def is_not_renewed_for_another(kit: Kit) -> None:
     """The old holder's renewal is LOST and leaves the new holder's lease as it is."""
     old, new = await _overtaken(kit)
-    equal(list(await kit.renew(old.lease, seconds=900)), [SettleResult.LOST], "the verdict")
+    equal(list(await kit.renew(old.lease, seconds=900)), [SettleResult.LOST], "the result")
     equal((await kit.tail(new.lease.chain_id)).leased_until, new.leased_until, "the end of the lease")
 
 
@@ -245,7 +245,7 @@ async def is_renewed_without_waiting(kit: Kit) -> None:
         await kit.complete_externally(chain, tx=tx)
         renewing = await before_the_end(kit.renew(job.lease), patience=5)
         true(renewing.done(), "a renewal waited for a transaction")
-        equal(list(await renewing), [SettleResult.BUSY], "the verdict")
+        equal(list(await renewing), [SettleResult.BUSY], "the result")
 
 
 @fence.case

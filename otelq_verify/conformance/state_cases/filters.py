@@ -1,4 +1,4 @@
-"""What a query can ask for, each filter alone and together."""
+"""The filters of a query, each alone and together."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Key = tuple[str, int]
 
 
 async def _jobs(kit: Kit, **query: Any) -> list[Key]:
-    """The jobs found, and counted."""
+    """Return the jobs found, and check their count."""
     page = await kit.adapter.jobs(JobQuery(**query))
     equal(await kit.count("jobs", **query), Count(len(page.items), exact=True), f"the count of jobs by {query}")
     equal(page.next, None, "the key of the next page")
@@ -37,7 +37,7 @@ async def _jobs(kit: Kit, **query: Any) -> list[Key]:
 
 
 async def _chains(kit: Kit, **query: Any) -> list[str]:
-    """The chains found, and counted."""
+    """Return the chains found, and check their count."""
     page = await kit.adapter.chains(JobQuery(**query))
     equal(await kit.count("chains", **query), Count(len(page.items), exact=True), f"the count of chains by {query}")
     equal(page.next, None, "the key of the next page")
@@ -51,7 +51,7 @@ async def _both(kit: Kit, expected: list[str], **query: Any) -> None:
 
 
 async def _in_each_status(kit: Kit, **fields: Any) -> dict[Status, str]:
-    """A chain of one job in each status that a chain can have, newest last."""
+    """Start a chain of one job in each status that a chain can have, newest last."""
     made: dict[Status, str] = {status: kit.id() for status in Status if status is not Status.CONTINUED}
     await kit.start("blocker", chain_id=made[Status.RUNNING], **fields)
     for status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.READY):

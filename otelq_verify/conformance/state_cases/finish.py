@@ -83,7 +83,7 @@ for _status in MAKE_OPEN:
 
 
 async def _refused(kit: Kit, error: type[OtelqError], chain: str, step: str) -> None:
-    """Finishing is refused with the error, and a good closure beside it is not written."""
+    """Demand that completing from outside raises the error, and that a good closure beside it is not written."""
     good = await kit.start("good")
     with raises(error, f"finishing with the step {step!r}"):
         await kit.finish_all((good, "good", Completes("1")), (chain, step, Completes("1")))
@@ -110,7 +110,7 @@ async def needs_an_open_chain(kit: Kit) -> None:
 
 @finish.case
 async def does_not_write_an_outcome_twice(kit: Kit) -> None:
-    """A finished chain keeps its first outcome."""
+    """A chain completed from outside keeps its first outcome."""
     chain = await kit.start()
     await kit.complete_externally(chain, Completes('"first"'))
     await _refused(kit, JobAlreadyClosed, chain, "work")
@@ -136,7 +136,7 @@ async def knows_a_step_that_is_another(kit: Kit) -> None:
 
 @finish.case
 async def lets_dependents_go(kit: Kit) -> None:
-    """Finishing a blocker lets its dependents go in the same commit; continuing it does not."""
+    """Completing a blocker from outside unblocks its dependents in the same commit; continuing it does not."""
     blocker = await kit.start()
     dependent = await kit.start("other", blockers=(blocker,))
     made = await kit.complete_externally(blocker, Continues(NEXT))

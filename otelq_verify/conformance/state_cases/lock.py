@@ -16,7 +16,7 @@ lock = Theme[Kit]("lock")
 
 @lock.case
 async def returns_the_open_jobs_in_order(kit: Kit) -> None:
-    """Locking tells the open jobs, whatever their status, in the order of the chains given."""
+    """Locking returns the open jobs, whatever their status, in the order of the chains given."""
     order = (Status.RUNNING, Status.READY, Status.SCHEDULED, Status.BLOCKED)
     made = [await MAKE_OPEN[status](kit) for status in order]
     given = [made[0], made[2], made[1], made[3]]

@@ -23,7 +23,7 @@ async def _page(kit: Kit, of: Of, **query: Any) -> tuple[list[str], str | None]:
 
 
 async def _walk(kit: Kit, of: Of, **query: Any) -> tuple[list[str], int]:
-    """All that a query finds, page by page, and how many pages that took."""
+    """Return all that a query finds, page by page, and the number of pages."""
     found: list[str] = []
     after: str | None = None
     for walked in range(1, MANY):
@@ -118,7 +118,7 @@ async def pages_with_filters_do_not_shift_while_the_store_changes(kit: Kit) -> N
 
 @pages.case
 async def a_page_may_end_within_a_chain(kit: Kit) -> None:
-    """Jobs of a long chain are told in order, however the pages cut it."""
+    """Jobs of a long chain are returned in order, however the pages cut it."""
     chain = await kit.start()
     for _ in range(6):
         await kit.complete_externally(chain, Continues(Successor(type="work", input='"needle"')))
@@ -136,7 +136,7 @@ async def a_page_may_end_within_a_chain(kit: Kit) -> None:
 
 @pages.case
 async def a_page_of_chains_may_end_at_a_long_one(kit: Kit) -> None:
-    """Chains of several jobs, closed or open, are told once each, wherever the search is cut."""
+    """Chains of several jobs, closed or open, are returned once each, wherever the search is cut."""
     given = [await kit.start() for _ in range(4)]
     for chain in given[1:3]:
         for _ in range(3):

@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 async def _one_of_each(kit: Kit) -> dict[Status, str]:
-    """A chain of the type ``work`` in each status; the continued one goes on with a ``next``, which is ready."""
+    """Start a chain of the type ``work`` in each status; the continued one has a successor ``next``, which is ready."""
     made = {Status.COMPLETED: await kit.start()}
     await kit.close()
     made[Status.FAILED] = await kit.start()
@@ -78,7 +78,7 @@ def _newest_first(chains: Iterable[str]) -> list[str]:
 
 @queries.case
 async def outcomes_leave_out_what_is_missing(kit: Kit) -> None:
-    """Outcomes are told for the chains that exist; the others are left out."""
+    """Outcomes are returned for the chains that exist; the others are left out."""
     chain, missing = await kit.start(), kit.id()
     outcomes = await kit.adapter.outcomes([missing, chain])
     equal(list(outcomes), [chain], "the chains in the answer")
@@ -97,7 +97,7 @@ async def outcomes_have_every_status(kit: Kit) -> None:
 
 @queries.case
 async def blocker_outputs_have_the_present_status(kit: Kit) -> None:
-    """Blockers are told with their present status; a chain without blockers has none."""
+    """Blockers are returned with their present status; a chain without blockers has none."""
     failed, open_ = await kit.start("blocker"), await kit.start("blocker")
     chain, other = await kit.start(blockers=(open_, failed)), await kit.start()
     await kit.close("blocker", Fails(FAILURE))
@@ -251,7 +251,7 @@ async def chains_page_by_page(kit: Kit) -> None:
 
 @queries.case
 async def chains_have_a_head_and_a_tail(kit: Kit) -> None:
-    """A chain is told by its first job and its last; of a chain of one they are the same."""
+    """A chain is described by its first job and its last; of a chain of one they are the same."""
     long, short = await kit.start(), await kit.start()
     await kit.complete_externally(long, Continues(NEXT))
     await kit.complete_externally(long, Completes('"end"'), step="next")

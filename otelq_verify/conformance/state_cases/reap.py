@@ -101,7 +101,7 @@ async def spares_living_leases(kit: Kit) -> None:
     kit.wait(11)
     made = await kit.reap(except_tokens=[mine.lease.token, kit.token()])
     equal([move.chain_id for move in made], [other.lease.chain_id], "the chains reaped")
-    equal(list(await kit.renew(mine.lease)), [SettleResult.DONE], "the verdict on renewing the spared lease")
+    equal(list(await kit.renew(mine.lease)), [SettleResult.DONE], "the result on renewing the spared lease")
 
 
 @reap.case

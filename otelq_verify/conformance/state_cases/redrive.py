@@ -30,7 +30,7 @@ from .finish import MAKE_OPEN
 redrive = Theme[Kit]("redrive")
 KEY = Dedup("customer-7")
 MANY = 1100
-"""More dependents than one statement tells."""
+"""More dependents than one statement unblocks."""
 
 
 async def _failed(kit: Kit, type: str = "work", **fields: Any) -> str:
@@ -40,7 +40,7 @@ async def _failed(kit: Kit, type: str = "work", **fields: Any) -> str:
 
 
 async def _refused(kit: Kit, error: type[OtelqError], *chain_ids: str) -> None:
-    """A redrive that is refused writes nothing, also of the good chain before."""
+    """Demand that a refused redrive writes nothing, not even of the good chain before."""
     good = await _failed(kit, "good")
     with raises(error, "a redrive"):
         await kit.redrive(good, *chain_ids)
@@ -112,7 +112,7 @@ async def opens_the_job_that_ended_so(kit: Kit) -> None:
 
 @redrive.case
 async def leaves_nothing_of_the_end(kit: Kit) -> None:
-    """A redriven chain is open to all who ask: without failure, and no longer among the failed."""
+    """A redriven chain is open in every answer: without failure, and no longer among the failed."""
     chain = await _failed(kit)
     await kit.redrive(chain)
     outcome = await kit.outcome(chain)
@@ -188,7 +188,7 @@ async def fences_off_what_ran_before(kit: Kit) -> None:
     await kit.redrive(chain)
     for _ in ("before the next claim", "while another holds the job"):
         settled = await kit.settle(job, Completes('"late"'))
-        true(settled.results[0] in (SettleResult.LOST, SettleResult.CANCELLED), f"the verdict is {settled.results[0]}")
+        true(settled.results[0] in (SettleResult.LOST, SettleResult.CANCELLED), f"the result is {settled.results[0]}")
         await kit.claim()
     equal(await kit.status(chain), Status.RUNNING, "the status")
 
@@ -262,7 +262,7 @@ async def refuses_two_chains_of_one_key(kit: Kit) -> None:
 
 
 async def _pair(kit: Kit, **rule: Any) -> tuple[str, str]:
-    """A blocker that failed, and its dependent, which was cancelled."""
+    """Return a blocker that failed, and its dependent, which was cancelled."""
     blocker = await kit.start("blocker")
     chain = await kit.start(blockers=(blocker,), **rule)
     await kit.cancel(chain)
@@ -295,7 +295,7 @@ async def does_not_wait_for_completed_blockers(kit: Kit) -> None:
 
 @redrive.case
 async def refuses_a_job_whose_blocker_is_lost(kit: Kit) -> None:
-    """A job that can never be let go is an InvalidArgument that names the blocker; nothing is written."""
+    """A job that can never be unblocked is an InvalidArgument that names the blocker; nothing is written."""
     blocker, chain = await _pair(kit)
     await _refused(kit, InvalidArgument, chain)
     try:
@@ -306,7 +306,7 @@ async def refuses_a_job_whose_blocker_is_lost(kit: Kit) -> None:
 
 @redrive.case
 async def takes_a_chain_together_with_its_blocker(kit: Kit) -> None:
-    """Blockers redriven in the same call count as open, whatever the order; their end lets the dependent go."""
+    """Blockers redriven in the same call count as open, whatever the order; their end unblocks the dependent."""
     for order in (1, -1):
         pair = await _pair(kit)
         made = await kit.redrive(*pair[::order])
@@ -361,7 +361,7 @@ _looks_anew("any_wait", {"until": Until.ANY, "on_failure": OnFailure.WAIT}, Stat
 
 @redrive.case
 async def serves_those_that_wait_on(kit: Kit) -> None:
-    """Dependents that wait for a failed chain are let go when it is redriven and completes."""
+    """Dependents that wait for a failed chain are unblocked when it is redriven and completes."""
     blocker = await kit.start("blocker")
     chain = await kit.start(blockers=(blocker,), on_failure=OnFailure.WAIT)
     for _ in range(2):
@@ -373,7 +373,7 @@ async def serves_those_that_wait_on(kit: Kit) -> None:
 
 @redrive.case
 async def serves_those_that_began_to_wait_while_it_was_closed(kit: Kit) -> None:
-    """A job that was given a failed blocker, and waits on, is let go when that is redriven and completes."""
+    """A job that was given a failed blocker, and waits on, is unblocked when that is redriven and completes."""
     blocker = await _failed(kit, "blocker")
     started = await kit.start(blockers=(blocker,), on_failure=OnFailure.WAIT)
     running = await kit.start("runs")
@@ -384,11 +384,11 @@ async def serves_those_that_began_to_wait_while_it_was_closed(kit: Kit) -> None:
 
 @redrive.case
 async def serves_more_than_a_thousand(kit: Kit) -> None:
-    """However many chains wait for a chain to be redriven, each is let go once, soon after by ``unblock_pending``."""
+    """Of any number of dependents of a redriven chain each is unblocked once, soon after by ``unblock_pending``."""
     blocker = await _failed(kit, "blocker")
     await kit.create(*(kit.job(blockers=(blocker,), on_failure=OnFailure.WAIT) for _ in range(MANY)))
     await kit.redrive(blocker)
-    freed = chains([*await kit.close("blocker"), *await _mopped(kit)], Verb.UNBLOCK)
+    freed = chains([*await kit.close("blocker"), *await _unblock_all(kit)], Verb.UNBLOCK)
     equal((len(freed), len(set(freed))), (MANY, MANY), "chains let go, and different ones")
 
 
@@ -399,13 +399,13 @@ async def leaves_no_pending_dependent_blocked(kit: Kit) -> None:
     await kit.create(*(kit.job(blockers=(blocker,)) for _ in range(MANY)))
     made = [*await kit.close("blocker", Fails(FAILURE))]
     await kit.redrive(blocker)
-    made += [*await _mopped(kit), *await kit.close("blocker"), *await _mopped(kit)]
+    made += [*await _unblock_all(kit), *await kit.close("blocker"), *await _unblock_all(kit)]
     told = chains(made, Verb.FAIL_BY_BLOCKER) + chains(made, Verb.UNBLOCK)
     equal((len(told), len(set(told))), (MANY, MANY), "chains told, and different ones")
 
 
-async def _mopped(kit: Kit) -> list[Transition]:
-    """What ``unblock_pending`` does until nothing is left."""
+async def _unblock_all(kit: Kit) -> list[Transition]:
+    """Call ``unblock_pending`` until nothing is left, and return its transitions."""
     made: list[Transition] = []
     while more := await kit.unblock_pending():
         made += more

@@ -1,4 +1,4 @@
-"""How many blockers a job waits for, and what it means to it that one of them ends badly: the whole table."""
+"""The rules of blockers, as a whole table: how many a job waits for, and what the bad end of one does."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def _blockers(kit: Kit, number: int) -> tuple[str, ...]:
 
 Rule = tuple[Until, OnFailure]
 Give = Callable[[Kit, tuple[str, ...], Rule], Awaitable[Sequence[Transition]]]
-"""Makes a job that is given the blockers, and tells what happened to it."""
+"""Makes a job with the blockers, and returns its moves."""
 
 
 async def _start(kit: Kit, blockers: tuple[str, ...], rule: Rule) -> Sequence[Transition]:
@@ -158,7 +158,7 @@ for _name, _give in GIVE.items():
 
 @rules.case
 async def any_frees_a_job_once(kit: Kit) -> None:
-    """A job that waits for any blocker is let go by the first and left alone by the others, even where they fail."""
+    """A job that waits for any blocker is unblocked by the first and unchanged by the others, even if they fail."""
     first, second, third = blockers = await _blockers(kit, 3)
     made = await _start(kit, blockers, (Until.ANY, OnFailure.FAIL))
     chain = made[0].chain_id

@@ -15,13 +15,13 @@ OPEN = Dedup("customer-7")
 
 
 async def _given(kit: Kit, dedup: Dedup) -> str:
-    """The chain that a start with these options leads to."""
+    """Return the chain that a start with these options leads to."""
     created, _ = await kit.create(kit.job(dedup=dedup))
     return created[0].chain_id
 
 
 async def _taken(kit: Kit, dedup: Dedup) -> str:
-    """The chain that a start with these options, which must be a new one, leads to."""
+    """Start a new chain with these options, and return it."""
     return await kit.start(dedup=dedup)
 
 
@@ -198,7 +198,7 @@ async def the_rest_of_a_duplicate_is_ignored(kit: Kit) -> None:
 
 @scopes.case
 async def keys_may_be_long_and_odd(kit: Kit) -> None:
-    """Keys of 512 characters of any alphabet are told apart by their last."""
+    """Keys of 512 characters of any alphabet differ by their last."""
     for letter in ("x", "\U0001f600", "'"):
         first = Dedup(letter * 512, scope="any")
         holder = await _taken(kit, first)

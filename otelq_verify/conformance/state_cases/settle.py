@@ -1,4 +1,4 @@
-"""What an attempt came to, written once."""
+"""The outcomes of attempts, written once."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def continues(kit: Kit) -> None:
 
 @settle.case
 async def keeps_the_chain_open_while_it_continues(kit: Kit) -> None:
-    """A chain that continued stands as its tail stands; its output is the last job's."""
+    """A chain that continued has the status of its tail; its output is the last job's."""
     chain = await kit.start()
     await kit.close(outcome=Continues(NEXT))
     equal(await kit.status(chain), Status.READY, "the chain's status after the continuation")
@@ -190,7 +190,7 @@ def _repeats(name: str, outcome: Outcome) -> None:
         first = await kit.settle(job, outcome)
         kit.wait(1)
         second = await kit.settle(job, outcome)
-        equal(second.results, (SettleResult.DONE,), "the verdict on the repeat")
+        equal(second.results, (SettleResult.DONE,), "the result on the repeat")
         equal(list(second.transitions), list(first.transitions), "the transitions of the repeat")
         equal(len(await kit.records(job.lease.chain_id)), 2 if name == "continues" else 1, "jobs in the chain")
 
@@ -209,7 +209,7 @@ async def repeats_beside_a_new_holder(kit: Kit) -> None:
     job = await kit.lease()
     await kit.done(job, Releases())
     new = await kit.lease()
-    equal((await kit.settle(job, Releases())).results, (SettleResult.DONE,), "the verdict on the repeat")
+    equal((await kit.settle(job, Releases())).results, (SettleResult.DONE,), "the result on the repeat")
     await kit.done(new)
 
 
@@ -229,7 +229,7 @@ async def writes_one_outcome_under_a_token(kit: Kit) -> None:
 
 @settle.case
 async def repeats_what_it_let_go(kit: Kit) -> None:
-    """A repeat returns the transitions of the chains that the first call let go or failed, too."""
+    """A repeat returns the transitions of the chains that the first call unblocked or failed, too."""
     for outcome, verb in ((Completes("1"), Verb.UNBLOCK), (Fails(FAILURE), Verb.FAIL_BY_BLOCKER)):
         blocker = await kit.start()
         await kit.start("other", blockers=(blocker,))
@@ -279,22 +279,20 @@ async def grants_a_claimed_successor(kit: Kit) -> None:
 
 @settle.case
 async def ends_a_granted_lease_at_its_deadline(kit: Kit) -> None:
-    """A kept successor has a deadline of its own, which no renewal passes."""
+    """A claimed successor has a deadline of its own, which no renewal passes."""
     chain = await kit.start()
     settled = await kit.settle(
         await kit.lease(), Continues(NEXT, ClaimSuccessor(token=kit.token(), lease=20, timeout=50))
     )
     deadline = kit.after(50)
     kit.wait(40)
-    equal(
-        list(await kit.renew(settled.claimed_successors[chain].lease)), [SettleResult.DONE], "the verdict on renewing"
-    )
+    equal(list(await kit.renew(settled.claimed_successors[chain].lease)), [SettleResult.DONE], "the result on renewing")
     equal((await kit.tail(chain)).leased_until, deadline, "the end of the lease")
 
 
 @settle.case
 async def refuses_to_keep_before_others(kit: Kit) -> None:
-    """A successor is not kept past a job of its type that was ready before it."""
+    """A successor is not granted past a job of its type that was ready before it."""
     earlier = await kit.start("next")
     kit.wait(1)
     chain = await kit.start()
@@ -302,7 +300,7 @@ async def refuses_to_keep_before_others(kit: Kit) -> None:
     equal(
         (settled.results, len(settled.claimed_successors)),
         ((SettleResult.DONE,), 0),
-        "the verdict, and how many were kept",
+        "the result, and how many were kept",
     )
     equal(moves(settled.transitions)[1:], [(Verb.CREATE, None, Status.READY)], "what became of the successor")
     equal(ids(await kit.claim("next", 2)), [earlier, chain], "the order of the next claim")
@@ -310,27 +308,27 @@ async def refuses_to_keep_before_others(kit: Kit) -> None:
 
 @settle.case
 async def refuses_to_keep_what_is_not_due(kit: Kit) -> None:
-    """A delayed successor is not kept."""
+    """A delayed successor is not granted."""
     await kit.start()
     later = Successor(type="next", input="1", delay=60)
     settled = await kit.settle(await kit.lease(), Continues(later, ClaimSuccessor(token=kit.token(), lease=30)))
     equal(
         (settled.results, len(settled.claimed_successors)),
         ((SettleResult.DONE,), 0),
-        "the verdict, and how many were kept",
+        "the result, and how many were kept",
     )
     equal(moves(settled.transitions)[1:], [(Verb.CREATE, None, Status.SCHEDULED)], "the successor's transition")
 
 
 @settle.case
 async def repeats_a_claimed_successor(kit: Kit) -> None:
-    """Repeated after a lost reply, a settlement hands over the successor that it kept, once more."""
+    """Repeated after a lost reply, a settlement grants the successor again."""
     chain = await kit.start()
     job = await kit.lease()
     outcome = Continues(NEXT, ClaimSuccessor(token=kit.token(), lease=30))
     first = await kit.settle(job, outcome)
     second = await kit.settle(job, outcome)
-    equal(second.results, (SettleResult.DONE,), "the verdict on the repeat")
+    equal(second.results, (SettleResult.DONE,), "the result on the repeat")
     equal(list(second.claimed_successors), [chain], "the chains kept")
     equal(second.claimed_successors[chain].lease, first.claimed_successors[chain].lease, "the lease kept")
     equal(list(second.transitions), list(first.transitions), "the transitions of the repeat")
@@ -353,7 +351,7 @@ async def never_loses_what_is_busy(kit: Kit) -> None:
     if settled.results == (SettleResult.BUSY,):
         equal(settled.transitions, (), "the transitions of what was BUSY")
         settled = await kit.settle(job, Completes("1"))
-    equal(settled.results, (SettleResult.DONE,), "the verdict in the end")
+    equal(settled.results, (SettleResult.DONE,), "the result in the end")
     equal(len(chains(settled.transitions, Verb.UNBLOCK)), 1, "chains let go")
 
 
@@ -366,6 +364,6 @@ async def is_lost_to_a_transaction_that_closed_the_job(kit: Kit) -> None:
         await kit.complete_externally(chain, Completes('"outside"'), tx=tx)
         settling = await before_the_end(kit.settle(job, Completes('"inside"')))
     verdicts = (await settling).results
-    true(verdicts in ((SettleResult.BUSY,), (SettleResult.LOST,)), f"the verdict beside the transaction is {verdicts}")
-    equal((await kit.settle(job, Completes("1"))).results, (SettleResult.LOST,), "the verdict after its end")
+    true(verdicts in ((SettleResult.BUSY,), (SettleResult.LOST,)), f"the result beside the transaction is {verdicts}")
+    equal((await kit.settle(job, Completes("1"))).results, (SettleResult.LOST,), "the result after its end")
     equal((await kit.outcome(chain)).output, '"outside"', "the output")

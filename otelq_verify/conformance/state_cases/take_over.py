@@ -45,8 +45,8 @@ async def fences_the_worker_off(kit: Kit) -> None:
     chain = await kit.start()
     job = await kit.lease()
     await kit.take_over(chain)
-    equal(list(await kit.renew(job.lease)), [SettleResult.LOST], "the verdict on a renewal")
-    equal((await kit.settle(job, Completes('"late"'))).results, (SettleResult.LOST,), "the verdict on a settlement")
+    equal(list(await kit.renew(job.lease)), [SettleResult.LOST], "the result on a renewal")
+    equal((await kit.settle(job, Completes('"late"'))).results, (SettleResult.LOST,), "the result on a settlement")
     equal(await kit.status(chain), Status.READY, "the status")
 
 

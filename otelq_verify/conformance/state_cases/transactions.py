@@ -28,7 +28,7 @@ transactions = Theme[Kit]("transactions")
 
 
 def has_savepoints(handle: Any) -> bool:
-    """Whether ``savepoint`` knows this kind of handle."""
+    """Return True if ``savepoint`` knows this kind of handle."""
     return any(hasattr(handle, name) for name in ("begin_nested", "savepoint", "transaction", "execute"))
 
 
@@ -157,7 +157,7 @@ async def settles_with_what_the_handler_wrote(kit: Kit) -> None:
     dependent = await kit.start("other", blockers=(chain,))
     settlement = Settlement(await kit.lease(), Completes("1"), "worker")
     async with abandoned(kit) as tx:
-        equal((await kit.settle_all(settlement, tx=tx)).results, (SettleResult.DONE,), "the verdict")
+        equal((await kit.settle_all(settlement, tx=tx)).results, (SettleResult.DONE,), "the result")
     equal(await kit.status(chain), Status.RUNNING, "the status after the rollback")
     async with kit.adapter.begin() as tx:
         made = (await kit.settle_all(settlement, tx=tx)).transitions
@@ -173,14 +173,14 @@ async def settles_nothing_that_is_lost(kit: Kit) -> None:
     settlement = Settlement(await kit.lease(), Completes("1"), "worker")
     await kit.complete_externally(chain, Completes('"outside"'))
     async with kit.adapter.begin() as tx:
-        equal((await kit.settle_all(settlement, tx=tx)).results, (SettleResult.LOST,), "the verdict")
+        equal((await kit.settle_all(settlement, tx=tx)).results, (SettleResult.LOST,), "the result")
         started = await kit.start(tx=tx)
     true(await kit.exists(started), "what was started after a lost settlement is not there")
 
 
 @transactions.case
 async def sees_its_own_writes(kit: Kit) -> None:
-    """Verbs and questions with ``tx`` see what was written in it; others do not."""
+    """Verbs and queries with ``tx`` see what was written in it; others do not."""
     async with kit.adapter.begin() as tx:
         blocker = await kit.start("blocker", tx=tx)
         chain = await kit.start(blockers=(blocker,), tx=tx)
@@ -227,14 +227,14 @@ async def takes_back_a_savepoint(kit: Kit) -> None:
 
 
 def _watch(tx: Transaction) -> list[Ending] | None:
-    """The endings that a watcher is told from now on; None where the driver does not say."""
+    """Return a list to which a watcher adds the endings; None where the driver reports none."""
     told: list[Ending] = []
     return told if tx.watch(told.append) else None
 
 
 @transactions.case
 async def notifies_its_watchers_of_a_commit(kit: Kit) -> None:
-    """A watcher is told once, after the commit."""
+    """A watcher is called once, after the commit."""
     async with kit.adapter.begin() as tx:
         await kit.start(tx=tx)
         told, second = _watch(tx), _watch(tx)
@@ -245,7 +245,7 @@ async def notifies_its_watchers_of_a_commit(kit: Kit) -> None:
 
 @transactions.case
 async def notifies_its_watchers_of_a_rollback(kit: Kit) -> None:
-    """A watcher is told once, after the rollback."""
+    """A watcher is called once, after the rollback."""
     async with abandoned(kit) as tx:
         await kit.start(tx=tx)
         told = _watch(tx)
@@ -254,7 +254,7 @@ async def notifies_its_watchers_of_a_rollback(kit: Kit) -> None:
 
 @transactions.case
 async def notifies_its_watchers_of_a_savepoint(kit: Kit) -> None:
-    """What a rolled-back savepoint held is not told as committed, nor the rest as rolled back."""
+    """A rolled-back savepoint is not reported as committed, nor the rest as rolled back."""
     async with kit.adapter.begin() as tx:
         if not has_savepoints(tx.handle):
             return
@@ -305,7 +305,7 @@ async def has_the_kinds_of_its_store(kit: Kit) -> None:
 
 @transactions.case
 async def were_committed_answers_for_each(kit: Kit) -> None:
-    """``present`` answers for each transition, in order: what is there, and what is not."""
+    """``were_committed`` answers for each transition, in order: what is there, and what is not."""
     _, committed = await kit.create(kit.job())
     async with abandoned(kit) as tx:
         _, undone = await kit.create(kit.job(), tx=tx)

@@ -42,7 +42,7 @@ BAD: dict[str, Outcome] = {
 
 
 def _meaning(text: str) -> object:
-    """The value of JSON text; numbers are compared exactly, however they are written."""
+    """Parse JSON text so that numbers are compared exactly, however they are written."""
     return json.loads(text, parse_int=Decimal, parse_float=Decimal)
 
 

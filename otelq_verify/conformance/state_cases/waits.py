@@ -48,7 +48,7 @@ async def _complete(kit: Kit, chain: str) -> Sequence[Transition]:
 
 @waits.case
 async def a_continuation_is_created_blocked(kit: Kit) -> None:
-    """A successor with blockers is blocked from its creation, and let go by the last of them."""
+    """A successor with blockers is blocked from its creation, and unblocked by the last of them."""
     first, second = await _starts(kit, 2)
     await kit.start()
     made = await kit.close(outcome=_next(first, second))
@@ -72,7 +72,7 @@ async def a_continuation_from_outside_is_created_blocked(kit: Kit) -> None:
 
 @waits.case
 async def blockers_belong_to_the_job_they_were_given(kit: Kit) -> None:
-    """Each job of a chain has its own blockers, told in the order given."""
+    """Each job of a chain has its own blockers, returned in the order given."""
     first, second, third = given = await _starts(kit, 3)
     for blocker in given:
         await _complete(kit, blocker)
@@ -100,7 +100,7 @@ async def a_continuation_with_blockers_is_not_granted(kit: Kit) -> None:
 
 @waits.case
 async def a_continuation_keeps_its_plan(kit: Kit) -> None:
-    """A successor let go before its planned time is scheduled for that time."""
+    """A successor unblocked before its planned time is scheduled for that time."""
     (blocker,) = await _starts(kit, 1)
     await kit.start()
     await kit.close(outcome=_next(blocker, delay=600.0))
@@ -195,7 +195,7 @@ async def a_wait_that_is_lost_fails_at_once(kit: Kit) -> None:
 
 @waits.case
 async def a_wait_can_follow_a_wait(kit: Kit) -> None:
-    """A job can wait again and again; its blockers are told in the order in which they were given."""
+    """A job can wait again and again; its blockers are returned in the order in which they were given."""
     first, second, third = await _starts(kit, 3)
     chain = await kit.start(blockers=(first,))
     await _complete(kit, first)
@@ -209,7 +209,7 @@ async def a_wait_can_follow_a_wait(kit: Kit) -> None:
 
 @waits.case
 async def a_completed_blocker_can_be_named_again(kit: Kit) -> None:
-    """A blocker that completed and is named again, alone or with others, holds up nobody and is told once."""
+    """A blocker that completed and is named again, alone or with others, blocks no job and is returned once."""
     first, second = await _starts(kit, 2)
     chain = await kit.start(blockers=(first,))
     await _complete(kit, first)
@@ -310,7 +310,7 @@ async def a_blocker_may_close_in_the_same_batch(kit: Kit) -> None:
 
 @waits.case
 async def thousands_are_awaited(kit: Kit) -> None:
-    """A job can wait for 2,500 chains, and is let go by the last."""
+    """A job can wait for 2,500 chains, and is unblocked by the last."""
     blockers = await _starts(kit, 2500)
     chain = await kit.start(blockers=blockers)
     claimed = await kit.claim("blocker", 2500)
@@ -329,23 +329,23 @@ async def more_than_a_thousand_wait_for_any(kit: Kit) -> None:
     """However many chains wait for any of two blockers, the first to close frees each once, soon after."""
     first, second = blockers = await _starts(kit, 2)
     await kit.create(*(kit.job(blockers=blockers, until=Until.ANY) for _ in range(MANY)))
-    made = [*await _complete(kit, first), *await _mopped(kit)]
-    made += [*await _complete(kit, second), *await _mopped(kit)]
+    made = [*await _complete(kit, first), *await _unblock_all(kit)]
+    made += [*await _complete(kit, second), *await _unblock_all(kit)]
     freed = chains(made, Verb.UNBLOCK)
     equal((len(freed), len(set(freed))), (MANY, MANY), "chains let go, and different ones")
 
 
 @waits.case
 async def more_than_a_thousand_wait_on(kit: Kit) -> None:
-    """Chains that wait on where their blocker failed are left alone, and ``unblock_pending`` comes to an end."""
+    """Chains that wait on where their blocker failed are unchanged, and ``unblock_pending`` comes to an end."""
     (blocker,) = await _starts(kit, 1)
     await kit.create(*(kit.job(blockers=(blocker,), on_failure=OnFailure.WAIT) for _ in range(MANY)))
-    made = [*await kit.close("blocker", Fails(FAILURE)), *await _mopped(kit)]
+    made = [*await kit.close("blocker", Fails(FAILURE)), *await _unblock_all(kit)]
     equal(moves(made), [(Verb.FAIL, Status.RUNNING, Status.FAILED)], "the transitions")
 
 
-async def _mopped(kit: Kit) -> list[Transition]:
-    """What ``unblock_pending`` does until nothing is left."""
+async def _unblock_all(kit: Kit) -> list[Transition]:
+    """Call ``unblock_pending`` until nothing is left, and return its transitions."""
     made: list[Transition] = []
     for _ in range(MANY):
         more = await kit.unblock_pending(limit=500)

@@ -1,4 +1,4 @@
-"""How worlds are arranged, and the acts that many scenarios share."""
+"""Arrangements of worlds, and the acts that many scenarios share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..scenario_kit import Act, Arrange, ScenarioKit, World
 
 
 def requested(*given: dict[str, Any]) -> Arrange:
-    """Chains that are still to be started, each with these fields."""
+    """Arrange chains that are still to be started, each with these fields."""
 
     async def arrange(scene: ScenarioKit) -> World:
         return World(jobs=tuple([scene.job(**fields) for fields in given]))
@@ -21,7 +21,7 @@ def requested(*given: dict[str, Any]) -> Arrange:
 
 
 def leased(number: int = 1, *, waiting: int = 0, **fields: Any) -> Arrange:
-    """Jobs under lease, and so many chains for each that wait for it."""
+    """Arrange jobs under lease, and so many dependents for each."""
 
     async def arrange(scene: ScenarioKit) -> World:
         blockers = [await scene.start("other", **fields) for _ in range(number)]
@@ -34,7 +34,7 @@ def leased(number: int = 1, *, waiting: int = 0, **fields: Any) -> Arrange:
 
 
 async def hold(scene: ScenarioKit, number: int = 1, *, type: str = "other") -> Sequence[Claimed]:
-    """Lease so many jobs."""
+    """Claim so many jobs."""
     held, _ = await scene.claim_arms(ClaimRequest(type=type, limit=number, lease=30))
     equal(len(held), number, "jobs claimed")
     return held
@@ -54,7 +54,7 @@ async def creates(scene: ScenarioKit, world: World) -> Sequence[Transition]:
 
 
 async def creates_again(scene: ScenarioKit, world: World) -> Sequence[Transition]:
-    """Start them under the same ids, saying that this was tried before."""
+    """Start the chains under the same ids, as a repetition."""
     return (await scene.create(*world.jobs, again=True))[1]
 
 

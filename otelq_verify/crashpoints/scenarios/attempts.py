@@ -1,4 +1,4 @@
-"""What workers do with jobs that nobody waits for."""
+"""Verbs of workers on jobs without dependents."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NEXT = Successor(type="next", input="2")
 
 
 async def _ready(scene: ScenarioKit) -> World:
-    """Two jobs that are due, one of which has crashed before, and two tokens."""
+    """Arrange two jobs that are due, one of which has crashed before, and two tokens."""
     await scene.start("other")
     await hold(scene)
     scene.wait(60)
@@ -44,7 +44,7 @@ async def _claims(scene: ScenarioKit, world: World) -> Sequence[Transition]:
 
 
 async def _claims_again(scene: ScenarioKit, world: World) -> Sequence[Transition]:
-    """As a worker does that has heard nothing of its claim: it gives back what that may have leased."""
+    """Release what the first claim may have leased and claim again, as a worker does that got no reply."""
     await scene.release_claim(world.tokens[0])
     return (await scene.claim_arms(ClaimRequest(type="other", limit=2, lease=30), token=world.tokens[1]))[1]
 
@@ -60,7 +60,7 @@ async def _renews(scene: ScenarioKit, world: World) -> Sequence[Transition]:
 
 
 async def _expired(scene: ScenarioKit) -> World:
-    """Two leases that have run out; one job has spent its attempts, and somebody waits for it."""
+    """Arrange two leases that have run out. One job has spent its attempts, and has a dependent."""
     spent = await scene.start("other", dedup=Dedup("key"))
     await hold(scene)
     await scene.take_over(spent)

@@ -15,7 +15,7 @@ MANY = 1000
 
 
 async def _two_blockers(scene: ScenarioKit) -> World:
-    """Two jobs under lease; chains wait for both, for either, and for one of them."""
+    """Arrange two jobs under lease, and chains that wait for both, for either, and for one of them."""
     blockers = [await scene.start("other", dedup=Dedup(f"key {n}")) for n in range(2)]
     held = await hold(scene, 2)
     await wait_for(scene, *blockers)
@@ -25,7 +25,7 @@ async def _two_blockers(scene: ScenarioKit) -> World:
 
 
 async def _a_cascade(scene: ScenarioKit) -> World:
-    """A chain that others wait for in two rings, one of them with a key; and a patient one."""
+    """Arrange a chain with dependents that have dependents, one of them with a key and one that waits on failures."""
     blocker = await scene.start("other")
     held = await hold(scene)
     [ring] = await wait_for(scene, blocker, dedup=Dedup("key"))
@@ -35,7 +35,7 @@ async def _a_cascade(scene: ScenarioKit) -> World:
 
 
 async def _left_over(scene: ScenarioKit) -> World:
-    """A lost chain, one of whose dependents does not mind, and has not been told."""
+    """Arrange a chain that failed, with a dependent that ignores failures and is still pending."""
     blocker = await scene.start("other")
     if scene.adapter.name == "sqlite":  # where nobody can hold a row, there are more than one commit fails
         await wait_for(scene, blocker, times=MANY)
@@ -50,7 +50,7 @@ async def _left_over(scene: ScenarioKit) -> World:
 
 
 async def _beside_others(scene: ScenarioKit) -> World:
-    """A job under lease, one chain that is open, one that is closed, and somebody who waits for the first."""
+    """Arrange a job under lease, an open chain with a dependent, and a closed chain."""
     mine = await scene.start("other")
     held = await hold(scene)
     await wait_for(scene, mine)

@@ -1,4 +1,4 @@
-"""What the application asks for from outside."""
+"""Verbs that the application makes from outside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NEXT = Continues(Successor(type="next", input="2"))
 
 
 async def tied(scene: ScenarioKit) -> World:
-    """A chain that holds a key and runs, one that waits for it, and one that waits for both."""
+    """Arrange a running chain with a key, one that waits for it, and one that waits for both."""
     first = await scene.start("other", dedup=Dedup("key"))
     await hold(scene)
     [second] = await wait_for(scene, first)
@@ -23,14 +23,14 @@ async def tied(scene: ScenarioKit) -> World:
 
 
 async def _cancelled(scene: ScenarioKit) -> World:
-    """Two chains that were cancelled: one had a key, the other waited for it."""
+    """Arrange two cancelled chains: one had a key, the other waited for it."""
     world = await tied(scene)
     await scene.cancel(*world.chains)
     return world
 
 
 async def _referring(scene: ScenarioKit) -> World:
-    """A chain that waits for two others, of which one is closed; all to be deleted with it."""
+    """Arrange a chain that waits for two others, of which one is closed. All are deleted with it."""
     closed = await scene.start("other", dedup=Dedup("key", scope="any"))
     await scene.complete_externally(closed, step="other")
     [waits] = await wait_for(scene, closed, await scene.start("other"))
@@ -48,7 +48,7 @@ async def planned(scene: ScenarioKit) -> World:
 
 
 async def _overdue(scene: ScenarioKit) -> World:
-    """Chains that were not started in time, one of which is waited for."""
+    """Arrange chains that were not started in time, one of which has a dependent."""
     late = await scene.start("other", expires=30, dedup=Dedup("key"))
     await scene.start("other", expires=30)
     await wait_for(scene, late)
@@ -57,7 +57,7 @@ async def _overdue(scene: ScenarioKit) -> World:
 
 
 def _on_all(verb: str, **fields: object) -> Act:
-    """A verb on all the chains."""
+    """Return the act of making a verb on all the chains."""
 
     async def act(scene: ScenarioKit, world: World) -> Sequence[Transition]:
         made: Sequence[Transition] = await getattr(scene, verb)(*world.chains, **fields)

@@ -9,7 +9,7 @@ from .arrangement import creates, creates_again, requested
 
 
 async def beside_blockers(scene: ScenarioKit) -> World:
-    """A chain to wait for one that is open and one that is closed."""
+    """Arrange a chain that is to wait for an open one and a closed one."""
     done = await scene.start("other")
     await scene.complete_externally(done, step="other")
     job = scene.job(blockers=(await scene.start("other"), done))
@@ -24,7 +24,7 @@ async def _beside_a_lost_blocker(scene: ScenarioKit) -> World:
 
 
 async def beside_a_closed_holder(scene: ScenarioKit) -> World:
-    """A key whose holder has closed, and one that nobody holds."""
+    """Arrange a key whose holder has closed, and a free key."""
     holder = await scene.start("work", dedup=Dedup("key", scope="any"))
     await scene.cancel(holder)
     return World(jobs=(scene.job(dedup=Dedup("key")), scene.job(dedup=Dedup("another"))))

@@ -29,7 +29,7 @@ Begin = Callable[[ScenarioKit], AbstractAsyncContextManager[Transaction]]
 
 @asynccontextmanager
 async def own(scene: ScenarioKit) -> AsyncGenerator[Transaction]:
-    """A transaction of the adapter's own, as ``client.transaction()`` is."""
+    """Begin a transaction of the adapter's own, as ``client.transaction()`` does."""
     async with scene.adapter.begin() as tx:
         yield tx
 
@@ -37,7 +37,7 @@ async def own(scene: ScenarioKit) -> AsyncGenerator[Transaction]:
 @asynccontextmanager
 async def of_the_caller(scene: ScenarioKit) -> AsyncGenerator[Transaction]:
     """
-    A transaction that the application began, on whatever its driver calls a connection or a session.
+    Begin a transaction of the application, on the connection or session of its driver.
 
     Raises:
         Unavailable: the driver raised something.
@@ -54,9 +54,10 @@ async def of_the_caller(scene: ScenarioKit) -> AsyncGenerator[Transaction]:
 
 def reported(write: Write, *, begin: Begin = own) -> Act:
     """
-    Write in a transaction, beside a row of the application's, and tell what otelq's effects tell of it.
+    Return the act of writing in a transaction, beside a row of the application.
 
-    The act raises ``Unavailable`` where the transaction failed and the effects tell of no commit.
+    It returns the transitions that otelq's effects report as committed, and raises ``Unavailable`` where the
+    transaction failed and the effects report no commit.
     """
 
     async def act(scene: ScenarioKit, world: World) -> Sequence[Transition]:
@@ -119,9 +120,10 @@ async def _triggers(scene: ScenarioKit, world: World, tx: Transaction) -> Sequen
 
 def completes(outcome: Outcome) -> Act:
     """
-    Close a job in the transaction of its handler's writes, as a worker does: if in doubt, the token tells.
+    Return the act of closing a job in the transaction of its handler's writes, as a worker does.
 
-    The act raises ``Unavailable`` where it was not committed.
+    If the commit is in doubt, the token of the finished attempt decides. The act raises ``Unavailable`` where nothing
+    was committed.
     """
 
     async def act(scene: ScenarioKit, world: World) -> Sequence[Transition]:

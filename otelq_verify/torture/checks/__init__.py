@@ -1,9 +1,9 @@
 """
-The history checker: what contradicts the invariants in the history of a run.
+The history checker: it finds what contradicts the invariants in the history of a run.
 
-Each check is a pure function over the replayed history, and says in its first line what it holds. What is not here:
-I10 in so far as telemetry goes (``otelq_verify.audit.telemetry``); I14, and I6 as to pauses and limits, which are not
-built yet. The checks of the tables themselves (``otelq_verify.invariants``) are run apart, on the database.
+Each check is a pure function over the replayed history; its first line is the rule. Not checked here: I10 for telemetry
+(``otelq_verify.audit.telemetry``); I14, and I6 for pauses and limits, which are not built yet. The checks of the tables
+themselves (``otelq_verify.invariants``) run apart, on the database.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Check: TypeAlias = Callable[[History, Facts], Iterator[Violation]]
 
 
 def rows_that_fit(history: History, facts: Facts) -> Iterator[Violation]:
-    """Every change of a hot row is a move, and the verb that is written beside it fits the change."""
+    """Check that every change of a hot row is a move, and that the verb written beside it fits."""
     for oddity in history.reading.oddities:
         yield found(oddity.invariant, "rows that fit", (oddity.chain_id, oddity.position), oddity.detail)
 
@@ -53,7 +53,7 @@ CHECKS: Final[Sequence[Check]] = (
 
 def check(changes: Sequence[Change], facts: Facts) -> list[Violation]:
     """
-    What in a history contradicts the invariants; empty if nothing does.
+    Return what in a history contradicts the invariants; an empty list if nothing does.
 
     Args:
         changes: all that the audit recorded, from an empty schema on, with the handlers' own table.

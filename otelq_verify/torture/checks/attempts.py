@@ -14,7 +14,7 @@ _GIVEN_BACK = (Verb.RELEASE, Verb.SNOOZE, Verb.BLOCK)
 
 
 def attempts_and_crashes(history: History, facts: Facts) -> Iterator[Violation]:
-    """I8: when a job closes, its outcome tells the attempts and crashes of this generation as they were counted."""
+    """I8: when a job closes, its outcome has the attempts and crashes that were counted in this generation."""
     recorded = {
         change.seq: (change.row["attempt"], change.row["crashes"])
         for change in history.of("outcome")
@@ -32,7 +32,7 @@ def attempts_and_crashes(history: History, facts: Facts) -> Iterator[Violation]:
 
 
 def _counted(history: History, job: tuple[str, int]) -> Iterator[tuple[int, int]]:
-    """Attempts and crashes at each closing of a job."""
+    """Yield attempts and crashes at each closing of a job."""
     attempts = crashes = 0
     for move in history.by_job[job]:
         attempts += (move.verb is Verb.CLAIM) - (move.verb in _GIVEN_BACK)

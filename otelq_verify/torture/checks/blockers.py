@@ -21,7 +21,7 @@ _LETS_GO = frozenset({Verb.UNBLOCK, Verb.CREATE, Verb.REDRIVE})
 
 @dataclass(frozen=True)
 class BlockedTime:
-    """One wait of one job: for which chains, by which rule, and how it ended; perhaps as it began."""
+    """One wait of one job: its blockers, its rule, and its end, which may come with its begin."""
 
     job: Job
     edges: Mapping[str, int]
@@ -35,20 +35,20 @@ class BlockedTime:
 
     @property
     def needed(self) -> int:
-        """How many blockers must end as the job wants."""
+        """Return how many blockers must end as the job needs."""
         return 1 if self.until is Until.ANY else len(self.edges)
 
     def is_good(self, status: Status | None) -> bool:
-        """Whether a blocker that ended so counts."""
+        """Return True if a blocker that ended with this status counts."""
         return status is Status.COMPLETED or (self.on_failure is OnFailure.IGNORE and status in ENDED)
 
     def is_lost(self, bad: int) -> bool:
-        """Whether the condition cannot be met any more."""
+        """Return True if the condition cannot be met any more."""
         return self.on_failure is OnFailure.FAIL and len(self.edges) - bad < self.needed
 
 
 def not_before_the_rule(history: History, facts: Facts) -> Iterator[Violation]:
-    """I7: who is unblocked has enough blockers that ended as it wants; who fails by one has too few left."""
+    """I7: an unblocked job has enough blockers that ended as it needs; one that fails by a blocker has too few left."""
     for wait in _waits(history):
         if wait.end is None:
             continue
@@ -70,7 +70,7 @@ def released_in_time(history: History, facts: Facts) -> Iterator[Violation]:
 
 
 def _ends(history: History, wait: BlockedTime) -> tuple[list[End], list[End]]:
-    """Of each blocker, the first end that the job wants, and the last that it does not."""
+    """Return for each blocker the first end that the job needs, and the last that it does not."""
     known = [_known(history, wait, blocker) for blocker in wait.edges]
     good = [next(end for end in ends if wait.is_good(end.status)) for ends in known if _any_good(wait, ends)]
     bad = [ends[-1] for ends in known if ends and not wait.is_good(ends[-1].status)]
@@ -82,7 +82,7 @@ def _any_good(wait: BlockedTime, ends: Sequence[End]) -> bool:
 
 
 def _known(history: History, wait: BlockedTime, blocker: str) -> list[End]:
-    """How a blocker stood when the job began to wait for it, and how it ended while the job did."""
+    """Return how a blocker had ended when the job began to wait for it, and its ends during the wait."""
     begun = wait.edges[blocker]
     earlier = history.end_at(blocker, begun)
     tx = wait.end.tx if wait.end is not None else 0
@@ -97,7 +97,7 @@ def _known(history: History, wait: BlockedTime, blocker: str) -> list[End]:
 
 
 def _decided_at(history: History, wait: BlockedTime) -> datetime | None:
-    """When the condition was met, or lost, or the wait began for which it already was; None if neither."""
+    """Return when the condition was met or lost, at the earliest when the wait began; None if neither."""
     good, bad = (sorted(max(end.change.at, wait.begun.at) for end in ends) for ends in _ends(history, wait))
     if len(good) >= wait.needed:
         return good[wait.needed - 1]
@@ -108,7 +108,7 @@ def _decided_at(history: History, wait: BlockedTime) -> datetime | None:
 
 
 def _waits(history: History) -> Iterator[BlockedTime]:
-    """Every wait that there was, ended or not, at least for one chain."""
+    """Yield every wait for at least one chain, ended or not."""
     edges_of: dict[Job, list[Change]] = {}
     for change in history.of("blocker"):
         if change.op != "DELETE" and change.row["position"] >= 0:
@@ -122,14 +122,14 @@ def _waits(history: History) -> Iterator[BlockedTime]:
 
 
 def _is_drawn(old: Row | None) -> bool:
-    """Whether an edge begins to count with this change; the others release it."""
+    """Return True if a blocker begins to count with this change; the other changes release it."""
     return old is None or old["released_at"] is not None
 
 
 def _wait(
     job: Job, moves: Sequence[AuditedMove], place: int, *, edges: Sequence[Change], rules: Sequence[tuple[int, Row]]
 ) -> Iterator[BlockedTime]:
-    """The wait that begins with this move, for the edges that are drawn since the move before it."""
+    """Yield the wait that begins with this move, for the blockers that were added since the move before it."""
     begun = moves[place - 1].seq if place else 0
     end = _end(moves, place)
     later = moves[moves.index(end, place) + 1] if end is not None and end is not moves[-1] else None
@@ -147,7 +147,7 @@ def _wait(
 
 
 def _remaining_edges(edges: Sequence[Change], begun: AuditedMove) -> dict[str, int]:
-    """Edges that an earlier wait left as they were, and that count again when a redrive begins another."""
+    """Return the blockers that an earlier wait did not release, and that count again after a redrive."""
     if begun.verb is not Verb.REDRIVE:
         return {}
     last = {change.row["blocker_id"]: change.row for change in edges if change.seq < begun.seq}
@@ -159,7 +159,7 @@ _USUAL: Final[Row] = {"until": None, "on_failure": None}
 
 
 def _end(moves: Sequence[AuditedMove], place: int) -> AuditedMove | None:
-    """The move by which a wait ends that begins with the one at this place."""
+    """Return the move that ends the wait which begins with the move at this index."""
     if moves[place].target is not Status.BLOCKED:
         return moves[place]
     ends = (move for move in moves[place + 1 :] if move.source is Status.BLOCKED and move.target is not Status.BLOCKED)
@@ -167,12 +167,12 @@ def _end(moves: Sequence[AuditedMove], place: int) -> AuditedMove | None:
 
 
 def _is_of(later: AuditedMove | None, change: Change) -> bool:
-    """Whether an edge was drawn anew by the redrive that follows a wait, before its own row was."""
+    """Return True if a blocker was added again by the redrive that follows a wait, before its own row was written."""
     return later is not None and later.verb is Verb.REDRIVE and change.tx == later.tx != 0
 
 
 def _rules(history: History) -> dict[Job, list[tuple[int, Row]]]:
-    """By job, the rows that tell its rule: the request on PostgreSQL, the hot row on SQLite."""
+    """Return by job the rows that hold its rule: the request on PostgreSQL, the hot row on SQLite."""
     rules: dict[Job, list[tuple[int, Row]]] = {}
     for change in history.changes:
         if change.table in ("job", "open_job") and change.new is not None and "until" in change.new:

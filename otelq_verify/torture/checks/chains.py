@@ -27,7 +27,7 @@ def one_open_job(history: History, facts: Facts) -> Iterator[Violation]:
 
 
 class _ChainRows:
-    """How the rows of one chain stand."""
+    """The rows of one chain."""
 
     def __init__(self, chain_id: str) -> None:
         self.tx = 0
@@ -80,7 +80,7 @@ def successors_from_one_commit(history: History, facts: Facts) -> Iterator[Viola
 
 
 def committed_starts_exist(history: History, facts: Facts) -> Iterator[Violation]:
-    """I10, the half of the store: what was committed is there, what was rolled back is not."""
+    """I10, for the store: a committed start exists, and a rolled-back one does not."""
     made = {str(change.chain_id) for change in history.of("job") if change.op == "INSERT"}
     for chain_id in sorted(facts.committed - made):
         yield found("I10", "committed starts are there", (chain_id, 0), "its start was acknowledged, and never was")
@@ -89,7 +89,7 @@ def committed_starts_exist(history: History, facts: Facts) -> Iterator[Violation
 
 
 def none_lost(history: History, facts: Facts) -> Iterator[Violation]:
-    """Every chain that was ever there has ended, or was deleted."""
+    """Check that every chain has ended, or was deleted."""
     for job, moves in history.by_job.items() if facts.done_in_time else ():
         if not history.has_closed(job):
             yield found("I11", "every chain ends", job, f"it is {moves[-1].target} since {moves[-1].at}")

@@ -1,4 +1,4 @@
-"""I6 and I12: what may be claimed, and in which order."""
+"""I6 and I12: the jobs that may be claimed, and their order."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def only_what_is_due(history: History, facts: Facts) -> Iterator[Violation]:
 
 
 def _has_expired(claimed: Row) -> bool:
-    """Whether a first attempt began too late."""
+    """Return True if a first attempt began too late."""
     expires_at = claimed["expires_at"]
     return expires_at is not None and claimed["attempt"] == 1 and bool(expires_at <= claimed["claimed_at"])
 
@@ -73,6 +73,6 @@ def _passed_over(
 
 
 def _is_claimed_with(history: History, other: str, claim: Change) -> bool:
-    """Whether a chain is claimed next by the same statement, which writes its rows in any order."""
+    """Return True if a chain is claimed next by the same statement, which writes its rows in any order."""
     following = next((change for change in history.hot_rows[other] if change.seq > claim.seq), None)
     return following is not None and following.row["token"] == claim.row["token"]

@@ -1,4 +1,4 @@
-"""What a run knows besides the history of its rows."""
+"""The facts of a run besides the history of its rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """What clients and the plan know of a run; times in seconds."""
+    """The facts that clients and the plan know of a run; times in seconds."""
 
     committed: frozenset[str] = frozenset()
     """Ids of chains whose start was acknowledged."""
@@ -31,12 +31,12 @@ class Facts(Struct, frozen=True, kw_only=True):
     """
 
     def may_be_forgotten(self, at: datetime, lease: float) -> bool:
-        """Whether a worker acts at this time under a lease that a crash forgot, and cannot know it yet."""
+        """Return True if a worker may act at this time under a lease that a crash forgot, without knowing it."""
         late = timedelta(seconds=lease + self.patience)
         return any(begun <= at <= ended + late for begun, ended in self.crashes)
 
     def allowed(self, since: datetime, seconds: float) -> datetime:
-        """The end of a span that begins then, with patience, and longer by the outages on its way."""
+        """Return the end of a span that begins then, with patience, and longer by the outages in it."""
         end = since + timedelta(seconds=seconds + self.patience)
         for begun, ended in sorted(self.outages):
             if begun < end and ended > since:

@@ -55,7 +55,7 @@ def _lasting(history: History) -> dict[str, bool]:
 
 
 def _stays_open(history: History, holder: str, change: Change) -> bool:
-    """Whether a chain has a hot row when another's change is written, and keeps it with its own next change."""
+    """Return True if a chain has a hot row before this change, and does not lose it with its own next change."""
     rows = history.hot_rows.get(holder, ())
     before = [row for row in rows if row.seq < change.seq]
     after = next((row for row in rows if row.seq > change.seq), None)

@@ -1,4 +1,4 @@
-"""I3 and I13: closed stays closed, and what a handler wrote with its completion stands with it or not at all."""
+"""I3 and I13: closed jobs stay closed, and the effect of a handler is stored with its completion or not at all."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def effects_with_completions(history: History, facts: Facts) -> Iterator[Violati
 
 
 def _closings(history: History) -> Mapping[tuple[str, int, int], Change]:
-    """The outcomes of workers that completed or continued, by job and token."""
+    """Return the outcomes of workers that completed or continued, by job and token."""
     return {
         _key(change): change
         for change in history.of("outcome")

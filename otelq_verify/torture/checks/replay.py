@@ -1,4 +1,4 @@
-"""The history of a run, replayed in memory: what the checks look at."""
+"""The history of a run, replayed in memory for the checks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Tenure:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a chain ended; with None it did not stay so: it was opened again, or deleted."""
+    """The end of a chain; with the status None it was redriven or deleted later."""
 
     change: Change
     status: Status | None
@@ -47,13 +47,13 @@ class End:
 
 @dataclass(frozen=True)
 class History:
-    """All changes of a run, and what can be read from them, each computed once."""
+    """All changes of a run, and the views on them, each computed once."""
 
     changes: Sequence[Change]
     _by_table: dict[str, list[Change]] = field(default_factory=dict[str, list[Change]])
 
     def of(self, table: str) -> Sequence[Change]:
-        """The changes of one table."""
+        """Return the changes of one table."""
         if not self._by_table:
             for change in self.changes:
                 self._by_table.setdefault(change.table, []).append(change)
@@ -61,22 +61,22 @@ class History:
 
     @cached_property
     def reading(self) -> Reading:
-        """What happened to jobs."""
+        """Return the moves of jobs."""
         return read(self.changes)
 
     @cached_property
     def entries(self) -> Sequence[DiaryEntry]:
-        """What handlers wrote down."""
+        """Return the entries that handlers wrote."""
         return entries(self.changes)
 
     @cached_property
     def ended_at(self) -> datetime | None:
-        """When the history ends; None if there is none."""
+        """Return the time of the last change; None if there is none."""
         return max((change.at for change in self.changes), default=None)
 
     @cached_property
     def by_job(self) -> Mapping[Job, Sequence[AuditedMove]]:
-        """What happened to each job, in order."""
+        """Return the moves of each job, in order."""
         found: defaultdict[Job, list[AuditedMove]] = defaultdict(list)
         for move in self.reading.moves:
             found[move.chain_id, move.position].append(move)
@@ -84,7 +84,7 @@ class History:
 
     @cached_property
     def hot_rows(self) -> Mapping[str, Sequence[Change]]:
-        """How the hot row of each chain changed."""
+        """Return the changes of the hot row of each chain."""
         found: defaultdict[str, list[Change]] = defaultdict(list)
         for change in self.of("open_job"):
             found[str(change.chain_id)].append(change)
@@ -92,12 +92,12 @@ class History:
 
     @cached_property
     def tenures(self) -> Sequence[Tenure]:
-        """Every lease that there was, by chain, in order."""
+        """Return every lease, by chain, in order."""
         return [tenure for changes in self.hot_rows.values() for tenure in _tenures(changes)]
 
     @cached_property
     def ends(self) -> Mapping[str, Sequence[End]]:
-        """By chain, how it ended, and when it was opened again or went."""
+        """Return the ends of each chain, and when it was redriven or deleted."""
         found: defaultdict[str, list[End]] = defaultdict(list)
         for change in self.changes:
             if change.table == "outcome" and change.op == "INSERT" and change.row["status"] != Status.CONTINUED:
@@ -107,12 +107,12 @@ class History:
         return found
 
     def end_at(self, chain_id: str, seq: int) -> End | None:
-        """How a chain had ended when this change was written; None while it was open, or once it was gone."""
+        """Return the end of a chain as of this change; None while it was open, or once it was deleted."""
         known = [end for end in self.ends.get(chain_id, ()) if end.change.seq <= seq]
         return known[-1] if known and known[-1].status is not None else None
 
     def has_closed(self, job: Job) -> bool:
-        """Whether a job stands closed, or is gone, at the end of the history."""
+        """Return True if a job is closed or deleted at the end of the history."""
         moves = self.by_job.get(job, ())
         return bool(moves) and (moves[-1].target is None or moves[-1].target in CLOSED)
 
@@ -139,5 +139,5 @@ def _tenures(changes: Sequence[Change]) -> Iterator[Tenure]:
 
 
 def found(invariant: str, check: str, job: Job, detail: str) -> Violation:
-    """A violation."""
+    """Return a violation."""
     return Violation(invariant, check, *job, detail)

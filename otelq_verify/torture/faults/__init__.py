@@ -1,4 +1,4 @@
-"""What goes wrong in a torture run, each undone by itself and counted with what it hit."""
+"""The faults of a torture run. Each undoes itself, and is counted with what it hit."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _VARIABLE: Final = "OTELQ_TORTURE_CLOCK"
 
 def relaunch(spec: str) -> None:
     """
-    Run this process anew, same arguments and same process id, with a clock that is wrong; returns if it is already.
+    Run this process again, with the same arguments and process id, with a wrong clock; return if it is wrong already.
 
     For the main module of a process that was started with ``python -m``.
     """
@@ -54,7 +54,7 @@ def skew(spec: str) -> None:
 
 
 def _replace_now(seconds: Callable[[], float]) -> None:
-    """A subclass of datetime would not be taken for one by those who look at the type: it is patched itself."""
+    """Patch ``datetime`` itself: a subclass would not pass for it where code compares the type."""
 
     def now(cls: Any, tz: datetime.tzinfo | None = None) -> Any:
         return cls.fromtimestamp(seconds(), tz)

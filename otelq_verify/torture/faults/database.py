@@ -33,11 +33,11 @@ class Terminate:
     share: float = 0.5
 
     def suits(self, scene: RunScene) -> bool:
-        """Where the proxy tells whose sessions may be ended."""
+        """Return True where the proxy shows whose sessions may be ended."""
         return isinstance(scene.network, Proxy)
 
     async def strike(self, scene: RunScene) -> str | None:
-        """Counts if the server ended any."""
+        """End sessions; count a hit if the server ended any."""
         client = await scene.view.client()
         async with client.transaction() as connection:
             victims = self._choose(scene, await self._find(scene, connection))
@@ -67,11 +67,11 @@ class Restart:
     mode: Literal["fast", "immediate"]
 
     def suits(self, scene: RunScene) -> bool:
-        """Where the server is ours."""
+        """Return True where the server may be restarted."""
         return isinstance(scene.server, Restartable)
 
     async def strike(self, scene: RunScene) -> str | None:
-        """Always hits; says how long the server was away."""
+        """Restart the server; return how long it was away."""
         assert isinstance(scene.server, Restartable)
         began = time.monotonic()
         await for_certain(scene.server.restart(self.mode))
@@ -85,11 +85,11 @@ class FailOver:
     name: str
 
     def suits(self, scene: RunScene) -> bool:
-        """Where there is a standby, and a proxy that can be led to it."""
+        """Return True where there is a standby, and a proxy that can be directed to it."""
         return isinstance(scene.server, Replicated) and isinstance(scene.network, Proxy)
 
     async def strike(self, scene: RunScene) -> str | None:
-        """Always hits; the old server is gone before the new one takes a write, and before anybody is led there."""
+        """Fail over: the old server is gone before the new one takes a write and before a client reaches it."""
         assert isinstance(scene.server, Replicated)
         assert isinstance(scene.network, Proxy)
         began = time.monotonic()
@@ -108,7 +108,7 @@ class FailOver:
 
 @dataclass(frozen=True)
 class FullDisk:
-    """Where the data are no byte is left for some seconds."""
+    """No byte is left on the disk of the data for some seconds."""
 
     name: str
     log: bool
@@ -116,11 +116,11 @@ class FullDisk:
     longest: float = 4.0
 
     def suits(self, scene: RunScene) -> bool:
-        """Where the disk is ours to fill."""
+        """Return True where the disk may be filled."""
         return isinstance(scene.server, Fillable)
 
     async def strike(self, scene: RunScene) -> str | None:
-        """Always hits; says what came of it."""
+        """Fill the disk and free it; return the effect."""
         server = scene.server
         assert isinstance(server, Fillable)
         seconds = scene.chance.uniform(self.shortest, self.longest)

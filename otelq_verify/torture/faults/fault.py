@@ -1,4 +1,4 @@
-"""What a fault is."""
+"""The interface of a fault."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class Fault(Protocol):
 
     @property
     def name(self) -> str:
-        """What a report calls it."""
+        """Return its name in reports."""
         ...
 
     def suits(self, scene: RunScene, /) -> bool:
-        """Whether it can strike there."""
+        """Return True if it can strike there."""
         ...
 
     async def strike(self, scene: RunScene, /) -> str | None:
         """
-        Do it and undo it, also if cancelled meanwhile; what it hit, or None if that was nothing.
+        Strike and undo it, also if cancelled meanwhile. Return what it hit, or None for nothing.
 
         Takes seconds, never minutes.
         """
@@ -35,11 +35,11 @@ class Fault(Protocol):
 
 
 async def busy(scene: RunScene) -> list[Process]:
-    """The processes that live and hold leases."""
+    """Return the processes that are alive and hold leases."""
     leases = await scene.leases()
     return [process for process in scene.fleet.processes if process.is_alive and leases[process.name]]
 
 
 async def for_certain(work: Coroutine[Any, Any, T]) -> T:
-    """Do what must not stop half-way: a cancel of this task waits for it."""
+    """Run work that must not stop half-way: a cancel of this task waits for it."""
     return await finish(work)

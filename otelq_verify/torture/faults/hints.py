@@ -1,4 +1,4 @@
-"""A notifier that cannot be relied upon: hints are lost, doubled, late, or in another order."""
+"""An unreliable notifier: hints are lost, doubled, late, or in another order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HELD: Final = 0.05
 
 
 class UnreliableNotify(NotifyAdapter):
-    """Any notifier, with hints that meet a misfortune of one kind on their way to it. ``met`` counts them."""
+    """Any notifier, behind a wrapper that does one kind of harm to hints. ``met`` counts them."""
 
     def __init__(self, notify: NotifyAdapter, kind: Unreliability, *, seed: int) -> None:
         self.name = notify.name
@@ -76,5 +76,5 @@ class UnreliableNotify(NotifyAdapter):
 
 
 def unreliable(kind: Unreliability, seed: int) -> UnreliableNotify:
-    """The notifier that a client has if it is given none, with misfortunes."""
+    """Return the default notifier of a client, with this kind of harm."""
     return UnreliableNotify(InProcessNotify(), kind, seed=seed)

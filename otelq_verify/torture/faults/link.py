@@ -1,4 +1,4 @@
-"""One connection by way of the proxy, and the weather that it is exposed to."""
+"""One connection by way of the proxy, under the conditions of the network."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRICKLE_PAUSE: Final = 0.002
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkConditions:
-    """How a network misbehaves; without arguments it does not."""
+    """The faults of a network; by default it has none."""
 
     latency: float = 0.0
     """Seconds by which all is late, each way."""
@@ -46,7 +46,7 @@ CLEAR: Final = LinkConditions()
 
 
 class ProxyLink:
-    """One connection. ``counts`` counts what the weather did to it."""
+    """One connection. ``counts`` counts the faults that it met."""
 
     def __init__(
         self,
@@ -67,12 +67,12 @@ class ProxyLink:
 
     @property
     def port(self) -> int:
-        """By which the server knows it."""
+        """Return the port by which the server knows it."""
         name: tuple[str, int] = self._server[1].get_extra_info("sockname")
         return name[1]
 
     async def forward(self) -> None:
-        """Forward until one side has hung up and the other may know."""
+        """Forward until one side has disconnected and the other may notice."""
         pumps = [asyncio.create_task(self._up()), asyncio.create_task(self._down())]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -88,7 +88,7 @@ class ProxyLink:
         reset(self._server[1])
 
     def clear(self) -> None:
-        """The weather is better. Where bytes are missing the server learns that the client is gone; it does not."""
+        """End the faults. Where bytes are missing the server sees a disconnect, and the client sees nothing."""
         if self._lost:
             self._severed.set()
             reset(self._server[1])
@@ -129,7 +129,7 @@ class ProxyLink:
             await asyncio.Event().wait()  # the client is not told; it ends this by hanging up
 
     def _drops(self, direction: Direction, data: bytes) -> bool:
-        """Whether these bytes, or the end of them, get lost; all that come after them do."""
+        """Return True if these bytes, or the end of the stream, get lost; all later ones do as well."""
         if direction in self._conditions().deaf:
             self._lost.add(direction)
             self._counts["bytes dropped"] += len(data)

@@ -1,4 +1,4 @@
-"""PostgreSQL's protocol, as far as it takes to know where a message ends and when a server is done."""
+"""PostgreSQL's protocol, as far as needed to find the end of a message and the end of a server's answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Messages:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The messages that are complete with these bytes, as they are on the wire."""
+        """Return the messages that are complete with these bytes, as they are on the wire."""
         data = self._rest + data
         whole: list[bytes] = []
         begin = 0
@@ -38,5 +38,5 @@ class Messages:
 
 
 def is_commit(message: bytes) -> bool:
-    """Whether a client's message is a query that begins with COMMIT."""
+    """Return True if a client's message is a query that begins with COMMIT."""
     return message[:1] == b"Q" and message[_HEAD : _HEAD + 6].upper() == b"COMMIT"

@@ -1,7 +1,7 @@
 """
-What is between the workers and the database: a TCP proxy that can be told to misbehave.
+The network between workers and database: a TCP proxy that can misbehave on demand.
 
-It lives in a thread with an event loop of its own, so that it does as it is told whatever the run is busy with.
+It runs in a thread with an event loop of its own, so that it reacts at once, whatever the run is busy with.
 """
 
 from __future__ import annotations
@@ -75,18 +75,18 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """The database's URL by way of the proxy."""
+        """Return the database's URL by way of the proxy."""
         url = urlsplit(self.target)
         user, at, _ = url.netloc.rpartition("@")
         options = dict(parse_qsl(url.query)) | {"sslmode": "disable"}
         return url._replace(netloc=f"{user}{at}127.0.0.1:{self._port}", query=urlencode(options)).geturl()
 
     def ports(self) -> Sequence[int]:
-        """The ports from which the server is reached now, one for each connection."""
+        """Return the ports from which the server is reached now, one for each connection."""
         return self._ask(lambda: sorted(link.port for link in self._links))
 
     def cut(self, share: float = 1.0) -> int:
-        """Reset each connection with this chance; how many."""
+        """Reset each connection with this chance; return how many."""
         return self._ask(lambda: self._cut(share))
 
     @contextmanager
@@ -99,7 +99,7 @@ class Proxy:
             self._ask(lambda: self._turn(CLEAR))
 
     def retarget(self, url: str) -> None:
-        """Lead new connections to another server; those to the last one are reset."""
+        """Direct new connections to another server; reset those to the last one."""
 
         def retarget() -> None:
             self.target = url
@@ -178,7 +178,7 @@ class Proxy:
                 link.clear()
 
     def _ask(self, work: Callable[[], T]) -> T:
-        """Do something in the proxy's thread."""
+        """Run a function in the proxy's thread."""
         done: Future[T] = Future()
 
         def do() -> None:
@@ -195,7 +195,7 @@ Network = Proxy | Direct
 
 
 def network_for(url: str, *, seed: int = 0) -> Network:
-    """A proxy before a PostgreSQL server that is reached by TCP and without TLS; else nothing that could misbehave."""
+    """Return a proxy before a PostgreSQL server with TCP and without TLS; else a direct connection."""
     parts = urlsplit(url)
     is_plain = dict(parse_qsl(parts.query)).get("sslmode") not in _ENCRYPTED
     if parts.scheme in ("postgresql", "postgres") and parts.hostname and is_plain:

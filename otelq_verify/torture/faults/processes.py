@@ -1,4 +1,4 @@
-"""Worker processes that die, and those that stand still for a while."""
+"""Worker processes that are killed, and those that are stopped for a while."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ SLACK: Final = 3.0
 
 @dataclass(frozen=True)
 class Kill:
-    """SIGKILL of processes that hold leases; others are started in their place."""
+    """Sends SIGKILL to processes that hold leases; others are started in their place."""
 
     name: str
     victims: Literal["one", "several", "all"]
 
     def suits(self, scene: RunScene) -> bool:
-        """Everywhere."""
+        """Return True: it can strike everywhere."""
         return True
 
     async def strike(self, scene: RunScene) -> str | None:
-        """Counts if the dead held leases when they were dead."""
+        """Kill; count a hit if the processes held leases."""
         victims = await self._choose(scene)
         try:
             for victim in victims:
@@ -53,17 +53,19 @@ class Kill:
 
 @dataclass(frozen=True)
 class Suspend:
-    """SIGSTOP of a process that holds leases, until others have taken them, or for a fraction of a lease."""
+    """Sends SIGSTOP to a process that holds leases, until others have taken them, or for a fraction of a lease."""
 
     name: str
     past_lease: bool
 
     def suits(self, scene: RunScene) -> bool:
-        """Everywhere; where nobody is left to reap, a process stands as long as it would take."""
+        """
+        Return True: it can strike everywhere. Without another worker the process stops as long as a reap would take.
+        """
         return True
 
     async def strike(self, scene: RunScene) -> str | None:
-        """Counts if the process held leases when it stood still; past the lease, if it lost them."""
+        """Stop a process; count a hit if it held leases, or, past the lease, if it lost them."""
         processes = await busy(scene)
         if not processes:
             return None

@@ -1,4 +1,4 @@
-"""Workers that are replaced by others with something wrong from their start: their clock, or their hints."""
+"""Workers that are replaced by others with a wrong clock or unreliable hints."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Clock:
     jumps: bool
 
     def suits(self, scene: RunScene) -> bool:
-        """Where the database has a clock of its own; SQLite's is that of each process."""
+        """Return True where the database has a clock of its own; SQLite uses that of each process."""
         return scene.network.url.startswith("postgres")
 
     async def strike(self, scene: RunScene) -> str | None:
-        """Counts if the new worker held leases; it stays until something else kills it."""
+        """Replace a worker; count a hit if the new one held leases. It stays until another fault kills it."""
         seconds = scene.chance.choice(SKEWS)
         after = f"@{scene.chance.uniform(1, 4):.1f}" if self.jumps else ""
         name = await _replace(scene, f"--clock-skew={seconds:.0f}{after}")
@@ -45,18 +45,18 @@ class Hints:
     name: str
 
     def suits(self, scene: RunScene) -> bool:
-        """Everywhere."""
+        """Return True: it can strike everywhere."""
         return True
 
     async def strike(self, scene: RunScene) -> str | None:
-        """Counts if the new worker held leases; it stays until something else kills it."""
+        """Replace a worker; count a hit if the new one held leases. It stays until another fault kills it."""
         kind = scene.chance.choice(KINDS)
         name = await _replace(scene, "--hints", kind, "--seed", str(scene.chance.getrandbits(32)))
         return f"{name}, {kind}" if name else None
 
 
 async def _replace(scene: RunScene, *options: str) -> str | None:
-    """Kill a worker, start another with these options; its name if it came to hold leases."""
+    """Kill a worker and start another with these options; return its name if it got leases."""
     victim = scene.chance.choice(scene.fleet.processes)
     try:
         scene.fleet.kill(victim)

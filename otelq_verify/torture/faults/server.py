@@ -1,4 +1,4 @@
-"""The server that a run may break, where it is its own: what is in its power decides which faults suit it."""
+"""Servers that a run may break; the abilities of one decide which faults suit it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import Literal, Protocol, runtime_checkable
 
 
 class Server(Protocol):
-    """Where a database is."""
+    """The server of a database."""
 
     @property
     def url(self) -> str:
-        """The database where it is now, past every proxy; fail-over changes it."""
+        """Return the present URL of the database, past every proxy; fail-over changes it."""
         ...
 
 
 @runtime_checkable
 class Restartable(Server, Protocol):
-    """A server that may be stopped and started."""
+    """A server that may be restarted."""
 
     async def restart(self, mode: Literal["fast", "immediate"], /) -> None:
-        """Stop the server, ``immediate`` as in a crash, and start it again; returns when it accepts connections."""
+        """Stop the server, ``immediate`` as in a crash, and start it again; return when it accepts connections."""
         ...
 
 
@@ -28,29 +28,29 @@ class Replicated(Server, Protocol):
     """A server with a synchronous standby."""
 
     async def stop(self) -> None:
-        """End the server as a crash would; returns when nothing of it is left."""
+        """End the server as a crash would; return when nothing of it is left."""
         ...
 
     async def promote(self) -> None:
-        """Make the standby of the server that was stopped the primary; ``url`` is then its."""
+        """Make the standby of the stopped server the primary; ``url`` is then its own."""
         ...
 
     async def stand_by(self) -> None:
-        """Make a new standby; returns when commits wait for it."""
+        """Start a new standby; return when commits wait for it."""
         ...
 
 
 @runtime_checkable
 class Fillable(Server, Protocol):
-    """A database on a file system of its own, which is small."""
+    """A database on a small file system of its own."""
 
     async def fill_disk(self, *, log: bool) -> None:
-        """Leave no byte free where the data are; with ``log``, none to go on with the log of what is written, too."""
+        """Fill the disk of the data; with ``log``, that of the write-ahead log as well."""
         ...
 
     async def free_disk(self) -> str:
         """
-        Make room again, and start the server if it fell; what came of the full disk.
+        Free the disk, and start the server if it stopped; return the effect of the full disk.
 
         Undoes ``fill_disk``, wherever that was interrupted.
         """

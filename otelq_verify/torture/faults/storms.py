@@ -22,11 +22,11 @@ class Cut:
     share: float
 
     def suits(self, scene: RunScene) -> bool:
-        """Where there is a network."""
+        """Return True where there is a network."""
         return isinstance(scene.network, Proxy)
 
     async def strike(self, scene: RunScene) -> str | None:
-        """Counts if there were connections."""
+        """Reset connections; count a hit if there were any."""
         assert isinstance(scene.network, Proxy)
         cut = scene.network.cut(self.share)
         return f"{cut} connections" if cut else None
@@ -42,11 +42,11 @@ class Storm:
     longest: float
 
     def suits(self, scene: RunScene) -> bool:
-        """Where there is a network."""
+        """Return True where there is a network."""
         return isinstance(scene.network, Proxy)
 
     async def strike(self, scene: RunScene) -> str | None:
-        """Counts if anything passed, or tried to pass, meanwhile."""
+        """Let the network misbehave; count a hit if anything passed, or tried to pass, meanwhile."""
         network = scene.network
         assert isinstance(network, Proxy)
         before = Counter(network.counts)
