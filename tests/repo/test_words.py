@@ -39,18 +39,20 @@ NO_VERBS = _set(
     """
     a about above after again all also always among an and another any anybody anything as asked at attempt attempts
     available be because before behind below beneath beside between blocker blockers both but by callback certain
-    chain chains column columns data done due each either else empty error every everybody everything few
-    first for from has have he here how however if in inside int is it its job jobs key last lease leases less long
-    many meta method methods microsecond microseconds more most name names nanosecond nanoseconds neither never new
-    next no nobody none nor not nothing now number of often on once one only or other others our out outcome over own
-    page pages part payload payloads perhaps pool row rows same scheduled second seconds several she short since so
-    some somebody something sometimes somewhere span spans statement statements status stored such text that the their
-    them then there they this those though through time times to token tokens too transaction transitions true two
-    under unless until up value values verb verbs very we what when where whether which while who whoever whole whose
-    why with within without you your
+    chain chains column columns data done due each earlier early either else empty equal error every everybody
+    everything everywhere few first for from gracefully has have he here how however if in inside int is it its job
+    jobs key last lease leases less long many meta method methods microsecond microseconds more most name names
+    nanosecond nanoseconds neither never new next no nobody none nor not nothing now number of often on once one
+    only or other others our out outcome over own page pages part payload payloads perhaps pool row rows same
+    scheduled second seconds several she short sigkill since so some somebody something sometimes somewhere span
+    spans sqlite statement statements status stored such text that the their them then there they this those though
+    through time times to token tokens too transaction transitions true two under unless until up value values verb
+    verbs very we what when where whether which while who whoever whole whose why with within without you your
     """
 )
-"""First words of docstrings that were found and say no action, and others like them."""
+"""First words of docstrings that say no action."""
+VAGUE_VERBS = _set("hang hear tell")
+"""Verbs for which the field has exact ones, such as report, follow and notify."""
 VERBS_IN_S = _set(
     "access address bypass compress cross discard discuss dismiss express focus guess miss pass press process"
 )
@@ -107,7 +109,7 @@ def _is_promise(node: Function, text: str) -> bool:
 
 
 def _is_verb(word: str) -> bool:
-    if not word or word in NO_VERBS:
+    if not word or word in NO_VERBS or word in VAGUE_VERBS:
         return False
     if word.endswith("s"):
         return word in VERBS_IN_S
@@ -141,6 +143,7 @@ def test_functions_say_what_they_do_and_classes_what_they_are() -> None:
         'async def f():\n    """Returning it."""',
         'class A:\n    @property\n    def f(self):\n        """The value."""',
         'def f():\n    """``x``, twice."""',
+        'def f():\n    """Tell them."""',
     ],
 )
 def test_an_opening_that_says_no_action_is_found(source: str) -> None:
