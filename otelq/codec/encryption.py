@@ -46,27 +46,31 @@ def read_envelope(text: str) -> Envelope | None:
 
 class Encryption:
     """
-    Encrypts the inputs and outputs of all jobs with AES-GCM; needs otelq's extra ``encryption``.
+    A payload codec that encrypts the inputs and outputs of all jobs with AES-GCM. It needs otelq's extra
+    ``encryption``.
 
-    ``otelq.connect(url, codec=otelq.Encryption({"2026-11": new, "2026-01": old}, use="2026-11"))``. A payload is
-    stored as ``{"otelq:enc": 1, "key": "2026-11", "data": "…"}``, and shown so by ``jobs`` and ``chains`` and by the
-    database's own tools; a search by payload finds nothing. Names, tags, headers, tenants, request ids, dedup keys and
-    the texts of errors are not encrypted. The chain, the kind (input or output) and, for an input, the job type are
-    authenticated with it: a ciphertext that somebody moves to another chain or to a job of another type is refused. Two
-    inputs for the same type in one chain could still be exchanged by somebody who can write to the tables.
+    ``otelq.connect(url, codec=otelq.Encryption({"2026-11": new, "2026-01": old}, use="2026-11"))``. A payload is stored
+    as ``{"otelq:enc": 1, "key": "2026-11", "data": "…"}``. ``Client.jobs``, ``Client.chains`` and the database's own
+    tools show it so, and a search through payloads finds nothing. Names, tags, headers, tenants, request ids, dedup
+    keys and the texts of errors are not encrypted.
 
-    To rotate: give the new key to every process, then make it the one in ``use``, and take the old one away when
-    nothing that it encrypted is left. Nothing is encrypted anew: a closed chain keeps its key until it is deleted. A
-    key encrypts up to 2**32 payloads safely, since nonces are random.
+    The chain, the kind (input or output) and, for an input, the job type are authenticated with the payload: a
+    ciphertext that was moved to another chain, or to a job of another type, is refused. A writer of the tables could
+    still exchange two inputs for the same type in one chain.
+
+    To rotate keys, give the new key to every process, then give its id as ``use``, and remove the old key when no
+    payload needs it any more. No payload is encrypted again: a closed chain needs its key until it is deleted. Nonces
+    are random, so use a key for at most 2**32 payloads.
 
     Args:
-        keys: by id, of 1 to 64 characters, which is stored with each payload; 16, 24 or 32 random bytes each.
-        use: the id of the key that encrypts; may be left out where there is one.
-        require: refuse payloads that are not encrypted. Without it those stored before there was a codec can be
-            read, and so can those that somebody else writes into the tables.
+        keys: the keys by their ids. An id has 1 to 64 characters and is stored with each payload; a key is 16, 24 or 32
+            random bytes.
+        use: the id of the key that encrypts; None if there is one key only.
+        require: whether payloads that are not encrypted are refused. By default they are read: those stored before
+            there was a codec, and those that others write into the tables.
 
     Raises:
-        InvalidArgument: a key of another length, an unknown ``use``, or cryptography is not installed.
+        InvalidArgument: a key has another length, ``use`` is unknown, or cryptography is not installed.
     """
 
     shrinks: Final = False

@@ -63,7 +63,7 @@ class Verb(StrEnum):
     BLOCK = "block"
     """Its handler waits for other chains (``WaitFor``), without spending the attempt."""
     FAIL = "fail"
-    """The attempt failed, and was the last."""
+    """The attempt failed, and the job with it."""
     FAIL_BY_BLOCKER = "fail_by_blocker"
     """Its blockers can no longer meet its condition."""
     RELEASE = "release"

@@ -41,11 +41,11 @@ def job_extra(job: Claimed) -> dict[str, str | int]:
 
 class JobContextFilter(logging.Filter):
     """
-    Adds ids to every record: never drops one.
+    A logging filter that adds ids to every record, and drops none.
 
-    ``trace_id``, ``span_id`` and ``trace_flags`` (lower-case hexadecimal) of the current span; ``job_id``,
-    ``chain_id``, ``job_type`` and ``job_attempt`` of the attempt that runs here; ``request_id``. What there
-    is none of is an empty text, so that a format may name them all.
+    It sets ``trace_id``, ``span_id`` and ``trace_flags`` (lower-case hexadecimal) of the current span; ``job_id``,
+    ``chain_id``, ``job_type`` and ``job_attempt`` of the attempt that runs here; and ``request_id``. A value that is
+    missing is an empty text, so that a format may name all of them.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -44,7 +44,10 @@ BAGGAGE_LIMIT: Final = 1024
 REQUEST_ID_LIMIT: Final = 200
 
 request_id: ContextVar[str | None] = ContextVar("otelq_request_id", default=None)
-"""An id of the application's own for the request at hand: chains that are started meanwhile are of that request."""
+"""
+A context variable with the id of the application's current request, or None. Chains that are started meanwhile get it
+as their ``request_id``, and it is set during the attempts of their jobs. An id has 1 to 200 printable characters.
+"""
 
 _TRACEPARENT = re.compile("00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})", re.ASCII).fullmatch
 _STATE = re.compile("[\x20-\x7e]*").fullmatch
