@@ -114,7 +114,7 @@ def _blocked(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
 def _blocker(chain: ChainOutcome, tail: JobRecord | None) -> Reason:
     named = f"chain {chain.chain_id} ({chain.type})"
     if not chain.status.is_open:
-        text = f"it does not count that {named} ended {chain.status}; it may be redriven"
+        text = f"{named} ended {chain.status}, which does not count; it may be redriven"
         return Reason(ReasonCode.BLOCKER_LOST, text, chain_id=chain.chain_id)
     return Reason(ReasonCode.BLOCKER_OPEN, f"it waits for {named}, {_state(chain, tail)}", chain_id=chain.chain_id)
 
@@ -140,7 +140,7 @@ def _scheduled(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
         case Verb.RETRY if last:
             yield Reason(ReasonCode.RETRIED, f"attempt {last.number} failed with {_error(last)}; {due}", at=job.run_at)
         case Verb.SNOOZE:
-            yield Reason(ReasonCode.SNOOZED, f"its handler put it off; {due}", at=job.run_at)
+            yield Reason(ReasonCode.SNOOZED, f"its handler snoozed it; {due}", at=job.run_at)
         case Verb.REAP if last:
             text = f"attempt {last.number} lost its lease in worker {last.worker}; {due}"
             yield Reason(ReasonCode.TAKEN_BACK, text, at=job.run_at)
@@ -183,7 +183,7 @@ def _completed(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
 
 
 def _continued(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
-    text = f"it handed over at {_time(job.closed_at)} to job {job_id(job.chain_id, job.position + 1)}"
+    text = f"it continued at {_time(job.closed_at)} with job {job_id(job.chain_id, job.position + 1)}"
     yield Reason(ReasonCode.CONTINUED, text, at=job.closed_at)
 
 

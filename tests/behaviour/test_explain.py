@@ -124,8 +124,8 @@ async def test_closed_jobs_say_how_they_closed(client: otelq.Client) -> None:
     assert [whys(one) for one in told] == [[ReasonCode.COMPLETED], [ReasonCode.FAILED], [ReasonCode.CANCELLED]]
     assert "ValueError: below zero; redrive opens it again" in str(told[1])
     assert "by a caller" in str(told[2])
-    handed_over = await client.explain(f"{moved.id}.0")
-    assert f"to job {moved.id}.1" in str(handed_over)
+    continued = await client.explain(f"{moved.id}.0")
+    assert f"with job {moved.id}.1" in str(continued)
 
 
 async def test_as_text_it_is_a_line_for_the_job_and_one_for_each_reason(memory: otelq.Client) -> None:
