@@ -1,8 +1,8 @@
 """
-The values that travel through the house: frozen, without behaviour beyond naming.
+The values that pass between the parts of otelq: frozen, without behaviour beyond their names.
 
-They are ``msgspec`` structs because two or three are made for every job on the hot path, and a frozen struct is
-made about ten times faster than a frozen dataclass (see ``docs/decisions``).
+They are ``msgspec`` structs because two or three are created for every job on the hot path, and a frozen struct is
+created about ten times faster than a frozen dataclass (see ``docs/decisions``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The rights that workers hold for a time: asked for, given, renewed and lost."""
+"""The leases of workers: requested, granted, renewed and lost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from msgspec import Struct
 
 
 class Lease(Struct, frozen=True, gc=False):
-    """The right to act on one job. ``token`` is random, shared by the jobs of one claim statement."""
+    """
+    The right to act on one job until the lease ends.
+
+    ``token`` is random, and the same for all jobs of one claim. Every write of the attempt is fenced by it.
+    """
 
     chain_id: str
     position: int
@@ -16,7 +20,7 @@ class Lease(Struct, frozen=True, gc=False):
 
 
 class ClaimRequest(Struct, frozen=True, kw_only=True):
-    """One arm of a claim: up to ``limit`` ready jobs of ``type``, leased for ``lease`` seconds."""
+    """A request for up to ``limit`` ready jobs of ``type``, each leased for ``lease`` seconds."""
 
     type: str
     limit: int
@@ -26,7 +30,7 @@ class ClaimRequest(Struct, frozen=True, kw_only=True):
 
 
 class Claimed(Struct, frozen=True, kw_only=True, gc=False):
-    """A job under lease, with all that its attempt and the telemetry about it need."""
+    """A job under lease, with all that its attempt and its telemetry need."""
 
     lease: Lease
     type: str
@@ -42,21 +46,21 @@ class Claimed(Struct, frozen=True, kw_only=True, gc=False):
     claimed_at: datetime
     leased_until: datetime
     blockers: int = 0
-    """How many blocker chains this job was given, at its creation or since; ``blocker_outputs`` tells of them."""
+    """The number of blockers that this job was given, at its creation or later; ``blocker_outputs`` reads them."""
     trace: str | None = None
     last_trace: str | None = None
     meta: str | None = None
 
 
 class Renewal(Struct, frozen=True, gc=False):
-    """A wish to hold a lease for another ``seconds`` from now, but never past the attempt's deadline."""
+    """A request to extend a lease to ``seconds`` from now, but never past the attempt's deadline."""
 
     lease: Lease
     seconds: float
 
 
 class ReapRule(Struct, frozen=True, kw_only=True):
-    """What happens to jobs of a type whose lease ran out."""
+    """The limits for jobs of one type whose lease ran out."""
 
     type: str
     max_attempts: int | None

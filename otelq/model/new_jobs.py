@@ -16,10 +16,10 @@ from ..texts import line
 
 class Meta(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
-    What is known of a chain beside its payloads; every job of the chain inherits it.
+    The metadata of a chain, inherited by every job of the chain.
 
-    ``tags`` can be searched, ``headers`` are for handlers and other systems, ``tenant`` and ``request_id`` say on
-    whose behalf and on account of which request the chain was started.
+    ``tags`` can be searched, ``headers`` are for handlers and other systems. ``tenant`` and ``request_id`` name the
+    tenant and the request for which the chain was started.
     """
 
     tags: Mapping[str, str] = {}  # a struct gives every value its own
@@ -29,7 +29,7 @@ class Meta(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Identified(Protocol):
-    """What has an id, as the handle of a chain has."""
+    """An object with an id, such as the handle of a chain."""
 
     @property
     def id(self) -> str: ...
@@ -61,7 +61,7 @@ class Dedup(Struct, frozen=True):
 
 
 class Until(StrEnum):
-    """How many of its blockers a job waits for."""
+    """The number of its blockers that a job waits for: all, or any one."""
 
     ALL = "all"
     ANY = "any"
@@ -69,11 +69,11 @@ class Until(StrEnum):
 
 class OnFailure(StrEnum):
     """
-    What it means to a job that a blocker of it failed or was cancelled.
+    The meaning of a failed or cancelled blocker for the job that waits for it.
 
-    ``fail``: that blocker is lost; the job fails as soon as its condition cannot be met any more (of all: at once; of
-    any: when every blocker is lost). ``ignore``: closed is closed, it counts like a completed one. ``wait``: it counts
-    like an open one, until it is redriven and completes.
+    ``fail``: the blocker can no longer meet the condition. The job fails as soon as its condition cannot be met (of
+    all: at once; of any: when every blocker has failed). ``ignore``: the blocker counts as finished, like a completed
+    one. ``wait``: the blocker counts as open until it is redriven and completes.
     """
 
     FAIL = "fail"
@@ -110,9 +110,9 @@ class NewJob(Struct, frozen=True, kw_only=True):
 
 class Created(Struct, frozen=True, kw_only=True):
     """
-    What a start did: the chain, new or already holding the dedup key.
+    The result of one start: the new chain, or the chain that already holds the dedup key.
 
-    A request with an id that this statement finds taken gives ``exists``; its neighbours are created all the same.
+    A request whose id is taken has ``exists``; the other chains of its batch are created all the same.
     """
 
     chain_id: str
@@ -121,16 +121,16 @@ class Created(Struct, frozen=True, kw_only=True):
 
     @property
     def is_new(self) -> bool:
-        """Whether the chain was written by this request."""
+        """Return whether this request stored the chain."""
         return not (self.deduplicated or self.exists)
 
 
 def read_meta(text: str | None) -> Meta:
     """
-    What was stored about a chain.
+    Return the stored metadata of a chain; an empty one for None.
 
     Raises:
-        UndecodablePayload: this was not written by otelq.
+        UndecodablePayload: the text was not written by otelq.
     """
     if not text:
         return _NO_META

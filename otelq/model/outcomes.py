@@ -1,4 +1,4 @@
-"""What came of an attempt, and what became of that."""
+"""Outcomes of attempts, and the results of storing them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .new_jobs import OnFailure, Until
 from .transition import Transition
 
 LEASE_LOST: Final = "otelq.lease_lost"
-"""The type of a failure that nobody raised: a lease ran out, or was ended by request."""
+"""The error type of an attempt that ended without an exception: its lease ran out, or was ended by request."""
 BLOCKER_FAILED: Final = "otelq.blocker_failed"
-"""Likewise: a blocker failed or was cancelled."""
+"""The error type of a job that failed because a blocker failed or was cancelled."""
 
 
 class Failure(Struct, frozen=True, gc=False):
@@ -54,9 +54,9 @@ class Successor(Struct, frozen=True, kw_only=True):
 
 class ClaimSuccessor(Struct, frozen=True, kw_only=True):
     """
-    A wish to receive the successor already leased, under the same worker and the given fresh token.
+    A request to get the successor already leased, for the same worker and under the given fresh token.
 
-    Granted only if the successor is due at once, has no blockers, and no job of its type was ready before it.
+    It is granted only if the successor is due at once, has no blockers, and no job of its type was ready before it.
     """
 
     token: int
@@ -71,7 +71,7 @@ class Completes(Struct, frozen=True, gc=False):
 
 
 class Continues(Struct, frozen=True, gc=False):
-    """The job hands over to ``successor`` in the same commit."""
+    """The job is followed by ``successor``, which is stored in the same commit."""
 
     successor: Successor
     claim_successor: ClaimSuccessor | None = None
@@ -117,7 +117,7 @@ Outcome = Completes | Continues | Retries | Snoozes | Blocks | Fails | Releases
 
 
 class Settlement(Struct, frozen=True, gc=False):
-    """What an attempt came to, for one leased job. ``trace`` is the attempt's own trace context."""
+    """The outcome of one attempt, to be stored. ``trace`` is the attempt's own trace context."""
 
     job: Claimed
     outcome: Outcome
@@ -126,7 +126,7 @@ class Settlement(Struct, frozen=True, gc=False):
 
 
 class SettleResult(StrEnum):
-    """What became of one item of a fenced batch."""
+    """The result for one item of a batch that is fenced by tokens."""
 
     DONE = "done"
     """Written now, or written before under the same token (a lost reply)."""
@@ -135,14 +135,14 @@ class SettleResult(StrEnum):
     CANCELLED = "cancelled"
     """Lost, because the chain was cancelled."""
     BUSY = "busy"
-    """Somebody else's transaction holds the row; nothing was written; try again."""
+    """Another transaction has locked the row. Nothing was written; try again."""
 
 
 class Settled(Struct, frozen=True, kw_only=True):
     """
-    The result of ``settle``: one verdict an item in the order given, and every transition made on the way.
+    The result of ``settle``: one result for each item in the order given, and every transition of the commit.
 
-    ``claimed_successors`` holds the successors that were granted to the worker, by chain id.
+    ``claimed_successors`` holds the successors that the worker got already leased, by chain id.
     """
 
     results: tuple[SettleResult, ...]

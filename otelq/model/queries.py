@@ -65,12 +65,14 @@ class JobQuery(Struct, frozen=True, kw_only=True):
 
     @property
     def first_id(self) -> str | None:
-        """The lowest id that a chain of ``since`` can have: the millisecond in which that lies counts as a whole."""
+        """Return the lowest id that a chain of ``since`` can have. All of its millisecond counts."""
         return None if self.since is None else _uuid(max(_milliseconds(self.since), 0), "0")
 
     @property
     def last_id(self) -> str | None:
-        """The highest id that a chain of ``until`` can have; before 1970, when none was made, the lowest of all."""
+        """
+        Return the highest id that a chain of ``until`` can have. Before 1970 no id was created: then the lowest of all.
+        """
         if self.until is None:
             return None
         made = _milliseconds(self.until)
@@ -101,11 +103,11 @@ class Page(Struct, Generic[T], frozen=True):
 
 
 def _milliseconds(moment: datetime) -> int:
-    """Since the epoch, rounded down as in a UUIDv7; by whole numbers, as a float would be a millisecond off."""
+    """Return whole milliseconds since the epoch, rounded down as in a UUIDv7. A float would be a millisecond off."""
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _uuid(milliseconds: int, rest: str) -> str:
-    """The id with this time in its first 48 bits, and one digit for all the others."""
+    """Return the id with this time in its first 48 bits, and one digit for all the others."""
     digits = f"{milliseconds:012x}" + rest * 20
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -1,4 +1,4 @@
-"""Where jobs stand, what moves them, and one move that was made."""
+"""The states of jobs, the verbs that change them, and the transition that one verb made."""
 
 from __future__ import annotations
 
@@ -137,5 +137,5 @@ JobKey: TypeAlias = tuple[str, int]
 
 
 def job_id(chain_id: str, position: int) -> str:
-    """The id of a job: its chain's id and its position, as in ``0198c0de-….3``."""
+    """Return the id of a job: its chain's id and its position, as in ``0198c0de-….3``."""
     return f"{chain_id}.{position}"

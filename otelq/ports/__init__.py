@@ -1,1 +1,1 @@
-"""The ports: what a database and a notifier must do for otelq."""
+"""The interfaces of technologies: a state adapter stores jobs, a notify adapter carries hints."""

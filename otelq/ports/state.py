@@ -10,6 +10,13 @@ Rules for every verb:
 - Times are those of the database's clock, unless a test gives ``now``. All returned times have a zone (UTC).
 - With ``tx`` the verb writes in that transaction and does not commit. Without it the verb is a transaction of its own,
   and the adapter retries it after a conflict (a deadlock, a serialisation failure).
+- Verbs of several clients and workers run at the same time. Each is atomic: others see all of it or nothing. Verbs that
+  meet on a chain take effect one after the other, and the later one decides by what the earlier one committed.
+- A lease has a random token. ``settle`` and ``renew`` change a job only under its current token, so that a worker which
+  lost its lease changes nothing, however late its call arrives.
+- Verbs of workers (``claim``, ``renew``, ``settle`` without ``tx``, ``reap``, ``expire``) do not wait for rows that
+  others have locked: they skip them, or return ``BUSY``. A store with one lock for all writes may wait for that, up to
+  a limit, and then does the same. Verbs of clients wait for locked rows, and raise ``Unavailable`` at the limit.
 - ``Unavailable`` means that a retry may succeed (no connection, a conflict, a time limit), and ``Refused`` that the
   database refuses the values. A verb names its other errors. No error of a driver leaves an adapter.
 """
@@ -131,7 +138,8 @@ class StateAdapter(ABC):
         """
         Return an unopened adapter for the same store and another event loop, which needs one connection only.
 
-        Return None where the store cannot be opened twice, as for a pool without a URL.
+        A worker renews leases with it, from a thread of its own. Return None where the store cannot be opened twice, as
+        for a pool without a URL.
         """
 
     # Transactions
@@ -195,6 +203,9 @@ class StateAdapter(ABC):
         The first job of a chain has position 0. A chain whose blockers meet its condition is due at once; one whose
         blockers can never meet it is created and fails in the same commit.
 
+        Of concurrent starts with the same dedup key, one creates its chain and the others get that chain. A blocker
+        that closes at the same time either counts as closed here or unblocks the new chain: it is never missed.
+
         Args:
             jobs: the first jobs of the chains.
             tx: the transaction to write in; None for one of its own.
@@ -213,7 +224,8 @@ class StateAdapter(ABC):
         """
         Close open jobs without a worker, whatever their open status. All or nothing.
 
-        A worker that runs one of them loses its lease; the transition names the worker.
+        A worker that runs one of them loses its lease: storing its own outcome is ``LOST`` from then on. The transition
+        names the worker.
 
         Args:
             closures: the jobs, each with its output or its successor.
@@ -251,8 +263,9 @@ class StateAdapter(ABC):
         """
         Close open chains as cancelled. All or nothing.
 
-        A worker that runs one of their jobs loses its lease; the transition names the worker. Chains that wait for one
-        of them fail (``fail_by_blocker``), as for a failed blocker.
+        A worker that runs one of their jobs loses its lease: storing its own outcome is ``CANCELLED`` from then on. The
+        transition names the worker. Chains that wait for one of them fail (``fail_by_blocker``) in the same commit, as
+        for a failed blocker.
 
         Args:
             chain_ids: the chains.
@@ -272,11 +285,12 @@ class StateAdapter(ABC):
         Open failed or cancelled chains again, at the job that ended so. All or nothing.
 
         The job is due at once with its attempts and crashes at 0, and no longer expires. Its outcome stays on record as
-        an attempt of an earlier generation, whose trace context is that of the attempt before. If the job has blockers,
-        all that it was ever given are checked again by the rule that it was given last: it is blocked while its
-        condition is not met, and waits again for those that are open, the other chains of this call among them.
-        Dependents that are closed stay closed; those that still wait for it (``OnFailure.WAIT``) are unblocked when it
-        completes.
+        an attempt of an earlier generation, and the job keeps its trace context as that of the previous attempt.
+
+        If the job has blockers, all that it was ever given are checked again by the rule that it was given last: it is
+        blocked while its condition is not met, and waits again for those that are open, the other chains of this call
+        among them. Dependents that are closed stay closed; those that still wait for it (``OnFailure.WAIT``) are
+        unblocked when it completes.
 
         Args:
             chain_ids: the chains.
@@ -318,7 +332,8 @@ class StateAdapter(ABC):
         """
         End the leases of running jobs at once. All or nothing.
 
-        The jobs are ready, with the attempt spent and no crash counted.
+        The jobs are ready, with the attempt spent and no crash counted. The workers that had them can store nothing any
+        more.
 
         Args:
             chain_ids: the chains.
@@ -336,7 +351,8 @@ class StateAdapter(ABC):
         """
         Return the open jobs of these chains in the order given, locked until ``tx`` ends.
 
-        Nothing else changes them meanwhile.
+        Until then every other verb that would change these chains waits or skips them, and no worker can store an
+        outcome.
 
         Args:
             chain_ids: the chains.
@@ -383,9 +399,10 @@ class StateAdapter(ABC):
         now: datetime | None = None,
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
         """
-        Lease due jobs, up to the limit of each request, in the order (priority, run_at, chain_id) within a type.
+        Claim due jobs, up to the limit of each request, in the order (priority, run_at, chain_id) within a type.
 
-        Expired jobs are not claimed. No row is locked that is not claimed, and locked rows are skipped.
+        A job is leased to one worker at a time: of concurrent claims, only one gets it. Expired jobs are not claimed.
+        No row is locked that is not claimed, and locked rows are skipped.
 
         Args:
             requests: the types, each with a limit and the length of the lease.
@@ -411,7 +428,9 @@ class StateAdapter(ABC):
         """
         Extend leases from now, never past the deadline, and without waiting for a lock. Return one result for each.
 
-        A lease that ran out but was not reaped yet is extended. A lease at its deadline is ``LOST``.
+        A lease that ran out but was not reaped yet is extended. A lease at its deadline, or under another token by now,
+        is ``LOST``. A row that another transaction has locked is ``BUSY``: the lease is not lost, and may be renewed by
+        the next call.
 
         Args:
             renewals: the leases, each with its length in seconds.
@@ -423,7 +442,10 @@ class StateAdapter(ABC):
         self, settlements: Sequence[Settlement], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Settled:
         """
-        Store the outcomes of leased jobs, each only under its current token.
+        Store the outcomes of leased jobs, each only under its current token. Return one result for each.
+
+        The outcome of a job, its next state, and the end of its chain are one commit. Without the current token nothing
+        of an item is written, and its result is ``LOST`` or ``CANCELLED``.
 
         Closing a chain frees its dedup key (if its scope is ``open``) and, in the same commit, unblocks or fails the
         chains that wait for it; those beyond the first 1,000 of a batch follow soon, by ``unblock_pending``. A call
@@ -452,8 +474,8 @@ class StateAdapter(ABC):
         """
         Take back jobs whose lease ran out, and count a crash for each.
 
-        A job without attempts or crashes left fails; the others are due after the delay of their rule. Locked rows are
-        skipped.
+        A job without attempts or crashes left fails; the others are due after the delay of their rule. A lease that is
+        renewed or settled at the same time is not reaped. Locked rows are skipped.
 
         Args:
             rules: what applies to the jobs of each type.
@@ -467,7 +489,8 @@ class StateAdapter(ABC):
         """
         Close as cancelled the jobs that were not started in time. Dependents change as with ``cancel``.
 
-        These are jobs that were never claimed, or whose every claim was given back. Locked rows are skipped.
+        These are jobs that were never claimed, or whose every claim was given back. A job that is claimed at the same
+        time is either claimed or expired, never both. Locked rows are skipped.
 
         Args:
             limit: the largest number of jobs.

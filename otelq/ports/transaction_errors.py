@@ -1,4 +1,4 @@
-"""Sentences by which every adapter refuses a caller's transaction."""
+"""The words in which every adapter refuses a caller's transaction."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """
 The rules that all stores share, as plain functions of plain values: no clock, no event loop, no driver.
 
-``table`` says which moves are legal, ``build`` makes the transitions, and ``outcomes`` reads what attempts came to.
-``blockers``, ``dedup`` and ``leases`` are the rules of waiting, of keys and of leases that ran out. ``refusals`` has
-the errors, and ``pages`` says where a page begins and ends. An adapter keeps what its database makes different: SQL,
-rows, the order of locks.
+``table`` has the legal moves, ``build`` builds transitions, ``outcomes`` reads the outcomes of attempts. ``blockers``,
+``dedup`` and ``leases`` have the rules for waiting, for dedup keys and for leases that ran out. ``refusals`` has the
+errors, ``pages`` the bounds of pages. An adapter keeps to itself only what depends on its database: SQL, rows and the
+order of locks.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 The rules by which a job waits for other chains.
 
-They say how a job stands when it is given its blockers. What the ends of blockers mean to it later, an adapter may ask
-here (``BlockerRule.is_met_by`` and ``BlockerRule.is_failed_by``), or say likewise in SQL.
+``decide_wait`` applies them when a job gets its blockers. When a blocker ends later, an adapter applies the same rules
+to that one: with ``BlockerRule``, or in SQL.
 """
 
 from __future__ import annotations
@@ -17,47 +17,52 @@ from ..model import BLOCKER_FAILED, Blocks, Failure, NewJob, OnFailure, Status, 
 BAD_ENDS: Final = frozenset({Status.FAILED, Status.CANCELLED})
 
 ChainEnd: TypeAlias = Status | None
-"""How a chain ended; any open status, or None, while it is open."""
+"""The status in which a chain ended; None, or any open status, while it is open."""
 
 
 class BlockerRule(Struct, frozen=True, gc=False):
-    """How many blockers must close, and what a bad end of one means."""
+    """The number of blockers that must finish, and the meaning of a blocker that failed."""
 
     until: Until = Until.ALL
     on_failure: OnFailure = OnFailure.FAIL
 
     @property
     def waits_after_failure(self) -> bool:
-        """Whether a blocker that ended badly is awaited still."""
+        """Return whether a blocker that failed or was cancelled still counts as open."""
         return self.on_failure is OnFailure.WAIT
 
     @property
     def columns(self) -> tuple[str | None, str | None]:
-        """The rule as it is stored: the usual one as nulls."""
+        """Return the rule as it is stored: the default of each column is NULL."""
         until = None if self.until is Until.ALL else str(self.until)
         return until, None if self.on_failure is OnFailure.FAIL else str(self.on_failure)
 
     def is_met_by(self, status: ChainEnd) -> bool:
-        """Return whether a blocker that stands so counts as done."""
+        """Return whether a blocker in this state counts as finished."""
         return status is Status.COMPLETED or (status in BAD_ENDS and self.on_failure is OnFailure.IGNORE)
 
     def is_failed_by(self, status: ChainEnd) -> bool:
-        """Return whether a blocker that stands so can never count as done."""
+        """Return whether a blocker in this state can never count as finished."""
         return status in BAD_ENDS and self.on_failure is OnFailure.FAIL
 
 
 def rule_of(given: NewJob | Successor | Blocks) -> BlockerRule:
-    """Return the rule by which a job waits for what it is given."""
+    """Return the rule that comes with a list of blockers."""
     return BlockerRule(given.until, given.on_failure)
 
 
 def rule_from_columns(until: str | None, on_failure: str | None) -> BlockerRule:
-    """Return the rule from its columns."""
+    """Return the rule that these columns store."""
     return BlockerRule(Until(until or Until.ALL), OnFailure(on_failure or OnFailure.FAIL))
 
 
 class WaitDecision(Struct, frozen=True):
-    """The blockers that a job awaits; or, with ``failure``, why it waits in vain."""
+    """
+    The decision for a job that gets blockers: it waits for ``awaited``, runs if that is empty, or fails.
+
+    ``failed_blocker`` and ``failure`` are set if its condition can never be met. Then it is stored blocked and fails in
+    the same commit, so that its history has both transitions.
+    """
 
     awaited: frozenset[str] = frozenset()
     failed_blocker: str | None = None
@@ -65,17 +70,17 @@ class WaitDecision(Struct, frozen=True):
 
     @property
     def is_blocked(self) -> bool:
-        """Whether the job begins blocked, be it only to fail at once."""
+        """Return whether the job is stored blocked, if only to fail at once."""
         return bool(self.awaited) or self.failed_blocker is not None
 
     @property
     def failed_with(self) -> str | None:
-        """The type of the failure, if there is one."""
+        """Return the error type, if the job fails."""
         return self.failure.type if self.failure else None
 
     @property
     def still_awaited(self) -> frozenset[str]:
-        """The blockers to which an edge stays; a job that failed waits for none."""
+        """Return the blockers that the job waits for after the commit: none if it failed."""
         return self.awaited if self.failed_blocker is None else frozenset()
 
 
@@ -83,7 +88,7 @@ NO_WAIT: Final = WaitDecision()
 
 
 def decide_wait(rule: BlockerRule, statuses: Mapping[str, ChainEnd]) -> WaitDecision:
-    """Return what is left to wait for where the blockers stand like this."""
+    """Return whether a job waits, runs or fails, for blockers in these states. Without blockers it runs."""
     is_met = any(map(rule.is_met_by, statuses.values()))
     if not statuses or (is_met and rule.until is Until.ANY):
         return NO_WAIT
@@ -97,5 +102,5 @@ def decide_wait(rule: BlockerRule, statuses: Mapping[str, ChainEnd]) -> WaitDeci
 
 
 def failure_by(blocker: str, end: ChainEnd) -> Failure:
-    """Return why a job fails by a blocker that ended badly."""
+    """Return the failure of a job whose blocker failed or was cancelled."""
     return Failure(BLOCKER_FAILED, f"the blocker {blocker} ended {end}")

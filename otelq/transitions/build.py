@@ -1,8 +1,8 @@
 """
-Builders of transitions, the only place where they are made.
+Builders of transitions: the only place where a ``Transition`` is created.
 
-A store says in plain values what its statements did. A builder makes the transition, or refuses a move that the table
-does not have.
+A store passes plain values that say what its statement did. A builder returns the transition, or raises ``IllegalMove``
+if the table does not have the move.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _CREATE = MOVES[Verb.CREATE]
 
 
 class Snapshot(Struct, frozen=True, gc=False):
-    """A job as one statement saw it, ``at`` the time of that statement and before anything was done to the job."""
+    """A job as one statement saw it, before it was changed. ``at`` is the time of that statement."""
 
     chain_id: str
     position: int
@@ -40,7 +40,7 @@ class Snapshot(Struct, frozen=True, gc=False):
 
 
 def due_status(run_at: datetime, at: datetime) -> Status:
-    """Return the status of a job that waits for nothing but the clock."""
+    """Return the status of a job that is neither blocked nor running: scheduled until ``run_at``, then ready."""
     return Status.SCHEDULED if run_at > at else Status.READY
 
 
@@ -48,7 +48,7 @@ def due_status(run_at: datetime, at: datetime) -> Status:
 
 
 def created(job: NewJob, target: Status, *, at: datetime, run_at: datetime) -> Transition:
-    """Build the start of a chain."""
+    """Build the transition for the first job of a chain."""
     if (None, target) not in _CREATE:
         raise IllegalMove(Verb.CREATE, None, target, chain_id=job.chain_id, position=0)
     return Transition(
@@ -72,7 +72,7 @@ def created(job: NewJob, target: Status, *, at: datetime, run_at: datetime) -> T
 def started(
     job: NewJob, *, at: datetime, run_at: datetime, is_blocked: bool, failed_with: str | None
 ) -> list[Transition]:
-    """Build the start of a chain that may have blockers, and its end if one of these had ended badly."""
+    """Build the transitions for a chain that starts: its creation, and its failure if a blocker failed before."""
     transitions = created(job, Status.BLOCKED if is_blocked else due_status(run_at, at), at=at, run_at=run_at)
     return [transitions, failed_by_blocker(transitions, failed_with)] if failed_with else [transitions]
 
@@ -80,7 +80,7 @@ def started(
 def successor_created(
     before: Claimed | Snapshot, successor: Successor, *, at: datetime, run_at: datetime, is_blocked: bool = False
 ) -> Transition:
-    """Build the start of the job that continues a chain."""
+    """Build the creation of the next job of a chain."""
     key = before if isinstance(before, Snapshot) else before.lease
     target = Status.BLOCKED if is_blocked else due_status(run_at, at)
     if (None, target) not in _CREATE:
@@ -104,12 +104,12 @@ def successor_created(
 
 
 def failed_by_blocker(blocked: Transition, error_type: str) -> Transition:
-    """Build the end of a job that its blockers fail in the commit that blocked it, from what blocked it."""
+    """Build the failure of a job in the commit that blocked it; ``blocked`` is the transition before it."""
     return _then(blocked, Verb.FAIL_BY_BLOCKER, Status.FAILED, error_type=error_type)
 
 
 def unblocked_at_once(blocked: Transition) -> Transition:
-    """Build the release of a job whose condition was met in the commit that blocked it, from what blocked it."""
+    """Build the unblocking of a job in the commit that blocked it; ``blocked`` is the transition before it."""
     return _then(blocked, Verb.UNBLOCK, Status.READY)
 
 
@@ -154,7 +154,7 @@ def settled(
     due_at: datetime | None = None,
     error_type: str | None = None,
 ) -> Transition:
-    """Build what became of a job under its lease."""
+    """Build the transition for the outcome of a job under its lease."""
     job = item.job
     if (Status.RUNNING, target) not in MOVES[verb]:
         raise IllegalMove(verb, Status.RUNNING, target, chain_id=job.lease.chain_id, position=job.lease.position)
@@ -189,7 +189,7 @@ def claimed_successor(
     due_at: datetime,
     leased_until: datetime,
 ) -> Claimed:
-    """Build the successor that a worker gets already leased."""
+    """Build the successor that the same worker gets already leased."""
     job = item.job
     return Claimed(
         lease=Lease(job.lease.chain_id, job.lease.position + 1, claim.token),
@@ -223,9 +223,10 @@ def moved(
     error_type: str | None = None,
 ) -> Transition:
     """
-    Build what became of a job: by the statement that saw it, or by another ``at`` a later time.
+    Build the transition of a job that was changed by request, by time or by its blockers.
 
-    The worker is named that loses the job by it.
+    ``at`` is the time of the change, by default that of the statement that read the job. If the job was running, the
+    transition names the worker that lost it.
     """
     if (job.status, target) not in MOVES[verb]:
         raise IllegalMove(verb, job.status, target, chain_id=job.chain_id, position=job.position)
@@ -251,25 +252,25 @@ def moved(
 
 
 def put_back(job: Snapshot, verb: Verb, *, at: datetime, run_at: datetime, error_type: str | None = None) -> Transition:
-    """Build the return of a running job to its line, where it waits until ``run_at``."""
+    """Build the end of a lease without the end of its job, which is due again at ``run_at``."""
     return moved(job, verb, due_status(run_at, at), at=at, due_at=run_at, error_type=error_type)
 
 
 def amended(job: Snapshot, *, at: datetime, run_at: datetime) -> Transition:
-    """Build the change of a job that waits, from now on until ``run_at``."""
+    """Build the change of a job that waits; it is due at ``run_at`` from now on."""
     target = Status.BLOCKED if job.status is Status.BLOCKED else due_status(run_at, at)
     return moved(job, Verb.AMEND, target, at=at, due_at=run_at)
 
 
 def blockers_ended(job: Snapshot, *, failed_with: str | None) -> Transition:
-    """Build what the ends of its blockers did to a job: it is free, or fails by one of them."""
+    """Build the transition of a job whose blockers ended: unblocked, or failed by one of them."""
     if failed_with:
         return moved(job, Verb.FAIL_BY_BLOCKER, Status.FAILED, error_type=failed_with)
     return moved(job, Verb.UNBLOCK, due_status(job.run_at, job.at), due_at=job.run_at)
 
 
 def redriven(job: Snapshot, *, at: datetime, is_blocked: bool) -> Transition:
-    """Build the new beginning of a job that ended badly, which has no attempts any more."""
+    """Build the transition of a job that is opened again, with its attempts at 0."""
     return moved(job, Verb.REDRIVE, Status.BLOCKED if is_blocked else Status.READY, at=at)
 
 
@@ -282,7 +283,7 @@ def continued_externally(
     is_blocked: bool = False,
     failed_with: str | None = None,
 ) -> list[Transition]:
-    """Build what a continuation from outside made."""
+    """Build the transitions of a continuation by request: the end of the job, and its successor."""
     ended = moved(job, Verb.COMPLETE_EXTERNALLY, Status.CONTINUED, at=at)
     return [
         ended,
@@ -300,7 +301,7 @@ def continued(
     failed_with: str | None = None,
     claimed_successor: Claimed | None = None,
 ) -> list[Transition]:
-    """Build what the continuation of a worker made, up to the claim of a successor that it keeps."""
+    """Build the transitions of a worker's continuation, with the claim of the successor if it was granted."""
     transitions = [settled(item, Verb.CONTINUE, Status.CONTINUED, at=at)]
     transitions += _successor_created(
         item.job, successor, at=at, run_at=run_at, is_blocked=is_blocked, failed_with=failed_with
@@ -322,7 +323,7 @@ def _successor_created(
 
 
 def blocked(item: Settlement, *, at: datetime, is_free: bool, failed_with: str | None) -> list[Transition]:
-    """Build what became of a running job that was given blockers, its attempt given back."""
+    """Build the transitions of a running job that gets blockers. Its attempt is given back."""
     transitions = settled(item, Verb.BLOCK, Status.BLOCKED, at=at)
     waits = replace(transitions, attempt=transitions.attempt - 1, worker=None, last_trace=item.trace)
     if failed_with:

@@ -1,4 +1,4 @@
-"""When a start is given a chain that holds its dedup key, in the place of a new one."""
+"""The rule for a start whose dedup key another chain holds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from ..model import Dedup, NewJob
 
 
 def is_duplicate(dedup: Dedup, *, holder: str, age: float, is_open: bool) -> bool:
-    """Return whether the chain that holds the key will do; ``age`` is how many seconds ago it took the key."""
+    """
+    Return whether the start gets the holder of its key instead of a new chain.
+
+    ``age`` is the number of seconds since the holder took the key.
+    """
     is_new_enough = dedup.window is None or age <= dedup.window
     is_in_scope = dedup.scope == "any" or is_open
     return is_new_enough and is_in_scope and holder not in dedup.exclude

@@ -1,4 +1,4 @@
-"""What the end of a lease means that ran out."""
+"""The rules for leases that ran out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..model import LEASE_LOST, Failure, ReapRule
 
 
 def is_spent(rule: ReapRule, *, attempt: int, crashes: int) -> bool:
-    """Return whether a job whose lease ran out fails, after so many attempts and so many crashes before."""
+    """Return whether a job whose lease ran out fails, with this attempt and this number of earlier crashes."""
     out_of_attempts = rule.max_attempts is not None and attempt >= rule.max_attempts
     return out_of_attempts or crashes + 1 >= rule.max_crashes
 

@@ -1,4 +1,4 @@
-"""What an outcome means: its verb, what it carries, and the transitions of its settlement."""
+"""The meaning of outcomes: verb, failure, delay, blockers, and the transitions of a settlement."""
 
 from __future__ import annotations
 
@@ -37,26 +37,26 @@ VERBS: Final[Mapping[type[Outcome], Verb]] = {
 
 
 def verb_of(outcome: Outcome) -> Verb:
-    """Return the verb by which an outcome is stored."""
+    """Return the verb under which an outcome is stored."""
     return VERBS[type(outcome)]
 
 
 def failure_of(outcome: Outcome) -> Failure | None:
-    """Return the failure that an outcome tells of."""
+    """Return the failure of an outcome, if it has one."""
     return outcome.failure if isinstance(outcome, (Fails, Retries)) else None
 
 
 def delay_of(outcome: Outcome) -> float:
-    """Return the seconds, from now on, for which an outcome sends the job away."""
+    """Return the seconds from now until the job runs again."""
     return max(outcome.delay, 0.0) if isinstance(outcome, (Retries, Snoozes)) else 0.0
 
 
 BlockerSource: TypeAlias = Blocks | Successor
-"""What names blockers: for the job itself, or for the one that follows."""
+"""A list of blockers with its rule: for the job itself (``Blocks``), or for its successor."""
 
 
 def blocker_source(outcome: Outcome) -> BlockerSource | None:
-    """Return what of an outcome names blockers, if any are named."""
+    """Return the part of an outcome that names blockers, if it names any."""
     match outcome:
         case Blocks():
             return outcome
@@ -76,7 +76,7 @@ def transitions_of(
     failed_with: str | None = None,
 ) -> list[Transition]:
     """
-    Build the transitions of one settlement, those of other chains apart.
+    Build the transitions of one settlement, without those of other chains.
 
     Args:
         item: the settlement that was written.

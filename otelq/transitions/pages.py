@@ -1,7 +1,7 @@
 """
-Where a page of jobs or chains begins and ends.
+The bounds of pages of jobs and chains.
 
-Keys are listed newest chain first, and of a chain first job first. A chain is listed by the key of its tail.
+Keys are listed newest chain first, and within a chain first job first. A chain is listed by the key of its last job.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from ..errors import InvalidArgument
 from ..model import JobKey, JobQuery, Status, job_id
 
 RecordKind: TypeAlias = Literal["jobs", "chains"]
-"""What a query is for; of chains, the tails are walked."""
+"""The kind of records that a query lists; chains are listed by their last jobs."""
 
 
 def statuses_of(query: JobQuery, of: RecordKind) -> frozenset[Status]:
-    """Return the statuses that a query is about; no tail is continued."""
+    """Return the statuses that a query asks for. The last job of a chain is never ``continued``."""
     statuses = query.statuses or frozenset(Status)
     return statuses if of == "jobs" else statuses - {Status.CONTINUED}
 
 
 def start_key(query: JobQuery, of: RecordKind, *, latest: str, beyond: int) -> JobKey:
     """
-    Return the key after which to look: that of the page before, but no chain later than ``latest``.
+    Return the key after which a page starts: the last of the page before, but of no chain later than ``latest``.
 
-    ``beyond`` is a position that no job has: after it, all of a chain is passed over.
+    ``beyond`` is a position that no job has; with it, all jobs of a chain are skipped.
     """
     if not query.after:
         return latest, -1
@@ -42,7 +42,7 @@ def _split(cursor: str) -> JobKey:
 
 
 def next_cursor(last: JobKey | None, of: RecordKind) -> str | None:
-    """Return what the next page is asked for with, if there is one after this last key."""
+    """Return the cursor of the next page, if there may be one after this last key."""
     if last is None:
         return None
     return job_id(*last) if of == "jobs" else last[0]
@@ -52,9 +52,10 @@ def cut_page(
     found: Iterable[JobKey], ends: Iterable[JobKey], *, of: RecordKind, limit: int
 ) -> tuple[list[JobKey], JobKey | None]:
     """
-    Return the keys of a page in order, and the last one that was looked at, if there may be more.
+    Return the keys of a page in order, and the last key that was read if there may be more.
 
-    ``ends`` are where walks stopped before they had all: the page cannot go on after the newest of these places.
+    ``ends`` are the keys at which scans stopped before they had read everything. A page cannot go past the newest of
+    these, because another scan may have older keys that this one has not reached.
     """
     keys, end = _in_order(found), next(iter(_in_order(ends)), None)
     if end is not None:

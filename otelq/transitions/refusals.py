@@ -1,4 +1,4 @@
-"""Requests that no store carries out: the rule, and the error in the words that all of them share."""
+"""Requests that every store refuses, with the same errors in the same words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def chain_closed(chain_id: str, status: Status | None) -> JobAlreadyClosed:
 
 
 def wrong_step(chain_id: str, *, step: str, open_step: str, is_past: bool) -> JobAlreadyClosed | JobTypeMismatch:
-    """Return the error for a job that should be open, but is past, or is none of the chain so far."""
+    """Return the error for a step that is closed already, or that the chain has not reached."""
     if is_past:
         return JobAlreadyClosed(f"the job {step} of chain {chain_id} is closed; {open_step} is open")
     return JobTypeMismatch(f"the open job of chain {chain_id} is {open_step}, not {step}")
@@ -35,25 +35,25 @@ def still_referenced(dependent: str, blocker: str) -> StillReferenced:
 
 
 def dedup_key_held(chain_id: str, *, holder: str) -> AlreadyExists:
-    """Return the error for a chain that cannot have its dedup key back."""
+    """Return the error for a redrive whose dedup key another chain holds by now."""
     return AlreadyExists(f"the dedup key of chain {chain_id} is held by chain {holder}")
 
 
 def blocker_cycle(chain_id: str, *, through: str) -> InvalidArgument:
-    """Return the error for a chain that would wait for itself, at once or through one that waits for it."""
+    """Return the error for a chain that would wait for itself, directly or through ``through``."""
     last = "itself" if through == chain_id else f"chains of which one, {through}, waits for it"
     return InvalidArgument("blockers", f"would let chain {chain_id} wait for {last}")
 
 
 def blocker_failed(chain_id: str, blocker: str) -> InvalidArgument:
-    """Return the error for a chain that could only fail again."""
+    """Return the error for a redrive that would fail at once, because a blocker failed."""
     problem = f"{chain_id} has the blocker {blocker}, which ended badly; redrive that first, or together"
     return InvalidArgument("chain", problem)
 
 
 def check_trigger(chain_id: str, status: Status) -> None:
     """
-    See that a job can be made due.
+    Refuse to trigger a job that cannot be due.
 
     Raises:
         InvalidArgument: it is blocked or running.
@@ -64,7 +64,7 @@ def check_trigger(chain_id: str, status: Status) -> None:
 
 def check_amend(chain_id: str, status: Status) -> None:
     """
-    See that a job can be changed.
+    Refuse to amend a job that is running.
 
     Raises:
         InvalidArgument: it is running.
@@ -75,7 +75,7 @@ def check_amend(chain_id: str, status: Status) -> None:
 
 def check_take_over(chain_id: str, status: Status) -> None:
     """
-    See that a job can be taken from its worker.
+    Refuse to take over a job that no worker has.
 
     Raises:
         InvalidArgument: it is not running.
@@ -86,10 +86,10 @@ def check_take_over(chain_id: str, status: Status) -> None:
 
 def check_redrive(chain_id: str, end: Status | None) -> None:
     """
-    See that a chain can be opened again.
+    Refuse to redrive a chain that did not fail.
 
     Raises:
-        InvalidArgument: it is open, then ``end`` is None, or completed.
+        InvalidArgument: it is open (``end`` is None), or completed.
     """
     if end is None:
         raise InvalidArgument("chain", f"{chain_id} is open; only a failed or cancelled chain can be redriven")

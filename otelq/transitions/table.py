@@ -1,8 +1,8 @@
 """
-The one table of legal moves.
+The table of legal moves.
 
-The builders refuse a transition that is not in it; the conformance kit and the state machines hold adapters to it, and
-the documentation is drawn from it. A feature that needs another move adds it here first.
+The builders refuse a transition that is not in it. The conformance kit and the state machines check adapters against
+it, and the documentation is drawn from it. A feature that needs another move adds it here first.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ MOVES: Mapping[Verb, frozenset[Move]] = {
 
 
 class IllegalMove(AssertionError):
-    """A store was about to report a move that its verb may not make: a fault in the store, which no caller handles."""
+    """A store was about to report a move that its verb may not make: a defect of the store, which no caller handles."""
 
     def __init__(
         self, verb: Verb, source: Status | None, target: Status | None, *, chain_id: str, position: int
@@ -64,15 +64,15 @@ class IllegalMove(AssertionError):
 
 
 def is_legal(verb: Verb, source: Status | None, target: Status | None) -> bool:
-    """Whether ``verb`` may take a job from ``source`` to ``target``."""
+    """Return whether ``verb`` may take a job from ``source`` to ``target``."""
     return (source, target) in MOVES[verb]
 
 
 def closes_job(verb: Verb, target: Status | None) -> bool:
-    """Whether the move ends the job (it may have a successor)."""
+    """Return whether the move closes the job (it may have a successor)."""
     return verb is not Verb.DELETE and target in CLOSED
 
 
 def closes_chain(verb: Verb, target: Status | None) -> bool:
-    """Whether the move ends the whole chain."""
+    """Return whether the move closes the whole chain."""
     return verb is not Verb.DELETE and target in ENDED
