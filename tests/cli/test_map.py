@@ -16,9 +16,8 @@ def test_the_layers_on_the_map_are_those_of_the_contract() -> None:
     assert rows == [re.findall(r"\w+", layer) for layer in layers]
 
 
-def test_every_file_that_a_job_meets_exists() -> None:
-    way = MAP.partition("## One job")[2].partition("## Where")[0]
-    named = set(re.findall(r"`((?:\w+/)?\w+\.py)`", way))
+def test_every_file_that_the_page_names_exists() -> None:
+    named = set(re.findall(r"`((?:\w+/)*\w+\.(?:py|sql))`", MAP.partition("## Every file")[0]))
     assert named
     assert {name for name in named if not list((ROOT / "otelq").rglob(name))} == set()
 
