@@ -139,6 +139,7 @@ class AfterCommitBlock(CallbackScope):
         self.is_over = True
         for uncertain in self.uncertain:
             await uncertain.resolve()
+        # A block in a transaction is a savepoint of it: only the end of the outermost scope decides.
         outer = nearest_active(self.parent)
         if not succeeded:
             return

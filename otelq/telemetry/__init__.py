@@ -1,7 +1,4 @@
-"""
-What OpenTelemetry is told; the only room of the house, beside tests and commands, that imports it (the API
-alone).
-"""
+"""The spans, metrics and logs of otelq; besides the commands the only package that imports the OpenTelemetry API."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """
-How an exception becomes visible, once.
+Exceptions as span events or log records.
 
-The conventions are moving exceptions from span events to log records;
-``OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN`` says how far: unset is an event on the span, ``logs`` a log record in
-its stead, ``logs/dup`` both.
+The semantic conventions are moving exceptions from span events to log records.
+``OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN`` selects the signal: unset for an event on the span, ``logs`` for a log record
+instead, ``logs/dup`` for both.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ OPT_IN: Final = "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN"
 
 
 def qualified_name(error: BaseException) -> str:
-    """The exception's type as ``error.type`` shows it: module and name, the name alone for built-in ones."""
+    """Return the exception's type for ``error.type``: module and name, or the name alone for built-in ones."""
     kind = type(error)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _exception_attributes(error: BaseException) -> dict[str, str]:
-    """The exception as the conventions write it; an SDK would write it whole, however long it is."""
+    """Return the attributes that the conventions define for an exception, bounded."""
+    # Not `Span.record_exception`: an SDK writes message and traceback in full, however long they are.
     return {
         "exception.type": line(qualified_name(error), longest=LONGEST_NAME),
         "exception.message": lines(message_of(error)),
@@ -53,7 +54,7 @@ class Exceptions:
         self._logger = _logger(provider, version) if wanted & {"logs", "logs/dup"} else None
 
     def record(self, span: Span, error: BaseException, operation: Operation) -> None:
-        """Tell of the exception on the span, in a log record, or both."""
+        """Record the exception on the span, in a log record, or both."""
         if self._events and span.is_recording():
             span.add_event("exception", _exception_attributes(error))
         if self._logger is not None:
@@ -61,7 +62,7 @@ class Exceptions:
 
 
 def _logger(provider: LoggerProvider | None, version: str) -> Logger | None:
-    # The logs API still has an underscore, so it is imported only where somebody asked for it.
+    # The logs API is still private by name, so it is imported only if the environment asks for log records.
     from opentelemetry._logs import get_logger
 
     try:

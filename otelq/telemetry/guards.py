@@ -1,8 +1,8 @@
 """
-The border between telemetry and the engine: nothing that an SDK, a propagator or a stored note does gets past it.
+The border between telemetry and jobs: no error of an SDK, a propagator or a stored context passes it.
 
-What fails is counted in ``otelq.telemetry.dropped``, and logged once for each place, so that a broken exporter does not
-flood the log as well. The job goes on without what could not be told of it.
+A failure is counted in ``otelq.telemetry.dropped`` and logged once for each place, so that a broken exporter does not
+flood the log. The job goes on without that part of its telemetry.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ T = TypeVar("T", bound="Guarded")
 
 
 class Guarded(Protocol):
-    """Something that reports to a registry, whose methods the engine calls."""
+    """An object with a registry whose methods are guarded."""
 
     @property
     def registry(self) -> Registry: ...
@@ -27,9 +27,9 @@ class Guarded(Protocol):
 
 def harmless(method: Callable[Concatenate[T, P], R]) -> Callable[Concatenate[T, P], R | None]:
     """
-    Let a method return None where it would raise.
+    Make a method return None instead of raising, and record the failure.
 
-    What is called for every job has its own ``try`` instead: a wrapper costs about as much as two attributes of a span.
+    Methods that run for every job have their own ``try``: a wrapper costs about as much as two attributes of a span.
     """
 
     @wraps(method)

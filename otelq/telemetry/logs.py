@@ -1,7 +1,7 @@
 """
-Logging with the standard library: a logger for each room, and a filter that says which job a line belongs to.
+Logging with the standard library: a logger for each part, and a filter that adds the ids of the running job.
 
-Install the filter on a handler, and lines of the application's own handlers carry the ids too::
+Add the filter to a logging handler, and log lines of job handlers carry the ids too::
 
     handler.addFilter(JobContextFilter())
     handler.setFormatter(logging.Formatter("%(message)s job=%(job_id)s trace=%(trace_id)s"))
@@ -24,13 +24,13 @@ current_job: ContextVar[Claimed | None] = ContextVar("otelq_current_job", defaul
 """The job whose handler runs in this context."""
 
 
-def logger(room: str) -> Log:
-    """The logger of a room of the house: ``otelq.worker``, ``otelq.client``, ..."""
-    return Log(f"otelq.{room}")
+def logger(part: str) -> Log:
+    """Return the logger of a part of otelq: ``otelq.worker``, ``otelq.client``, ..."""
+    return Log(f"otelq.{part}")
 
 
 def job_extra(job: Claimed) -> dict[str, str | int]:
-    """What ``extra=`` of a line about this job says, under the names that its spans use."""
+    """Return the ids of a job for ``extra=`` of a log call, under the names that its spans use."""
     return {
         Attribute.MESSAGE_ID: job_id(job.lease.chain_id, job.lease.position),
         Attribute.CHAIN_ID: job.lease.chain_id,
@@ -70,6 +70,6 @@ def _span_ids() -> tuple[str, str, str]:
         span = get_current_span().get_span_context()
         if span.is_valid:
             return f"{span.trace_id:032x}", f"{span.span_id:016x}", f"{span.trace_flags:02x}"
-    except Exception:  # a provider's own span; a filter that raises would lose the line
+    except Exception:  # another provider's span may raise, and a filter that raises loses the line
         pass
     return "", "", ""

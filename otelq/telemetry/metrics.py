@@ -1,9 +1,8 @@
 """
-The numbers: plain integers on the hot path, read by observable instruments when an exporter asks.
+The metrics: plain integers on the hot path, which observable instruments read when an exporter collects.
 
-There is one ``Registry`` for each MeterProvider, shared by all clients that report to it, because an SDK
-silently drops the callbacks of a second instrument of the same name. A client that closes leaves what it
-counted; one that opens again goes on with it.
+All clients of one MeterProvider share a ``Registry``, because an SDK silently drops the callbacks of a second
+instrument with the same name. The totals stay when a client closes, and go on when it opens again.
 """
 
 from __future__ import annotations
@@ -32,32 +31,24 @@ Move = tuple[Verb, Status | None, Status | None]
 K = TypeVar("K")
 
 _PLAIN: Final = frozenset({str(Status.COMPLETED), str(Status.CONTINUED)})
-"""Outcomes that go without saying: each attribute of a measurement costs about a microsecond."""
+"""Outcomes that get no attribute: each attribute of a measurement costs about a microsecond."""
 
 WHOLE_PER_SECOND: Final = 500
-"""Up to this many jobs a second and direction, every wait and every closing is measured in the histograms."""
+"""Claims, and likewise closed jobs, a second up to which each is measured in the histograms."""
 ONE_IN: Final = 16
 """
-Beyond that, one in so many is; the counters stay exact, and ``otelq.telemetry.thinned`` says how many were
-not.
+Beyond that rate one in so many is measured. Counters stay exact, and ``otelq.telemetry.thinned`` counts the
+measurements that were left out.
 """
 
 
 class TypeTotals:
-    """What was counted for one job type, and the attribute sets of its measurements, built once."""
+    """The totals of one job type, and the attribute sets of its measurements, built once."""
 
     __slots__ = (
-        "active",
-        "by_chain_outcome",
-        "by_outcome",
-        "counts",
-        "error_types",
-        "label",
-        "process",
-        "retries",
-        "transitions",
-        "wait",
-    )
+        "active", "by_chain_outcome", "by_outcome", "counts", "error_types", "label", "process", "retries",
+        "transitions", "wait",
+    )  # fmt: skip
 
     def __init__(self, label: str) -> None:
         self.label = label
@@ -72,30 +63,31 @@ class TypeTotals:
         self.process: dict[tuple[str, str | None], Attributes] = {}
 
     def count_of(self, *verbs: Verb) -> int:
-        """How many transitions of these verbs there were."""
+        """Return the number of transitions by these verbs."""
+        # Copied first: the main thread may add a key while an exporter's thread reads.
         return sum(count for (verb, _, _), count in list(self.transitions.items()) if verb in verbs)
 
-    def outcome(self, status: Status | None) -> Attributes:
-        """The attributes of a job of this type that closed so."""
+    def outcome_attributes(self, status: Status | None) -> Attributes:
+        """Return the attributes of a job of this type that closed with this status."""
         known = self.by_outcome.get(status)
         if known is None:
             known = {Attribute.DESTINATION: self.label, Attribute.OUTCOME: str(status)}
             self.by_outcome[status] = known
         return known
 
-    def chain_outcome(self, status: Status | None) -> Attributes:
-        """The attributes of a chain that began with this type and closed so."""
+    def chain_outcome_attributes(self, status: Status | None) -> Attributes:
+        """Return the attributes of a chain that began with this type and closed with this status."""
         known = self.by_chain_outcome.get(status)
         if known is None:
             known = {Attribute.CHAIN_TYPE: self.label, Attribute.OUTCOME: str(status)}
             self.by_chain_outcome[status] = known
         return known
 
-    def processed(self, outcome: str, error_type: str | None) -> Attributes:
-        """The attributes of an attempt that ended so."""
+    def process_attributes(self, outcome: str, error_type: str | None) -> Attributes:
+        """Return the attributes of an attempt with this outcome and error type."""
         known = self.process.get((outcome, error_type))
         if known is None:
-            known = self.messages(Operation.PROCESS)
+            known = self.message_attributes(Operation.PROCESS)
             if outcome not in _PLAIN:
                 known[Attribute.OUTCOME] = outcome
             if error_type is not None:
@@ -103,8 +95,8 @@ class TypeTotals:
             self.process[outcome, error_type] = known
         return known
 
-    def messages(self, operation: Operation) -> Attributes:
-        """The attributes that the conventions require, for this type."""
+    def message_attributes(self, operation: Operation) -> Attributes:
+        """Return the attributes that the conventions require, for this type."""
         return {
             Attribute.SYSTEM: names.MESSAGING_SYSTEM,
             Attribute.OPERATION: str(operation),
@@ -124,7 +116,7 @@ class Registry:
         self.thinned: dict[str, int] = {}
         self.capacity = 0
         self.failed_at: set[str] = set()
-        """Places at which something of an SDK failed, which was logged."""
+        """Places at which an SDK failed, each of which was logged once."""
         self._operations: dict[tuple[str, str, str | None], Attributes] = {}
         self._waits = _Thinning(self.thinned, names.WAIT_DURATION)
         self._closings = _Thinning(self.thinned, names.JOB_DURATION, names.CHAIN_DURATION, names.JOB_ATTEMPTS)
@@ -137,17 +129,18 @@ class Registry:
         self._observe(meter)
 
     def of(self, type: str) -> TypeTotals:
-        """The totals of a job type; those of ``_OTHER`` beyond the cap."""
+        """Return the totals of a job type; those of ``_OTHER`` beyond the limit of types."""
         known = self._types.get(type)
         if known is not None:
             return known
         if len(self._types) >= names.TYPE_LIMIT:
             _add(self.overflow, Attribute.DESTINATION)
             return self._other
+        # `setdefault`, as other threads count too: two of them must not get different totals.
         return self._types.setdefault(type, TypeTotals(line(type, longest=LONGEST_NAME)))
 
     def error_type(self, totals: TypeTotals, error_type: str) -> str:
-        """The error type as a label of this job type."""
+        """Return the error type as a label; ``_OTHER`` beyond the limit of this job type."""
         if error_type in totals.error_types:
             return line(error_type, longest=LONGEST_NAME)
         if len(totals.error_types) >= names.ERROR_TYPE_LIMIT:
@@ -156,42 +149,42 @@ class Registry:
         totals.error_types.add(error_type)
         return line(error_type, longest=LONGEST_NAME)
 
-    def transitions(self, transitions: Sequence[Transition]) -> bool:
-        """Count transitions and measure what they conclude; whether some of them want a span of their own."""
+    def record_transitions(self, transitions: Sequence[Transition]) -> bool:
+        """Count transitions and measure durations; return whether some of them need a span of their own."""
         known, now, need_spans = self._types, time.monotonic(), False
-        for t in transitions:
-            totals = known.get(t.type) or self.of(t.type)
-            move = (t.verb, t.source, t.target)
+        for transition in transitions:
+            totals = known.get(transition.type) or self.of(transition.type)
+            move = (transition.verb, transition.source, transition.target)
             totals.transitions[move] = totals.transitions.get(move, 0) + 1
-            need_spans = need_spans or t.verb in names.TRANSITION_SPANS
-            if t.verb is Verb.CLAIM:
-                if t.due_at is not None and self._waits.admits(now):
-                    self._record(self._wait, _seconds(t.due_at, t.at), totals.wait)
-            elif t.target in CLOSED:
+            need_spans = need_spans or transition.verb in names.TRANSITION_SPANS
+            if transition.verb is Verb.CLAIM:
+                if transition.due_at is not None and self._waits.admits(now):
+                    self._record(self._wait, _seconds(transition.due_at, transition.at), totals.wait)
+            elif transition.target in CLOSED:
                 if self._closings.admits(now):
-                    self._closed(t, totals)
-            elif t.verb is Verb.RETRY:
-                _add(totals.retries, self.error_type(totals, t.error_type or names.OTHER))
+                    self._closed(transition, totals)
+            elif transition.verb is Verb.RETRY:
+                _add(totals.retries, self.error_type(totals, transition.error_type or names.OTHER))
         return need_spans
 
-    def _closed(self, t: Transition, totals: TypeTotals) -> None:
-        attributes = totals.outcome(t.target)
-        self._record(self._job, _seconds(t.created_at, t.at), attributes)
-        self._record(self._attempts, t.attempt, attributes)
-        if t.target in ENDED:
-            chain = self.of(t.chain_type).chain_outcome(t.target)
-            self._record(self._chain, _seconds(t.chain_created_at, t.at), chain)
+    def _closed(self, transition: Transition, totals: TypeTotals) -> None:
+        attributes = totals.outcome_attributes(transition.target)
+        self._record(self._job, _seconds(transition.created_at, transition.at), attributes)
+        self._record(self._attempts, transition.attempt, attributes)
+        if transition.target in ENDED:
+            chain = self.of(transition.chain_type).chain_outcome_attributes(transition.target)
+            self._record(self._chain, _seconds(transition.chain_created_at, transition.at), chain)
 
-    def processed(
+    def record_attempt(
         self, type: str, seconds: float, outcome: str, error_type: str | None, context: Context | None
     ) -> None:
         """Measure one attempt."""
         totals = self.of(type)
         label = None if error_type is None else self.error_type(totals, error_type)
-        self._record(self._process, max(0.0, seconds), totals.processed(outcome, label), context)
+        self._record(self._process, max(0.0, seconds), totals.process_attributes(outcome, label), context)
 
-    def operation(self, name: str, seconds: float, error_type: str | None, database: str) -> None:
-        """Measure one statement of otelq's own."""
+    def record_operation(self, name: str, seconds: float, error_type: str | None, database: str) -> None:
+        """Measure one of otelq's own statements."""
         key = (name, database, error_type)
         attributes = self._operations.get(key)
         if attributes is None:
@@ -201,21 +194,22 @@ class Registry:
     def _record(
         self, histogram: Histogram, value: float, attributes: Attributes, context: Context | None = None
     ) -> None:
+        # Each by itself: after one that raises, as with a broken exemplar filter, the others are still recorded.
         try:
             histogram.record(value, attributes, context)
         except Exception as error:
             self.record_failure("recording a measurement", error)
 
     def count(self, name: CounterName, n: int, type: str | None) -> None:
-        """Add to a counter that no transition feeds."""
+        """Add to a counter that is not derived from transitions."""
         _add(self.counts if type is None else self.of(type).counts, name, n)
 
     def drop(self, reason: Drop, n: int = 1) -> None:
-        """Count what the telemetry leaves out."""
+        """Count telemetry that is left out, by reason."""
         _add(self.dropped, reason, n)
 
     def record_failure(self, where: str, error: Exception) -> None:
-        """Count what went wrong in an SDK, and log it the first time that it goes wrong at this place."""
+        """Count a failure of an SDK, and log the first one at this place."""
         self.drop(Drop.SDK_ERROR)
         if where not in self.failed_at:
             self.failed_at.add(where)
@@ -251,7 +245,7 @@ class Registry:
     def _messages(self, operation: Operation, verb: Verb) -> Iterator[Observation]:
         for totals in self._all():
             if count := totals.count_of(verb):
-                yield Observation(count, totals.messages(operation))
+                yield Observation(count, totals.message_attributes(operation))
 
     def _transitions(self) -> Iterator[Observation]:
         for totals in self._all():
@@ -295,8 +289,8 @@ class _Thinning:
     """
     Admits measurements: all of them at a moderate rate, one in ``ONE_IN`` beyond.
 
-    One ``record`` of an SDK histogram costs as much as all the rest of a job's telemetry; a busy process
-    knows its quantiles just as well from a part.
+    One ``record`` of an SDK histogram costs as much as the rest of a job's telemetry, and a busy process gets the same
+    quantiles from a part of the measurements.
     """
 
     __slots__ = ("_instruments", "_left", "_thinned", "_until")
@@ -318,6 +312,8 @@ class _Thinning:
 
 
 def _add(counts: dict[K, int], key: K, n: int = 1) -> None:
+    # No lock: with keys of built-in types no thread switch comes between under the GIL. A free-threaded build needs
+    # one.
     counts[key] = counts.get(key, 0) + n
 
 
@@ -368,16 +364,14 @@ def _observable(meter: Meter, instrument: Instrument, read: Callable[[], Iterabl
 _lock = threading.Lock()
 _registries: WeakKeyDictionary[MeterProvider, Registry] = WeakKeyDictionary()
 _global: list[Registry] = []
-"""
-The registry made on whatever was the global provider then: perhaps the API's proxy, which forwards later.
-"""
+"""The registry of the first global provider: perhaps the API's proxy, which forwards to one that is set later."""
 
 
 def registry_for(provider: MeterProvider | None, *, version: str) -> Registry:
     """
-    The one registry of this provider; None is the global provider, also one that is set later.
+    Return the registry of this provider; None is the global provider, also one that is set later.
 
-    A provider that cannot make the instruments gets none: what is counted then is seen by nobody.
+    If a provider cannot create the instruments, its totals are not exported.
     """
     try:
         return _registry_for(provider, version)
@@ -391,6 +385,7 @@ def _registry_for(provider: MeterProvider | None, version: str) -> Registry:
         default = metrics.get_meter_provider()
         chosen = default if provider is None else provider
         known = _registries.get(chosen)
+        # The proxy and the provider behind it are two objects, and must count as one.
         if known is None and chosen is default and _global:
             known = _global[0]
         if known is None:

@@ -1,9 +1,8 @@
 """
-Every name that otelq gives to OpenTelemetry, once.
+The names of all spans, attributes and metrics.
 
-``docs/reference/telemetry.md`` shows these tables and is tested against them. What begins with
-``messaging.``, ``error.`` or ``db.`` follows the semantic conventions of ``SCHEMA_URL``; the rest is otelq's
-own, under ``otelq.``.
+``docs/reference/telemetry.md`` shows these tables and is tested against them. Names under ``messaging.``, ``error.``
+and ``db.`` follow the semantic conventions of ``SCHEMA_URL``; the others are otelq's own, under ``otelq.``.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ SCOPE: Final = "otelq"
 SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
 MESSAGING_SYSTEM: Final = "otelq"
 OTHER: Final = "_OTHER"
-"""What a label says once its cap is reached."""
+"""The value of a label beyond its limit."""
 
 TYPE_LIMIT: Final = 200
-"""Job types that get a label of their own, in the order in which they are first seen."""
+"""Job types with a label of their own, the first ones that are seen."""
 ERROR_TYPE_LIMIT: Final = 20
-"""Error types per job type that get a label of their own."""
+"""Error types per job type with a label of their own."""
 LINK_LIMIT: Final = 128
-"""Links on one span: what an SDK keeps by default."""
+"""Links on one span: the default limit of SDKs."""
 TRANSITION_SPAN_LIMIT: Final = 128
-"""Spans that one call of ``project`` writes at most; a mass cancellation is a count, not a flood."""
+"""Spans that one call of ``record_transitions`` writes at most: a mass cancellation must not flood a backend."""
 
 
 class Attribute:
@@ -67,7 +66,7 @@ class Attribute:
 
 
 class Operation(StrEnum):
-    """What a span or a duration is about; ``settle`` is a batch of mixed outcomes."""
+    """Operations of spans and durations; ``settle`` is a batch of mixed outcomes."""
 
     ENQUEUE = "enqueue"
     CLAIM = "claim"
@@ -89,7 +88,7 @@ class Operation(StrEnum):
 
 
 class OperationType(StrEnum):
-    """The conventions' classes of operations."""
+    """Types of operations in the conventions."""
 
     SEND = "send"
     RECEIVE = "receive"
@@ -133,10 +132,10 @@ SPAN_KINDS: Mapping[OperationType | None, SpanKind] = {
 
 class LinkReason(StrEnum):
     """
-    Why a span links to another, and why a span is a new root.
+    Reasons for a link between spans, and for a new root.
 
-    The first three name what the linked span is. The others say why the work left the trace that it came
-    from; they stand on the new root and on its link to the span that created the job.
+    The first five name the role of the linked span. The others give the reason for a new trace; they are set on the new
+    root and on its link to the span that created the job.
     """
 
     CREATION = "creation"
@@ -153,7 +152,7 @@ class LinkReason(StrEnum):
 
 
 class Error(StrEnum):
-    """Values of ``error.type`` that are no exception's name."""
+    """Values of ``error.type`` that are not the name of an exception."""
 
     LEASE_LOST = model.LEASE_LOST
     BLOCKER_FAILED = model.BLOCKER_FAILED
@@ -162,10 +161,10 @@ class Error(StrEnum):
 @dataclass(frozen=True, slots=True)
 class TransitionSpan:
     """
-    How a transition that no live span tells becomes a span.
+    The span of a transition that has no ``enqueue`` or ``process`` span.
 
-    ``by_caller``: somebody asked for it, so the span stands in the asker's trace if there is one; else it
-    stands in the chain's.
+    With ``by_caller`` a caller asked for the transition, and the span joins the caller's trace if there is one. All
+    others join the chain's trace.
     """
 
     operation: Operation
@@ -186,7 +185,7 @@ LIVE: Final = frozenset(
         Verb.RELEASE,
     }
 )
-"""Transitions that a live ``enqueue`` or ``process`` span tells."""
+"""Transitions that an ``enqueue`` or ``process`` span shows."""
 
 TRANSITION_SPANS: Mapping[Verb, TransitionSpan] = {
     Verb.REAP: TransitionSpan(Operation.REAP, error=Error.LEASE_LOST),
@@ -198,7 +197,7 @@ TRANSITION_SPANS: Mapping[Verb, TransitionSpan] = {
     Verb.TRIGGER: TransitionSpan(Operation.TRIGGER, by_caller=True),
     Verb.REDRIVE: TransitionSpan(Operation.REDRIVE, by_caller=True),
 }
-"""Transitions that become a span of their own, written after the commit."""
+"""Transitions with a span of their own, written after the commit."""
 
 SPANS: Final = frozenset(
     {
@@ -209,13 +208,13 @@ SPANS: Final = frozenset(
         *(span.operation for span in TRANSITION_SPANS.values()),
     }
 )
-"""Operations that become spans; the others name durations alone."""
+"""Operations with spans; the others have durations only."""
 
 COUNTED_ONLY: Final = frozenset({Verb.UNBLOCK, Verb.AMEND, Verb.DELETE})
-"""Transitions that are in the metrics alone."""
+"""Transitions that are in the metrics only."""
 
 WITHOUT_EFFECT: Final = frozenset({Verb.RENEW})
-"""What changes no state, and is neither counted nor drawn."""
+"""Verbs that change no state, and are in neither metrics nor spans."""
 
 
 class InstrumentKind(StrEnum):
@@ -228,7 +227,7 @@ class InstrumentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One metric: what ``docs/reference/telemetry.md`` says about it."""
+    """One metric, with the description in ``docs/reference/telemetry.md``."""
 
     name: str
     kind: InstrumentKind
@@ -412,7 +411,7 @@ INSTRUMENTS: tuple[Instrument, ...] = (
 
 
 class CounterName(StrEnum):
-    """Counters that no transition feeds; ``Telemetry.count`` adds to them."""
+    """Counters that are not derived from transitions; ``Telemetry.count`` adds to them."""
 
     DEDUPLICATED = DEDUPLICATED.name
     LEASE_LOST = LEASE_LOST.name

@@ -1,4 +1,4 @@
-"""Carries the current context, span and baggage, into another process of this application."""
+"""The current span and baggage as text, for another process of this application."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ logger = Log("otelq.telemetry")
 
 
 def carry() -> Mapping[str, str]:
-    """The current context as the configured propagator writes it; nothing, if that fails."""
+    """Return the fields that the configured propagator writes for the current context; none if it fails."""
     carrier: dict[str, str] = {}
     try:
         inject(carrier)
@@ -27,7 +27,7 @@ def carry() -> Mapping[str, str]:
 
 @contextmanager
 def carried(carrier: Mapping[str, str]) -> Generator[None]:
-    """Make current, for a ``with`` block, what ``carry`` wrote."""
+    """Make the context that ``carry`` wrote current for a ``with`` block."""
     token = attach(_extracted(carrier))
     try:
         yield

@@ -1,9 +1,9 @@
 """
-The spans of a job's life: ``enqueue`` where it is made, ``process`` where it runs.
+The spans of a job: ``enqueue`` for its creation, ``process`` for each attempt.
 
-A trace stays flat however long a chain is: every attempt of every job stands under the chain's *segment*,
-which is the span that created the chain, and links to the span that created its job and to the attempt before
-it. Work that is not prompt begins a new trace, and its first attempt is the segment of what follows
+A trace stays flat however long a chain is. Every attempt of every job is a child of the chain's *segment*, the span
+that created the chain, and has links to the span that created its job and to the previous attempt. Work that is not
+prompt begins a new trace, and its first attempt is the segment of the following ones
 (``docs/decisions/0003-telemetry.md``).
 """
 
@@ -25,7 +25,7 @@ from .metrics import Registry
 from .names import Attribute, LinkReason, Operation
 from .stored_context import StoredContext, request_id
 from .trace_position import FAN_OUT, TraceMode, TracePosition, find_position
-from .tracing import Tracing, context_of, linked
+from .tracing import Tracing, context_of, link_to
 
 _NOTHING_STORED = StoredContext()
 
@@ -40,11 +40,11 @@ def start_enqueue(
     batch: int | None,
     parent: StoredContext | None,
 ) -> Enqueue:
-    """The span that creates a job (or ``batch`` of them), under the current span; none, if it cannot be made."""
+    """Start the span that creates one job or ``batch`` jobs, under the current span; one without effect on an error."""
     try:
         return _enqueue(tracing, type, chain_id=chain_id, position=position, delay=delay, batch=batch, parent=parent)
     except Exception as error:
-        tracing.registry.record_failure("telling of a start", error)
+        tracing.registry.record_failure("recording a start", error)
         return Enqueue(tracing, INVALID_SPAN, None)
 
 
@@ -59,10 +59,11 @@ def _enqueue(
     parent: StoredContext | None,
 ) -> Enqueue:
     ambient = stored_context.ambient_context()
-    links = (linked(parent.span, LinkReason.CREATION),) if parent and parent.span else ()
+    links = (link_to(parent.span, LinkReason.CREATION),) if parent and parent.span else ()
     span = tracing.start(Operation.ENQUEUE, type, ambient, links=links)
     if span.is_recording():
         tracing.describe(span, _creation(chain_id=chain_id, position=position, delay=delay, batch=batch))
+    # Most jobs need their span alone, and take the short way.
     own = context_of(span)
     is_foreign = tracing.propagation.is_foreign()
     if not (parent or batch or is_foreign or tracing.baggage):
@@ -82,16 +83,15 @@ def _enqueue(
 
 def start_attempt(tracing: Tracing, job: Claimed, *, worker: str, mode: TraceMode) -> AttemptSpan:
     """
-    The span of one attempt, where the notes on the job's row place it.
+    Start the span of one attempt, at the position that its stored contexts give.
 
-    A caller's decision not to sample stands without asking the sampler again, which would cost more than all
-    the rest: the whole unsampled trace shares the segment's context. An attempt runs without a span where none can
-    be made.
+    A caller's decision not to sample is final: all attempts of the unsampled trace share the segment's context. To ask
+    the sampler again would cost more than the rest. After an error the attempt runs without a span.
     """
     try:
         return _attempt(tracing, job, worker=worker, mode=mode)
     except Exception as error:
-        tracing.registry.record_failure("telling of an attempt", error)
+        tracing.registry.record_failure("recording an attempt", error)
         nowhere = TracePosition(None, job.lease.position, True)
         return AttemptSpan(
             tracing, INVALID_SPAN, job=job, stored=_NOTHING_STORED, position=nowhere, base=stored_context.EMPTY
@@ -103,6 +103,7 @@ def _attempt(tracing: Tracing, job: Claimed, *, worker: str, mode: TraceMode) ->
     previous = tracing.read(job.last_trace)
     position, base = find_position(job, stored, previous, mode), tracing.extract(stored)
     segment = position.segment
+    # No span of its own and no sampler call: see `start_attempt`.
     if segment is not None and not segment.trace_flags.sampled:
         span: Span = NonRecordingSpan(segment)
     else:
@@ -115,10 +116,10 @@ def _attempt(tracing: Tracing, job: Claimed, *, worker: str, mode: TraceMode) ->
 
 class Enqueue:
     """
-    The PRODUCER span of one job, or of one batch of jobs, on its way to the database.
+    The PRODUCER span of one job, or of one batch of jobs, until its commit is known.
 
-    It is never current, so that nothing hangs under a span that may be dropped. One of ``end``, ``fail`` and
-    ``drop`` is called; further calls do nothing.
+    It is never current, so that no span has a parent that may be dropped. One of ``end``, ``fail`` and ``drop`` is
+    called; further calls do nothing.
     """
 
     __slots__ = ("_open", "_span", "_tracing", "stored_context")
@@ -128,19 +129,19 @@ class Enqueue:
         self._span = span
         self._open = True
         self.stored_context = stored
-        """The text to store with the job."""
+        """The stored context of the job, as text."""
 
     @property
     def registry(self) -> Registry:
-        """Where losses are counted."""
+        """Return the registry in which losses are counted."""
         return self._tracing.registry
 
     def end(self, at_ns: int | None = None, *, held_by: str | None = None) -> None:
         """
-        The commit is known.
+        End the span after the commit.
 
-        ``at_ns`` is when the statement had returned, in nanoseconds since the epoch; None is now. ``held_by``
-        is the chain that already holds the dedup key, if nothing was created.
+        ``at_ns`` is the time at which the statement returned, in nanoseconds since the epoch; None for now. ``held_by``
+        is the chain that already has the dedup key, if nothing was created.
         """
         if not self._close():
             return
@@ -150,19 +151,18 @@ class Enqueue:
 
     @harmless
     def fail(self, error: BaseException, at_ns: int | None = None) -> None:
-        """The statement failed; the span tells how."""
+        """End the span as failed, with the error of its statement."""
         if not self._close():
             return
         self._tracing.fail(self._span, error, qualified_name(error), Operation.ENQUEUE)
         self._tracing.end(self._span, at_ns)
 
     def drop(self) -> None:
-        """
-        The transaction rolled back: the span never happened. It is not ended, so no exporter ever sees it.
-        """
+        """Drop the span after a rollback: it is never ended, so that no exporter sees it."""
         self._close()
 
     def _close(self) -> bool:
+        # Two ends may arrive, as when a driver reports a rollback after its statement failed: the first one counts.
         was_open, self._open = self._open, False
         return was_open
 
@@ -191,23 +191,21 @@ class AttemptSpan:
         self._started = time.monotonic()
         self._open = True
         self.error_type: str | None = None
-        """What ``failed`` or ``lost`` said; None as long as nothing went wrong."""
+        """The error type that ``failed`` or ``lost`` recorded; None before."""
 
     @property
     def registry(self) -> Registry:
-        """Where losses are counted."""
+        """Return the registry in which losses are counted."""
         return self._tracing.registry
 
     @property
     def context(self) -> Context:
-        """
-        A fresh context in which this span is current: for exemplars, and for work on the attempt's behalf.
-        """
+        """Return a new context in which this span is current: for the handler, and for exemplars."""
         return set_span_in_context(self._span, self._base)
 
     @property
     def exemplar(self) -> Context | None:
-        """The context for a measurement that this span could be an example of; None if nobody records it."""
+        """Return the context for a measurement with this span as its exemplar; None if the span does not record."""
         try:
             return self.context if self._span.is_recording() else None
         except Exception as error:
@@ -217,21 +215,22 @@ class AttemptSpan:
     @property
     def stored_context(self) -> str | None:
         """
-        The text to store with the attempt; read it once the handler has returned.
+        Return the context to store with the attempt, as text; read it once the handler has returned.
 
-        None where the next attempt could do nothing with it: the span is not sampled, and stands where the
-        job's own note says.
+        None if the next attempt has no use for it: the span is not sampled, and is in the trace that the job's own
+        stored context names.
         """
         try:
             return self._encoded()
         except Exception as error:
-            self.registry.record_failure("writing down where an attempt stood", error)
+            self.registry.record_failure("writing the context of an attempt", error)
             return None
 
     def _encoded(self) -> str | None:
         own, position = context_of(self._span), self._position
-        if own is None or not (own.trace_flags.sampled or self._left_the_trace()):
+        if own is None or not (own.trace_flags.sampled or self._is_in_another_trace()):
             return None
+        # The claim gives the time of the database's clock; only the duration is measured with the local one.
         ended = self._job.claimed_at.timestamp() + time.monotonic() - self._started
         return stored_context.write(
             StoredContext(
@@ -243,16 +242,16 @@ class AttemptSpan:
             )
         )
 
-    def _left_the_trace(self) -> bool:
+    def _is_in_another_trace(self) -> bool:
         stored, segment = self._stored.segment, self._position.segment
         return segment is not None and (stored is None or stored.trace_id != segment.trace_id)
 
     def activate(self) -> Activation:
         """
-        Make the span current for a ``with`` block, in a context that inherits nothing from the worker's.
+        Return a context manager that makes the span current, in a context that inherits nothing from the worker.
 
-        Inside, the caller's allowed baggage and the chain's request id are there again, and log records say
-        which job they belong to. Enter and leave in the task, or thread, that runs the handler.
+        It also restores the caller's allowed baggage and the chain's request id, and log records get the job's ids.
+        Enter and leave it in the task or thread that runs the handler.
         """
         request = None if self._job.meta is None else self._stored_request_id()
         return Activation(self.context, self._job, request)
@@ -263,14 +262,15 @@ class AttemptSpan:
         return stored if stored is not None and stored_context.is_request_id(stored) else None
 
     def successor(self, *, type: str, position: int | None = None, delay: float | None = None) -> Enqueue:
-        """The PRODUCER span, a child of this attempt, of the job that continues the chain."""
+        """Start the PRODUCER span of the job that continues the chain, as a child of this attempt."""
         try:
             return self._successor(type, position, delay)
         except Exception as error:
-            self.registry.record_failure("telling of a continuation", error)
+            self.registry.record_failure("recording a continuation", error)
             return Enqueue(self._tracing, INVALID_SPAN, None)
 
     def _successor(self, type: str, position: int | None, delay: float | None) -> Enqueue:
+        # An unsampled attempt passes its own context on, without another sampler call.
         own = self._span.get_span_context()
         if own.is_valid and not own.trace_flags.sampled:
             span = self._span
@@ -293,9 +293,9 @@ class AttemptSpan:
     @harmless
     def failed(self, exception: BaseException | None, error_type: str | None = None) -> None:
         """
-        The attempt failed; the first call counts, further ones do nothing.
+        Record that the attempt failed; only the first call counts.
 
-        ``error_type`` is the exception's qualified name where it is not given.
+        ``error_type`` defaults to the exception's qualified name.
         """
         if self.error_type is not None:
             return
@@ -308,9 +308,9 @@ class AttemptSpan:
 
     def end(self, outcome: str, end_ns: int | None = None) -> None:
         """
-        The acknowledgement is in: close the span.
+        End the span once the outcome is stored.
 
-        ``end_ns`` is when the handler had returned, in nanoseconds since the epoch; None is now.
+        ``end_ns`` is the time at which the handler returned, in nanoseconds since the epoch; None for now.
         """
         if not self._open:
             return
@@ -320,9 +320,9 @@ class AttemptSpan:
 
     def lost(self, reason: CancelReason = CancelReason.LEASE_LOST, end_ns: int | None = None) -> None:
         """
-        The job is no longer this attempt's: what it did counts for nothing.
+        End the span of an attempt whose outcome is discarded, because it lost the job.
 
-        A job that was cancelled is no failure of the attempt; any other loss is.
+        The loss counts as a failure of the attempt, except when the job was cancelled.
         """
         if reason is not CancelReason.CANCELLED:
             self.failed(None, names.Error.LEASE_LOST)
@@ -347,6 +347,7 @@ class Activation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # In reverse order. The spans end later, when the outcome is stored.
         request_id.reset(self._request_token)
         current_job.reset(self._job_token)
         stored_context.detach(self._token)
@@ -355,12 +356,12 @@ class Activation:
 def _attempt_links(stored: StoredContext, previous: StoredContext | None, position: TracePosition) -> list[Link]:
     links: list[Link] = []
     if stored.span is not None:
-        links.append(linked(stored.span, position.reason or LinkReason.CREATION))
+        links.append(link_to(stored.span, position.reason or LinkReason.CREATION))
     if previous is not None and previous.span is not None:
-        links.append(linked(previous.span, LinkReason.PREVIOUS_ATTEMPT))
-    left = (previous or stored).segment
-    if position.reason is not None and left is not None and left is not stored.span:
-        links.append(linked(left, LinkReason.CHAIN))
+        links.append(link_to(previous.span, LinkReason.PREVIOUS_ATTEMPT))
+    left_segment = (previous or stored).segment
+    if position.reason is not None and left_segment is not None and left_segment is not stored.span:
+        links.append(link_to(left_segment, LinkReason.CHAIN))
     return links
 
 

@@ -1,10 +1,9 @@
 """
-What travels with a job through the database: the note.
+The stored trace context: the text that travels with a job through the database, so that its spans join the trace.
 
-A note is compact JSON text, opaque to the adapters. It names the span that it is about (the one that created
-the job, or one attempt), the *segment* (the span under which the attempts of the chain stand, and so the
-trace), and what the caller wanted to be known downstream. It is read strictly: what was tampered with is no
-context at all.
+It is compact JSON, opaque to the adapters. It names its span (the one that created the job, or one attempt), the
+*segment* (the parent of the chain's attempts, and so the trace), and the baggage for the handler. It is read strictly:
+malformed text counts as no context at all.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ from opentelemetry.trace import (
 
 TEXT_LIMIT: Final = 16_384
 STATE_LIMIT: Final = 512
-"""The characters of a tracestate that the W3C recommendation asks everybody to carry."""
+"""The characters of a tracestate that the W3C recommendation asks every party to pass on."""
 STATE_MEMBERS: Final = 32
 CARRIER_LIMIT: Final = 2048
-"""Characters of what other propagators pass on, names and values together."""
+"""Characters of the fields of other propagators, names and values together."""
 BAGGAGE_LIMIT: Final = 1024
 """Characters of baggage, names and values together, that a job carries."""
 REQUEST_ID_LIMIT: Final = 200
@@ -56,12 +55,12 @@ _W3C_FIELDS: Final = frozenset({"traceparent", "tracestate", "baggage"})
 
 
 class StoredContext(Struct, frozen=True, gc=False):
-    """What a job's row, or one attempt's, says about its trace."""
+    """The trace context in the row of a job or of an attempt."""
 
     span: SpanContext | None = None
     """The span that created the job, or the attempt's own."""
     segment: SpanContext | None = None
-    """The span under which attempts stand: the chain's creation span, or the latest root that replaced it."""
+    """The parent of attempts: the span that created the chain, or the latest root that replaced it."""
     origin: int | None = None
     """The position at which the segment began."""
     own_root: bool = False
@@ -69,14 +68,14 @@ class StoredContext(Struct, frozen=True, gc=False):
     wide: bool = False
     """Whether the span created more than ``FAN_OUT`` jobs."""
     ended: float | None = None
-    """Attempts: when it ended, in seconds of the database's clock."""
+    """Of an attempt: the time at which it ended, in seconds of the database's clock."""
     baggage: dict[str, str] | None = None
     carrier: dict[str, str] | None = None
-    """What a configured propagator other than W3C wanted to pass on."""
+    """Fields of a configured propagator other than those of W3C."""
 
 
 class _StoredFields(Struct, omit_defaults=True, gc=False):
-    """The note as it is stored; short keys, because every job has one."""
+    """The stored fields; with short keys, because every job has them."""
 
     span: str | None = field(name="c", default=None)
     state: str | None = field(name="s", default=None)
@@ -95,7 +94,7 @@ _decoder = msgspec.json.Decoder(_StoredFields)
 
 
 def write(stored: StoredContext) -> str | None:
-    """The note as text; None if it says nothing."""
+    """Return the stored context as text; None if it is empty."""
     span, segment = stored.span, stored.segment
     fields = _StoredFields(
         span=None if span is None else _traceparent(span),
@@ -107,6 +106,7 @@ def write(stored: StoredContext) -> str | None:
         baggage=stored.baggage or None,
         carrier=stored.carrier,
     )
+    # Most jobs that start a chain are their own segment, which is then stored once.
     if segment is not None and segment is not span:
         fields.segment, fields.segment_state = _traceparent(segment), _tracestate(segment)
     text = _encoder.encode(fields)
@@ -115,8 +115,7 @@ def write(stored: StoredContext) -> str | None:
 
 def write_bare(span: SpanContext | None) -> str | None:
     """
-    The note of a job that carries its span alone, as most do; the same text as ``write`` makes, in half the
-    time.
+    Return the text for a job with nothing but its span, as most are: the same as that of ``write``, in half the time.
     """
     if span is None or span.trace_state:
         return write(StoredContext(span, span))
@@ -125,17 +124,17 @@ def write_bare(span: SpanContext | None) -> str | None:
 
 def read(text: str) -> StoredContext:
     """
-    The note that ``write`` made.
+    Return the stored context from the text of ``write``.
 
     Raises:
-        ValueError: this is no such text.
+        ValueError: the text is malformed.
     """
     if len(text) > TEXT_LIMIT:
-        raise ValueError(f"a trace note of {len(text)} characters is too long")
+        raise ValueError(f"a stored context of {len(text)} characters is too long")
     try:
         fields = _decoder.decode(text)
     except RecursionError as error:
-        raise ValueError("a trace note nests too deep") from error
+        raise ValueError("a stored context nests too deep") from error
     span = _span_context(fields.span, fields.state)
     segment = span if fields.segment is None else _span_context(fields.segment, fields.segment_state)
     return StoredContext(
@@ -181,14 +180,14 @@ def _span_context(parent: str | None, state: str | None) -> SpanContext | None:
 
 
 def _is_tracestate(state: str | None) -> bool:
-    """Whether this can be read as one: the API logs what it cannot read, letter for letter."""
+    """Return whether a tracestate is well-formed: the API would log a malformed one in full."""
     if state is None:
         return True
     return len(state) <= STATE_LIMIT and _STATE(state) is not None and state.count(",") < STATE_MEMBERS
 
 
 def entries_that_fit(entries: Mapping[str, str], *, limit: int) -> tuple[dict[str, str], int]:
-    """The entries of a stored note that are printable and fit, and how many do not."""
+    """Return the printable entries within the limit, and the number of the others."""
     fits: dict[str, str] = {}
     for name, value in entries.items():
         size = len(name) + len(value)
@@ -199,7 +198,7 @@ def entries_that_fit(entries: Mapping[str, str], *, limit: int) -> tuple[dict[st
 
 
 def allowed_baggage(names: Iterable[str], context: Context) -> tuple[dict[str, str], int]:
-    """The allowed entries of the context's baggage that can be stored and fit, and how many do not."""
+    """Return the allowed baggage of a context within the limit, and the number of entries left out."""
     chosen: dict[str, str] = {}
     room, left_out = BAGGAGE_LIMIT, 0
     for name in names:
@@ -208,7 +207,7 @@ def allowed_baggage(names: Iterable[str], context: Context) -> tuple[dict[str, s
             continue
         try:
             text = str(value)
-        except Exception:  # whatever the application put there
+        except Exception:  # the value is an object of the application, whose `__str__` may raise
             left_out += 1
             continue
         size = len(name) + len(text)
@@ -221,13 +220,13 @@ def allowed_baggage(names: Iterable[str], context: Context) -> tuple[dict[str, s
 
 
 def current_request_id() -> str | None:
-    """The request id, if it can be stored."""
+    """Return the request id; None if there is none that can be stored."""
     value: object = request_id.get()
     return value if isinstance(value, str) and is_request_id(value) else None
 
 
 def is_request_id(text: str) -> bool:
-    """Whether this can be one: it goes into log lines and headers."""
+    """Return whether a text can be a request id: short and printable, as it goes into log lines and headers."""
     return 0 < len(text) <= REQUEST_ID_LIMIT and text.isprintable()
 
 
@@ -241,10 +240,10 @@ _into_dict = _IntoDict()
 
 class Propagation:
     """
-    Carries on what a configured propagator passes beside the W3C fields.
+    Stores and restores the fields of a configured propagator besides those of W3C.
 
-    Ids are always stored as W3C says, without asking: formatting by hand costs half of what ``inject`` does.
-    Only where the global propagator speaks other fields too are those collected and given back.
+    Ids are always stored in the W3C format, by hand: that costs half of an ``inject``. The global propagator is called
+    only if it has other fields.
     """
 
     __slots__ = ("_fields", "_known")
@@ -254,7 +253,7 @@ class Propagation:
         self._fields: frozenset[str] = frozenset()
 
     def is_foreign(self) -> bool:
-        """Whether the global propagator speaks more than W3C; quick, as it is asked for each job."""
+        """Return whether the global propagator has fields besides those of W3C; cheap, as it runs for each job."""
         propagator = get_global_textmap()
         if propagator is not self._known:
             self._known, self._fields = propagator, frozenset()  # one that raises is not asked again
@@ -262,23 +261,23 @@ class Propagation:
         return bool(self._fields)
 
     def inject(self, context: Context) -> dict[str, str] | None:
-        """The fields beyond W3C, if there are any."""
+        """Return the fields besides those of W3C; None if there are none."""
         carrier: dict[str, str] = {}
         get_global_textmap().inject(carrier, context, _into_dict)
         return {name: value for name, value in carrier.items() if name in self._fields} or None
 
     def extract(self, stored: StoredContext, *, allowed: Iterable[str]) -> Context:
         """
-        A fresh context with the note's allowed baggage and foreign fields, and no span.
+        Return a new context with the allowed baggage and the foreign fields of a stored context, and no span.
 
-        Anybody who can write a row can write a note, and what is in the context goes out with the handler's own
-        requests: so the rules are those of the reader.
+        The rules are the reader's, not the writer's: anybody with access to the table can write a stored context, and
+        its entries go out with the handler's own requests.
         """
         context = EMPTY
         known = self._fields if stored.carrier and self.is_foreign() else frozenset[str]()
         carrier = {name: value for name, value in (stored.carrier or {}).items() if name in known}
         if carrier:
-            # It may bring a span and baggage; but which span is the parent, and what travels, is decided here.
+            # A propagator may restore a span and baggage of its own. Both are removed: otelq decides these.
             context = set_span_in_context(INVALID_SPAN, get_global_textmap().extract(carrier, context))
             context = otel_baggage.clear(context)
         if baggage := stored.baggage:
@@ -289,11 +288,11 @@ class Propagation:
 
 
 EMPTY: Final = Context()
-"""A context is never changed, so one that is empty serves all."""
+"""An empty context. Contexts are immutable, so one is enough."""
 
 
 def with_parent(span: SpanContext, context: Context) -> Context:
-    """``context`` with ``span`` as the parent of what starts in it."""
+    """Return ``context`` with ``span`` as the parent of new spans."""
     return set_span_in_context(NonRecordingSpan(span), context)
 
 
@@ -328,12 +327,12 @@ def detach(token: ContextToken[Context] | None) -> None:
     try:
         if token is not None:
             otel_context.detach(token)
-    except Exception:  # as of attach; and `suppress` costs more than all the rest of this
+    except Exception:  # as in `attach`; `suppress` would cost more than the rest
         pass
 
 
 class Silence:
-    """Makes the silent context current; no span of any instrumentation is recorded inside."""
+    """A ``with`` block in which no instrumentation records a span."""
 
     __slots__ = ("_token",)
 
@@ -347,6 +346,6 @@ class Silence:
 
 
 def ambient_context() -> Context:
-    """The current context, or an empty one inside otelq's own silence."""
+    """Return the current context; an empty one inside a ``Silence`` block."""
     context = otel_context.get_current()
     return EMPTY if context is _SILENT else context

@@ -1,4 +1,4 @@
-"""The one door to telemetry: the client holds a ``Telemetry`` and tells it what happened."""
+"""The interface to telemetry: each client has one ``Telemetry`` and records events with it."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 class Telemetry:
     """
-    What one client tells OpenTelemetry. It never raises because of an SDK, and never waits.
+    Records the spans and metrics of one client. It never raises because of an SDK, and never waits.
 
     Args:
-        tracer_provider: whose tracer makes the spans; None is the global one, also if it is set later.
-        meter_provider: likewise for metrics.
-        logger_provider: likewise for exceptions as log records, where the environment asks for those.
+        tracer_provider: the provider for spans; None for the global one, also if that is set later.
+        meter_provider: the provider for metrics; None likewise.
+        logger_provider: the provider for exceptions as log records, if the environment asks for these; None likewise.
         system: the database, as ``db.system.name`` shows it.
-        trace_internal_sql: let instrumentations see otelq's own statements.
-        baggage: names of baggage entries that jobs carry from their callers to their handlers; no others do.
+        trace_internal_sql: True lets instrumentations of drivers record otelq's own statements.
+        baggage: names of the baggage entries that jobs carry from their callers to their handlers.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Telemetry:
         self.open()
 
     def open(self) -> None:
-        """Report to the providers; what was counted before stays counted."""
+        """Get the instruments and the tracer from the providers; totals of an earlier ``open`` stay."""
         library_version = _version()
         self._registry: Registry = registry_for(self._meter_provider, version=library_version)
         self._tracing = Tracing(
@@ -81,19 +81,20 @@ class Telemetry:
 
     @property
     def registry(self) -> Registry:
-        """Where losses are counted."""
+        """Return the registry in which losses are counted."""
         return self._registry
 
     @harmless
     def close(self) -> None:
-        """Take this client's attempts and slots out of the gauges; its totals stay. Closing twice is fine."""
+        """Subtract this client's attempts and slots from the gauges; its totals stay. Closing twice is fine."""
+        # The gauges belong to all clients of the provider; attempts that were abandoned may still be counted here.
         for type, count in self._active.items():
             self._registry.of(type).active -= count
         self._active.clear()
         self.add_capacity(-self._capacity)
 
     def silence(self) -> AbstractContextManager[None]:
-        """A ``with`` block in which instrumentations record nothing: for otelq's own SQL."""
+        """Return a context manager for otelq's own SQL, in which instrumentations record nothing."""
         return nullcontext() if self._trace_internal_sql else Silence()
 
     def enqueue(
@@ -107,27 +108,27 @@ class Telemetry:
         parent: StoredContext | None = None,
     ) -> Enqueue:
         """
-        The span of a start, under the caller's current span.
+        Start the span of a start, under the caller's current span.
 
-        ``batch`` says that it stands for so many jobs of one call, which then store the same note;
-        ``chain_id`` is None there. ``parent`` is the note of the job that is continued without a worker: the
-        chain stays in its trace.
+        ``batch`` is the number of jobs that one call starts, which share the span and its stored context; ``chain_id``
+        is None then. ``parent`` is the stored context of a job that is continued without a worker: the chain stays in
+        its trace.
         """
         return start_enqueue(
             self._tracing, type, chain_id=chain_id, position=position, delay=delay, batch=batch, parent=parent
         )
 
     def read_stored_context(self, text: str | None) -> StoredContext | None:
-        """A stored note, for ``enqueue(parent=)``; None if there is none or it is damaged."""
+        """Return a stored context for ``enqueue(parent=)``; None without text, or if it is damaged."""
         return self._tracing.read(text)
 
     def attempt(self, job: Claimed, *, worker: str, mode: TraceMode = "auto") -> AttemptSpan:
-        """The span of an attempt that is about to run."""
+        """Start the span of an attempt that is about to run."""
         return start_attempt(self._tracing, job, worker=worker, mode=mode)
 
     @harmless
     def record_claim(self, jobs: Sequence[Claimed], *, started_ns: int, worker: str) -> None:
-        """Tell of a claim that returned ``jobs``, span and duration; nothing if it returned none."""
+        """Record the span and the duration of a claim; nothing if it returned no jobs."""
         if not jobs:
             return
         ended_ns = time.time_ns()
@@ -147,7 +148,9 @@ class Telemetry:
         error: BaseException | None = None,
     ) -> None:
         """
-        Tell of a statement that settled ``count`` attempts, given their notes; ``type`` if all are of one.
+        Record the span and the duration of a statement that settled ``count`` attempts.
+
+        ``attempts`` are their stored contexts, for links; ``type`` is their job type if they have one in common.
         """
         transition_spans.record_settlement(
             self._tracing,
@@ -162,12 +165,13 @@ class Telemetry:
         self.record_operation(operation, (ended_ns - started_ns) / 1e9, qualified_name(error) if error else None)
 
     def record_transitions(self, transitions: Sequence[Transition]) -> None:
-        """Count and measure committed transitions, and write the spans of those that no live span tells."""
+        """Count and measure committed transitions; write spans for those without an ``enqueue`` or ``process`` span."""
+        # A `try` instead of `harmless`, whose wrapper would cost too much for each commit.
         try:
-            if self._registry.transitions(transitions):
+            if self._registry.record_transitions(transitions):
                 transition_spans.record_transitions(self._tracing, transitions)
         except Exception as error:
-            self._registry.record_failure("telling of transitions", error)
+            self._registry.record_failure("recording transitions", error)
 
     def record_attempt(
         self,
@@ -179,27 +183,27 @@ class Telemetry:
         context: Context | None = None,
     ) -> None:
         """
-        Measure an attempt, once, by the time its handler took.
+        Measure the duration of a handler, once for each attempt.
 
-        ``context`` is the attempt's, for an exemplar; the current one if None.
+        ``context`` is the context of the attempt, for an exemplar; None for the current one.
         """
         try:
-            self._registry.processed(type, seconds, outcome, error_type, context)
+            self._registry.record_attempt(type, seconds, outcome, error_type, context)
         except Exception as error:
             self._registry.record_failure("measuring an attempt", error)
 
     @harmless
     def record_operation(self, name: str, seconds: float, error_type: str | None = None) -> None:
-        """Measure one of otelq's own statements that neither ``claimed`` nor ``settled`` tells of."""
-        self._registry.operation(name, seconds, error_type, self._system)
+        """Measure the duration of one of otelq's own statements, other than claims and settlements."""
+        self._registry.record_operation(name, seconds, error_type, self._system)
 
     def add_active(self, type: str, delta: int) -> None:
-        """So many more (or, negative, fewer) attempts of this type are running."""
+        """Add to the number of running attempts of this type."""
         self._active[type] = self._active.get(type, 0) + delta
         self._registry.of(type).active += delta
 
     def add_capacity(self, delta: int) -> None:
-        """So many more (or, negative, fewer) slots are there."""
+        """Add to the number of slots."""
         self._capacity += delta
         self._registry.capacity += delta
 
@@ -208,7 +212,7 @@ class Telemetry:
         self._registry.count(name, n, type)
 
     def count_unknown(self, n: int) -> None:
-        """So many transitions will never be reported: whether they were committed cannot be known."""
+        """Count transitions that are never reported, because their commit stays unknown."""
         self._registry.count(CounterName.REPORT_UNKNOWN, n, None)
 
 

@@ -1,8 +1,8 @@
 """
-Where an attempt stands: in the trace that its job came from, or at the root of a new one. Pure.
+The position of an attempt's span: in the trace that its job came from, or at the root of a new one. Pure functions.
 
-What decides is what was asked for (delays, back-off, fan-in, fan-out, length), never how busy the workers
-were: the shape of a trace does not depend on load.
+Only the request decides (delays, back-off, fan-in, fan-out, length), never how busy the workers were: the shape of a
+trace does not depend on load.
 """
 
 from __future__ import annotations
@@ -19,17 +19,16 @@ from .stored_context import StoredContext
 TraceMode = Literal["auto", "link", "parent"]
 
 PROMPT: Final = 60.0
-"""Seconds of delay or back-off up to which work stays in its trace."""
+"""The longest delay or back-off in seconds with which work stays in its trace."""
 HOP_LIMIT: Final = 50
-"""Jobs of one chain in one trace."""
+"""The most jobs of one chain in one trace."""
 FAN_OUT: Final = 100
-"""Chains that one call starts within one trace."""
+"""The most chains that one call starts within one trace."""
 
 
 class TracePosition(Struct, frozen=True, gc=False):
     """
-    The segment that an attempt belongs to (None: it begins one), since which position, and why it left
-    another.
+    The segment of an attempt (None if it begins one), the position of its first job, and the reason for a new one.
     """
 
     segment: SpanContext | None
@@ -38,14 +37,14 @@ class TracePosition(Struct, frozen=True, gc=False):
     reason: LinkReason | None = None
 
     def start_at(self, span: SpanContext | None) -> TracePosition:
-        """This place once the attempt's own span is known."""
+        """Return the position with the attempt's own span as the segment, if it begins one."""
         return self if self.segment is not None else TracePosition(span, self.origin, True, self.reason)
 
 
 def find_position(
     job: Claimed, stored: StoredContext, previous: StoredContext | None, mode: TraceMode
 ) -> TracePosition:
-    """Where the attempt at ``job`` stands, given the notes of the job and of the attempt before."""
+    """Return the position of an attempt at ``job``, given the stored contexts of the job and the previous attempt."""
     position = job.lease.position
     latest = stored if previous is None or previous.segment is None else previous
     if latest.segment is None:
@@ -63,7 +62,7 @@ def _reason_to_split(
     position = job.lease.position
     if mode == "link":
         return None if latest.own_root else LinkReason.CONFIGURED
-    # A trace that nobody records cannot grow too long, and its caller's decision is to be honoured.
+    # An unsampled trace cannot grow too long, and a new root would ask the sampler again after the caller said no.
     if mode == "parent" or (latest.segment is not None and not latest.segment.trace_flags.sampled):
         return None
     began_here = latest.own_root and origin == position
@@ -73,7 +72,8 @@ def _reason_to_split(
         return LinkReason.FAN_OUT
     if position - origin >= HOP_LIMIT:
         return LinkReason.HOP_LIMIT
-    # The note of an attempt says when it ended; before the first one, the job's creation counts.
+    # Measured from the end of the previous attempt, or from the job's creation before the first one. Not until the
+    # claim: that would depend on the load.
     since = job.created_at.timestamp() if latest.ended is None else latest.ended
     if job.due_at.timestamp() - since > PROMPT:
         return LinkReason.RETRY if job.attempt > 1 or job.crashes or latest.ended is not None else LinkReason.DELAY

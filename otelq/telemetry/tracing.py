@@ -1,4 +1,4 @@
-"""Starting and ending spans on one tracer, so that nothing that an SDK does can harm a job."""
+"""Spans on one tracer, started and ended so that no error of an SDK reaches a job."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _LINK_ATTRIBUTES = {reason: {Attribute.LINK_REASON: str(reason)} for reason in L
 @lru_cache(maxsize=1024)
 def _opening(operation: Operation, type: str | None) -> tuple[str, SpanKind, dict[str, str]]:
     """
-    Name, kind and attributes with which a span of this operation starts; made once, never changed.
+    Return the name, kind and attributes with which a span of this operation starts; made once, never changed.
 
-    The attributes are those that a sampler may want to see.
+    These attributes are set at the start, so that samplers see them.
     """
     operation_type = names.OPERATION_TYPES[operation]
     attributes = {Attribute.SYSTEM: names.MESSAGING_SYSTEM, Attribute.OPERATION: str(operation)}
@@ -46,19 +46,19 @@ def _opening(operation: Operation, type: str | None) -> tuple[str, SpanKind, dic
     return name, names.SPAN_KINDS[operation_type], attributes
 
 
-def linked(span: SpanContext, reason: LinkReason) -> Link:
-    """A link that says why it is there."""
+def link_to(span: SpanContext, reason: LinkReason) -> Link:
+    """Return a link with its reason as an attribute."""
     return Link(span, _LINK_ATTRIBUTES[reason])
 
 
 def context_of(span: Span) -> SpanContext | None:
-    """The span's context; None where there is no trace at all."""
+    """Return the span's context; None if it is invalid, as without an SDK."""
     context = span.get_span_context()
     return context if context.is_valid else None
 
 
 class Tracing:
-    """One tracer with its notes, exceptions and losses. Nothing in here raises because of an SDK."""
+    """One tracer with its propagation and exceptions. No method raises because of an SDK."""
 
     __slots__ = ("_exceptions", "_tracer", "baggage", "propagation", "registry")
 
@@ -78,7 +78,7 @@ class Tracing:
         links: Sequence[Link] = (),
         start_ns: int | None = None,
     ) -> Span:
-        """Start a span; one that records nothing if a sampler or processor fails."""
+        """Start a span; return one that records nothing if a sampler or processor fails."""
         name, kind, attributes = _opening(operation, type)
         try:
             return self._tracer.start_span(name, context, kind, attributes, links, start_ns)
@@ -110,7 +110,7 @@ class Tracing:
         self.mark_failed(span, error_type, lines(message_of(error)))
 
     def mark_failed(self, span: Span, error_type: str, description: str | None = None) -> None:
-        """Status ERROR and ``error.type``, always together, on a span that records."""
+        """Set the status ERROR and ``error.type``, always together, on a span that records."""
         try:
             if span.is_recording():
                 span.set_status(Status(StatusCode.ERROR, description))
@@ -119,18 +119,20 @@ class Tracing:
             self.registry.record_failure("marking a span as failed", error)
 
     def read(self, text: str | None) -> StoredContext | None:
-        """The stored note; None if there is none, or if it is damaged."""
+        """Return the stored context; None without text, or if it is damaged."""
         if text is None:
             return None
         try:
             stored = stored_context.read(text)
         except ValueError:
-            self.registry.drop(Drop.BAD_CONTEXT)
+            self.registry.drop(Drop.BAD_CONTEXT)  # not logged: text in a table could flood the log
             return None
         return self._bounded(stored) if stored.baggage or stored.carrier else stored
 
     def _bounded(self, stored: StoredContext) -> StoredContext:
-        """The note with no more of what it passes on than a caller could have given it."""
+        """Return the stored context with no more baggage and carrier than a caller could have stored."""
+        # Anybody who can write a row can write a stored context, and its entries go out with the handler's own
+        # requests.
         baggage, left_out = stored_context.entries_that_fit(stored.baggage or {}, limit=stored_context.BAGGAGE_LIMIT)
         carrier, lost = stored_context.entries_that_fit(stored.carrier or {}, limit=stored_context.CARRIER_LIMIT)
         if left_out or lost:
@@ -138,14 +140,14 @@ class Tracing:
         return replace(stored, baggage=baggage or None, carrier=carrier or None)
 
     def allowed_baggage(self, context: Context) -> dict[str, str]:
-        """The allowed baggage of a caller's context."""
+        """Return the allowed baggage of a caller's context."""
         chosen, left_out = stored_context.allowed_baggage(self.baggage, context)
         if left_out:
             self.registry.drop(Drop.BAGGAGE, left_out)
         return chosen
 
     def inject(self, context: Context) -> dict[str, str] | None:
-        """What the configured propagator wants to pass on beside the ids."""
+        """Return the fields that the configured propagator writes besides those of W3C; None if there are none."""
         try:
             return self.propagation.inject(context)
         except Exception as error:
@@ -153,7 +155,7 @@ class Tracing:
             return None
 
     def extract(self, stored: StoredContext) -> Context:
-        """A fresh context with what the note carries."""
+        """Return a new context with the baggage and foreign fields of a stored context."""
         if not (stored.baggage or stored.carrier):
             return stored_context.EMPTY
         try:

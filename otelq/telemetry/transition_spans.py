@@ -1,4 +1,4 @@
-"""Spans that tell of a batch, or of a transition that happened without a handler."""
+"""Spans of claims, of settlements, and of transitions without a handler."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from . import names, stored_context
 from .exceptions import qualified_name
 from .names import Attribute, Drop, LinkReason, Operation, TransitionSpan
 from .stored_context import StoredContext
-from .tracing import Tracing, context_of, linked
+from .tracing import Tracing, context_of, link_to
 
 
 def record_claim(tracing: Tracing, jobs: Sequence[Claimed], *, started_ns: int, ended_ns: int, worker: str) -> None:
-    """A ``claim`` span with a link to what created each job: a root, because it belongs to no one's trace."""
+    """Record a claim as a root span with a link to the span that created each job."""
     types = {job.type for job in jobs}
     span = tracing.start(
         Operation.CLAIM, types.pop() if len(types) == 1 else None, stored_context.EMPTY, start_ns=started_ns
@@ -39,7 +39,7 @@ def record_settlement(
     count: int,
     error: BaseException | None,
 ) -> None:
-    """A settle span with a link to each attempt: a root, as the statement serves many traces."""
+    """Record a settlement as a root span with a link to each attempt."""
     span = tracing.start(operation, type, stored_context.EMPTY, start_ns=started_ns)
     if not span.is_recording():
         return
@@ -51,7 +51,7 @@ def record_settlement(
 
 
 def record_transitions(tracing: Tracing, transitions: Iterable[Transition]) -> None:
-    """A span for each transition that no live span tells."""
+    """Record a span for each transition that has no ``enqueue`` or ``process`` span."""
     left = names.TRANSITION_SPAN_LIMIT
     for transition in transitions:
         kind = names.TRANSITION_SPANS.get(transition.verb)
@@ -62,7 +62,7 @@ def record_transitions(tracing: Tracing, transitions: Iterable[Transition]) -> N
             try:
                 _record_transition(tracing, transition, kind)
             except Exception as error:
-                tracing.registry.record_failure("telling of a transition", error)
+                tracing.registry.record_failure("recording a transition", error)
         else:
             tracing.registry.drop(Drop.SPAN_LIMIT)
 
@@ -70,9 +70,10 @@ def record_transitions(tracing: Tracing, transitions: Iterable[Transition]) -> N
 def _record_transition(tracing: Tracing, transition: Transition, kind: TransitionSpan) -> None:
     stored = tracing.read(transition.trace) or StoredContext()
     previous = tracing.read(transition.last_trace)
-    links = [linked(stored.span, LinkReason.CREATION)] if stored.span else []
+    links = [link_to(stored.span, LinkReason.CREATION)] if stored.span else []
     if previous is not None and previous.span is not None:
-        links.append(linked(previous.span, LinkReason.PREVIOUS_ATTEMPT))
+        links.append(link_to(previous.span, LinkReason.PREVIOUS_ATTEMPT))
+    # A transition is a point in time, so its span has no duration.
     at_ns = int(transition.at.timestamp() * 1e9)
     context = _parent_context(kind, stored, previous)
     span = tracing.start(kind.operation, transition.type, context, links=links, start_ns=at_ns)
@@ -84,7 +85,7 @@ def _record_transition(tracing: Tracing, transition: Transition, kind: Transitio
 
 
 def _parent_context(kind: TransitionSpan, stored: StoredContext, previous: StoredContext | None) -> Context:
-    """The asker's context where somebody asked; else the chain's."""
+    """Return the caller's context if a caller asked for the transition; else the context of the chain's segment."""
     ambient = stored_context.ambient_context()
     if kind.by_caller and context_of(get_current_span(ambient)) is not None:
         return ambient
@@ -109,13 +110,13 @@ def _description(transition: Transition) -> dict[str, str | int]:
 
 
 def _link(tracing: Tracing, span: Span, texts: Iterable[str | None], reason: LinkReason, *, count: int) -> None:
-    """
-    Link what is known of the first ``LINK_LIMIT``; only now, as parsing notes for an unsampled span is waste.
-    """
+    """Add links to the first ``LINK_LIMIT`` stored contexts."""
+    # After the start of the span, although samplers cannot see these links then: it is known now that the span records,
+    # and stored contexts are not parsed in vain.
     for _, text in zip(range(names.LINK_LIMIT), texts, strict=False):
         stored = tracing.read(text)
         if stored is not None and stored.span is not None:
-            link = linked(stored.span, reason)
+            link = link_to(stored.span, reason)
             span.add_link(link.context, link.attributes)
     if count > names.LINK_LIMIT:
         tracing.registry.drop(Drop.LINK_LIMIT, count - names.LINK_LIMIT)
