@@ -41,8 +41,8 @@ class RetryPolicy:
             ``max``; ``jitter`` applies. If it raises, or returns anything but 0 to ten years of seconds, the error is
             logged and the other fields apply.
         fail_on: exceptions that fail the job at once, however many attempts are left.
-        rules: policies for certain exceptions. The class nearest to the exception's own applies, also before
-            ``fail_on``. The ``max_attempts`` of a rule counts all attempts of the job, after whatever exception.
+        rules: policies for certain exceptions. The class nearest to the exception's own wins, in ``rules`` and
+            ``fail_on`` alike. The ``max_attempts`` of a rule counts all attempts of the job, after whatever exception.
 
     Raises:
         InvalidArgument: a value is out of its range.

@@ -68,7 +68,7 @@ class WaitFor(Exception):
         chains: handles, or one ``AllOf(...)`` or ``AnyOf(...)``.
 
     Raises:
-        InvalidArgument: no chain is given, or a value is none.
+        InvalidArgument: no chain is given, or a value is not a chain.
     """
 
     def __init__(self, *chains: Chain[Any] | AllOf | AnyOf) -> None:

@@ -167,7 +167,7 @@ def _signature(found: griffe.Function, name: str) -> str:
 
 def _plain(default: str) -> str:
     """Return a default as it is at run time: what a factory makes, and the value of a constant."""
-    made = re.sub(r"\(lambda: (.*?)\)\(\)", r"\1", default)
+    made = re.sub(r"\(lambda: MappingProxyType\((.*?)\)\)\(\)", r"\1", default)
     return re.sub(r"(?<== )[A-Z_]{3,}|^[A-Z_]{3,}$", lambda name: CONSTANTS[name[0]], made)
 
 
