@@ -112,7 +112,7 @@ def _state(target: object, *, schema: str, options: dict[str, object]) -> StateA
     scheme = _scheme("target", target) if isinstance(target, str) else _scheme_of_object(target)
     if "session" in options and not hasattr(target, "dialect"):
         raise InvalidArgument("session", "goes with an AsyncEngine of SQLAlchemy; give that as the target")
-    with _extras("target", scheme):
+    with _name_missing_extra("target", scheme):
         adapter: StateAdapter = _load("target", "otelq.state", scheme)(target, schema=schema, **options)
     return adapter
 
@@ -124,7 +124,7 @@ def _check_schema(schema: str) -> None:
 
 def _notifier(notify: str | None) -> NotifyAdapter:
     scheme = "memory" if notify is None else _scheme("notify", notify)
-    with _extras("notify", scheme):
+    with _name_missing_extra("notify", scheme):
         notifier: NotifyAdapter = _load("notify", "otelq.notify", scheme)(notify)
     return notifier
 
@@ -159,7 +159,7 @@ def _load(argument: str, group: str, scheme: str) -> Any:
 
 
 @contextmanager
-def _extras(argument: str, scheme: str) -> Generator[None]:
+def _name_missing_extra(argument: str, scheme: str) -> Generator[None]:
     """Raise ``InvalidArgument`` with the extra to install where a driver's package is missing."""
     try:
         yield

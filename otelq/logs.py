@@ -38,7 +38,7 @@ class Log(logging.LoggerAdapter[logging.Logger]):
                 sys.stderr.write(f"--- a handler of {self.logger.name} raised ---\n{traceback_of(error)}")
 
 
-class _Bounded(logging.Filter):
+class _BoundingFilter(logging.Filter):
     """Bounds the values of every record; drops none."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -55,7 +55,7 @@ class _Bounded(logging.Filter):
         return True
 
 
-class _Value:
+class _BoundedValue:
     """A value in a line, formatted only when a handler formats the line."""
 
     __slots__ = ("_value",)
@@ -71,7 +71,7 @@ class _Value:
 
 
 def _value(value: object) -> Any:
-    return value if isinstance(value, int | float | Lines | _Value) or value is None else _Value(value)
+    return value if isinstance(value, int | float | Lines | _BoundedValue) or value is None else _BoundedValue(value)
 
 
-_bounded = _Bounded()
+_bounded = _BoundingFilter()

@@ -71,41 +71,41 @@ class RetryPolicy:
 
     def delay(self, attempt: int, *, spread: float) -> float:
         """Return the seconds from the failure of ``attempt`` (1 first) to the next; ``spread`` is random in 0..1."""
-        chosen = None if self.backoff is None else self._chosen(self.backoff, attempt)
-        if chosen is None:
-            chosen = self._exponential(attempt)
-        return chosen * (1 + self.jitter * (2 * spread - 1))
+        delay = None if self.backoff is None else self._custom_delay(self.backoff, attempt)
+        if delay is None:
+            delay = self._exponential(attempt)
+        return delay * (1 + self.jitter * (2 * spread - 1))
 
     def is_spent(self, attempt: int) -> bool:
         """Return whether ``attempt`` was the last one."""
         return self.max_attempts is not None and attempt >= self.max_attempts
 
-    def after(self, lineage: Lineage) -> RetryPolicy | None:
+    def for_exception(self, lineage: Lineage) -> RetryPolicy | None:
         """Return the policy that counts after an exception of these classes; None if it ends the job at once."""
         if not (self.fail_on or self.rules):
             return self
-        for kin in lineage:  # the nearest class first, so that a rule for it wins over one for its base
-            if any(_is(kind, kin) for kind in self.fail_on):
+        for ancestor in lineage:  # the nearest class first, so that a rule for it wins over one for its base
+            if any(_matches(kind, ancestor) for kind in self.fail_on):
                 return None
             for kind, policy in self.rules.items():
-                if _is(kind, kin):
+                if _matches(kind, ancestor):
                     return policy
         return self
 
     def _exponential(self, attempt: int) -> float:
         return 0.0 if self.initial == 0 else min(self.initial * _power(self.factor, attempt - 1), self.max)
 
-    def _chosen(self, backoff: Callable[[int], float], attempt: int) -> float | None:
+    def _custom_delay(self, backoff: Callable[[int], float], attempt: int) -> float | None:
         try:
-            chosen = backoff(attempt)
+            delay = backoff(attempt)
         except Exception:
             logger.exception("backoff(%d) of a retry policy failed; the exponential delay is taken", attempt)
             return None
-        if _is_within(chosen, 0, LONGEST_DELAY):
-            return float(chosen)
+        if _is_within(delay, 0, LONGEST_DELAY):
+            return float(delay)
         logger.error(
             "backoff(%d) of a retry policy gave %r; give seconds from 0 to %g; the exponential delay is taken",
-            attempt, chosen, LONGEST_DELAY,
+            attempt, delay, LONGEST_DELAY,
         )  # fmt: skip
         return None
 
@@ -128,8 +128,8 @@ def lineage_of(error: BaseException) -> Lineage:
     return type(error).__mro__
 
 
-def _is(kind: type, kin: type | str) -> bool:
-    return kind is kin or (isinstance(kin, str) and class_name(kind) == kin)
+def _matches(kind: type, ancestor: type | str) -> bool:
+    return kind is ancestor or (isinstance(ancestor, str) and class_name(kind) == ancestor)
 
 
 def _exceptions(argument: str, kinds: Iterable[object]) -> tuple[type[BaseException], ...]:

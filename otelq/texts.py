@@ -106,7 +106,7 @@ def has_short_messages(error: BaseException) -> bool:
 
 def _formatted(error: BaseException, frames: int, *, seen: set[int]) -> Iterator[str]:
     """Yield an exception and its causes as text, the earliest first."""
-    for one, sentence in reversed(_chain(error, seen)):
+    for one, sentence in reversed(_causes(error, seen)):
         if one.__traceback__ is not None:
             yield "Traceback (most recent call last):\n"
             for frame in traceback.format_tb(one.__traceback__, limit=-frames):
@@ -122,18 +122,18 @@ def _formatted(error: BaseException, frames: int, *, seen: set[int]) -> Iterator
         yield sentence
 
 
-def _chain(error: BaseException, seen: set[int]) -> list[tuple[BaseException, str]]:
+def _causes(error: BaseException, seen: set[int]) -> list[tuple[BaseException, str]]:
     """Return an exception and its causes, the nearest first, each with the sentence that Python prints after it."""
-    links: list[tuple[BaseException, str]] = []
+    causes: list[tuple[BaseException, str]] = []
     one, sentence = error, ""
     while id(one) not in seen and len(seen) < MOST_EXCEPTIONS:  # causes may form a circle
         seen.add(id(one))
-        links.append((one, sentence))
+        causes.append((one, sentence))
         if one.__cause__ is not None:
             one, sentence = one.__cause__, _CAUSE
         elif one.__context__ is not None and not one.__suppress_context__:
             one, sentence = one.__context__, _CONTEXT
-    return links
+    return causes
 
 
 def _indented(text: str) -> Iterator[str]:

@@ -24,7 +24,7 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
         asyncio.CancelledError: the caller was cancelled meanwhile; the result of ``work`` is dropped.
     """
     task = spawn(work)  # a cancel reaches the caller, not this task
-    if cancel := await _end_of(task):
+    if cancel := await _wait_until_done(task):
         raise _drop_error(cancel, task)
     return task.result()
 
@@ -44,14 +44,14 @@ async def cancel_once(
         await asyncio.wait([task])
     except asyncio.CancelledError as cancel:
         task.cancel()
-        later = await _end_of(task)
+        later = await _wait_until_done(task)
         if undo is not None and not task.cancelled() and task.exception() is None:
             await finish(undo(task.result()))
         raise _drop_error(later or cancel, task) from None
     return task.result()
 
 
-async def _end_of(task: asyncio.Task[Any]) -> asyncio.CancelledError | None:
+async def _wait_until_done(task: asyncio.Task[Any]) -> asyncio.CancelledError | None:
     """Wait until a task has ended, through any number of cancels; return the last of these."""
     last: asyncio.CancelledError | None = None
     with shield():

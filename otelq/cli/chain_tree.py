@@ -60,7 +60,7 @@ async def _read_job(client: Client, job: JobRecord) -> ChainLine:
 
 
 def _history(attempts: Sequence[AttemptRecord], job: JobRecord) -> str:
-    history = [f"attempt {attempt.number} {_ending(attempt)}" for attempt in attempts] if len(attempts) > 1 else []
+    history = [f"attempt {attempt.number} {_outcome(attempt)}" for attempt in attempts] if len(attempts) > 1 else []
     if attempts and (begun := attempts[0].started_at) is not None:
         wait = (begun - job.created_at).total_seconds()
         if wait >= LONG_WAIT:
@@ -68,7 +68,7 @@ def _history(attempts: Sequence[AttemptRecord], job: JobRecord) -> str:
     return ", ".join(history)
 
 
-def _ending(attempt: AttemptRecord) -> str:
+def _outcome(attempt: AttemptRecord) -> str:
     if attempt.failure is not None:
         return f"failed ({attempt.failure.type})"
     return {Verb.COMPLETE: "completed", Verb.CONTINUE: "continued"}.get(attempt.verb, str(attempt.verb))

@@ -32,11 +32,11 @@ def _load(path: str) -> Jobs:
         raise click.UsageError(f"{path!r} names no collection of jobs; give module:attribute, such as shop.orders:jobs")
     module = _import(module_name)
     if not hasattr(module, attribute):
-        raise click.UsageError(f"module {module_name!r} has no {attribute!r}{_offer(module)}")
+        raise click.UsageError(f"module {module_name!r} has no {attribute!r}{_collections_in(module)}")
     found: object = getattr(module, attribute)
     if not isinstance(found, Jobs):
         kind = type(found).__qualname__
-        raise click.UsageError(f"{path!r} is of type {kind}, not a collection otelq.Jobs(){_offer(module)}")
+        raise click.UsageError(f"{path!r} is of type {kind}, not a collection otelq.Jobs(){_collections_in(module)}")
     return found
 
 
@@ -46,15 +46,15 @@ def _import(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         # The module itself is missing, or one that it imports: only the first is a wrong path.
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise _broken(name, error) from error
+            raise _import_error(name, error) from error
         raise click.UsageError(
             f"there is no module {error.name!r} in {os.getcwd()}, nor is one installed under that name"
         ) from error
     except Exception as error:  # importing a module of an application may raise anything
-        raise _broken(name, error) from error
+        raise _import_error(name, error) from error
 
 
-def _broken(name: str, error: Exception) -> click.UsageError:
+def _import_error(name: str, error: Exception) -> click.UsageError:
     if isinstance(error, SyntaxError):
         problem, file, line = error.msg, error.filename, error.lineno
     else:
@@ -64,6 +64,6 @@ def _broken(name: str, error: Exception) -> click.UsageError:
     return click.UsageError(f"module {name!r} cannot be imported: {kind}: {problem} ({file}, line {line})")
 
 
-def _offer(module: ModuleType) -> str:
+def _collections_in(module: ModuleType) -> str:
     names = [name for name, value in vars(module).items() if isinstance(value, Jobs)]
     return f"; collections in it: {', '.join(sorted(names))}" if names else "; there is no collection in it"

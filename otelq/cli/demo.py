@@ -55,14 +55,14 @@ class DemoRun:
         self._console = console
         self._url = url
         self._keep = keep
-        self._recording = SpanRecorder()
+        self._recorder = SpanRecorder()
 
     async def run(self) -> int:
         """Run the orders, show and check the outcomes, clean up; return the exit code."""
         began = time.monotonic()
         self._title(f"otelq demo on {redact(self._url)}")
-        async with connect(self._url, schema=SCHEMA, tracer_provider=self._recording.provider) as client:
-            result = await run_orders(client, Reporter(self._report, self._recording.tracer("otelq.demo")))
+        async with connect(self._url, schema=SCHEMA, tracer_provider=self._recorder.provider) as client:
+            result = await run_orders(client, Reporter(self._report, self._recorder.tracer("otelq.demo")))
             checks = await check_outcomes(client, result)
             await self._show_chains(client, result)
             if not self._keep:
@@ -80,8 +80,8 @@ class DemoRun:
         self._draw(chain_tree.draw_chains(shown))
 
     def _show_traces(self) -> list[Check]:
-        spans = self._recording.spans
-        if self._recording.provider is None:
+        spans = self._recorder.spans
+        if self._recorder.provider is None:
             self._console.print(ADVICE, soft_wrap=True)
             return []
         self._title("Traces of OpenTelemetry")

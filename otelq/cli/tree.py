@@ -11,12 +11,12 @@ Node = TypeVar("Node")
 def walk(root: Node, children: Callable[[Node], Sequence[Node]]) -> Iterator[tuple[str, Node]]:
     """Yield every node, parents first, with the branches to draw before its name."""
     yield "", root
-    yield from _below(root, children, "")
+    yield from _walk_children(root, children, "")
 
 
-def _below(parent: Node, children: Callable[[Node], Sequence[Node]], indent: str) -> Iterator[tuple[str, Node]]:
+def _walk_children(parent: Node, children: Callable[[Node], Sequence[Node]], indent: str) -> Iterator[tuple[str, Node]]:
     below = children(parent)
     for number, child in enumerate(below, start=1):
         branch, stem = ("└─ ", "   ") if number == len(below) else ("├─ ", "│  ")
         yield indent + branch, child
-        yield from _below(child, children, indent + stem)
+        yield from _walk_children(child, children, indent + stem)

@@ -52,8 +52,8 @@ class Commands:
         check_job_type("step", step)
         transaction = self._engine.join(tx)
         id = chain_id(chain)
-        ends, enqueue = await self._end(id, outcome, step, transaction)
-        closure = Closure(chain_id=id, step=step.name, outcome=ends)
+        outcome_of_step, enqueue = await self._outcome(id, outcome, step, transaction)
+        closure = Closure(chain_id=id, step=step.name, outcome=outcome_of_step)
         # The commit may succeed and its reply be lost: then the effects follow once it is found committed.
         with fail_on_error(enqueue), self._engine.effects.resolve_lost_commit(), self._engine.telemetry.silence():
             transitions = await self._state.complete_externally([closure], tx=transaction)
@@ -114,15 +114,15 @@ class Commands:
             priority=priority,
             delay=delay,
             at=at,
-            input=None if input is ... else self._amended(input, step, id),
+            input=None if input is ... else self._encode_amended_input(input, step, id),
         )
 
-    def _amended(self, input: object, step: JobType[Any, Any] | None, id: str) -> str:
+    def _encode_amended_input(self, input: object, step: JobType[Any, Any] | None, id: str) -> str:
         if step is None:
             raise InvalidArgument("step", "is missing; name the type of the job whose input is amended")
         return self._engine.encode_input(input, step, chain_id=id, argument="input")
 
-    async def _end(
+    async def _outcome(
         self, id: str, outcome: object, step: JobType[Any, Any], transaction: Transaction | None
     ) -> tuple[Completes | Continues, Enqueue | None]:
         """Return the outcome for the chain, and the span of the next job if it continues."""

@@ -51,13 +51,13 @@ class Creation:
         head = (await self._lookups.chain(chain, tx=self._engine.join(tx))).head
         if head.type != chain.job_type.name:
             raise JobTypeMismatch(f"chain {chain.id} began with {head.type!r}, not with {chain.job_type.name!r}")
-        return await self.start(self._copied(chain, head, options), tx=tx)
+        return await self.start(self._start_like(chain, head, options), tx=tx)
 
     async def close(self) -> None:
         """Wait for the starts that are under way."""
         await self._coalescer.close()
 
-    def _copied(self, chain: Chain[Out], head: JobRecord, options: CopyOptions) -> Start[Out]:
+    def _start_like(self, chain: Chain[Out], head: JobRecord, options: CopyOptions) -> Start[Out]:
         text = head.input if head.amended_input is None else head.amended_input
         input = self._engine.decode_input(text, chain.job_type, chain_id=chain.id)
         if options.get("priority") is None:  # None counts as not given, for every option
@@ -98,7 +98,7 @@ class Creation:
 
     async def _create(self, starts: Starts, *, tx: object | None, input_name: InputName) -> Sequence[Created]:
         transaction = self._engine.join(tx)
-        jobs, enqueue = self._requests(starts, input_name)
+        jobs, enqueue = self._prepare(starts, input_name)
         with fail_on_error(enqueue):
             if transaction is None:
                 return await self._create_now(starts, jobs, enqueue)
@@ -143,7 +143,7 @@ class Creation:
                 await self._engine.state.delete(new_chains, tx=transaction)
             raise
 
-    def _requests(self, starts: Starts, input_name: InputName) -> tuple[list[NewJob], Enqueue]:
+    def _prepare(self, starts: Starts, input_name: InputName) -> tuple[list[NewJob], Enqueue]:
         # Before the span: an input that does not fit its type starts nothing, so it leaves no span.
         payloads = [self._encode(start, input_name(n)) for n, start in enumerate(starts)]
         enqueue = self._enqueue(starts)

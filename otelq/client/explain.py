@@ -24,7 +24,7 @@ class Explainer:
         context = ReasonContext(
             attempts=await self._lookups.attempts(job.id) if job.status is Status.SCHEDULED else [],
             blockers=blockers,
-            blocker_tails=await self._tails(blockers),
+            blocker_tails=await self._blocker_tails(blockers),
             served=frozenset(+self._served),
         )
         return explanation(job, context)
@@ -34,7 +34,7 @@ class Explainer:
             return await self._lookups.job(what)
         return (await self._lookups.chain(what)).tail
 
-    async def _tails(self, blockers: list[ChainOutcome]) -> dict[str, JobRecord]:
+    async def _blocker_tails(self, blockers: list[ChainOutcome]) -> dict[str, JobRecord]:
         """Return the open jobs of the first few open chains among these blockers."""
         # A job may have thousands of blockers; only these are named.
         ids = [one.chain_id for one in blockers if one.status.is_open][:MOST_BLOCKERS]

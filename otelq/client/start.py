@@ -265,10 +265,10 @@ def check_dedup(dedup: Dedup | None) -> Dedup | None:
     window = dedup.window if dedup.window is None else check_seconds("dedup.window", dedup.window, lowest=0.001)
     if dedup.exclude == () and window is dedup.window:
         return dedup
-    return msgspec.structs.replace(dedup, window=window, exclude=_excluded(dedup.exclude))
+    return msgspec.structs.replace(dedup, window=window, exclude=_check_exclude(dedup.exclude))
 
 
-def _excluded(exclude: object) -> tuple[str, ...]:
+def _check_exclude(exclude: object) -> tuple[str, ...]:
     if isinstance(exclude, str | Chain) or not isinstance(exclude, Iterable):
         raise InvalidArgument("dedup.exclude", f"is {exclude!r}; give several chains or ids, as in a list")
     given = cast(Iterable[object], exclude)

@@ -86,4 +86,4 @@ def _abstract_fields(kind: type) -> frozenset[str]:
         hints = get_type_hints(kind)
     except Exception:  # evaluating the annotations of an application may raise anything
         return frozenset()
-    return frozenset(name for name, hint in hints.items() if is_abstract(hint))
+    return frozenset(name for name, advice in hints.items() if is_abstract(advice))

@@ -50,10 +50,10 @@ class MsgspecFormat:
         """Return the value in dicts and lists, with numbers as they are."""
         return msgspec.to_builtins(value, enc_hook=vars)
 
-    def hint(self, data: bytes) -> str:
+    def advice(self, data: bytes) -> str:
         """Return advice for a value that is read back as another one."""
         for model in self._models:
-            return model.hint(data)
+            return model.advice(data)
         return "declare the type that it has, or give a value of the type that is declared"
 
     def _write(self, value: object) -> object:

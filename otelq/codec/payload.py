@@ -39,7 +39,7 @@ class _Format(Protocol):
 
     def encode(self, value: object) -> bytes: ...
     def builtins(self, value: object) -> object: ...
-    def hint(self, data: bytes) -> str: ...
+    def advice(self, data: bytes) -> str: ...
 
 
 class Payload:
@@ -132,7 +132,7 @@ class Payload:
             compared.problem = "comes back as something that is written in another way"
         self._refuse_non_finite(value, data, argument)
         place = f"{storable(compared.path, longest=LONGEST)} " if compared.path else ""
-        raise InvalidArgument(argument, f"{place}{compared.problem}; {self._format.hint(data)}")
+        raise InvalidArgument(argument, f"{place}{compared.problem}; {self._format.advice(data)}")
 
     def _refuse_non_finite(self, value: object, data: bytes, argument: str) -> None:
         """Refuse NaN or infinity, if that is the reason why a value is not read back."""

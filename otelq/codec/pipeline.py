@@ -41,7 +41,7 @@ class PayloadPipeline:
         except InvalidArgument:
             raise
         except Exception as error:
-            raise InvalidArgument(argument, f"was not encoded by the codec: {_kind(error)}") from error
+            raise InvalidArgument(argument, f"was not encoded by the codec: {_class_name(error)}") from error
         check_json(data, argument=argument, limit=self.limit)
         return stored
 
@@ -66,9 +66,9 @@ class PayloadPipeline:
         except UndecodablePayload:
             raise
         except Exception as error:
-            raise UndecodablePayload(f"was not decoded by the codec: {_kind(error)}") from error
+            raise UndecodablePayload(f"was not decoded by the codec: {_class_name(error)}") from error
         return payload.decode(plain)
 
 
-def _kind(error: Exception) -> str:
+def _class_name(error: Exception) -> str:
     return type(error).__qualname__

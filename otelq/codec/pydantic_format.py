@@ -95,7 +95,7 @@ class PydanticFormat:
         except ValidationError as error:
             raise TypeMismatch(self._describe(error, data)) from None
 
-    def hint(self, data: bytes) -> str:
+    def advice(self, data: bytes) -> str:
         """Return advice for a value that is read back as another one."""
         if MASK in data:
             return "pydantic writes secrets as asterisks; give the field a serializer, or pass a key"

@@ -32,7 +32,7 @@ TraceMode = Literal["auto", "parent", "link"]
 AnyHandler = Callable[["Attempt[Any]"], Any]
 """A handler as it was declared: an ``async def`` or a ``def``."""
 
-Reader = Callable[["AnyHandler", str], tuple[Any, Any]]
+TypesReader = Callable[["AnyHandler", str], tuple[Any, Any]]
 """Gives the input and the output type of a handler; the text is the job type's name."""
 
 
@@ -83,7 +83,7 @@ class JobType(Generic[In_contra, Out_co]):
         self.trace: TraceMode = trace
         self._declared: tuple[Any, Any] = (input, output)
         self._handler: AnyHandler | None = None
-        self._read: Reader | None = None
+        self._read: TypesReader | None = None
 
     def __repr__(self) -> str:
         return f"JobType({self.name!r})"
@@ -111,7 +111,7 @@ class JobType(Generic[In_contra, Out_co]):
                 )
         return Signature(self._payload("input", declared[0]), self._payload("output", declared[1]))
 
-    def with_handler(self, handler: AnyHandler, *, read: Reader) -> JobType[In_contra, Out_co]:
+    def with_handler(self, handler: AnyHandler, *, read: TypesReader) -> JobType[In_contra, Out_co]:
         """Return the same type, callable; ``read`` finds the types of the handler where none were declared."""
         bound: JobType[In_contra, Out_co] = JobType(self.name, entry=self.entry, queue=self.queue, trace=self.trace)
         bound._declared = self._arguments() or self._declared

@@ -53,7 +53,7 @@ def after_failure(
     failure: Failure, *, lineage: Lineage, definition: Definition, attempt: int, spread: float
 ) -> Outcome:
     """Return a retry by the policy that the job type has for these exception classes, or a final failure."""
-    policy = definition.retry.after(lineage)
+    policy = definition.retry.for_exception(lineage)
     if policy is None or policy.is_spent(attempt):
         return Fails(failure)
     return Retries(policy.delay(attempt, spread=spread), failure)

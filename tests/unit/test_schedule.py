@@ -151,23 +151,23 @@ SOON, LATE = RetryPolicy(initial=1), RetryPolicy(initial=100)
 def test_the_class_nearest_to_the_exceptions_own_wins(error: Exception, expected: Any) -> None:
     policy = RetryPolicy(fail_on=(ValueError,), rules={LookupError: LATE, KeyError: SOON})
 
-    assert policy.after(lineage_of(error)) == (policy if expected == "itself" else expected)
+    assert policy.for_exception(lineage_of(error)) == (policy if expected == "itself" else expected)
 
 
 def test_the_nearest_class_wins_over_one_that_ends_the_job_and_the_reverse() -> None:
     policy = RetryPolicy(fail_on=(LookupError, UnicodeError), rules={KeyError: SOON, ValueError: LATE})
 
-    assert policy.after(lineage_of(KeyError())) is SOON
-    assert policy.after(lineage_of(IndexError())) is None
-    assert policy.after(lineage_of(UnicodeError())) is None
+    assert policy.for_exception(lineage_of(KeyError())) is SOON
+    assert policy.for_exception(lineage_of(IndexError())) is None
+    assert policy.for_exception(lineage_of(UnicodeError())) is None
 
 
 def test_classes_that_are_not_at_hand_are_known_by_their_names() -> None:
     policy = RetryPolicy(fail_on=(InvalidArgument,), rules={KeyError: SOON})
 
-    assert policy.after(["KeyError", "LookupError"]) is SOON
-    assert policy.after(["otelq.errors.InvalidArgument", "KeyError"]) is None
-    assert policy.after(["elsewhere.KeyError"]) is policy
+    assert policy.for_exception(["KeyError", "LookupError"]) is SOON
+    assert policy.for_exception(["otelq.errors.InvalidArgument", "KeyError"]) is None
+    assert policy.for_exception(["elsewhere.KeyError"]) is policy
 
 
 def test_a_policy_with_rules_is_equal_to_its_like_and_can_be_hashed() -> None:
