@@ -9,6 +9,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -16,7 +17,8 @@ from msgspec.structs import replace
 from otelq.inprocess.notify import InProcessNotify
 from otelq.ports.notify import Hint, HintKind
 
-from .faults.planting import Fault, Owner
+from .faults import Fault
+from .faults.planting import replaced
 from .place import PlacedNotify
 
 NOTIFY_FAULTS: list[Fault] = []
@@ -28,9 +30,9 @@ MOST_AT_ONCE = 1_000
 A_YEAR = 365 * 86400.0
 
 
-def instead_of(owner: Owner, method: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def instead_of(owner: type, method: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def plant(replacement: Callable[..., Any]) -> Callable[..., Any]:
-        NOTIFY_FAULTS.append(Fault(owner, method, replacement))
+        NOTIFY_FAULTS.append(Fault(replacement.__name__, partial(replaced, [(owner, method, replacement)])))
         return replacement
 
     return plant

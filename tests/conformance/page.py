@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -26,10 +25,10 @@ database, or on your own notifier, with
 The scheme of the URL says which of the two kits is run; `memory:` is both. The cases are data, in `CASES` and
 `NOTIFY_CASES`; `run_cases` and `run_notify_cases` take a factory of adapters and need no test framework.
 
-Every case is seen to fail: `tests/conformance` plants faults into a sound adapter, one at a time, and demands that the
-cases named in `caught.toml` and `caught_notify.toml` notice. A fault that no case catches is an error, and so is a
-case that catches no fault. The last column says by how many of the faults a case is demanded to fail; it may notice
-more. Drawn by `python -m tests.conformance`; a test fails when this page differs from the kits.
+Every case is seen to fail: `tests/conformance` plants faults into the SQLite adapter and the notifier within one
+process, one at a time, and demands that the cases named in `caught.toml` and `caught_notify.toml` notice. A fault that
+no case catches is an error, and so is a case that catches no fault. The last column names the faults with which a case
+must fail; it may notice more. Drawn by `python -m tests.conformance`; a test fails when page and kits differ.
 """
 
 
@@ -42,17 +41,20 @@ def page() -> str:
 
 def _kit(title: str, themes: Sequence[Theme[Any]], *, package: ModuleType, table: str) -> list[str]:
     caught: Mapping[str, Sequence[str]] = tomllib.loads((Path(__file__).parent / table).read_text())
-    times = Counter(case for cases in caught.values() for case in cases)
     number = sum(len(theme.cases) for theme in themes)
     head = f"## {title}\n\n{number} cases in {len(themes)} themes; {len(caught)} faults.\n"
-    return [head, *(_theme(theme, package, times) for theme in themes)]
+    return [head, *(_theme(theme, package, caught) for theme in themes)]
 
 
-def _theme(theme: Theme[Any], package: ModuleType, times: Mapping[str, int]) -> str:
+def _theme(theme: Theme[Any], package: ModuleType, caught: Mapping[str, Sequence[str]]) -> str:
     about = (import_module(f"{package.__name__}.{theme.name}").__doc__ or "").strip()
-    head = f"### {theme.name}\n\n{about}\n\n| case | promise | faults |\n|---|---|---|"
-    rows = (f"| `{_cell(case.name)}` | {_cell(case.promise)} | {times[case.name]} |" for case in theme.cases)
+    head = f"### {theme.name}\n\n{about}\n\n| case | promise | fails with |\n|---|---|---|"
+    rows = (f"| `{_cell(case.name)}` | {_cell(case.promise)} | {_faults(case.name, caught)} |" for case in theme.cases)
     return "\n".join([head, *rows, ""])
+
+
+def _faults(case: str, caught: Mapping[str, Sequence[str]]) -> str:
+    return ", ".join(f"`{fault}`" for fault, cases in caught.items() if case in cases)
 
 
 def _cell(text: str) -> str:

@@ -1,22 +1,22 @@
-"""The kit against adapters with a planted fault: every case is seen to fail, each fault to be caught."""
+"""The kit against the SQLite adapter with a planted fault: every case is seen to fail, each fault to be caught."""
 
 from __future__ import annotations
 
 import asyncio
-import tomllib
-from pathlib import Path
 
 import pytest
 
 from otelq.ports.state import StateAdapter
+from otelq.sqlite import adapter
 from otelq_verify.conformance.cases import Case, Report, Result, run_case, run_cases
 from otelq_verify.conformance.kit import Broken, Kit
 from otelq_verify.conformance.state_cases import CASES
-from tests.conformance.specimen import adapter
 
+from .caught import caught
 from .faults import FAULTS, Fault
+from .trial import results_with
 
-CAUGHT: dict[str, list[str]] = tomllib.loads((Path(__file__).parent / "caught.toml").read_text())
+CAUGHT = caught()
 BY_NAME = {case.name: case for case in CASES}
 
 
@@ -28,8 +28,7 @@ def sound() -> StateAdapter:
 async def test_a_fault_is_caught_by_the_cases_of_the_table(fault: Fault) -> None:
     cases = [BY_NAME[name] for name in CAUGHT[fault.name]]
 
-    with fault.planted():
-        results = [await run_case(sound, case) for case in cases]
+    results = await results_with(fault, cases)
 
     assert cases
     assert not [result.case.name for result in results if result.passed]
@@ -69,7 +68,7 @@ async def test_a_report_shows_every_case_and_explains_each_failure() -> None:
         "FAIL  theme.breaks_it",
         "FAIL  theme.errs",
         "",
-        "memory: 1 of 3 promises kept",
+        "sqlite: 1 of 3 promises kept",
         "",
         "theme.breaks_it",
         "  promised: It does not break.",

@@ -1,47 +1,37 @@
-"""Faults that an adapter may have, each planted into the specimen by replacing one function or method.
+"""
+Mistakes that a writer of an adapter could make, each planted into the SQLite adapter: the one that users get.
 
-The name of the replacement is the name of the fault. `../caught.toml` says which cases catch it.
+A fault is a statement with a part of it reworded, or a function that is called in the place of another. Its name says
+what is wrong then. `../caught.toml` has the cases that catch it.
 """
 
 from __future__ import annotations
 
 from . import (
     blockers,
-    claiming,
+    claim,
+    create,
     dedup,
-    fencing,
+    fence,
     filters,
-    moving,
-    questions,
-    reaping,
-    redriving,
+    move,
+    queries,
+    reap,
+    redrive,
     requests,
     rules,
-    settling,
-    starting,
+    settle,
     transactions,
     transitions,
-    waiting,
+    waits,
 )
-from .planting import FAULTS, Fault
+from .planting import Fault, Faults
 
-__all__ = [
-    "FAULTS",
-    "Fault",
-    "blockers",
-    "claiming",
-    "dedup",
-    "fencing",
-    "filters",
-    "moving",
-    "questions",
-    "reaping",
-    "redriving",
-    "requests",
-    "rules",
-    "settling",
-    "starting",
-    "transactions",
-    "transitions",
-    "waiting",
-]
+_MATTERS = (
+    create, dedup, blockers, waits, rules, claim, fence, settle, reap, requests, move, redrive, queries, filters,
+    transactions, transitions,
+)  # fmt: skip
+
+FAULTS: list[Fault] = [fault for matter in _MATTERS for fault in matter.faults]
+
+__all__ = ["FAULTS", "Fault", "Faults"]

@@ -1,4 +1,4 @@
-"""Transitions that do not tell what happened."""
+"""Transitions that do not say what happened."""
 
 from __future__ import annotations
 
@@ -7,39 +7,34 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from otelq.model import Verb
-from tests.conformance.specimen.statement import Statement
+from otelq.model import Transition
+from otelq.transitions import build
 
-from .planting import instead_of, real
+from .planting import Faults
 
-
-@instead_of(Statement, "transition")
-def tells_too_little(self: Any, *args: Any, **fields: Any) -> None:
-    told = {**fields, "worker": None, "error_type": None, "due_at": None}
-    real("Statement.transition", self, *args, **told)
+BUILDERS = (build.created, build.successor_created, build.claimed, build.settled, build.moved)
+faults = Faults()
 
 
-@instead_of(Statement, "transition")
-def names_no_worker_that_loses_a_job(self: Any, *args: Any, **fields: Any) -> None:
-    real("Statement.transition", self, *args, **fields)
-    if self.made[-1].verb in (Verb.CANCEL, Verb.COMPLETE_EXTERNALLY):
-        self.made[-1] = replace(self.made[-1], worker=None)
+@faults.instead_of(*BUILDERS)
+def reports_too_little(real: Any, *job: object, **fields: Any) -> Transition:
+    made: Transition = real(*job, **fields)
+    return replace(made, worker=None, error_type=None, due_at=None)
 
 
-@instead_of(Statement, "transition")
-def tells_the_wrong_times(self: Any, *args: Any, **fields: Any) -> None:
-    real("Statement.transition", self, *args, **fields)
-    made = self.made[-1]
-    self.made[-1] = replace(made, at=made.at - timedelta(seconds=1), chain_created_at=made.created_at)
+@faults.instead_of(build.moved)
+def names_no_worker_that_loses_a_job(real: Any, *job: object, **fields: Any) -> Transition:
+    made: Transition = real(*job, **fields)
+    return replace(made, worker=None)
 
 
-@instead_of(Statement, "transition")
-def tells_times_without_a_zone(self: Any, *args: Any, **fields: Any) -> None:
-    real("Statement.transition", self, *args, **fields)
-    self.made[-1] = replace(self.made[-1], at=self.made[-1].at.replace(tzinfo=None))
+@faults.instead_of(*BUILDERS)
+def reports_the_wrong_times(real: Any, *job: object, **fields: Any) -> Transition:
+    made: Transition = real(*job, **fields)
+    return replace(made, at=made.at - timedelta(seconds=1), chain_created_at=made.created_at)
 
 
-@instead_of(Statement, "transition")
-def makes_illegal_moves(self: Any, *args: Any, **fields: Any) -> None:
-    real("Statement.transition", self, *args, **fields)
-    self.made[-1] = replace(self.made[-1], source=self.made[-1].target)
+@faults.instead_of(*BUILDERS)
+def makes_illegal_moves(real: Any, *job: object, **fields: Any) -> Transition:
+    made: Transition = real(*job, **fields)
+    return replace(made, source=made.target)
