@@ -204,6 +204,7 @@ SPANS: Final = frozenset(
         Operation.ENQUEUE,
         Operation.CLAIM,
         Operation.PROCESS,
+        Operation.CONTINUE,
         Operation.SETTLE,
         *(span.operation for span in TRANSITION_SPANS.values()),
     }
