@@ -13,12 +13,13 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 
 import otelq
+from otelq.postgres.statements import read
 from otelq_verify.invariants import violations
 from otelq_verify.wire import LossyProxy, SentStatements
 
 from .observer import Observer
 
-PRESENT = "-- Whether what transitions did can be seen"
+PRESENT = read("sql/were_committed.sql").partition("\n")[0]
 """How the statement begins that looks up what was committed."""
 
 
