@@ -19,6 +19,7 @@ async def trigger(session: PostgresSession, chain_ids: Sequence[str]) -> list[Tr
     for job in locked.values():
         refusals.check_trigger(job.chain_id, job.status)
     scheduled = [job for job in locked.values() if job.status is Status.SCHEDULED]
+    # One statement locked and read all rows, so one time is right for all.
     if scheduled:
         await session.rows("trigger", [job.chain_id for job in scheduled], scheduled[0].at)
     return [build.moved(job, Verb.TRIGGER, Status.READY) for job in scheduled]
@@ -44,6 +45,7 @@ def _apart(amendments: Sequence[Amendment]) -> Iterator[list[Amendment]]:
 
 
 async def _amend(session: PostgresSession, amendments: Sequence[Amendment]) -> list[Transition]:
+    # Read again under the lock, as an earlier part may have changed the jobs.
     locked = await lock_jobs(session, [amendment.chain_id for amendment in amendments])
     for amendment in amendments:
         job = locked[amendment.chain_id]

@@ -38,6 +38,7 @@ class BlockedJob(Struct, frozen=True, kw_only=True):
 async def add(session: PostgresSession, waits: Sequence[BlockedJob], at: datetime, *, to: str = "new") -> None:
     """Store the blockers of jobs that are ``new``, or that get ``more`` blockers than they had."""
     rows = (row for wait in waits for row in wait.rows(at))
+    # Parts of bounded size, since one job may have thousands of blockers.
     while part := list(islice(rows, MAX_ROWS)):
         await session.rows("add_blockers" if to == "new" else "add_more_blockers", *_columns(part))
 

@@ -26,8 +26,10 @@ async def copy_in(session: PostgresSession, jobs: Sequence[NewJob]) -> list[Tran
 
     The rows go as text, so that type codecs that the owner of a pool may have set for its connections do not matter.
     """
+    # The server's clock, as everywhere: COPY takes values only, so the time is read first.
     at: datetime = (await session.row("read_clock"))["at"]
     due = [_due(job, at) for job in jobs]
+    # Most jobs are due at once: the same object, whose time is formatted once.
     stamp = at.isoformat()
     times = [stamp if moment is at else moment.isoformat() for moment in due]
     await _copy(session, "job", _JOB, _requests(jobs, times, stamp))

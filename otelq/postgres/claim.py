@@ -25,18 +25,18 @@ from .database import SKIP, PostgresSession
 
 
 async def claim(
-    session: PostgresSession, wanted: Sequence[ClaimRequest], *, worker: str, token: int, suspect: bool
+    session: PostgresSession, requests: Sequence[ClaimRequest], *, worker: str, token: int, include_suspect: bool
 ) -> tuple[list[Claimed], list[Transition]]:
     """Claim jobs that are due, and return them with the transitions."""
     found = await session.rows(
         "claim",
-        [arm.type for arm in wanted],
-        [arm.limit for arm in wanted],
-        [arm.lease for arm in wanted],
-        [arm.timeout for arm in wanted],
+        [request.type for request in requests],
+        [request.limit for request in requests],
+        [request.lease for request in requests],
+        [request.timeout for request in requests],
         token,
         worker,
-        suspect,
+        include_suspect,
     )
     jobs = [rows.claimed(row, token) for row in found]
     return jobs, [build.claimed(job, worker=worker) for job in jobs]
@@ -58,14 +58,16 @@ async def renew(session: PostgresSession, renewals: Sequence[Renewal]) -> list[S
     )
     results = dict.fromkeys((order[n] for n in rows.indexes(written)), SettleResult.DONE)
     rest = [n for n in range(len(renewals)) if n not in results]
+    # The rare case: a second statement, with a newer snapshot, finds the reasons.
     if rest:
         checked = await session.rows("check_conflicts", *rows.lease_columns([renewals[n].lease for n in rest]))
-        results |= {rest[rows.index(row)]: _verdict(row) for row in checked}
+        results |= {rest[rows.index(row)]: _result(row) for row in checked}
     return [results[n] for n in range(len(renewals))]
 
 
-def _verdict(row: rows.Row) -> SettleResult:
-    match row["verdict"]:
+def _result(row: rows.Row) -> SettleResult:
+    match row["result"]:
+        # Another transaction has the row locked: the lease is neither renewed nor lost, unless its deadline is over.
         case "leased":
             return SettleResult.LOST if row["too_late"] else SettleResult.BUSY
         case "cancelled":
@@ -75,15 +77,16 @@ def _verdict(row: rows.Row) -> SettleResult:
 
 
 async def reap(
-    session: PostgresSession, rules: Sequence[ReapRule], *, spare: Collection[int], limit: int
+    session: PostgresSession, rules: Sequence[ReapRule], *, except_tokens: Collection[int], limit: int
 ) -> list[Transition]:
     """Take back jobs whose lease ran out; fail those that have no attempt left."""
     by_type = {rule.type: rule for rule in rules}
-    found = await session.rows("lock_expired_leases", [*by_type], [*spare], limit)
+    found = await session.rows("lock_expired_leases", [*by_type], [*except_tokens], limit)
     jobs = [rows.snapshot(row) for row in found]
     if not jobs:
         return []
     spent = [job for job in jobs if is_spent(by_type[job.type], attempt=job.attempt, crashes=job.crashes)]
+    # A start may be taking over the key of a spent job. The reaper does not wait for it: the next round reaps the job.
     if busy := await dedup_keys.locked_by_others(session, [job.chain_id for job in spent]):
         jobs, spent = ([job for job in some if job.chain_id not in busy] for some in (jobs, spent))
     transitions = await close(

@@ -24,6 +24,7 @@ async def complete_externally(session: PostgresSession, closures: Sequence[Closu
     blockers = [id for outcome in continues.values() for id in outcome.successor.blockers]
     # Blockers of successors are locked in the same ascending pass as the jobs, or two such calls could deadlock.
     locked = await lock_jobs(session, chain_ids, also=blockers)
+    # Under the lock, so that the chain cannot move on to another step before it is closed.
     for closure in closures:
         await check_step(session, locked[closure.chain_id], closure.step)
     continued = await _continue(session, [(locked[id], outcome) for id, outcome in continues.items()])
@@ -66,6 +67,7 @@ async def check_step(session: PostgresSession, job: Snapshot, step: str) -> None
 
 
 async def _continue(session: PostgresSession, pairs: Sequence[Continued]) -> ChainTransitions:
+    # A blocked job that is continued by request waits no longer, even if its blockers are open.
     await closed_jobs.release_blockers(session, [job for job, _ in pairs])
     waiting = [pair for pair in pairs if blocker_source(pair[1])]
     plain = [pair for pair in pairs if not blocker_source(pair[1])]
@@ -85,6 +87,7 @@ async def _continue_plain(session: PostgresSession, pairs: Sequence[Continued]) 
         *rows.successor_columns([outcome for _, outcome in pairs]),
         [job.chain_type for job in jobs],
         [job.chain_created_at for job in jobs],
+        # No worker asks for a lease of the successor.
         None,
         None,
         None,

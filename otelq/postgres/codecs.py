@@ -128,6 +128,7 @@ def _is_same(found: object, given: object) -> bool:
 @lru_cache(maxsize=1024)
 def in_text(text: str) -> tuple[str, bool]:
     """Return the statement with texts as its parameters, and whether it is a query, whose rows are texts of JSON."""
+    # Each parameter is declared as text and cast on the server, so that no codec of the client touches it.
     taken = _PARAMETER.sub(r"\1::pg_catalog.text::", text)
     found = list(tokens(taken))
     keywords = [index for index, token in enumerate(found) if token.kind is TokenKind.KEYWORD and token.depth == 0]
@@ -135,6 +136,7 @@ def in_text(text: str) -> tuple[str, bool]:
     start = next((index for index in keywords if found[index].text in ("SELECT", "INSERT", "UPDATE", "DELETE")), None)
     if first not in ("SELECT", "WITH") or start is None or found[start].text != "SELECT":
         return taken, False
+    # A query's rows become one text of JSON each; other statements return no rows.
     before, query = ("".join(token.text for token in part) for part in (found[:start], found[start:]))
     before = f"{before.rstrip()}," if first == "WITH" else f"{before}WITH"
     shown = "SELECT pg_catalog.row_to_json(shown)::pg_catalog.text AS shown FROM shown"

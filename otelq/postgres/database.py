@@ -27,6 +27,8 @@ T = TypeVar("T")
 TRIES: Final = 5
 """Tries of a verb that loses against another transaction."""
 
+# A worker's statements skip locked rows: one idle transaction of a user must not stop its other jobs. Verbs of a client
+# wait, since they must act on all their chains or on none.
 SKIP: Final = "FOR UPDATE SKIP LOCKED"
 WAIT: Final = "FOR UPDATE"
 
@@ -145,6 +147,7 @@ class PostgresDatabase:
                     done.append(await work(self.session(connection, now)))
                 return done[0]
             except Exception as error:
+                # A conflict was rolled back and a stale connection did nothing: both may be tried again without harm.
                 if not left or not (is_conflict(error) or is_stale(error) or (again and is_lost(error))):
                     raise_translated(error, in_doubt=done)
                 again = again and not is_lost(error)
@@ -181,6 +184,7 @@ class PostgresDatabase:
         savepoint: bool,
     ) -> T:
         connection = await tx.connection()
+        # Once for each connection of a caller: it may lead to another database, or have codecs of its own.
         if not tx.is_own and tx.driver_connection not in self._seen:
             await self._check_database(tx, connection)
         if not savepoint and (tx.is_own or not connection.is_guarded):
@@ -191,6 +195,7 @@ class PostgresDatabase:
     @asynccontextmanager
     async def _with_deadline(self, savepoint: AbstractAsyncContextManager[None]) -> AsyncGenerator[None]:
         """Enter and leave a savepoint, each within the deadline of a statement."""
+        # Entered and left by hand: the deadlines must not include the block.
         async with asyncio.timeout(self.command_timeout):
             await savepoint.__aenter__()
         try:
@@ -228,6 +233,7 @@ class PostgresDatabase:
         if self._limit is None:
             raise Unavailable("the PostgreSQL adapter is not open")
         async with AsyncExitStack() as stack:
+            # The permit before the connection: a pool's own queue does not find deadlocks of nested transactions.
             await stack.enter_async_context(self._limit.acquire(timeout=self.command_timeout))
             try:
                 transaction = await stack.enter_async_context(self.source.begin(kind, timeout=self.command_timeout))

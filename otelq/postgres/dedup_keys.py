@@ -45,6 +45,7 @@ async def take(session: PostgresSession, jobs: Sequence[NewJob]) -> dict[str, st
             first = firsts.setdefault((job.type, job.dedup.key), KeyRequest(job, job.dedup))
             if first.chain_id != job.chain_id:
                 later[job.chain_id] = first.chain_id
+    # In the order of the keys, as in the other statements that lock several, so that two batches never deadlock.
     elsewhere = await _resolve(session, dict(sorted(firsts.items())))
     return {asked: elsewhere.get(first, first) for asked, first in later.items()} | elsewhere
 

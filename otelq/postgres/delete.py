@@ -23,6 +23,7 @@ async def delete(session: PostgresSession, chain_ids: Sequence[str], *, cascade:
     while cascade and (more := await _all_blockers(session, ids)):
         await _lock(session, more)
         ids += more
+    # With all rows locked, no start can add a dependent between this check and the delete.
     for row in await session.rows("find_dependent", ids):
         raise refusals.still_referenced(row["chain_id"], row["blocker_id"])
     parts = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]

@@ -34,6 +34,7 @@ async def lock_jobs(
         NotFound: no such chain.
         JobAlreadyClosed: a chain is closed.
     """
+    # In one statement, as two would lock in two ascending runs.
     ids = sorted({*chain_ids, *also})
     locked = {row["chain_id"]: rows.snapshot(row) for row in await session.rows("lock_jobs", ids, lock=WAIT)}
     if closed := next((id for id in chain_ids if id not in locked), None):
@@ -74,6 +75,7 @@ async def lock_blockers(session: PostgresSession, blockers: Collection[str], *, 
 
 async def _lock_closed(session: PostgresSession, chain_ids: Sequence[str], skip: str) -> dict[str, Status]:
     locked = {row["chain_id"] for row in await session.rows("lock_chains_shared", chain_ids, skip=skip)}
+    # A newer snapshot than that of the lock: a redrive or delete that held it has committed by now, and is seen.
     found = {row["chain_id"]: row["status"] for row in await session.rows("read_outcomes", chain_ids)}
     if missing := next((id for id in chain_ids if id not in found), None):
         raise refusals.blocker_not_found(missing)

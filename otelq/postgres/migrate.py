@@ -38,6 +38,7 @@ _RECORD = "INSERT INTO {schema}.migration (version, name) VALUES ({version}, '{n
 
 async def migrate(database: PostgresDatabase) -> None:
     """Apply the missing steps. Of several processes at once, one does so, and the others wait for it."""
+    # Nearly always the schema is up to date, and the lock is not needed.
     if await database.run(version, again=True) < LATEST:
         await database.run(_apply, atomic=True)
     await database.run(warn_of_foreign_owners, again=True)
@@ -45,8 +46,10 @@ async def migrate(database: PostgresDatabase) -> None:
 
 async def _apply(session: PostgresSession) -> None:
     await _run(session, _LOCK)
+    # Before any statement: a trigger of another owner would run with the rights of this role.
     await refuse_foreign_owners(session)
     await _run(session, _LEDGER)
+    # Read again under the lock: another process may have applied the steps meanwhile.
     applied = await version(session)
     for number, name in _steps():
         if number > applied:

@@ -68,6 +68,7 @@ def _families(query: JobQuery, statuses: frozenset[Status], of: RecordKind) -> I
         )
     closed = statuses & CLOSED
     if closed and closed <= _ENDED_BADLY:
+        # One walk for each pair of status and type reads an index in order; a list of types would need a sort.
         types = query.types if of == "jobs" else ()
         families = [(str(status), type) for status in sorted(closed) for type in (types or (None,))]
         columns = [status for status, _ in families], [type for _, type in families]
@@ -111,6 +112,7 @@ def _types(query: JobQuery, of: RecordKind) -> tuple[Collection[str], Collection
     """Return the types for the job itself, and those for the first job of its chain."""
     if of == "jobs":
         return query.types, query.chain_types
+    # An empty list would mean all types. No job has an empty type, so that one matches nothing.
     if query.types and query.chain_types:
         return (), sorted({*query.types} & {*query.chain_types}) or [""]
     return (), query.types or query.chain_types

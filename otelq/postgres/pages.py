@@ -27,6 +27,7 @@ async def jobs(session: PostgresSession, query: JobQuery) -> Page[JobRecord]:
     keys, last = await _find(session, query, of="jobs")
     records = await read_records(session, keys)
     page = [records[key] for key in keys if key in records]
+    # Checked again: a job may have changed between the walk and the read.
     statuses = statuses_of(query, "jobs")
     return Page([record for record in page if record.status in statuses], next_cursor(last, "jobs"))
 

@@ -46,6 +46,7 @@ async def redrive(session: PostgresSession, chain_ids: Sequence[str]) -> list[Tr
     by_chain = await _last_blockers(session, ids)
     added = {blocker for blockers in by_chain.values() for blocker in blockers}.difference(ids, statuses)
     statuses |= await lock_blockers(session, added) if added else {}
+    # Chains of this call that block one another are open from now on.
     statuses |= dict.fromkeys(ids, Status.BLOCKED)
     targets = [_target(found[id], by_chain.get(id, []), statuses) for id in ids]
     await _take_keys_back(session, targets)
@@ -82,6 +83,7 @@ def _target(row: rows.Row, blockers: Sequence[str], statuses: dict[str, Status])
 
 async def _take_keys_back(session: PostgresSession, targets: Sequence[RedriveTarget]) -> None:
     """Take the dedup keys back; where two chains want one key, the first gets it and the second is refused."""
+    # In the order of the keys, as starts take them. A dict built in reverse leaves a key that two want to the first.
     rest = sorted(targets, key=lambda each: (each.row["chain_type"], each.row["dedup_key"] or ""))
     for _ in range(dedup_keys.TRIES):
         rest = [each for each in rest if each.row["dedup_key"] is not None]

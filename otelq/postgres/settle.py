@@ -66,12 +66,15 @@ async def settle(
     """
     items = list(enumerate(settlements))
     has_blockers = any(blocker_source(item.outcome) is not None for item in settlements)
+    # A wait may be refused: the blocker does not exist, or waits for the job. The savepoint then keeps the caller's
+    # transaction usable.
     if tx is not None:
         return await database.run_in(tx, lambda session: _settle_in(session, items), now=now, savepoint=has_blockers)
     # A batch for one independent statement needs no BEGIN and COMMIT. It leaves out the rows that need more
     # statements; the conflict check finds those, and a transaction writes them.
     is_atomic = has_blockers or len({_writer(item) for item in settlements}) > 1
     condition = "" if has_blockers else INDEPENDENT
+    # Again after a lost reply: the tokens make it idempotent, and the conflict check finds what was written before.
     progress = await database.run(
         lambda session: write(session, items, lock=SKIP, condition=condition), now=now, atomic=is_atomic, again=True
     )

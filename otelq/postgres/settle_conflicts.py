@@ -32,7 +32,8 @@ async def check_conflicts(
     reported: set[Transition] = set()
     for row in await session.rows("check_conflicts", *rows.lease_columns([item.job.lease for _, item in items])):
         index, item = items[rows.index(row)]
-        match row["verdict"]:
+        match row["result"]:
+            # Another transaction has the row locked, or the statement left it out by its condition.
             case "leased":
                 results[index] = SettleResult.BUSY
                 if row["is_dependent"] and isinstance(item.outcome, (Completes, Fails)):
@@ -42,8 +43,8 @@ async def check_conflicts(
                 before = await _stored_transitions(session, item, row, claimed)
                 transitions[index] = [change for change in before if change not in reported]
                 reported.update(before)
-            case verdict:
-                results[index] = SettleResult(verdict)
+            case result:
+                results[index] = SettleResult(result)
     return results, dependent
 
 
@@ -51,6 +52,7 @@ async def _stored_transitions(
     session: PostgresSession, item: Settlement, row: rows.Row, claimed: dict[str, Claimed]
 ) -> list[Transition]:
     """Return the transitions of a settlement whose reply was lost, from the rows that it stored."""
+    # By the stored verb, which is the truth even if the outcome at hand is another.
     at, verb, error_type = row["at"], Verb(row["verb"]), row["error_type"]
     match verb:
         case Verb.COMPLETE | Verb.FAIL:
@@ -73,6 +75,7 @@ async def _stored_continuation(
     request = item.outcome.claim_successor if isinstance(item.outcome, Continues) else None
     lease = item.job.lease
     row = await session.row("read_successor", lease.chain_id, lease.position + 1, request and request.token)
+    # As it was created: the chain may have moved on since.
     successor = Successor(
         type=row["type"], queue=row["queue"], input=row["input"], trace=row["trace"], meta=row["meta"]
     )

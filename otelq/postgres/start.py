@@ -54,6 +54,7 @@ async def create_fresh(session: PostgresSession, jobs: Sequence[NewJob]) -> Crea
     Raises:
         SomeExist: some are not.
     """
+    # COPY has no ON CONFLICT: an id that exists fails the whole batch, which is then inserted with one.
     try:
         transitions = await (copy_in(session, jobs) if _can_copy(session, jobs) else _insert_plain(session, jobs))
     except Exception as error:
@@ -87,6 +88,7 @@ async def _insert_plain(session: PostgresSession, jobs: Sequence[NewJob]) -> lis
 
 async def create_plain(session: PostgresSession, jobs: Sequence[NewJob], *, again: bool) -> CreateResult:
     """Start plain chains, and skip ids that exist."""
+    # An id that occurs twice in the batch is started once, by its first job.
     firsts = list({job.chain_id: job for job in reversed(jobs)}.values())[::-1]
     taken: set[str] = set()
     transitions: dict[str, list[Transition]] = {}
@@ -113,6 +115,7 @@ async def create_constrained(session: PostgresSession, jobs: Sequence[NewJob], *
     """
     # The keys before the blockers, in every start: two locks of different tables in one order do not deadlock.
     async with _lock_timeout(session):
+        # First, since a chain that exists must neither take a key nor lock blockers.
         before = await _stored_transitions(session, jobs)
         new = {job.chain_id: job for job in reversed(jobs) if job.chain_id not in before}
         fresh = [job for job in jobs if new.get(job.chain_id) is job]
@@ -125,6 +128,7 @@ async def create_constrained(session: PostgresSession, jobs: Sequence[NewJob], *
 
 @asynccontextmanager
 async def _lock_timeout(session: PostgresSession) -> AsyncGenerator[None]:
+    # After an error the setting goes back with the savepoint or the transaction.
     before = (await session.row("set_lock_timeout", LOCK_TIMEOUT))["before"]
     try:
         yield
@@ -186,6 +190,7 @@ async def _plan(session: PostgresSession, jobs: Sequence[NewJob]) -> list[StartP
     for job in jobs:
         others.update(blocker for blocker in job.blockers if blocker not in ours)
         ours.add(job.chain_id)
+    # Blockers that the batch itself starts have no row to lock yet, and nobody can close them before the commit.
     statuses = await lock_blockers(session, others) if others else {}
     plans: dict[str, StartPlan] = {}
     for job in jobs:
@@ -211,6 +216,7 @@ async def _insert(session: PostgresSession, plans: Sequence[StartPlan]) -> dict[
         await blocker_rows.add(session, [_wait(plan) for plan in chunk], row["at"])
         for plan, run_at in zip(chunk, row["run_at"], strict=True):
             transitions[plan.job.chain_id] = _planned(plan, row["at"], run_at)
+    # A chain that fails at its start is closed, so its key is free again.
     failed = [plan.job.chain_id for plan in plans if plan.decision.failed_blocker and _releases_key(plan.job)]
     if failed:
         await session.rows("free_keys", failed)

@@ -101,6 +101,7 @@ class PostgresState(StateAdapter):
                 again=again,
                 savepoint=True,
             )
+        # Not in a caller's transaction: an id that exists would abort it.
         if tx is None and not again and _are_distinct(jobs):
             try:
                 return await self._database.run(
@@ -166,8 +167,10 @@ class PostgresState(StateAdapter):
         include_suspect: bool = True,
         now: datetime | None = None,
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
+        # Never tried again after a lost reply, which may have leased jobs: ``release_claim`` gives those back.
         return await self._database.run(
-            lambda session: claim.claim(session, requests, worker=worker, token=token, suspect=include_suspect), now=now
+            lambda session: claim.claim(session, requests, worker=worker, token=token, include_suspect=include_suspect),
+            now=now,
         )
 
     async def release_claim(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
@@ -190,13 +193,14 @@ class PostgresState(StateAdapter):
         now: datetime | None = None,
     ) -> Sequence[Transition]:
         return await self._close(
-            lambda session: claim.reap(session, rules, spare=except_tokens, limit=limit), None, now
+            lambda session: claim.reap(session, rules, except_tokens=except_tokens, limit=limit), None, now
         )
 
     async def expire(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
         return await self._close(lambda session: close.expire(session, limit=limit), None, now)
 
     async def unblock_pending(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
+        # One transaction: a chain that is taken from the pending ones, and has dependents left, is put back in it.
         return await self._database.run(
             lambda session: unblock.unblock_pending(session, limit=limit), now=now, atomic=True
         )

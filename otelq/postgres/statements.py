@@ -1,4 +1,15 @@
-"""The SQL statements: one file each in ``sql/``, named by its verb."""
+"""
+The SQL statements: one file each in ``sql/``, named by its verb.
+
+The files share some forms, which keep plans the same from an empty table to one with millions of rows:
+
+- A batch is passed as arrays, and ``n`` is the index of an item.
+- A lateral subquery with ``OFFSET 0``, or with a lock, is never merged into a join: each item is one look-up by key.
+- An UPDATE or DELETE has ``= ANY (ARRAY(SELECT ...))`` beside its join, for the same reason.
+- ``MATERIALIZED`` makes a part run once, before the parts that read it; so rows are locked before they are changed.
+- All parts of a statement share one snapshot, and none sees the writes of another. Work that must see them, or what
+  another transaction committed while a lock was waited for, is a statement of its own.
+"""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class TransactionLimit:
             self._innermost.set(permit)
             yield
         finally:
-            self._release(permit)
+            self._release(permit)  # also for a waiter that was cancelled just after its grant
 
     async def _wait_for(self, permit: _Permit, *, timeout: float) -> None:
         deadline = time.monotonic() + timeout
@@ -75,6 +75,7 @@ class TransactionLimit:
                 if left <= 0:
                     raise Unavailable(self._refusal(f"none ended within {timeout:g} s"))
                 await asyncio.wait([permit.granted], timeout=min(CHECK_INTERVAL, left))
+                # A transaction that holds no permit is no part of a deadlock, and waits on.
                 if (
                     not permit.granted.done()
                     and permit.outer in self._active

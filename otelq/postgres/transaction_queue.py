@@ -43,6 +43,7 @@ class TransactionQueues:
         """
         key, queues = self._queue_of(tx)
         queue = queues.setdefault(key, _Queue())
+        # The driver would refuse the second task, too, but its error would not name the argument.
         if queue.length and not tx.queues_tasks:
             raise InvalidArgument("tx", IN_USE)
         queue.length += 1
@@ -51,6 +52,7 @@ class TransactionQueues:
                 yield
         finally:
             queue.length -= 1
+            # An identity is used again once its object is gone, so no entry may outlive the last verb.
             if not queue.length:
                 del queues[key]
 

@@ -40,6 +40,7 @@ class TransactionWatch:
 
     def apply(self, step: ControlStatement) -> None:
         """Apply a statement that succeeded, and call back for the writes that it took back."""
+        # The one statement that ends the aborted state without ending the transaction.
         if step.control is Control.ROLLBACK_TO:
             self.is_aborted = False
         for ended in self._savepoints.apply(step):

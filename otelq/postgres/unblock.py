@@ -35,6 +35,7 @@ async def release_dependents(
         changes, failed, is_done = await _release_round(session, frontier, budget, lock)
         if not is_done:
             skipped += frontier
+        # A dependent that failed closed its chain: its own dependents are the next round.
         transitions += changes
         budget -= len(changes)
         frontier = failed

@@ -69,11 +69,15 @@ async def write_waits(
         NotFound: a blocker does not exist.
         InvalidArgument: a chain would wait for itself.
     """
+    # Jobs whose rows are locked by others, or that are no longer under their tokens, drop out. The conflict check of
+    # the settlement explains both.
     requests = await _lock(session, requests, lock)
     wanted = {id for request in requests for id in request.given.blockers}
     statuses = await lock_blockers(session, wanted, lock=lock)
+    # A blocker whose row is locked has no status now. Its dependents are left to the next try.
     ready = [request for request in requests if statuses.keys() >= set(request.given.blockers)]
     waits = {request.chain_id: _blocked_job(request, statuses) for request in ready}
+    # A job whose blocker failed closes its chain and frees its key. A worker does not wait if that key is locked.
     if lock != WAIT:
         failing = [id for id, wait in waits.items() if wait.decision.failure]
         busy = await locked_by_others(session, failing)
@@ -86,6 +90,7 @@ async def write_waits(
         waits = {id: wait for id, wait in waits.items() if id not in suspects}
     pairs = [(request, waits[request.chain_id]) for request in ready if request.chain_id in waits]
     written = await _write(session, pairs, verb)
+    # After the write, since the search must see the new blocker rows.
     if suspects := suspects & waits.keys():
         await blocker_rows.refuse_cycles(session, suspects)
     others, skipped = await _release_dependents(session, written)

@@ -164,4 +164,4 @@ async def _claim_inside(
     assert isinstance(tx, ConnectedTransaction)
     database = adapter._database  # pyright: ignore[reportPrivateUsage]  # a claim takes no transaction of a caller
     session = database.session(await tx.connection(), None)
-    return await claim.claim(session, [wanted], worker="worker", token=token, suspect=True)
+    return await claim.claim(session, [wanted], worker="worker", token=token, include_suspect=True)

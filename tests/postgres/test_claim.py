@@ -16,7 +16,7 @@ from .shortcuts import job, lease, wanted
 async def claim_inside(state: PostgresState, connection: object, limit: int) -> list[Claimed]:
     """A claim whose commit is still to come."""
     session = state._database.session(AsyncpgConnection(connection), None)
-    claimed, _ = await claim.claim(session, [wanted(limit=limit)], worker="other", token=99, suspect=True)
+    claimed, _ = await claim.claim(session, [wanted(limit=limit)], worker="other", token=99, include_suspect=True)
     return claimed
 
 

@@ -227,7 +227,7 @@ async def test_a_claim_is_planned_a_few_times_and_then_no_more(state: PostgresSt
     async with state._database.source.loan(atomic=False, timeout=10) as link:
         session = state._database.session(link, None)
         for token in range(10):
-            await claim.claim(session, [wanted()], worker="w", token=token, suspect=True)
+            await claim.claim(session, [wanted()], worker="w", token=token, include_suspect=True)
 
         [(planned,)] = await link.fetch(
             "SELECT custom_plans FROM pg_prepared_statements WHERE statement = $1", (QUERIES("claim").text,), timeout=10

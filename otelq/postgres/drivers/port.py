@@ -87,7 +87,12 @@ class Joiner(Protocol):
 
 
 class Source(Protocol):
-    """The source of connections: a URL, a pool, or an engine."""
+    """
+    The source of connections: a URL, a pool, or an engine.
+
+    Transactions are opened at READ COMMITTED, whatever default the application has set. Verbs rely on it: each
+    statement has a new snapshot, and a row that was waited for is checked again in its newest version.
+    """
 
     @property
     def location(self) -> str:

@@ -9,7 +9,7 @@ SELECT
             SELECT FROM {schema}.outcome AS e WHERE e.chain_id = i.chain_id AND e.status = 'cancelled'
         ) THEN 'cancelled'
         ELSE 'lost'
-    END AS verdict,
+    END AS result,
     o.waited_on OR o.keyed AS is_dependent,
     coalesce(c.closed_at, a.ended_at) AS at,
     a.due_at,

@@ -76,7 +76,8 @@ class AsyncpgSource:
                     async with asyncio.timeout(CLOSING):
                         await pool.close()
         finally:
-            for pool in pools:  # nothing, unless the event loop ended meanwhile and cancelled this
+            # Does nothing, unless the end of the event loop cancelled the close.
+            for pool in pools:
                 pool.terminate()
 
     def sibling(self) -> AsyncpgSource | None:
@@ -117,6 +118,7 @@ class AsyncpgSource:
         block = connection.transaction(isolation=_READ_COMMITTED)
         transaction: AsyncpgTransaction | None = None
         try:
+            # Not cancellable: a connection must not go back to its pool with a BEGIN, COMMIT or ROLLBACK in flight.
             await finish(in_time(connection, block.start(), timeout=timeout))
             transaction = self.joiner.follow(connection)
             transaction.is_own = True

@@ -74,6 +74,7 @@ class AsyncpgTransaction(ConnectedTransaction):
             if is_open(self._handle):
                 terminate(self._handle)  # a task of the user still runs a statement
             raise_commit_failure(error)
+        # The driver returns without an error if the server rolled back instead; only the answer shows it.
         self._watcher.end(answers.ending or Ending.UNKNOWN)
         if answers.ending is not Ending.COMMITTED:
             raise Unavailable("the transaction was rolled back, because a statement in it had failed")
@@ -166,6 +167,7 @@ class AsyncpgWatcher:
     def _control_failed(self, step: ControlStatement, error: BaseException) -> None:
         if step.control not in (Control.COMMIT, Control.ROLLBACK):
             self._on_failure(error)
+        # A COMMIT that the server refused was a rollback. One that was cancelled, or lost its reply, is in doubt.
         elif (isinstance(error, asyncpg.PostgresError) and not is_lost(error)) or step.control is Control.ROLLBACK:
             self.end(Ending.ROLLED_BACK)
         else:
@@ -180,6 +182,7 @@ class AsyncpgWatcher:
 
     def _may_have_ended(self, step: ControlStatement, error: BaseException | None) -> None:
         """Handle a query that may hide a COMMIT: several statements, or a block such as DO."""
+        # With a transaction still open, ask no more now: its own end will be observed.
         if not is_open(self._connection):
             return self.end(Ending.UNKNOWN)
         self._watch.apply(step)
@@ -187,6 +190,8 @@ class AsyncpgWatcher:
             self._on_failure(error)
 
     def _on_failure(self, error: BaseException) -> None:
+        # The driver raises InterfaceError before it sends anything. Any other error, such as a cancel, leaves it open
+        # whether the server ran the statement.
         if isinstance(error, asyncpg.PostgresError):
             self._watch.is_aborted = True
         elif not self._watch.is_aborted and not isinstance(error, asyncpg.InterfaceError):

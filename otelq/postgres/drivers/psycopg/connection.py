@@ -29,6 +29,7 @@ class PsycopgConnection:
         self._connection = connection
 
     async def fetch(self, text: str, args: Sequence[object], /, *, timeout: float | None) -> list[Row]:
+        # psycopg answers a cancel by ending the statement on the server; a second cancel would leave it running.
         async with asyncio.timeout(timeout):
             return await cancel_once(self._fetch(text.encode(), [plain(value) for value in args] or None))
 

@@ -77,6 +77,7 @@ class PsycopgSource:
     @asynccontextmanager
     async def loan(self, *, atomic: bool, timeout: float) -> AsyncGenerator[PsycopgConnection]:
         async with self._borrowed(timeout) as connection:
+            # Without autocommit the driver would begin a transaction at a single statement, and never commit it.
             await connection.set_autocommit(True)
             if not atomic:
                 yield PsycopgConnection(connection)

@@ -135,6 +135,7 @@ class PsycopgJoiner:
     def own_transaction(self, connection: AsyncConnection[Any]) -> PsycopgOwnTransaction:
         """Return a transaction of the adapter's own on a double of a connection, which can be made useless later."""
         transaction_watch = TransactionWatch()
+        # The double shares the attributes of the connection, and so acts as the connection until it is invalidated.
         double = object.__new__(self._class_of_doubles(type(connection)))
         double.__dict__ = connection.__dict__
         self._watches[double] = transaction_watch
@@ -299,6 +300,7 @@ def check_committable(connection: AsyncConnection[Any], transaction_watch: Trans
     """
     if transaction_watch is not None and transaction_watch.is_ended_by_hand:
         raise _ended_by_hand()
+    # psycopg does not raise if the server answers COMMIT with ROLLBACK, so the status is checked before.
     match status_of(connection):
         case TransactionStatus.INTRANS:
             return

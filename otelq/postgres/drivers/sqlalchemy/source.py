@@ -57,7 +57,7 @@ class SqlalchemySource:
     def sibling(self) -> SqlalchemySource | None:
         engine = self._engine.sync_engine
         if not _connects_plainly(engine.pool) or engine.dialect.dispatch.do_connect:
-            return None  # what connects may belong to this event loop
+            return None  # the function that connects may belong to this event loop
         duplicate = create_async_engine(engine.url, pool=engine.pool.recreate())
         return SqlalchemySource(duplicate, is_own=True)
 

@@ -113,9 +113,11 @@ class SqlalchemyOwnTransaction(SqlalchemyTransaction):
             await in_time(self._handle.commit(), timeout=timeout)
         except ERRORS as error:
             self._watcher.end(Ending.ROLLED_BACK if is_refusal(error) else Ending.UNKNOWN)
+            # Without an answer the COMMIT may still be in flight, so the connection must not go back to its pool.
             if not is_refusal(error):
                 await self._invalidate()
             raise_commit_failure(error)
+        # Neither driver raises if the server answers COMMIT with ROLLBACK; the watcher knows.
         self._watcher.check_commit()
         if self._watcher.ending is Ending.ROLLED_BACK:
             raise _aborted()
