@@ -110,6 +110,7 @@ def connect(
 
 def _state(target: object, *, schema: str, options: dict[str, object]) -> StateAdapter:
     scheme = _scheme("target", target) if isinstance(target, str) else _scheme_of_object(target)
+    # By its attributes: the root of otelq imports no driver, and so not SQLAlchemy.
     if "session" in options and not hasattr(target, "dialect"):
         raise InvalidArgument("session", "goes with an AsyncEngine of SQLAlchemy; give that as the target")
     with _name_missing_extra("target", scheme):

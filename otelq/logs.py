@@ -22,7 +22,7 @@ class Log(logging.LoggerAdapter[logging.Logger]):
 
     def __init__(self, name: str) -> None:
         logger = logging.getLogger(name)
-        logger.addFilter(_bounded)
+        logger.addFilter(_bounded)  # adds it once, however many Logs have this name
         super().__init__(logger, {})
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:

@@ -42,7 +42,7 @@ class Loop(ABC):
 
     @abstractmethod
     async def tick(self) -> float:
-        """Do one round; return the seconds until the next."""
+        """Run one round; return the seconds until the next."""
 
     @property
     def is_running(self) -> bool:

@@ -163,7 +163,7 @@ def _is_within(value: object, lowest: float, highest: float) -> bool:
 
 
 def _is_number(value: object, kind: type | tuple[type, ...]) -> TypeGuard[float]:
-    return isinstance(value, kind) and not isinstance(value, bool)
+    return isinstance(value, kind) and not isinstance(value, bool)  # True is an int of 1
 
 
 def _power(factor: float, exponent: int) -> float:

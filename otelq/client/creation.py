@@ -84,7 +84,7 @@ class Creation:
             return await call(_check_length(check_starts(given), starts, of="starts"))
 
         inner: Write = write
-        for middleware in reversed(self._middleware):
+        for middleware in reversed(self._middleware):  # the first is the outermost, so it is wrapped last
             inner = partial(middleware.start, call=inner)
         return _check_length(await inner(starts), starts, of="chains")
 
@@ -112,7 +112,7 @@ class Creation:
         return created
 
     async def _store(self, jobs: Sequence[NewJob], *, is_plain: bool) -> Sequence[Created]:
-        if is_plain:
+        if is_plain:  # others may wait for a lock, and would hold up every start in the same statement
             return [await self._coalescer.create(jobs[0])]
         with self._engine.telemetry.silence():
             return await create(self._engine, jobs)

@@ -52,7 +52,7 @@ class Lifecycle:
         if self._owner is None:
             return
         self.check()
-        self._owner = self._opening = None
+        self._owner = self._opening = None  # from now on every call raises, also while the parts are closing
         if self._close_warning is not None:
             self._close_warning.detach()
         await finish(self._close())  # a cancel must not leave connections open
@@ -82,7 +82,7 @@ class Lifecycle:
             await self._engine.state.open(migrate=self._migrate)
             try:
                 await self._engine.notify.open()
-            except BaseException:
+            except BaseException:  # a cancel too: nobody would close the connections of the store
                 await finish(self._engine.state.close())
                 raise
 

@@ -44,7 +44,7 @@ class Waiter(Loop):
             NotFound: the chain does not exist, or was deleted meanwhile.
             TimeoutError: it is still open.
         """
-        if timeout == 0:
+        if timeout == 0:  # `asyncio.timeout(0)` would cancel the first query
             return await self._ask_once(chain_id)
         try:
             async with asyncio.timeout(timeout):
@@ -130,7 +130,7 @@ class Waiter(Loop):
             return
         del self._awaited[chain_id]
         for future in awaited.futures:
-            if future.done():
+            if future.done():  # its caller was cancelled or timed out
                 continue
             if outcome is None:
                 future.set_exception(NotFound(f"chain {chain_id} does not exist"))

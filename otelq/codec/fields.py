@@ -29,7 +29,7 @@ class ClassFields(NamedTuple):
     is_model: bool
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)  # asked for every object in every payload
 def fields_of(kind: type) -> ClassFields | None:
     """Return the fields of a class; None for a class that has none, or is of another kind."""
     names = tuple(_fields(kind))

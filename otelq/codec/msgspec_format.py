@@ -37,6 +37,7 @@ class MsgspecFormat:
                 raise _unreadable(kind, f"nothing fits {type_name(each)}")
         self._models = NestedModels(frozenset(each for each in unknown if not is_textual(each)))
         self._encoder = msgspec.json.Encoder(enc_hook=self._write)
+        # Only with a hook if one is needed: it slows every decode.
         self.decode: Final = msgspec.json.Decoder[Any](kind, dec_hook=self._read if unknown else None).decode
         self.is_comparable: Final = all(map(compares_fields, _classes_with_fields(parts)))
         self.has_any_number: Final = any(isinstance(part, inspect.AnyType) or _is_any_number(part) for part in parts)

@@ -12,7 +12,7 @@ from .continuation import Continue
 from .options import ContinueOptions
 from .types import JobType
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # this layer uses no event loop at run time
     import asyncio
 
     from ..client import Client

@@ -24,7 +24,7 @@ class RetryAfter(Exception):  # raised to decide, not to report
     """
 
     def __init__(self, delay: float) -> None:
-        super().__init__(delay)
+        super().__init__(delay)  # as `args`, by which an exception is copied and pickled
         self.delay = check_seconds("delay", delay)
 
 

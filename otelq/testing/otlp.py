@@ -76,7 +76,9 @@ class OtlpReceiver:
 
     def __enter__(self) -> Self:
         self._grpc.start()
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, args=(0.01,), daemon=True
+        )  # seconds until it sees a stop
         self._thread.start()
         return self
 
@@ -113,7 +115,7 @@ class OtlpReceiver:
 
     def scopes(self) -> Iterator[ScopeSpans]:
         """Yield the groups of spans as they were received, with scope and schema URL."""
-        for request in list(self._received["traces"]):
+        for request in list(self._received["traces"]):  # a copy: the threads of the servers append meanwhile
             for resource in request.resource_spans:
                 yield from resource.scope_spans
 
