@@ -1,1 +1,1 @@
-"""What both SQL adapters know of SQLAlchemy: its handles, and how its events tell of the end of a transaction."""
+"""SQLAlchemy for both SQL adapters: handles, and the ends of transactions, known by events."""

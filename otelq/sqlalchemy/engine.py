@@ -1,4 +1,4 @@
-"""The application's engine, and the handles that it gives for transactions of an adapter's own."""
+"""The application's engine, and handles for transactions of the adapter's own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .listeners import Listeners
 
 def check_engine(target: object) -> AsyncEngine:
     """
-    Return what was given as an engine.
+    Return the target as an engine.
 
     Raises:
         InvalidArgument: it is none.
@@ -26,7 +26,7 @@ def check_engine(target: object) -> AsyncEngine:
 
 
 class HandleFactory:
-    """Makes handles on an engine, by the application's own factory of sessions if one is given."""
+    """Creates handles on an engine, with the application's factory of sessions if it gave one."""
 
     def __init__(self, engine: AsyncEngine, sessions: Any = None) -> None:
         if sessions is not None:
@@ -36,19 +36,19 @@ class HandleFactory:
 
     @property
     def session_class(self) -> type[AsyncSession]:
-        """The class of the sessions."""
+        """Return the class of the sessions."""
         return self._sessions.class_ if self._sessions else AsyncSession
 
     def makes(self, kind: type | None) -> bool:
-        """Return whether handles of this kind are made here; the usual one is."""
+        """Return whether handles of this kind are created here; the usual one is."""
         return kind is None or kind is AsyncConnection or issubclass(self.session_class, kind)
 
     def makes_session(self, kind: type | None) -> bool:
-        """Return whether a handle of this kind is a session; the usual one is where there is a factory of them."""
+        """Return whether a handle of this kind is a session. The usual kind is, if there is a factory of sessions."""
         return self._sessions is not None if kind is None else kind is not AsyncConnection
 
     def session(self) -> AsyncSession:
-        """Return a new session, which is of no use any more once it is closed, to those who kept it."""
+        """Return a new session. It cannot be used again after it is closed, by anything that still holds it."""
         make = self._sessions or async_sessionmaker(expire_on_commit=False)
         return make(bind=make.kw.get("bind") or self._engine, close_resets_only=False)
 
@@ -64,7 +64,7 @@ def _check_sessions(sessions: object, engine: AsyncEngine) -> None:
 
 
 def refuse_commits(handle: Handle, connection: Connection) -> Listeners:
-    """Let commits of a transaction raise until the listeners are removed: the adapter that began it will commit it."""
+    """Refuse commits of a transaction until the listeners are removed: the adapter that began it will commit it."""
     guards = Listeners()
     guards.add(connection, "commit", _refuse_to_commit, first=True)
     if isinstance(handle, AsyncSession):

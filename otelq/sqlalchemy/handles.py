@@ -1,4 +1,4 @@
-"""Sessions and connections of the application, and what is open under them."""
+"""Sessions and connections of the application, and their open transactions."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _CONCURRENT: Final = "isce"
 
 def check_handle(tx: object, *, dialect: str, database: str) -> Handle:
     """
-    Return what was given as a transaction.
+    Return a transaction argument as a session or a connection.
 
     Raises:
-        InvalidArgument: it is no session or connection, or leads elsewhere than to ``database``.
+        InvalidArgument: it is neither, or not bound to ``database``.
     """
     if not isinstance(tx, (AsyncSession, AsyncConnection)):
         raise InvalidArgument("tx", f"is {type(tx).__name__}; give an AsyncSession or an AsyncConnection")
@@ -46,16 +46,16 @@ def _dialect_of(handle: Handle) -> str:
 
 
 async def connection_of(handle: Handle) -> AsyncConnection:
-    """Return the connection of a session, which sets its savepoints no sooner than at this; or the handle itself."""
+    """Return the connection of a session, which sends its pending savepoints by this, or the connection itself."""
     return await handle.connection() if isinstance(handle, AsyncSession) else handle
 
 
 async def begun_connection(handle: Handle) -> AsyncConnection:
     """
-    Return the connection of a handle, in a transaction, which is begun where there is none.
+    Return the connection of a handle, with a transaction. One is begun if there is none.
 
     Raises:
-        InvalidArgument: another task uses the handle, or it waits to be rolled back.
+        InvalidArgument: another task uses the handle, or it must be rolled back.
     """
     try:
         connection = await connection_of(handle)
@@ -64,7 +64,7 @@ async def begun_connection(handle: Handle) -> AsyncConnection:
         return connection
     except InvalidRequestError as error:
         misuse = InvalidArgument("tx", _misuse(error))
-    raise misuse  # here, as it shall not carry SQLAlchemy's error along, which shows the values of a statement
+    raise misuse  # outside of `except`: SQLAlchemy's error, as a cause, would show the values of a statement
 
 
 def _misuse(error: InvalidRequestError) -> str:
@@ -74,20 +74,20 @@ def _misuse(error: InvalidRequestError) -> str:
 
 
 def sync_of(connection: AsyncConnection) -> Connection:
-    """Return what events and transactions belong to."""
+    """Return the synchronous connection, which events and transactions belong to."""
     assert connection.sync_connection is not None
     return connection.sync_connection
 
 
 def root_of(handle: Handle) -> RootTransaction | None:
-    """Return the open transaction of the database, if what is written next is in it without another savepoint."""
+    """Return the database transaction in which the next write would be, if it needs no new savepoint first."""
     if isinstance(handle, AsyncConnection):
         return handle.sync_connection.get_transaction() if handle.sync_connection else None
     return root_of_session(handle.sync_session) if handle.in_transaction() else None
 
 
 def root_of_session(session: Session) -> RootTransaction | None:
-    """Return the same; of a session that has ended, the transaction that is open on its caller's connection."""
+    """Return the same for a session; of one that has ended, the transaction open on its caller's connection."""
     transaction = innermost_of(session)
     if transaction is None:
         bind = session.get_bind()
@@ -97,5 +97,5 @@ def root_of_session(session: Session) -> RootTransaction | None:
 
 
 def innermost_of(session: Session) -> SessionTransaction | None:
-    """Return the innermost savepoint of a session, set or about to be; or else its transaction."""
+    """Return the innermost savepoint of a session, sent or not, or else its transaction."""
     return session.get_nested_transaction() or session.get_transaction()

@@ -1,4 +1,4 @@
-"""Listeners to SQLAlchemy's events, which must be taken away again."""
+"""Listeners to SQLAlchemy's events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 
 class Listeners:
-    """Some listeners that come and go together."""
+    """Listeners that are added and removed together."""
 
     def __init__(self) -> None:
         self._listeners: list[tuple[Any, str, Callable[..., Any]]] = []
@@ -24,7 +24,7 @@ class Listeners:
         event.listen(target, name, listener, insert=first)
 
     def remove(self) -> None:
-        """Listen no more; not to be called while an event of theirs is told."""
+        """Stop listening. Not to be called while one of their events is dispatched."""
         listeners, self._listeners = self._listeners, []
         for listener in listeners:
             if event.contains(*listener):
@@ -32,7 +32,7 @@ class Listeners:
 
 
 def weak_listener(method: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Return a listener that does not keep the object of its method: an engine outlives its connections."""
+    """Return a listener with a weak reference to the object of its method: an engine outlives its connections."""
     weak = WeakMethod(method)
 
     def listener(context: Any) -> None:

@@ -1,4 +1,4 @@
-"""Transactions of a session that are yet to begin in the database."""
+"""Transactions of a session that have not begun in the database."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .listeners import Listeners
 
 class PendingTransaction:
     """
-    Waits for a session's transaction, or its savepoint, to begin in the database: from then on that is followed.
+    Follows a session whose database transaction has not begun; then ``begun`` takes over.
 
-    A session sends a BEGIN or a SAVEPOINT no sooner than the first statement in it, so that either may also end, and
-    even be committed, without any. A savepoint that is kept leaves what waits for it to what it is in.
+    A session sends BEGIN or SAVEPOINT with the first statement inside, so either may end, and even be committed,
+    without any. After a savepoint that is released, the transaction around it is followed.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class PendingTransaction:
             self._resolve(root, Ending.COMMITTED)
 
     def _resolve(self, root: RootTransaction | None, ending: Ending) -> None:
-        """Hear no more: from here on a transaction is followed, or else this is the end."""
+        """Stop listening; pass on the database transaction that began, or the end."""
         if self._is_over:
             return
         self._is_over = True
-        # Events must not be taken away while they are told.
+        # Listeners must not be removed while their event is dispatched.
         asyncio.get_running_loop().call_soon(self._listeners.remove)
         if root is None:
             self._ended(ending)

@@ -1,4 +1,4 @@
-"""How transactions of SQLAlchemy end, learnt from its events."""
+"""The ends of SQLAlchemy's transactions, known by its events."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from .pending import PendingTransaction
 Ended: TypeAlias = Callable[[Ending], None]
 
 COMMIT_POLL_INTERVAL: Final = 0.001
-"""Seconds between two looks at a commit that is under way on a connection, which tells of its begin only."""
+"""Seconds between two checks of a commit on a connection: SQLAlchemy has an event for its beginning only."""
 
 
 class TransactionWatcher(ABC):
     """
-    Follows one transaction on one connection, savepoints and all.
+    Watches one transaction on one connection, with its savepoints.
 
-    Statements are heard of after their end, a rollback at its begin, and the end of a commit from the session, or by
-    looking. Nothing here keeps a forgotten connection from being collected, which rolls it back. What the database
-    makes of a failed statement or commit, an adapter says.
+    SQLAlchemy reports a statement after its end and a rollback at its beginning. The end of a commit is known from the
+    session, or by polling. Nothing here keeps a forgotten connection from being collected, which rolls it back.
+    Adapters add what their database does after a failed statement or commit.
     """
 
     def __init__(self, root: RootTransaction, session: Session | None) -> None:
@@ -45,29 +45,30 @@ class TransactionWatcher(ABC):
         self._on_engine.add(root.connection.engine, "handle_error", weak_listener(self._on_error))
         if session is not None:
             self._listeners.add(session, "after_commit", self._on_session_commit)
+        # The engine's listener goes with this object, because an engine outlives its connections.
         self._forgotten = finalize(self, self._on_engine.remove)
 
     @abstractmethod
     def add(self, ended: Ended) -> None:
-        """Let somebody wait for the end of what was written last."""
+        """Add a callback for the end of the last write."""
 
     def check_commit(self) -> None:
-        """See whether a commit that was begun is done."""
+        """Check whether a commit that was begun is done."""
         if self._is_committing and not self.root.is_active:
             self.end(self._end_of_commit())
 
     def end(self, ending: Ending) -> None:
-        """Tell how the transaction ended; whoever comes later changes nothing."""
+        """Report how the transaction ended; only the first call counts."""
         if not self.is_over:
             self.is_over = True
-            self._loop.call_soon(self._stop)  # events must not be taken away while they are told
+            self._loop.call_soon(self._stop)  # listeners must not be removed while their event is dispatched
             self._notify(ending)
 
-    # What an adapter knows
+    # For adapters
 
     @abstractmethod
     def _prepare_for_commit(self) -> None:
-        """Get ready to learn how a COMMIT ends, which is about to be sent."""
+        """Prepare to learn how a COMMIT ends, which is about to be sent."""
 
     @abstractmethod
     def _statement_succeeded(self, statement: str) -> None:
@@ -79,16 +80,16 @@ class TransactionWatcher(ABC):
 
     @abstractmethod
     def _end_of_commit(self) -> Ending:
-        """Say how the transaction ended, now that SQLAlchemy is done with its COMMIT."""
+        """Return how the transaction ended, now that SQLAlchemy has ended its COMMIT."""
 
     @abstractmethod
     def _notify(self, ending: Ending) -> None:
-        """Tell all who wait."""
+        """Call all callbacks that wait."""
 
-    # What SQLAlchemy tells
+    # Events of SQLAlchemy
 
     def _is_current(self) -> bool:
-        """Whether an event belongs to this transaction, and not to the next one on its connection."""
+        """Return whether an event belongs to this transaction, not to the next one on its connection."""
         self.check_commit()
         return not self.is_over
 
@@ -108,6 +109,7 @@ class TransactionWatcher(ABC):
 
     def _on_rollback(self, connection: Connection) -> None:
         self.check_commit()
+        # A rollback after a COMMIT was sent: the COMMIT may have reached the database.
         self.end(Ending.UNKNOWN if self._is_committing else Ending.ROLLED_BACK)
 
     def _on_statement(self, connection: Connection, cursor: Any, statement: str, *context: Any) -> None:
@@ -127,16 +129,18 @@ W = TypeVar("W", bound=TransactionWatcher)
 
 
 class Watchers(Generic[W]):
-    """The transactions that are followed, one on a connection."""
+    """The watched transactions, one for each connection."""
 
     def __init__(self, make: Callable[[RootTransaction, Session | None], W]) -> None:
         self._make = make
+        # Weak on both sides: a connection that the application forgot must be collected, and returned to its pool.
         self._watchers: WeakKeyDictionary[Connection, ref[W]] = WeakKeyDictionary()
 
     def of(self, root: RootTransaction, handle: Handle) -> W:
-        """Return the one that follows the transaction that is open on a connection."""
+        """Return the watcher of the transaction that is open on a connection."""
         known = self._watchers.get(root.connection)
         watcher = known() if known else None
+        # The same connection may have a later transaction by now.
         if watcher is None or watcher.root is not root or watcher.is_over:
             watcher = self._make(root, handle.sync_session if isinstance(handle, AsyncSession) else None)
             self._watchers[root.connection] = ref(watcher)
@@ -144,9 +148,9 @@ class Watchers(Generic[W]):
 
     def watch(self, handle: Handle, ended: Ended) -> bool:
         """
-        Tell how the transaction of a handle ends, which may be about to be begun; False where nothing will tell.
+        Watch the transaction of a handle, which may not have begun; return False if its end cannot be known.
 
-        What ends it behind SQLAlchemy's back, as a COMMIT on the driver's own connection, is not heard of.
+        An end behind SQLAlchemy's back, such as a COMMIT on the driver's own connection, is not seen.
         """
         root = root_of(handle)
         if root is not None:

@@ -72,7 +72,7 @@ def _checked(*, synchronous: object = "full", busy_timeout: object = 5.0, **unkn
 
 
 def _path(target: object) -> Path | None:
-    """The file that a URL names; None for a private one."""
+    """Return the file that a URL names; None for a private one."""
     if not isinstance(target, str):
         raise InvalidArgument("target", f"is a {type(target).__name__}; SQLite takes a URL like 'sqlite:///jobs.db'")
     if target.partition(":")[0].lower() == "memory":

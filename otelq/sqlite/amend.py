@@ -1,4 +1,4 @@
-"""Open jobs that are moved by request: made due, changed, or taken from their worker."""
+"""Requests that change open jobs: trigger, amend, take over."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def trigger(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> li
 
 
 async def amend(db: SqliteSession, at: int, *, amendments: Sequence[Amendment]) -> list[Transition]:
-    """Change jobs that wait, one after the other; a chain may stand twice in the batch."""
+    """Change jobs that wait, one after the other. A chain may be in the batch twice."""
     return [await _amend(db, at, amendment) for amendment in amendments]
 
 
@@ -43,7 +43,7 @@ async def _amend(db: SqliteSession, at: int, amendment: Amendment) -> Transition
 
 
 async def take_over(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
-    """End leases; the attempts are spent."""
+    """End the leases of running jobs. Their attempts are spent."""
     jobs = await open_jobs(db, chain_ids)
     for job in jobs:
         refusals.check_take_over(job.chain_id, job.status(at))

@@ -1,4 +1,4 @@
-"""Leases: taken, renewed, given back unused, and taken away when they ran out."""
+"""Leases: claimed, renewed, released unused, and reaped."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _DEADLINES = Decoder(list[tuple[int, int | None]])
 async def claim(
     db: SqliteSession, at: int, *, requests: Sequence[ClaimRequest], worker: str, token: int, include_suspect: bool
 ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
-    """Lease what is due, arm by arm, and at most one suspect in its turn."""
+    """Claim the jobs that are due, up to the limit of each request, and at most one suspect."""
     rows = batch([(request.type, request.limit) for request in requests])
     candidates = await db.read(
         "find_ready", CANDIDATES, requests=rows, now=at, limit=max((request.limit for request in requests), default=0)
@@ -43,6 +43,7 @@ async def claim(
     if not candidates:
         return [], []
     leased = [_lease_row(candidate, requests[candidate.request_index], at) for candidate in candidates]
+    # Found and leased under one write lock, so that no other worker can take them in between.
     await db.write("lease_jobs", leased=batch(leased), token=token, worker=worker, now=at)
     jobs = [
         claimed(candidate, token=token, at=at, leased_until=until)
@@ -54,8 +55,8 @@ async def claim(
 def _with_suspect(
     candidates: list[ClaimCandidate], suspects: Sequence[ClaimCandidate], requests: Sequence[ClaimRequest]
 ) -> list[ClaimCandidate]:
-    """The picks with the suspect in its place, which may push the last of its arm out."""
-    for suspect in suspects:
+    """Return the candidates with the suspect in its place. It may push out the last one of its request."""
+    for suspect in suspects:  # one at most
         rivals = sorted(
             (candidate for candidate in (*candidates, suspect) if candidate.request_index == suspect.request_index),
             key=lambda candidate: candidate.order,
@@ -66,7 +67,7 @@ def _with_suspect(
 
 
 def _lease_row(candidate: ClaimCandidate, request: ClaimRequest, at: int) -> tuple[str, int, int | None]:
-    """Which job is leased until when, and the deadline that no renewal passes."""
+    """Return the lease of a job: its chain, its end, and the deadline that no renewal passes."""
     until = at + seconds_to_micros(request.lease)
     if request.timeout is None:
         return candidate.chain_id, until, None
@@ -75,7 +76,7 @@ def _lease_row(candidate: ClaimCandidate, request: ClaimRequest, at: int) -> tup
 
 
 async def release_claim(db: SqliteSession, at: int, *, token: int) -> list[Transition]:
-    """Give the jobs of a claim back whose reply was lost."""
+    """Release the jobs of a claim whose reply was lost; their attempts are given back."""
     jobs = await db.read("find_leased", OPEN_JOBS, token=token)
     if not jobs:
         return []
@@ -90,7 +91,7 @@ async def renew(db: SqliteSession, at: int, *, renewals: Sequence[Renewal]) -> l
     renewed: list[tuple[str, int]] = []
     results: list[SettleResult] = []
     for index, renewal in enumerate(renewals):
-        deadline = deadlines.get(index, at)
+        deadline = deadlines.get(index, at)  # not current: as if the deadline had passed
         if deadline is not None and deadline <= at:
             results.append(SettleResult.LOST)
             continue
@@ -103,14 +104,14 @@ async def renew(db: SqliteSession, at: int, *, renewals: Sequence[Renewal]) -> l
 
 
 async def _mark_cancelled(
-    db: SqliteSession, leases: Sequence[tuple[str, int, int]], held: Collection[int], results: list[SettleResult]
+    db: SqliteSession, leases: Sequence[tuple[str, int, int]], current: Collection[int], results: list[SettleResult]
 ) -> list[SettleResult]:
-    """Tell the leases that were lost to a cancel from those lost otherwise."""
-    gone = [index for index in range(len(leases)) if index not in held]
-    if gone:
-        chains = batch([leases[index][0] for index in gone])
+    """Mark the lost leases whose chains were cancelled."""
+    lost = [index for index in range(len(leases)) if index not in current]
+    if lost:
+        chains = batch([leases[index][0] for index in lost])
         for index in await db.read("find_cancelled", NUMBERS, chains=chains):
-            results[gone[index]] = SettleResult.CANCELLED
+            results[lost[index]] = SettleResult.CANCELLED
     return results
 
 
@@ -120,11 +121,11 @@ async def reap(
     """
     Take back jobs whose lease ran out.
 
-    A round that had to wait for the write lock is skipped: the same lock kept the keepers from renewing, and they
-    go first.
+    A round that had to wait for the write lock is skipped: the same lock kept workers from renewing, and they go first.
     """
     if db.waited_for_lock:
         return []
+    # Read under the write lock: a lease that was renewed meanwhile is not found any more.
     by_type = {rule.type: rule for rule in rules}
     jobs = await db.read(
         "find_lost_leases",
@@ -141,9 +142,10 @@ async def reap(
     back = [job for job in jobs if job.chain_id not in is_over]
     failures = {job.chain_id: _lease_lost(job) for job in jobs}
     ended = [(job.chain_id, Verb.REAP, failures[job.chain_id].type, failures[job.chain_id].text, None) for job in jobs]
+    # Before the leases are cleared: the record copies token, worker and times from the open row.
     await db.write("record_attempts", ended=batch(ended), now=at)
-    made = await _put_back(db, at, back, by_type) + await _fail(db, at, spent, failures)
-    return made + await unblock_dependents(db, at, [job.chain_id for job in spent if job.waited_on])
+    transitions = await _put_back(db, at, back, by_type) + await _fail(db, at, spent, failures)
+    return transitions + await unblock_dependents(db, at, [job.chain_id for job in spent if job.waited_on])
 
 
 async def _put_back(

@@ -1,4 +1,4 @@
-"""Chains that are closed or removed by request, or by their time, whatever worker may hold them."""
+"""Chains that are closed or deleted by request or by time, whether a worker runs them or not."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _PAIRS = Decoder(list[tuple[str, str]])
 
 
 async def complete_externally(db: SqliteSession, at: int, *, closures: Sequence[Closure]) -> list[Transition]:
-    """Close open jobs one after the other; a chain that stands twice in the batch is closed job by job."""
-    made: list[Transition] = []
+    """Close open jobs one after the other. A chain that is in the batch twice is closed job by job."""
+    transitions: list[Transition] = []
     for closure in closures:
         check_outcome(closure.outcome)
-        made += await _complete(db, at, closure)
-    return made
+        transitions += await _complete(db, at, closure)
+    return transitions
 
 
 async def _complete(db: SqliteSession, at: int, closure: Closure) -> list[Transition]:
@@ -39,8 +39,8 @@ async def _complete(db: SqliteSession, at: int, closure: Closure) -> list[Transi
         case Completes(output):
             ended = ClosedJob(job.chain_id, Status.COMPLETED, Verb.COMPLETE_EXTERNALLY, output)
             await close(db, at, [ended], with_dedup=bool(job.has_dedup))
-            made = [build.moved(job.snapshot(at), Verb.COMPLETE_EXTERNALLY, Status.COMPLETED)]
-            return made + await unblock_dependents(db, at, [job.chain_id] if job.waited_on else [])
+            transitions = [build.moved(job.snapshot(at), Verb.COMPLETE_EXTERNALLY, Status.COMPLETED)]
+            return transitions + await unblock_dependents(db, at, [job.chain_id] if job.waited_on else [])
         case Continues(successor):
             return await _continue(db, at, job, successor)
 
@@ -51,7 +51,7 @@ async def _continue(db: SqliteSession, at: int, job: OpenJob, successor: Success
     await db.write("create_jobs", jobs=batch([job_row(successor, job.chain_id, job.position + 1)]), now=at)
     await db.write("advance_chains", advanced=batch([advanced_row(successor, job.chain_id, at)]))
     decision = await _wait(db, at, job, successor)
-    made = build.continued_externally(
+    transitions = build.continued_externally(
         job.snapshot(at),
         successor,
         at=to_datetime(at),
@@ -59,11 +59,11 @@ async def _continue(db: SqliteSession, at: int, job: OpenJob, successor: Success
         is_blocked=decision.is_blocked,
         failed_with=decision.failed_with,
     )
-    return made + await unblock_dependents(db, at, [job.chain_id] if decision.failure else [])
+    return transitions + await unblock_dependents(db, at, [job.chain_id] if decision.failure else [])
 
 
 async def _wait(db: SqliteSession, at: int, job: OpenJob, successor: Successor) -> WaitDecision:
-    """Let the successor wait for its blockers, if it has any."""
+    """Block the successor by its blockers, if it has any."""
     if not successor.blockers:
         return NO_WAIT
     (decision,) = await block(db, at, [blocker_request(job.key, successor)])
@@ -71,17 +71,17 @@ async def _wait(db: SqliteSession, at: int, job: OpenJob, successor: Successor) 
 
 
 async def cancel(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
-    """Close open chains as cancelled, and fail those that wait for them."""
+    """Close open chains as cancelled, and fail the chains that wait for them."""
     return await _cancel(db, at, await open_jobs(db, chain_ids), Verb.CANCEL)
 
 
 async def has_expired(db: SqliteSession, at: int) -> bool:
-    """Whether the time of any job has passed; asked first, so that ``expire`` rarely needs the write lock."""
+    """Return whether any job has expired. Asked first, so that ``expire`` rarely needs the write lock."""
     return bool(await db.read("find_any_expired", NUMBERS, now=at))
 
 
 async def expire(db: SqliteSession, at: int, *, limit: int) -> list[Transition]:
-    """Close jobs whose time to start has passed."""
+    """Close as cancelled the jobs that were not started in time."""
     return await _cancel(db, at, await db.read("find_expired", OPEN_JOBS, now=at, limit=limit), Verb.EXPIRE)
 
 
@@ -91,17 +91,18 @@ async def _cancel(db: SqliteSession, at: int, jobs: Sequence[OpenJob], verb: Ver
     await end_attempts(db, at, jobs, verb)
     ended = [ClosedJob(job.chain_id, Status.CANCELLED, verb) for job in jobs]
     await close(db, at, ended, with_dedup=any(job.has_dedup for job in jobs))
-    made = [build.moved(job.snapshot(at), verb, Status.CANCELLED) for job in jobs]
-    return made + await unblock_dependents(db, at, [job.chain_id for job in jobs if job.waited_on])
+    transitions = [build.moved(job.snapshot(at), verb, Status.CANCELLED) for job in jobs]
+    return transitions + await unblock_dependents(db, at, [job.chain_id for job in jobs if job.waited_on])
 
 
 async def delete(db: SqliteSession, at: int, *, chain_ids: Sequence[str], cascade: bool) -> list[Transition]:
-    """Remove chains with their history, unless a chain outside the set names one of them as its blocker."""
+    """Delete chains with their history, unless a chain outside the set has one of them as a blocker."""
     unique = list(dict.fromkeys(chain_ids))
     await check_known(db, unique)
     if cascade:
         unique = await db.read("find_cascade", TEXTS, chains=batch(unique))
     chains = batch(unique)
+    # Under the write lock, so that no start can add a dependent between this check and the delete.
     for dependent, blocker in await db.read("find_dependent", _PAIRS, chains=chains):
         raise refusals.still_referenced(dependent, blocker)
     jobs = await db.read("read_deleted", _ANY_JOBS, chains=chains, now=at)
@@ -113,6 +114,6 @@ async def delete(db: SqliteSession, at: int, *, chain_ids: Sequence[str], cascad
 
 
 async def truncate_all(db: SqliteSession, at: int) -> None:
-    """Empty all tables."""
+    """Delete the rows of all tables."""
     for name in ("open", "dedup", "job", "outcome", "attempt", "blocker", "pending"):
         await db.write(f"truncate_{name}")

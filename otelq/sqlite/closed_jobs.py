@@ -1,4 +1,4 @@
-"""The end of a job: its hot row becomes an outcome."""
+"""The end of a job: its open row becomes an outcome."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .session import SqliteSession, batch
 
 
 class ClosedJob(Struct, frozen=True, array_like=True, gc=False):
-    """How an open job ends. ``by_holder``: under its lease, by the worker that holds it."""
+    """The end of an open job. ``by_holder`` is set if the worker that holds its lease closed it."""
 
     chain_id: str
     status: Status
@@ -26,8 +26,9 @@ class ClosedJob(Struct, frozen=True, array_like=True, gc=False):
 
 
 async def close(db: SqliteSession, at: int, closed: Sequence[ClosedJob], *, with_dedup: bool) -> None:
-    """End chains: the hot row becomes an outcome, and the dedup key is free."""
+    """Close chains: record their outcomes, delete their open rows, and free their dedup keys if they have any."""
     chains = batch([ended.chain_id for ended in closed])
+    # The outcome copies the open row, so it is written before that is deleted.
     await db.write("record_outcomes", closed=batch(closed), now=at)
     await db.write("delete_open", chains=chains)
     if with_dedup:
@@ -35,7 +36,7 @@ async def close(db: SqliteSession, at: int, closed: Sequence[ClosedJob], *, with
 
 
 async def end_attempts(db: SqliteSession, at: int, jobs: Sequence[OpenJob], verb: Verb) -> None:
-    """Keep the attempts of those that run, which are fenced off."""
+    """Record the attempts of running jobs, whose workers lose them by this verb."""
     running = [(job.chain_id, verb, None, None, None) for job in jobs if job.token is not None]
     if running:
         await db.write("record_attempts", ended=batch(running), now=at)

@@ -1,4 +1,4 @@
-"""One connection of SQLite in a thread of its own."""
+"""A SQLite connection in a thread of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..errors import OtelqError, Unavailable
 from ..uninterrupted import finish
 from .errors import Locked, is_busy, is_worth_waiting, translating
 
-_RANDOM = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
+_RANDOM = SystemRandom()  # not `random`: the application may have seeded that, and expects its numbers
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ _MAX_RETRY_DELAY = 0.005
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """How connections are opened; ``path`` is absolute."""
+    """The settings of connections; ``path`` is absolute."""
 
     path: Path
     synchronous: str = "full"
@@ -36,21 +36,23 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 class ConnectionThread:
-    """A connection and its thread: what is sent down the lane runs one after the other."""
+    """A connection and its thread. Calls run one after the other."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        # SQLite blocks. A thread of its own keeps it from the event loop, and from an executor that others may fill.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="otelq-sqlite")
         self._connection: sqlite3.Connection | None = None
 
     async def open(self) -> None:
-        await finish(self._submit(self._connect))  # else `close` would come before there is something to close
+        # Uninterrupted: after a cancel, `close` must find the connection that the thread has opened.
+        await finish(self._submit(self._connect))
 
     def _connect(self) -> None:
         self._connection = connect(self._settings)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run ``work`` with the connection; its errors are its own to translate."""
+        """Run ``work`` with the connection. Errors of the driver are not translated."""
         if self._connection is None:
             raise Unavailable(f"{self._settings.path}: the adapter is closed")
         return await self._submit(work, self._connection)
@@ -64,14 +66,14 @@ class ConnectionThread:
     async def _submit(self, work: Callable[..., T], *args: object) -> T:
         try:
             running = asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
-        except RuntimeError as error:  # the interpreter is on its way out, and other threads are not yet
+        except RuntimeError as error:  # the interpreter shuts down while this thread still runs
             raise Unavailable(f"{self._settings.path}: {error}") from error
         return await running
 
 
 def connect(settings: Settings) -> sqlite3.Connection:
     """
-    A connection in write-ahead mode that begins no transaction by itself.
+    Open a connection in write-ahead mode that begins no transaction by itself.
 
     Raises:
         Unavailable: the file cannot be opened.
@@ -83,7 +85,8 @@ def connect(settings: Settings) -> sqlite3.Connection:
         raise Unavailable(f"cannot open {settings.path}: the directory {settings.path.parent} does not exist")
     _make_private(settings.path)
     with translating(f"cannot open {settings.path}"):
-        # Not by `sqlite3.connect`: that is what tools replace that trace the application's statements.
+        # Not `sqlite3.connect`: tools that trace the application's statements replace it.
+        # A timeout of 0 turns SQLite's busy handler off; `retry_while_locked` waits instead.
         connection = sqlite3.Connection(settings.path, timeout=0, isolation_level=None)
         connection.text_factory = read_text
         try:
@@ -98,10 +101,10 @@ def connect(settings: Settings) -> sqlite3.Connection:
 
 def _make_private(path: Path) -> None:
     """
-    Make the file if there is none, for its owner alone; SQLite gives the files beside it the same mode.
+    Create the file for its owner alone, if there is none. SQLite gives the files beside it the same mode.
 
     Raises:
-        Unavailable: it is a link that leads nowhere, and somebody else may have said where the file is to be made.
+        Unavailable: it is a link without a target. Somebody else may have chosen where the file would be created.
     """
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -109,15 +112,16 @@ def _make_private(path: Path) -> None:
         if not path.exists():
             raise Unavailable(f"cannot open {path}: it is a link to a file that does not exist; make that") from None
     except OSError:
-        pass  # SQLite says it better
+        pass  # SQLite's own error says more
 
 
 def read_text(stored: bytes) -> str:
-    """What is stored as text; where it is none, which SQLite does not look at, one row shall not hide the others."""
+    """Return stored text. SQLite does not check it, and invalid bytes in one row must not hide the other rows."""
     return stored.decode(errors="replace")
 
 
 def _configure(connection: sqlite3.Connection, settings: Settings) -> None:
+    # WAL: readers see the last commit while a writer works, and do not wait for it.
     connection.execute(f"PRAGMA synchronous = {settings.synchronous}")
     connection.execute("PRAGMA temp_store = memory")
     (mode,) = connection.execute("PRAGMA journal_mode = wal").fetchone()
@@ -127,7 +131,7 @@ def _configure(connection: sqlite3.Connection, settings: Settings) -> None:
 
 def begin_immediate(connection: sqlite3.Connection, settings: Settings) -> bool:
     """
-    Take the write lock; returns whether somebody else had it.
+    Take the write lock; return whether another connection had it.
 
     Raises:
         Locked: not within ``busy_timeout``.
@@ -137,7 +141,7 @@ def begin_immediate(connection: sqlite3.Connection, settings: Settings) -> bool:
 
 
 def is_free(connection: sqlite3.Connection) -> bool:
-    """Whether nobody holds the write lock at this moment."""
+    """Return whether no connection holds the write lock at this moment."""
     try:
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
@@ -150,9 +154,9 @@ def is_free(connection: sqlite3.Connection) -> bool:
 
 def retry_while_locked(work: Callable[[], T], *, timeout: float) -> tuple[T, bool]:
     """
-    Repeat ``work`` while the database is locked; also returns whether it was.
+    Repeat ``work`` while the database is locked; return its result, and whether it was locked.
 
-    SQLite's own busy handler naps up to 100 ms, far longer than a transaction here takes.
+    SQLite's own busy handler waits up to 100 ms between tries, far longer than a transaction takes here.
     """
     deadline = time.monotonic() + timeout
     waited = False
@@ -167,5 +171,5 @@ def retry_while_locked(work: Callable[[], T], *, timeout: float) -> tuple[T, boo
 
 
 def retry_delay() -> float:
-    """Seconds until the next try; spread, so that processes do not step on each other's feet."""
+    """Return the seconds until the next try: random, so that processes do not try in step."""
     return _RANDOM.uniform(_MAX_RETRY_DELAY / 10, _MAX_RETRY_DELAY)

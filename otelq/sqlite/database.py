@@ -27,6 +27,7 @@ class SqliteDatabase:
     def __init__(self, settings: Settings, statements: SqliteStatements, handle_source: HandleSource | None) -> None:
         self._settings = settings
         self._statements = statements
+        # Two connections: with WAL, reads go on while the writer waits for the lock or for the disk.
         self._write_thread = ConnectionThread(settings)
         self._read_thread = ConnectionThread(settings)
         self._writer = Writer(self._write_thread, settings, statements)
@@ -36,7 +37,7 @@ class SqliteDatabase:
         )
 
     async def open(self, *, with_migration: bool) -> None:
-        """Connect, and see to the schema."""
+        """Connect, and migrate or check the schema."""
         if not with_migration and not self._settings.path.exists():
             raise missing(self._settings)  # connecting would make the file
         try:
@@ -49,7 +50,8 @@ class SqliteDatabase:
             raise
 
     async def close(self) -> None:
-        """Let what is on its way to the disk arrive, then disconnect."""
+        """Wait for the verbs under way, then disconnect."""
+        # In this order: verbs end before their connections, and both before the file may be removed.
         await self._writer.drain()
         await self.transactions.close()
         await self._read_thread.close()
@@ -59,36 +61,39 @@ class SqliteDatabase:
         """Run ``verb`` in ``tx``, or in a transaction of its own."""
         if tx is not None:
             return await self.transactions.join(tx).write(verb, now)
+        # Else the verb would wait for the write lock that its own task holds, until `busy_timeout`.
         self.transactions.refuse_self_deadlock()
         return await self._writer.write(verb, now)
 
     async def read(self, tx: Transaction | None, verb: Verb[T], now: datetime | None = None) -> T:
-        """Ask ``verb`` of what ``tx`` sees, or of what is committed."""
+        """Run ``verb``, which only reads, in ``tx`` or on what is committed."""
         if tx is not None:
             return await self.transactions.join(tx).read(verb, now)
         return await self._read_thread.run(partial(self._answer, verb, now))
 
     async def has_changed(self) -> bool:
-        """Whether anybody has written since this was asked last."""
+        """Return whether any connection has written since the last call."""
+        # SQLite changes this number with every commit of another connection; asking for it reads no table.
         before, self._version = self._version, await self._read_thread.run(_data_version)
         return before is not None and before != self._version
 
     def _answer(self, verb: Verb[T], now: datetime | None, connection: sqlite3.Connection) -> T:
         with translating(f"cannot read {self._settings.path}"):
-            # A reader is locked out only while the log of a process that died is recovered.
+            # In WAL mode a reader waits only while the log of a process that died is recovered.
             answer, _ = retry_while_locked(
                 lambda: self._answer_once(verb, now, connection), timeout=self._settings.busy_timeout
             )
             return answer
 
     def _answer_once(self, verb: Verb[T], now: datetime | None, connection: sqlite3.Connection) -> T:
-        """All statements of the question see one snapshot."""
+        """Run the verb in one snapshot: all of its statements see the same commits."""
         connection.execute("BEGIN")
         try:
             session = SqliteSession(self._statements, connection)
             return run(verb(session, now_micros() if now is None else to_micros(now)))
         finally:
-            connection.rollback()  # nothing was written; unlike a COMMIT it cannot fail, nor miss what SQLite ended
+            # Nothing was written. Unlike COMMIT, this cannot fail, also if SQLite has ended the transaction already.
+            connection.rollback()
 
 
 def _data_version(connection: sqlite3.Connection) -> int:

@@ -1,4 +1,4 @@
-"""What SQLite reports, in the words of otelq: the one place where its errors are translated."""
+"""SQLite's errors in the words of otelq: the one place where they are translated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from ..errors import InvalidArgument, OtelqError, Refused, Unavailable
 
 DRIVER = (sqlite3.Error, sqlite3.Warning, UnicodeEncodeError, OverflowError)
-"""What the driver raises."""
+"""The errors that the driver raises."""
 JOINED = "cannot write in the transaction"
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -30,16 +30,16 @@ _IN_PROGRESS = "SQL statements in progress"
 
 
 class Locked(Unavailable):
-    """Somebody else held the only write lock for longer than ``busy_timeout``."""
+    """Another connection held the only write lock for longer than ``busy_timeout``."""
 
 
 class UnusableDatabase(Unavailable):
-    """The file or its tables are not as they should be; that may be repaired while others wait for it."""
+    """The file or its tables are not as they must be. That may be repaired while others wait for it."""
 
 
 @contextmanager
 def translating(doing: str) -> Generator[None]:
-    """Turn the driver's errors into otelq's; ``doing`` begins the text, as in "cannot open x.db"."""
+    """Translate the driver's errors; ``doing`` begins the text, as in "cannot open x.db"."""
     try:
         yield
     except DRIVER as error:
@@ -47,7 +47,7 @@ def translating(doing: str) -> Generator[None]:
 
 
 def translated(error: Exception, doing: str) -> OtelqError:
-    """The error of the tree that stands for one of the driver's."""
+    """Return otelq's error for an error of the driver."""
     code = primary(error)
     if doing == JOINED and (problem := write_problem(error)):
         return InvalidArgument("tx", problem)
@@ -65,7 +65,7 @@ def translated(error: Exception, doing: str) -> OtelqError:
 
 
 def write_problem(error: BaseException) -> str | None:
-    """Return why nobody can write on a connection of the application, which only its owner can change."""
+    """Return why a connection of the application cannot write, if only its owner can change that."""
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY:
         return "its connection is read-only, by mode=ro or PRAGMA query_only; give one that may write"
     if _IN_PROGRESS in str(error):
@@ -76,24 +76,25 @@ def write_problem(error: BaseException) -> str | None:
 
 
 def opening_failure(error: OtelqError, *, was_open: bool) -> OtelqError:
-    """Return what to raise in the place of an error of opening: what is unfit ends who was never open, and no other."""
+    """Return the error to raise for a failed opening: wrong configuration is fatal only before the first success."""
     if was_open:
         return error if isinstance(error, Unavailable) else UnusableDatabase(str(error))
     return OtelqError(str(error)) if isinstance(error, UnusableDatabase) else error
 
 
 def primary(error: BaseException) -> int | None:
-    """The primary result code of SQLite, without the extension in its upper bits."""
+    """Return SQLite's primary result code, without the extension in its upper bits."""
     code: int | None = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
 
 
 def is_worth_waiting(error: BaseException) -> bool:
-    """Whether the lock may be had later, and not only by a transaction that begins anew."""
+    """Return whether this transaction may get the lock later. A stale snapshot never can: it must begin again."""
+    # BUSY_SNAPSHOT: another connection has committed since this transaction first read.
     stale = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY_SNAPSHOT
     return is_busy(error) and not stale
 
 
 def is_busy(error: BaseException) -> bool:
-    """Whether somebody else held the lock."""
+    """Return whether another connection held the lock."""
     return primary(error) in _BUSY

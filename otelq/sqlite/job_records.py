@@ -13,7 +13,7 @@ from .session import SqliteSession, batch
 
 
 class JobRow(Struct, frozen=True, array_like=True):
-    """A job as it is selected for people."""
+    """A job as ``read_records.sql`` selects it."""
 
     chain_id: str
     position: int
@@ -43,7 +43,9 @@ _JOBS = Decoder(list[JobRow])
 
 
 async def read_records(db: SqliteSession, at: int, keys: Sequence[JobKey]) -> dict[JobKey, JobRecord]:
-    """The jobs with these keys; without those whose id nobody can ask for, as somebody wrote it by hand."""
+    """
+    Return the jobs with these keys. Ids with a NUL are left out: nobody can ask for them, they were written by hand.
+    """
     keys = [key for key in keys if "\0" not in key[0]]
     rows = await db.read("read_records", _JOBS, jobs=batch(keys), now=at) if keys else []
     return {(row.chain_id, row.position): _record(row) for row in rows}

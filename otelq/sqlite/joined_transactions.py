@@ -1,4 +1,4 @@
-"""Transactions that the application began, and verbs write in."""
+"""Transactions that the application began, in which verbs write."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REST = 0.05
 
 
 class HandleState:
-    """What is remembered of a handle that the application holds: whose turn it is, and that it leads to our file."""
+    """The state of one handle of the application: its lock, and whether its connection was checked."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
@@ -35,7 +35,7 @@ class HandleState:
 
 
 class JoinedTransaction(Transaction):
-    """A transaction in which verbs take turns, each whole or not at all."""
+    """A transaction in which verbs run one after the other, each whole or not at all."""
 
     def __init__(self, handle_state: HandleState, settings: Settings, statements: SqliteStatements) -> None:
         self._handle_state = handle_state
@@ -43,7 +43,7 @@ class JoinedTransaction(Transaction):
         self._statements = statements
 
     def belongs_to(self, settings: Settings) -> bool:
-        """Whether the adapter with these settings joined it."""
+        """Return whether the adapter with these settings joined it."""
         return self._settings is settings
 
     async def write(self, verb: Verb[T], now: datetime | None) -> T:
@@ -51,13 +51,15 @@ class JoinedTransaction(Transaction):
         return await self._call(self._writing(verb, now))
 
     async def read(self, verb: Verb[T], now: datetime | None = None) -> T:
-        """Run a verb that only reads: all of it sees the same, also where the driver has begun no transaction yet."""
+        """
+        Run a verb that only reads. All its statements see one snapshot, also before the driver began a transaction.
+        """
         call = SharedConnectionCall(self._settings, self._statements, verb, now=now, prepare=self._check, writes=False)
         return await self._call(call)
 
     @property
     def has_ended(self) -> bool:
-        """Whether it is too late for verbs."""
+        """Return whether it is too late for verbs."""
         return not self.active
 
     def _writing(self, verb: Verb[T], now: datetime | None = None) -> SharedConnectionCall[T]:
@@ -66,6 +68,7 @@ class JoinedTransaction(Transaction):
         )
 
     async def _call(self, call: SharedConnectionCall[T]) -> T:
+        # One verb at a time on a handle: two tasks would nest their savepoints into each other.
         async with self._handle_state.lock:
             if self.has_ended:
                 raise InvalidArgument("tx", ENDED)
@@ -76,14 +79,14 @@ class JoinedTransaction(Transaction):
 
     @abstractmethod
     async def _driver(self) -> aiosqlite.Connection:
-        """Return the driver's connection, in a transaction that whatever is on top of it knows of."""
+        """Return the driver's connection, in a transaction that the layer above it (SQLAlchemy) knows of."""
 
     def _prepare_to_write(self, connection: sqlite3.Connection) -> None:
-        """Make sure that a transaction of the database itself is open; in the thread of the connection."""
+        """Make sure that SQLite itself has a transaction open. Runs in the thread of the connection."""
         self._check(connection)
 
     def _check(self, connection: sqlite3.Connection) -> None:
-        """See, once for each handle, that this connection does with our statements what we mean."""
+        """Check, once for each handle, that the connection is on our file and runs our statements as they are meant."""
         if self._handle_state.is_checked:
             return
         file = main_file(connection)
@@ -95,7 +98,7 @@ class JoinedTransaction(Transaction):
 
 
 class AiosqliteTransaction(JoinedTransaction):
-    """A transaction on a connection of aiosqlite, which does not tell how it ends."""
+    """A transaction on a connection of aiosqlite, which does not report its end."""
 
     def __init__(
         self,
@@ -120,9 +123,10 @@ class AiosqliteTransaction(JoinedTransaction):
 
     async def is_over(self) -> bool:
         """
-        Whether it has ended: the next may be open on the connection, which with ``autocommit=False`` is never without.
+        Return whether it has ended.
 
-        What wrote in it took the write lock, which it keeps to its end.
+        ``in_transaction`` does not suffice: with ``autocommit=False`` the next transaction is open at once. But a
+        transaction that wrote holds the write lock to its end, so if the lock is free, that one is over.
         """
         if not self.active:
             return await self._is_at_rest()
@@ -165,7 +169,7 @@ def _nothing() -> None:
 
 
 def is_open(connection: aiosqlite.Connection) -> bool:
-    """Whether a transaction is open on the connection."""
+    """Return whether a transaction is open on the connection."""
     try:
         return connection.in_transaction
     except (ValueError, *DRIVER):

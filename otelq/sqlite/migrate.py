@@ -1,4 +1,4 @@
-"""Brings the schema up to date: numbered files, applied once each, under the write lock."""
+"""Migration of the schema: numbered files, applied once each, under the write lock."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ CREATE TABLE IF NOT EXISTS "{schema}_migration" (
 
 
 def migrate(connection: sqlite3.Connection, settings: Settings, statements: SqliteStatements) -> None:
-    """Apply what is missing; two processes that start together apply it once."""
+    """Apply the missing files. Of two processes that start together, one applies them."""
     schema = statements.schema
     with translating(f"cannot migrate {settings.path}"):
         if _found(connection, settings, schema) >= _newest():
             return
+        # The version is read again under the lock: another process may have migrated meanwhile.
         begin_immediate(connection, settings)
         try:
             _apply(connection, schema)
@@ -38,7 +39,7 @@ def migrate(connection: sqlite3.Connection, settings: Settings, statements: Sqli
 
 def check(connection: sqlite3.Connection, settings: Settings, statements: SqliteStatements) -> None:
     """
-    See that this code fits the schema; one step newer is fine.
+    Check that this code fits the schema; one version newer is accepted.
 
     Raises:
         OtelqError: it is missing, too old or too new.
@@ -52,13 +53,13 @@ def check(connection: sqlite3.Connection, settings: Settings, statements: Sqlite
 
 
 def missing(settings: Settings, version: int = 0) -> OtelqError:
-    """What to say of a file whose schema is too old, or that has none."""
+    """Return the error for a file whose schema is missing or too old."""
     found = f"is at version {version}" if version else "is missing"
     return OtelqError(f"{settings.path}: the schema {found}, {_newest()} is needed; run `otelq migrate`")
 
 
 def dump(schema: str = "otelq") -> str:
-    """The whole schema as a script for ``sqlite3``, to be applied by hand to a new database."""
+    """Return the whole schema as a script for ``sqlite3``, to be applied by hand to a new database."""
     schema = SqliteStatements(schema).schema
     parts = ["BEGIN IMMEDIATE;", fill(_LEDGER, schema).strip()]
     for version, name, text in _files():
@@ -72,10 +73,10 @@ def dump(schema: str = "otelq") -> str:
 
 def _apply(connection: sqlite3.Connection, schema: str) -> None:
     connection.execute(fill(_LEDGER, schema))
-    have = _version(connection, schema)
-    theirs = _added_by_users(connection, schema)
+    applied = _version(connection, schema)
+    users = _added_by_users(connection, schema)
     for version, name, text in _files():
-        if version <= have:
+        if version <= applied:
             continue
         for statement in _split(fill(text, schema)):
             connection.execute(statement)
@@ -84,12 +85,12 @@ def _apply(connection: sqlite3.Connection, schema: str) -> None:
             unadapted({"version": version, "name": name, "at": now_micros()}),
         )
     left = _added_by_users(connection, schema)
-    for name in theirs.keys() - left.keys():
-        connection.execute(theirs[name])
+    for name in users.keys() - left.keys():
+        connection.execute(users[name])
 
 
 def _added_by_users(connection: sqlite3.Connection, schema: str) -> dict[str, str]:
-    """Return what users have put on our tables, by name: it goes with a table that a migration makes anew."""
+    """Return indexes and triggers that users added to our tables, by name. A table that is copied loses them."""
     return dict(
         connection.execute(
             "SELECT name, sql FROM sqlite_schema WHERE type IN ('index', 'trigger') AND sql IS NOT NULL"
@@ -100,12 +101,12 @@ def _added_by_users(connection: sqlite3.Connection, schema: str) -> dict[str, st
 
 
 def _found(connection: sqlite3.Connection, settings: Settings, schema: str) -> int:
-    """The version of the schema, when nobody locks readers out."""
+    """Return the version of the schema, as soon as no connection locks readers out."""
     return retry_while_locked(lambda: _version(connection, schema), timeout=settings.busy_timeout)[0]
 
 
 def _version(connection: sqlite3.Connection, schema: str) -> int:
-    """The newest version applied; 0 for none."""
+    """Return the newest version applied; 0 for none."""
     name = unadapted({"name": f"{schema}_migration"})
     known = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = :name", name).fetchone()
     if known is None:
@@ -124,7 +125,7 @@ def _newest() -> int:
 
 
 def _split(script: str) -> Iterator[str]:
-    """The statements of a script, one by one."""
+    """Yield the statements of a script, one by one."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

@@ -1,4 +1,4 @@
-"""Chains by their ids, for verbs that act on all of them or on none."""
+"""Open jobs by the ids of their chains, for verbs that change all of them or none."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .waits import blocker_ends
 
 async def open_jobs(db: SqliteSession, chain_ids: Sequence[str]) -> list[OpenJob]:
     """
-    The open jobs of the chains, each once, in the order given.
+    Return the open jobs of the chains, each once, in the order given.
 
     Raises:
-        NotFound: there is no such chain.
+        NotFound: a chain does not exist.
         JobAlreadyClosed: a chain is closed.
     """
     unique = list(dict.fromkeys(chain_ids))
@@ -30,7 +30,7 @@ async def open_jobs(db: SqliteSession, chain_ids: Sequence[str]) -> list[OpenJob
 
 async def open_step(db: SqliteSession, chain_id: str, step: str | None) -> OpenJob:
     """
-    The open job of a chain, of the type ``step`` if one is given; errors as of ``open_jobs``, and:
+    Return the open job of a chain, of the type ``step`` if one is given. Errors as of ``open_jobs``, and:
 
     Raises:
         JobAlreadyClosed: an earlier job of the chain is of that type.
@@ -45,7 +45,7 @@ async def open_step(db: SqliteSession, chain_id: str, step: str | None) -> OpenJ
 
 async def check_known(db: SqliteSession, chain_ids: Sequence[str]) -> None:
     """
-    See that the chains exist.
+    Check that the chains exist.
 
     Raises:
         NotFound: one does not.

@@ -1,4 +1,4 @@
-"""Transactions that the adapter begins and ends, on connections that it lends."""
+"""Transactions that the adapter begins and ends, on connections that it gives to the application."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .shared_connection import SAVEPOINT, on_thread
 from .statements import SqliteStatements
 
 INTERRUPT_INTERVAL = 0.01
-"""Seconds after which a statement that stands before a rollback is interrupted, and again."""
+"""Seconds between two interrupts of a statement that delays a rollback."""
 LOST = (
     "the transaction was ended by its user, or by an error after which SQLite rolls back, as of a full disk; it is "
     "committed at the end of the block, or not at all"
@@ -29,45 +29,45 @@ LOST = (
 
 
 class OwnedTransaction(JoinedTransaction):
-    """A transaction that the adapter began and will end; it holds the write lock of the file."""
+    """A transaction that the adapter began and will end. It holds the write lock of the file."""
 
     @abstractmethod
     def revoke_handle(self) -> None:
         """
-        Let nobody else write from now on.
+        Refuse further use of the handle.
 
         Raises:
-            InvalidArgument: a task is still at work on the connection; half of what it wants to write would be in.
+            InvalidArgument: a task still runs a statement on the connection, and half of its writes would be committed.
         """
 
     @abstractmethod
     async def end(self, *, commit: bool) -> None:
         """
-        Commit or roll back, and tell the watchers.
+        Commit or roll back, and notify the watchers.
 
         Raises:
-            Unavailable: the commit failed; what was written is rolled back.
+            Unavailable: the commit failed. The writes are rolled back.
         """
 
 
 class WatchedConnection:
-    """A connection for transactions, and who listens to its statements."""
+    """A connection for transactions, with the listener to its statements."""
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self.connection = connection
         self.listener: Callable[[str], None] | None = None
 
     def on_statement(self, sql: str) -> None:
-        """Pass a statement on; in the thread of the connection."""
+        """Pass a statement to the listener. Runs in the thread of the connection."""
         if self.listener is not None:
             self.listener(sql)
 
 
 class GuardedConnection(aiosqlite.Connection):
     """
-    A connection on loan for one transaction.
+    A connection that refuses use after the end of its transaction.
 
-    Connections are used again, so whoever keeps one for longer would write into somebody else's transaction.
+    Connections are used again. A handler that still holds one would write into the transaction of another.
     """
 
     def __init__(self, lender: aiosqlite.Connection, check: Callable[[], None]) -> None:
@@ -78,7 +78,7 @@ class GuardedConnection(aiosqlite.Connection):
         self.running = 0
 
     def end(self) -> None:
-        """Take it back: from now on every use raises."""
+        """Refuse every use from now on."""
         self._source = None
 
     @property
@@ -98,13 +98,13 @@ class GuardedConnection(aiosqlite.Connection):
             self.running -= 1
 
     def _checked(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """In the thread of the connection."""
+        """Check the transaction before each call, in the thread of the connection."""
         self._check()
         return fn(*args, **kwargs)
 
 
 class AiosqliteOwnedTransaction(AiosqliteTransaction, OwnedTransaction):
-    """One on a connection of aiosqlite."""
+    """An owned transaction on a connection of aiosqlite."""
 
     def __init__(self, handle: WatchedConnection, settings: Settings, statements: SqliteStatements) -> None:
         handle_state = HandleState()
@@ -115,7 +115,7 @@ class AiosqliteOwnedTransaction(AiosqliteTransaction, OwnedTransaction):
         self._guarded = GuardedConnection(handle.connection, self._refuse_if_lost)
         self._ended = False
         self._ending = Ending.UNKNOWN
-        # Heard from the first statement on, and before it runs: also what SQLite then refuses.
+        # Every statement is seen, but before it runs: SQLite may still refuse it. So an unknown name changes nothing.
         self._savepoints = SavepointStack[Callable[[Ending], None]](ignores_case=True, sees_all=True)
         self._loop = asyncio.get_running_loop()
 
@@ -132,16 +132,16 @@ class AiosqliteOwnedTransaction(AiosqliteTransaction, OwnedTransaction):
         return True
 
     def revoke_handle(self) -> None:
+        # Also if this raises: then the transaction is rolled back, and must not be written in either.
         self._guarded.end()
         if self._guarded.running:
             raise InvalidArgument("tx", "is still used by a task at the end of its transaction; await the task")
 
     async def end(self, *, commit: bool) -> None:
         """
-        Commit or roll back, and tell the watchers.
+        Commit or roll back, and notify the watchers.
 
-        Where the application itself ended the transaction by hand, what was written is in doubt: the ids must be looked
-        up.
+        If the application ended the transaction by hand, the end of its writes is unknown: their ids must be looked up.
         """
         self._ended = True
         self._guarded.end()
@@ -152,15 +152,17 @@ class AiosqliteOwnedTransaction(AiosqliteTransaction, OwnedTransaction):
             self._notify_watchers()
 
     def _notify_watchers(self) -> None:
+        # After an end by hand the next COMMIT may be of another transaction: then the writes must be looked up.
         ending = Ending.UNKNOWN if self._savepoints.is_uncertain else self._ending
         for ended in self._savepoints.take_all():
             ended(ending)
 
     async def _roll_back_soon(self) -> None:
-        """Roll back, and end what a caller has given up: it would keep the thread, and the write lock of all."""
+        """Roll back, and interrupt a statement that still runs: it would keep the thread and the write lock."""
         ending = spawn(on_thread(self._connection, self._roll_back))
         while not (await asyncio.wait([ending], timeout=INTERRUPT_INTERVAL))[0]:
-            await self._connection.interrupt()  # of no effect on a statement that is yet to begin
+            # Again and again, because an interrupt has no effect on a statement that has not begun yet.
+            await self._connection.interrupt()
         ending.result()
 
     def _commit(self, connection: sqlite3.Connection) -> None:
@@ -169,6 +171,7 @@ class AiosqliteOwnedTransaction(AiosqliteTransaction, OwnedTransaction):
         try:
             connection.execute("COMMIT")
         except DRIVER as error:
+            # A COMMIT that fails leaves the transaction open, with the write lock.
             self._roll_back(connection)
             raise Unavailable(f"the commit to {self._settings.path} failed: {error}") from error
         self._ending = Ending.COMMITTED
@@ -179,7 +182,7 @@ class AiosqliteOwnedTransaction(AiosqliteTransaction, OwnedTransaction):
             self._ending = Ending.ROLLED_BACK
 
     def _check_end_by_user(self) -> None:
-        """Raise unless that was a commit: who leaves the block well believes in one."""
+        """Raise unless the user committed by hand: a block that ends without an error promises a commit."""
         if self._savepoints.ended_by is Control.COMMIT:
             return
         if self._savepoints.ended_by is None:
@@ -188,19 +191,21 @@ class AiosqliteOwnedTransaction(AiosqliteTransaction, OwnedTransaction):
 
     def _refuse_if_lost(self) -> None:
         """
-        Keep what comes after an error that ended the whole transaction from being committed by itself.
+        Refuse statements after an error at which SQLite rolled back the whole transaction: each would commit by itself.
 
-        In the thread of the connection.
+        Runs in the thread of the connection.
 
         Raises:
-            sqlite3.OperationalError: SQLite rolled the transaction back by itself.
+            sqlite3.OperationalError: SQLite rolled the transaction back.
         """
         if self._savepoints.ended_by is None and not is_open(self._connection):
             raise sqlite3.OperationalError(LOST)
 
     def _on_statement(self, sql: str) -> None:
-        """In the thread of the connection, before whoever sent the statement goes on."""
+        """Follow a statement, in the thread of the connection, before its sender continues."""
         step = parse_control(sql)
+        # The savepoints of verbs end with them, and are of no interest to the application's callbacks.
         if step is not None and step.name != SAVEPOINT:
             for ended in self._savepoints.apply(step):
+                # Watchers run on the event loop; this is the thread of the connection.
                 self._loop.call_soon_threadsafe(ended, Ending.ROLLED_BACK)

@@ -1,4 +1,4 @@
-"""The statements that a query sends: along which keys each walks, from where to where, and what it looks for."""
+"""The statements of a query: which keys each scans, between which bounds, with which filters."""
 
 from __future__ import annotations
 
@@ -21,69 +21,72 @@ _POSITIONS: Final[dict[RecordKind, dict[str, str]]] = {
     "jobs": {"filtered_position": "scan.position", "waiting_position": "scan.position"},
     "chains": {"filtered_position": "0", "waiting_position": "blocker.position"},
 }
-"""Which job of a chain the filters ask about, and which may be the one that waits."""
+"""The job of a chain that the filters ask about, and the one that may wait for a blocker."""
 
 Path: TypeAlias = tuple[str | int, ...]
 
 _is_plain = re.compile(r'\."[^"\\]+"|\[[0-9]+\]').fullmatch
-"""A step that SQLite takes as it is meant; names with quotes or escapes it compares as they are written."""
+"""Match a step that SQLite reads as it is meant. Names with quotes or escapes it compares as they are written."""
 
 
 class PageStatement(Struct, frozen=True):
-    """One statement: its walk, the statuses that are met on it and those that are wanted, and what only it is told."""
+    """
+    One statement: its scan, the statuses that occur in the scan, those that are asked for, and its own parameters.
+    """
 
     name: str
     scanned: frozenset[Status]
-    wanted: frozenset[Status]
+    statuses: frozenset[Status]
     values: dict[str, Value] = {}
 
 
 def page_statements(query: JobQuery, of: RecordKind) -> Iterator[PageStatement]:
     """
-    What to walk.
+    Yield the statements of a query.
 
-    Each family of statuses has a walk of its own: the open ones, those that ended badly, and all that are closed.
-    Certain chains are walked whole, and so are those that wait for one.
+    Open, failed or cancelled, and all closed jobs each have a scan of their own. Chains by id, and the dependents of a
+    blocker, are scanned whole.
     """
     every = frozenset(Status) if of == "jobs" else OPEN | ENDED
-    asked = statuses_of(query, of)
+    statuses = statuses_of(query, of)
     if query.chain_ids:
         named = sorted(set(query.chain_ids), reverse=True)
-        yield PageStatement(f"scan_named_{of}", every, asked, {"chains": batch(named)})
+        yield PageStatement(f"scan_named_{of}", every, statuses, {"chains": batch(named)})
     elif query.blocked_by is not None:
-        yield PageStatement(f"scan_dependent_{of}", every, asked)
+        yield PageStatement(f"scan_dependent_{of}", every, statuses)
     else:
-        yield from _families(asked, of)
+        yield from _families(statuses, of)
 
 
-def _families(wanted: frozenset[Status], of: RecordKind) -> Iterator[PageStatement]:
-    opened, closed = wanted & OPEN, wanted & CLOSED
+def _families(statuses: frozenset[Status], of: RecordKind) -> Iterator[PageStatement]:
+    opened, closed = statuses & OPEN, statuses & CLOSED
     if opened:
         yield PageStatement("scan_open", OPEN, opened)
     if closed <= _BAD_ENDS:
         for status in closed:
             yield PageStatement("scan_failed", frozenset({status}), frozenset({status}), {"status": status})
     else:
-        # Of a chain an earlier job may be what is closed: its tail can have any status.
+        # A chain is found here by any closed job of it: its last job may have any status.
         yield PageStatement(f"scan_closed_{of}", CLOSED if of == "jobs" else frozenset(Status), closed)
 
 
 def tokens(query: JobQuery, statement: PageStatement, of: RecordKind) -> dict[str, str]:
-    """What the tokens of the statement stand for; a filter that is not asked for leaves nothing behind."""
+    """Return the parts of the statement. A filter that is not asked for leaves nothing behind."""
     filters = list(_filters(query, statement))
     return {
         "scan": f"{{{statement.name}}}",
         "filters": " AND ".join(f"{{filter_{name}}}" for name in filters) or "true",
-        # Whoever filters may well look to the end, and needs the rows twice then; who does not fills the page at once.
+        # With filters a scan often reads to its limit, and its rows are needed twice: for the page and for its end.
+        # Without filters it stops as soon as the page is full.
         "materialized": "MATERIALIZED" if {*filters} - {"status"} else "NOT MATERIALIZED",
         **_POSITIONS[of],
     }
 
 
 def _filters(query: JobQuery, statement: PageStatement) -> Iterator[str]:
-    """The filters of a walk, those first that cost little."""
-    asked = {
-        "status": not statement.scanned <= statement.wanted,
+    """Yield the filters of a scan, cheap ones first."""
+    statuses = {
+        "status": not statement.scanned <= statement.statuses,
         "root": query.roots,
         "blocker": query.blocked_by is not None and query.chain_ids,
         "type": query.types,
@@ -91,16 +94,16 @@ def _filters(query: JobQuery, statement: PageStatement) -> Iterator[str]:
         "match": query.matches or query.tags or query.tenant is not None,
         "text": query.text is not None,
     }
-    return (name for name, is_asked in asked.items() if is_asked)
+    return (name for name, is_asked in statuses.items() if is_asked)
 
 
 def values(query: JobQuery, statement: PageStatement, of: RecordKind) -> dict[str, Value]:
-    """The parameters of a walk's statement."""
+    """Return the parameters of the statement."""
     return {
         **_bounds(query, of),
         "limit": query.limit + 1,
         "scan_limit": query.scan_limit,
-        "statuses": batch(list(statement.wanted)),
+        "statuses": batch(list(statement.statuses)),
         "blocked_by": query.blocked_by,
         "types": batch(query.types),
         "chain_types": batch(query.chain_types),
@@ -111,9 +114,9 @@ def values(query: JobQuery, statement: PageStatement, of: RecordKind) -> dict[st
 
 
 def _matches(query: JobQuery) -> Iterator[tuple[str, Path, str | None, str]]:
-    """What JSON must hold, of payloads and of what was noted of a chain."""
+    """Yield the values that JSON must hold: of payloads, and of the chain's metadata."""
     for match in query.matches:
-        # Lists and objects are equal in many ways of writing, and not only in that of the value.
+        # Lists and objects can be written in many ways, so only single values are compared by SQLite's path.
         is_atom = not match.value.lstrip().startswith(("[", "{"))
         yield match.part, match.path, _path(match.path) if is_atom else None, match.value
     for name, value in query.tags:
@@ -123,12 +126,12 @@ def _matches(query: JobQuery) -> Iterator[tuple[str, Path, str | None, str]]:
 
 
 def _path(path: Path) -> str | None:
-    """A path as SQLite has it; none where it could not say the same."""
+    """Return a path in SQLite's form; None if SQLite would read it differently."""
     steps = [f"[{step}]" if isinstance(step, int) else f'."{step}"' for step in path]
     return "$" + "".join(steps) if all(map(_is_plain, steps)) else None
 
 
 def _bounds(query: JobQuery, of: RecordKind) -> dict[str, Value]:
-    """Between which keys to look."""
+    """Return the keys between which to scan."""
     high, position = start_key(query, of, latest=query.last_id or _HIGHEST, beyond=_LAST_POSITION)
     return {"low": query.first_id or "", "high": high, "position": position}

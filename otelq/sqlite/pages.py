@@ -1,8 +1,8 @@
 """
-Lists of jobs and chains, newest chain first.
+Pages of jobs and chains, newest chain first.
 
-Each statement of a query (see ``page_statements``) stops when the page is full, or after ``look`` rows; then the page
-ends at the newest key that every statement has reached. The records are read for the page alone.
+Each statement of a query (see ``page_statements``) stops when the page is full, or after ``scan_limit`` rows. Then the
+page ends at the newest key that every statement has reached. Records are read for the page only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .session import SqliteSession
 
 
 class PageScan(Struct, frozen=True, array_like=True):
-    """What a walk found, and where it ended if it was not at the end of the table nor of the page."""
+    """The keys that a scan found, and its end if it stopped before the end of the table with the page not full."""
 
     number: int
     keys: list[JobKey]
@@ -29,14 +29,14 @@ _SCANS = Decoder(list[PageScan])
 
 
 async def jobs(db: SqliteSession, at: int, *, query: JobQuery) -> Page[JobRecord]:
-    """A page of jobs."""
+    """Return a page of jobs."""
     keys, last = await _page(db, at, query, of="jobs")
     records = await read_records(db, at, keys)
     return Page([records[key] for key in keys if key in records], next_cursor(last, "jobs"))
 
 
 async def chains(db: SqliteSession, at: int, *, query: JobQuery) -> Page[ChainRecord]:
-    """A page of chains."""
+    """Return a page of chains."""
     keys, last = await _page(db, at, query, of="chains")
     heads = [(chain_id, 0) for chain_id, position in keys if position]
     records = await read_records(db, at, [*keys, *heads])
@@ -45,7 +45,7 @@ async def chains(db: SqliteSession, at: int, *, query: JobQuery) -> Page[ChainRe
 
 
 async def count(db: SqliteSession, at: int, *, query: JobQuery, of: RecordKind) -> Count:
-    """How many pass the filters."""
+    """Return how many jobs or chains pass the filters, up to the limit."""
     scans = await _scan(db, at, query, of=of, shows=False)
     number = sum(scan.number for scan in scans)
     is_exact = number <= query.limit and not any(scan.end for scan in scans)
@@ -57,7 +57,7 @@ def _chain(head: JobRecord, tail: JobRecord) -> ChainRecord:
 
 
 async def _page(db: SqliteSession, at: int, query: JobQuery, *, of: RecordKind) -> tuple[list[JobKey], JobKey | None]:
-    """The keys of a page, and the last that was looked at, if there may be more."""
+    """Return the keys of a page, and the last key that was read if there may be more."""
     scans = await _scan(db, at, query, of=of, shows=True)
     found = (key for scan in scans for key in scan.keys)
     return cut_page(found, [scan.end for scan in scans if scan.end], of=of, limit=query.limit)
@@ -66,6 +66,6 @@ async def _page(db: SqliteSession, at: int, query: JobQuery, *, of: RecordKind) 
 async def _scan(db: SqliteSession, at: int, query: JobQuery, *, of: RecordKind, shows: bool) -> list[PageScan]:
     scans: list[PageScan] = []
     for scan in page_statements(query, of):
-        asked = values(query, scan, of)
-        scans += await db.read("page", _SCANS, tokens=tokens(query, scan, of), shows=shows, now=at, **asked)
+        parameters = values(query, scan, of)
+        scans += await db.read("page", _SCANS, tokens=tokens(query, scan, of), shows=shows, now=at, **parameters)
     return scans

@@ -1,4 +1,4 @@
-"""Values for statements, which no adapter of the application changes on their way."""
+"""Parameters for statements, past the adapters that the application registered."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def unadapted(values: Mapping[str, Value]) -> Mapping[str, Value]:
     """
     Return values that reach SQLite as they are.
 
-    ``sqlite3.register_adapter`` holds for all connections of the process, for exactly one type each. A subclass is
-    bound like its base, and costs a copy, so that it is made only where there is an adapter.
+    ``sqlite3.register_adapter`` works for all connections of the process, for exactly one type each. A subclass is
+    bound like its base, but costs a copy, so it is used only if there is an adapter.
     """
     if not any(key in sqlite3.adapters for key in _KEYS):
         return values

@@ -1,4 +1,4 @@
-"""Questions: each statement is asked of one snapshot, and pages go by key."""
+"""Queries about chains, attempts and due times. All statements of one verb see the same snapshot."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HIGHEST = "\U0010ffff"
 
 
 class ChainState(Struct, frozen=True, array_like=True):
-    """How a chain stands; without a status if it is neither open nor closed, as when rows were removed by hand."""
+    """The state of a chain. Without a status it is neither open nor closed, as after rows were deleted by hand."""
 
     chain_id: str
     type: str
@@ -55,7 +55,7 @@ class AttemptRow(Struct, frozen=True, array_like=True):
 
 
 class VisibleJob(Struct, frozen=True, array_like=True):
-    """What is to be seen of the job of a transition, and of its time."""
+    """The committed state of the job of a transition, and of the time of that transition."""
 
     index: int
     created_at: int | None
@@ -68,29 +68,29 @@ class VisibleJob(Struct, frozen=True, array_like=True):
 
 _STATES = Decoder(list[ChainState])
 _ATTEMPTS = Decoder(list[AttemptRow])
-_SEEN = Decoder(list[VisibleJob])
-_EDGES = Decoder(list[tuple[int, str]])
+_VISIBLE = Decoder(list[VisibleJob])
+_BLOCKERS = Decoder(list[tuple[int, str]])
 
 
 async def outcomes(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> dict[str, ChainOutcome]:
-    """How chains stand."""
+    """Return the state of each chain."""
     rows = await db.read("read_outcomes", _STATES, chains=batch(chain_ids), now=at)
     return {row.chain_id: _outcome(row, row.status) for row in rows if row.status is not None}
 
 
 async def blocker_outputs(db: SqliteSession, at: int, *, jobs: Sequence[JobKey]) -> dict[JobKey, list[ChainOutcome]]:
-    """How the blockers of jobs stand, in the order in which they were given; a job without any is left out."""
-    edges = await db.read("read_blockers", _EDGES, jobs=batch(jobs))
-    standing = await outcomes(db, at, chain_ids=list({blocker for _, blocker in edges}))
+    """Return the state of each job's blockers, in the order in which they were given."""
+    blockers = await db.read("read_blockers", _BLOCKERS, jobs=batch(jobs))
+    states = await outcomes(db, at, chain_ids=list({blocker for _, blocker in blockers}))
     found: defaultdict[JobKey, list[ChainOutcome]] = defaultdict(list)
-    for index, blocker in edges:
-        if blocker in standing:
-            found[jobs[index]].append(standing[blocker])
+    for index, blocker in blockers:
+        if blocker in states:
+            found[jobs[index]].append(states[blocker])
     return dict(found)
 
 
 async def attempts(db: SqliteSession, at: int, *, chain_id: str, position: int) -> list[AttemptRecord]:
-    """The finished attempts of a job."""
+    """Return the finished attempts of a job."""
     rows = await db.read("read_attempts", _ATTEMPTS, chain=chain_id, position=position)
     return [
         AttemptRecord(
@@ -111,43 +111,43 @@ async def attempts(db: SqliteSession, at: int, *, chain_id: str, position: int) 
 
 
 async def lock(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> list[JobRecord]:
-    """The open jobs of chains, in the order given; the transaction that asks holds the write lock."""
+    """Return the open jobs of chains, in the order given. The transaction that asks holds the write lock."""
     keys = {job.chain_id: (job.chain_id, job.position) for job in await open_jobs(db, chain_ids)}
     records = await read_records(db, at, list(keys.values()))
     return [records[keys[chain_id]] for chain_id in chain_ids]
 
 
 async def next_due(db: SqliteSession, at: int, *, types: Sequence[str]) -> float | None:
-    """Seconds until the earliest job of the types is due."""
+    """Return the seconds until the earliest job of the types is due."""
     for run_at in await db.read("next_due", NUMBERS, types=batch(types), now=at):
         return max(run_at - at, 0) / 1_000_000
     return None
 
 
 async def were_committed(db: SqliteSession, at: int, *, transitions: Sequence[Transition]) -> list[bool | None]:
-    """Whether what transitions did is there to be seen; None where it leaves no trace of its own."""
-    keys = batch([(made.chain_id, made.position, to_micros(made.at)) for made in transitions])
-    seen = {row.index: row for row in await db.read("were_committed", _SEEN, jobs=keys)}
-    return [_is_present(made, seen[index]) for index, made in enumerate(transitions)]
+    """Return whether each transition is visible; None for one that leaves no trace of its own."""
+    keys = batch([(transition.chain_id, transition.position, to_micros(transition.at)) for transition in transitions])
+    visible = {row.index: row for row in await db.read("were_committed", _VISIBLE, jobs=keys)}
+    return [_is_present(transition, visible[index]) for index, transition in enumerate(transitions)]
 
 
-def _is_present(made: Transition, seen: VisibleJob) -> bool | None:
-    if made.target is None or seen.created_at is None:
-        return (made.target is None) == (seen.created_at is None)
-    if made.target in CLOSED:
-        return seen.closed is made.target
-    match made.verb:
+def _is_present(transition: Transition, visible: VisibleJob) -> bool | None:
+    if transition.target is None or visible.created_at is None:
+        return (transition.target is None) == (visible.created_at is None)
+    if transition.target in CLOSED:
+        return visible.closed is transition.target
+    match transition.verb:
         case Verb.CREATE:
-            return seen.created_at == to_micros(made.at)
+            return visible.created_at == to_micros(transition.at)
         case Verb.TRIGGER:
-            # A job that has moved on since was triggered, or could not have been claimed before its time.
-            has_moved = seen.run_at is None or seen.attempt != made.attempt
-            return has_moved or to_datetime(seen.run_at or 0) <= made.at
+            # A job that moved on since was triggered: it could not have been claimed before its time.
+            has_moved = visible.run_at is None or visible.attempt != transition.attempt
+            return has_moved or to_datetime(visible.run_at or 0) <= transition.at
         case Verb.TAKE_OVER:
-            return bool(seen.taken_over)
+            return bool(visible.taken_over)
         case Verb.REDRIVE:
-            # The end that it undid is the last no more.
-            return seen.closed_at is None or seen.closed_at > to_micros(made.at)
+            # The outcome that it undid is not the current one any more.
+            return visible.closed_at is None or visible.closed_at > to_micros(transition.at)
         case _:
             return None
 

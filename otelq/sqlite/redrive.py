@@ -1,4 +1,4 @@
-"""Chains that ended badly, opened again."""
+"""Failed and cancelled chains, opened again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .waits import check_cycles
 
 
 class ClosedTail(Struct, frozen=True, array_like=True):
-    """How the tail of a chain ended, and what begins anew with it; it has no status while the chain is open."""
+    """The last job of a chain, how it ended, and what is restored with it. It has no status while the chain is open."""
 
     job: AnyJob
     priority: int | None
@@ -41,7 +41,7 @@ class ClosedTail(Struct, frozen=True, array_like=True):
 
 
 class TailBlocker(Struct, frozen=True, array_like=True):
-    """A blocker of a job, as it stands now."""
+    """A blocker of a job, and how its chain ended."""
 
     chain_id: str
     position: int
@@ -50,100 +50,109 @@ class TailBlocker(Struct, frozen=True, array_like=True):
     end: ChainEnd
 
 
-_ENDED = Decoder(list[ClosedTail])
-_EDGES = Decoder(list[TailBlocker])
+_TAILS = Decoder(list[ClosedTail])
+_BLOCKERS = Decoder(list[TailBlocker])
 _HOLDERS = Decoder(list[tuple[str, str, str, int, int]])
 
 
 async def redrive(db: SqliteSession, at: int, *, chain_ids: Sequence[str]) -> list[Transition]:
-    """Open chains again, all before any of them looks at its blockers: each counts as open for the others."""
+    """Open chains again. All are open before any of them looks at its blockers: each counts as open for the others."""
     unique = list(dict.fromkeys(chain_ids))
     await check_known(db, unique)
-    ended = await db.read("read_tails", _ENDED, chains=batch(unique))
-    for chain in ended:
+    tails = await db.read("read_tails", _TAILS, chains=batch(unique))
+    for chain in tails:
         refusals.check_redrive(chain.chain_id, chain.job.status)
-    await _reopen(db, at, ended)
-    await _take_keys(db, ended)
-    decisions = await _block_again(db, at, ended)
+    # Order matters: a chain of the batch counts as open for the others only after its row is stored.
+    await _reopen(db, at, tails)
+    await _take_keys(db, tails)
+    decisions = await _block_again(db, at, tails)
     return [
         build.redriven(chain.job.snapshot(at), at=to_datetime(at), is_blocked=decisions[chain.chain_id].is_blocked)
-        for chain in ended
+        for chain in tails
     ]
 
 
-async def _reopen(db: SqliteSession, at: int, ended: Sequence[ClosedTail]) -> None:
-    """Put the ends on record as earlier generations, and the jobs back into their lines."""
-    tails = batch([chain.key for chain in ended])
-    rows = [_open_row(chain, at) for chain in ended]
-    await db.write("redrive_attempts", jobs=tails)
-    await db.write("redrive_outcomes", jobs=tails)
+async def _reopen(db: SqliteSession, at: int, tails: Sequence[ClosedTail]) -> None:
+    """Move the ends to earlier generations, and store the open rows anew."""
+    keys = batch([chain.key for chain in tails])
+    rows = [_open_row(chain, at) for chain in tails]
+    # Attempts before outcomes: the outcomes number the generations.
+    await db.write("redrive_attempts", jobs=keys)
+    await db.write("redrive_outcomes", jobs=keys)
     await db.write("redrive_jobs", jobs=batch(rows))
 
 
 def _open_row(chain: ClosedTail, at: int) -> tuple[object, ...]:
-    """The hot row of a job that begins once more."""
+    """Return the open row of a job that begins again."""
     job = chain.job
     return *chain.key, job.type, job.queue, chain.priority, at, *chain.rule.columns, job.last_trace
 
 
-async def _take_keys(db: SqliteSession, ended: Sequence[ClosedTail]) -> None:
+async def _take_keys(db: SqliteSession, tails: Sequence[ClosedTail]) -> None:
     """
-    Let each chain hold its dedup key again.
+    Take back the dedup keys of the chains.
 
     Raises:
-        AlreadyExists: another chain holds it, or it stands twice among these.
+        AlreadyExists: another chain holds it, or two of these chains have the same.
     """
-    wanted = [chain for chain in ended if chain.dedup_key is not None]
-    if not wanted:
+    with_keys = [chain for chain in tails if chain.dedup_key is not None]
+    if not with_keys:
         return
-    keys = batch([(chain.job.chain_type, chain.dedup_key) for chain in wanted])
+    keys = batch([(chain.job.chain_type, chain.dedup_key) for chain in with_keys])
     rows = await db.read("read_keys", _HOLDERS, keys=keys)
     holders: dict[tuple[str, str | None], str] = {(type, key): chain_id for type, key, chain_id, _, _ in rows}
-    for chain in wanted:
+    for chain in with_keys:
         holder = holders.setdefault((chain.job.chain_type, chain.dedup_key), chain.chain_id)
         if holder != chain.chain_id:
             raise refusals.dedup_key_held(chain.chain_id, holder=holder)
     taken = [
         (chain.job.chain_type, chain.dedup_key, chain.chain_id, chain.job.chain_created_at, chain.dedup_lasting)
-        for chain in wanted
+        for chain in with_keys
     ]
     await db.write("take_keys", keys=batch(taken))
 
 
-async def _block_again(db: SqliteSession, at: int, ended: Sequence[ClosedTail]) -> Mapping[str, WaitDecision]:
+async def _block_again(db: SqliteSession, at: int, tails: Sequence[ClosedTail]) -> Mapping[str, WaitDecision]:
     """
-    Let jobs wait for their blockers as they stand now.
+    Block jobs by the blockers that are open now.
 
     Raises:
-        InvalidArgument: what a job waits for cannot come about any more, or is the chain itself.
+        InvalidArgument: a blocker failed, or a job would wait for its own chain.
     """
-    tails = batch([chain.key for chain in ended])
-    edges: defaultdict[str, list[TailBlocker]] = defaultdict(list)
-    for edge in await db.read("read_redriven_blockers", _EDGES, jobs=tails):
-        edges[edge.chain_id].append(edge)
-    decisions = {chain.chain_id: _decide_wait(chain, edges[chain.chain_id]) for chain in ended}
-    if edges:
-        rows = [(chain.chain_id, len(decisions[chain.chain_id].awaited), *chain.rule.columns) for chain in ended]
+    keys = batch([chain.key for chain in tails])
+    blockers: defaultdict[str, list[TailBlocker]] = defaultdict(list)
+    for blocker in await db.read("read_redriven_blockers", _BLOCKERS, jobs=keys):
+        blockers[blocker.chain_id].append(blocker)
+    decisions = {chain.chain_id: _decide_wait(chain, blockers[chain.chain_id]) for chain in tails}
+    if blockers:
+        rows = [(chain.chain_id, len(decisions[chain.chain_id].awaited), *chain.rule.columns) for chain in tails]
         await db.write("block_jobs", jobs=batch(rows))
-        await db.write("upsert_blockers", blockers=batch(list(_edges(edges, ended, decisions))), now=at)
+        await db.write("upsert_blockers", blockers=batch(list(_blocker_rows(blockers, tails, decisions))), now=at)
         awaited = [blocker for decision in decisions.values() for blocker in decision.awaited]
         await db.write("mark_waited_on", chains=batch(awaited))
-        await check_cycles(db, list(edges))
+        await check_cycles(db, list(blockers))
     return decisions
 
 
-def _decide_wait(chain: ClosedTail, edges: Sequence[TailBlocker]) -> WaitDecision:
-    decision = decide_wait(chain.rule, {edge.blocker_id: edge.end for edge in edges})
+def _decide_wait(chain: ClosedTail, blockers: Sequence[TailBlocker]) -> WaitDecision:
+    decision = decide_wait(chain.rule, {blocker.blocker_id: blocker.end for blocker in blockers})
     if decision.failed_blocker:
         raise refusals.blocker_failed(chain.chain_id, decision.failed_blocker)
     return decision
 
 
-def _edges(
-    edges: Mapping[str, Sequence[TailBlocker]], ended: Sequence[ClosedTail], decisions: Mapping[str, WaitDecision]
+def _blocker_rows(
+    blockers: Mapping[str, Sequence[TailBlocker]], tails: Sequence[ClosedTail], decisions: Mapping[str, WaitDecision]
 ) -> Iterator[tuple[object, ...]]:
-    for chain in ended:
+    for chain in tails:
         rule, awaited = chain.rule, decisions[chain.chain_id].awaited
-        for edge in edges[chain.chain_id]:
-            is_awaited = edge.blocker_id in awaited
-            yield edge.chain_id, edge.position, edge.ordinal, edge.blocker_id, rule.waits_after_failure, is_awaited
+        for blocker in blockers[chain.chain_id]:
+            is_awaited = blocker.blocker_id in awaited
+            yield (
+                blocker.chain_id,
+                blocker.position,
+                blocker.ordinal,
+                blocker.blocker_id,
+                rule.waits_after_failure,
+                is_awaited,
+            )

@@ -1,4 +1,4 @@
-"""Rows as SQL gives them, and how they become values of the model."""
+"""Rows as SQL returns them, and their conversion into values of the model."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 def now_micros() -> int:
-    """Microseconds since the epoch. SQLite runs inside this process, so its clock is the machine's."""
+    """Return microseconds since the epoch. SQLite runs inside this process, so its clock is the machine's."""
     return time.time_ns() // 1000
 
 
 def to_micros(moment: datetime) -> int:
-    """A time with zone as it is stored: whole microseconds since the epoch."""
+    """Return a time with zone as it is stored: whole microseconds since the epoch."""
     return (moment - _EPOCH) // _MICROSECOND
 
 
 @lru_cache(maxsize=4096)
 def to_datetime(stored: int) -> datetime:
     """
-    A stored time, in UTC; remembered, because the jobs of a batch share most of their times.
+    Return a stored time in UTC. It is cached, because the jobs of a batch share most of their times.
 
-    One that Python has no name for, which somebody wrote by hand, is the nearest that it has: a row that could not be
-    read would fail all that are read with it.
+    A time outside of Python's range, written by hand, becomes the nearest in it: an error for one row would fail all
+    rows that are read with it.
     """
     return _EPOCH + timedelta(microseconds=min(max(stored, _FIRST), _LAST))
 
 
 def seconds_to_micros(seconds: float) -> int:
-    """A length of time in microseconds."""
+    """Return a number of seconds as whole microseconds."""
     return round(seconds * 1_000_000)
 
 
 class OpenJob(Struct, frozen=True, array_like=True, gc=False):
-    """The open job of a chain with what its transitions tell; ``index`` is the place in the batch that asked."""
+    """The open job of a chain, with all that its transitions need. ``index`` is its place in the batch."""
 
     index: int
     chain_id: str
@@ -83,11 +83,11 @@ class OpenJob(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def rule(self) -> BlockerRule:
-        """What its blockers mean to it."""
+        """Return the rule for its blockers."""
         return rule_from_columns(self.until, self.on_failure)
 
     def snapshot(self, at: int) -> Snapshot:
-        """The job as its transitions tell of it."""
+        """Return the job for its transitions."""
         return Snapshot(
             self.chain_id,
             self.position,
@@ -108,7 +108,7 @@ class OpenJob(Struct, frozen=True, array_like=True, gc=False):
         )
 
     def status(self, at: int) -> Status:
-        """Where the job stands: a scheduled one becomes ready by the clock, with no write."""
+        """Return the status. A scheduled job becomes ready by the clock, without a write."""
         if self.blocked_by_count:
             return Status.BLOCKED
         if self.token is not None:
@@ -117,7 +117,7 @@ class OpenJob(Struct, frozen=True, array_like=True, gc=False):
 
 
 class AnyJob(Struct, frozen=True, array_like=True):
-    """A job, open or closed, without what its hot row has; ``index`` is the place in the batch that asked."""
+    """A job, open or closed, without the columns of its open row. ``index`` is its place in the batch."""
 
     index: int
     chain_id: str
@@ -133,7 +133,9 @@ class AnyJob(Struct, frozen=True, array_like=True):
     last_trace: str | None
 
     def snapshot(self, at: int) -> Snapshot:
-        """The job as its transitions tell of it; ready, if somebody removed the row by hand that says how it stands."""
+        """
+        Return the job for its transitions. Without a status, as after rows were deleted by hand, it counts as ready.
+        """
         return Snapshot(
             self.chain_id,
             self.position,
@@ -155,7 +157,7 @@ class AnyJob(Struct, frozen=True, array_like=True):
 
 
 class ClaimCandidate(Struct, frozen=True, array_like=True, gc=False):
-    """A job that a claim may take; ``request_index`` says which wish it serves."""
+    """A job that a claim may take, for the request at ``request_index``."""
 
     request_index: int
     chain_id: str
@@ -187,7 +189,7 @@ TEXTS = Decoder(list[str])
 
 
 def claimed(candidate: ClaimCandidate, *, token: int, at: int, leased_until: int) -> Claimed:
-    """The job as its worker gets it, one attempt further."""
+    """Return the job as its worker gets it, with the next attempt number."""
     return Claimed(
         lease=Lease(candidate.chain_id, candidate.position, token),
         type=candidate.type,

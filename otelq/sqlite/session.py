@@ -1,11 +1,11 @@
 """
-Where the steps of a verb run.
+The session in which the statements of a verb run.
 
 A verb is a coroutine over a ``SqliteSession``, and never suspends: it runs from start to end in the thread of a
-connection, the adapter's or the caller's, so that a whole verb, or a group of them, costs one hop between threads.
+connection, the adapter's or the caller's. So a whole verb, or a group of them, costs one hop between threads.
 
-Every statement takes its batch as one JSON array and gives at most one row of one column, again a JSON array: Python
-lets go of its global lock for each step of SQLite, and each time may wait for it behind the event loop.
+Every statement takes its batch as one JSON array, and returns at most one row of one column, again a JSON array.
+Python releases its global lock for each step of SQLite, and each time may wait behind the event loop to get it back.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NO_TOKENS: Mapping[str, str] = MappingProxyType({})
 
 
 class SqliteSession:
-    """One open transaction, as a verb sees it, in the thread of its connection."""
+    """One open transaction, as a verb uses it, in the thread of its connection."""
 
     def __init__(
         self, statements: SqliteStatements, connection: sqlite3.Connection, *, waited_for_lock: bool = False
@@ -37,12 +37,12 @@ class SqliteSession:
         self._statements = statements
         self._connection = connection
         self.waited_for_lock = waited_for_lock
-        """Whether somebody else held the write lock when this transaction wanted it."""
+        """Whether another connection or task held the write lock when this transaction began."""
 
     async def read(
         self, name: str, rows: Decoder[list[T]], *, tokens: Mapping[str, str] = _NO_TOKENS, **values: Value
     ) -> list[T]:
-        """Run a statement that gives a JSON array, and decode it."""
+        """Run a statement that returns a JSON array, and decode it."""
         answer = self._run(self._statements.text(name, **tokens), values)
         if not answer:
             return []
@@ -52,7 +52,7 @@ class SqliteSession:
             return _readable(answer, rows)
 
     async def write(self, name: str, **values: Value) -> None:
-        """Run a statement that gives nothing."""
+        """Run a statement that returns nothing."""
         self._run(self._statements.text(name), values)
 
     def _run(self, sql: str, values: Mapping[str, Value]) -> str | None:
@@ -62,7 +62,7 @@ class SqliteSession:
 
 
 def _readable(answer: str, rows: Decoder[list[T]]) -> list[T]:
-    """Those of the rows that can be read: what somebody wrote by hand into one shall not hide the others."""
+    """Return the rows that can be decoded. A row that was changed by hand must not hide the others."""
     (kind,) = get_args(rows.type)
     read, found = Decoder[T](kind).decode, list[T]()
     for row in _RAW.decode(answer):
@@ -89,10 +89,10 @@ def run(verb: Coroutine[Any, Any, T]) -> T:
 
 def batch(rows: Sequence[object]) -> str:
     """
-    Rows as the JSON array that a statement reads with ``json_each``.
+    Return rows as the JSON array that a statement reads with ``json_each``.
 
     Raises:
-        Refused: a text holds what cannot be stored: a NUL (SQLite would cut the text there) or a lone surrogate.
+        Refused: a text holds a NUL, where SQLite would cut it, or a lone surrogate.
     """
     try:
         text = encode(rows).decode()

@@ -1,4 +1,4 @@
-"""What attempts came to, written under their leases."""
+"""Outcomes of attempts, stored under their leases."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ from .waits import BlockerRequest, block
 
 
 class LeasedJob(Struct, frozen=True, array_like=True, gc=False):
-    """A lease that is current: its place in the batch, and what closing the chain will touch."""
+    """A lease that is current: its index in the batch, and what closing the chain has to touch."""
 
     index: int
     waited_on: int
     has_dedup: int
 
 
-class JobState(Struct, frozen=True, array_like=True, gc=False):
-    """What became of a lease that is not current."""
+class PastSettlement(Struct, frozen=True, array_like=True, gc=False):
+    """The end of a lease that is not current."""
 
     index: int
     verb: Verb | None
@@ -61,70 +61,79 @@ class JobState(Struct, frozen=True, array_like=True, gc=False):
     is_cancelled: int | None
 
 
-class EarlierBlockers(Struct, frozen=True, array_like=True):
-    """What became at once of a job that was given blockers: how many it waited for, and why it was lost."""
+class PastWait(Struct, frozen=True, array_like=True):
+    """The wait of a job that a past settlement blocked: how many blockers it had, and why it failed."""
 
     index: int
-    held: int
+    current: int
     error_type: str | None
 
     @property
     def is_blocked(self) -> bool:
-        return self.held > 0 or self.error_type is not None
+        return self.current > 0 or self.error_type is not None
 
 
-_HELD = Decoder(list[LeasedJob])
-_WAITED = Decoder(list[EarlierBlockers])
-_BEFORE = Decoder(list[JobState])
+_CURRENT = Decoder(list[LeasedJob])
+_PAST_WAITS = Decoder(list[PastWait])
+_PAST = Decoder(list[PastSettlement])
 QueuePosition: TypeAlias = tuple[int, int, str]
 _QUEUE_HEADS = Decoder(list[tuple[str, int, int, str]])
 
 
 async def settle(db: SqliteSession, at: int, *, settlements: Sequence[Settlement]) -> Settled:
-    """Write the outcomes whose leases are current; answer for the others from what was written before."""
+    """Store the outcomes whose leases are current. For other leases, answer from what was stored before."""
     for item in settlements:
         check_outcome(item.outcome)
+    # The write lock is held from here to the commit: a lease that is current now stays current.
     leases = [_lease(item) for item in settlements]
-    held = {row.index: row for row in await db.read("find_current_leases", _HELD, leases=batch(leases))}
+    current = {row.index: row for row in await db.read("find_current_leases", _CURRENT, leases=batch(leases))}
     plan = SettlePlan(at, await _queue_heads(db, at, settlements))
-    lost = [index for index in range(len(leases)) if index not in held]
-    before = await _before(db, leases, lost) if lost else {}
-    waited = await _waited_before(db, settlements, before)
-    verdicts: dict[Lease, SettleResult] = {}
+    others = [index for index in range(len(leases)) if index not in current]
+    past = await _past_settlements(db, leases, others) if others else {}
+    past_wait = await _past_waits(db, settlements, past)
+    results: dict[Lease, SettleResult] = {}
     for index, item in enumerate(settlements):
-        # A lease that stands twice in the batch is settled by the first.
-        if item.job.lease not in verdicts:
-            verdict = (
-                plan.settle(item, held[index]) if index in held else plan.repeat(item, before[index], waited.get(index))
+        # If a lease is in the batch twice, the first outcome counts.
+        if item.job.lease not in results:
+            result = (
+                plan.settle(item, current[index])
+                if index in current
+                else plan.repeat(item, past[index], past_wait.get(index))
             )
-            verdicts[item.job.lease] = verdict
+            results[item.job.lease] = result
     await plan.write(db)
-    plan.made += await _wait(db, at, plan)
-    plan.made += await unblock_dependents(db, at, plan.waited_on)
-    for then, chains in plan.repeated.items():
-        plan.made += await past_unblocks(db, then, chains)
-    in_order = tuple(verdicts[item.job.lease] for item in settlements)
-    return Settled(results=in_order, transitions=tuple(plan.made), claimed_successors=plan.claimed_successor)
+    plan.transitions += await _wait(db, at, plan)
+    # In the same commit as the end of the chains. Otherwise a crash in between would leave dependents blocked for ever.
+    plan.transitions += await unblock_dependents(db, at, plan.waited_on)
+    # A repeated call reports what the first one did to dependents, as its reply was lost.
+    for closed_at, chains in plan.repeated.items():
+        plan.transitions += await past_unblocks(db, closed_at, chains)
+    in_order = tuple(results[item.job.lease] for item in settlements)
+    return Settled(results=in_order, transitions=tuple(plan.transitions), claimed_successors=plan.claimed_successors)
 
 
 async def _wait(db: SqliteSession, at: int, plan: SettlePlan) -> list[Transition]:
-    """Let those wait that were given blockers; what else the batch closes is closed by now."""
-    if not plan.waiting:
+    """Block the jobs that got blockers. By now everything else that the batch closes is closed."""
+    if not plan.blocked:
         return []
-    requests = [asked for _, asked in plan.waiting]
+    requests = [request for _, request in plan.blocked]
     try:
         decisions = await block(db, at, requests)
     except (NotFound, InvalidArgument) as error:
         raise Refused(str(error)) from error
-    plan.waited_on += [asked.chain_id for asked, decision in zip(requests, decisions, strict=True) if decision.failure]
+    plan.waited_on += [
+        request.chain_id for request, decision in zip(requests, decisions, strict=True) if decision.failure
+    ]
     return [
-        made
-        for (item, _), decision in zip(plan.waiting, decisions, strict=True)
-        for made in transitions(item, at, is_blocked=decision.is_blocked, failed_with=decision.failed_with)
+        transition
+        for (item, _), decision in zip(plan.blocked, decisions, strict=True)
+        for transition in _settlement_transitions(
+            item, at, is_blocked=decision.is_blocked, failed_with=decision.failed_with
+        )
     ]
 
 
-def transitions(
+def _settlement_transitions(
     item: Settlement,
     at: int,
     *,
@@ -132,7 +141,7 @@ def transitions(
     is_blocked: bool = False,
     failed_with: str | None = None,
 ) -> list[Transition]:
-    """The transitions of one settlement made at ``at``, those of other chains apart."""
+    """Return the transitions of one settlement at ``at``, without those of other chains."""
     due = to_datetime(_run_at(item, at))
     return outcomes.transitions_of(
         item,
@@ -145,7 +154,7 @@ def transitions(
 
 
 def _run_at(item: Settlement, at: int) -> int:
-    """When the job, or its successor, runs next, if it does."""
+    """Return when the job, or its successor, runs next."""
     match item.outcome:
         case Completes() | Fails():
             return at
@@ -156,14 +165,14 @@ def _run_at(item: Settlement, at: int) -> int:
 
 
 def blocker_request(key: JobKey, given: BlockerSource) -> BlockerRequest:
-    """What a job, or its successor, is to wait for."""
+    """Return the request for a job, or its successor, to wait."""
     chain_id, position = key
     waits_at = position if isinstance(given, Blocks) else position + 1
     return BlockerRequest(chain_id, waits_at, tuple(dict.fromkeys(given.blockers)), rule_of(given))
 
 
 def claimed_successor_of(item: Settlement, successor: Successor, claim: ClaimSuccessor, at: int) -> Claimed:
-    """The successor as its worker gets it at ``at``."""
+    """Return the successor that the same worker claims at ``at``."""
     until = at + seconds_to_micros(claim.lease if claim.timeout is None else min(claim.lease, claim.timeout))
     return build.claimed_successor(
         item,
@@ -177,21 +186,21 @@ def claimed_successor_of(item: Settlement, successor: Successor, claim: ClaimSuc
 
 
 def _priority(item: Settlement, successor: Successor) -> int:
-    """The successor's priority: its own, or that of the job before it."""
+    """Return the successor's priority: its own, or that of the job before it."""
     return item.job.priority if successor.priority is None else successor.priority
 
 
 def _lease(item: Settlement) -> tuple[str, int, int, int | None]:
-    lease, claim = item.job.lease, _keep(item)
+    lease, claim = item.job.lease, _successor_claim(item)
     return lease.chain_id, lease.position, lease.token, claim.token if claim else None
 
 
-def _keep(item: Settlement) -> ClaimSuccessor | None:
+def _successor_claim(item: Settlement) -> ClaimSuccessor | None:
     return item.outcome.claim_successor if isinstance(item.outcome, Continues) else None
 
 
 async def _queue_heads(db: SqliteSession, at: int, settlements: Sequence[Settlement]) -> dict[str, QueuePosition]:
-    """The head of the line of each type whose successor a worker would keep."""
+    """Return the first ready job of each type whose successors workers want to claim."""
     types = {
         item.outcome.successor.type
         for item in settlements
@@ -200,35 +209,35 @@ async def _queue_heads(db: SqliteSession, at: int, settlements: Sequence[Settlem
     if not types:
         return {}
     heads: dict[str, QueuePosition] = {}
-    for type, rank, run_at, chain_id in await db.read(
+    for type, priority, run_at, chain_id in await db.read(
         "find_queue_heads", _QUEUE_HEADS, types=batch(list(types)), now=at
     ):
-        position = rank, run_at, chain_id
+        position = priority, run_at, chain_id
         heads[type] = min(heads.get(type, position), position)
     return heads
 
 
-async def _before(
-    db: SqliteSession, leases: Sequence[tuple[str, int, int, int | None]], lost: Sequence[int]
-) -> dict[int, JobState]:
-    rows = await db.read("read_past_settlements", _BEFORE, leases=batch([leases[index] for index in lost]))
-    return {lost[row.index]: row for row in rows}
+async def _past_settlements(
+    db: SqliteSession, leases: Sequence[tuple[str, int, int, int | None]], others: Sequence[int]
+) -> dict[int, PastSettlement]:
+    rows = await db.read("read_past_settlements", _PAST, leases=batch([leases[index] for index in others]))
+    return {others[row.index]: row for row in rows}
 
 
-async def _waited_before(
-    db: SqliteSession, settlements: Sequence[Settlement], before: dict[int, JobState]
-) -> dict[int, EarlierBlockers]:
-    """How jobs that were given blockers fared in the commit that settled them."""
-    asked = [
+async def _past_waits(
+    db: SqliteSession, settlements: Sequence[Settlement], past: dict[int, PastSettlement]
+) -> dict[int, PastWait]:
+    """Return how jobs with blockers fared in the commit that settled them."""
+    request = [
         (index, blocker_request)
-        for index, row in before.items()
+        for index, row in past.items()
         if row.at is not None and (blocker_request := _blocker_request(settlements[index]))
     ]
-    if not asked:
+    if not request:
         return {}
-    keys = [(*blocker_request.key, before[index].at) for index, blocker_request in asked]
-    rows = await db.read("read_past_waits", _WAITED, jobs=batch(keys))
-    return {asked[row.index][0]: row for row in rows}
+    keys = [(*blocker_request.key, past[index].at) for index, blocker_request in request]
+    rows = await db.read("read_past_waits", _PAST_WAITS, jobs=batch(keys))
+    return {request[row.index][0]: row for row in rows}
 
 
 def _blocker_request(item: Settlement) -> BlockerRequest | None:
@@ -237,13 +246,13 @@ def _blocker_request(item: Settlement) -> BlockerRequest | None:
 
 
 class SettlePlan:
-    """What a batch of settlements writes, and says that it did."""
+    """The rows that a batch of settlements writes, and the transitions that it reports."""
 
     def __init__(self, at: int, queue_heads: dict[str, QueuePosition]) -> None:
-        self.made: list[Transition] = []
-        self.claimed_successor: dict[str, Claimed] = {}
+        self.transitions: list[Transition] = []
+        self.claimed_successors: dict[str, Claimed] = {}
         self.waited_on: list[str] = []
-        self.waiting: list[tuple[Settlement, BlockerRequest]] = []
+        self.blocked: list[tuple[Settlement, BlockerRequest]] = []
         self.repeated: defaultdict[int, list[str]] = defaultdict(list)
         self._at = at
         self._queue_heads = queue_heads
@@ -255,16 +264,17 @@ class SettlePlan:
         self._attempts: list[tuple[object, ...]] = []
         self._back: list[tuple[object, ...]] = []
 
-    def settle(self, item: Settlement, held: LeasedJob) -> SettleResult:
-        """Take one outcome into the plan."""
+    def settle(self, item: Settlement, current: LeasedJob) -> SettleResult:
+        """Add one outcome to the plan."""
         claimed_successor: Claimed | None = None
         match item.outcome:
             case Completes(output):
-                self._close(item, held, Status.COMPLETED, output=output)
+                self._close(item, current, Status.COMPLETED, output=output)
             case Fails(failure):
-                self._close(item, held, Status.FAILED, failure=failure)
+                self._close(item, current, Status.FAILED, failure=failure)
             case Continues(successor, claim):
-                claimed_successor = self._keep(item, successor, claim) if claim else None
+                # Claimed or not, the successor takes the open row of the chain in this commit.
+                claimed_successor = self._claim_successor(item, successor, claim) if claim else None
                 self._continue(item, successor, claimed_successor)
             case Retries(delay, failure):
                 self._put_back(item, delay, failure=failure)
@@ -272,33 +282,36 @@ class SettlePlan:
                 self._put_back(item, delay, given_back=1)
             case Releases() | Blocks():
                 self._put_back(item, 0, given_back=1)
-        if asked := _blocker_request(item):
-            self.waiting.append((item, asked))
+        # Blockers are decided after the whole batch is written, because it may close some of them.
+        if request := _blocker_request(item):
+            self.blocked.append((item, request))
         else:
-            self.made += transitions(item, self._at, claimed_successor=claimed_successor)
+            self.transitions += _settlement_transitions(item, self._at, claimed_successor=claimed_successor)
         return SettleResult.DONE
 
-    def repeat(self, item: Settlement, before: JobState, waited: EarlierBlockers | None) -> SettleResult:
-        """Answer for a lease that is not current: its own holder ended it before, or it is lost."""
-        if before.verb is verb_of(item.outcome) and before.at is not None:
+    def repeat(self, item: Settlement, past: PastSettlement, past_wait: PastWait | None) -> SettleResult:
+        """Answer for a lease that is not current: the same call settled it before, or it is lost."""
+        # A lease is settled once. The same verb under the same token is this very call, sent again after a lost reply.
+        if past.verb is verb_of(item.outcome) and past.at is not None:
             claimed_successor = None
-            if before.has_claimed_successor and isinstance(item.outcome, Continues) and item.outcome.claim_successor:
+            if past.has_claimed_successor and isinstance(item.outcome, Continues) and item.outcome.claim_successor:
                 claimed_successor = claimed_successor_of(
-                    item, item.outcome.successor, item.outcome.claim_successor, before.at
+                    item, item.outcome.successor, item.outcome.claim_successor, past.at
                 )
-                self.claimed_successor[claimed_successor.lease.chain_id] = claimed_successor
-            is_blocked = waited is not None and waited.is_blocked
-            failed_with = waited.error_type if waited else None
-            self.made += transitions(
-                item, before.at, claimed_successor=claimed_successor, is_blocked=is_blocked, failed_with=failed_with
+                self.claimed_successors[claimed_successor.lease.chain_id] = claimed_successor
+            is_blocked = past_wait is not None and past_wait.is_blocked
+            failed_with = past_wait.error_type if past_wait else None
+            self.transitions += _settlement_transitions(
+                item, past.at, claimed_successor=claimed_successor, is_blocked=is_blocked, failed_with=failed_with
             )
-            self.repeated[before.at].append(item.job.lease.chain_id)
+            self.repeated[past.at].append(item.job.lease.chain_id)
             return SettleResult.DONE
-        return SettleResult.CANCELLED if before.is_cancelled else SettleResult.LOST
+        return SettleResult.CANCELLED if past.is_cancelled else SettleResult.LOST
 
     async def write(self, db: SqliteSession) -> None:
-        """Write it all, a statement for each table that is touched."""
+        """Write the plan, one statement for each table."""
         at = self._at
+        # Attempts and outcomes copy the open rows, so they are written before those are changed or deleted.
         if self._attempts:
             await db.write("record_attempts", ended=batch(self._attempts), now=at)
         if self._back:
@@ -316,7 +329,7 @@ class SettlePlan:
     def _close(
         self,
         item: Settlement,
-        held: LeasedJob,
+        current: LeasedJob,
         status: Status,
         *,
         output: str | None = None,
@@ -328,8 +341,8 @@ class SettlePlan:
             ClosedJob(chain_id, status, verb_of(item.outcome), output, error, text, item.trace, True, item.worker)
         )
         self._chains.append(chain_id)
-        self._with_dedup = self._with_dedup or bool(held.has_dedup)
-        if held.waited_on:
+        self._with_dedup = self._with_dedup or bool(current.has_dedup)
+        if current.waited_on:
             self.waited_on.append(chain_id)
 
     def _continue(self, item: Settlement, successor: Successor, claimed_successor: Claimed | None) -> None:
@@ -343,28 +356,30 @@ class SettlePlan:
         if claimed_successor is None:
             self._note_ready(successor.type, self._queue_position(item, successor))
 
-    def _keep(self, item: Settlement, successor: Successor, claim: ClaimSuccessor) -> Claimed | None:
-        """The successor under lease, if it is due and first in its line."""
+    def _claim_successor(self, item: Settlement, successor: Successor, claim: ClaimSuccessor) -> Claimed | None:
+        """Return the successor under lease, if it is due and before all ready jobs of its type."""
         position = self._queue_position(item, successor)
+        # Only at the head of the queue: a chain of many steps must not overtake chains that wait for a worker.
         head = self._queue_heads.get(successor.type, position)
         if position[1] > self._at or head < position or successor.blockers:
             return None
         claimed_successor = claimed_successor_of(item, successor, claim, self._at)
-        self.claimed_successor[claimed_successor.lease.chain_id] = claimed_successor
+        self.claimed_successors[claimed_successor.lease.chain_id] = claimed_successor
         return claimed_successor
 
     def _queue_position(self, item: Settlement, successor: Successor) -> QueuePosition:
-        """Where the successor stands in the line of its type."""
+        """Return where the successor comes among the jobs of its type."""
         return _priority(item, successor), due_at(successor, self._at), item.job.lease.chain_id
 
     def _note_ready(self, type: str, position: QueuePosition) -> None:
-        """Let those that come later in the batch know who is ready before them."""
+        """Note a job that is ready, so that later successors of the batch do not overtake it."""
         if position[1] <= self._at:
             self._queue_heads[type] = min(self._queue_heads.get(type, position), position)
 
     def _put_back(self, item: Settlement, delay: float, *, failure: Failure | None = None, given_back: int = 0) -> None:
         chain_id = item.job.lease.chain_id
         error = (failure.type, failure.text) if failure else (None, None)
+        # The attempt goes on record under its token, where a repeated call finds it.
         self._attempts.append((chain_id, verb_of(item.outcome), *error, item.trace, item.worker))
         due = self._at + seconds_to_micros(max(delay, 0.0))
         self._back.append((chain_id, due, given_back, 0, item.trace))
@@ -378,7 +393,7 @@ def advanced_row(
     claimed_successor: Claimed | None = None,
     item: Settlement | None = None,
 ) -> tuple[object, ...]:
-    """What the chain's hot row becomes."""
+    """Return the new values of the chain's open row."""
     row = chain_id, successor.type, successor.queue, successor.priority, due_at(successor, at)
     if claimed_successor is None or item is None:
         return *row, None, None, None, None, None

@@ -24,17 +24,17 @@ from .statements import SqliteStatements
 T = TypeVar("T")
 
 SAVEPOINT: Final = "otelq_verb"
-"""The savepoint of the verbs, in which nobody else writes."""
+"""The savepoint of a verb. The application cannot write inside of it, because it has no turn until the end."""
 
 BUILT_IN: Final = frozenset({
     "->", "->>", "abs", "coalesce", "count", "iif", "instr", "json", "json_array", "json_array_length",
     "json_group_array", "json_quote", "json_valid", "max", "min", "row_number",
 })  # fmt: skip
-"""The functions of SQLite that our statements call, and that an application can put its own in place of."""
+"""The SQL functions that our statements call. An application can replace them on its connections."""
 
 
 class _AbandonedError(Exception):
-    """Nobody waits for the verb any more."""
+    """The caller was cancelled, and nothing waits for the verb."""
 
 
 Prepare: TypeAlias = Callable[[sqlite3.Connection], None]
@@ -44,8 +44,8 @@ class SharedConnectionCall(Generic[T]):
     """
     One verb, whole or not at all, in the thread of the connection.
 
-    All of it is one call there: what the application set on the connection is put back before anybody else's turn, and
-    no cancel comes between two statements.
+    The verb is one call there. Settings of the application are restored before anything else uses the connection, and
+    no cancellation comes between two statements.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class SharedConnectionCall(Generic[T]):
         self._is_abandoned = False
 
     async def run(self, driver: aiosqlite.Connection) -> T:
-        """Run the verb; one that is cancelled is taken back."""
+        """Run the verb. If the caller is cancelled, the verb is undone before the cancellation goes on."""
         return await cancel_once(self._run_shielded(driver))
 
     async def _run_shielded(self, driver: aiosqlite.Connection) -> T:
@@ -75,9 +75,10 @@ class SharedConnectionCall(Generic[T]):
         try:
             return await asyncio.shield(call)
         except asyncio.CancelledError:
+            # The thread cannot be interrupted. It checks this before it begins and before it releases the savepoint.
             self._is_abandoned = True
             await asyncio.wait([call])
-            call.exception()  # nobody else will ask for it
+            call.exception()  # read, so that asyncio does not log it
             raise
 
     def _call(self, connection: sqlite3.Connection) -> T:
@@ -96,12 +97,13 @@ class SharedConnectionCall(Generic[T]):
     def _run(self, connection: sqlite3.Connection) -> T:
         session = SqliteSession(self._statements, connection)
         if self._writes:
-            # First of all a write: only a transaction that has read nothing yet can wait for the write lock.
+            # A write comes first: a transaction that has read cannot wait for the write lock, because its snapshot may
+            # be old by then (SQLITE_BUSY_SNAPSHOT).
             retry_while_locked(lambda: self._lock(connection), timeout=self._lock_timeout)
         return run(self._verb(session, now_micros() if self._now is None else to_micros(self._now)))
 
     def _lock(self, connection: sqlite3.Connection) -> None:
-        """The connection may have been told to wait for nobody."""
+        """Take the write lock; a busy timeout of 0 may be set on the connection, so the caller retries."""
         self._check()
         connection.execute(self._statements.text("lock"))
 
@@ -112,10 +114,10 @@ class SharedConnectionCall(Generic[T]):
 
 def undo_verb(connection: sqlite3.Connection) -> None:
     """
-    Undo a verb that failed, if SQLite did not undo the whole transaction.
+    Undo a verb that failed, unless SQLite has undone the whole transaction.
 
-    Where even that fails, as under a progress handler that interrupts everything, all is rolled back: half a verb must
-    not be committed.
+    If even that fails, as under a progress handler that interrupts everything, roll back the transaction: half a verb
+    must not be committed.
     """
     if not connection.in_transaction:
         return
@@ -129,12 +131,12 @@ def undo_verb(connection: sqlite3.Connection) -> None:
 
 async def on_thread(driver: aiosqlite.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
     """
-    Run ``work`` in the thread of a connection, as if nothing was set on that.
+    Run ``work`` in the thread of a connection, with the default row and text factories.
 
     Raises:
-        InvalidArgument: it is closed, or none of Python's own.
+        InvalidArgument: it is closed, or not one of Python's ``sqlite3``.
     """
-    reached: Any = driver  # the driver has no public way into its thread
+    reached: Any = driver  # aiosqlite has no public way to run a function in its thread
     try:
         connection = unwrapped(reached._conn)
     except ValueError as error:
@@ -145,7 +147,7 @@ async def on_thread(driver: aiosqlite.Connection, work: Callable[[sqlite3.Connec
 
 def unwrapped(connection: Any) -> sqlite3.Connection:
     """
-    Return the connection itself, without what traces its statements: those of otelq are not the application's.
+    Return the connection under wrappers that trace statements: those of otelq are not the application's.
 
     Raises:
         InvalidArgument: it is of another driver.
@@ -164,7 +166,7 @@ def _with_default_factories(connection: sqlite3.Connection, work: Callable[[sqli
 
 @contextmanager
 def _default_factories(connection: sqlite3.Connection) -> Generator[None]:
-    """Let rows be tuples and text be text; cursors of the application keep what they were made with."""
+    """Set the default factories; cursors of the application keep those that they were made with."""
     row_factory, text_factory = connection.row_factory, connection.text_factory
     connection.row_factory, connection.text_factory = None, read_text
     try:
@@ -174,13 +176,13 @@ def _default_factories(connection: sqlite3.Connection) -> Generator[None]:
 
 
 def main_file(connection: sqlite3.Connection) -> Path | None:
-    """Return the file that a connection is open on; None for one in memory. This opens no read transaction."""
+    """Return the file of a connection; None for one in memory. It opens no read transaction."""
     files = {name: file for _, name, file in connection.execute("PRAGMA database_list")}
     return Path(files["main"]) if files["main"] else None
 
 
 def connection_problem(connection: sqlite3.Connection) -> str | None:
-    """Return what is set on a connection that nothing of ours can go past, or None. It opens no transaction."""
+    """Return the setting of a connection that our statements cannot work with, or None. It opens no transaction."""
     if replaced := _replaced_functions(connection):
         return f"its connection has functions in place of SQLite's own: {', '.join(replaced)}"
     if connection.execute("PRAGMA locking_mode").fetchone() == ("exclusive",):
@@ -189,6 +191,6 @@ def connection_problem(connection: sqlite3.Connection) -> str | None:
 
 
 def _replaced_functions(connection: sqlite3.Connection) -> list[str]:
-    """Return the functions that our statements call and that the application has put its own in place of."""
+    """Return the SQL functions of our statements that the application replaced by its own."""
     found = {name for name, is_built_in, *_ in connection.execute("PRAGMA function_list") if not is_built_in}
     return sorted(found & BUILT_IN)

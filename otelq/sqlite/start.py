@@ -1,4 +1,4 @@
-"""Starting chains."""
+"""The start of chains."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .waits import blocker_ends, status_of
 
 
 class ExistingJob(Struct, frozen=True, array_like=True):
-    """A chain found under an id of the batch, as it was started."""
+    """A chain that is stored under an id of the batch, as it was started."""
 
     index: int
     type: str
@@ -39,49 +39,49 @@ class KeyHolder(Struct, frozen=True, array_like=True):
     is_open: int
 
     def matches(self, dedup: Dedup, at: int) -> bool:
-        """Whether a start at that time gets this chain instead of a new one."""
+        """Return whether a start at that time gets this chain instead of a new one."""
         age = (at - self.taken_at) / 1_000_000
         return is_duplicate(dedup, holder=self.chain_id, age=age, is_open=bool(self.is_open))
 
 
-_BEFORE = Decoder(list[ExistingJob])
+_EXISTING = Decoder(list[ExistingJob])
 _HOLDERS = Decoder(list[KeyHolder])
 
 
 async def create(
     db: SqliteSession, at: int, *, jobs: Sequence[NewJob], again: bool
 ) -> tuple[Sequence[Created], Sequence[Transition]]:
-    """Start chains in the order given, each seeing those before it."""
+    """Start chains in the order given; each sees those before it."""
     for job in jobs:
         check_job(job)
     start = _StartBatch(at)
-    found = await db.read("read_existing", _BEFORE, chains=batch([job.chain_id for job in jobs]))
-    start.found = {jobs[before.index].chain_id: before for before in found}
-    await start.blocker_ends(db, jobs)
+    existing = await db.read("read_existing", _EXISTING, chains=batch([job.chain_id for job in jobs]))
+    start.existing = {jobs[existing.index].chain_id: existing for existing in existing}
+    await start.read_state(db, jobs)
     created = [start.add(job, again=again) for job in jobs]
     await start.write(db)
-    return created, start.made
+    return created, start.transitions
 
 
 class _StartBatch:
-    """What one batch starts."""
+    """The rows and transitions of one batch of starts."""
 
     def __init__(self, at: int) -> None:
         self.at = at
-        self.made: list[Transition] = []
-        self.found: dict[str, ExistingJob] = {}
+        self.transitions: list[Transition] = []
+        self.existing: dict[str, ExistingJob] = {}
         self._holders: dict[tuple[str, str], KeyHolder] = {}
         self._key_owners: dict[tuple[str, str], str] = {}
-        """Keys that a start of this batch asked for, with the chain that it got: it counts for all later ones."""
+        """The chain that the first start of this batch with a key got; later ones with the key get the same."""
         self._ends: dict[str, ChainEnd] = {}
         self._jobs: dict[str, NewJob] = {}
         self._open: list[tuple[object, ...]] = []
-        self._edges: list[tuple[str, int, int, str, bool, bool]] = []
+        self._blockers: list[tuple[str, int, int, str, bool, bool]] = []
         self._keys: list[tuple[str, str, str, int, bool]] = []
         self._failed: list[ClosedJob] = []
 
-    async def blocker_ends(self, db: SqliteSession, jobs: Sequence[NewJob]) -> None:
-        """Read who holds the keys, and how the blockers stand."""
+    async def read_state(self, db: SqliteSession, jobs: Sequence[NewJob]) -> None:
+        """Read the holders of the keys, and how the blockers ended."""
         keys = {(job.type, job.dedup.key) for job in jobs if job.dedup}
         if keys:
             holders = await db.read("read_keys", _HOLDERS, keys=batch(list(keys)))
@@ -91,8 +91,8 @@ class _StartBatch:
             self._ends = await blocker_ends(db, blockers)
 
     def add(self, job: NewJob, *, again: bool) -> Created:
-        if before := self.found.get(job.chain_id):
-            return self._repeat(before, job, again=again)
+        if existing := self.existing.get(job.chain_id):
+            return self._repeat(existing, job, again=again)
         if job.chain_id in self._jobs:
             return Created(chain_id=job.chain_id, exists=True)
         if job.dedup and (holder := self._holder(job.type, job.dedup)):
@@ -100,15 +100,15 @@ class _StartBatch:
         self._insert(job)
         return Created(chain_id=job.chain_id)
 
-    def _repeat(self, before: ExistingJob, job: NewJob, *, again: bool) -> Created:
-        if not again or (before.type, before.input) != (job.type, job.input):
+    def _repeat(self, existing: ExistingJob, job: NewJob, *, again: bool) -> Created:
+        if not again or (existing.type, existing.input) != (job.type, job.input):
             return Created(chain_id=job.chain_id, exists=True)
-        is_blocked = before.blocked > 0 or before.failed_by is not None
-        self.made += _started(job, before.created_at, is_blocked=is_blocked, failed_with=before.failed_by)
+        is_blocked = existing.blocked > 0 or existing.failed_by is not None
+        self.transitions += _started(job, existing.created_at, is_blocked=is_blocked, failed_with=existing.failed_by)
         return Created(chain_id=job.chain_id)
 
     def _holder(self, type: str, dedup: Dedup) -> str | None:
-        """The chain that the start gets instead of a new one."""
+        """Return the chain that the start gets instead of a new one, if there is one."""
         key = type, dedup.key
         holder = self._holders.get(key)
         if key not in self._key_owners and holder and holder.matches(dedup, self.at):
@@ -126,14 +126,14 @@ class _StartBatch:
         due, awaited = due_at(job, self.at), len(decision.awaited)
         self._open.append((job.chain_id, job.type, job.queue, job.priority, due, awaited, *rule.columns, expires_at))
         for ordinal, blocker in enumerate(dict.fromkeys(job.blockers)):
-            edge = job.chain_id, 0, ordinal, blocker, rule.waits_after_failure, blocker in decision.awaited
-            self._edges.append(edge)
+            row = job.chain_id, 0, ordinal, blocker, rule.waits_after_failure, blocker in decision.awaited
+            self._blockers.append(row)
         self._ends[job.chain_id] = Status.FAILED if decision.failure else None
-        self.made += _started(job, self.at, is_blocked=decision.is_blocked, failed_with=decision.failed_with)
+        self.transitions += _started(job, self.at, is_blocked=decision.is_blocked, failed_with=decision.failed_with)
         self._fail(job, decision)
 
     def _fail(self, job: NewJob, decision: WaitDecision) -> None:
-        """Close the job if it is lost from the beginning."""
+        """Close the job if a blocker failed before it started."""
         if decision.failure:
             why = decision.failure.type, decision.failure.text
             self._failed.append(ClosedJob(job.chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, *why))
@@ -146,10 +146,11 @@ class _StartBatch:
         await db.write("create_open_jobs", jobs=batch(self._open))
         if self._keys:
             await db.write("take_keys", keys=batch(self._keys))
-        if self._edges:
-            held = [blocker for _, _, _, blocker, _, is_held in self._edges if is_held]
-            await db.write("mark_waited_on", chains=batch(held))
-            await db.write("add_blockers", blockers=batch(self._edges), now=self.at)
+        if self._blockers:
+            awaited = [blocker for _, _, _, blocker, _, is_awaited in self._blockers if is_awaited]
+            # Under one write lock, so that no blocker can close between the read of its state and this.
+            await db.write("mark_waited_on", chains=batch(awaited))
+            await db.write("add_blockers", blockers=batch(self._blockers), now=self.at)
         if self._failed:
             await close(db, self.at, self._failed, with_dedup=bool(self._keys))
 
@@ -160,14 +161,14 @@ def _started(job: NewJob, at: int, *, is_blocked: bool, failed_with: str | None)
 
 
 def job_row(job: NewJob | Successor, chain_id: str, position: int) -> tuple[object, ...]:
-    """The immutable row of a job."""
+    """Return the immutable row of a job."""
     dedup = job.dedup if isinstance(job, NewJob) else None
     key = (dedup.key, dedup.scope == "any") if dedup else (None, None)
     return chain_id, position, job.type, job.queue, job.input, job.trace, job.meta, *key
 
 
 def due_at(job: NewJob | Successor | Amendment, at: int) -> int:
-    """When the job may run first; a time in the past means now."""
+    """Return when the job may run first. A time in the past means now."""
     if job.at is not None:
         return max(to_micros(job.at), at)
     return at + seconds_to_micros(max(job.delay or 0.0, 0.0))

@@ -1,4 +1,4 @@
-"""The state port on SQLite: each verb is bound to its arguments here, and written where its theme is."""
+"""The state port on SQLite: each verb is bound to its arguments here, and written in the module of its subject."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from .transactions import HandleSource
 
 
 class SqliteState(StateAdapter):
-    """Keeps jobs in a SQLite file that other processes of this machine may use at the same time."""
+    """Jobs in a SQLite file, which other processes of this machine may use at the same time."""
 
     name = "sqlite"
 
@@ -60,7 +60,7 @@ class SqliteState(StateAdapter):
         was_open: bool = False,
     ) -> None:
         self._path = path
-        self.watch_interval = None if path is None else 0.05  # nobody else writes to a private file
+        self.watch_interval = None if path is None else 0.05  # no other process writes to a private file
         self._source = handle_source
         self._statements = statements
         self._synchronous = synchronous
@@ -68,7 +68,7 @@ class SqliteState(StateAdapter):
         self._folder: TemporaryDirectory[str] | None = None
         self._opened: SqliteDatabase | None = None
         self._was_open = was_open
-        """Whether it, or what it is a sibling of, was open before: then file and tables were as they should be."""
+        """Whether it, or the adapter that it is a sibling of, was open before. Then file and tables were right."""
 
     # Life
 
@@ -105,9 +105,9 @@ class SqliteState(StateAdapter):
 
     async def changed(self) -> bool:
         """
-        Whether anybody has written to the file since this was asked last.
+        Return whether any connection has written to the file since the last call; own writes may count.
 
-        Cheap enough to be asked many times a second. It may say so of this adapter's own writes.
+        It is cheap enough for many calls a second.
         """
         return await self._database.has_changed()
 
@@ -164,7 +164,8 @@ class SqliteState(StateAdapter):
         return await self._database.write(tx, partial(amend.take_over, chain_ids=chain_ids), now)
 
     async def lock(self, chain_ids: Sequence[str], *, tx: Transaction) -> Sequence[JobRecord]:
-        # Every verb in a transaction begins with the write lock of the file, which the transaction keeps.
+        # SQLite has no row locks. Every verb in a transaction takes the write lock of the file, which the transaction
+        # keeps to its end.
         return await self._database.write(tx, partial(reads.lock, chain_ids=chain_ids), None)
 
     async def delete(
@@ -192,14 +193,14 @@ class SqliteState(StateAdapter):
         try:
             return await self._database.write(None, verb, now)
         except Locked:
-            # What somebody else has locked is passed over; here that is everything.
+            # Locked rows are skipped; here a lock is on all rows.
             return [], []
 
     async def release_claim(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
         return await self._database.write(None, partial(claim.release_claim, token=token), now)
 
     async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[SettleResult]:
-        # While somebody holds the write lock, nobody can take the leases away either.
+        # Do not wait: while a transaction of this process holds the write lock, no lease can be taken away either.
         if self._database.transactions.has_open:
             return [SettleResult.BUSY] * len(renewals)
         try:
@@ -280,7 +281,7 @@ class SqliteState(StateAdapter):
         return self._opened
 
     def _settings(self) -> Settings:
-        """Where the file is; a private one is made when it is first asked for."""
+        """Return the settings of connections. A private file gets its folder when it is first asked for."""
         if self._path is not None:
             return Settings(path=self._path, synchronous=self._synchronous, busy_timeout=self._busy_timeout)
         if self._folder is None:

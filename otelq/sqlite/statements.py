@@ -1,4 +1,4 @@
-"""The SQL of the adapter: one statement a file, named by its verb, with the schema's name filled in."""
+"""The SQL of the adapter: one statement a file, named by its verb, with the schema filled in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PART = re.compile(r"\{(?!schema\})([a-z_]+)\}")
 
 
 class SqliteStatements:
-    """The texts of all statements for one schema, whose name stands before each table's."""
+    """The texts of all statements for one schema, whose name is the prefix of each table."""
 
     def __init__(self, schema: str) -> None:
         if not _NAME.fullmatch(schema) or schema.startswith("sqlite_"):
@@ -23,13 +23,13 @@ class SqliteStatements:
         self.texts = {name: fill(text, schema) for name, text in load_templates("sql").items()}
 
     def text(self, name: str, **tokens: str) -> str:
-        """The statement of this name; with tokens, it is a part, and they are parts of it that have no file."""
+        """Return the statement of this name. With tokens it is built from parts; tokens are parts that have no file."""
         return fill(f"{{{name}}}", self.schema, **tokens) if tokens else self.texts[name]
 
 
 @lru_cache(maxsize=512)
 def fill(template: str, schema: str, **tokens: str) -> str:
-    """The template for one schema, with the parts that it names put in; the template itself quotes the names."""
+    """Return the template for one schema, with its parts filled in. The template itself quotes the names."""
     filled = template
     while found := _PART.search(filled):
         part = tokens.get(found[1]) or _uncommented(load_templates("sql/parts")[found[1]])
@@ -44,7 +44,7 @@ def _uncommented(part: str) -> str:
 
 @cache
 def load_templates(folder: str) -> dict[str, str]:
-    """The files of a folder of this package by name, in order of name."""
+    """Return the files of a folder of this package by name, in order of name."""
     entries = sorted((files(__name__.rpartition(".")[0]) / folder).iterdir(), key=lambda entry: entry.name)
     return {
         entry.name.removesuffix(".sql"): entry.read_text("utf-8") for entry in entries if entry.name.endswith(".sql")

@@ -1,4 +1,4 @@
-"""Transactions that the application writes in too: the adapter's own, and the application's, joined."""
+"""Transactions that the application writes in: the adapter's own, and joined ones of the application."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from .sqlalchemy import SqliteSqlalchemyJoiner
 
 _MAX_IDLE = 4
-"""How many connections are kept for later transactions."""
+"""The largest number of connections that wait for later transactions."""
 
 _current_transaction: ContextVar[OwnedTransaction | None] = ContextVar("otelq_sqlite_inside", default=None)
 
 
 class HandleSource(Protocol):
-    """Where the application's own handles come from, where a driver on top of SQLite was given."""
+    """A source of the application's own handles, such as an engine of SQLAlchemy."""
 
     def check(self, kind: type | None) -> bool:
-        """Whether this kind of handle comes from here."""
+        """Return whether this kind of handle comes from here."""
         ...
 
     def begin(
         self, kind: type | None, settings: Settings, statements: SqliteStatements
     ) -> AbstractAsyncContextManager[OwnedTransaction]:
-        """A handle on which a transaction is open that holds the write lock."""
+        """Yield a transaction that holds the write lock, on a handle of this kind."""
         ...
 
 
@@ -46,8 +46,8 @@ class Transactions:
     """
     Begins and joins transactions.
 
-    ``lock`` is the writer's: one at a time writes in this process. ``is_free`` says whether anybody at all holds the
-    write lock of the file.
+    ``lock`` is the writer's: one task at a time writes in this process. ``is_free`` asks whether no connection of any
+    process holds the write lock of the file.
     """
 
     def __init__(
@@ -71,17 +71,18 @@ class Transactions:
 
     @property
     def has_open(self) -> bool:
-        """Whether a transaction that was begun here holds the write lock."""
+        """Return whether a transaction that was begun here holds the write lock."""
         return self._current is not None
 
     def refuse_self_deadlock(self) -> None:
-        """Raise where a verb would wait for the transaction that its own task, or one above it, holds open."""
+        """Raise if a verb would wait for a transaction that its own task, or the task that started it, holds open."""
         inside = _current_transaction.get()
         if inside is not None and inside is self._current and inside.active:
             raise InvalidArgument("tx", "give tx=: this task holds the only write lock in a transaction of its own")
 
     def join(self, tx: object) -> JoinedTransaction:
-        """The transaction open on the application's connection, or one of our own given back."""
+        """Return the transaction that is open on the application's connection, or one of our own."""
+        # A handle of our own given back: its verbs must share one lock, so it is not joined a second time.
         current = self._current
         if current is not None and (tx is current or tx is current.handle):
             return current
@@ -111,7 +112,7 @@ class Transactions:
 
     def check(self, kind: type | None) -> None:
         """
-        See that there are handles of this kind.
+        Check that there are handles of this kind.
 
         Raises:
             InvalidArgument: there are none.
@@ -125,11 +126,12 @@ class Transactions:
 
     @asynccontextmanager
     async def begin(self, kind: type | None = None) -> AsyncGenerator[OwnedTransaction]:
-        """A transaction that holds the write lock from its first moment."""
+        """Yield a transaction that holds the write lock from its beginning."""
         self.refuse_self_deadlock()
+        # The lock of this process first, in order of arrival; only then does its holder compete with other processes.
         async with self._locked(), self._opened(kind) as tx:
             self._current = tx
-            # Not set back at the end, which may come in another task: a transaction that ended is no obstacle.
+            # Not reset at the end, which may come in another task: `refuse_self_deadlock` ignores one that has ended.
             _current_transaction.set(tx)
             try:
                 yield tx
@@ -173,6 +175,7 @@ class Transactions:
         deadline = loop.time() + self._settings.busy_timeout
         while True:
             try:
+                # IMMEDIATE takes the write lock now: a deferred transaction that has read could not wait for it later.
                 await connection.execute_fetchall("BEGIN IMMEDIATE")
                 return
             except DRIVER as error:
@@ -182,9 +185,9 @@ class Transactions:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncGenerator[WatchedConnection]:
-        """A connection of the pool. One whose user was interrupted may still be at work and does not return to it."""
+        """Yield a connection of the pool. One whose user was interrupted may still run a statement, and is closed."""
         if not self._idle:
-            # A cancel leaves the new connection to the next transaction; nobody else takes one under the lock.
+            # After a cancel the next transaction uses the new connection. No other can take it: the lock is held.
             await finish(self._connect())
         handle = self._idle.pop()
         try:
@@ -192,6 +195,7 @@ class Transactions:
         except BaseException:
             await finish(handle.connection.close())
             raise
+        # Never back to the pool with a transaction open: the next user would write into it.
         if len(self._idle) < _MAX_IDLE and not is_open(handle.connection):
             self._idle.append(handle)
         else:
@@ -199,7 +203,7 @@ class Transactions:
 
     async def _connect(self) -> None:
         connection = aiosqlite.Connection(lambda: connect(self._settings), iter_chunk_size=64)
-        # The end of a program that forgot to close does not wait for this thread.
+        # A daemon: a program that forgets to close must not wait for this thread at its end.
         thread: Any = getattr(connection, "_thread", connection)
         thread.daemon = True
         handle = WatchedConnection(await connection)
@@ -209,5 +213,5 @@ class Transactions:
 
 
 def comes_from(package: str, thing: object) -> bool:
-    """Whether the class of an object, or one that it derives from, is of a package."""
+    """Return whether the class of an object, or one that it derives from, is of a package."""
     return any(base.__module__.partition(".")[0] == package for base in type(thing).__mro__)

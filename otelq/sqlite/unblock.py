@@ -1,4 +1,4 @@
-"""What the end of a chain does to those that wait for it."""
+"""The effect of a chain's end on the jobs that wait for it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .rows import OPEN_JOBS, TEXTS, OpenJob
 from .session import SqliteSession, batch
 
 MAX_DEPENDENTS = 1000
-"""How many edges one commit tells; the others are left to ``unblock_pending``."""
+"""The largest number of dependents in one commit: it holds the write lock. `unblock_pending` does the rest."""
 
 
 class DependentRow(Struct, frozen=True, array_like=True):
-    """A dependent that was not told yet how its blocker ended."""
+    """A dependent whose blocker has ended, but that was not released from it yet."""
 
     chain_id: str
     position: int
@@ -30,7 +30,7 @@ class DependentRow(Struct, frozen=True, array_like=True):
     status: Status
 
 
-_EDGES = Decoder(list[DependentRow])
+_DEPENDENTS = Decoder(list[DependentRow])
 _UNBLOCKED = Decoder(list[tuple[OpenJob, str | None]])
 _Ends: TypeAlias = Mapping[JobKey, Sequence[DependentRow]]
 
@@ -39,43 +39,45 @@ async def unblock_dependents(
     db: SqliteSession, at: int, closed: Iterable[str], *, budget: int = MAX_DEPENDENTS
 ) -> list[Transition]:
     """
-    Unblock or fail the chains that wait for ``closed``, and those that wait for the failed.
+    Unblock or fail the jobs that wait for ``closed``, and those that wait for the failed ones, and so on.
 
-    What exceeds ``budget`` is left pending.
+    Dependents beyond ``budget`` are left to ``unblock_pending``.
     """
     made: list[Transition] = []
     blockers = list(closed)
     while blockers:
-        edges = await db.read("find_dependents", _EDGES, blockers=batch(blockers), limit=budget + 1)
-        if len(edges) > budget:
+        rows = await db.read("find_dependents", _DEPENDENTS, blockers=batch(blockers), limit=budget + 1)
+        # One more row than the budget was read: if it is there, the rest waits for the next round.
+        if len(rows) > budget:
             await db.write("add_pending", chains=batch(blockers))
-            edges = edges[:budget]
-        budget -= len(edges)
-        transitions, failed = await _apply_ends(db, at, edges)
+            rows = rows[:budget]
+        budget -= len(rows)
+        transitions, failed = await _apply_ends(db, at, rows)
         made += transitions
+        # A job that failed has ended its chain, and so the blockers of others.
         blockers = [job.chain_id for job in failed if job.waited_on]
     return made
 
 
 async def past_unblocks(db: SqliteSession, at: int, closed: Sequence[str]) -> list[Transition]:
-    """What ``unblock_dependents`` did for chains that closed ``at`` that time, told again."""
+    """Return the transitions that ``unblock_dependents`` made for chains that closed at that time."""
     made: list[Transition] = []
     blockers = list(closed)
     while blockers:
-        told = await db.read("read_past_unblocks", _UNBLOCKED, blockers=batch(blockers), at=at)
-        in_order = sorted(told, key=lambda each: each[1] is not None)
+        unblocked = await db.read("read_past_unblocks", _UNBLOCKED, blockers=batch(blockers), at=at)
+        in_order = sorted(unblocked, key=lambda each: each[1] is not None)
         made += [build.blockers_ended(job.snapshot(at), failed_with=error_type) for job, error_type in in_order]
-        blockers = [job.chain_id for job, error_type in told if error_type is not None and job.waited_on]
+        blockers = [job.chain_id for job, error_type in unblocked if error_type is not None and job.waited_on]
     return made
 
 
 async def has_pending(db: SqliteSession, at: int) -> bool:
-    """Whether anything was left to ``unblock_pending``; asked first, so that it rarely needs the write lock."""
+    """Return whether there is work for ``unblock_pending``. Asked first, so that it rarely needs the write lock."""
     return bool(await db.read("read_pending", TEXTS, limit=1))
 
 
 async def unblock_pending(db: SqliteSession, at: int, *, limit: int) -> list[Transition]:
-    """Tell some of the dependents that were left pending."""
+    """Unblock or fail some of the dependents that were left pending."""
     pending = await db.read("read_pending", TEXTS, limit=limit)
     if not pending:
         return []
@@ -85,59 +87,65 @@ async def unblock_pending(db: SqliteSession, at: int, *, limit: int) -> list[Tra
 
 
 async def _apply_ends(
-    db: SqliteSession, at: int, edges: Sequence[DependentRow]
+    db: SqliteSession, at: int, rows: Sequence[DependentRow]
 ) -> tuple[list[Transition], list[OpenJob]]:
-    """Tell dependents how their blockers ended; returns what was done, and the jobs that failed by it."""
-    if not edges:
+    """Release dependents from their ended blockers; return the transitions, and the jobs that failed."""
+    if not rows:
         return [], []
-    released = [(edge.chain_id, edge.position, edge.ordinal) for edge in edges]
+    # Released even if the dependent is closed already, as by another blocker: its rows must not be found again.
+    released = [(row.chain_id, row.position, row.ordinal) for row in rows]
     await db.write("release_dependents", blockers=batch(released), now=at)
     ends: defaultdict[JobKey, list[DependentRow]] = defaultdict(list)
-    for edge in edges:
-        ends[edge.chain_id, edge.position].append(edge)
-    chains = list(dict.fromkeys(edge.chain_id for edge in edges))
+    # By dependent: two of its blockers may end in one batch, and each counts.
+    for row in rows:
+        ends[row.chain_id, row.position].append(row)
+    chains = list(dict.fromkeys(row.chain_id for row in rows))
     waiting = [
         job
         for job in await db.read("read_open_jobs", OPEN_JOBS, chains=batch(chains))
         if job.blocked_by_count and job.key in ends
     ]
-    lost = {job.chain_id: by for job in waiting if (by := _failing_blocker(job, ends[job.key]))}
-    failed = [job for job in waiting if job.chain_id in lost]
-    told = await _count_down(db, at, [job for job in waiting if job.chain_id not in lost], ends)
-    return told + await _fail(db, at, failed, lost), failed
+    failing = {job.chain_id: by for job in waiting if (by := _failing_blocker(job, ends[job.key]))}
+    failed = [job for job in waiting if job.chain_id in failing]
+    unblocked = await _count_down(db, at, [job for job in waiting if job.chain_id not in failing], ends)
+    return unblocked + await _fail(db, at, failed, failing), failed
 
 
 def _failing_blocker(job: OpenJob, ends: Sequence[DependentRow]) -> DependentRow | None:
-    """The blocker whose end means that the condition can never be met, if there is one."""
-    lost = next((edge for edge in ends if job.rule.is_failed_by(edge.status)), None)
-    if lost is None or job.rule.until is Until.ALL:
-        return lost
+    """Return the blocker because of which the condition can never be met, if there is one."""
+    failing = next((row for row in ends if job.rule.is_failed_by(row.status)), None)
+    if failing is None or job.rule.until is Until.ALL:
+        return failing
+    # Of any-of, the job fails only with its last open blocker, and only if none of those that end now meets it.
     is_last = len(ends) == job.blocked_by_count and not _is_met(job, ends)
-    return lost if is_last else None
+    return failing if is_last else None
 
 
 def _is_met(job: OpenJob, ends: Sequence[DependentRow]) -> bool:
-    return job.rule.until is Until.ANY and any(job.rule.is_met_by(edge.status) for edge in ends)
+    return job.rule.until is Until.ANY and any(job.rule.is_met_by(row.status) for row in ends)
 
 
 async def _count_down(db: SqliteSession, at: int, jobs: Sequence[OpenJob], ends: _Ends) -> list[Transition]:
-    """Note how many blockers are left; returns who is free."""
+    """Store how many blockers are left; return the transitions of the jobs that are unblocked."""
     if not jobs:
         return []
     left = {job.key: 0 if _is_met(job, ends[job.key]) else job.blocked_by_count - len(ends[job.key]) for job in jobs}
     await db.write("count_down", dependents=batch([(job.chain_id, left[job.key]) for job in jobs]), now=at)
-    early = [job.key for job in jobs if not left[job.key] and job.blocked_by_count > len(ends[job.key])]
-    if early:
-        await db.write("release_other_blockers", jobs=batch(early), now=at)
+    # Of any-of, one blocker is enough: the other rows are released too, or a later end would find them.
+    unblocked_early = [job.key for job in jobs if not left[job.key] and job.blocked_by_count > len(ends[job.key])]
+    if unblocked_early:
+        await db.write("release_other_blockers", jobs=batch(unblocked_early), now=at)
     return [build.blockers_ended(job.snapshot(at), failed_with=None) for job in jobs if not left[job.key]]
 
 
 async def _fail(
-    db: SqliteSession, at: int, jobs: Sequence[OpenJob], lost: Mapping[str, DependentRow]
+    db: SqliteSession, at: int, jobs: Sequence[OpenJob], failing: Mapping[str, DependentRow]
 ) -> list[Transition]:
     if not jobs:
         return []
-    failures = {job.chain_id: failure_by(lost[job.chain_id].blocker_id, lost[job.chain_id].status) for job in jobs}
+    failures = {
+        job.chain_id: failure_by(failing[job.chain_id].blocker_id, failing[job.chain_id].status) for job in jobs
+    }
     ended = [
         ClosedJob(chain_id, Status.FAILED, Verb.FAIL_BY_BLOCKER, None, failure.type, failure.text)
         for chain_id, failure in failures.items()

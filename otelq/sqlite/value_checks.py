@@ -1,4 +1,4 @@
-"""What SQLite would take but cannot give back, or no other database takes: refused before it is written."""
+"""Values that SQLite would store but not return, or that no other database stores: refused before they are written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 def check_job(job: NewJob | Successor) -> None:
     """
-    Refuse payloads that no database can hold; whether they are JSON at all is a constraint of the table.
+    Refuse payloads that no database can store. The statements check whether they are JSON at all.
 
     Raises:
         Refused: JSON with an escaped NUL or half a surrogate pair.
@@ -25,7 +25,7 @@ def check_job(job: NewJob | Successor) -> None:
 
 
 def check_outcome(outcome: Outcome) -> None:
-    """The same for what an attempt came to."""
+    """Refuse the same in the output or the successor of an outcome."""
     match outcome:
         case Completes(output):
             check_json(output)
@@ -36,7 +36,7 @@ def check_outcome(outcome: Outcome) -> None:
 
 
 def check_json(text: str) -> None:
-    """One payload; only those with an escaped character are looked at closer."""
+    """Refuse one payload. Only text with an escaped character is decoded."""
     if "\\u" not in text:
         return
     if _NUL.search(text):

@@ -1,4 +1,4 @@
-"""Open jobs that are to wait for other chains: continuations with blockers, ``Blocks``, and what is redriven."""
+"""Open jobs that get blockers: continuations, ``Blocks``, and redriven jobs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .session import SqliteSession, batch
 _ENDS = Decoder(list[tuple[str, ChainEnd]])
 _KNOWN = Decoder(list[tuple[int, int]])
 _CYCLES = Decoder(list[tuple[str, str]])
-_EdgeRow: TypeAlias = tuple[str, int, int, str, bool, bool]
+_BlockerRow: TypeAlias = tuple[str, int, int, str, bool, bool]
 
 
 class BlockerRequest(Struct, frozen=True):
-    """An open job that is to wait for chains, each named once."""
+    """A request to block an open job by chains, each named once."""
 
     chain_id: str
     position: int
@@ -36,7 +36,7 @@ class BlockerRequest(Struct, frozen=True):
 
 async def block(db: SqliteSession, at: int, requests: Sequence[BlockerRequest]) -> list[WaitDecision]:
     """
-    Let open jobs wait, in the order given: each sees how those before it fare. Those that are lost are closed.
+    Block open jobs in the order given; each sees the decision on those before it. Failed ones are closed.
 
     Raises:
         NotFound: a blocker does not exist.
@@ -50,28 +50,40 @@ async def block(db: SqliteSession, at: int, requests: Sequence[BlockerRequest]) 
     for request in requests:
         decision = decide_wait(request.rule, {blocker: status_of(ends, blocker) for blocker in request.blockers})
         if decision.failure:
-            ends[request.chain_id] = Status.FAILED
+            ends[request.chain_id] = Status.FAILED  # for later requests that have this chain as a blocker
         decisions.append(decision)
     await _write(db, at, requests, decisions)
+    # After the write, so that one query sees the rows of this batch together with all others. An error undoes them.
     await check_cycles(db, [request.chain_id for request in requests])
+    # Stored blocked first, then closed: the history has both transitions.
     await _fail(db, at, requests, decisions)
     return decisions
 
 
 async def blocker_ends(db: SqliteSession, chains: Iterable[str]) -> dict[str, ChainEnd]:
-    """How chains stand; one that does not exist is left out."""
+    """Return how chains ended; None while open. A chain that does not exist is left out."""
     return dict(await db.read("read_blocker_ends", _ENDS, chains=batch(list(dict.fromkeys(chains)))))
 
 
 def status_of(ends: dict[str, ChainEnd], blocker: str) -> ChainEnd:
-    """How a blocker stands, which must exist."""
+    """
+    Return how a blocker ended.
+
+    Raises:
+        NotFound: it does not exist.
+    """
     if blocker not in ends:
         raise refusals.blocker_not_found(blocker)
     return ends[blocker]
 
 
 async def check_cycles(db: SqliteSession, chains: Sequence[str]) -> None:
-    """Refuse what was written if one of the chains waits for itself now."""
+    """
+    Check that none of the chains waits for itself now.
+
+    Raises:
+        InvalidArgument: one does. The caller undoes what was written.
+    """
     for chain_id, last in await db.read("find_cycle", _CYCLES, chains=batch(chains)):
         raise refusals.blocker_cycle(chain_id, through=last)
 
@@ -84,30 +96,31 @@ async def _write(
         for request, decision in zip(requests, decisions, strict=True)
     ]
     await db.write("block_jobs", jobs=batch(rows))
-    edges = list(_edges(requests, decisions, await _ordinals(db, requests)))
-    await db.write("upsert_blockers", blockers=batch(edges), now=at)
-    await db.write("mark_waited_on", chains=batch([blocker for _, _, _, blocker, _, is_held in edges if is_held]))
+    blockers = list(_blocker_rows(requests, decisions, await _ordinals(db, requests)))
+    awaited = [blocker for _, _, _, blocker, _, is_awaited in blockers if is_awaited]
+    await db.write("upsert_blockers", blockers=batch(blockers), now=at)
+    await db.write("mark_waited_on", chains=batch(awaited))
 
 
 async def _ordinals(db: SqliteSession, requests: Sequence[BlockerRequest]) -> Iterator[int]:
-    """The ordinal of each edge: that which it has already, or the next free one of its job."""
+    """Return the ordinal of each blocker row: the one that it has already, or the next free one of its job."""
     keys = [(*request.key, blocker) for request in requests for blocker in request.blockers]
-    have = dict(await db.read("find_blockers", _KNOWN, blockers=batch(keys)))
+    known = dict(await db.read("find_blockers", _KNOWN, blockers=batch(keys)))
     counts = await db.read("count_blockers", NUMBERS, jobs=batch([request.key for request in requests]))
-    following = dict(zip((request.key for request in requests), counts, strict=True))
+    next_ordinals = dict(zip((request.key for request in requests), counts, strict=True))
 
     def ordinals() -> Iterator[int]:
         for index, (chain_id, position, _) in enumerate(keys):
-            if index not in have:
-                following[chain_id, position] += 1
-            yield have.get(index, following[chain_id, position] - 1)
+            if index not in known:
+                next_ordinals[chain_id, position] += 1
+            yield known.get(index, next_ordinals[chain_id, position] - 1)
 
     return ordinals()
 
 
-def _edges(
+def _blocker_rows(
     requests: Sequence[BlockerRequest], decisions: Sequence[WaitDecision], ordinals: Iterator[int]
-) -> Iterator[_EdgeRow]:
+) -> Iterator[_BlockerRow]:
     for request, decision in zip(requests, decisions, strict=True):
         for blocker in request.blockers:
             yield *request.key, next(ordinals), blocker, request.rule.waits_after_failure, blocker in decision.awaited

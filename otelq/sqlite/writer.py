@@ -1,8 +1,8 @@
 """
-The writer: one connection a process, and one commit for all that wait for it.
+The writer: one connection in a process, and one commit for all verbs that wait for it.
 
-Verbs that come while a commit is on its way to the disk gather and share the next one. Each runs in a savepoint, so
-that one that fails takes nothing of its neighbours with it; none learns its result before the commit.
+Verbs that arrive while a commit is on its way to the disk gather, and share the next one (group commit). Each runs in a
+savepoint, so that one that fails does not undo its neighbours. A verb returns after the commit.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .statements import SqliteStatements
 T = TypeVar("T")
 
 _MAX_GROUP = 128
-"""How many verbs share a commit at most, so that the first does not wait for an endless last."""
+"""The largest number of verbs in one commit, so that under load the first one does not wait for ever."""
 
 
 class _PendingVerb(Generic[T]):
@@ -40,7 +40,7 @@ class _PendingVerb(Generic[T]):
 
 
 class Writer:
-    """Runs verbs in groups. ``lock`` is held while anybody in this process writes to the file."""
+    """Runs verbs in groups. ``lock`` is held while any task of this process writes to the file."""
 
     def __init__(self, thread: ConnectionThread, settings: Settings, statements: SqliteStatements) -> None:
         self.lock = asyncio.Lock()
@@ -52,25 +52,27 @@ class Writer:
 
     async def write(self, verb: Verb[T], now: datetime | None) -> T:
         """
-        Run ``verb`` in a transaction and return its result once that is committed.
+        Run ``verb`` in a transaction, and return its result after the commit.
 
-        A caller that is cancelled before its group began leaves nothing; after that the group goes on without it.
+        If the caller is cancelled before its group begins, the verb is not run. After that the group goes on without
+        it.
         """
         pending = _PendingVerb(verb, now)
         self._pending.append(pending)
+        # One task at a time runs groups; verbs that arrive meanwhile are in its next group.
         if self._task is None or self._task.done():
-            # An empty context: what runs for one caller carries nothing of another's.
+            # An empty context: the task runs verbs of many callers, and must not carry the context of the first.
             self._task = spawn(self._run_groups(), context=Context())
         return await pending.future
 
     async def drain(self) -> None:
-        """Wait until nobody waits."""
+        """Wait until no verb waits."""
         if self._task is not None:
             await asyncio.wait([self._task])
 
     async def _run_groups(self) -> None:
         while self._pending:
-            held = self.lock.locked()
+            held = self.lock.locked()  # asked before the wait: the verbs had to wait for a transaction
             if not await self._acquire():
                 self._time_out_first()
                 continue
@@ -81,7 +83,7 @@ class Writer:
                 self.lock.release()
 
     async def _acquire(self) -> bool:
-        """Wait for the lock no longer than the one who waits longest may."""
+        """Wait for the lock; return False when the oldest verb has waited for ``busy_timeout``."""
         left = self._pending[0].since + self._settings.busy_timeout - time.monotonic()
         try:
             async with asyncio.timeout(max(left, 0)):
@@ -99,7 +101,7 @@ class Writer:
         group: list[_PendingVerb[Any]] = []
         while self._pending and len(group) < _MAX_GROUP:
             pending = self._pending.popleft()
-            if not pending.future.done():
+            if not pending.future.done():  # else its caller was cancelled
                 group.append(pending)
         return group
 
@@ -109,6 +111,7 @@ class Writer:
         try:
             results = await self._thread.run(lambda connection: self._run_group(connection, group, waited_for_lock))
         except Exception as error:
+            # No verb of the group is committed: each caller gets the error.
             results = [error] * len(group)
         except asyncio.CancelledError:
             for pending in group:
@@ -125,6 +128,7 @@ class Writer:
     def _run_group(
         self, connection: sqlite3.Connection, group: Sequence[_PendingVerb[Any]], waited_for_lock: bool
     ) -> list[object]:
+        # `reap` skips its round if the lock was held, by this process or by another.
         waited_for_lock = begin_immediate(connection, self._settings) or waited_for_lock
         with translating(f"cannot write to {self._settings.path}"):
             try:
@@ -134,18 +138,20 @@ class Writer:
                     connection.execute("COMMIT")
                 return results
             finally:
+                # Also after a COMMIT that failed: SQLite then leaves the transaction open.
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
     def _run_verb(self, session: SqliteSession, connection: sqlite3.Connection, pending: _PendingVerb[Any]) -> object:
-        """The result of one verb, or its error; whatever a verb that failed wrote is taken back."""
+        """Run one verb; return its result, or its error after its writes are undone."""
+        # A savepoint for each verb: its error undoes its own writes, and the group is committed all the same.
         connection.execute("SAVEPOINT verb")
         try:
             with translating(f"cannot write to {self._settings.path}"):
                 result = run(pending.verb(session, now_micros() if pending.now is None else to_micros(pending.now)))
         except Exception as error:
             if not connection.in_transaction:
-                # A full disk or a failing one ends the whole transaction, the neighbours' writes with it.
+                # At some errors, such as a full disk, SQLite rolls back the whole transaction: the group fails.
                 raise
             connection.execute("ROLLBACK TO verb")
             result = error

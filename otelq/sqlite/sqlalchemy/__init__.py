@@ -15,14 +15,14 @@ from .engine_transactions import EngineHandleSource
 from .joined_transactions import SqliteSqlalchemyJoiner
 
 _SHARED = (StaticPool, SingletonThreadPool)
-"""What is rolled back as the one user gives the connection back is the work of the other."""
+"""Pools whose users share a connection: when one returns it, the pool rolls back the work of the other."""
 
 __all__ = ["SqliteSqlalchemyJoiner", "file_of", "handle_source"]
 
 
 def handle_source(target: Any, session: Any) -> EngineHandleSource:
     """
-    The handles of an engine, and of a factory of sessions if one is given.
+    Return the source of handles for an engine, with a factory of sessions if one is given.
 
     Raises:
         InvalidArgument: it is no engine over aiosqlite, or the factory belongs to another one.
@@ -35,7 +35,7 @@ def handle_source(target: Any, session: Any) -> EngineHandleSource:
 
 def file_of(engine: AsyncEngine) -> Path:
     """
-    The file that an engine is for.
+    Return the file of an engine.
 
     Raises:
         InvalidArgument: it is in memory, where only its own connections see it, or has one connection for all.

@@ -1,4 +1,4 @@
-"""Transactions on the caller's engine that the adapter begins and ends."""
+"""Transactions on the application's engine that the adapter begins and ends."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .watcher import SqliteWatcher
 
 
 class EngineTransaction(SqliteSqlalchemyTransaction, OwnedTransaction):
-    """One on a session or a connection of the engine; whoever else commits it is refused."""
+    """An owned transaction on a session or a connection of the engine. Commits by the application are refused."""
 
     def __init__(
         self, handle: Handle, settings: Settings, statements: SqliteStatements, known: WeakSet[aiosqlite.Connection]
@@ -63,7 +63,7 @@ class EngineTransaction(SqliteSqlalchemyTransaction, OwnedTransaction):
         self._guards.add(self._root.connection, "before_cursor_execute", self._refuse_if_lost, first=True)
 
     async def _check_driver(self, driver: aiosqlite.Connection) -> None:
-        """See, once for each connection of the engine, that it does with our statements what we mean."""
+        """Check, once for each connection of the engine, that it runs our statements as they are meant."""
         if driver in self._known:
             return
         if problem := await on_thread(driver, connection_problem):
@@ -71,7 +71,7 @@ class EngineTransaction(SqliteSqlalchemyTransaction, OwnedTransaction):
         self._known.add(driver)
 
     def _refuse_autocommit(self, connection: sqlite3.Connection) -> None:
-        """Nothing commits by itself after a BEGIN of ours, as long as the driver's ``commit`` still does so."""
+        """Refuse ``autocommit=True``: with it the driver's ``commit`` does nothing, and SQLAlchemy could not commit."""
         if commits_by_itself(connection):
             raise InvalidArgument("target", "has connections with autocommit=True; give them autocommit=False")
 
@@ -113,7 +113,9 @@ class EngineTransaction(SqliteSqlalchemyTransaction, OwnedTransaction):
         return watcher is not None and (watcher.look_for_loss() or watcher.is_rolled_back_by_hand)
 
     def _refuse_if_lost(self, *_: Any) -> None:
-        """Keep what comes after an error that ended the whole transaction from being committed by itself."""
+        """
+        Refuse statements after an error at which SQLite rolled back the whole transaction: each would commit by itself.
+        """
         if self._is_lost:
             raise Unavailable(LOST)
 
@@ -123,7 +125,7 @@ class EngineTransaction(SqliteSqlalchemyTransaction, OwnedTransaction):
 
 
 class EngineHandleSource:
-    """The handles of an engine that the caller made."""
+    """Sessions and connections of the application's engine."""
 
     def __init__(self, engine: AsyncEngine, handles: HandleFactory) -> None:
         self.engine = engine
@@ -131,14 +133,14 @@ class EngineHandleSource:
         self._known: WeakSet[aiosqlite.Connection] = WeakSet()
 
     def check(self, kind: type | None) -> bool:
-        """Whether this kind of handle comes from here; the usual one does."""
+        """Return whether this kind of handle comes from here; the usual one does."""
         return self._handles.makes(kind)
 
     @asynccontextmanager
     async def begin(
         self, kind: type | None, settings: Settings, statements: SqliteStatements
     ) -> AsyncGenerator[EngineTransaction]:
-        """A handle on which a transaction is open that holds the write lock; it is of no use afterwards."""
+        """Yield a transaction that holds the write lock, on a handle that is closed afterwards."""
         handle = self._handles.session() if self._handles.makes_session(kind) else self.engine.connect()
         try:
             transaction = EngineTransaction(handle, settings, statements, self._known)
@@ -162,4 +164,4 @@ def _unwritable(error: Exception, settings: Settings) -> OtelqError:
 
 
 async def _nothing(session: SqliteSession, at: int) -> None:
-    """A verb whose only use is the write lock, which comes before every verb."""
+    """Do nothing: the write lock is taken before any verb, and is all that is needed."""

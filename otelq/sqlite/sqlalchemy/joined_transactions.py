@@ -1,4 +1,4 @@
-"""Transactions of SQLAlchemy to write in, which it begins late: at the first statement, or at the first that writes."""
+"""The application's transactions of SQLAlchemy, which begin with the first statement, or the first that writes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .watcher import SqliteWatcher
 
 
 class SqliteSqlalchemyTransaction(JoinedTransaction):
-    """The transaction of a session or a connection, which may be about to be begun."""
+    """The transaction of a session or a connection. It may not have begun yet."""
 
     def __init__(
         self,
@@ -47,14 +47,14 @@ class SqliteSqlalchemyTransaction(JoinedTransaction):
 
     @property
     def has_ended(self) -> bool:
-        """Before a verb wrote in it, it may be about to be begun."""
+        """Return whether it has ended. Before the first verb it may not have begun yet."""
         return self._root is not None and not self._root.is_active
 
     def watch(self, ended: Callable[[Ending], None]) -> bool:
         return not self.has_ended and self._watchers.watch(self._handle, ended)
 
     async def _driver(self) -> aiosqlite.Connection:
-        """Have SQLAlchemy begin; our statements then go past it, as past whatever it tells of the application's."""
+        """Begin a transaction in SQLAlchemy; return the driver's connection, so that our statements raise no events."""
         try:
             sync = sync_of(await begun_connection(self._handle))
         except DBAPIError as error:
@@ -79,12 +79,12 @@ class SqliteSqlalchemyTransaction(JoinedTransaction):
 
 
 def commits_by_itself(connection: sqlite3.Connection) -> bool:
-    """Whether ``commit`` does nothing on it, as with ``autocommit=True`` since Python 3.12."""
+    """Return whether ``commit`` does nothing on it, as with ``autocommit=True`` since Python 3.12."""
     return getattr(connection, "autocommit", None) is True
 
 
 class SqliteSqlalchemyJoiner:
-    """Takes part in transactions of sessions and connections."""
+    """Joins transactions of sessions and connections."""
 
     def __init__(
         self, state_of: Callable[[object], HandleState], settings: Settings, statements: SqliteStatements
@@ -96,10 +96,10 @@ class SqliteSqlalchemyJoiner:
 
     def join(self, tx: object) -> SqliteSqlalchemyTransaction:
         """
-        Return the transaction that is open, or is about to be begun.
+        Return the transaction that is open, or will begin.
 
         Raises:
-            InvalidArgument: it is no session or connection, or leads elsewhere than to SQLite.
+            InvalidArgument: it is no session or connection, or is not bound to SQLite.
         """
         handle = check_handle(tx, dialect="sqlite", database="the client's SQLite file")
         return SqliteSqlalchemyTransaction(

@@ -1,4 +1,4 @@
-"""How transactions of SQLAlchemy end in SQLite."""
+"""The ends of SQLAlchemy's transactions in SQLite."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .driver import is_in_transaction
 
 
 class SqliteWatcher(TransactionWatcher):
-    """Follows one transaction, which SQLite itself may leave by an error, or begin later than SQLAlchemy believes."""
+    """Watches one transaction. SQLite may end it at an error, or begin it later than SQLAlchemy does."""
 
     def __init__(self, root: RootTransaction, session: Session | None) -> None:
         super().__init__(root, session)
@@ -26,7 +26,7 @@ class SqliteWatcher(TransactionWatcher):
 
     @property
     def is_rolled_back_by_hand(self) -> bool:
-        """Whether its user sent a ROLLBACK past SQLAlchemy, which took back what was written."""
+        """Return whether the user sent a ROLLBACK past SQLAlchemy, which undid the writes."""
         return self._savepoints.ended_by is Control.ROLLBACK
 
     def add(self, ended: Ended) -> None:
@@ -34,12 +34,13 @@ class SqliteWatcher(TransactionWatcher):
 
     def look_for_loss(self, ending: Ending = Ending.UNKNOWN) -> bool:
         """
-        See whether the database itself has left the transaction that SQLAlchemy believes in; then that was its end.
+        Return whether SQLite has left the transaction that SQLAlchemy still considers open. Then that was its end.
 
-        It is in it from the first statement that writes, and may leave it by an error, which says nothing of that.
+        SQLite is in it from the first statement that writes, and leaves it at some errors without a word.
         """
         if self.is_over or self._is_committing or self._savepoints.is_uncertain or not self.root.is_active:
             return self._is_lost
+        # At some errors, such as a full disk, SQLite rolls back by itself. Only its own state shows that.
         was_open, self._is_open = self._is_open, is_in_transaction(self.root.connection)
         if was_open and not self._is_open:
             self._is_lost = True
@@ -61,8 +62,8 @@ class SqliteWatcher(TransactionWatcher):
         self.look_for_loss(Ending.COMMITTED)
 
     def _statement_failed(self, error: BaseException) -> None:
-        # SQLAlchemy takes the transaction for ended when its COMMIT has failed, too. One that was cancelled has not
-        # failed: the connection's thread makes it.
+        # SQLAlchemy considers a transaction ended also when its COMMIT failed. A cancelled COMMIT has not failed: the
+        # connection's thread goes on with it.
         if isinstance(error, Exception):
             self._has_failed = True
 
