@@ -61,7 +61,7 @@ async def run_callbacks(callbacks: Iterable[PendingCallback]) -> None:
         try:
             await spawn(_call(pending.callback), context=pending.context)
         except Exception:
-            logger.exception("%r, which followed a commit, failed; the commit stands", pending.callback)
+            logger.exception("%r, an after-commit callback, failed; the commit is not affected", pending.callback)
 
 
 async def _call(callback: Callback) -> None:

@@ -14,7 +14,7 @@ from .stored_context import EMPTY, attach, detach
 logger = Log("otelq.telemetry")
 
 
-def carry() -> Mapping[str, str]:
+def write_carrier() -> Mapping[str, str]:
     """Return the fields that the configured propagator writes for the current context; none if it fails."""
     carrier: dict[str, str] = {}
     try:
@@ -26,8 +26,8 @@ def carry() -> Mapping[str, str]:
 
 
 @contextmanager
-def carried(carrier: Mapping[str, str]) -> Generator[None]:
-    """Make the context that ``carry`` wrote current for a ``with`` block."""
+def use_carrier(carrier: Mapping[str, str]) -> Generator[None]:
+    """Make the context that ``write_carrier`` wrote current for a ``with`` block."""
     token = attach(_extracted(carrier))
     try:
         yield

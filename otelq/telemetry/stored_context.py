@@ -200,7 +200,7 @@ def entries_that_fit(entries: Mapping[str, str], *, limit: int) -> tuple[dict[st
 def allowed_baggage(names: Iterable[str], context: Context) -> tuple[dict[str, str], int]:
     """Return the allowed baggage of a context within the limit, and the number of entries left out."""
     chosen: dict[str, str] = {}
-    room, left_out = BAGGAGE_LIMIT, 0
+    left, left_out = BAGGAGE_LIMIT, 0
     for name in names:
         value = otel_baggage.get_baggage(name, context)
         if value is None:
@@ -211,9 +211,9 @@ def allowed_baggage(names: Iterable[str], context: Context) -> tuple[dict[str, s
             left_out += 1
             continue
         size = len(name) + len(text)
-        if size <= room and text.isprintable():
+        if size <= left and text.isprintable():
             chosen[name] = text
-            room -= size
+            left -= size
         else:
             left_out += 1
     return chosen, left_out

@@ -104,12 +104,12 @@ class ActiveJob:
         if outcome is None:
             return self.lost(self.scope.cancel_reason or CancelReason.LEASE_LOST)
         self._is_submitted = True
-        self._report.ended(outcome)
+        self._report.record_outcome(outcome)
         self._completer.add(self, self._runner.settlement(outcome))
 
     def replace_refused(self, outcome: Outcome, error: Exception) -> Settlement:
         """Return a settlement with this outcome in place of one that the database refused."""
-        self._report.refused(outcome, error)
+        self._report.record_refusal(outcome, error)
         return self._runner.settlement(outcome)
 
     # Its end
@@ -117,7 +117,7 @@ class ActiveJob:
     def acknowledged(self, successor: Claimed | None = None) -> None:
         """End an attempt whose outcome is stored; begin the successor if it was claimed with it."""
         self.done = True
-        self._report.stored()
+        self._report.end_stored()
         # The successor takes the slot in the same turn of the event loop, so that no claim comes between.
         self._release_slot()
         if successor is not None:
@@ -130,8 +130,8 @@ class ActiveJob:
         """End an attempt whose lease is lost; its outcome is discarded."""
         self.done = True
         self.scope.cancel_reason = reason
-        logger.warning("%s is no longer ours: %s", self, reason, extra=self._identity.labels)
-        self._report.lost(reason)
+        logger.warning("%s lost its job: %s", self, reason, extra=self._identity.labels)
+        self._report.end_lost(reason)
         self._release_slot()
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:

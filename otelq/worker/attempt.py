@@ -80,7 +80,7 @@ class AttemptRunner:
             )
         except UndecodablePayload as error:
             failure = failure_of(error)
-            self._report.failed(error, failure.type)
+            self._report.record_failure(error, failure.type)
             return Fails(failure)
         if job.blockers:
             await self._read_blockers()
@@ -182,12 +182,12 @@ class AttemptRunner:
             self._follow(outcome, settled)
         elif isinstance(settled, Transition):
             self._report.drop_successor()
-            self._report.ended_as(HANDLER_ENDS[settled.verb])
+            self._report.record_outcome_name(HANDLER_ENDS[settled.verb])
 
     def _follow(self, outcome: Outcome, settled: Settled) -> None:
         self.successor = settled.claimed_successors.get(self._identity.job.lease.chain_id)
-        self._report.ended(outcome)
-        self._report.settled_alone(outcome)
+        self._report.record_outcome(outcome)
+        self._report.record_settlement(outcome)
         self._context.engine.effects.follow(settled.transitions)
 
     def settlement(self, outcome: Outcome) -> Settlement:

@@ -18,7 +18,7 @@ class AttemptReport:
     """
     Reports one attempt to telemetry, which never raises.
 
-    The spans end with ``stored`` or ``lost``, not when the handler returns: they say what was committed.
+    The spans end with ``end_stored`` or ``end_lost``, not when the handler returns: they say what was committed.
     """
 
     __slots__ = ("_context", "_ended_ns", "_enqueue", "_identity", "_outcome", "_seconds", "_span", "_started")
@@ -72,31 +72,31 @@ class AttemptReport:
 
     # The outcome
 
-    def failed(self, error: BaseException, kind: str | None) -> None:
+    def record_failure(self, error: BaseException, kind: str | None) -> None:
         """Record the error on the span."""
         self._span.failed(error, kind)
 
-    def ended(self, outcome: Outcome) -> None:
+    def record_outcome(self, outcome: Outcome) -> None:
         """Measure the attempt, by its outcome."""
         failure = outcome.failure.type if isinstance(outcome, FAILING) else None
-        self.ended_as(outcome_name(outcome), failure=failure)
+        self.record_outcome_name(outcome_name(outcome), failure=failure)
 
-    def ended_as(self, name: str, *, failure: str | None = None) -> None:
+    def record_outcome_name(self, name: str, *, failure: str | None = None) -> None:
         """Measure the attempt under this name of an outcome."""
         self._outcome = name
         self._context.engine.telemetry.record_attempt(
             self._identity.job.type, self._seconds, name, failure, context=self._span.exemplar
         )
 
-    def refused(self, outcome: Outcome, error: Exception) -> None:
+    def record_refusal(self, outcome: Outcome, error: Exception) -> None:
         """Record on the span that this outcome replaces one that the database refused."""
         self.drop_successor()
-        self.failed(error, outcome.failure.type if isinstance(outcome, FAILING) else None)
+        self.record_failure(error, outcome.failure.type if isinstance(outcome, FAILING) else None)
         self._outcome = outcome_name(outcome)
 
     # The end
 
-    def settled_alone(self, outcome: Outcome) -> None:
+    def record_settlement(self, outcome: Outcome) -> None:
         """Record the settlement of an outcome that was stored in the handler's transaction."""
         self._context.engine.telemetry.record_settlement(
             Verb.COMPLETE if isinstance(outcome, Completes) else Verb.CONTINUE,
@@ -107,13 +107,13 @@ class AttemptReport:
             type=self._identity.job.type,
         )
 
-    def stored(self) -> None:
+    def end_stored(self) -> None:
         """End the spans once the outcome is committed."""
         if self._enqueue is not None:
             self._enqueue.end()
         self._span.end(self._outcome, self._ended_ns)
 
-    def lost(self, reason: CancelReason) -> None:
+    def end_lost(self, reason: CancelReason) -> None:
         """End the span of an attempt whose outcome is discarded."""
         self.drop_successor()
         if reason is CancelReason.LEASE_LOST:

@@ -95,10 +95,10 @@ class WorkerScope:
         """Return the object of this type that was provided to the attempt or to the worker."""
         return (self._provided or self._context.provided).get(kind)
 
-    def provide(self, kind: type, thing: object, /) -> None:
+    def provide(self, kind: type, value: object, /) -> None:
         """Provide an object to this attempt."""
         self._provided = self._provided or Provided((), outer=self._context.provided)
-        self._provided.put(kind, thing)
+        self._provided.put(kind, value)
 
     def blockers(self, job_type: JobType[Any, Out], /) -> list[Out]:
         """Return the outputs of the blockers of one type, in order."""

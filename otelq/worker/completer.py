@@ -24,7 +24,7 @@ from ..model import CancelReason, Claimed, Settlement, SettleResult
 from ..spawn import spawn
 from .active_job import ActiveJob
 from .context import WorkerContext
-from .outcomes import of_refusal, reason_of
+from .outcomes import outcome_of_refusal, reason_of
 
 _RANDOM = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 
@@ -184,7 +184,9 @@ class Completer(Loop):
         active = item.active
         # A failure in place of the outcome. If that is refused too, as by a constraint of the user's, nothing can be
         # stored.
-        outcome = of_refusal(error, definition=active.definition, attempt=active.job.attempt, spread=_RANDOM.random())
+        outcome = outcome_of_refusal(
+            error, definition=active.definition, attempt=active.job.attempt, spread=_RANDOM.random()
+        )
         await self._store([replace(item, settlement=active.replace_refused(outcome, error))], was_refused=True)
 
     def _give_up(self, batch: Sequence[PendingOutcome], error: Exception) -> None:

@@ -19,21 +19,21 @@ X = TypeVar("X")
 class Provided:
     """Objects that handlers ask for by type: settings, HTTP clients, mailers."""
 
-    def __init__(self, things: Sequence[object], *, outer: Provided | None = None) -> None:
+    def __init__(self, objects: Sequence[object], *, outer: Provided | None = None) -> None:
         self._by_type: dict[type, object] = {}
         self._outer = outer
-        if isinstance(things, str) or not isinstance(things, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
-            raise InvalidArgument("provide", f"is {things!r}; give several, as in a list")
-        for thing in things:
-            if type(thing) in self._by_type:
+        if isinstance(objects, str) or not isinstance(objects, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+            raise InvalidArgument("provide", f"is {objects!r}; give several, as in a list")
+        for value in objects:
+            if type(value) in self._by_type:
                 raise InvalidArgument(
-                    "provide", f"holds two of {type(thing).__qualname__}; wrap one in a type of its own"
+                    "provide", f"holds two of {type(value).__qualname__}; wrap one in a type of its own"
                 )
-            self._by_type[type(thing)] = thing
+            self._by_type[type(value)] = value
 
-    def put(self, kind: type, thing: object) -> None:
+    def put(self, kind: type, value: object) -> None:
         """Store the object under this type, in place of the one that ``get`` returned before."""
-        self._by_type[kind] = thing
+        self._by_type[kind] = value
 
     def get(self, kind: type[X]) -> X:
         """
@@ -44,11 +44,11 @@ class Provided:
         """
         found = self._by_type.get(kind)
         if found is None:
-            candidates = [thing for thing in self._by_type.values() if isinstance(thing, kind)]
+            candidates = [value for value in self._by_type.values() if isinstance(value, kind)]
             if not candidates and self._outer is not None:
                 return self._outer.get(kind)
             if len(candidates) != 1:
-                problem = "nothing" if not candidates else f"{len(candidates)} things"
+                problem = "nothing" if not candidates else f"{len(candidates)} objects"
                 raise InvalidArgument("kind", f"{problem} of {kind.__qualname__} provided; see Worker(provide=[...])")
             found = candidates[0]
         return cast(X, found)

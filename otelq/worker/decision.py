@@ -13,7 +13,7 @@ from ..model import CancelReason, ClaimSuccessor, Completes, Continues, Outcome
 from .attempt_report import FAILING, AttemptReport
 from .context import WorkerContext
 from .identity import Identity
-from .outcomes import TIMED_OUT, of_exception, of_undescribable
+from .outcomes import TIMED_OUT, outcome_of_exception, outcome_of_undescribable
 
 _RANDOM = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 
@@ -81,13 +81,15 @@ class Decision:
             text = "%s raised an exception that cannot be described"
             logger.exception(text, self._identity, extra=self._identity.labels)
             definition, attempt = self._identity.definition, self._identity.job.attempt
-            return of_undescribable(error, definition=definition, attempt=attempt, spread=_RANDOM.random())
+            return outcome_of_undescribable(error, definition=definition, attempt=attempt, spread=_RANDOM.random())
 
     def _outcome_of(self, error: BaseException, reason: CancelReason | None) -> Outcome | None:
         definition, attempt = self._identity.definition, self._identity.job.attempt
-        outcome = of_exception(error, definition=definition, attempt=attempt, reason=reason, spread=_RANDOM.random())
+        outcome = outcome_of_exception(
+            error, definition=definition, attempt=attempt, reason=reason, spread=_RANDOM.random()
+        )
         if isinstance(outcome, FAILING):
             kind = TIMED_OUT if reason is CancelReason.TIMEOUT else outcome.failure.type
-            self._report.failed(error, kind)
+            self._report.record_failure(error, kind)
             logger.warning("%s failed: %s", self._identity, kind, exc_info=error, extra=self._identity.labels)
         return outcome

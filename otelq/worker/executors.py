@@ -31,7 +31,7 @@ from ..definitions import (
 )
 from ..errors import InvalidArgument, ProcessFailed
 from ..logs import Log
-from ..telemetry.propagation import carry
+from ..telemetry.propagation import write_carrier
 from ..uninterrupted import finish, shield
 from .attempt_scope import ThreadScope, WorkerScope
 from .context import WorkerContext
@@ -189,7 +189,7 @@ class ProcessCall:
             blockers=scope.blocker_outcomes(),
             time_left=scope.time_left,
             stop_reason=scope.stop_reason,
-            carrier=carry(),
+            carrier=write_carrier(),
             payload_limit=self._payloads.limit * (1 if self._payloads.codec is None else LARGEST_RATIO),
         )
 

@@ -45,7 +45,7 @@ class Fetcher(Loop):
         """The last claims found nothing more for any type, so a freed slot alone is no reason to claim again."""
         slots.on_free = self._on_slot_freed
 
-    def hinted(self, hint: Hint) -> None:
+    def on_hint(self, hint: Hint) -> None:
         """Claim at once, or when the hinted job is due."""
         if hint.kind is HintKind.CHANGED:
             return self.wake()

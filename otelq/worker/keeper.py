@@ -144,7 +144,7 @@ class Renewals(Loop):
         stalled = time.monotonic() - self._main_turn_at > MAX_STALL * self._shortest
         if stalled and not self._stalled:
             stacks = "\n".join("".join(traceback.format_stack(frame)) for frame in current_frames())
-            logger.critical("the event loop has stalled; its leases are given up\n%s", stacks)
+            logger.critical("the event loop has stalled; its leases are no longer renewed\n%s", stacks)
         self._stalled = stalled
         return stalled
 
@@ -178,7 +178,7 @@ class Keeper:
         self._thread = threading.Thread(target=work, name="otelq keeper", daemon=True)
         self._thread.start()
 
-    def hinted(self, hint: Hint) -> None:
+    def on_hint(self, hint: Hint) -> None:
         """Renew at once after a hint that a lease was revoked; the answer ends its attempt."""
         if hint.kind is not HintKind.REVOKED:
             return

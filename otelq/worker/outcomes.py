@@ -27,7 +27,7 @@ from ..texts import LONGEST_NAME, class_name, message_of, storable, traceback_of
 TIMED_OUT = "TimeoutError"
 
 
-def of_exception(
+def outcome_of_exception(
     error: BaseException, *, definition: Definition, attempt: int, reason: CancelReason | None, spread: float
 ) -> Outcome | None:
     """
@@ -41,15 +41,17 @@ def of_exception(
         case CancelReason.TIMEOUT:
             failure = Failure(TIMED_OUT, f"the attempt took longer than {definition.timeout:g} seconds")
             lineage = TimeoutError.__mro__
-            return after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)
+            return outcome_after_failure(
+                failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread
+            )
         # A handler that raises something else while the worker stops has failed by itself.
         case CancelReason.SHUTDOWN if isinstance(error, asyncio.CancelledError):
             return Releases()
         case _:
-            return _of_handler(error, definition=definition, attempt=attempt, spread=spread)
+            return _outcome_of_handler(error, definition=definition, attempt=attempt, spread=spread)
 
 
-def after_failure(
+def outcome_after_failure(
     failure: Failure, *, lineage: Lineage, definition: Definition, attempt: int, spread: float
 ) -> Outcome:
     """Return a retry by the policy that the job type has for these exception classes, or a final failure."""
@@ -81,15 +83,15 @@ def failure_of(error: BaseException) -> Failure:
     )
 
 
-def of_undescribable(error: BaseException, *, definition: Definition, attempt: int, spread: float) -> Outcome:
+def outcome_of_undescribable(error: BaseException, *, definition: Definition, attempt: int, spread: float) -> Outcome:
     """Return the outcome for an exception whose own ``__str__`` or traceback raises."""
     kind = storable(type(error).__qualname__, longest=LONGEST_NAME)
     failure = Failure("otelq.undescribed", f"an exception of type {kind} that cannot be described")
     lineage = lineage_of(error)
-    return after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)
+    return outcome_after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)
 
 
-def _of_handler(error: BaseException, *, definition: Definition, attempt: int, spread: float) -> Outcome:
+def _outcome_of_handler(error: BaseException, *, definition: Definition, attempt: int, spread: float) -> Outcome:
     match error := unwrap_group(error):
         case Snooze():
             return Snoozes(error.delay)
@@ -103,14 +105,16 @@ def _of_handler(error: BaseException, *, definition: Definition, attempt: int, s
         case _:
             lineage = error.lineage if isinstance(error, ProcessFailed) else lineage_of(error)
             failure = failure_of(error)
-            return after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)
+            return outcome_after_failure(
+                failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread
+            )
 
 
-def of_refusal(error: Refused, *, definition: Definition, attempt: int, spread: float) -> Outcome:
+def outcome_of_refusal(error: Refused, *, definition: Definition, attempt: int, spread: float) -> Outcome:
     """Return the outcome of an attempt whose outcome the database refused to store."""
     failure = Failure("otelq.errors.Refused", storable(message_of(error)))
     lineage = lineage_of(error)
-    return after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)
+    return outcome_after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)
 
 
 _NAMES: Mapping[type[Outcome], str] = {

@@ -37,7 +37,7 @@ from ..definitions import (
 )
 from ..errors import InvalidArgument
 from ..model import CancelReason, ChainOutcome
-from ..telemetry.propagation import carried
+from ..telemetry.propagation import use_carrier
 from ..texts import LONGEST_TRACEBACK, class_name, cut
 from .outcomes import failure_of, unwrap_group
 from .process_protocol import (
@@ -94,7 +94,7 @@ class ProcessScope:
         """Raise ``InvalidArgument``: provided objects belong to the worker."""
         _unavailable("get()")
 
-    def provide(self, kind: type, thing: object, /) -> None:
+    def provide(self, kind: type, value: object, /) -> None:
         """Raise ``InvalidArgument``: middleware runs in the worker."""
         _unavailable("provide()")
 
@@ -137,7 +137,7 @@ def run_attempt(request: RunRequest, scope: ProcessScope) -> Reply:
     # A handler may fork and let the child return or raise. Only the original process may reply to the worker.
     pid = os.getpid()
     try:
-        with carried(request.carrier):
+        with use_carrier(request.carrier):
             reply = _run_handler(request, scope)
     except BaseException as error:
         if os.getpid() != pid:

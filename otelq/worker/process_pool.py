@@ -224,7 +224,7 @@ def check_importable(definition: Definition) -> None:
     """
     module, name = definition.handler.__module__, definition.handler.__qualname__
     if module == "__main__":
-        problem = "stands in the program itself; move it to a module that another process can import"
+        problem = "is in the main program; move it to a module that another process can import"
         raise InvalidArgument("executor", f"of {definition.name!r}: its handler {name} {problem}")
     found = find_handler(module, name)
     if found is None or found.handler is not definition.handler:

@@ -32,5 +32,5 @@ def stack_of_thread(ident: int) -> str:
     return "" if frame is None else "".join(traceback.format_stack(frame))
 
 
-def _first(thing: object, names: tuple[str, ...]) -> Any:
-    return next((found for name in names if (found := getattr(thing, name, None)) is not None), None)
+def _first(value: object, names: tuple[str, ...]) -> Any:
+    return next((found for name in names if (found := getattr(value, name, None)) is not None), None)

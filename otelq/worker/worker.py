@@ -186,7 +186,7 @@ class _WorkerRun:
         """The task that called ``stop`` was cancelled, so no grace is left."""
 
     def start(self) -> None:
-        self._unsubscribe = self.context.engine.notify.subscribe(self._hinted)
+        self._unsubscribe = self.context.engine.notify.subscribe(self._on_hint)
         self.context.engine.telemetry.add_capacity(self.context.concurrency)
         self.context.engine.served.update(self.context.types)
         # The fetcher comes last: a job that it claims needs the loops that renew its lease and store its outcome.
@@ -256,9 +256,9 @@ class _WorkerRun:
         for active in self.slots.active_jobs():
             active.cancel(CancelReason.SHUTDOWN)
 
-    def _hinted(self, hint: Hint) -> None:
-        self.fetcher.hinted(hint)
-        self.keeper.hinted(hint)
+    def _on_hint(self, hint: Hint) -> None:
+        self.fetcher.on_hint(hint)
+        self.keeper.on_hint(hint)
 
 
 async def _end_of(task: asyncio.Task[None]) -> None:

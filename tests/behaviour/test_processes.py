@@ -220,7 +220,7 @@ def test_a_handler_that_another_process_would_not_find_is_refused_when_the_worke
     with pytest.raises(otelq.InvalidArgument, match=r"executor: of 'undecorated'.*is not its handler, decorated"):
         otelq.Worker(otelq.connect("memory://"), undecorated)
     monkeypatch.setattr(runs_in_main, "__module__", "__main__")
-    with pytest.raises(otelq.InvalidArgument, match=r"stands in the program itself"):
+    with pytest.raises(otelq.InvalidArgument, match=r"is in the main program"):
         otelq.Worker(otelq.connect("memory://"), undecorated)
 
 

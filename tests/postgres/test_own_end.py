@@ -61,7 +61,7 @@ async def test_an_attempt_whose_job_was_redriven_and_claimed_anew_cannot_end_it(
         await second.redrive(chain)
         async with otelq.Worker(second, jobs, poll_interval=0.05):
             await may_cancel.wait()
-            await until(lambda: "is no longer ours" in caplog.text)
+            await until(lambda: "lost its job" in caplog.text)
             may_return.set()
             assert await second.result(chain, timeout=10) == "by the second"
     assert attempts == [1, 1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from opentelemetry import baggage, context, trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
-from otelq.telemetry.propagation import carried, carry
+from otelq.telemetry.propagation import use_carrier, write_carrier
 
 SPAN = SpanContext(0xAB, 0xCD, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
@@ -13,11 +13,11 @@ SPAN = SpanContext(0xAB, 0xCD, is_remote=False, trace_flags=TraceFlags(TraceFlag
 def test_span_and_baggage_are_current_again_where_they_were_carried() -> None:
     token = context.attach(baggage.set_baggage("tenant", "acme", trace.set_span_in_context(NonRecordingSpan(SPAN))))
     try:
-        carrier = carry()
+        carrier = write_carrier()
     finally:
         context.detach(token)
     assert not trace.get_current_span().get_span_context().is_valid
-    with carried(carrier):
+    with use_carrier(carrier):
         found = trace.get_current_span().get_span_context()
         assert (found.trace_id, found.span_id, found.is_remote) == (0xAB, 0xCD, True)
         assert baggage.get_baggage("tenant") == "acme"
@@ -25,5 +25,5 @@ def test_span_and_baggage_are_current_again_where_they_were_carried() -> None:
 
 
 def test_nothing_to_carry_is_nothing() -> None:
-    with carried(carry()):
+    with use_carrier(write_carrier()):
         assert not trace.get_current_span().get_span_context().is_valid

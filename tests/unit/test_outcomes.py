@@ -9,7 +9,7 @@ import pytest
 import otelq
 from otelq.definitions import Definition
 from otelq.model import Blocks, CancelReason, Fails, Failure, OnFailure, Outcome, Releases, Retries, Snoozes, Until
-from otelq.worker.outcomes import of_exception
+from otelq.worker.outcomes import outcome_of_exception
 
 
 async def handler(attempt: otelq.Attempt[None]) -> None: ...
@@ -26,7 +26,7 @@ def outcome(
     jobs.job("job", retry=retry, timeout=7)(handler)
     [definition] = jobs
     assert isinstance(definition, Definition)
-    return of_exception(error, definition=definition, attempt=attempt, reason=reason, spread=0.5)
+    return outcome_of_exception(error, definition=definition, attempt=attempt, reason=reason, spread=0.5)
 
 
 def failure(found: Outcome | None) -> Failure:
