@@ -19,7 +19,7 @@ __all__ = ["Provider", "adapter", "dump"]
 
 logger = Log("otelq.postgres")
 
-CURE = "what was given to connect() cannot be opened a second time; give it keeper= with a URL of the same database"
+HINT = "what was given to connect() cannot be opened a second time; give it keeper= with a URL of the same database"
 
 
 def adapter(
@@ -65,7 +65,7 @@ def adapter(
     def sibling() -> StateAdapter | None:
         again = _source(keeper, session=None, options=options | own) if keeper else source.sibling()
         if again is None:
-            logger.warning("leases are renewed in the application's event loop, which no handler may block: %s", CURE)
+            logger.warning("leases are renewed in the application's event loop, which no handler may block: %s", HINT)
             return None
         return state(again, 1, was_open=keeper is None)
 

@@ -64,7 +64,7 @@ async def _resolve(session: PostgresSession, wanted: dict[Key, KeyRequest]) -> d
         theirs = {key: row["chain_id"] for key, row in found.items() if key not in answered}
         won = await _take_over(session, theirs, wanted) if theirs else set[str]()
         wanted = {key: wanted[key] for key in lost if key not in answered and wanted[key].chain_id not in won}
-    raise Unavailable("a dedup key changes hands too fast, or the transaction cannot see who holds it")
+    raise Unavailable("a dedup key changes hands too fast, or the transaction cannot see its holder")
 
 
 async def insert(session: PostgresSession, wanted: Mapping[Key, str]) -> dict[Key, rows.Row | None]:

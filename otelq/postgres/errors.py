@@ -69,10 +69,10 @@ KINDS: Final[Mapping[str, ErrorKind]] = {
 
 _SAYS: Final[Mapping[ErrorKind, str]] = {
     ErrorKind.REFUSED: "the database refuses a value",
-    ErrorKind.STALE: "the database gave the work up",
-    ErrorKind.LOST: "the database gave the work up",
-    ErrorKind.CONFLICT: "the database gave the work up",
-    ErrorKind.PASSING: "the database gave the work up",
+    ErrorKind.STALE: "the database stopped the work",
+    ErrorKind.LOST: "the database stopped the work",
+    ErrorKind.CONFLICT: "the database stopped the work",
+    ErrorKind.PASSING: "the database stopped the work",
 }
 _TAKEN: Final = "23505"
 _ABORTED: Final = "25P02"

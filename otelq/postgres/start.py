@@ -134,7 +134,7 @@ async def _lock_timeout(session: PostgresSession) -> AsyncGenerator[None]:
         yield
     except Exception as error:
         if is_taken(error):
-            raise Unavailable("a chain with the same id is being started by somebody else") from bare(error)
+            raise Unavailable("a chain with the same id is being started by another transaction") from bare(error)
         raise
     await session.row("set_lock_timeout", before)
 

@@ -85,8 +85,8 @@ class TransactionLimit:
 
     def _refusal(self, why: str) -> str:
         return (
-            f"no connection is free for another transaction: {self._size} are open, and {why}; who opens one inside "
-            "another holds two: give the pool, or connect(max_size=...), two for each slot of the worker"
+            f"no connection is free for another transaction: {self._size} are open, and {why}; a transaction "
+            "inside another needs two: give the pool, or connect(max_size=...), two for each slot of the worker"
         )
 
     def _release(self, permit: _Permit) -> None:

@@ -85,14 +85,14 @@ async def write_waits(
     # Row locks cannot prevent a cycle: in a ring of four chains, transactions that write the first and the third
     # blocker row lock all four chains, and those that write the second and fourth then share none. So writers that
     # could close a cycle take one advisory lock, and search for cycles under a snapshot taken after it.
-    suspects = await _may_close_cycle(session, list(waits.values()))
-    if suspects and not await _lock_cycle_check(session, lock):
-        waits = {id: wait for id, wait in waits.items() if id not in suspects}
+    circular = await _may_close_cycle(session, list(waits.values()))
+    if circular and not await _lock_cycle_check(session, lock):
+        waits = {id: wait for id, wait in waits.items() if id not in circular}
     pairs = [(request, waits[request.chain_id]) for request in ready if request.chain_id in waits]
     written = await _write(session, pairs, verb)
     # After the write, since the search must see the new blocker rows.
-    if suspects := suspects & waits.keys():
-        await blocker_rows.refuse_cycles(session, suspects)
+    if circular := circular & waits.keys():
+        await blocker_rows.refuse_cycles(session, circular)
     others, skipped = await _release_dependents(session, written)
     return WaitResult(written, others, skipped)
 

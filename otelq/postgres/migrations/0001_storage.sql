@@ -33,8 +33,8 @@ CREATE TABLE {schema}.job (
     CHECK (dedup_key IS NOT NULL OR key_lasts IS NULL)
 ) WITH (vacuum_truncate = off);
 
--- The primary key says that a chain has at most one open job. Neither position nor token is in a unique index, so
--- that claims and renewals do not collide with those who lock a row against deletion only.
+-- The primary key allows a chain at most one open job. Neither position nor token is in a unique index, so that claims
+-- and renewals do not collide with transactions that lock a row against deletion only.
 CREATE TABLE {schema}.open_job (
     chain_id     uuid        NOT NULL PRIMARY KEY,
     run_at       timestamptz NOT NULL,
@@ -133,8 +133,8 @@ CREATE TABLE {schema}.attempt (
     CHECK (due_at IS NOT NULL OR verb = 'block')
 );
 
--- One row for each chain that a job waits for, or waited for. released_at is null while it is awaited. A patient edge
--- stays so when the blocker ends badly; it stands apart in the index, so that nobody passes it in vain.
+-- One row for each chain that a job waits for, or waited for. released_at is null while it is awaited. A patient row
+-- stays awaited when the blocker fails; patient is in the index, so that a failed blocker reads no such rows.
 CREATE TABLE {schema}.blocker (
     chain_id    uuid        NOT NULL,
     blocker_id  uuid        NOT NULL,
@@ -188,8 +188,8 @@ FROM {schema}.job AS j
 LEFT JOIN {schema}.open_job AS o ON o.chain_id = j.chain_id AND o.position = j.position
 LEFT JOIN {schema}.outcome AS c ON c.chain_id = j.chain_id AND c.position = j.position AND c.generation = 0;
 
--- A prepared plan made while a table is tiny prefers to read all of it, and is kept while the table grows to a
--- million rows. A megabyte of room that vacuum never gives back makes an index the cheaper way from the first day.
+-- A prepared plan made while a table is tiny prefers to read all of it, and stays in use while the table grows to a
+-- million rows. A megabyte of free space that vacuum never returns makes an index the cheaper plan from the start.
 INSERT INTO {schema}.job (chain_id, position, priority, created_at, run_at, type, queue, input)
 SELECT gen_random_uuid(), 0, 0, statement_timestamp(), statement_timestamp(), 'room', '', to_jsonb(repeat('.', 1800))
 FROM generate_series(1, 512);
@@ -206,8 +206,8 @@ DELETE FROM {schema}.job;
 DELETE FROM {schema}.outcome;
 DELETE FROM {schema}.open_job;
 
--- Of a table that is empty the planner believes that any index that has the column serves as well as any other. These
--- edges, of nobody and to nobody, stay: so it is never taken for empty, and its indexes are told apart.
+-- For an empty table the planner takes any index with the column for as good as any other. These rows, which belong to
+-- no job, stay: so the table is never taken for empty, and the planner compares its indexes.
 INSERT INTO {schema}.blocker (chain_id, position, blocker_id, ordinal, released_at)
 SELECT gen_random_uuid(), -1, gen_random_uuid(), n, CASE n % 2 WHEN 1 THEN statement_timestamp() END
 FROM generate_series(1, 4000) AS room (n);

@@ -140,7 +140,7 @@ async def _borrowed(pool: asyncpg.Pool[Any], timeout: float) -> AsyncGenerator[A
         async with asyncio.timeout(timeout):
             connection = await pool.acquire()
     except TimeoutError as error:
-        raise Unavailable(f"no connection was to be had within {timeout:g} s") from error
+        raise Unavailable(f"no connection was free within {timeout:g} s") from error
     try:
         yield connection
     except Exception as error:
