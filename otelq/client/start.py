@@ -206,9 +206,9 @@ def successor(continuation: Continue[Any], *, payload: str, trace: str | None, m
         delay=continuation.delay,
         at=None if continuation.at is None else check_ahead(continuation.at),
         priority=continuation.priority,
-        blockers=continuation.awaited.ids,
-        until=continuation.awaited.until,
-        on_failure=continuation.awaited.on_failure,
+        blockers=continuation.blockers.ids,
+        until=continuation.blockers.until,
+        on_failure=continuation.blockers.on_failure,
         trace=trace,
         meta=meta,
     )

@@ -37,7 +37,7 @@ class Continue(Generic[Out_co]):
     delay: float | None
     at: datetime | None
     priority: int | None
-    awaited: CheckedBlockers
+    blockers: CheckedBlockers
 
     def __init__(self, job_type: JobType[X, Out_co], input: X, **options: Unpack[ContinueOptions]) -> None:
         refuse_unknown(options, ContinueOptions)
@@ -50,7 +50,7 @@ class Continue(Generic[Out_co]):
             "delay": delay,
             "at": at,
             "priority": check_priority(options.get("priority")),
-            "awaited": check_blockers(blockers) if blockers else NO_BLOCKERS,
+            "blockers": check_blockers(blockers) if blockers else NO_BLOCKERS,
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)

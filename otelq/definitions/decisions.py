@@ -77,6 +77,6 @@ class WaitFor(Exception):
         blockers = first if isinstance(first, AllOf | AnyOf) else [one for one in chains if isinstance(one, Chain)]
         if not isinstance(blockers, AllOf | AnyOf) and len(blockers) < len(chains):
             raise InvalidArgument("chains", f"are {chains!r}; give chains, or one AllOf(...) or AnyOf(...)")
-        self.awaited = check_blockers(blockers, argument="chains")
-        if not self.awaited.ids:
+        self.blockers = check_blockers(blockers, argument="chains")
+        if not self.blockers.ids:
             raise InvalidArgument("chains", "is empty; raise Snooze(0) to run again at once")

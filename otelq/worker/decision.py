@@ -60,7 +60,7 @@ class Decision:
     def _claim_successor(self, continuation: Continue[Any]) -> ClaimSuccessor | None:
         """Ask to claim the successor in the same commit, if this worker may run it at once."""
         definition = self._context.definitions.get(continuation.job_type.name)
-        is_due_now = continuation.delay in (None, 0) and continuation.at is None and not continuation.awaited.ids
+        is_due_now = continuation.delay in (None, 0) and continuation.at is None and not continuation.blockers.ids
         if definition is None or not is_due_now or self._hops >= MAX_HOPS or self._context.stopping.is_set():
             return None
         if definition.concurrency is not None:

@@ -202,7 +202,7 @@ class ProcessCall:
             case Snoozed():
                 raise Snooze(reply.delay)
             case Waiting():
-                raise WaitFor(cast(AllOf | AnyOf, blockers_of(reply.awaited)))
+                raise WaitFor(cast(AllOf | AnyOf, blockers_of(reply.blockers)))
             case Failed():
                 raise Fail(reply.reason)
             case RetryLater():
@@ -215,5 +215,5 @@ class ProcessCall:
         known = self._types.get(reply.type)
         target: JobType[Any, Any] = untyped_job(reply.type, reply.queue) if known is None else known.job_type
         input = target.signature.input.decode(reply.input)
-        blockers = blockers_of(reply.awaited)
+        blockers = blockers_of(reply.blockers)
         return Continue(target, input, delay=reply.delay, at=reply.at, priority=reply.priority, blockers=blockers)

@@ -96,7 +96,7 @@ def _outcome_of_handler(error: BaseException, *, definition: Definition, attempt
         case Snooze():
             return Snoozes(error.delay)
         case WaitFor():
-            return Blocks(*error.awaited)
+            return Blocks(*error.blockers)
         case Fail():
             return Fails(Failure("otelq.Fail", storable(error.reason)))
         case RetryAfter():

@@ -185,7 +185,7 @@ def _continued(continuation: Continue[Any], *, limit: int) -> Continued:
         delay=continuation.delay,
         at=continuation.at,
         priority=continuation.priority,
-        awaited=continuation.awaited,
+        blockers=continuation.blockers,
     )
 
 
@@ -194,7 +194,7 @@ def _reply_of(error: BaseException) -> Reply:
         case Snooze():
             return Snoozed(error.delay)
         case WaitFor():
-            return Waiting(error.awaited)
+            return Waiting(error.blockers)
         case Fail():
             return Failed(cut(error.reason, LONGEST_TRACEBACK))
         case RetryAfter():

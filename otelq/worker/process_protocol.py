@@ -65,7 +65,7 @@ class Continued(Struct, frozen=True, tag_field="is", tag=True, kw_only=True):
     delay: float | None
     at: datetime | None
     priority: int | None
-    awaited: CheckedBlockers
+    blockers: CheckedBlockers
 
 
 class Snoozed(Struct, frozen=True, tag_field="is", tag=True):
@@ -77,7 +77,7 @@ class Snoozed(Struct, frozen=True, tag_field="is", tag=True):
 class Waiting(Struct, frozen=True, tag_field="is", tag=True):
     """The handler raised ``WaitFor``."""
 
-    awaited: CheckedBlockers
+    blockers: CheckedBlockers
 
 
 class Failed(Struct, frozen=True, tag_field="is", tag=True):
@@ -131,9 +131,9 @@ def untyped_job(type: str, queue: str = "default") -> JobType[Any, Any]:
     return JobType[Any, Any](type, queue=queue)
 
 
-def blockers_of(awaited: CheckedBlockers) -> Blockers:
+def blockers_of(blockers: CheckedBlockers) -> Blockers:
     """Return the blockers for this part of a message."""
-    chains = [Chain[Any](id, untyped_job("unknown")) for id in awaited.ids]
-    if awaited.until is Until.ANY:
-        return AnyOf(chains, on_failure=awaited.on_failure.value)
-    return AllOf(chains, on_failure=awaited.on_failure.value)
+    chains = [Chain[Any](id, untyped_job("unknown")) for id in blockers.ids]
+    if blockers.until is Until.ANY:
+        return AnyOf(chains, on_failure=blockers.on_failure.value)
+    return AllOf(chains, on_failure=blockers.on_failure.value)

@@ -17,7 +17,7 @@ from .tree import ROOT
 INTERNAL = {
     "Attempt.with_scope",
     "Client.engine",
-    "Continue.awaited",
+    "Continue.blockers",
     "JobType.signature",
     "JobType.with_handler",
     "OtlpReceiver.take",
@@ -31,7 +31,7 @@ INTERNAL = {
     "Start.request",
     "StateAdapter.refuse_inside",
     "Unavailable.in_doubt",
-    "WaitFor.awaited",
+    "WaitFor.blockers",
 }
 """Members without an underscore that are for otelq's own use."""
 MADE_BY_OTELQ = {
