@@ -58,6 +58,7 @@ def check_callback(callback: Callback) -> Callback:
 async def run_callbacks(callbacks: Iterable[PendingCallback]) -> None:
     """Run callbacks one after the other; log an error and go on with the next."""
     for pending in callbacks:
+        # A task for each: it runs in the context in which the callback was registered.
         try:
             await spawn(_call(pending.callback), context=pending.context)
         except Exception:
@@ -118,6 +119,7 @@ class TransactionScope(CallbackScope):
         return not self.is_over and self._tx.active
 
     def add(self, pending: Sequence[PendingCallback]) -> None:
+        # Given to the driver at once, which also drops them with a savepoint that is rolled back.
         self.unreported += [callback for callback in pending if not self._add_callback(callback, self._tx)]
 
 

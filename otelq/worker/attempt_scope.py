@@ -140,6 +140,7 @@ class WorkerScope:
         return handle
 
     async def _open_completion(self, kind: type | None, attempt: Attempt[Any]) -> None:
+        # `pop_all` keeps the stacks open for `commit`; an error before it closes them, which rolls back.
         async with AsyncExitStack() as stack:
             completion_tx = await stack.enter_async_context(self._context.engine.transaction(kind))
             async with AsyncExitStack() as middleware:
@@ -169,6 +170,8 @@ class WorkerScope:
 
     async def roll_back(self, error: BaseException) -> None:
         """Roll the completion transaction back, also if middleware fails; a new one may be opened afterwards."""
+        # Cleared before the first await: a rollback of the runner may follow one around the handler, and finds nothing
+        # then.
         middleware, self._middleware = self._middleware, None
         stack, self._transaction = self._transaction, None
         self.completion_tx = None

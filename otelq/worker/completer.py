@@ -1,8 +1,8 @@
 """
 Stores the outcomes of attempts in batches: attempts that end during a statement go into the next one.
 
-An outcome that the database refuses fails its own attempt only. One that fails again and again with a passing error is
-found by halving its batches. It is then stored separately, so that the others of its batch do not wait for it.
+An outcome that the database refuses fails its own attempt only. One that fails again and again with a transient error
+is found by halving its batches. It is then stored separately, so that the others of its batch do not wait for it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .active_job import ActiveJob
 from .context import WorkerContext
 from .outcomes import outcome_of_refusal, reason_of
 
-_RANDOM = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
+_RANDOM = SystemRandom()  # `random` belongs to the application, which may have seeded it
 
 logger = Log("otelq.worker")
 
@@ -40,7 +40,7 @@ A smaller batch than all slots lets claims, handlers and settlements overlap und
 IDLE = 3600.0
 """Seconds between ticks when there is nothing to store; ``add`` wakes the loop."""
 FAILURES_BEFORE_HALVING = 2
-"""Passing errors of a batch before it is halved. Most are about the whole database, and halving would not help."""
+"""Transient errors of a batch before it is halved. Most are about the whole database, and halving would not help."""
 RETRY_PAUSES = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Seconds between the attempts to store an outcome separately."""
 BUSY_PAUSE = 1.0
@@ -58,7 +58,7 @@ class PendingOutcome(Struct, frozen=True, eq=False, gc=False):
     """The monotonic time of the first of these failures; 0 without one."""
 
     def after_failure(self, size: int) -> PendingOutcome:
-        """Return the item after a passing error of its batch, which had this size."""
+        """Return the item after a transient error of its batch, which had this size."""
         failures = self.failures + 1
         batch_limit = self.batch_limit if failures < FAILURES_BEFORE_HALVING else max(1, size // 2)
         return replace(

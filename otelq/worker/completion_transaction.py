@@ -78,6 +78,7 @@ class CompletionTransaction:
         [result] = settled.results
         if result is SettleResult.DONE:
             return settled
+        # No lease is found. Either the handler itself ended the job in this transaction, or another process took it.
         if end := await self.end_by_handler():
             return end
         raise self.lost(reason_of(result))

@@ -15,7 +15,7 @@ from .context import WorkerContext
 from .identity import Identity
 from .outcomes import TIMED_OUT, outcome_of_exception, outcome_of_undescribable
 
-_RANDOM = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
+_RANDOM = SystemRandom()  # `random` belongs to the application, which may have seeded it
 
 logger = Log("otelq.worker")
 

@@ -59,6 +59,7 @@ LARGEST_RATIO = 16
 def wrap(call: Handler, middleware: Sequence[Middleware]) -> Handler:
     """Return the handler with the middleware around it, the first one outermost; the handler itself without any."""
     concerned = [one for one in middleware if overrides(one, "attempt")]
+    # The rollback is innermost: when middleware catches the handler's error, none of the handler's writes may commit.
     return reduce(_call_through, reversed(concerned), _roll_back_on_error(call)) if concerned else call
 
 
@@ -141,12 +142,13 @@ class ThreadCall:
         except asyncio.CancelledError:
             # The slot stays taken while the thread runs. The handler sees `attempt.cancel_reason` and should return.
             cancelled = True
-            with shield():
+            with shield():  # a cancelled scope of anyio would cancel this wait again on every turn of the loop
                 await _until_done(thread_task, scope)
         result = thread_task.result()
         if inspect.iscoroutine(result):
             result.close()
             raise InvalidArgument("handler", "returned a coroutine; declare it with async def")
+        # After a cancel of otelq's the runner decides whether the result counts.
         if cancelled and scope.cancel_reason is None:
             raise asyncio.CancelledError  # not a cancel of otelq's, but for example of a timeout in middleware
         return result
@@ -155,7 +157,7 @@ class ThreadCall:
 async def _until_done(thread_task: ThreadTask, scope: WorkerScope) -> None:
     """Wait for a thread through any number of cancels, until the attempt is abandoned."""
     while not thread_task.done.is_set():
-        if scope.abandoned:
+        if scope.abandoned:  # the thread goes on by itself; the slot is leaked
             raise asyncio.CancelledError
         with suppress(asyncio.CancelledError):
             await thread_task.done.wait()
@@ -212,6 +214,7 @@ class ProcessCall:
                 raise ProcessFailed(reply.failure.type, reply.failure.text, reply.lineage)
 
     def _continuation(self, reply: Continued) -> Continue[Any]:
+        # The worker may not run the type of the next job. Its payload passes as plain JSON then.
         known = self._types.get(reply.type)
         target: JobType[Any, Any] = untyped_job(reply.type, reply.queue) if known is None else known.job_type
         input = target.signature.input.decode(reply.input)

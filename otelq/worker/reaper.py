@@ -10,7 +10,7 @@ from ..model import ReapRule
 from .context import WorkerContext
 from .slots import Slots
 
-_RANDOM = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
+_RANDOM = SystemRandom()  # `random` belongs to the application, which may have seeded it
 
 LARGEST_REAP = 1_000
 

@@ -72,10 +72,10 @@ class Slots:
         """
         try:
             async with asyncio.timeout(timeout):
-                while len(self._active) > self.leaked:
+                while len(self._active) > self.leaked:  # leaked slots are in use and may never be free
                     if unless():
                         return False
-                    self._changed.clear()
+                    self._changed.clear()  # after the check and without an await between: no change is missed
                     await self._changed.wait()
         except TimeoutError:
             return False
