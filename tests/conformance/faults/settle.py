@@ -43,15 +43,15 @@ def creates_a_successor_silently(real: Any, *call: object, **more: Any) -> Seque
     return []
 
 
-@faults.instead_of(SettlePlan._keep)
+@faults.instead_of(SettlePlan._claim_successor)
 def grants_no_successor(real: Any, *call: object) -> None:
     return None
 
 
-@faults.instead_of(SettlePlan._keep)
+@faults.instead_of(SettlePlan._claim_successor)
 def grants_every_successor(real: Any, self: Any, item: Settlement, successor: Any, claim: Any) -> Any:
     granted = settle.claimed_successor_of(item, successor, claim, self._at)
-    self.claimed_successor[item.job.lease.chain_id] = granted
+    self.claimed_successors[item.job.lease.chain_id] = granted
     return granted
 
 
