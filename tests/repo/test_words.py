@@ -6,7 +6,6 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,7 +105,6 @@ def _is_verb(word: str) -> bool:
     return not word.endswith(("ed", "ing")) or word in VERBS_IN_ED_OR_ING
 
 
-@cache
 def _wrong(path: Path) -> list[str]:
     return [str(words) for words in _docstrings(path, path.read_text()) if _is_wrong(words)]
 
