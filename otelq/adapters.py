@@ -41,8 +41,8 @@ def find_adapter(group: str, scheme: str, *, argument: str) -> EntryPoint | None
 
 def is_private(url: str) -> bool:
     """Return whether the store behind a URL can be reached by one client only."""
-    scheme, _, place = url.partition(":")
-    return scheme.lower() == "memory" or (scheme.lower() == "sqlite" and place in ("", "//", "///", "///:memory:"))
+    scheme, _, rest = url.partition(":")
+    return scheme.lower() == "memory" or (scheme.lower() == "sqlite" and rest in ("", "//", "///", "///:memory:"))
 
 
 def known_schemes(group: str) -> list[str]:

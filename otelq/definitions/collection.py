@@ -240,10 +240,10 @@ def _executor_of(handler: Any, requested: Literal["process"] | None) -> Executor
     return requested
 
 
-def _is_any_form(handler: object, question: Callable[[Any], bool]) -> bool:
+def _is_any_form(handler: object, predicate: Callable[[Any], bool]) -> bool:
     """Return whether the answer is yes for a handler, for the function that it wraps, or for its ``__call__``."""
     called = getattr(handler, "__call__", None)  # noqa: B004  # asked of the bound method, not for callability
-    return question(handler) or question(inspect.unwrap(cast(Any, handler))) or question(called)
+    return predicate(handler) or predicate(inspect.unwrap(cast(Any, handler))) or predicate(called)
 
 
 def merge(collections: Sequence[Jobs]) -> Mapping[str, Definition]:

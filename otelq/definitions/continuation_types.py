@@ -24,17 +24,17 @@ def check_continuation(target: JobType[Any, Any], *, of: JobType[Any, Any], argu
     Only classes are compared, not their contents: ``list[int]`` passes for ``list[str]``. Type checkers see more.
     """
     if target is not of and not _is_compatible(target, of):
-        found, wanted = target.signature.output.type, of.signature.output.type
-        problem = f"leads into {target.name!r}, which yields {found}, but the chain of {of.name!r} yields {wanted}"
+        found, expected = target.signature.output.type, of.signature.output.type
+        problem = f"leads into {target.name!r}, which yields {found}, but the chain of {of.name!r} yields {expected}"
         raise InvalidArgument(argument, f"{problem}; continue into a type that yields the same")
 
 
 @lru_cache(maxsize=4096)  # asked for every continuation, of a few pairs of types
 def _is_compatible(target: JobType[Any, Any], of: JobType[Any, Any]) -> bool:
-    found, wanted = value_classes(target.signature.output.type), value_classes(of.signature.output.type)
-    if found is None or wanted is None:
+    found, expected = value_classes(target.signature.output.type), value_classes(of.signature.output.type)
+    if found is None or expected is None:
         return True
-    return all(any(_is_readable_as(one, other) for other in wanted) for one in found)
+    return all(any(_is_readable_as(one, other) for other in expected) for one in found)
 
 
 def value_classes(annotation: Any) -> ValueClasses:
@@ -62,16 +62,16 @@ def _union(parts: list[ValueClasses]) -> ValueClasses:
     return frozenset[type]().union(*known) if len(known) == len(parts) else None
 
 
-def _is_readable_as(found: type, wanted: type) -> bool:
+def _is_readable_as(found: type, expected: type) -> bool:
     """
-    Return whether a value of class ``found``, once it is stored, can be read as one of class ``wanted``.
+    Return whether a value of class ``found``, once it is stored, can be read as one of class ``expected``.
 
     An int can be read as a float. A subclass cannot be read as its base if it would lose its fields, or if its JSON
     differs: that of a bool is no int, and that of a datetime is no date.
     """
-    if found is wanted or (found is int and wanted is float):
+    if found is expected or (found is int and expected is float):
         return True
     try:
-        return issubclass(found, wanted) and not (has_fields(wanted) or (found, wanted) in _OTHER_JSON)
+        return issubclass(found, expected) and not (has_fields(expected) or (found, expected) in _OTHER_JSON)
     except TypeError:  # a class that `issubclass` cannot be asked about: let it pass, type checkers see more
         return True
