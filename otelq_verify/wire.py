@@ -75,12 +75,12 @@ class LossyProxy:
         """
         Let the server see its client disconnect after its reply to the next statement that passes the test.
 
-        The client hears nothing of that, as if time had ended for it: no reply, no error, no end of the connection.
+        The client sees nothing of that: no reply, no error, no end of the connection.
         """
         self._freezes.append(which)
 
     def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not self._server.is_serving():  # accepted while the proxy closed: nobody would cancel its task
+        if not self._server.is_serving():  # accepted while the proxy closed: its task would never be cancelled
             return writer.transport.abort()
         task = asyncio.get_running_loop().create_task(self._forward(reader, writer))
         self._links.add(task)

@@ -50,9 +50,9 @@ class SpannedMove(NamedTuple):
 
 
 NOT_COUNTED: Final = frozenset({Verb.RENEW})
-"""Moves that no counter tells."""
+"""Moves that no counter counts."""
 WITH_SPAN: Final = frozenset(Verb) - {Verb.RENEW, Verb.UNBLOCK, Verb.AMEND, Verb.DELETE}
-"""Moves that spans tell, if they are sampled and the process lives until they are exported."""
+"""Moves that have spans, if they are sampled and the process runs until they are exported."""
 
 _COUNTER: Final = "otelq.job.transitions"
 _OUTCOMES: Final[Mapping[str, Verb]] = {

@@ -26,7 +26,7 @@ async def install(client: Client, schema: str = "otelq", *, also: Sequence[str] 
     Record every change of every row from now on, in a table ``audit`` of the schema (SQLite: with its prefix).
 
     What was recorded before is forgotten. A change that is rolled back leaves no record. On PostgreSQL the triggers
-    run with the rights of whoever installs them: workers need none on the table. ``TRUNCATE`` is not seen.
+    run with the rights of the user that installs them: workers need none on the table. ``TRUNCATE`` is not seen.
 
     Args:
         client: an open client of asyncpg or aiosqlite, whose user may create tables and triggers.

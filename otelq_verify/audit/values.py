@@ -23,8 +23,8 @@ class Change(Struct, frozen=True, kw_only=True, gc=False):
 
     seq: int
     """
-    From one sequence for all tables, drawn when the row was written: before its commit. Changes of one chain stand in
-    their true order, because whoever writes them holds its row.
+    From one sequence for all tables, drawn when the row was written: before its commit. Changes of one chain are in
+    their true order, because each writer holds its row.
     """
     at: datetime
     """PostgreSQL: when the statement began. SQLite: when the row was written, rounded up to a millisecond."""

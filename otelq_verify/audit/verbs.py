@@ -279,7 +279,7 @@ class _ChainReader:
         elif self._unsettled is not None:
             self._stays_blocked()
         elif not old["blocked_by"]:
-            self._find_odd(change, "I7", "a job that waits for nobody failed by a blocker")
+            self._find_odd(change, "I7", "a job without blockers failed by a blocker")
         self._add(change, Verb.FAIL_BY_BLOCKER, Status.BLOCKED, Status.FAILED, lease=None)
 
     def _blocks(self, change: Change, old: Row) -> None:

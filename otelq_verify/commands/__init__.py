@@ -46,7 +46,7 @@ def main() -> None:
     Every command takes the URL of a database, as otelq.connect does: postgresql://user@host/database or
     sqlite:///file.db. It works beside what is stored there, in a schema of its own, which it makes and leaves empty
     however it ends, and exits with 0 if all was kept, with 1 if not or if the database cannot be used, and with 2 if
-    it was called wrongly. It needs otelq's extras postgres and verify, and time: give it a database of nobody else.
+    it was called wrongly. It needs otelq's extras postgres and verify, and time: use a database without other users.
     """
 
 

@@ -27,7 +27,7 @@ def conformance(url: str, only: str) -> None:
     Which of the two it is the URL's scheme says; memory: is both, and there are two reports.
 
     On a database it works in a schema of its own, otelq_conformance (on SQLite: tables with that prefix), which it
-    makes and leaves empty. If jobs are stored there it refuses to run. A notifier should serve nobody else meanwhile.
+    makes and leaves empty. If jobs are stored there it refuses to run. No other user should use the notifier meanwhile.
     """
     reports: list[Report] = []
     for group in groups_of(url):
@@ -48,5 +48,5 @@ def _run_notify(url: str, only: str) -> Report:
     factory = notify_factory(url)
     cases = notify_cases_for(factory())
     if left_out := len(NOTIFY_CASES) - len(cases):
-        click.echo(f"\nof the notifier {left_out} cases are not run: it shares no place with others\n")
+        click.echo(f"\nof the notifier {left_out} cases are not run: it does not share hints with others\n")
     return asyncio.run(run_notify_cases(factory, [case for case in cases if only in case.name]))

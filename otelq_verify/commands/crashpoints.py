@@ -35,7 +35,7 @@ def crashpoints(url: str, only: str, driver: str | None) -> None:
     """
     from ..crashpoints import summary
 
-    logging.getLogger("otelq.effects").setLevel(logging.ERROR)  # who died cannot know, and warns when it is let go
+    logging.getLogger("otelq.effects").setLevel(logging.ERROR)  # a frozen client warns of its lost commit when it ends
     done = asyncio.run(_run(url, only, driver))
     if not done:
         raise click.UsageError(f"no scenario has {only!r} in its name")

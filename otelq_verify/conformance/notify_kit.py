@@ -26,7 +26,7 @@ from .cases import CASE_TIMEOUT, Case, Report, Result
 from .kit import true
 
 NotifyFactory = Callable[[], NotifyAdapter]
-"""Makes an unopened adapter; where those are shared, all that it makes are of one place."""
+"""Makes an unopened adapter; where hints are shared, all of its adapters use one server."""
 PATIENCE = 5.0
 """Seconds within which a hint must arrive that is published again and again."""
 AGAIN = 0.1
@@ -63,7 +63,7 @@ class NotifyKit:
         """The errors that were logged, None for what was logged without one."""
         self.near = factory()
         self.far = factory() if self.near.is_shared else self.near
-        """The other adapter of the place; the same one where hints reach no other."""
+        """The other adapter of the server; the same one where hints reach no other."""
         self._opened = opened
         self._called = asyncio.Event()
 

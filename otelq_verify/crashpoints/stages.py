@@ -51,7 +51,7 @@ class CrashStage(Protocol):
         """
         Make a verb, by an adapter of its own, and interrupt it at ``point``.
 
-        Who died stays dead while the block lasts; afterwards nothing of it can reach the database.
+        A killed process stays frozen while the block lasts; afterwards it cannot reach the database.
         """
         ...
 

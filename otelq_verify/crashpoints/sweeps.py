@@ -160,9 +160,9 @@ def _wrong_transitions(result: VerbResult | None, baseline: Baseline, scenario: 
         return [f"it {result.problem}"]
     reported, expected = _counted(result.transitions), _counted(baseline.result.transitions)
     too_many, too_few = reported - expected, expected - reported
-    problems = [f"tells {times} x {what}" for what, times in too_many.items()]
+    problems = [f"reports {times} x {what}" for what, times in too_many.items()]
     if scenario.is_same or not result.was_repeated:
-        problems += [f"does not tell {what}" for what in too_few]
+        problems += [f"does not report {what}" for what in too_few]
     return problems
 
 

@@ -1,9 +1,9 @@
 """
 A process that kills itself on demand: it makes verbs on SQLite, each in a forked child.
 
-It is started with no more than what verbs need, has no threads, and forks for each play that comes on its standard
-input; the answer goes to its standard output. The child hears every statement of its own connections, by a connection
-class of its own, and lets happen what is to happen: it kills itself with SIGKILL, or raises what SQLite would raise.
+It imports only what verbs need, has no threads, and forks for each order on its standard input; the answer goes to its
+standard output. The child sees every statement of its connections, by a connection class of its own. At the chosen one
+it kills itself with SIGKILL, or raises the error that SQLite would raise.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Tap:
                 execute()
                 os.kill(os.getpid(), signal.SIGKILL)
             case Interruption.FULL if statement == "ROLLBACK":
-                return execute()  # which needs no room
+                return execute()  # which needs no disk space
             case Interruption.BROKEN if connection.in_transaction:
                 connection.rollback()  # as SQLite does by itself when it cannot read or write
             case _:
@@ -162,7 +162,7 @@ async def perform_order(order: VerbOrder) -> StatementTrace:
 
 def main() -> None:
     """Fork for each order. The child answers with a trace; if it dies, its exit code is the answer."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for who orders, and ends this process by its input
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it, and ends this process by its input
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while head := source.read(LENGTH):
         order: VerbOrder = pickle.loads(source.read(int.from_bytes(head)))

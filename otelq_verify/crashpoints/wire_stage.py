@@ -1,9 +1,9 @@
 """
 PostgreSQL: verbs are interrupted on the wire, by a proxy between the adapter and the server.
 
-A process that dies is to the server a connection that ends without a further word, whatever has become of its replies.
-So the verb is made in this process: after the statement the server loses its client, and the client, for which no time
-passes any more, hears nothing; it is let go when the work was carried on, and can reach nobody then.
+To the server a killed process is a connection that ends without a message, wherever its replies went. So the verb is
+made in this process: after the statement the server sees a disconnect, and the client sees nothing, as if it were
+frozen. The client ends when the work was carried on, and cannot reach the server any more.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class WireStage:
                 )
                 if result is not None:
                     await state.close()
-            verb.cancel()  # of who died; a pool would try to connect for as long as its statements have
+            verb.cancel()  # of the frozen client; a pool would try to connect for as long as its statements have
             await asyncio.wait([verb])
             await state.close()
 

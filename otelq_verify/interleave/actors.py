@@ -26,7 +26,7 @@ class ActorCall:
     name: str
     work: Work
     never_waits: bool = False
-    """Whether it is a worker's: no open transaction of anybody may keep it waiting."""
+    """Whether it is a worker's: it must not wait for any open transaction."""
     learns_what_to_lock: bool = False
     """Whether it locks some chains before it knows the others, so that deadlocks happen, and it is tried again."""
 

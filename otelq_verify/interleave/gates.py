@@ -26,7 +26,7 @@ class Gate:
 
     def open(self) -> str:
         """Let the task take the step that waits, and return the step's name."""
-        assert self.step is not None, "nobody waits at this gate"
+        assert self.step is not None, "no task waits at this gate"
         step, self.step = self.step, None
         self._stopped.clear()
         self._opened.set()

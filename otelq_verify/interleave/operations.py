@@ -139,7 +139,7 @@ def start_instead(world: Targets, first: int, second: int) -> ActorCall:
     """Take a key over from a chain that does not count."""
     excluded = tuple(world.chains) if second % 2 else world.picks(second)
     job = world.new(dedup=Dedup(f"k{first % 2}", exclude=excluded))
-    what = "anybody" if second % 2 else world.name(*excluded)
+    what = "any chain" if second % 2 else world.name(*excluded)
     return _create(world, job, f" with the key k{first % 2}, which it takes from {what}")
 
 

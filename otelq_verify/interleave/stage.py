@@ -17,7 +17,7 @@ LONGEST: Final = 20.0
 """Seconds after which an operation counts as one that never ends."""
 
 GLANCE: Final = 0.002
-"""Seconds between two questions to the server about who waits."""
+"""Seconds between two queries for the sessions that wait."""
 
 SECOND_LOOK: Final = frozenset({"set_lock_timeout", "take_pending"})
 """What a worker sends that waits on purpose, a tenth of a second at most, when all is committed."""
@@ -148,7 +148,7 @@ class Stage:
     async def _wait_for_some(self, actors: Sequence[Actor]) -> None:
         """Wait where all actors wait; only a time limit of theirs can help."""
         await _some_moved(actors, timeout=LONGEST)
-        self.demand(any(not actor.is_running for actor in actors), "all wait, and nobody can go on")
+        self.demand(any(not actor.is_running for actor in actors), "all wait, and no actor can go on")
         await self._settle()
 
     async def _waiting(self, running: Sequence[Actor]) -> Waits:

@@ -40,7 +40,7 @@ PLAIN, OTHER, NARROW, PAIR, HASTY = TYPES = ("plain", "other", "narrow", "pair",
 LIMITS = {PLAIN: None, OTHER: None, NARROW: 1, PAIR: 2, HASTY: None}
 LEASE = 30.0
 BRIEF = 0.02
-"""Seconds after which a hasty job times out; it is never let go before."""
+"""Seconds after which a hasty job times out; it is never released before."""
 PATIENCE = 5.0
 """Seconds within which all must have come to rest that has no reason to go on."""
 GRACES = (0.05, 600.0)
@@ -181,7 +181,7 @@ class SlotMachine(StoreMachine):
                 self.model.take_over(work.chain)
                 self.run(self.client.take_over(chain))
 
-    # Handlers are let go
+    # Handlers are released
 
     @rule(which=ANY, kinds=st.lists(st.integers(0, 8), min_size=1, max_size=4))
     def let_go(self, which: int, kinds: list[int]) -> None:
@@ -198,8 +198,8 @@ class SlotMachine(StoreMachine):
             (Continues, lambda: lambda: attempt.continue_with(steps[PLAIN], 1)),
             (Continues, lambda: lambda: attempt.continue_with(steps[NARROW], 1)),
             (Continues, lambda: lambda: attempt.continue_with(steps[OTHER], 1, delay=60.0)),
-            (Fails, lambda: _raiser(Fail("told to"))),
-            (Retries, lambda: _raiser(Broke("told to"))),
+            (Fails, lambda: _raiser(Fail("on purpose"))),
+            (Retries, lambda: _raiser(Broke("on purpose"))),
             (Snoozes, lambda: _raiser(Snooze(60.0))),
             (Snoozes, lambda: _raiser(Snooze(0.0))),
             (Blocks, lambda: _raiser(WaitFor(self.start(PLAIN)))),
@@ -253,14 +253,14 @@ class SlotMachine(StoreMachine):
         if not patient:
             for slot in self.slots():
                 slot.reason = CancelReason.SHUTDOWN
-        async with asyncio.TaskGroup() as group:  # whoever finds something wrong does not wait for the worker's grace
+        async with asyncio.TaskGroup() as group:  # a failed check ends the group before the worker's grace
             group.create_task(self.let_all_go(kind) if patient else asyncio.sleep(0))
             await worker.__aexit__(None, None, None)
 
     async def let_all_go(self, kind: int) -> None:
         for slot in self.slots():
             attempt = self.held[slot.key].attempt
-            await self.until(attempt.stopping.is_set, "attempts are not told that their worker stops")
+            await self.until(attempt.stopping.is_set, "attempts do not learn that their worker stops")
             self.order(slot, kind)
             await self.until(partial(self.is_free, slot.key), "a stopping worker keeps its slots")
         await self.until(lambda: not self.model.slots, "a stopping worker fills its slots again")

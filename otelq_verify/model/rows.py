@@ -142,7 +142,7 @@ class Model:
     """By chain: the type and key that it was started with, and whether it keeps the key when it ends."""
     moves: list[Move] = field(default_factory=list[Move])
     ended: list[Job] = field(default_factory=list[Job])
-    """Tails that closed in this step and whose dependents have not heard of it yet."""
+    """Tails that closed in this step and whose dependents are not informed yet."""
 
     def tail(self, chain: str) -> Job:
         return self.chains[chain][-1]

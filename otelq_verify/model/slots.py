@@ -61,7 +61,7 @@ class ModelSlot:
     entered: bool = False
     left: bool = False
     expects: OutcomeType | None = None
-    """What its handler was told to come to."""
+    """The outcome that its handler was ordered to end with."""
     reason: CancelReason | None = None
     """Why it has to end before that."""
 
@@ -233,7 +233,7 @@ class SlotModel:
             case Releases():
                 pass
             case _:
-                self.demand(False, f"an outcome that nobody asked for: {outcome}")
+                self.demand(False, f"an outcome that no handler was ordered to: {outcome}")
 
     # What handlers see
 

@@ -14,7 +14,7 @@ GLANCE: Final = 0.1
 """Seconds between two looks."""
 
 PATIENCE: Final = 20.0
-"""Seconds for which somebody is waited for."""
+"""Seconds to wait for a worker."""
 
 Span = tuple[datetime, datetime]
 

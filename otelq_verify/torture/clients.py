@@ -199,7 +199,7 @@ class Feeder:
             (handlers.coin, pace),
             (handlers.doomed, pace),
         ]
-        weights = [3, 4, 2, 0 if on_failure == "wait" else 1]  # nobody waits for what never ends well
+        weights = [3, 4, 2, 0 if on_failure == "wait" else 1]  # a wait for a chain that never completes would not end
         chosen = self._chance.choices(kinds, weights, k=3)
         starts: list[Start[Any]] = [Start(kind, input, id=new_id()) for kind, input in chosen]
         blockers = await self._known_starts(starts)

@@ -104,7 +104,7 @@ class Fleet:
     ) -> None:
         for process in self.processes:
             process.kill()
-        self.processes.clear()  # whoever still waits until all are up waits for nobody
+        self.processes.clear()  # a wait until all are up ends here
         if isinstance(error, Exception):
             sys.stderr.write(self.logs() + "\n")
 

@@ -222,7 +222,7 @@ async def frail(attempt: Attempt[Pace]) -> int:
 async def doomed(attempt: Attempt[Pace]) -> int:
     """Fail for good at once."""
     await asyncio.sleep(attempt.input.before)
-    raise Fail("as it was told")
+    raise Fail("on purpose")
 
 
 @fragile_jobs.job("fragile", lease=LEASE, retry=PATIENT)

@@ -16,8 +16,9 @@ class TorturePlan:
     """
     The plan of a run; times in seconds.
 
-    The seed decides which faults strike in which order, whom, how far apart, and what the clients start and do. It does
-    not decide how processes, network and disk are timed, so that two runs of one seed are alike and not the same.
+    The seed decides which faults strike in which order, which processes they hit, how far apart, and what the
+    clients start and do. It does not decide how processes, network and disk are timed, so that two runs of one seed
+    are alike and not the same.
 
     Args:
         seed: of all chances.

@@ -72,7 +72,7 @@ class TortureReport:
 
     def _heading(self) -> str:
         return (
-            f"seed {self.plan.seed} on {self.database}: {self.plan.workers} workers of {self.plan.concurrency} places, "
+            f"seed {self.plan.seed} on {self.database}: {self.plan.workers} workers of {self.plan.concurrency} slots, "
             f"{self.seconds:.0f} s, {self.drain_seconds:.0f} s of them until all had ended"
         )
 

@@ -64,12 +64,12 @@ PLANTED: Sequence[tuple[Scenario, Interruption, str]] = [
     (
         Scenario(name="lies", arrange=requested({}), act=creates, repeat=_tells_twice),
         Interruption.UNSENT,
-        "tells 1 x create of",
+        "reports 1 x create of",
     ),
     (
         Scenario(name="silences", arrange=requested({}), act=creates, repeat=_tells_nothing, is_same=True),
         Interruption.UNANSWERED,
-        "does not tell create of",
+        "does not report create of",
     ),
     (
         Scenario(name="leaks", arrange=requested({}), act=creates, repeat=_fails),

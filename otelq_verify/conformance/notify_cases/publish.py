@@ -16,7 +16,7 @@ publish = Theme[NotifyKit]("publish")
 
 MANY = 10_000
 LONGEST_HOLD = 0.5
-"""Seconds for which the event loop may stand still, in the best of ``TRIES``: the machine may have others to serve."""
+"""Seconds for which the event loop may be blocked, in the best of ``TRIES``: the machine may have others to serve."""
 TRIES = 3
 
 
@@ -100,7 +100,7 @@ async def _quick(kit: NotifyKit, publish: Callable[[], object]) -> None:
         await kit.arrive([kit.hint()], *ears)
         pulse.cancel()
         holds.append(held[0])
-    true(min(holds) < LONGEST_HOLD, f"the event loop stood still for {min(holds):.1f} seconds")
+    true(min(holds) < LONGEST_HOLD, f"the event loop was blocked for {min(holds):.1f} seconds")
 
 
 async def _pulse(held: list[float]) -> None:

@@ -75,7 +75,7 @@ async def plans_a_blocked_job(kit: Kit) -> None:
     due = kit.after(600)
     equal(moves(await kit.amend(chain, at=due)), [(Verb.AMEND, Status.BLOCKED, Status.BLOCKED)], "the transitions")
     made = await kit.close("blocker")
-    equal((made[1].target, made[1].due_at), (Status.SCHEDULED, due), "what the blocker let go")
+    equal((made[1].target, made[1].due_at), (Status.SCHEDULED, due), "what the blocker unblocked")
 
 
 @amend.case

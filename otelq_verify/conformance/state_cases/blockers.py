@@ -14,7 +14,7 @@ from ..kit import FAILURE, Kit, chains, equal, moves, raises, true
 
 blockers = Theme[Kit]("blockers")
 MANY = 1100
-"""More dependents than one statement lets go."""
+"""More dependents than one statement unblocks."""
 
 
 async def _starts(kit: Kit, number: int, type: str = "blocker") -> tuple[str, ...]:
@@ -30,11 +30,11 @@ async def hold_a_job_until_all_completed(kit: Kit) -> None:
     _, made = await kit.create(kit.job(blockers=(first, second)))
     equal(moves(made), [(Verb.CREATE, None, Status.BLOCKED)], "the transitions of the start")
     true(not await kit.claim(), "a blocked job was claimed")
-    equal(chains(await kit.close("blocker"), Verb.UNBLOCK), [], "chains let go by the first of two blockers")
+    equal(chains(await kit.close("blocker"), Verb.UNBLOCK), [], "chains unblocked by the first of two blockers")
     true(not await kit.claim(), "a job was claimed that still waits for one blocker")
     settled = await kit.close("blocker")
-    equal(moves(settled)[1:], [(Verb.UNBLOCK, Status.BLOCKED, Status.READY)], "what the last blocker let go")
-    equal(settled[1].chain_id, made[0].chain_id, "the chain let go")
+    equal(moves(settled)[1:], [(Verb.UNBLOCK, Status.BLOCKED, Status.READY)], "what the last blocker unblocked")
+    equal(settled[1].chain_id, made[0].chain_id, "the chain unblocked")
     await kit.lease()
 
 
@@ -44,7 +44,7 @@ async def closed_in_one_batch_count_one_by_one(kit: Kit) -> None:
     chain = await kit.start(blockers=await _starts(kit, 2))
     batch = [Settlement(job, Completes("1"), "worker") for job in await kit.claim("blocker", 2)]
     settled = await kit.settle_all(*batch)
-    equal(chains(settled.transitions, Verb.UNBLOCK), [chain], "the chains let go")
+    equal(chains(settled.transitions, Verb.UNBLOCK), [chain], "the chains unblocked")
     await kit.lease()
 
 
@@ -56,8 +56,8 @@ async def closed_at_the_same_time_strand_nobody(kit: Kit) -> None:
     await asyncio.gather(*(kit.create(job) for job in jobs))
     claimed = await kit.claim("blocker", 6)
     answers = [*await asyncio.gather(*(kit.done(job) for job in claimed)), await kit.unblock_pending()]
-    let_go = [chain for made in answers for chain in chains(made, Verb.UNBLOCK)]
-    equal(sorted(let_go), sorted(job.chain_id for job in jobs), "the chains let go")
+    unblocked = [chain for made in answers for chain in chains(made, Verb.UNBLOCK)]
+    equal(sorted(unblocked), sorted(job.chain_id for job in jobs), "the chains unblocked")
 
 
 @blockers.case
@@ -66,7 +66,7 @@ async def of_one_batch_do_not_count_for_others(kit: Kit) -> None:
     await kit.start(blockers=await _starts(kit, 3))
     batch = [Settlement(job, Completes("1"), "worker") for job in await kit.claim("blocker", 2)]
     settled = await kit.settle_all(*batch)
-    equal(chains(settled.transitions, Verb.UNBLOCK), [], "the chains let go")
+    equal(chains(settled.transitions, Verb.UNBLOCK), [], "the chains unblocked")
     true(not await kit.claim(), "a job was claimed that still waits for one blocker")
 
 
@@ -89,7 +89,7 @@ async def that_completed_before_count_as_done(kit: Kit) -> None:
     chain = await kit.start(blockers=(first, second))
     equal((await kit.tail(chain)).blocked_by, 1, "the blockers still awaited")
     made = await kit.complete_externally(second, step="blocker")
-    equal(chains(made, Verb.UNBLOCK), [chain], "the chains let go")
+    equal(chains(made, Verb.UNBLOCK), [chain], "the chains unblocked")
 
 
 @blockers.case
@@ -134,14 +134,14 @@ async def may_come_earlier_in_the_batch(kit: Kit) -> None:
     blocker = kit.job("blocker")
     _, made = await kit.create(blocker, kit.job(blockers=(blocker.chain_id,)))
     equal(moves(made), [(Verb.CREATE, None, Status.READY), (Verb.CREATE, None, Status.BLOCKED)], "the transitions")
-    equal(len(chains(await kit.close("blocker"), Verb.UNBLOCK)), 1, "chains let go")
+    equal(len(chains(await kit.close("blocker"), Verb.UNBLOCK)), 1, "chains unblocked")
 
 
 @blockers.case
 async def may_not_come_later_in_the_batch(kit: Kit) -> None:
     """A blocker that the batch starts only later does not exist yet, so no circle can be closed."""
     first, second = kit.id(), kit.id()
-    with raises(NotFound, "a start whose blocker stands later in the batch"):
+    with raises(NotFound, "a start whose blocker comes later in the batch"):
         await kit.create(kit.job(chain_id=first, blockers=(second,)), kit.job(chain_id=second, blockers=(first,)))
     true(not await kit.exists(first), "a chain was written by a start that was refused")
 
@@ -152,9 +152,9 @@ async def are_chains_not_jobs(kit: Kit) -> None:
     (blocker,) = await _starts(kit, 1)
     await kit.start(blockers=(blocker,))
     made = await kit.close("blocker", Continues(Successor(type="next", input="1")))
-    equal(chains(made, Verb.UNBLOCK), [], "chains let go by a continuation")
+    equal(chains(made, Verb.UNBLOCK), [], "chains unblocked by a continuation")
     true(not await kit.claim(), "a job was claimed whose blocker went on")
-    equal(len(chains(await kit.close("next"), Verb.UNBLOCK)), 1, "chains let go by the end")
+    equal(len(chains(await kit.close("next"), Verb.UNBLOCK)), 1, "chains unblocked by the end")
 
 
 @blockers.case
@@ -165,7 +165,7 @@ async def leave_a_later_plan_in_force(kit: Kit) -> None:
     await kit.start(blockers=(blocker,), at=due)
     kit.wait(60)
     made = await kit.close("blocker")
-    equal(moves(made)[1:], [(Verb.UNBLOCK, Status.BLOCKED, Status.SCHEDULED)], "what the blocker let go")
+    equal(moves(made)[1:], [(Verb.UNBLOCK, Status.BLOCKED, Status.SCHEDULED)], "what the blocker unblocked")
     equal(made[1].due_at, due, "when the job becomes due")
     true(not await kit.claim(), "a job was claimed before its planned time")
     kit.wait(540)
@@ -179,9 +179,9 @@ async def end_their_hold_now(kit: Kit) -> None:
     await kit.start(blockers=(blocker,))
     kit.wait(60)
     await kit.close("blocker")
-    let_go = kit.now
+    unblocked = kit.now
     kit.wait(5)
-    equal((await kit.lease()).due_at, let_go, "since when the job is due")
+    equal((await kit.lease()).due_at, unblocked, "since when the job is due")
 
 
 @blockers.case
@@ -194,7 +194,7 @@ async def that_fail_fail_their_dependents(kit: Kit) -> None:
     outcome = await kit.outcome(chain)
     equal(outcome.status, Status.FAILED, "the dependent's status")
     true(outcome.failure is not None, "a chain that failed by its blocker does not say why")
-    equal(chains(await kit.close("blocker"), Verb.UNBLOCK), [], "chains that the other blocker let go later")
+    equal(chains(await kit.close("blocker"), Verb.UNBLOCK), [], "chains that the other blocker unblocked later")
 
 
 @blockers.case
@@ -295,7 +295,7 @@ async def let_go_more_than_a_thousand(kit: Kit) -> None:
     """However many chains wait for one blocker, each is unblocked once, soon after by ``unblock_pending``."""
     made = await _close_for_many(kit, Completes("1"), Verb.UNBLOCK, limit=60)
     times = Counter(chains(made, Verb.UNBLOCK))
-    equal((len(times), set(times.values())), (MANY, {1}), "chains let go, and how often each")
+    equal((len(times), set(times.values())), (MANY, {1}), "chains unblocked, and how often each")
     equal(len(await kit.unblock_pending()), 0, "transitions of one more unblock_pending")
     equal(len(await kit.claim(limit=2 * MANY)), MANY, "jobs ready")
 
@@ -312,9 +312,9 @@ async def fail_more_than_a_thousand(kit: Kit) -> None:
 async def wait_for_fifty(kit: Kit) -> None:
     """A dependent of fifty blockers that close in batches of ten goes with the last one."""
     await kit.start(blockers=await _starts(kit, 50))
-    let_go: list[str] = []
+    unblocked: list[str] = []
     while claimed := await kit.claim("blocker", 10):
-        true(not let_go, "the dependent was let go before the last batch")
+        true(not unblocked, "the dependent was unblocked before the last batch")
         settled = await kit.settle_all(*(Settlement(job, Completes("1"), "worker") for job in claimed))
-        let_go += chains(settled.transitions, Verb.UNBLOCK)
-    equal(len(let_go), 1, "times the dependent was let go")
+        unblocked += chains(settled.transitions, Verb.UNBLOCK)
+    equal(len(unblocked), 1, "times the dependent was unblocked")

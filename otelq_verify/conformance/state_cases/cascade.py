@@ -102,4 +102,4 @@ async def can_be_rolled_back(kit: Kit) -> None:
     chain = await kit.start(blockers=(blocker,))
     async with abandoned(kit) as tx:
         equal(len(await kit.delete(chain, cascade=True, tx=tx)), 2, "the jobs deleted inside")
-    equal(chains(await kit.close("blocker"), Verb.UNBLOCK), [chain], "the chains let go after the rollback")
+    equal(chains(await kit.close("blocker"), Verb.UNBLOCK), [chain], "the chains unblocked after the rollback")

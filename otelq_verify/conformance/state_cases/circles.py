@@ -155,7 +155,7 @@ async def a_circle_is_not_closed_at_the_same_time(kit: Kit) -> None:
     first, second = await kit.start("first"), await kit.start("second")
     one = Settlement(await kit.lease("first"), Blocks((second,)), "worker")
     two = Settlement(await kit.lease("second"), Blocks((first,)), "worker")
-    for _ in range(2):  # a try that finds the other's rows locked may be told to come again
+    for _ in range(2):  # a try that finds the other's rows locked may be refused for now
         await asyncio.gather(kit.settle_all(one), kit.settle_all(two), return_exceptions=True)
     found = [await kit.status(first), await kit.status(second)]
     equal(sorted(found), [Status.BLOCKED, Status.RUNNING], "the statuses")
@@ -168,7 +168,7 @@ async def a_chain_that_is_closed_waits_for_nobody(kit: Kit) -> None:
     cancelled = await kit.start("other", blockers=(chain,))
     await kit.cancel(cancelled)
     made = await kit.close(outcome=Blocks((cancelled,), on_failure=OnFailure.IGNORE))
-    equal(chains(made, Verb.UNBLOCK), [chain], "the chains let go")
+    equal(chains(made, Verb.UNBLOCK), [chain], "the chains unblocked")
 
 
 @circles.case
@@ -178,7 +178,7 @@ async def a_chain_that_waits_no_longer_closes_no_circle(kit: Kit) -> None:
     other = await kit.start("other", blockers=(chain, blocker), until=Until.ANY)
     await kit.complete_externally(blocker, step="blocker")
     await kit.close(outcome=Blocks((other,)))
-    equal(chains(await kit.close("other"), Verb.UNBLOCK), [chain], "the chains let go")
+    equal(chains(await kit.close("other"), Verb.UNBLOCK), [chain], "the chains unblocked")
 
 
 @circles.case
@@ -191,4 +191,4 @@ async def two_ways_are_no_circle(kit: Kit) -> None:
     equal(settled.results, (SettleResult.DONE,), "the result")
     await kit.complete_externally(root, step="blocker")
     made = [move for _ in sides for move in await kit.close("side")]
-    equal(chains(made, Verb.UNBLOCK), [chain], "the chains let go")
+    equal(chains(made, Verb.UNBLOCK), [chain], "the chains unblocked")

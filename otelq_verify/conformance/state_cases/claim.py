@@ -122,7 +122,7 @@ async def happens_once(kit: Kit) -> None:
     await kit.lease(lease=10)
     true(not await kit.claim(), "a running job was claimed")
     kit.wait(60)
-    true(not await kit.claim(), "a job was claimed that nobody took back")
+    true(not await kit.claim(), "a job was claimed that was not taken back")
 
 
 @claim.case
@@ -160,7 +160,7 @@ async def takes_one_suspect_at_a_time(kit: Kit) -> None:
         claimed, _ = await kit.claim_arms(*arms)
         equal(len(claimed), expected, "jobs claimed")
         equal(len(crashed & set(ids(claimed))), 1, "suspects among them")
-        equal([job.crashes for job in claimed if job.lease.chain_id in crashed], [1], "crashes told")
+        equal([job.crashes for job in claimed if job.lease.chain_id in crashed], [1], "crashes of the claimed suspect")
 
 
 @claim.case

@@ -35,7 +35,7 @@ async def holds_within_a_batch(kit: Kit) -> None:
     """Of two starts with one key in a batch the first is created and the second leads to it."""
     first, second, other = kit.job(dedup=KEY), kit.job(dedup=KEY), kit.job(dedup=Dedup("customer-8"))
     created, made = await kit.create(first, second, other)
-    equal(created[1], Created(chain_id=first.chain_id, deduplicated=True), "what the second start is told")
+    equal(created[1], Created(chain_id=first.chain_id, deduplicated=True), "the answer to the second start")
     equal(chains(made, Verb.CREATE), [first.chain_id, other.chain_id], "the chains created")
 
 
@@ -45,7 +45,7 @@ async def holds_among_starts_at_the_same_time(kit: Kit) -> None:
     answers = await asyncio.gather(*(kit.create(kit.job(dedup=KEY)) for _ in range(12)))
     created = [created[0] for created, _ in answers]
     equal(len({one.chain_id for one in created}), 1, "the chains given")
-    equal(sum(one.deduplicated for one in created), 11, "the starts that were told of another's chain")
+    equal(sum(one.deduplicated for one in created), 11, "the starts that got the chain of another")
     equal(sum(len(made) for _, made in answers), 1, "the transitions of all together")
 
 

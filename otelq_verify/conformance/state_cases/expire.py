@@ -104,7 +104,7 @@ async def fails_its_dependents(kit: Kit) -> None:
     kit.wait(60)
     made = await kit.expire()
     equal(chains(made, Verb.FAIL_BY_BLOCKER), [failing], "the chains failed")
-    equal(chains(made, Verb.UNBLOCK), [ignoring], "the chains let go")
+    equal(chains(made, Verb.UNBLOCK), [ignoring], "the chains unblocked")
 
 
 @expire.case

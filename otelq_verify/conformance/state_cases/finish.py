@@ -140,9 +140,9 @@ async def lets_dependents_go(kit: Kit) -> None:
     blocker = await kit.start()
     dependent = await kit.start("other", blockers=(blocker,))
     made = await kit.complete_externally(blocker, Continues(NEXT))
-    equal(chains(made, Verb.UNBLOCK), [], "the chains let go by a continuation")
+    equal(chains(made, Verb.UNBLOCK), [], "the chains unblocked by a continuation")
     made = await kit.complete_externally(blocker, step="next")
-    equal(chains(made, Verb.UNBLOCK), [dependent], "the chains let go by the end")
+    equal(chains(made, Verb.UNBLOCK), [dependent], "the chains unblocked by the end")
 
 
 @finish.case

@@ -41,7 +41,7 @@ def _holds_off(name: str, act: Callable[[Kit, str], Awaitable[object]], expected
             equal(again.status, Status.READY, "the status inside")
         await other
         if await kit.status(chain) is Status.READY:
-            await act(kit, chain)  # it passed over the job, or was told to come again
+            await act(kit, chain)  # the first try skipped the job, or was refused for now
         equal(await kit.status(chain), expected, "the status after the transaction")
 
     lock.add(

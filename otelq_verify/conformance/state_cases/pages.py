@@ -95,7 +95,7 @@ async def a_page_without_filters_looks_as_far_too(kit: Kit) -> None:
     for of in KINDS:
         found, walked = await _walk(kit, of, scan_limit=3)
         equal(found, given[::-1], f"the {of}")
-        true(walked >= 3, f"seven {of} were told on {walked} pages of three")
+        true(walked >= 3, f"seven {of} were returned on {walked} pages of three")
 
 
 @pages.case

@@ -104,7 +104,7 @@ async def blocker_outputs_have_the_present_status(kit: Kit) -> None:
     answer = await kit.adapter.blocker_outputs([(chain, 0), (other, 0)])
     statuses = [(one.chain_id, one.status) for one in answer[chain, 0]]
     equal(statuses, [(open_, Status.READY), (failed, Status.FAILED)], "the blockers and their statuses")
-    equal(answer[chain, 0][1].failure, FAILURE, "the failure told")
+    equal(answer[chain, 0][1].failure, FAILURE, "the failure of the blocker")
     equal(list(answer.get((other, 0), [])), [], "the blockers of a chain that has none")
 
 

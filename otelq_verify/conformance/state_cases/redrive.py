@@ -133,8 +133,8 @@ async def keeps_the_outcome_on_record(kit: Kit) -> None:
     await kit.redrive(chain)
     await kit.close()
     found = await kit.adapter.attempts(chain, 0)
-    told = [(one.generation, one.number, one.verb) for one in found]
-    equal(told, [(1, 1, Verb.RETRY), (1, 2, Verb.FAIL), (0, 1, Verb.COMPLETE)], "generation, number and verb")
+    reported = [(one.generation, one.number, one.verb) for one in found]
+    equal(reported, [(1, 1, Verb.RETRY), (1, 2, Verb.FAIL), (0, 1, Verb.COMPLETE)], "generation, number and verb")
     equal([one.failure for one in found], [FAILURE, FAILURE, None], "the failures")
     equal(found[1].worker, "worker", "the worker of the attempt that failed")
 
@@ -279,7 +279,7 @@ async def waits_again_for_open_blockers(kit: Kit) -> None:
     await kit.close("blocker")
     equal(moves(await kit.redrive(chain)), [(Verb.REDRIVE, Status.CANCELLED, Status.BLOCKED)], "the transitions")
     equal((await kit.tail(chain)).blocked_by, 1, "the blockers awaited")
-    equal(chains(await kit.close("blocker"), Verb.UNBLOCK), [chain], "the chains let go")
+    equal(chains(await kit.close("blocker"), Verb.UNBLOCK), [chain], "the chains unblocked")
     equal((await kit.lease()).blockers, 2, "the number of blockers that the claimed job names")
 
 
@@ -312,7 +312,7 @@ async def takes_a_chain_together_with_its_blocker(kit: Kit) -> None:
         made = await kit.redrive(*pair[::order])
         equal(chains(made, Verb.REDRIVE), list(pair[::order]), "the chains redriven, in order")
         equal([await kit.status(one) for one in pair], [Status.READY, Status.BLOCKED], "the statuses")
-        equal(chains(await kit.close("blocker"), Verb.UNBLOCK), [pair[1]], "the chains let go")
+        equal(chains(await kit.close("blocker"), Verb.UNBLOCK), [pair[1]], "the chains unblocked")
         await kit.close()
 
 
@@ -325,7 +325,7 @@ async def takes_a_chain_after_its_blocker(kit: Kit) -> None:
     equal(chains(await kit.redrive(blocker), Verb.REDRIVE), [blocker], "the chains redriven")
     equal(await kit.status(chain), Status.FAILED, "the status of the dependent, which stays closed")
     await kit.redrive(chain)
-    equal(chains(await kit.close("blocker"), Verb.UNBLOCK), [chain], "the chains let go")
+    equal(chains(await kit.close("blocker"), Verb.UNBLOCK), [chain], "the chains unblocked")
 
 
 @redrive.case
@@ -346,7 +346,7 @@ def _looks_anew(name: str, rule: dict[str, Any], expected: Status) -> None:
         await kit.redrive(chain)
         equal(await kit.status(chain), expected, "the status")
         freed = chains(await kit.close("open"), Verb.UNBLOCK)
-        equal(freed, [chain] * (name in ("all_ignore", "any_fail", "any_wait")), "the chains let go by the other")
+        equal(freed, [chain] * (name in ("all_ignore", "any_fail", "any_wait")), "the chains unblocked by the other")
 
     promise = "Redriven with one blocker failed and one open, a job waits by the rule that it was given."
     redrive.add(f"looks_at_its_blockers_by_the_rule_{name}", promise, check)
@@ -368,7 +368,7 @@ async def serves_those_that_wait_on(kit: Kit) -> None:
         await kit.close("blocker", Fails(FAILURE))
         equal(moves(await kit.redrive(blocker)), [(Verb.REDRIVE, Status.FAILED, Status.READY)], "the transitions")
         equal(await kit.status(chain), Status.BLOCKED, "the status of the dependent")
-    equal(chains(await kit.close("blocker"), Verb.UNBLOCK), [chain], "the chains let go")
+    equal(chains(await kit.close("blocker"), Verb.UNBLOCK), [chain], "the chains unblocked")
 
 
 @redrive.case
@@ -379,7 +379,7 @@ async def serves_those_that_began_to_wait_while_it_was_closed(kit: Kit) -> None:
     running = await kit.start("runs")
     await kit.close("runs", Blocks((blocker,), on_failure=OnFailure.WAIT))
     await kit.redrive(blocker)
-    equal(set(chains(await kit.close("blocker"), Verb.UNBLOCK)), {started, running}, "the chains let go")
+    equal(set(chains(await kit.close("blocker"), Verb.UNBLOCK)), {started, running}, "the chains unblocked")
 
 
 @redrive.case
@@ -389,7 +389,7 @@ async def serves_more_than_a_thousand(kit: Kit) -> None:
     await kit.create(*(kit.job(blockers=(blocker,), on_failure=OnFailure.WAIT) for _ in range(MANY)))
     await kit.redrive(blocker)
     freed = chains([*await kit.close("blocker"), *await _unblock_all(kit)], Verb.UNBLOCK)
-    equal((len(freed), len(set(freed))), (MANY, MANY), "chains let go, and different ones")
+    equal((len(freed), len(set(freed))), (MANY, MANY), "chains unblocked, and different ones")
 
 
 @redrive.case
@@ -400,8 +400,8 @@ async def leaves_no_pending_dependent_blocked(kit: Kit) -> None:
     made = [*await kit.close("blocker", Fails(FAILURE))]
     await kit.redrive(blocker)
     made += [*await _unblock_all(kit), *await kit.close("blocker"), *await _unblock_all(kit)]
-    told = chains(made, Verb.FAIL_BY_BLOCKER) + chains(made, Verb.UNBLOCK)
-    equal((len(told), len(set(told))), (MANY, MANY), "chains told, and different ones")
+    reported = chains(made, Verb.FAIL_BY_BLOCKER) + chains(made, Verb.UNBLOCK)
+    equal((len(reported), len(set(reported))), (MANY, MANY), "chains reported, and different ones")
 
 
 async def _unblock_all(kit: Kit) -> list[Transition]:

@@ -51,7 +51,7 @@ TABLE: dict[tuple[Until, OnFailure], dict[tuple[End, ...], Status]] = {
         ("cancelled", "failed"): WAITS,
     },
 }
-"""For each rule, how the blockers stand, and how the job stands that was given them."""
+"""For each rule, the statuses of the blockers, and the status of the job that waits for them."""
 
 
 async def _end(kit: Kit, chain: str, end: End) -> Sequence[Transition]:
@@ -162,7 +162,7 @@ async def any_frees_a_job_once(kit: Kit) -> None:
     first, second, third = blockers = await _blockers(kit, 3)
     made = await _start(kit, blockers, (Until.ANY, OnFailure.FAIL))
     chain = made[0].chain_id
-    equal(chains(await _end(kit, second, "completed"), Verb.UNBLOCK), [chain], "the chains let go by the first")
+    equal(chains(await _end(kit, second, "completed"), Verb.UNBLOCK), [chain], "the chains unblocked by the first")
     equal((await kit.tail(chain)).blocked_by, 0, "the blockers still awaited")
     equal(len(await _end(kit, first, "failed")), 1, "transitions when another fails")
     equal(len(await _end(kit, third, "completed")), 1, "transitions when another completes")

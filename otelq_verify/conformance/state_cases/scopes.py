@@ -152,7 +152,7 @@ async def the_first_of_a_batch_counts_for_all(kit: Kit) -> None:
     others = [kit.job(dedup=Dedup("customer-7", exclude=(first.chain_id,))), kit.job(dedup=LASTING)]
     created, made = await kit.create(first, *others)
     equal([one.chain_id for one in created], [first.chain_id] * 3, "the chains given")
-    equal([one.deduplicated for one in created], [False, True, True], "which are told of another's chain")
+    equal([one.deduplicated for one in created], [False, True, True], "the starts that got the chain of another")
     equal(chains(made, Verb.CREATE), [first.chain_id], "the chains created")
 
 

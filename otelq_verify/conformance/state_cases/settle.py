@@ -352,7 +352,7 @@ async def never_loses_what_is_busy(kit: Kit) -> None:
         equal(settled.transitions, (), "the transitions of what was BUSY")
         settled = await kit.settle(job, Completes("1"))
     equal(settled.results, (SettleResult.DONE,), "the result in the end")
-    equal(len(chains(settled.transitions, Verb.UNBLOCK)), 1, "chains let go")
+    equal(len(chains(settled.transitions, Verb.UNBLOCK)), 1, "chains unblocked")
 
 
 @settle.case

@@ -20,7 +20,9 @@ async def ends_a_lease_at_once(kit: Kit) -> None:
     kit.wait(5)
     (made,) = await kit.take_over(chain)
     equal(moves([made]), [(Verb.TAKE_OVER, Status.RUNNING, Status.READY)], "the transitions")
-    equal((made.chain_id, made.attempt, made.worker, made.at), (chain, 1, "one", kit.now), "what it tells")
+    equal(
+        (made.chain_id, made.attempt, made.worker, made.at), (chain, 1, "one", kit.now), "the fields of the transition"
+    )
     record = await kit.tail(chain)
     equal((record.leased_by, record.leased_until, record.attempt), (None, None, 1), "lease and attempt on record")
     job = await kit.lease()

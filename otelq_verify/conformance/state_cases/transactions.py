@@ -161,7 +161,7 @@ async def settles_with_what_the_handler_wrote(kit: Kit) -> None:
     equal(await kit.status(chain), Status.RUNNING, "the status after the rollback")
     async with kit.adapter.begin() as tx:
         made = (await kit.settle_all(settlement, tx=tx)).transitions
-    equal(chains(made, Verb.UNBLOCK), [dependent], "the chains let go")
+    equal(chains(made, Verb.UNBLOCK), [dependent], "the chains unblocked")
     equal(await kit.status(chain), Status.COMPLETED, "the status after the commit")
     equal(len(await kit.claim("other")), 1, "dependents ready")
 
@@ -187,7 +187,7 @@ async def sees_its_own_writes(kit: Kit) -> None:
         true(not await kit.exists(chain), "others see what is not committed")
         equal(await kit.status(chain, tx=tx), Status.BLOCKED, "the status inside")
         made = await kit.complete_externally(blocker, step="blocker", tx=tx)
-        equal(chains(made, Verb.UNBLOCK), [chain], "the chains let go inside")
+        equal(chains(made, Verb.UNBLOCK), [chain], "the chains unblocked inside")
         jobs = (await kit.adapter.jobs(JobQuery(), tx=tx)).items
         equal([job.chain_id for job in jobs], [chain, blocker], "the jobs seen inside")
         found = (await kit.adapter.chains(JobQuery(), tx=tx)).items
@@ -228,8 +228,8 @@ async def takes_back_a_savepoint(kit: Kit) -> None:
 
 def _watch(tx: Transaction) -> list[Ending] | None:
     """Return a list to which a watcher adds the endings; None where the driver reports none."""
-    told: list[Ending] = []
-    return told if tx.watch(told.append) else None
+    endings: list[Ending] = []
+    return endings if tx.watch(endings.append) else None
 
 
 @transactions.case
@@ -237,10 +237,10 @@ async def notifies_its_watchers_of_a_commit(kit: Kit) -> None:
     """A watcher is called once, after the commit."""
     async with kit.adapter.begin() as tx:
         await kit.start(tx=tx)
-        told, second = _watch(tx), _watch(tx)
-        true(told in ([], None), "a watcher was told before the end")
-    true(told in ([Ending.COMMITTED], None), f"a watcher was told {told}")
-    true(second in ([Ending.COMMITTED], None), f"a second watcher was told {second}")
+        endings, second = _watch(tx), _watch(tx)
+        true(endings in ([], None), "a watcher was called before the end")
+    true(endings in ([Ending.COMMITTED], None), f"a watcher got {endings}")
+    true(second in ([Ending.COMMITTED], None), f"a second watcher got {second}")
 
 
 @transactions.case
@@ -248,8 +248,8 @@ async def notifies_its_watchers_of_a_rollback(kit: Kit) -> None:
     """A watcher is called once, after the rollback."""
     async with abandoned(kit) as tx:
         await kit.start(tx=tx)
-        told = _watch(tx)
-    true(told in ([Ending.ROLLED_BACK], None), f"a watcher was told {told}")
+        endings = _watch(tx)
+    true(endings in ([Ending.ROLLED_BACK], None), f"a watcher got {endings}")
 
 
 @transactions.case
@@ -266,8 +266,8 @@ async def notifies_its_watchers_of_a_savepoint(kit: Kit) -> None:
                 inner = _watch(tx)
                 raise Abandoned
     unknown = ([Ending.UNKNOWN], None)
-    true(outer in ([Ending.COMMITTED], *unknown), f"the watcher outside the savepoint was told {outer}")
-    true(inner in ([Ending.ROLLED_BACK], *unknown), f"the watcher inside the savepoint was told {inner}")
+    true(outer in ([Ending.COMMITTED], *unknown), f"the watcher outside the savepoint got {outer}")
+    true(inner in ([Ending.ROLLED_BACK], *unknown), f"the watcher inside the savepoint got {inner}")
 
 
 @transactions.case
@@ -278,10 +278,10 @@ async def is_joined_by_its_handle(kit: Kit) -> None:
         joined = kit.adapter.join(tx.handle)
         true(joined.active, "a joined transaction is not active")
         chain = await kit.start(tx=joined)
-        told = _watch(joined)
+        endings = _watch(joined)
         true(not await kit.exists(chain), "a joined transaction was committed by a verb")
     true(await kit.exists(chain), "what was written in a joined transaction is not there")
-    true(told in ([Ending.COMMITTED], None), f"the watcher was told {told}")
+    true(endings in ([Ending.COMMITTED], None), f"the watcher got {endings}")
     true(not tx.active, "a transaction is active after its end")
 
 

@@ -26,7 +26,7 @@ from ..kit import FAILURE, Kit, chains, equal, moves, true
 
 waits = Theme[Kit]("waits")
 MANY = 1100
-"""More dependents than one statement lets go."""
+"""More dependents than one statement unblocks."""
 
 
 def _next(*blockers: str, **fields: float) -> Continues:
@@ -56,7 +56,7 @@ async def a_continuation_is_created_blocked(kit: Kit) -> None:
     equal(moves(made), expected, "the transitions")
     true(not await kit.claim("next"), "a blocked successor was claimed")
     await _complete(kit, first)
-    equal(moves(await _complete(kit, second))[1:], [(Verb.UNBLOCK, Status.BLOCKED, Status.READY)], "what was let go")
+    equal(moves(await _complete(kit, second))[1:], [(Verb.UNBLOCK, Status.BLOCKED, Status.READY)], "what was unblocked")
     equal((await kit.lease("next")).blockers, 2, "the number of blockers that the claimed job names")
 
 
@@ -67,7 +67,7 @@ async def a_continuation_from_outside_is_created_blocked(kit: Kit) -> None:
     chain = await kit.start()
     made = await kit.complete_externally(chain, _next(blocker))
     equal(moves(made)[1:], [(Verb.CREATE, None, Status.BLOCKED)], "the creation")
-    equal(chains(await _complete(kit, blocker), Verb.UNBLOCK), [chain], "the chains let go")
+    equal(chains(await _complete(kit, blocker), Verb.UNBLOCK), [chain], "the chains unblocked")
 
 
 @waits.case
@@ -106,7 +106,7 @@ async def a_continuation_keeps_its_plan(kit: Kit) -> None:
     await kit.close(outcome=_next(blocker, delay=600.0))
     due = kit.after(600)
     made = await _complete(kit, blocker)
-    equal(moves(made)[1:], [(Verb.UNBLOCK, Status.BLOCKED, Status.SCHEDULED)], "what was let go")
+    equal(moves(made)[1:], [(Verb.UNBLOCK, Status.BLOCKED, Status.SCHEDULED)], "what was unblocked")
     equal(made[1].due_at, due, "when it becomes due")
 
 
@@ -130,8 +130,8 @@ async def a_blocked_chain_holds_its_dependents(kit: Kit) -> None:
     chain = await kit.start()
     dependent = await kit.start("other", blockers=(chain,))
     await kit.close(outcome=_next(blocker))
-    equal(chains(await _complete(kit, blocker), Verb.UNBLOCK), [chain], "the chains let go by the blocker")
-    equal(chains(await kit.close("next"), Verb.UNBLOCK), [dependent], "the chains let go by the chain")
+    equal(chains(await _complete(kit, blocker), Verb.UNBLOCK), [chain], "the chains unblocked by the blocker")
+    equal(chains(await kit.close("next"), Verb.UNBLOCK), [dependent], "the chains unblocked by the chain")
 
 
 # Jobs that run
@@ -202,7 +202,7 @@ async def a_wait_can_follow_a_wait(kit: Kit) -> None:
     for blocker in (third, second):
         await kit.close(outcome=Blocks((blocker,)))
         equal(await kit.status(chain), Status.BLOCKED, "the status")
-        equal(chains(await _complete(kit, blocker), Verb.UNBLOCK), [chain], "the chains let go")
+        equal(chains(await _complete(kit, blocker), Verb.UNBLOCK), [chain], "the chains unblocked")
     equal((await kit.lease()).blockers, 3, "the number of blockers that the claimed job names")
     equal(await kit.blockers(chain), [first, third, second], "the blockers")
 
@@ -214,10 +214,10 @@ async def a_completed_blocker_can_be_named_again(kit: Kit) -> None:
     chain = await kit.start(blockers=(first,))
     await _complete(kit, first)
     made = await kit.close(outcome=Blocks((first,)))
-    equal(chains(made, Verb.UNBLOCK), [chain], "the chains let go at once")
+    equal(chains(made, Verb.UNBLOCK), [chain], "the chains unblocked at once")
     await kit.close(outcome=Blocks((second, first)))
     equal((await kit.tail(chain)).blocked_by, 1, "the blockers still awaited")
-    equal(chains(await _complete(kit, second), Verb.UNBLOCK), [chain], "the chains let go")
+    equal(chains(await _complete(kit, second), Verb.UNBLOCK), [chain], "the chains unblocked")
     equal(await kit.blockers(chain), [first, second], "the blockers")
 
 
@@ -229,7 +229,7 @@ async def an_open_blocker_can_be_named_again(kit: Kit) -> None:
     await _complete(kit, first)
     await kit.close(outcome=Blocks((second,)))
     equal(await kit.status(chain), Status.BLOCKED, "the status")
-    equal(chains(await _complete(kit, second), Verb.UNBLOCK), [chain], "the chains let go")
+    equal(chains(await _complete(kit, second), Verb.UNBLOCK), [chain], "the chains unblocked")
     equal(await kit.blockers(chain), [first, second], "the blockers")
 
 
@@ -242,17 +242,17 @@ async def earlier_blockers_do_not_count_for_a_later_wait(kit: Kit) -> None:
     await kit.close(outcome=Blocks((second,)))
     equal(moves(await kit.cancel(left)), [(Verb.CANCEL, Status.READY, Status.CANCELLED)], "the transitions")
     equal((await kit.tail(chain)).blocked_by, 1, "the blockers still awaited")
-    equal(chains(await _complete(kit, second), Verb.UNBLOCK), [chain], "the chains let go")
+    equal(chains(await _complete(kit, second), Verb.UNBLOCK), [chain], "the chains unblocked")
 
 
 @waits.case
 async def a_wait_has_the_rule_it_was_given(kit: Kit) -> None:
-    """The rule of a wait takes the place of the one that the job was created with."""
+    """The rule of a wait replaces the one that the job was created with."""
     first, second, third = await _starts(kit, 3)
     await _complete(kit, first)
     chain = await kit.start(blockers=(first,), on_failure=OnFailure.FAIL)
     await kit.close(outcome=Blocks((second, third), until=Until.ANY, on_failure=OnFailure.IGNORE))
-    equal(chains(await kit.cancel(second), Verb.UNBLOCK), [chain], "the chains let go")
+    equal(chains(await kit.cancel(second), Verb.UNBLOCK), [chain], "the chains unblocked")
 
 
 @waits.case
@@ -285,7 +285,7 @@ async def a_wait_needs_the_lease(kit: Kit) -> None:
 
 @waits.case
 async def waits_are_settled_beside_other_outcomes(kit: Kit) -> None:
-    """A batch may hold waits, continuations that wait, and plain outcomes; each is answered in its place."""
+    """A batch may hold waits, continuations that wait, and plain outcomes; each is answered in its position."""
     (blocker,) = await _starts(kit, 1)
     await kit.create(*(kit.job(input=str(n)) for n in range(4)))
     outcomes: list[Outcome] = [Completes("1"), Blocks((blocker,)), _next(blocker), Fails(FAILURE)]
@@ -294,7 +294,7 @@ async def waits_are_settled_beside_other_outcomes(kit: Kit) -> None:
     equal((await kit.settle_all(*batch)).results, (SettleResult.DONE,) * 4, "the verdicts")
     found = [await kit.status(job.lease.chain_id) for job in claimed]
     equal(found, [Status.COMPLETED, Status.BLOCKED, Status.BLOCKED, Status.FAILED], "the statuses")
-    equal(len(chains(await _complete(kit, blocker), Verb.UNBLOCK)), 2, "chains let go")
+    equal(len(chains(await _complete(kit, blocker), Verb.UNBLOCK)), 2, "chains unblocked")
 
 
 @waits.case
@@ -305,7 +305,7 @@ async def a_blocker_may_close_in_the_same_batch(kit: Kit) -> None:
     closing = Settlement(await kit.lease("blocker"), Completes("1"), "worker")
     settled = await kit.settle_all(Settlement(await kit.lease(), Blocks((blocker,)), "worker"), closing)
     made = [*settled.transitions, *await kit.unblock_pending()]
-    equal(chains(made, Verb.UNBLOCK), [chain], "the chains let go")
+    equal(chains(made, Verb.UNBLOCK), [chain], "the chains unblocked")
 
 
 @waits.case
@@ -316,11 +316,11 @@ async def thousands_are_awaited(kit: Kit) -> None:
     claimed = await kit.claim("blocker", 2500)
     for part in (claimed[:1000], claimed[1000:2000], claimed[2000:2499]):
         settled = await kit.settle_all(*(Settlement(job, Completes("1"), "worker") for job in part))
-        equal(chains(settled.transitions, Verb.UNBLOCK), [], "the chains let go before the last")
+        equal(chains(settled.transitions, Verb.UNBLOCK), [], "the chains unblocked before the last")
         await kit.unblock_pending()
     equal((await kit.tail(chain)).blocked_by, 1, "the blockers still awaited")
     made = [*await kit.done(claimed[2499]), *await kit.unblock_pending()]
-    equal(chains(made, Verb.UNBLOCK), [chain], "the chains let go by the last")
+    equal(chains(made, Verb.UNBLOCK), [chain], "the chains unblocked by the last")
     equal(await kit.blockers(chain), list(blockers), "the blockers")
 
 
@@ -332,7 +332,7 @@ async def more_than_a_thousand_wait_for_any(kit: Kit) -> None:
     made = [*await _complete(kit, first), *await _unblock_all(kit)]
     made += [*await _complete(kit, second), *await _unblock_all(kit)]
     freed = chains(made, Verb.UNBLOCK)
-    equal((len(freed), len(set(freed))), (MANY, MANY), "chains let go, and different ones")
+    equal((len(freed), len(set(freed))), (MANY, MANY), "chains unblocked, and different ones")
 
 
 @waits.case

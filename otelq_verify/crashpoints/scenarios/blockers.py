@@ -37,7 +37,7 @@ async def _a_cascade(scene: ScenarioKit) -> World:
 async def _left_over(scene: ScenarioKit) -> World:
     """Arrange a chain that failed, with a dependent that ignores failures and is still pending."""
     blocker = await scene.start("other")
-    if scene.adapter.name == "sqlite":  # where nobody can hold a row, there are more than one commit fails
+    if scene.adapter.name == "sqlite":  # no row can be locked there, so there are more dependents than one commit fails
         await wait_for(scene, blocker, times=MANY)
     [patient] = await wait_for(scene, blocker, on_failure=OnFailure.IGNORE)
     if scene.adapter.name == "sqlite":

@@ -1,4 +1,4 @@
-"""Verbs in transactions that somebody else writes in too; their commit may be in doubt, and is found out."""
+"""Verbs in transactions that the application writes in too; a commit in doubt is looked up."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def reported(write: Write, *, begin: Begin = own) -> Act:
             is_known.set()
 
         async def close() -> None:
-            with suppress(TimeoutError):  # a client lives on after a transaction; drivers tell of its end soon
+            with suppress(TimeoutError):  # a client outlives its transaction, and drivers report the end soon
                 await asyncio.wait_for(is_known.wait(), SOON)
             await effects.close()
 

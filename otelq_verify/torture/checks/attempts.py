@@ -28,7 +28,7 @@ def attempts_and_crashes(history: History, facts: Facts) -> Iterator[Violation]:
         expected = counted.get(job, [])
         here = expected.pop(0) if expected else (0, 0)
         if recorded[change.seq] != here:
-            yield found("I8", "attempts and crashes", job, f"it tells {recorded[change.seq]}, counted were {here}")
+            yield found("I8", "attempts and crashes", job, f"it has {recorded[change.seq]}, counted were {here}")
 
 
 def _counted(history: History, job: tuple[str, int]) -> Iterator[tuple[int, int]]:

@@ -55,7 +55,7 @@ def not_before_the_rule(history: History, facts: Facts) -> Iterator[Violation]:
         good, bad = _ends(history, wait)
         asked = f"{len(wait.edges)} blockers, {wait.until} and {wait.on_failure}"
         if wait.end.verb in _LETS_GO and len(good) < wait.needed:
-            yield found("I7", "not before the rule", wait.job, f"let go by {len(good)} good ends; {asked}")
+            yield found("I7", "not before the rule", wait.job, f"unblocked by {len(good)} good ends; {asked}")
         if wait.end.verb is Verb.FAIL_BY_BLOCKER and not wait.is_lost(len(bad)):
             yield found("I7", "not before the rule", wait.job, f"failed by {len(bad)} bad ends; {asked}")
 
@@ -66,7 +66,7 @@ def released_in_time(history: History, facts: Facts) -> Iterator[Violation]:
         decided = _decided_at(history, wait)
         end = wait.end.at if wait.end is not None else history.ended_at
         if decided is not None and end is not None and end > facts.allowed(decided, facts.reap_interval):
-            yield found("I7", "let go in time", wait.job, f"decided at {decided}, blocked until {end}")
+            yield found("I7", "released in time", wait.job, f"decided at {decided}, blocked until {end}")
 
 
 def _ends(history: History, wait: BlockedTime) -> tuple[list[End], list[End]]:

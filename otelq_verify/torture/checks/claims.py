@@ -37,7 +37,7 @@ def best_first(history: History, facts: Facts) -> Iterator[Violation]:
     I12: no job is claimed past a better one of its type that could be claimed for longer than ``patience``.
 
     Better is a lower (priority, run_at, chain). When a change was committed, and whether a row was locked, a history
-    does not tell; hence the patience. Suspects, of which a claim takes one at most, are left out.
+    does not show; hence the patience. Suspects, of which a claim takes one at most, are left out.
     """
     lines: dict[str, dict[str, tuple[Rank, datetime]]] = {}
     for change in history.of("open_job"):

@@ -17,7 +17,7 @@ def one_holder(history: History, facts: Facts) -> Iterator[Violation]:
     I9: a key of scope ``open`` goes to another chain only when its holder has ended, and is free from then on.
 
     A key that is taken with a ``window`` or with ``exclude`` may change hands earlier: one of that scope so taken
-    would be reported here. A key that lasts is held to its row: whoever was given it stands there.
+    would be reported here. A key that lasts is checked by its row alone, which names its holder.
     """
     lasting = _lasting(history)
     held: dict[Key, str] = {}

@@ -12,7 +12,7 @@ from .facts import Facts
 from .replay import History, Job, Tenure, found
 
 GRAIN = timedelta(milliseconds=2)
-"""SQLite's clock tells milliseconds."""
+"""SQLite's clock has milliseconds."""
 
 
 def one_lease(history: History, facts: Facts) -> Iterator[Violation]:

@@ -38,15 +38,15 @@ def outcomes_unchanged(history: History, facts: Facts) -> Iterator[Violation]:
         job = str(change.chain_id), change.row["position"]
         if change.op == "INSERT":
             if job in standing:
-                yield found("I3", "outcomes stand", job, "an outcome was written where there was one")
+                yield found("I3", "outcomes unchanged", job, "an outcome was written where there was one")
             standing.add(job)
             continue
         standing.discard(job)
         changed = {name for name, value in change.row.items() if (change.old or {}).get(name) != value}
         if change.op == "UPDATE" and not changed <= {"generation", "redriven_at"}:
-            yield found("I3", "outcomes stand", job, f"its outcome was changed: {', '.join(sorted(changed))}")
+            yield found("I3", "outcomes unchanged", job, f"its outcome was changed: {', '.join(sorted(changed))}")
         if change.op == "DELETE" and job not in gone:
-            yield found("I3", "outcomes stand", job, "its outcome vanished")
+            yield found("I3", "outcomes unchanged", job, "its outcome vanished")
 
 
 def effects_with_completions(history: History, facts: Facts) -> Iterator[Violation]:

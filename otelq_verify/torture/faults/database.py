@@ -80,7 +80,7 @@ class Restart:
 
 @dataclass(frozen=True)
 class FailOver:
-    """The server dies for good, its synchronous standby takes over, and a new standby is made."""
+    """The server stops for good, its synchronous standby takes over, and a new standby is made."""
 
     name: str
 

@@ -126,7 +126,7 @@ class ProxyLink:
                     return self.cut()
                 await self._send(b"".join(whole), self._client[1])
         if self._drops("down", b""):
-            await asyncio.Event().wait()  # the client is not told; it ends this by hanging up
+            await asyncio.Event().wait()  # the client sees nothing; it ends this when it disconnects
 
     def _drops(self, direction: Direction, data: bytes) -> bool:
         """Return True if these bytes, or the end of the stream, get lost; all later ones do as well."""

@@ -22,7 +22,7 @@ from .link import CHUNK, CLEAR, LinkConditions, ProxyLink, reset
 T = TypeVar("T")
 
 PATIENCE: Final = 10.0
-"""Seconds within which the proxy's thread must have done what it was told."""
+"""Seconds within which the proxy's thread must have answered."""
 
 _ENCRYPTED: Final = {"require", "verify-ca", "verify-full"}
 
@@ -45,12 +45,12 @@ class Proxy:
     A TCP proxy before a PostgreSQL server: a context manager; ``url`` leads through it.
 
     A connection of which bytes were dropped never speaks again: its client has to find that out by itself. The server
-    hears of it when the weather clears, as by a keepalive.
+    learns of it when the conditions are clear again, as by a keepalive.
     """
 
     def __init__(self, url: str, *, seed: int = 0) -> None:
         self.counts: Counter[str] = Counter()
-        """What the weather did so far; only ever grows."""
+        """The faults so far; only ever grows."""
         self.target = url
         self._chance = random.Random(seed)
         self._conditions = CLEAR
@@ -151,7 +151,7 @@ class Proxy:
     async def _ignore(self, reader: asyncio.StreamReader) -> None:
         self.counts["never answered"] += 1
         while await reader.read(CHUNK):
-            pass  # as long as the client has patience
+            pass  # until the client gives up
 
     async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         url = urlsplit(self.target)

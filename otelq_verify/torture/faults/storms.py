@@ -53,7 +53,7 @@ class Storm:
         seconds = scene.chance.uniform(self.shortest, self.longest)
         with network.under(self.conditions):
             if self.conditions.refusing:
-                network.cut()  # else nobody would need a new connection
+                network.cut()  # otherwise no client would need a new connection
             await asyncio.sleep(seconds)
         hit = network.counts - before
         counts = ", ".join(f"{what}: {times}" for what, times in sorted(hit.items()))
