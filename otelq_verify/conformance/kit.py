@@ -196,9 +196,9 @@ class Kit:
         tx: Transaction | None = None,
     ) -> Sequence[Transition]:
         """Close one chain's open job."""
-        return await self.finish_all((chain_id, step, outcome or Completes("1")), tx=tx)
+        return await self.complete_all_externally((chain_id, step, outcome or Completes("1")), tx=tx)
 
-    async def finish_all(
+    async def complete_all_externally(
         self, *closures: tuple[str, str, Completes | Continues], tx: Transaction | None = None
     ) -> Sequence[Transition]:
         given = [Closure(chain_id=chain_id, step=step, outcome=outcome) for chain_id, step, outcome in closures]

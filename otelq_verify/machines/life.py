@@ -253,7 +253,7 @@ class LifeMachine(Machine):
     def request_finish(self, data: st.DataObject, step: str, successor: Successor | None) -> None:
         outcome = Continues(successor) if successor else Completes("1")
         closure = Closure(chain_id=self.chain(data), step=step, outcome=outcome)
-        made = self.kit.finish_all((closure.chain_id, step, outcome))
+        made = self.kit.complete_all_externally((closure.chain_id, step, outcome))
         self.ask(made, lambda model: commands.complete_externally(model, closure))
 
     @rule(data=st.data())

@@ -10,23 +10,23 @@ import pytest
 from .tree import PACKAGES, ROOT
 
 PLANTS = [
-    ("otelq/model/transition.py", "from .errors import OtelqError", "Seven floors"),
-    ("otelq/client/planted.py", "from ..worker import Worker", "Seven floors"),
-    ("otelq/sqlite/planted.py", "from ..postgres import adapter", "Seven floors"),
-    ("otelq/unplaced.py", "import os", "Seven floors"),
+    ("otelq/model/transition.py", "from .errors import OtelqError", "Layers: a module"),
+    ("otelq/client/planted.py", "from ..worker import Worker", "Layers: a module"),
+    ("otelq/sqlite/planted.py", "from ..postgres import adapter", "Layers: a module"),
+    ("otelq/unplaced.py", "import os", "Layers: a module"),
     ("otelq/worker/planted.py", "from otelq import Client", "root is never imported"),
     ("otelq/model/transition.py", "import asyncio", "no event loop"),
     ("otelq/ports/planted.py", "import asyncpg", "no event loop"),
     ("otelq/schedule.py", "import random", "no clock"),
     ("otelq/worker/planted.py", "import opentelemetry.trace", "Only telemetry"),
-    ("otelq/postgres/planted.py", "from ..telemetry import spans", "Adapters see"),
-    ("otelq/inprocess/planted.py", "from ..codec import encode", "Adapters see"),
+    ("otelq/postgres/planted.py", "from ..telemetry import spans", "Adapters import"),
+    ("otelq/inprocess/planted.py", "from ..codec import encode", "Adapters import"),
     ("otelq_verify/planted.py", "import asyncpg", "asyncpg, psycopg"),
-    ("otelq/inprocess/planted.py", "import aiosqlite", "aiosqlite belongs"),
-    ("otelq_redis/planted.py", "import otelq.client", "Satellites see"),
-    ("otelq_nats/planted.py", "import otelq", "Satellites see"),
-    ("otelq/cli/planted.py", "import otelq_redis", "house knows neither"),
-    ("otelq/testing/planted.py", "import otelq_verify", "house knows neither"),
+    ("otelq/inprocess/planted.py", "import aiosqlite", "aiosqlite is imported"),
+    ("otelq_redis/planted.py", "import otelq.client", "Satellites import"),
+    ("otelq_nats/planted.py", "import otelq", "Satellites import"),
+    ("otelq/cli/planted.py", "import otelq_redis", "imports neither its satellites"),
+    ("otelq/testing/planted.py", "import otelq_verify", "imports neither its satellites"),
     ("otelq_redis/planted.py", "import otelq_verify", "are independent"),
     ("otelq_nats/planted.py", "import otelq_redis", "are independent"),
 ]
@@ -52,7 +52,7 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_house_keeps_its_contracts(tree: Path) -> None:
+def test_the_packages_keep_their_contracts(tree: Path) -> None:
     assert broken_contracts(tree) == []
 
 

@@ -51,7 +51,7 @@ async def end_twice(kit: NotifyKit) -> None:
 
 
 @lifecycle.case
-async def begin_anew(kit: NotifyKit) -> None:
+async def begins_again(kit: NotifyKit) -> None:
     """An adapter that was closed can be opened again, and delivers."""
     for _ in range(3):
         await kit.near.close()

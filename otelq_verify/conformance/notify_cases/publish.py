@@ -21,7 +21,7 @@ TRIES = 3
 
 
 @publish.case
-async def calls_nobody(kit: NotifyKit) -> None:
+async def calls_no_receiver_at_once(kit: NotifyKit) -> None:
     """Receivers are called later, never within the call that publishes."""
     receiver, hint = kit.listen(), kit.hint()
     kit.near.publish([hint])

@@ -11,12 +11,12 @@ from .blockers import blockers
 from .cascade import cascade
 from .circles import circles
 from .claim import claim
+from .complete_externally import complete_externally
 from .create import create
 from .dedup import dedup
 from .expire import expire
 from .fence import fence
 from .filters import filters
-from .finish import finish
 from .lock import lock
 from .pages import pages
 from .queries import queries
@@ -33,8 +33,9 @@ from .values import values
 from .waits import waits
 
 THEMES = (
-    create, dedup, scopes, blockers, rules, waits, circles, claim, fence, settle, retry, reap, expire, finish,
-    requests, amend, take_over, redrive, cascade, lock, queries, filters, pages, transactions, values,
+    create, dedup, scopes, blockers, rules, waits, circles, claim, fence, settle, retry, reap, expire,
+    complete_externally, requests, amend, take_over, redrive, cascade, lock, queries, filters, pages, transactions,
+    values,
 )  # fmt: skip
 
 CASES: Sequence[Case[Kit]] = tuple(case for theme in THEMES for case in theme.cases)

@@ -7,7 +7,7 @@ from otelq.model import Amendment, Continues, Retries, Status, Successor, Verb
 
 from ..cases import Theme
 from ..kit import FAILURE, Kit, abandoned, chains, equal, ids, moves, raises, true
-from .finish import MAKE_OPEN
+from .complete_externally import MAKE_OPEN
 
 amend = Theme[Kit]("amend")
 WAITING = (Status.BLOCKED, Status.SCHEDULED, Status.READY)

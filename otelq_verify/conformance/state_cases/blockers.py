@@ -49,7 +49,7 @@ async def closed_in_one_batch_count_one_by_one(kit: Kit) -> None:
 
 
 @blockers.case
-async def closed_at_the_same_time_strand_nobody(kit: Kit) -> None:
+async def closed_at_the_same_time_leave_no_dependent_blocked(kit: Kit) -> None:
     """Blockers that close in calls at the same time free their dependents, each once, soon after at the latest."""
     given = await _starts(kit, 6)
     jobs = [kit.job(blockers=order) for order in (given, given[::-1], given[3:] + given[:3])]
@@ -291,7 +291,7 @@ async def _close_for_many(kit: Kit, outcome: Outcome, verb: Verb, limit: int) ->
 
 
 @blockers.case
-async def let_go_more_than_a_thousand(kit: Kit) -> None:
+async def unblock_more_than_a_thousand(kit: Kit) -> None:
     """However many chains wait for one blocker, each is unblocked once, soon after by ``unblock_pending``."""
     made = await _close_for_many(kit, Completes("1"), Verb.UNBLOCK, limit=60)
     times = Counter(chains(made, Verb.UNBLOCK))

@@ -76,7 +76,7 @@ async def a_continuation_from_outside_with_a_missing_blocker_is_not_found(kit: K
     """Finishing into a successor whose blocker does not exist is NotFound; nothing is written."""
     good, chain = await kit.start(), await kit.start()
     with raises(NotFound, "finishing into a successor with a missing blocker"):
-        await kit.finish_all((good, "work", Completes("1")), (chain, "work", _next(kit.id())))
+        await kit.complete_all_externally((good, "work", Completes("1")), (chain, "work", _next(kit.id())))
     equal([await kit.status(good), await kit.status(chain)], [Status.READY] * 2, "the statuses")
 
 
@@ -162,7 +162,7 @@ async def a_circle_is_not_closed_at_the_same_time(kit: Kit) -> None:
 
 
 @circles.case
-async def a_chain_that_is_closed_waits_for_nobody(kit: Kit) -> None:
+async def a_closed_chain_waits_for_no_other(kit: Kit) -> None:
     """A chain that closed while it waited for this one may be waited for: it is no circle."""
     chain = await kit.start()
     cancelled = await kit.start("other", blockers=(chain,))

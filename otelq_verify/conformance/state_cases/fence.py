@@ -61,7 +61,7 @@ def _holds_against(name: str, outcome: Outcome) -> None:
         equal((await kit.outcome(new.lease.chain_id)).output, "1", "the output, which is the new holder's")
 
     fence.add(
-        f"holds_against_one_who_{name}",
+        f"holds_against_a_worker_that_{name}",
         f"A worker whose job another one holds gets LOST where it {name}, and moves nothing.",
         check,
     )

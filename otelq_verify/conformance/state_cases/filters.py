@@ -183,7 +183,7 @@ async def since_and_until_include_their_moment(kit: Kit) -> None:
 
 
 @filters.case
-async def roots_are_nobodys_blocker(kit: Kit) -> None:
+async def roots_are_blockers_of_no_job(kit: Kit) -> None:
     """Chains that are a blocker of any job, open or closed, are no roots."""
     early, late = await kit.start("early"), await kit.start("late")
     chain = await kit.start(blockers=(early,))

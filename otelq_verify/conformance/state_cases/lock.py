@@ -9,7 +9,7 @@ from otelq.model import Continues, Status, Successor
 
 from ..cases import Theme
 from ..kit import Kit, before_the_end, equal, ids, raises, true
-from .finish import MAKE_OPEN
+from .complete_externally import MAKE_OPEN
 
 lock = Theme[Kit]("lock")
 

@@ -25,7 +25,7 @@ from otelq.model import (
 
 from ..cases import Theme
 from ..kit import FAILURE, Kit, abandoned, chains, equal, moves, raises, true
-from .finish import MAKE_OPEN
+from .complete_externally import MAKE_OPEN
 
 redrive = Theme[Kit]("redrive")
 KEY = Dedup("customer-7")

@@ -7,7 +7,7 @@ from otelq.model import Completes, Continues, Dedup, JobQuery, Retries, Status, 
 
 from ..cases import Theme
 from ..kit import FAILURE, Kit, chains, equal, ids, moves, raises, true
-from .finish import MAKE_OPEN
+from .complete_externally import MAKE_OPEN
 
 requests = Theme[Kit]("requests")
 
@@ -215,8 +215,8 @@ async def delete_refuses_missing_chains(kit: Kit) -> None:
 
 
 @requests.case
-async def nothing_is_asked_by_an_empty_batch(kit: Kit) -> None:
+async def an_empty_batch_changes_nothing(kit: Kit) -> None:
     """Empty batches are fine and do nothing."""
     await kit.start(delay=600)
-    made = [*await kit.trigger(), *await kit.cancel(), *await kit.delete(), *await kit.finish_all()]
+    made = [*await kit.trigger(), *await kit.cancel(), *await kit.delete(), *await kit.complete_all_externally()]
     equal(made, [], "the transitions")

@@ -228,7 +228,7 @@ async def writes_one_outcome_under_a_token(kit: Kit) -> None:
 
 
 @settle.case
-async def repeats_what_it_let_go(kit: Kit) -> None:
+async def repeats_the_dependents_it_unblocked(kit: Kit) -> None:
     """A repeat returns the transitions of the chains that the first call unblocked or failed, too."""
     for outcome, verb in ((Completes("1"), Verb.UNBLOCK), (Fails(FAILURE), Verb.FAIL_BY_BLOCKER)):
         blocker = await kit.start()

@@ -7,7 +7,7 @@ from otelq.model import Completes, SettleResult, Status, Verb
 
 from ..cases import Theme
 from ..kit import Kit, chains, equal, moves, raises
-from .finish import MAKE_OPEN
+from .complete_externally import MAKE_OPEN
 
 take_over = Theme[Kit]("take_over")
 

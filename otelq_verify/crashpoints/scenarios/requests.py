@@ -76,7 +76,7 @@ async def _amends(scene: ScenarioKit, world: World) -> Sequence[Transition]:
 def _finishes(outcome: Completes | Continues) -> Act:
     async def act(scene: ScenarioKit, world: World) -> Sequence[Transition]:
         first, second = world.chains
-        return await scene.finish_all((first, "other", outcome), (second, "next", Completes("1")))
+        return await scene.complete_all_externally((first, "other", outcome), (second, "next", Completes("1")))
 
     return act
 

@@ -10,7 +10,7 @@ from otelq.model import Completes, Continues, Fails, Status, Successor, Verb
 from ..cases import Theme
 from ..kit import FAILURE, Kit, chains, equal, ids, moves, raises, true
 
-finish = Theme[Kit]("finish")
+complete_externally = Theme[Kit]("complete_externally")
 NEXT = Successor(type="next", input='"two"')
 
 
@@ -51,10 +51,10 @@ def _closes(status: Status) -> None:
         equal((outcome.status, outcome.output), (Status.COMPLETED, '"outside"'), "the outcome")
         true(not await kit.claim(), "a finished job was claimed")
 
-    finish.add(f"closes_a_{status}_job", f"A {status} job can be completed from outside.", check)
+    complete_externally.add(f"closes_a_{status}_job", f"A {status} job can be completed from outside.", check)
 
 
-@finish.case
+@complete_externally.case
 async def names_the_worker(kit: Kit) -> None:
     """A running job that is closed from outside, for good or with a successor, names the worker that loses it."""
     for outcome in (Completes('"outside"'), Continues(NEXT)):
@@ -74,7 +74,7 @@ def _continues(status: Status) -> None:
         job = await kit.lease("next")
         equal((job.lease.chain_id, job.input, job.attempt), (chain, '"two"', 1), "the successor claimed")
 
-    finish.add(f"continues_a_{status}_job", f"A {status} job can be continued from outside.", check)
+    complete_externally.add(f"continues_a_{status}_job", f"A {status} job can be continued from outside.", check)
 
 
 for _status in MAKE_OPEN:
@@ -86,17 +86,17 @@ async def _refused(kit: Kit, error: type[OtelqError], chain: str, step: str) -> 
     """Demand that completing from outside raises the error, and that a good closure beside it is not written."""
     good = await kit.start("good")
     with raises(error, f"finishing with the step {step!r}"):
-        await kit.finish_all((good, "good", Completes("1")), (chain, step, Completes("1")))
+        await kit.complete_all_externally((good, "good", Completes("1")), (chain, step, Completes("1")))
     equal(await kit.status(good), Status.READY, "the status of the good closure's chain")
 
 
-@finish.case
+@complete_externally.case
 async def needs_a_chain(kit: Kit) -> None:
     """Finishing a chain that does not exist is NotFound; nothing is written."""
     await _refused(kit, NotFound, kit.id(), "work")
 
 
-@finish.case
+@complete_externally.case
 async def needs_an_open_chain(kit: Kit) -> None:
     """Finishing a closed chain is JobAlreadyClosed, however it ended; nothing is written."""
     await kit.start()
@@ -108,7 +108,7 @@ async def needs_an_open_chain(kit: Kit) -> None:
         await _refused(kit, JobAlreadyClosed, chain, "work")
 
 
-@finish.case
+@complete_externally.case
 async def does_not_write_an_outcome_twice(kit: Kit) -> None:
     """A chain completed from outside keeps its first outcome."""
     chain = await kit.start()
@@ -117,7 +117,7 @@ async def does_not_write_an_outcome_twice(kit: Kit) -> None:
     equal((await kit.outcome(chain)).output, '"first"', "the output")
 
 
-@finish.case
+@complete_externally.case
 async def knows_a_step_that_is_past(kit: Kit) -> None:
     """A step that is closed while a later one is open is JobAlreadyClosed; nothing is written."""
     chain = await kit.start()
@@ -126,7 +126,7 @@ async def knows_a_step_that_is_past(kit: Kit) -> None:
     equal(await kit.status(chain), Status.READY, "the status of the later step")
 
 
-@finish.case
+@complete_externally.case
 async def knows_a_step_that_is_another(kit: Kit) -> None:
     """A step that the open job is not, nor any before it, is JobTypeMismatch; nothing is written."""
     chain = await kit.start()
@@ -134,8 +134,8 @@ async def knows_a_step_that_is_another(kit: Kit) -> None:
     equal(await kit.status(chain), Status.READY, "the chain's status")
 
 
-@finish.case
-async def lets_dependents_go(kit: Kit) -> None:
+@complete_externally.case
+async def unblocks_dependents(kit: Kit) -> None:
     """Completing a blocker from outside unblocks its dependents in the same commit; continuing it does not."""
     blocker = await kit.start()
     dependent = await kit.start("other", blockers=(blocker,))
@@ -145,18 +145,18 @@ async def lets_dependents_go(kit: Kit) -> None:
     equal(chains(made, Verb.UNBLOCK), [dependent], "the chains unblocked by the end")
 
 
-@finish.case
+@complete_externally.case
 async def takes_a_batch(kit: Kit) -> None:
     """A batch is finished whole, in the order given."""
     given = [await kit.start() for _ in range(3)]
     given.reverse()
-    made = await kit.finish_all(*((chain, "work", Completes(f'"{chain}"')) for chain in given))
+    made = await kit.complete_all_externally(*((chain, "work", Completes(f'"{chain}"')) for chain in given))
     equal(chains(made, Verb.COMPLETE_EXTERNALLY), given, "the chains finished")
     for chain in given:
         equal((await kit.outcome(chain)).output, f'"{chain}"', "the output")
 
 
-@finish.case
+@complete_externally.case
 async def plans_the_successor(kit: Kit) -> None:
     """A successor made from outside may be planned, and has the priority of its predecessor."""
     chain = await kit.start(priority=6)
