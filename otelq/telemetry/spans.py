@@ -168,7 +168,7 @@ class Enqueue:
 
 
 class AttemptSpan:
-    """The CONSUMER span of one attempt. One of ``end`` and ``lost`` closes it; further calls do nothing."""
+    """The CONSUMER span of one attempt. One of ``end`` and ``end_lost`` closes it; further calls do nothing."""
 
     __slots__ = ("_base", "_job", "_open", "_position", "_span", "_started", "_stored", "_tracing", "error_type")
 
@@ -191,7 +191,7 @@ class AttemptSpan:
         self._started = time.monotonic()
         self._open = True
         self.error_type: str | None = None
-        """The error type that ``failed`` or ``lost`` recorded; None before."""
+        """The error type that ``record_failure`` or ``end_lost`` recorded; None before."""
 
     @property
     def registry(self) -> Registry:
@@ -261,15 +261,15 @@ class AttemptSpan:
         stored = read_meta(self._job.meta).request_id
         return stored if stored is not None and stored_context.is_request_id(stored) else None
 
-    def successor(self, *, type: str, position: int | None = None, delay: float | None = None) -> Enqueue:
+    def start_successor(self, *, type: str, position: int | None = None, delay: float | None = None) -> Enqueue:
         """Start the PRODUCER span of the job that continues the chain, as a child of this attempt."""
         try:
-            return self._successor(type, position, delay)
+            return self._start_successor(type, position, delay)
         except Exception as error:
             self.registry.record_failure("recording a continuation", error)
             return Enqueue(self._tracing, INVALID_SPAN, None)
 
-    def _successor(self, type: str, position: int | None, delay: float | None) -> Enqueue:
+    def _start_successor(self, type: str, position: int | None, delay: float | None) -> Enqueue:
         # An unsampled attempt passes its own context on, without another sampler call.
         own = self._span.get_span_context()
         if own.is_valid and not own.trace_flags.sampled:
@@ -291,7 +291,7 @@ class AttemptSpan:
         return Enqueue(self._tracing, span, stored_context.write(continued))
 
     @harmless
-    def failed(self, exception: BaseException | None, error_type: str | None = None) -> None:
+    def record_failure(self, exception: BaseException | None, error_type: str | None = None) -> None:
         """
         Record that the attempt failed; only the first call counts.
 
@@ -318,14 +318,14 @@ class AttemptSpan:
         self._tracing.describe(self._span, {Attribute.OUTCOME: outcome})
         self._tracing.end(self._span, end_ns)
 
-    def lost(self, reason: CancelReason = CancelReason.LEASE_LOST, end_ns: int | None = None) -> None:
+    def end_lost(self, reason: CancelReason = CancelReason.LEASE_LOST, end_ns: int | None = None) -> None:
         """
         End the span of an attempt whose outcome is discarded, because it lost the job.
 
         The loss counts as a failure of the attempt, except when the job was cancelled.
         """
         if reason is not CancelReason.CANCELLED:
-            self.failed(None, names.Error.LEASE_LOST)
+            self.record_failure(None, names.Error.LEASE_LOST)
         self.end(str(reason), end_ns)
 
 

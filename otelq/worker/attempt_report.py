@@ -61,7 +61,7 @@ class AttemptReport:
     def start_successor(self, *, type: str, delay: float | None) -> str | None:
         """Open the span of the successor; return the trace context to store with it."""
         position = self._identity.job.lease.position + 1
-        self._enqueue = self._span.successor(type=type, position=position, delay=delay)
+        self._enqueue = self._span.start_successor(type=type, position=position, delay=delay)
         return self._enqueue.stored_context
 
     def drop_successor(self) -> None:
@@ -74,7 +74,7 @@ class AttemptReport:
 
     def record_failure(self, error: BaseException, kind: str | None) -> None:
         """Record the error on the span."""
-        self._span.failed(error, kind)
+        self._span.record_failure(error, kind)
 
     def record_outcome(self, outcome: Outcome) -> None:
         """Measure the attempt, by its outcome."""
@@ -118,4 +118,4 @@ class AttemptReport:
         self.drop_successor()
         if reason is CancelReason.LEASE_LOST:
             self._context.engine.telemetry.count(CounterName.LEASE_LOST, type=self._identity.job.type)
-        self._span.lost(reason)
+        self._span.end_lost(reason)

@@ -124,7 +124,7 @@ def test_what_a_stored_note_passes_on_is_held_to_the_rules_of_who_reads_it(sdk: 
         headers: dict[str, str] = {}
         propagate.inject(headers)
     assert headers["baggage"] == "tenant=t-1"
-    assert "forged" not in str(attempt.successor(type="next").stored_context)
+    assert "forged" not in str(attempt.start_successor(type="next").stored_context)
     assert sdk.total("otelq.telemetry.dropped", reason="baggage") == 2
 
 

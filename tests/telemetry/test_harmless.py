@@ -322,7 +322,7 @@ def test_a_broken_logger_provider_harms_nobody(sdk: Sdk, monkeypatch: pytest.Mon
     monkeypatch.setenv(OPT_IN, "logs")
     telemetry = sdk.telemetry(logger_provider=NoLoggers() if method == "get_logger" else BrokenLoggers())
     attempt = telemetry.attempt(claimed(None), worker="w")
-    attempt.failed(ValueError("no"))
+    attempt.record_failure(ValueError("no"))
     attempt.end("failed")
     assert (sdk.one("process ship").attributes or {})["error.type"] == "ValueError"
 

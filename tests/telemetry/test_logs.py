@@ -63,7 +63,7 @@ def test_an_exception_goes_where_the_environment_says(
     provider = LoggerProvider()
     provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
     attempt = sdk.telemetry(logger_provider=provider).attempt(claimed(), worker="w")
-    attempt.failed(ValueError("no"))
+    attempt.record_failure(ValueError("no"))
     attempt.end("failed")
     span, logged = sdk.one("process ship"), exporter.get_finished_logs()
     assert (len(span.events), len(logged)) == (events, records)

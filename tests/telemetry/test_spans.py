@@ -36,12 +36,12 @@ def run_twice(sdk: Sdk, note: str | None, position: int, telemetry: Telemetry | 
     """Fail at first, then continue; returns the span that created the successor."""
     telemetry = telemetry or sdk.telemetry()
     first = telemetry.attempt(claimed(note, position=position), worker="w")
-    first.failed(ValueError("once"))
+    first.record_failure(ValueError("once"))
     last = first.stored_context
     first.end("retry")
     second = telemetry.attempt(claimed(note, position=position, attempt=2, last_trace=last), worker="w")
     with second.activate(), sdk.tracer.start_as_current_span("inside"):
-        enqueue = second.successor(type="ship")
+        enqueue = second.start_successor(type="ship")
     enqueue.end()
     second.end("continued")
     return enqueue
@@ -104,8 +104,8 @@ def test_a_deduplicated_start_is_no_error_and_names_the_chain_that_was_there(sdk
 
 def test_an_exception_is_recorded_once(sdk: Sdk) -> None:
     attempt = sdk.telemetry().attempt(claimed(), worker="w")
-    attempt.failed(ZeroDivisionError("by zero"))
-    attempt.failed(RuntimeError("while cleaning up"))
+    attempt.record_failure(ZeroDivisionError("by zero"))
+    attempt.record_failure(RuntimeError("while cleaning up"))
     attempt.end("failed")
     span = sdk.one("process ship")
     assert [(event.attributes or {})["exception.type"] for event in span.events] == ["ZeroDivisionError"]
@@ -128,7 +128,7 @@ def test_a_lost_lease_is_an_error_and_a_cancelled_job_is_none(
     sdk: Sdk, reason: CancelReason, error: str | None
 ) -> None:
     attempt = sdk.telemetry().attempt(claimed(), worker="w")
-    attempt.lost(reason)
+    attempt.end_lost(reason)
     attempt.end("completed")
     attributes = sdk.one("process ship").attributes or {}
     assert (attributes.get("error.type"), attributes["otelq.job.outcome"]) == (error, str(reason))
@@ -205,7 +205,7 @@ def test_link_mode_asks_the_sampler_afresh_and_remembers_its_answer(sdk: Sdk) ->
     first = telemetry.enqueue(type="ship")
     sdk.sampler.sample = False
     attempt = telemetry.attempt(claimed(first.stored_context), worker="w", mode="link")
-    second, last = attempt.successor(type="ship"), attempt.stored_context
+    second, last = attempt.start_successor(type="ship"), attempt.stored_context
     sdk.sampler.sample = True
     telemetry.attempt(claimed(first.stored_context, attempt=2, last_trace=last), worker="w", mode="link").end(
         "completed"
@@ -247,7 +247,7 @@ def test_without_an_sdk_and_a_caller_nothing_is_stored() -> None:
     assert (
         telemetry.enqueue(type="ship").stored_context,
         attempt.stored_context,
-        attempt.successor(type="bill").stored_context,
+        attempt.start_successor(type="bill").stored_context,
     ) == (None,) * 3
 
 
@@ -257,7 +257,7 @@ def test_an_sdk_that_raises_harms_no_job_and_is_counted(sdk: Sdk) -> None:
     enqueue = telemetry.enqueue(type="ship")
     attempt = telemetry.attempt(claimed(enqueue.stored_context), worker="w")
     with attempt.activate():
-        attempt.failed(ValueError("the handler's own"))
+        attempt.record_failure(ValueError("the handler's own"))
     attempt.end("failed")
     enqueue.end()
     assert sdk.total("otelq.telemetry.dropped", reason="sdk_error") == 2

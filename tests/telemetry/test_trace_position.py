@@ -67,11 +67,11 @@ def test_a_new_root_links_back_and_is_the_segment_of_what_follows(sdk: Sdk) -> N
     first = telemetry.enqueue(type="ship")
     first.end()
     attempt = telemetry.attempt(claimed(first.stored_context, waited=3600), worker="w")
-    attempt.failed(ValueError("no"))
+    attempt.record_failure(ValueError("no"))
     last = attempt.stored_context
     attempt.end("retry")
     again = telemetry.attempt(claimed(first.stored_context, waited=3600, attempt=2, last_trace=last), worker="w")
-    second = again.successor(type="bill")
+    second = again.start_successor(type="bill")
     second.end()
     again.end("continued")
     telemetry.attempt(claimed(second.stored_context, type="bill", position=1), worker="w").end("completed")
