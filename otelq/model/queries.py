@@ -15,7 +15,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Match(Struct, frozen=True, kw_only=True):
-    """A demand on a payload: what stands at ``path`` (keys and indexes) equals ``value``, a JSON text."""
+    """A condition on a payload: the value at ``path`` (keys and indexes) equals ``value``, a JSON text."""
 
     part: Literal["input", "output"]
     path: tuple[str | int, ...]
@@ -50,11 +50,11 @@ class JobQuery(Struct, frozen=True, kw_only=True):
     tags: tuple[tuple[str, str], ...] = ()
     tenant: str | None = None
     since: datetime | None = None
-    """Chains whose id was made then or later; an id carries its time, in milliseconds."""
+    """Chains whose id was created then or later; an id contains its time, in milliseconds."""
     until: datetime | None = None
-    """Chains whose id was made then or earlier."""
+    """Chains whose id was created then or earlier."""
     roots: bool = False
-    """Chains that are nobody's blocker."""
+    """Chains that no job has as a blocker."""
     matches: tuple[Match, ...] = ()
     """Of chains: the input of the first job, the output of the tail."""
     text: str | None = None
@@ -75,8 +75,8 @@ class JobQuery(Struct, frozen=True, kw_only=True):
         """
         if self.until is None:
             return None
-        made = _milliseconds(self.until)
-        return _uuid(0, "0") if made < 0 else _uuid(made, "f")
+        created = _milliseconds(self.until)
+        return _uuid(0, "0") if created < 0 else _uuid(created, "f")
 
 
 class Count(Struct, frozen=True):

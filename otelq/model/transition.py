@@ -103,7 +103,7 @@ class CancelReason(StrEnum):
 
 class Transition(Struct, frozen=True, kw_only=True, gc=False):
     """
-    One change of one job's state, as the state adapter made it.
+    One change of one job's state, as a store wrote it.
 
     Telemetry, hints and events are projections of these values; nothing else says that something happened. ``at``
     is the database's time of the statement. ``source`` is None for ``create``, ``target`` is None for ``delete``.

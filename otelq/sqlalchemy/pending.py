@@ -36,6 +36,7 @@ class PendingTransaction:
         self._is_over = False
 
     def _on_create(self, session: Session, transaction: SessionTransaction) -> None:
+        # If none was open before, the first that is created is the one to follow.
         self._transaction = self._transaction or transaction
 
     def _on_begin(self, session: Session, transaction: SessionTransaction, connection: Connection) -> None:
@@ -43,6 +44,7 @@ class PendingTransaction:
             self._resolve(connection.get_transaction(), Ending.UNKNOWN)
 
     def _on_commit(self, session: Session) -> None:
+        # SQLAlchemy sends this before `after_transaction_end` of the same transaction.
         self._is_committed = self._is_committed or innermost_of(session) is self._transaction
 
     def _on_end(self, session: Session, transaction: SessionTransaction) -> None:

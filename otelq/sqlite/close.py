@@ -34,6 +34,7 @@ async def complete_externally(db: SqliteSession, at: int, *, closures: Sequence[
 
 async def _complete(db: SqliteSession, at: int, closure: Closure) -> list[Transition]:
     job = await open_step(db, closure.chain_id, closure.step)
+    # A worker that runs the job is fenced off: its token goes with the open row.
     await end_attempts(db, at, [job], Verb.COMPLETE_EXTERNALLY)
     match closure.outcome:
         case Completes(output):
@@ -91,6 +92,7 @@ async def _cancel(db: SqliteSession, at: int, jobs: Sequence[OpenJob], verb: Ver
     await end_attempts(db, at, jobs, verb)
     ended = [ClosedJob(job.chain_id, Status.CANCELLED, verb) for job in jobs]
     await close(db, at, ended, with_dedup=any(job.has_dedup for job in jobs))
+    # Dependents fail in the same commit, and so do theirs.
     transitions = [build.moved(job.snapshot(at), verb, Status.CANCELLED) for job in jobs]
     return transitions + await unblock_dependents(db, at, [job.chain_id for job in jobs if job.waited_on])
 

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 ENDED = "its transaction has ended"
 REST = 0.05
-"""Seconds to wait for the thread of a connection; if it is still at work then, somebody looks again later."""
+"""Seconds to wait for the thread of a connection. If it still works then, the caller asks again later."""
 
 
 class HandleState:
@@ -139,9 +139,9 @@ class AiosqliteTransaction(JoinedTransaction):
         """
         Return whether a COMMIT or ROLLBACK that may be under way has ended.
 
-        SQLite says that no transaction is open from the moment at which a COMMIT begins: who then looks for the rows
-        from another connection does not find them, and would take the commit for a rollback. What the thread of the
-        connection does after that statement, it does after its end.
+        SQLite reports no open transaction from the moment at which a COMMIT begins. A look for the rows from another
+        connection would not find them then, and take the commit for a rollback. The thread of the connection runs this
+        only after that statement has ended.
         """
         try:
             async with asyncio.timeout(REST):

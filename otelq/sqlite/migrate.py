@@ -85,6 +85,7 @@ def _apply(connection: sqlite3.Connection, schema: str) -> None:
             unadapted({"version": version, "name": name, "at": now_micros()}),
         )
     left = _added_by_users(connection, schema)
+    # A table that a migration copies loses them with the old one.
     for name in users.keys() - left.keys():
         connection.execute(users[name])
 

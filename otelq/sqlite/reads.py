@@ -126,6 +126,7 @@ async def next_due(db: SqliteSession, at: int, *, types: Sequence[str]) -> float
 
 async def were_committed(db: SqliteSession, at: int, *, transitions: Sequence[Transition]) -> list[bool | None]:
     """Return whether each transition is visible; None for one that leaves no trace of its own."""
+    # By the time of the transition: a row with exactly that time was written by its statement.
     keys = batch([(transition.chain_id, transition.position, to_micros(transition.at)) for transition in transitions])
     visible = {row.index: row for row in await db.read("were_committed", _VISIBLE, jobs=keys)}
     return [_is_present(transition, visible[index]) for index, transition in enumerate(transitions)]

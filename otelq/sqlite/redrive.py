@@ -102,6 +102,7 @@ async def _take_keys(db: SqliteSession, tails: Sequence[ClosedTail]) -> None:
     rows = await db.read("read_keys", _HOLDERS, keys=keys)
     holders: dict[tuple[str, str | None], str] = {(type, key): chain_id for type, key, chain_id, _, _ in rows}
     for chain in with_keys:
+        # Without a stored holder the chain becomes it, so that a second one of this call with the key is refused.
         holder = holders.setdefault((chain.job.chain_type, chain.dedup_key), chain.chain_id)
         if holder != chain.chain_id:
             raise refusals.dedup_key_held(chain.chain_id, holder=holder)

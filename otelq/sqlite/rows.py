@@ -109,6 +109,7 @@ class OpenJob(Struct, frozen=True, array_like=True, gc=False):
 
     def status(self, at: int) -> Status:
         """Return the status. A scheduled job becomes ready by the clock, without a write."""
+        # A blocked job has no lease (a CHECK of the table), and the time of a leased one says nothing.
         if self.blocked_by_count:
             return Status.BLOCKED
         if self.token is not None:
@@ -179,7 +180,7 @@ class ClaimCandidate(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def order(self) -> tuple[int, int, str]:
-        return self.priority, self.run_at, self.chain_id
+        return self.priority, self.run_at, self.chain_id  # as in the index of claimable jobs
 
 
 OPEN_JOBS = Decoder(list[OpenJob])

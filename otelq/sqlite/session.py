@@ -48,7 +48,7 @@ class SqliteSession:
             return []
         try:
             return rows.decode(answer)
-        except ValidationError:
+        except ValidationError:  # of one row fails all: decode them one by one
             return _readable(answer, rows)
 
     async def write(self, name: str, **values: Value) -> None:
@@ -79,6 +79,7 @@ Verb: TypeAlias = Callable[[SqliteSession, int], Coroutine[Any, Any, T]]
 
 def run(verb: Coroutine[Any, Any, T]) -> T:
     """Run a verb, which never suspends."""
+    # One step runs all of it: its statements are plain calls, and nothing in it gives the thread away.
     try:
         verb.send(None)
     except StopIteration as done:
@@ -104,4 +105,5 @@ def batch(rows: Sequence[object]) -> str:
 
 
 _NUL = "\\u0000"
+# With an even number of backslashes before it; else it is a backslash, followed by the text "u0000".
 _IS_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")

@@ -137,7 +137,7 @@ def _settlement_transitions(
     item: Settlement,
     at: int,
     *,
-    claimed_successor: Claimed | None = None,
+    claimed: Claimed | None = None,
     is_blocked: bool = False,
     failed_with: str | None = None,
 ) -> list[Transition]:
@@ -147,7 +147,7 @@ def _settlement_transitions(
         item,
         at=to_datetime(at),
         run_at=due,
-        claimed_successor=claimed_successor,
+        claimed_successor=claimed,
         is_blocked=is_blocked,
         failed_with=failed_with,
     )
@@ -266,7 +266,7 @@ class SettlePlan:
 
     def settle(self, item: Settlement, current: LeasedJob) -> SettleResult:
         """Add one outcome to the plan."""
-        claimed_successor: Claimed | None = None
+        claimed: Claimed | None = None
         match item.outcome:
             case Completes(output):
                 self._close(item, current, Status.COMPLETED, output=output)
@@ -274,8 +274,8 @@ class SettlePlan:
                 self._close(item, current, Status.FAILED, failure=failure)
             case Continues(successor, claim):
                 # Claimed or not, the successor takes the open row of the chain in this commit.
-                claimed_successor = self._claim_successor(item, successor, claim) if claim else None
-                self._continue(item, successor, claimed_successor)
+                claimed = self._claim_successor(item, successor, claim) if claim else None
+                self._continue(item, successor, claimed)
             case Retries(delay, failure):
                 self._put_back(item, delay, failure=failure)
             case Snoozes(delay):
@@ -286,23 +286,21 @@ class SettlePlan:
         if request := _blocker_request(item):
             self.blocked.append((item, request))
         else:
-            self.transitions += _settlement_transitions(item, self._at, claimed_successor=claimed_successor)
+            self.transitions += _settlement_transitions(item, self._at, claimed=claimed)
         return SettleResult.DONE
 
     def repeat(self, item: Settlement, past: PastSettlement, past_wait: PastWait | None) -> SettleResult:
         """Answer for a lease that is not current: the same call settled it before, or it is lost."""
         # A lease is settled once. The same verb under the same token is this very call, sent again after a lost reply.
         if past.verb is verb_of(item.outcome) and past.at is not None:
-            claimed_successor = None
+            claimed = None
             if past.has_claimed_successor and isinstance(item.outcome, Continues) and item.outcome.claim_successor:
-                claimed_successor = claimed_successor_of(
-                    item, item.outcome.successor, item.outcome.claim_successor, past.at
-                )
-                self.claimed_successors[claimed_successor.lease.chain_id] = claimed_successor
+                claimed = claimed_successor_of(item, item.outcome.successor, item.outcome.claim_successor, past.at)
+                self.claimed_successors[claimed.lease.chain_id] = claimed
             is_blocked = past_wait is not None and past_wait.is_blocked
             failed_with = past_wait.error_type if past_wait else None
             self.transitions += _settlement_transitions(
-                item, past.at, claimed_successor=claimed_successor, is_blocked=is_blocked, failed_with=failed_with
+                item, past.at, claimed=claimed, is_blocked=is_blocked, failed_with=failed_with
             )
             self.repeated[past.at].append(item.job.lease.chain_id)
             return SettleResult.DONE
@@ -345,15 +343,15 @@ class SettlePlan:
         if current.waited_on:
             self.waited_on.append(chain_id)
 
-    def _continue(self, item: Settlement, successor: Successor, claimed_successor: Claimed | None) -> None:
+    def _continue(self, item: Settlement, successor: Successor, claimed: Claimed | None) -> None:
         lease = item.job.lease
         ended = ClosedJob(
             lease.chain_id, Status.CONTINUED, Verb.CONTINUE, trace=item.trace, by_holder=True, worker=item.worker
         )
         self._closed.append(ended)
         self._jobs.append(job_row(successor, lease.chain_id, lease.position + 1))
-        self._advanced.append(advanced_row(successor, lease.chain_id, self._at, claimed_successor, item))
-        if claimed_successor is None:
+        self._advanced.append(advanced_row(successor, lease.chain_id, self._at, claimed, item))
+        if claimed is None:
             self._note_ready(successor.type, self._queue_position(item, successor))
 
     def _claim_successor(self, item: Settlement, successor: Successor, claim: ClaimSuccessor) -> Claimed | None:
@@ -363,9 +361,9 @@ class SettlePlan:
         head = self._queue_heads.get(successor.type, position)
         if position[1] > self._at or head < position or successor.blockers:
             return None
-        claimed_successor = claimed_successor_of(item, successor, claim, self._at)
-        self.claimed_successors[claimed_successor.lease.chain_id] = claimed_successor
-        return claimed_successor
+        claimed = claimed_successor_of(item, successor, claim, self._at)
+        self.claimed_successors[claimed.lease.chain_id] = claimed
+        return claimed
 
     def _queue_position(self, item: Settlement, successor: Successor) -> QueuePosition:
         """Return where the successor comes among the jobs of its type."""
@@ -390,13 +388,13 @@ def advanced_row(
     successor: Successor,
     chain_id: str,
     at: int,
-    claimed_successor: Claimed | None = None,
+    claimed: Claimed | None = None,
     item: Settlement | None = None,
 ) -> tuple[object, ...]:
     """Return the new values of the chain's open row."""
     row = chain_id, successor.type, successor.queue, successor.priority, due_at(successor, at)
-    if claimed_successor is None or item is None:
+    if claimed is None or item is None:
         return *row, None, None, None, None, None
     claim = item.outcome.claim_successor if isinstance(item.outcome, Continues) else None
     deadline = at + seconds_to_micros(claim.timeout) if claim and claim.timeout is not None else None
-    return *row, claimed_successor.lease.token, item.worker, at, to_micros(claimed_successor.leased_until), deadline
+    return *row, claimed.lease.token, item.worker, at, to_micros(claimed.leased_until), deadline

@@ -83,11 +83,12 @@ class SharedConnectionCall(Generic[T]):
 
     def _call(self, connection: sqlite3.Connection) -> T:
         self._check()
+        # Before the savepoint: outside of a transaction, SAVEPOINT begins one, and its release would commit.
         self._prepare(connection)
         connection.execute(f"SAVEPOINT {SAVEPOINT}")
         try:
             result = self._run(connection)
-            self._check()
+            self._check()  # the last chance: after the release the writes are part of the transaction
         except BaseException:
             undo_verb(connection)
             raise

@@ -54,6 +54,7 @@ async def create(
     """Start chains in the order given; each sees those before it."""
     for job in jobs:
         check_job(job)
+    # By id: a repeated call finds the chains that it created before its reply was lost.
     start = _StartBatch(at)
     existing = await db.read("read_existing", _EXISTING, chains=batch([job.chain_id for job in jobs]))
     start.existing = {jobs[existing.index].chain_id: existing for existing in existing}
@@ -101,6 +102,7 @@ class _StartBatch:
         return Created(chain_id=job.chain_id)
 
     def _repeat(self, existing: ExistingJob, job: NewJob, *, again: bool) -> Created:
+        # Same id, other contents: not a repeated call but a collision.
         if not again or (existing.type, existing.input) != (job.type, job.input):
             return Created(chain_id=job.chain_id, exists=True)
         is_blocked = existing.blocked > 0 or existing.failed_by is not None
@@ -111,6 +113,7 @@ class _StartBatch:
         """Return the chain that the start gets instead of a new one, if there is one."""
         key = type, dedup.key
         holder = self._holders.get(key)
+        # Only the first start with a key asks its stored holder. A chain of this batch is newer than any of these.
         if key not in self._key_owners and holder and holder.matches(dedup, self.at):
             self._key_owners[key] = holder.chain_id
         return self._key_owners.get(key)
@@ -128,6 +131,7 @@ class _StartBatch:
         for ordinal, blocker in enumerate(dict.fromkeys(job.blockers)):
             row = job.chain_id, 0, ordinal, blocker, rule.waits_after_failure, blocker in decision.awaited
             self._blockers.append(row)
+        # A later job of the batch may have this chain as a blocker.
         self._ends[job.chain_id] = Status.FAILED if decision.failure else None
         self.transitions += _started(job, self.at, is_blocked=decision.is_blocked, failed_with=decision.failed_with)
         self._fail(job, decision)

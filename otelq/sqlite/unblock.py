@@ -43,7 +43,7 @@ async def unblock_dependents(
 
     Dependents beyond ``budget`` are left to ``unblock_pending``.
     """
-    made: list[Transition] = []
+    transitions: list[Transition] = []
     blockers = list(closed)
     while blockers:
         rows = await db.read("find_dependents", _DEPENDENTS, blockers=batch(blockers), limit=budget + 1)
@@ -52,23 +52,23 @@ async def unblock_dependents(
             await db.write("add_pending", chains=batch(blockers))
             rows = rows[:budget]
         budget -= len(rows)
-        transitions, failed = await _apply_ends(db, at, rows)
-        made += transitions
+        changes, failed = await _apply_ends(db, at, rows)
+        transitions += changes
         # A job that failed has ended its chain, and so the blockers of others.
         blockers = [job.chain_id for job in failed if job.waited_on]
-    return made
+    return transitions
 
 
 async def past_unblocks(db: SqliteSession, at: int, closed: Sequence[str]) -> list[Transition]:
     """Return the transitions that ``unblock_dependents`` made for chains that closed at that time."""
-    made: list[Transition] = []
+    transitions: list[Transition] = []
     blockers = list(closed)
     while blockers:
         unblocked = await db.read("read_past_unblocks", _UNBLOCKED, blockers=batch(blockers), at=at)
         in_order = sorted(unblocked, key=lambda each: each[1] is not None)
-        made += [build.blockers_ended(job.snapshot(at), failed_with=error_type) for job, error_type in in_order]
+        transitions += [build.blockers_ended(job.snapshot(at), failed_with=error_type) for job, error_type in in_order]
         blockers = [job.chain_id for job, error_type in unblocked if error_type is not None and job.waited_on]
-    return made
+    return transitions
 
 
 async def has_pending(db: SqliteSession, at: int) -> bool:
@@ -81,9 +81,9 @@ async def unblock_pending(db: SqliteSession, at: int, *, limit: int) -> list[Tra
     pending = await db.read("read_pending", TEXTS, limit=limit)
     if not pending:
         return []
-    made = await unblock_dependents(db, at, pending, budget=limit)
+    transitions = await unblock_dependents(db, at, pending, budget=limit)
     await db.write("remove_pending", chains=batch(pending))
-    return made
+    return transitions
 
 
 async def _apply_ends(

@@ -99,6 +99,7 @@ async def _write(
     blockers = list(_blocker_rows(requests, decisions, await _ordinals(db, requests)))
     awaited = [blocker for _, _, _, blocker, _, is_awaited in blockers if is_awaited]
     await db.write("upsert_blockers", blockers=batch(blockers), now=at)
+    # The ends were read under the same write lock, so none of the awaited chains has closed meanwhile.
     await db.write("mark_waited_on", chains=batch(awaited))
 
 

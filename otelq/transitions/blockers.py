@@ -89,15 +89,17 @@ NO_WAIT: Final = WaitDecision()
 
 def decide_wait(rule: BlockerRule, statuses: Mapping[str, ChainEnd]) -> WaitDecision:
     """Return whether a job waits, runs or fails, for blockers in these states. Without blockers it runs."""
+    # Any-of is met by one blocker, whatever became of the others.
     is_met = any(map(rule.is_met_by, statuses.values()))
     if not statuses or (is_met and rule.until is Until.ANY):
         return NO_WAIT
-    lost = [blocker for blocker, status in statuses.items() if rule.is_failed_by(status)]
+    failed = [blocker for blocker, status in statuses.items() if rule.is_failed_by(status)]
     awaited = frozenset(
         blocker for blocker, status in statuses.items() if not (rule.is_met_by(status) or rule.is_failed_by(status))
     )
-    if lost and (rule.until is Until.ALL or not awaited):
-        return WaitDecision(awaited, lost[0], failure_by(lost[0], statuses[lost[0]]))
+    # All-of fails with the first failed blocker; any-of only if nothing is left to wait for.
+    if failed and (rule.until is Until.ALL or not awaited):
+        return WaitDecision(awaited, failed[0], failure_by(failed[0], statuses[failed[0]]))
     return WaitDecision(awaited)
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from ..model import Claimed, ClaimSuccessor, Lease, NewJob, Settlement, Status, Successor, Transition, Verb
 from .table import MOVES, IllegalMove
 
-_CREATE = MOVES[Verb.CREATE]
+_CREATE = MOVES[Verb.CREATE]  # looked up once: starts come in batches of thousands
 
 
 class Snapshot(Struct, frozen=True, gc=False):

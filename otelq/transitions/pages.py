@@ -58,6 +58,7 @@ def cut_page(
     these, because another scan may have older keys that this one has not reached.
     """
     keys, end = _in_order(found), next(iter(_in_order(ends)), None)
+    # Keys older than the end of any scan are left to the next page: that scan may have others in between.
     if end is not None:
         keys = [key for key in keys if _is_up_to(key, end, of)]
     if len(keys) > limit:
@@ -67,6 +68,7 @@ def cut_page(
 
 
 def _in_order(keys: Iterable[JobKey]) -> list[JobKey]:
+    # Two stable sorts, because an id is text, which cannot be negated for one.
     first_to_last = sorted(set(keys), key=lambda key: key[1])
     return sorted(first_to_last, key=lambda key: key[0], reverse=True)
 

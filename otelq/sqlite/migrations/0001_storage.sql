@@ -1,5 +1,5 @@
--- The request of a job; written once. Only an amended input may come to stand beside it later, and counts from then on.
--- A chain's dedup key stands at its first job, because a redriven chain takes it back.
+-- The immutable part of a job. Only an amended input is added later, and counts from then on.
+-- A chain's dedup key is stored with its first job, because a redriven chain takes it back.
 CREATE TABLE "{schema}_job" (
     chain_id      TEXT NOT NULL,
     position      INTEGER NOT NULL CHECK (position >= 0),
@@ -15,8 +15,8 @@ CREATE TABLE "{schema}_job" (
     PRIMARY KEY (chain_id, position)
 ) STRICT;
 
--- The one hot row of an open chain: its tail. Claimed, leased and moved on in place; deleted when the chain closes.
--- `until` and `on_failure` are NULL for the usual rule: all blockers, and the job fails with the first that does.
+-- One row for each open chain: its last job. Claimed, renewed and replaced by the successor in place; deleted when the
+-- chain closes. `until` and `on_failure` are NULL by default: it waits for all blockers, and fails with the first failed.
 CREATE TABLE "{schema}_open_job" (
     chain_id         TEXT PRIMARY KEY,
     position         INTEGER NOT NULL,
@@ -41,7 +41,8 @@ CREATE TABLE "{schema}_open_job" (
     CHECK (token IS NULL OR blocked_by_count = 0)
 ) STRICT, WITHOUT ROWID;
 
--- The last two columns are there so that a claim passes over expired jobs without looking at their rows.
+-- With the last two columns a claim skips expired jobs without reading their rows. Blocked, leased and suspect jobs are
+-- not in the index: many of them ahead of a ready job cost a claim nothing.
 CREATE INDEX "{schema}_claimable" ON "{schema}_open_job" (type, priority, run_at, chain_id, expires_at, attempt)
     WHERE token IS NULL AND blocked_by_count = 0 AND crashes = 0;
 
@@ -51,13 +52,13 @@ CREATE INDEX "{schema}_suspect" ON "{schema}_open_job" (type, priority, run_at, 
 CREATE INDEX "{schema}_leased" ON "{schema}_open_job" (leased_until)
     WHERE token IS NOT NULL;
 
--- Jobs that were never started, by when they give up.
+-- Jobs that were never started, by the time at which they expire.
 CREATE INDEX "{schema}_expiring" ON "{schema}_open_job" (expires_at)
     WHERE expires_at IS NOT NULL AND token IS NULL AND attempt = 0 AND crashes = 0;
 
 -- How a job ended, with the attempt that closed it, if one did: then token, worker, claimed_at and trace are its own.
--- Generation 0 is how it stands now; 1, 2 and so on are the ends from before its first, second, ... redrive.
--- The rule for blockers is kept for a redrive.
+-- Generation 0 is the current end; 1, 2 and so on are the ends before its first, second, ... redrive.
+-- The rule for blockers is stored for a redrive.
 CREATE TABLE "{schema}_outcome" (
     chain_id   TEXT NOT NULL,
     position   INTEGER NOT NULL,
@@ -82,7 +83,7 @@ CREATE TABLE "{schema}_outcome" (
     PRIMARY KEY (chain_id, position, generation)
 ) STRICT;
 
--- For lists of what went wrong, newest first, by job or by chain; lists of all else go by the key.
+-- For lists of failures, newest first, by job or by chain. All other lists use the primary key.
 CREATE INDEX "{schema}_ended_badly" ON "{schema}_outcome" (status, chain_id, position)
     WHERE status IN ('failed', 'cancelled') AND generation = 0;
 
@@ -103,9 +104,8 @@ CREATE TABLE "{schema}_attempt" (
     PRIMARY KEY (chain_id, position, token)
 ) STRICT;
 
--- Which chains a job waits for, or waited for; released_at is when the job was told of the blocker's end.
--- `waits`: an end other than completion does not release it. `awaited_at` is since when the blocker was awaited; NULL
--- where it was closed already.
+-- The chains that a job waits for, or waited for. `released_at` is when the blocker's end was counted. `waits`: only a
+-- completion releases the row. `awaited_at` is since when the job waits for the blocker; NULL if it was closed already.
 CREATE TABLE "{schema}_blocker" (
     chain_id    TEXT NOT NULL,
     position    INTEGER NOT NULL,
@@ -122,12 +122,12 @@ CREATE UNIQUE INDEX "{schema}_blocks" ON "{schema}_blocker" (blocker_id, chain_i
 CREATE INDEX "{schema}_awaited" ON "{schema}_blocker" (blocker_id, waits, chain_id, position)
     WHERE released_at IS NULL;
 
--- Closed chains with dependents that were not told in the same commit.
+-- Closed chains with dependents that were too many to be unblocked in the same commit.
 CREATE TABLE "{schema}_pending_unblock" (
     chain_id TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
--- Which chain holds a key, since when, and whether it keeps it when it closes.
+-- The chain that holds a dedup key, since when, and whether it still holds it after it closes.
 CREATE TABLE "{schema}_dedup_key" (
     type     TEXT NOT NULL,
     key      TEXT NOT NULL,

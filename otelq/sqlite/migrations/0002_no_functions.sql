@@ -1,8 +1,8 @@
--- Payloads are checked by the statements that write them. SQLite does not count json_valid among the functions that a
--- schema may call where it is not trusted, and then refused all of the file to connections with the recommended
--- `PRAGMA trusted_schema = OFF`, the application's own tables too.
+-- Drop the CHECKs that call json_valid: the statements that write payloads check them instead. Where the schema is not
+-- trusted, SQLite does not let it call json_valid. A connection with the recommended `PRAGMA trusted_schema = OFF`
+-- could read nothing in the file then, the application's own tables included.
 
--- Views of the application that read these tables shall not notice that they were gone for a moment.
+-- Without this, a view of the application on these tables would make the rename fail.
 PRAGMA legacy_alter_table = ON;
 
 CREATE TABLE "{schema}_new_job" (
@@ -56,7 +56,7 @@ DROP TABLE "{schema}_outcome";
 
 ALTER TABLE "{schema}_new_outcome" RENAME TO "{schema}_outcome";
 
--- For lists of what went wrong, newest first, by job or by chain; lists of all else go by the key.
+-- For lists of failures, newest first, by job or by chain. All other lists use the primary key.
 CREATE INDEX "{schema}_ended_badly" ON "{schema}_outcome" (status, chain_id, position)
     WHERE status IN ('failed', 'cancelled') AND generation = 0;
 

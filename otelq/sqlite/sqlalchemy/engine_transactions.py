@@ -56,6 +56,7 @@ class EngineTransaction(SqliteSqlalchemyTransaction, OwnedTransaction):
             _ = await self._handle.begin()  # a session with autobegin=False does not begin by itself
         driver = await self._driver()
         await self._check_driver(driver)
+        # SQLAlchemy's BEGIN is deferred, and takes no lock. A verb takes the write lock before anything else.
         await self._writing(_nothing).run(driver)
         assert self._root is not None
         self._watcher = self._watchers.of(self._root, self._handle)
@@ -84,6 +85,7 @@ class EngineTransaction(SqliteSqlalchemyTransaction, OwnedTransaction):
             if commit:
                 await self._commit(was_active)
         except BaseException:
+            # A COMMIT that failed leaves the transaction open, with the write lock.
             await self._roll_back()
             raise
         if not commit:
@@ -93,6 +95,7 @@ class EngineTransaction(SqliteSqlalchemyTransaction, OwnedTransaction):
         if not was_active or self._is_lost:
             raise Unavailable(LOST)
         if isinstance(self._handle, AsyncSession):
+            # Commits are still refused here: an event of the application might commit before the flush is complete.
             await self._handle.flush()
         self._guards.remove()
         try:
