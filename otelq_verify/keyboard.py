@@ -27,9 +27,12 @@ class _Keyboard:
 
     def press(self, number: int, frame: object) -> None:
         if self.is_pressed:
+            # A second Ctrl-C: the step may be stuck, so it must end the program now.
             raise KeyboardInterrupt
         self.is_pressed = True
         if self.task is not None:
+            # A signal handler runs between any two instructions of the loop. Only this call is safe there, and it
+            # wakes a loop that waits for input.
             self.task.get_loop().call_soon_threadsafe(self.task.cancel)
 
     def release(self) -> None:
@@ -68,5 +71,6 @@ def run_on(runner: asyncio.Runner, work: Coroutine[Any, Any, T]) -> T:
     try:
         return loop.run_until_complete(task)
     finally:
+        # The task has ended, so that nothing of the step is left behind when the interrupt is raised.
         _keyboard.task = None
         _keyboard.release()

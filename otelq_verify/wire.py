@@ -152,6 +152,8 @@ class _Link:
         while True:
             kind, body = await _message(reader)
             if (text := self._text(kind, body)) and self._is_cut_by(text):
+                # The server must roll back before the client learns of the loss: otherwise the client could connect
+                # again, and find the old transaction still open, with its locks.
                 self._losing = True
                 writer.write_eof()
                 return await _for_ever()  # until the server has hung up, having undone what was open

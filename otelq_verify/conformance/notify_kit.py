@@ -103,6 +103,7 @@ class NotifyKit:
     async def _a_while(self, hints: Sequence[Hint], receivers: Sequence[Receiver]) -> None:
         end = time.monotonic() + AGAIN
         while any(hint not in receiver.received for receiver in receivers for hint in hints) and time.monotonic() < end:
+            # Receivers may be called in between only while this task waits, so no call is missed after the check above.
             self._called.clear()
             try:
                 async with asyncio.timeout(max(0.001, end - time.monotonic())):

@@ -56,6 +56,7 @@ class Canceller:
     async def _in_task(self, verb: Awaitable[T]) -> T:
         task = asyncio.ensure_future(verb)
         self._cancel = task.cancel
+        # Only the inner task is cancelled: this one sees its error, as the caller that cancelled the verb does.
         made = await task
         if self.has_struck:
             self.problem = "goes on to its end although its task was cancelled"

@@ -84,6 +84,7 @@ class Sweep:
         """Return the problems after one interruption."""
         async with self._interrupted(scenario, point) as (scene, trace):
             problems = [trace.problem] if trace.problem else []
+            # The memory of the process is lost: the tables alone must keep the invariants, before any recovery.
             if trace.result is None:
                 problems += await self._violations(scene, "at once")
             problems += _wrong_transitions(trace.result, baseline, scenario)

@@ -97,6 +97,7 @@ class Tap:
             self.canceller.strike()
             is_done.set()
 
+        # The statement must not run before the cancel has arrived: otherwise their order would be left to chance.
         self._loop.call_soon_threadsafe(cancel)
         is_done.wait()
 
@@ -167,6 +168,7 @@ def main() -> None:
     while head := source.read(LENGTH):
         order: VerbOrder = pickle.loads(source.read(int.from_bytes(head)))
         _load(order)
+        # The parent has no threads and no event loop, so a fork is safe, and much quicker than a new interpreter.
         child = os.fork()
         if not child:
             _answer(sink, asyncio.run(perform_order(order)))

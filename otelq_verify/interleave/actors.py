@@ -63,6 +63,7 @@ class Actor:
         self.made: list[Transition] = []
         """What it did, and committed."""
         self.error: Exception | None = None
+        # An empty context: an actor must not inherit the gate or a transaction of the task that adds it.
         self.task = asyncio.get_running_loop().create_task(self._run(), context=Context())
 
     @property
@@ -131,10 +132,12 @@ class Actor:
                     raise RolledBack
         finally:
             self.is_inside = False
+        # After the commit: transitions of a transaction that failed or was rolled back never count.
         self.made += made
 
     async def _do(self, operation: ActorCall, tx: Transaction | None) -> Sequence[Any]:
         self.now_doing = operation
         await pause(operation.name)
+        # Only the steps of this operation are of interest: ``_is_patient`` looks for two of them together.
         del self.steps[:-1]
         return await operation.work(self.adapter, tx)

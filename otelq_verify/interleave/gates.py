@@ -19,6 +19,7 @@ class Gate:
 
     async def stop(self, step: str) -> None:
         """Wait, in the task, until the scheduler opens the gate."""
+        # The step is set before the event: the scheduler, woken by the event, reads the step.
         self.step = step
         self._opened.clear()
         self._stopped.set()
@@ -37,6 +38,7 @@ class Gate:
         await self._stopped.wait()
 
 
+# A context variable reaches the statements below all layers of the adapter, without a parameter in any of them.
 _GATE: ContextVar[Gate | None] = ContextVar("gate", default=None)
 
 

@@ -140,6 +140,8 @@ class Stage:
             stuck = [actor for actor in running if actor in waiting]
             for actor in running:
                 actor.waits_on = waiting.get(actor, frozenset())
+            # The answer is of a moment ago: an actor that stopped or ended since may have released the lock of another,
+            # so the waits are read again unless all still run.
             if len(stuck) == len(running) and all(actor.is_running for actor in running):
                 return
             self.demand(loop.time() < limit, f"{running[0].name} never ended its step {running[0].last!r}")
@@ -154,9 +156,11 @@ class Stage:
     async def _waiting(self, running: Sequence[Actor]) -> Waits:
         """Return which running actors wait for a lock, and for which actors, and will not go on by themselves."""
         if not isinstance(self.observer, PostgresState):
+            # Such a store shows no waits. Its open transaction is taken to block every other actor.
             holders = frozenset(actor for actor in self.actors if actor.is_inside and actor.is_stopped)
             return dict.fromkeys(running, holders) if holders else {}
         found = await self._locks(self.observer, running)
+        # The server ends a deadlock by itself, so those in one are not stuck: they go on with an error.
         circle = _in_circles(found)
         self._note(circle)
         return {actor: on for actor, on in found.items() if actor not in circle and not _is_patient(actor)}
@@ -188,6 +192,7 @@ class Stage:
         for actor in found:
             operation = actor.now_doing
             if self.is_gated and operation and operation.never_waits and not actor.is_inside:
+                # A worker that waits for another worker waits as long as that one does, hence through others too.
                 others = [other.name for other in _reached(found, actor.waits_on) if other.is_inside]
                 self.demand(not others, f"worker {actor.name} waits in {actor.last!r} for {' and '.join(others)}")
 

@@ -260,6 +260,7 @@ class SlotMachine(StoreMachine):
     async def let_all_go(self, kind: int) -> None:
         for slot in self.slots():
             attempt = self.held[slot.key].attempt
+            # One by one: a slot that is free while the worker stops must stay free until the others have ended.
             await self.until(attempt.stopping.is_set, "attempts do not learn that their worker stops")
             self.order(slot, kind)
             await self.until(partial(self.is_free, slot.key), "a stopping worker keeps its slots")
@@ -272,6 +273,7 @@ class SlotMachine(StoreMachine):
         """Check that no handler runs, though there is work."""
         self.model.end()
         self.start(PLAIN)
+        # A worker that still ran would need only a few turns of the loop to claim the job.
         for _ in range(20):
             self.run(asyncio.sleep(0))
         assert not self.held, "handlers run after the worker has stopped"

@@ -20,6 +20,7 @@ def on_the_clock_of(model: SlotModel, adapter: StateAdapter) -> StateAdapter:
     for name, verb in inspect.getmembers(StateAdapter, inspect.iscoroutinefunction):
         if "now" in inspect.signature(verb).parameters:
             setattr(adapter, name, _timed(getattr(adapter, name), model))
+    # The worker renews leases by a sibling in another thread, which must have the same time.
     sibling = adapter.sibling
 
     def timed_sibling() -> StateAdapter | None:
@@ -35,10 +36,10 @@ def observed_by(model: SlotModel, adapter: StateAdapter, *, seen: Counter[Verb])
     claim, settle = adapter.claim, adapter.settle
 
     async def observed_claim(
-        wanted: Sequence[ClaimRequest], *, suspect: bool = True, **call: Any
+        wanted: Sequence[ClaimRequest], *, include_suspect: bool = True, **call: Any
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
-        model.claim_requested(wanted, suspect=suspect)
-        claimed, made = await claim(wanted, include_suspect=suspect, **call)
+        model.claim_requested(wanted, suspect=include_suspect)
+        claimed, made = await claim(wanted, include_suspect=include_suspect, **call)
         seen.update(one.verb for one in made)
         for job in claimed:
             model.granted(job)

@@ -43,6 +43,7 @@ class Attendance:
                 since = None
             elif not is_there and since is None:
                 since = now
+            # The event is for ``wait_for_worker``: a fault waits for a worker, instead of striking an empty fleet.
             (self._there.set if is_there else self._there.clear)()
             await asyncio.sleep(GLANCE)
 

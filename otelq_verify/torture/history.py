@@ -76,6 +76,7 @@ class Diary(Middleware):
         try:
             returned = await call(attempt)
         except asyncio.CancelledError:
+            # A cancelled handler notes no end: its lease may be lost, and the note could come after the next start.
             self._ended.discard(_key(attempt))
             raise
         except Exception as error:

@@ -49,6 +49,7 @@ class Striker:
         due = time.monotonic()
         deadline = due + seconds
         for fault in in_order(self.suited, self._scene.chance):
+            # A fault that took longer than the pace does not make the next ones catch up one after the other.
             due = max(due, time.monotonic() - self._pace) + self._pace * self._scene.chance.uniform(0.5, 1.5)
             await asyncio.sleep(min(due, deadline) - time.monotonic())
             await self._before_each()
@@ -61,6 +62,7 @@ class Striker:
         leases = (await self._scene.leases()).total()
         began = datetime.now(UTC)
         hit = await fault.strike(self._scene)
+        # The whole strike counts as an outage, as any statement in it may have failed. The checks allow for that time.
         if not isinstance(fault, _OF_PROCESSES):
             self.outages.append((began, datetime.now(UTC)))
         if isinstance(fault, _OF_SERVERS):

@@ -45,6 +45,8 @@ def best_first(history: History, facts: Facts) -> Iterator[Violation]:
         chain_id = str(change.chain_id)
         if new is not None and new["token"] is not None and (old is None or old["token"] != new["token"]):
             yield from _passed_over(history, lines.get(new["type"], {}), change, facts=facts)
+        # Every change takes the chain out of its line; it is put back below if it can still be claimed. So a line never
+        # holds a stale rank.
         if old is not None:
             lines.get(old["type"], {}).pop(chain_id, None)
         if new is not None and _is_claimable(new):

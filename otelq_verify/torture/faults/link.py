@@ -99,6 +99,7 @@ class ProxyLink:
             while data := await self._client[0].read(CHUNK):
                 if not self._drops("up", data):
                     await self._send_up(messages.feed(data))
+        # The client has disconnected, and the server must not learn it before the conditions are clear.
         if self._drops("up", b""):
             await self._severed.wait()
 
@@ -121,6 +122,7 @@ class ProxyLink:
                 if self._drops("down", data):
                     continue
                 whole = messages.feed(data)
+                # Only a reply after which the server is idle: then the work is committed, and the client cannot know.
                 if IDLE in whole and self._chance.random() < self._conditions().losing:
                     self._counts["lost reply"] += 1
                     return self.cut()
@@ -133,6 +135,7 @@ class ProxyLink:
         if direction in self._conditions().deaf:
             self._lost.add(direction)
             self._counts["bytes dropped"] += len(data)
+        # After a gap in the stream no later byte may pass: the other side would read it as part of a lost message.
         return direction in self._lost or self._severed.is_set()
 
     async def _send(self, data: bytes, writer: asyncio.StreamWriter) -> None:

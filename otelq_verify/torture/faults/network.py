@@ -110,6 +110,7 @@ class Proxy:
     # In the proxy's own thread
 
     def _run(self) -> None:
+        # The loop exists before its thread, so that other threads can send work to it from the first moment.
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._live())
 
@@ -117,6 +118,7 @@ class Proxy:
         try:
             server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         except OSError as error:
+            # The starting thread waits for this future, and raises the error.
             return self._ready.set_exception(error)
         self._ready.set_result(server.sockets[0].getsockname()[1])
         await self._ended.wait()
