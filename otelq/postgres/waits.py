@@ -82,9 +82,9 @@ async def write_waits(
         failing = [id for id, wait in waits.items() if wait.decision.failure]
         busy = await locked_by_others(session, failing)
         waits = {id: wait for id, wait in waits.items() if id not in busy}
-    # Row locks cannot prevent a cycle: in a ring of four chains, transactions that write the first and the third
-    # blocker row lock all four chains, and those that write the second and fourth then share none. So writers that
-    # could close a cycle take one advisory lock, and search for cycles under a snapshot taken after it.
+    # Row locks cannot prevent a cycle. In a ring of four chains, the transactions that write the second and the fourth
+    # blocker row lock no chain in common; each searches, and finds a gap where the other's row will be. So writers
+    # that could close a cycle take one advisory lock, and search under a snapshot taken after it.
     circular = await _may_close_cycle(session, list(waits.values()))
     if circular and not await _lock_cycle_check(session, lock):
         waits = {id: wait for id, wait in waits.items() if id not in circular}

@@ -1,8 +1,8 @@
 -- Locks, in ascending order, a bounded number of the jobs that wait for closed chains. Returns their blocker rows, and
 -- the jobs that hold dedup keys and may fail.
 --
--- Where locked jobs are skipped, two blockers of one job that close in two open transactions never wait for each
--- other; the later of them finds the job pending. A patient job is skipped if its blocker failed: it waits on.
+-- With SKIP LOCKED, two blockers of one job that close in two open transactions never wait for each other; the one that
+-- skips the job leaves its chain pending. A patient job is left out if its blocker failed, as it waits on.
 -- No blocker has more of its dependents read than may be released.
 WITH closed AS MATERIALIZED (
     SELECT i.chain_id, c.status
