@@ -16,7 +16,7 @@ CREATE TABLE "{schema}_job" (
 ) STRICT;
 
 -- One row for each open chain: its last job. Claimed, renewed and replaced by the successor in place; deleted when the
--- chain closes. `until` and `on_failure` are NULL by default: it waits for all blockers, and fails with the first failed.
+-- chain closes. `until` and `on_failure` are NULL by default: all blockers, and it fails with the first failed one.
 CREATE TABLE "{schema}_open_job" (
     chain_id         TEXT PRIMARY KEY,
     position         INTEGER NOT NULL,

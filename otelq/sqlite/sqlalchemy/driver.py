@@ -27,7 +27,7 @@ def driver_error(error: DBAPIError) -> Exception:
 
 def no_connection(error: SQLAlchemyError, path: Path) -> Unavailable:
     """Return the error for a failure of SQLAlchemy itself, as of a pool that has no connection left."""
-    return Unavailable(f"no connection to {path} was to be had: {error}")
+    return Unavailable(f"no connection to {path} is available: {error}")
 
 
 def is_in_transaction(connection: Connection) -> bool:
