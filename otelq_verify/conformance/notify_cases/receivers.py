@@ -32,7 +32,7 @@ async def are_called_on_the_event_loop(kit: NotifyKit) -> None:
 
 @receivers.case
 async def are_not_called_when_they_end(kit: NotifyKit) -> None:
-    """A receiver that unsubscribed is not called again, not even with what was published before."""
+    """A receiver that unsubscribed is not called again, not even with hints published before."""
     receiver, hint = kit.listen(), kit.hint()
     kit.near.publish([hint])
     receiver.unsubscribe()
@@ -72,7 +72,7 @@ async def end_others_within_a_call(kit: NotifyKit) -> None:
 
 @receivers.case
 async def begin_within_a_call(kit: NotifyKit) -> None:
-    """A receiver may subscribe another, which gets what is published from then on, and the rest are served."""
+    """A receiver may subscribe another, which gets the hints published from then on, and the rest are served."""
     late = list[Receiver]()
     first = kit.listen(also=lambda _: late.append(kit.listen()))
     others = [kit.listen() for _ in range(3)]

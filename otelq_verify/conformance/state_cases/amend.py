@@ -199,4 +199,4 @@ async def can_be_rolled_back(kit: Kit) -> None:
         made = await kit.amend(chain, priority=7, delay=30 * 86400, input='"new"', tx=tx)
         equal(await kit.status(chain, tx=tx), Status.SCHEDULED, "the status inside")
     equal(await kit.tail(chain), before, "the job after the rollback")
-    equal(list(await kit.adapter.were_committed(made)), [None], "whether the transition is present")
+    equal(list(await kit.adapter.were_committed(made)), [None], "if the transition was committed")

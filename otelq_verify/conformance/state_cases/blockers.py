@@ -105,7 +105,7 @@ async def are_counted_in_the_record(kit: Kit) -> None:
 
 @blockers.case
 async def give_their_outputs_in_order(kit: Kit) -> None:
-    """Outputs come in the order given at the start, whatever the order of ids or of closing."""
+    """Outputs are in the order given at the start, whatever the order of ids or of closing."""
     first, second, third = await _starts(kit, 3)
     chain = await kit.start(blockers=(third, first, second))
     for blocker in (second, third, first):

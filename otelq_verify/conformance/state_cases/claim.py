@@ -78,7 +78,7 @@ async def keeps_to_the_limit_of_each_arm(kit: Kit) -> None:
 
 @claim.case
 async def takes_what_there_is(kit: Kit) -> None:
-    """An arm whose limit is over what waits takes all of it; an arm without a limit takes none."""
+    """An arm whose limit exceeds the ready jobs takes all of them; an arm with the limit 0 takes none."""
     await kit.create(kit.job("a"), kit.job("a"), kit.job("b"))
     claimed, _ = await kit.claim_arms(
         ClaimRequest(type="a", limit=9, lease=30), ClaimRequest(type="b", limit=0, lease=30)

@@ -29,7 +29,7 @@ async def returns_what_it_created(kit: Kit) -> None:
 
 @create.case
 async def keeps_every_field(kit: Kit) -> None:
-    """What a start was given comes back with the claim and in the record."""
+    """The fields of a start are in the claim and in the record."""
     chain = await kit.start("work", '{"n":1}', queue="mail", priority=7, trace="00-trace", meta='{"tenant":"a"}')
     record = await kit.tail(chain)
     equal((record.type, record.queue, record.priority), ("work", "mail", 7), "type, queue and priority stored")
@@ -42,7 +42,7 @@ async def keeps_every_field(kit: Kit) -> None:
 
 @create.case
 async def keeps_the_order(kit: Kit) -> None:
-    """Answers and transitions come in the order of the batch."""
+    """Answers and transitions are in the order of the batch."""
     jobs = [kit.job(f"type{number % 3}") for number in range(7)]
     jobs.reverse()
     created, made = await kit.create(*jobs)

@@ -109,7 +109,7 @@ async def fails_its_dependents(kit: Kit) -> None:
 
 @expire.case
 async def keeps_to_its_limit(kit: Kit) -> None:
-    """A call closes as many as it may; the next one goes on."""
+    """A call closes as many as its limit; the next call closes the rest."""
     given = [await kit.start(expires=60) for _ in range(5)]
     kit.wait(60)
     found = [len(chains(await kit.expire(limit=2), Verb.EXPIRE)) for _ in range(4)]

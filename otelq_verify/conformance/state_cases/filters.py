@@ -74,9 +74,7 @@ def _by_each_status(name: str, fields: dict[str, Any], others: dict[str, Any], q
         newest_first = sorted(made.values(), reverse=True)
         await _both(kit, newest_first, **query)
 
-    filters.add(
-        f"{name}_in_each_status", f"The filter {name} finds what it should in every status, and together.", check
-    )
+    filters.add(f"{name}_in_each_status", f"The filter {name} finds the right chains in each status.", check)
 
 
 PLAIN: dict[str, Any] = {"input": '{"a":"plain"}'}

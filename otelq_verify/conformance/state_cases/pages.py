@@ -100,7 +100,7 @@ async def a_page_without_filters_looks_as_far_too(kit: Kit) -> None:
 
 @pages.case
 async def pages_with_filters_do_not_shift_while_the_store_changes(kit: Kit) -> None:
-    """What is started or deleted between two pages neither shifts the rest nor brings a row twice."""
+    """A start or a deletion between two pages neither shifts the rest nor returns a row twice."""
     needles = await _needles(kit)
     for of in KINDS:
         first, after = await _page(kit, of, text="needle", limit=1)

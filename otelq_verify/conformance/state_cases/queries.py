@@ -188,7 +188,7 @@ async def jobs_page_by_page(kit: Kit) -> None:
 
 @queries.case
 async def pages_do_not_shift_while_the_store_grows(kit: Kit) -> None:
-    """What is started later does not shift the pages that follow."""
+    """A later start does not shift the pages that follow."""
     chains = [await kit.start() for _ in range(4)]
     page = await kit.adapter.jobs(JobQuery(limit=2))
     await kit.start()

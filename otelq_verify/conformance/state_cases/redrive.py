@@ -126,7 +126,7 @@ async def leaves_nothing_of_the_end(kit: Kit) -> None:
 
 @redrive.case
 async def keeps_the_outcome_on_record(kit: Kit) -> None:
-    """What a job came to before stays among its attempts, as those of an earlier generation."""
+    """The attempts of a job before its redrive are stored, as those of an earlier generation."""
     chain = await kit.start()
     await kit.close(outcome=Retries(0, FAILURE))
     await kit.close(outcome=Fails(FAILURE))

@@ -204,7 +204,7 @@ for _name, _outcome in OUTCOMES.items():
 
 @settle.case
 async def repeats_beside_a_new_holder(kit: Kit) -> None:
-    """A repeat of what was written is DONE also when the job runs elsewhere by now, and does not disturb that."""
+    """A repeated settlement is DONE even if the job runs elsewhere by now, and does not affect that run."""
     await kit.start()
     job = await kit.lease()
     await kit.done(job, Releases())

@@ -180,7 +180,7 @@ async def settles_nothing_that_is_lost(kit: Kit) -> None:
 
 @transactions.case
 async def sees_its_own_writes(kit: Kit) -> None:
-    """Verbs and queries with ``tx`` see what was written in it; others do not."""
+    """Verbs and queries with ``tx`` see its writes; others do not."""
     async with kit.adapter.begin() as tx:
         blocker = await kit.start("blocker", tx=tx)
         chain = await kit.start(blockers=(blocker,), tx=tx)
@@ -209,7 +209,7 @@ async def survives_a_refused_verb(kit: Kit) -> None:
 
 @transactions.case
 async def takes_back_a_savepoint(kit: Kit) -> None:
-    """What is written inside a savepoint that is rolled back is gone; the rest commits."""
+    """Writes inside a rolled-back savepoint are undone; the rest commits."""
     async with kit.adapter.begin() as tx:
         if not has_savepoints(tx.handle):
             return
@@ -272,7 +272,7 @@ async def notifies_its_watchers_of_a_savepoint(kit: Kit) -> None:
 
 @transactions.case
 async def is_joined_by_its_handle(kit: Kit) -> None:
-    """The handle of an open transaction can be given back; what is written through it commits with it."""
+    """The handle of an open transaction can be passed as ``tx``; writes through it commit with it."""
     async with kit.adapter.begin() as tx:
         true(tx.active, "an open transaction is not active")
         joined = kit.adapter.join(tx.handle)
@@ -287,7 +287,7 @@ async def is_joined_by_its_handle(kit: Kit) -> None:
 
 @transactions.case
 async def is_joined_only_while_open(kit: Kit) -> None:
-    """What is no transaction, or one that has ended, is refused with a word about ``tx``."""
+    """A value that is no transaction, or one that has ended, is refused with an error that names ``tx``."""
     async with kit.adapter.begin() as tx:
         handle = tx.handle
     for wrong in (object(), None, 7, handle):
@@ -305,7 +305,7 @@ async def has_the_kinds_of_its_store(kit: Kit) -> None:
 
 @transactions.case
 async def were_committed_answers_for_each(kit: Kit) -> None:
-    """``were_committed`` answers for each transition, in order: what is there, and what is not."""
+    """``were_committed`` answers for each transition, in order, if it was committed."""
     _, committed = await kit.create(kit.job())
     async with abandoned(kit) as tx:
         _, undone = await kit.create(kit.job(), tx=tx)
@@ -328,18 +328,18 @@ async def were_committed_knows_a_start_from_a_later_one_of_its_id(kit: Kit) -> N
 
 @transactions.case
 async def were_committed_outlives_what_follows(kit: Kit) -> None:
-    """A transition stays present when its chain has moved on since."""
+    """A transition still counts as committed when its chain has moved on since."""
     _, created = await kit.create(kit.job(delay=30 * 86400))
     triggered = await kit.trigger(created[0].chain_id)
     await kit.close(outcome=Continues(Successor(type="next", input="1")))
     made = [*created, *triggered]
     await kit.cancel(created[0].chain_id)
-    equal(list(await kit.adapter.were_committed(made)), [True, True], f"whether {moves(made)} are present")
+    equal(list(await kit.adapter.were_committed(made)), [True, True], f"if {moves(made)} were committed")
 
 
 @transactions.case
 async def were_committed_outlives_a_redrive(kit: Kit) -> None:
-    """What a chain came to stays present when it is redriven, and the redrive when the chain is closed again."""
+    """The end of a chain counts as committed after its redrive, and the redrive after the chain has closed again."""
     chain = await kit.start()
     failed = await kit.close(outcome=Fails(FAILURE))
     kit.wait(1)
@@ -349,10 +349,10 @@ async def were_committed_outlives_a_redrive(kit: Kit) -> None:
     taken = await kit.take_over(chain)
     kit.wait(1)
     made = [*failed, *redriven, *taken, *await kit.cancel(chain)]
-    equal(list(await kit.adapter.were_committed(made)), [True] * 4, f"whether {moves(made)} are present")
+    equal(list(await kit.adapter.were_committed(made)), [True] * 4, f"if {moves(made)} were committed")
     kit.wait(1)
     await kit.redrive(chain)
-    equal(list(await kit.adapter.were_committed(made)), [True] * 4, f"whether {moves(made)} are present after one more")
+    equal(list(await kit.adapter.were_committed(made)), [True] * 4, f"if {moves(made)} were committed after one more")
 
 
 @transactions.case

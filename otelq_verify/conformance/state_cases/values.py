@@ -56,7 +56,7 @@ def _keeps(name: str, text: str) -> None:
         true(output is not None, "a completed chain has no output")
         equal(_meaning(output or ""), _meaning(text), "the output")
 
-    values.add(f"keeps_{name.replace(' ', '_')}", f"Payloads with {name} come back with the same meaning.", check)
+    values.add(f"keeps_{name.replace(' ', '_')}", f"Payloads with {name} are returned with the same meaning.", check)
 
 
 for _name, _text in GOOD.items():
