@@ -83,16 +83,16 @@ async def create(engine: Engine, jobs: Sequence[NewJob]) -> Sequence[Created]:
     Raises:
         Unavailable: the database stayed away through several tries; the chains may or may not exist.
     """
-    again = False
+    resent = False
     began = time.perf_counter()
     for pause in (*RETRY_PAUSES, None):
         try:
-            created, transitions = await engine.state.create(jobs, again=again)
+            created, transitions = await engine.state.create(jobs, resent=resent)
         except Unavailable as error:
             if pause is None:
                 engine.telemetry.record_operation("enqueue", time.perf_counter() - began, type(error).__qualname__)
                 raise
-            again = True  # the lost try may have committed; the store then finds its rows instead of a conflict
+            resent = True  # the lost try may have committed; the store then finds its rows instead of a conflict
             await asyncio.sleep(pause)
         else:
             engine.telemetry.record_operation("enqueue", time.perf_counter() - began)

@@ -195,7 +195,12 @@ class StateAdapter(ABC):
 
     @abstractmethod
     async def create(
-        self, jobs: Sequence[NewJob], *, tx: Transaction | None = None, again: bool = False, now: datetime | None = None
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        tx: Transaction | None = None,
+        resent: bool = False,
+        now: datetime | None = None,
     ) -> tuple[Sequence[Created], Sequence[Transition]]:
         """
         Start chains, in the order given. A blocker may be a chain earlier in the batch.
@@ -209,7 +214,7 @@ class StateAdapter(ABC):
         Args:
             jobs: the first jobs of the chains.
             tx: the transaction to write in; None for one of its own.
-            again: whether the very same call was sent before and its reply was lost. Then a chain with the same id,
+            resent: whether the very same call was sent before and its reply was lost. Then a chain with the same id,
                 type and input is this call's own, and is returned with its transitions, not as ``exists``.
             now: the time to use as the database's clock, for tests.
 

@@ -86,7 +86,7 @@ async def _insert_plain(session: PostgresSession, jobs: Sequence[NewJob]) -> lis
     ]
 
 
-async def create_plain(session: PostgresSession, jobs: Sequence[NewJob], *, again: bool) -> CreateResult:
+async def create_plain(session: PostgresSession, jobs: Sequence[NewJob], *, resent: bool) -> CreateResult:
     """Start plain chains, and skip ids that exist."""
     # An id that occurs twice in the batch is started once, by its first job.
     firsts = list({job.chain_id: job for job in reversed(jobs)}.values())[::-1]
@@ -97,13 +97,13 @@ async def create_plain(session: PostgresSession, jobs: Sequence[NewJob], *, agai
         row = await session.row("create", *_columns(chunk), if_taken=SKIP_EXISTING, expiry=_expiry(chunk))
         taken.update(row["taken"] or ())
         transitions |= {change.chain_id: [change] for change in _started(chunk, row)}
-    if taken and again:
+    if taken and resent:
         before = await _stored_transitions(session, [job for job in firsts if job.chain_id in taken])
         transitions |= {chain_id: changes for chain_id, changes in before.items() if changes}
     return _in_order(jobs, {}, transitions)
 
 
-async def create_constrained(session: PostgresSession, jobs: Sequence[NewJob], *, again: bool) -> CreateResult:
+async def create_constrained(session: PostgresSession, jobs: Sequence[NewJob], *, resent: bool) -> CreateResult:
     """
     Start chains that may have blockers or dedup keys.
 
@@ -122,7 +122,7 @@ async def create_constrained(session: PostgresSession, jobs: Sequence[NewJob], *
         holders = await dedup_keys.take(session, fresh)
         plans = await _plan(session, [job for job in fresh if job.chain_id not in holders])
         transitions = await _insert(session, plans)
-    repeated = {chain_id: changes for chain_id, changes in before.items() if again and changes}
+    repeated = {chain_id: changes for chain_id, changes in before.items() if resent and changes}
     return _in_order(jobs, holders, repeated | transitions)
 
 

@@ -90,26 +90,28 @@ class PostgresState(StateAdapter):
         jobs: Sequence[NewJob],
         *,
         tx: Transaction | None = None,
-        again: bool = False,
+        resent: bool = False,
         now: datetime | None = None,
     ) -> tuple[Sequence[Created], Sequence[Transition]]:
         if not start.is_plain(jobs):
             return await self._write(
-                lambda session: start.create_constrained(session, jobs, again=again),
+                lambda session: start.create_constrained(session, jobs, resent=resent),
                 tx,
                 now,
-                again=again,
+                again=resent,
                 savepoint=True,
             )
         # Not in a caller's transaction: an id that exists would abort it.
-        if tx is None and not again and _are_distinct(jobs):
+        if tx is None and not resent and _are_distinct(jobs):
             try:
                 return await self._database.run(
                     lambda session: start.create_fresh(session, jobs), now=now, atomic=start.is_large(jobs)
                 )
             except start.SomeExist:
                 pass
-        return await self._write(lambda session: start.create_plain(session, jobs, again=again), tx, now, again=again)
+        return await self._write(
+            lambda session: start.create_plain(session, jobs, resent=resent), tx, now, again=resent
+        )
 
     async def complete_externally(
         self, closures: Sequence[Closure], *, tx: Transaction | None = None, now: datetime | None = None

@@ -49,7 +49,7 @@ _HOLDERS = Decoder(list[KeyHolder])
 
 
 async def create(
-    db: SqliteSession, at: int, *, jobs: Sequence[NewJob], again: bool
+    db: SqliteSession, at: int, *, jobs: Sequence[NewJob], resent: bool
 ) -> tuple[Sequence[Created], Sequence[Transition]]:
     """Start chains in the order given; each sees those before it."""
     for job in jobs:
@@ -59,7 +59,7 @@ async def create(
     existing = await db.read("read_existing", _EXISTING, chains=batch([job.chain_id for job in jobs]))
     start.existing = {jobs[existing.index].chain_id: existing for existing in existing}
     await start.read_state(db, jobs)
-    created = [start.add(job, again=again) for job in jobs]
+    created = [start.add(job, resent=resent) for job in jobs]
     await start.write(db)
     return created, start.transitions
 
@@ -91,9 +91,9 @@ class _StartBatch:
         if blockers:
             self._ends = await blocker_ends(db, blockers)
 
-    def add(self, job: NewJob, *, again: bool) -> Created:
+    def add(self, job: NewJob, *, resent: bool) -> Created:
         if existing := self.existing.get(job.chain_id):
-            return self._repeat(existing, job, again=again)
+            return self._repeat(existing, job, resent=resent)
         if job.chain_id in self._jobs:
             return Created(chain_id=job.chain_id, exists=True)
         if job.dedup and (holder := self._holder(job.type, job.dedup)):
@@ -101,9 +101,9 @@ class _StartBatch:
         self._insert(job)
         return Created(chain_id=job.chain_id)
 
-    def _repeat(self, existing: ExistingJob, job: NewJob, *, again: bool) -> Created:
+    def _repeat(self, existing: ExistingJob, job: NewJob, *, resent: bool) -> Created:
         # Same id, other contents: not a repeated call but a collision.
-        if not again or (existing.type, existing.input) != (job.type, job.input):
+        if not resent or (existing.type, existing.input) != (job.type, job.input):
             return Created(chain_id=job.chain_id, exists=True)
         is_blocked = existing.blocked > 0 or existing.failed_by is not None
         self.transitions += _started(job, existing.created_at, is_blocked=is_blocked, failed_with=existing.failed_by)

@@ -129,9 +129,14 @@ class SqliteState(StateAdapter):
     # The client's verbs
 
     async def create(
-        self, jobs: Sequence[NewJob], *, tx: Transaction | None = None, again: bool = False, now: datetime | None = None
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        tx: Transaction | None = None,
+        resent: bool = False,
+        now: datetime | None = None,
     ) -> tuple[Sequence[Created], Sequence[Transition]]:
-        return await self._database.write(tx, partial(start.create, jobs=jobs, again=again), now)
+        return await self._database.write(tx, partial(start.create, jobs=jobs, resent=resent), now)
 
     async def complete_externally(
         self, closures: Sequence[Closure], *, tx: Transaction | None = None, now: datetime | None = None

@@ -94,7 +94,7 @@ class Kit:
     async def create(
         self, *jobs: NewJob, again: bool = False, tx: Transaction | None = None
     ) -> tuple[Sequence[Created], Sequence[Transition]]:
-        created, made = await self.adapter.create(jobs, again=again, tx=tx, now=self.now)
+        created, made = await self.adapter.create(jobs, resent=again, tx=tx, now=self.now)
         equal(len(created), len(jobs), "create answers each job")
         return created, self._checked(made)
 

@@ -91,7 +91,7 @@ class ScheduleKit:
 
     def creating(self, job: NewJob, *, again: bool = False) -> ActorCall:
         async def work(adapter: StateAdapter, tx: Transaction | None) -> Sequence[Transition]:
-            created, made = await adapter.create([job], tx=tx, again=again)
+            created, made = await adapter.create([job], tx=tx, resent=again)
             self.created += created
             return made
 

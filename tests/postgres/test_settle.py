@@ -107,7 +107,7 @@ async def test_a_start_sent_again_after_a_lost_reply_is_the_same_start(state: Po
     new: NewJob = job(delay=10.0, blockers=(await start(state),) if blocked else ())
 
     first = await state.create([new])
-    second = await state.create([new], again=True)
+    second = await state.create([new], resent=True)
 
     assert second == first
     assert not first[0][0].exists

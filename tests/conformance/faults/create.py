@@ -30,20 +30,20 @@ def keeps_start_times_in_the_past(real: Any, job: Any, at: int) -> Any:
 
 
 @faults.instead_of(StartBatch._repeat)
-def takes_any_chain_for_its_own(real: Any, self: object, before: Any, job: NewJob, *, again: bool) -> Any:
-    return real(self, before, replace(job, type=before.type, input=before.input), again=True)
+def takes_any_chain_for_its_own(real: Any, self: object, before: Any, job: NewJob, *, resent: bool) -> Any:
+    return real(self, before, replace(job, type=before.type, input=before.input), resent=True)
 
 
 @faults.instead_of(SqliteState.create)
-async def knows_no_call_sent_again(real: Any, self: object, jobs: object, again: bool = False, **call: Any) -> Any:
+async def knows_no_call_sent_again(real: Any, self: object, jobs: object, resent: bool = False, **call: Any) -> Any:
     return await real(self, jobs, **call)
 
 
 @faults.instead_of(SqliteState.create)
 async def gives_up_when_sent_again(
-    real: Any, self: object, jobs: Sequence[NewJob], again: bool = False, **call: Any
+    real: Any, self: object, jobs: Sequence[NewJob], resent: bool = False, **call: Any
 ) -> Any:
-    return ([Created(chain_id=job.chain_id) for job in jobs], []) if again else await real(self, jobs, **call)
+    return ([Created(chain_id=job.chain_id) for job in jobs], []) if resent else await real(self, jobs, **call)
 
 
 @faults.instead_of(SqliteState.create)
@@ -66,6 +66,6 @@ async def finds_blockers_anywhere_in_the_batch(real: Any, self: object, jobs: Se
 
 
 @faults.instead_of(StartBatch.add)
-def forgets_the_ids_of_the_batch(real: Any, self: Any, job: NewJob, *, again: bool) -> Any:
+def forgets_the_ids_of_the_batch(real: Any, self: Any, job: NewJob, *, resent: bool) -> Any:
     self._jobs.pop(job.chain_id, None)
-    return real(self, job, again=again)
+    return real(self, job, resent=resent)

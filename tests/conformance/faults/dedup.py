@@ -72,10 +72,10 @@ def decides_each_start_of_a_batch_alone(real: Any, self: Any, type: str, dedup: 
 
 
 @faults.instead_of(StartBatch.add)
-def looks_at_the_blockers_of_a_duplicate(real: Any, self: Any, job: NewJob, *, again: bool) -> Any:
+def looks_at_the_blockers_of_a_duplicate(real: Any, self: Any, job: NewJob, *, resent: bool) -> Any:
     for blocker in job.blockers:
         waits.status_of(self._ends, blocker)
-    return real(self, job, again=again)
+    return real(self, job, resent=resent)
 
 
 @faults.instead_of(SqliteState.create)
