@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 SentStatements = Sequence[str]
 """The statements that a connection has sent since its last transaction ended, the one at hand last."""
 StatementTest = Callable[[SentStatements], bool]
-"""Whether the statement at hand is the one; asked once about each statement, in the order in which they are sent."""
+"""A test of the last statement; it is called once for each statement, in the order of sending."""
 
 END_OF_COPY = "-- the end of what is copied"
 """Stands for the message that follows the data of a COPY, which has an answer of its own."""
@@ -35,7 +35,7 @@ class LossyProxy:
         self._server: asyncio.Server
         self._links: set[asyncio.Task[None]] = set()
         self.frozen = asyncio.Event()
-        """Whether a client waits in vain for ever, as ``freeze_after`` says."""
+        """Set once a client is frozen by ``freeze_after``."""
         self.lost: list[str] = []
         """The statements whose replies were lost, or that were never sent."""
 

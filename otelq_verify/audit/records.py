@@ -20,7 +20,7 @@ _TIMES: Final = frozenset(
     | {"expires_at", "leased_until", "redriven_at", "released_at", "run_at", "since", "taken_at"}
 )
 _NAMES: Final = {"blocked_by_count": "blocked_by", "waits": "patient", "dedup_lasting": "key_lasts"}
-"""What SQLite names otherwise."""
+"""The names of SQLite, and those of PostgreSQL for the same columns."""
 
 _Recorded: TypeAlias = tuple[int, datetime | int, int, str, Any, str | None, str | None]
 _decode: Final = Decoder(dict[str, Any]).decode

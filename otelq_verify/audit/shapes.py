@@ -79,7 +79,7 @@ _RETURNS: Final[Mapping[Verb, tuple[int, int]]] = {
     Verb.REAP: (0, 1),
     Verb.TAKE_OVER: (0, 0),
 }
-"""By how much the attempts and the crashes grow when a lease ends and the job does not."""
+"""The growth of the attempts and the crashes when a lease ends and its job stays open."""
 
 
 def describes_return(verb: Verb, old: Row, new: Row) -> bool:

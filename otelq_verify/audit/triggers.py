@@ -12,7 +12,7 @@ from otelq.client import Client
 from otelq.errors import InvalidArgument
 
 TABLES: Final = ("job", "open_job", "outcome", "attempt", "blocker", "dedup_key", "pending_unblock")
-"""Which of otelq's tables are audited."""
+"""The audited tables of otelq."""
 
 _SQL: Final = files(__name__.rpartition(".")[0]) / "sql"
 _IDENTIFIER: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")

@@ -58,7 +58,7 @@ class AuditedMove(Struct, frozen=True, kw_only=True, gc=False):
     target: Status | None
     """None for ``delete``."""
     token: int | None
-    """That of the lease which began or ended, or was renewed."""
+    """The token of the lease that began, ended or was renewed."""
     at: datetime
     seq: int
     tx: int

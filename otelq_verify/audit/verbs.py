@@ -33,7 +33,7 @@ class Oddity(Struct, frozen=True):
     chain_id: str
     position: int
     invariant: str
-    """Which of the invariants it bears on, as ``"I2"``."""
+    """The invariant that it may break, as ``"I2"``."""
     detail: str
 
 

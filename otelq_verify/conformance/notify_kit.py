@@ -40,7 +40,7 @@ class Receiver:
 
     def __init__(self, called: asyncio.Event, also: Callable[[Hint], None]) -> None:
         self.received: Counter[Hint] = Counter()
-        """How often it was called with each hint."""
+        """The number of calls with each hint."""
         self.threads: set[int] = set()
         """From which threads it was called."""
         self.unsubscribe: Callable[[], None] = _nothing

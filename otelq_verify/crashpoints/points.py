@@ -45,7 +45,7 @@ def points(statements: Sequence[str], faults: Sequence[Interruption], *, in_turn
 
 
 CANCELS: Final = (Interruption.CANCELLED, Interruption.SCOPED)
-"""Those in which nothing fails but that the caller does not want to know any more."""
+"""Interruptions in which nothing fails: the caller cancels."""
 
 
 class Counting:

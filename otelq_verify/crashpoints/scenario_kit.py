@@ -42,7 +42,7 @@ class ScenarioKit(Kit):
         self.application = application
         """Begins callers' transactions; there only where the verb is made."""
         self.confirmed: list[Transition] = []
-        """What is known of a verb that was cancelled to be committed."""
+        """The transitions of a cancelled verb that are known to be committed."""
         self.inquiry: Callable[[], Awaitable[None]] | None = None
         """Finds out what became of it, where that can be known."""
 

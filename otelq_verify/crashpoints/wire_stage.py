@@ -64,7 +64,7 @@ class WireStage:
 
 
 CONNECTIONS: Final = 4
-"""Of the application's pool or engine: one for each transaction that a scenario has open, and the two for verbs."""
+"""Connections of the application's pool or engine: one for each open transaction of a scenario, and two for verbs."""
 
 
 def _arm(proxy: LossyProxy, fault: Interruption | None, counting: Counting, canceller: Canceller) -> None:

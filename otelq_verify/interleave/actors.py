@@ -56,12 +56,12 @@ class Actor:
         self.is_inside = False
         """Whether its transaction is open."""
         self.waits_on: frozenset[Actor] = frozenset()
-        """Those for whose locks it was found waiting."""
+        """The actors for whose locks it waits."""
         self.met_a_deadlock = False
         self.steps: list[str] = []
         """The steps of its operation that it took so far."""
         self.made: list[Transition] = []
-        """What it did, and committed."""
+        """The transitions that it committed."""
         self.error: Exception | None = None
         # An empty context: an actor must not inherit the gate or a transaction of the task that adds it.
         self.task = asyncio.get_running_loop().create_task(self._run(), context=Context())

@@ -13,7 +13,7 @@ class Gate:
         self.step: str | None = None
         """The step that waits to be taken; None while the task is on its way."""
         self.session: int | None = None
-        """What the server calls the connection that the steps run on, where that is known."""
+        """The server's id of the connection that the steps run on, where it is known."""
         self._stopped = asyncio.Event()
         self._opened = asyncio.Event()
 

@@ -21,7 +21,7 @@ from .stage import Stage
 
 T = TypeVar("T")
 MOST: Final = 4
-"""How many actors are under way at a time: few, so that they meet."""
+"""The most actors at a time: few, so that they meet."""
 NUMBER: Final = st.integers(0, 15)
 
 
@@ -61,7 +61,7 @@ class InterleavingMachine(RuleBasedStateMachine):
     """
 
     seen: ClassVar[Counter[Verb]] = Counter()
-    """How often each verb was made, in all runs of a bound machine."""
+    """The number of uses of each verb, in all runs of a bound machine."""
     runner: ClassVar[asyncio.Runner]
     stage: ClassVar[Stage]
     schema: ClassVar[str]

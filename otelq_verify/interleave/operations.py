@@ -47,12 +47,12 @@ class Targets:
     kit: Kit
     chains: list[str] = field(default_factory=list[str])
     focus: list[str] = field(default_factory=list[str])
-    """Those that operations are aimed at."""
+    """The chains that operations are aimed at."""
     types: dict[str, str] = field(default_factory=dict[str, str])
     """The type of each chain's first job."""
     claims: list[Claimed] = field(default_factory=list[Claimed])
     made: list[Transition] = field(default_factory=list[Transition])
-    """What was done before any actor came."""
+    """The transitions that were made before any actor started."""
 
     def new(self, **fields: Any) -> NewJob:
         """Return a chain to start; from now on it can be picked."""
@@ -281,4 +281,4 @@ ANYWHERE: Final[Mapping[str, Maker]] = {
     )
 }  # fmt: skip
 ALONE: Final[Sequence[Maker]] = (settle, settle, claim, settle, reap, renew, unblock_pending)
-"""What workers do; settling is most of what may go wrong."""
+"""The verbs of workers; settling comes most often, as most can go wrong there."""

@@ -20,7 +20,7 @@ GLANCE: Final = 0.002
 """Seconds between two queries for the sessions that wait."""
 
 SECOND_LOOK: Final = frozenset({"set_lock_timeout", "take_pending"})
-"""What a worker sends that waits on purpose, a tenth of a second at most, when all is committed."""
+"""Statements with which a worker waits on purpose, a tenth of a second at most, after its commit."""
 
 Waits = Mapping[Actor, frozenset[Actor]]
 

@@ -19,7 +19,7 @@ from otelq.connect import connect
 from otelq.errors import InvalidArgument
 
 MOST: Final = 100
-"""How many violations of one check are reported."""
+"""The most violations that one check reports."""
 
 _SQL: Final = files(__name__) / "sql"
 _IDENTIFIER: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?")

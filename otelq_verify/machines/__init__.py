@@ -30,7 +30,7 @@ from .slots import SlotMachine
 from .twins import pair
 
 IN_LOCK_STEP: tuple[type[Machine], ...] = (LifeMachine, ChainMachine, DedupMachine, QueryMachine)
-"""Those that compare every answer of the adapter with a model's."""
+"""Machines that compare every answer of the adapter with a model's."""
 MACHINES: tuple[type[StoreMachine], ...] = (*IN_LOCK_STEP, SlotMachine)
 
 __all__ = [

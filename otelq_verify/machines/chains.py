@@ -31,7 +31,7 @@ from .machine import FAILURE, Machine
 UNTIL = st.sampled_from(Until)
 ON_FAILURE = st.sampled_from(OnFailure)
 MOST = 12
-"""How many chains there are at a time: few, so that they meet."""
+"""The most chains at a time: few, so that they meet."""
 AT_ONCE: Mapping[str, Any] = {}
 DELAYED: Mapping[str, Any] = {"delay": 300.0}
 EXPIRING: Mapping[str, Any] = {"expires": 5.0}

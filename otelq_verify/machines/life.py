@@ -33,7 +33,7 @@ MAX_ATTEMPTS = 3
 MAX_CRASHES = 2
 PRIORITIES = st.integers(-1, 1)
 MOST = 4
-"""How many chains are open at a time: few, so that the rules meet."""
+"""The most chains that are open at a time: few, so that the rules meet."""
 A_YEAR = 365 * 86400.0
 """A delay that has not passed for the clock of the questions either."""
 DELAYS = st.sampled_from([0.0, 5.0, A_YEAR])

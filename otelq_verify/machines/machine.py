@@ -55,7 +55,7 @@ ERRORS: Errors = {
     "StillReferenced": StillReferenced,
     "cycle": InvalidArgument,
 }
-"""What the adapter raises where the model finds something impossible."""
+"""The errors of the adapter, by the kind of the model's refusal."""
 SETTLE_ERRORS: Errors = {"NotFound": Refused, "cycle": Refused}
 
 
@@ -63,7 +63,7 @@ class StoreMachine(RuleBasedStateMachine):
     """A machine with an adapter, on an event loop of its own."""
 
     seen: ClassVar[Counter[Verb]] = Counter()
-    """How often each verb was made, in all runs of a bound machine."""
+    """The number of uses of each verb, in all runs of a bound machine."""
 
     def __init__(self) -> None:
         super().__init__()

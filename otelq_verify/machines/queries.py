@@ -42,7 +42,7 @@ PAYLOADS = (
     "null",
     "true",
 )
-"""What could be taken for something else: numbers for booleans, wildcards, a null for nothing."""
+"""Values that may be confused with others: numbers for booleans, wildcards, a null for nothing."""
 PATHS: tuple[tuple[str | int, ...], ...] = ((), ("a",), ("b", 0), ("b", 1), ("a", "b"), (0,), (1,), ("0",), (-1,))
 VALUES = ("1", '"1"', "true", "null", "1.5", '"Word"', '{"b": "50%_\\\\"}', "[1,1.5]", "[true,null]")
 TEXTS = ("a", "Word", "word", "50%", "%", "_", "true", "\\", "z")
@@ -50,7 +50,7 @@ TEXTS = ("a", "Word", "word", "50%", "%", "_", "true", "\\", "z")
 PARTS: tuple[Literal["input", "output"], ...] = ("input", "output")
 TAGS = ((("colour", "red"),), (("colour", "green"), ("size", "1")), (("size", "2"),))
 QUESTIONS = 4
-"""How many of jobs, and of chains, a step asks."""
+"""The number of queries for jobs, and of queries for chains, in a step."""
 
 
 @st.composite

@@ -46,9 +46,9 @@ PATIENCE = 5.0
 GRACES = (0.05, 600.0)
 """For those that are to be cancelled when the worker stops, and for those that may finish."""
 MOST = 30
-"""How many chains are open at a time, at most."""
+"""The most chains that are open at a time."""
 ANY = st.integers(0, 63)
-"""Which of those that there are, round and round: however many there are, the draw is the same."""
+"""An index, taken modulo the number of items, so that the draw does not depend on that number."""
 
 Step = JobType[int, int]
 Order = Callable[[], int | Continue[int]]

@@ -13,7 +13,7 @@ from otelq.model import Failure, Transition
 from otelq.ports.state import StateAdapter
 
 ALONE = frozenset({"open", "close", "truncate_all"})
-"""What has no answer to compare."""
+"""Verbs without an answer to compare."""
 PAYLOADS = frozenset({"input", "output", "amended_input"})
 
 

@@ -17,7 +17,7 @@ from otelq.model import (
 from .rows import Job, Model, ModelAttempt
 
 LAG = timedelta(days=1)
-"""How far the clock of the steps is behind the clock of the questions, which cannot be moved."""
+"""The time by which the clock of the steps is behind that of the queries, which cannot be moved."""
 
 
 def job_record(model: Model, job: Job) -> JobRecord:

@@ -86,7 +86,7 @@ class SlotModel:
         self.stopping = False
         self.open: dict[str, Work] = {}
         self.closed: dict[str, str] = {}
-        """How each closed chain ended."""
+        """The end of each closed chain."""
         self.slots: dict[Key, ModelSlot] = {}
         self.broken: list[str] = []
         self.most_hops = 0

@@ -10,7 +10,7 @@ from ..audit import Change
 from ..invariants import Violation
 
 MOST: Final = 12
-"""How many chains have a log."""
+"""The most chains that get a log."""
 
 _DULL: Final = frozenset({"chain_id", "input", "trace", "last_trace", "meta", "error_text", "created_at", "queue"})
 

@@ -33,7 +33,7 @@ PATIENT: Final = RetryPolicy(max_attempts=None, initial=0.05, max=0.5)
 BRIEF: Final = RetryPolicy(max_attempts=3, initial=0.05, max=0.2)
 
 MAX_CRASHES: Final = 2
-"""Of the fragile ones; the others survive any number of workers, whose deaths are not their fault."""
+"""The limit of fragile jobs; other jobs survive any number of crashes, which are not their fault."""
 
 MEANT: Final = {"Fail", "RetryAfter", "ConnectionError", "ValueError", "CancelledError", "lease_lost", "blocker_failed"}
 """Errors with which attempts are to end."""

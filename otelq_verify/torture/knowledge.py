@@ -31,11 +31,11 @@ class Knowledge:
     tied: set[str] = field(default_factory=set[str])
     """Ids of all chains whose start was in a transaction, with a row of the caller."""
     outputs: dict[str, int] = field(default_factory=dict[str, int])
-    """What chains must yield if they complete."""
+    """The outputs of chains, if they complete."""
     actions: Counter[str] = field(default_factory=Counter[str])
-    """What was done how often."""
+    """The number of each action that was done."""
     refusals: Counter[str] = field(default_factory=Counter[str])
-    """What was tried in vain, with the name of the error."""
+    """The number of each action that failed, with the name of the error."""
     _chains: dict[str, deque[Chain[Any]]] = field(default_factory=_recent)
 
     def remember(self, chain: Chain[Any]) -> None:

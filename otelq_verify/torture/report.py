@@ -37,11 +37,11 @@ class TortureReport:
     actions: Counter[str] = field(default_factory=Counter[str])
     refusals: Counter[str] = field(default_factory=Counter[str])
     statuses: Counter[str] = field(default_factory=Counter[str])
-    """How many jobs closed in each status."""
+    """The number of jobs that closed in each status."""
     verbs: Counter[str] = field(default_factory=Counter[str])
-    """How many moves of jobs there were of each kind."""
+    """The number of moves of jobs, by verb."""
     errors: Counter[str] = field(default_factory=Counter[str])
-    """How many attempts and jobs ended with each error."""
+    """The number of attempts and jobs that ended with each error."""
     chains: int = 0
     in_doubt: int = 0
     rolled_back: int = 0
@@ -49,7 +49,7 @@ class TortureReport:
     changes: int = 0
     violations: list[Violation] = field(default_factory=list[Violation])
     chain_logs: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    """What happened to the chains of the first violations, a line for each change of a row."""
+    """The changes of the chains of the first violations, a line for each row."""
     unclean_exits: list[str] = field(default_factory=list[str])
 
     @property

@@ -30,7 +30,7 @@ OUT_OF_REACH = 1_000_000
 AGAIN = 0.2
 LIMITS: Final = {"connect_timeout": 3.0, "command_timeout": 5.0}
 CONNECTIONS: Final = 16
-"""Of a pool or an engine: more than there are attempts and clients at once."""
+"""The connections of a pool or an engine: more than there are attempts and clients at once."""
 
 _PARENT = os.getppid()
 

@@ -55,6 +55,6 @@ async def no_subject(kit: NotifyKit) -> None:
 
 @content.case
 async def every_hint_of_a_batch(kit: NotifyKit) -> None:
-    """Of a batch every hint arrives."""
+    """Every hint of a batch arrives."""
     batch = [kit.hint(kind, delay=float(delay)) for kind in HintKind for delay in range(5)]
     await kit.arrive(batch, *(kit.listen(at) for at in kit.everywhere()))

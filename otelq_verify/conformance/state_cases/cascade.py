@@ -87,7 +87,7 @@ async def refuses_missing_chains(kit: Kit) -> None:
 
 @cascade.case
 async def goes_down_a_long_line(kit: Kit) -> None:
-    """However long the line of blockers, all go."""
+    """A line of blockers of any length is deleted whole."""
     chain = await kit.start()
     for _ in range(300):
         chain = await kit.start(blockers=(chain,))

@@ -38,7 +38,7 @@ MAKE_OPEN: dict[Status, Callable[[Kit], Awaitable[str]]] = {
     Status.READY: _ready,
     Status.RUNNING: _running,
 }
-"""How to bring a chain of the type ``work`` into each open status."""
+"""Functions that bring a chain of the type ``work`` into each open status."""
 
 
 def _closes(status: Status) -> None:

@@ -62,7 +62,7 @@ async def a_page_looks_no_further_than_it_may(kit: Kit) -> None:
 
 @pages.case
 async def short_pages_leave_nothing_out(kit: Kit) -> None:
-    """However far a page looks, and however much it holds, all pages together hold everything once, in order."""
+    """All pages together hold everything once and in order, whatever their limits."""
     needles = await _needles(kit)
     for of in KINDS:
         for look in (1, 2, 5, 100):

@@ -38,7 +38,7 @@ BAD: dict[str, Outcome] = {
     "NUL in an error's text": Fails(Failure("Error", "a\0b")),
     "a lone surrogate in an error's text": Fails(Failure("Error", "a\udc80b")),
 }
-"""What some store refuses; it must say so, and write nothing."""
+"""Values that some store refuses; it must raise, and write nothing."""
 
 
 def _meaning(text: str) -> object:

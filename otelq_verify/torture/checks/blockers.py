@@ -15,7 +15,7 @@ from ...invariants import Violation
 from .facts import Facts
 from .replay import End, History, Job, found
 
-_LETS_GO = frozenset({Verb.UNBLOCK, Verb.CREATE, Verb.REDRIVE})
+_UNBLOCKS = frozenset({Verb.UNBLOCK, Verb.CREATE, Verb.REDRIVE})
 """Verbs that say of a job with blockers that it need not wait for them, or not any more."""
 
 
@@ -54,7 +54,7 @@ def not_before_the_rule(history: History, facts: Facts) -> Iterator[Violation]:
             continue
         good, bad = _ends(history, wait)
         asked = f"{len(wait.edges)} blockers, {wait.until} and {wait.on_failure}"
-        if wait.end.verb in _LETS_GO and len(good) < wait.needed:
+        if wait.end.verb in _UNBLOCKS and len(good) < wait.needed:
             yield found("I7", "not before the rule", wait.job, f"unblocked by {len(good)} good ends; {asked}")
         if wait.end.verb is Verb.FAIL_BY_BLOCKER and not wait.is_lost(len(bad)):
             yield found("I7", "not before the rule", wait.job, f"failed by {len(bad)} bad ends; {asked}")

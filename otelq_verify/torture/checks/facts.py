@@ -16,7 +16,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     rolled_back: frozenset[str] = frozenset()
     """Ids of chains whose transaction ended for certain without a commit."""
     leases: Mapping[str, float] = {}
-    """How long a lease lasts, by job type."""
+    """The length of a lease, by job type."""
     reap_interval: float = 5.0
     outages: Sequence[tuple[datetime, datetime]] = ()
     """When the database could not be reached, or no worker was there."""

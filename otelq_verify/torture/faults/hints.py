@@ -15,7 +15,7 @@ Unreliability = Literal["lost", "doubled", "late", "reordered"]
 KINDS: Final[tuple[Unreliability, ...]] = get_args(Unreliability)
 
 CHANCE: Final = 0.7
-"""Of a hint to be lost, or doubled, or late."""
+"""The chance of a hint to be lost, or doubled, or late."""
 LATEST: Final = 2.0
 """Seconds by which a hint is late, at most."""
 HELD: Final = 0.05

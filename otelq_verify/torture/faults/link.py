@@ -31,7 +31,7 @@ class LinkConditions:
     latency: float = 0.0
     """Seconds by which all is late, each way."""
     piece: int | None = None
-    """Of how many bytes the pieces are in which all trickles."""
+    """The size in bytes of the pieces in which data trickles; None for no pieces."""
     deaf: frozenset[Direction] = frozenset()
     """Where bytes are dropped without a word, and the news that the other has hung up with them."""
     refusing: bool = False
