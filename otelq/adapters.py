@@ -15,7 +15,11 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "postgresql": "otelq.postgres:adapter",
         "postgres": "otelq.postgres:adapter",
     },
-    "otelq.notify": {"memory": "otelq.inprocess:notifier"},
+    "otelq.notify": {
+        "memory": "otelq.inprocess:notifier",
+        "postgresql": "otelq.postgres:notifier",
+        "postgres": "otelq.postgres:notifier",
+    },
 }
 """
 The entry points of otelq itself. No installed package, nor metadata in the folder that a program is started in, can

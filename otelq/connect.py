@@ -40,7 +40,7 @@ def connect(
     target: object,
     *,
     session: object = None,
-    notify: str | NotifyAdapter | None = None,
+    notify: str | NotifyAdapter | None = "auto",
     schema: str = "otelq",
     migrate: bool = True,
     max_payload: int = MAX_PAYLOAD,
@@ -64,8 +64,9 @@ def connect(
             three connections or more.
         session: with an ``AsyncEngine``, the ``async_sessionmaker`` whose sessions ``client.transaction()`` and
             ``attempt.completion()`` give.
-        notify: the notifier that carries hints between processes: a URL or an adapter. With None hints reach only the
-            workers and waiters of this client.
+        notify: the notifier that carries hints between processes: a URL, an adapter, or ``"auto"``, which is LISTEN
+            and NOTIFY on PostgreSQL. With None hints reach only the workers and waiters of this client, and the jobs of
+            other processes are found by polling.
         schema: the schema of otelq's tables, on SQLite the prefix of their names; up to 48 letters, digits and
             underscores.
         migrate: whether opening the client brings the schema up to date.
@@ -94,7 +95,7 @@ def connect(
     if session is not None:
         options["session"] = session
     state = target if isinstance(target, StateAdapter) else _state(target, schema=schema, options=options)
-    notifier = notify if isinstance(notify, NotifyAdapter) else _notifier(notify)
+    notifier = notify if isinstance(notify, NotifyAdapter) else _notifier(notify, state=state, schema=schema)
     telemetry = Telemetry(
         tracer_provider=tracer_provider,
         meter_provider=meter_provider,
@@ -123,10 +124,12 @@ def _check_schema(schema: str) -> None:
         raise InvalidArgument("schema", f"is {schema!r}; give letters, digits and underscores, no digit first")
 
 
-def _notifier(notify: str | None) -> NotifyAdapter:
+def _notifier(notify: str | None, *, state: StateAdapter, schema: str) -> NotifyAdapter:
+    if notify == "auto":
+        return state.notifier() or _notifier(None, state=state, schema=schema)
     scheme = "memory" if notify is None else _scheme("notify", notify)
     with _name_missing_extra("notify", scheme):
-        notifier: NotifyAdapter = _load("notify", "otelq.notify", scheme)(notify)
+        notifier: NotifyAdapter = _load("notify", "otelq.notify", scheme)(notify, schema=schema)
     return notifier
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from random import SystemRandom
@@ -49,21 +50,31 @@ class Loop(ABC):
         """Return whether it ticks: it was started, and has neither stopped nor given up."""
         return self._task is not None and not self._task.done()
 
-    def start(self) -> None:
+    def start(self, *, context: contextvars.Context | None = None) -> None:
         """Start ticking, also after giving up, in an empty context: no span or variable of the caller leaks in."""
         if not self.is_running:
             self._stopping = False
             self._errors = 0
-            self._task = spawn(self._run(), name=f"otelq {self.name}", context=contextvars.Context())
+            self._task = spawn(self._run(), name=f"otelq {self.name}", context=context or contextvars.Context())
 
     def wake(self) -> None:
         """Run the next tick at once."""
         self._woken.set()
 
-    async def stop(self) -> None:
-        """Wait for the current tick and end. Stopping twice is fine."""
+    def begin_stop(self) -> None:
+        """Run no tick after the current one."""
         self._stopping = True
         self.wake()
+
+    def recovered(self) -> None:
+        """Log that the loop works again after errors; a tick that takes long calls this when its work has begun."""
+        if self._errors:
+            logger.info("%s: works again", self.name, extra={"otelq.loop": self.name})
+        self._errors = 0
+
+    async def stop(self) -> None:
+        """Wait for the current tick and end. Stopping twice is fine."""
+        self.begin_stop()
         if self._task is not None:
             task, self._task = self._task, None
             await asyncio.wait([task])  # unlike `await task`, does not cancel the tick if the caller is cancelled
@@ -73,7 +84,7 @@ class Loop(ABC):
             self._woken.clear()  # before the tick: a wake during it must not be lost
             try:
                 pause = await self.tick()
-                self._errors = 0
+                self.recovered()
             except Exception as error:
                 self._errors += 1
                 if self._is_fatal(error):
@@ -93,7 +104,8 @@ class Loop(ABC):
 
     def _is_fatal(self, error: Exception) -> bool:
         if isinstance(error, DATABASE_ERRORS):
-            logger.warning("%s: %s; trying again", self.name, error, extra={"otelq.loop": self.name})
+            level = logging.WARNING if self._errors == 1 else logging.DEBUG  # one line each way, however long it takes
+            logger.log(level, "%s: %s; trying again", self.name, error, extra={"otelq.loop": self.name})
             return False
         logger.error("%s failed", self.name, exc_info=error, extra={"otelq.loop": self.name})
         return self._errors >= MOST_ERRORS

@@ -30,9 +30,7 @@ LINE = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
 @click.option(
     "--poll-interval",
     type=float,
-    default=5.0,
-    show_default=True,
-    help="The longest time between two searches for due jobs, in seconds.",
+    help="The longest time between two searches for due jobs, in seconds.  [default: 30, or 2 without hints]",
 )
 @click.option(
     "--grace", type=float, default=30.0, show_default=True, help="Seconds that running attempts have to finish."
@@ -50,7 +48,7 @@ def worker(
     url: str,
     schema: str,
     concurrency: int,
-    poll_interval: float,
+    poll_interval: float | None,
     grace: float,
     name: str | None,
     log_level: str,
@@ -78,7 +76,7 @@ async def serve(
     url: str,
     schema: str,
     concurrency: int,
-    poll_interval: float,
+    poll_interval: float | None,
     grace: float,
     name: str | None,
 ) -> None:

@@ -29,6 +29,11 @@ class Engine:
     served: Counter[str] = field(default_factory=Counter[str])
     """The number of workers in this process that serve a job type; ``Client.explain`` uses it."""
 
+    @property
+    def hears_others(self) -> bool:
+        """Return whether a write of another process is noticed soon without a poll, or there are no others."""
+        return self.notify.is_hearing or self.state.reports_changes
+
     def encode_input(self, value: object, job_type: JobType[Any, Any], *, chain_id: str, argument: str) -> str:
         """Return the stored form of a job's input; ``InvalidArgument`` names ``argument``."""
         place = PayloadPlace("input", chain_id, job_type.name)

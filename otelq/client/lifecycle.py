@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import os
 import weakref
@@ -11,6 +12,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from ..errors import WrongLoop
+from ..spawn import spawn
 from ..uninterrupted import finish
 from .change_poller import ChangePoller
 from .engine import Engine
@@ -81,10 +83,15 @@ class Lifecycle:
         with self._engine.telemetry.silence():
             await self._engine.state.open(migrate=self._migrate)
             try:
-                await self._engine.notify.open()
+                await spawn(self._open_notifier(), context=contextvars.Context())
             except BaseException:  # a cancel too: nobody would close the connections of the store
                 await finish(self._engine.state.close())
                 raise
+
+    async def _open_notifier(self) -> None:
+        """Open the notifier in a context of its own, which its tasks keep: silent, and without anything of a caller."""
+        with self._engine.telemetry.silence():
+            await self._engine.notify.open()
 
     async def _close(self) -> None:
         engine = self._engine

@@ -14,6 +14,8 @@ from .engine import Engine
 
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
+ANNOUNCED_EVERY = 30.0
+"""Seconds between two announcements that a chain is awaited; the others remember one for a minute."""
 LARGEST_QUERY = 5_000
 """The largest number of chains in one query."""
 
@@ -23,6 +25,7 @@ class _AwaitedChain:
     """A chain with the calls that wait for it, and the loop time of the next query."""
 
     due: float
+    announce_at: float = 0.0
     pause: float = FIRST_PAUSE
     futures: set[asyncio.Future[ChainOutcome]] = field(default_factory=set[asyncio.Future[ChainOutcome]])
 
@@ -91,6 +94,7 @@ class Waiter(Loop):
         for chain_id in due:  # before the query, so that a hint during it makes the chain due again
             awaited = self._awaited[chain_id]
             awaited.due, awaited.pause = now + awaited.pause, min(awaited.pause * 2, LONGEST_PAUSE)
+        self._announce(now)
         if due:
             outcomes = await self._outcomes(due)
             for chain_id in due:
@@ -98,6 +102,16 @@ class Waiter(Loop):
         if not self._awaited:
             return LONGEST_PAUSE * 60  # until the next call wakes the loop
         return max(0.0, min(awaited.due for awaited in self._awaited.values()) - loop.time())
+
+    def _announce(self, now: float) -> None:
+        """Publish which chains are awaited: other processes send a hint when one of these ends, and for no others."""
+        hints: list[Hint] = []
+        for chain_id, awaited in self._awaited.items():
+            if awaited.announce_at <= now:
+                awaited.announce_at = now + ANNOUNCED_EVERY
+                hints.append(Hint(HintKind.AWAITED, chain_id))
+        if hints:
+            self._engine.notify.publish(hints)
 
     async def _outcomes(self, chain_ids: Sequence[str]) -> Mapping[str, ChainOutcome]:
         try:

@@ -9,7 +9,7 @@ from .notify import InProcessNotify
 __all__ = ["notifier"]
 
 
-def notifier(target: object = None, **options: object) -> NotifyAdapter:
+def notifier(target: object = None, *, schema: str = "otelq", **options: object) -> NotifyAdapter:
     """
     Return a notifier that passes hints to its own subscribers; two notifiers share nothing.
 

@@ -20,9 +20,11 @@ class HintKind(StrEnum):
     DUE = "due"
     """A job of type ``subject`` is due in ``delay`` seconds."""
     CLOSED = "closed"
-    """The chain ``subject`` is closed."""
+    """The chain ``subject`` is closed; sent to others only if one of them announced within a minute that it waits."""
     REVOKED = "revoked"
     """The lease on the open job of chain ``subject`` was ended by request."""
+    AWAITED = "awaited"
+    """Somebody waits for the end of the chain ``subject``; repeated every 30 seconds for as long as they wait."""
     CHANGED = "changed"
     """Another process wrote to the store; what it wrote is not known, and ``subject`` is empty."""
 
@@ -45,6 +47,12 @@ class NotifyAdapter(ABC):
     """The name of the notifier, for logs."""
     is_shared: bool = True
     """Whether hints reach other adapters of the same URL too; if False, they stay within this one."""
+    is_hearing: bool = False
+    """
+    Whether hints of other processes arrive just now.
+
+    While they do, workers poll rarely. When it changes, the adapter delivers a hint of the kind ``CHANGED``.
+    """
 
     @abstractmethod
     async def open(self) -> None:

@@ -52,6 +52,7 @@ from ..model import (
     SettleResult,
     Transition,
 )
+from .notify import NotifyAdapter
 
 
 class Ending(Enum):
@@ -109,6 +110,9 @@ class StateAdapter(ABC):
     never.
     """
 
+    reports_changes: bool = False
+    """Whether ``changed`` notices all writes of other processes, or none but this adapter can write."""
+
     async def changed(self) -> bool:
         """Return whether the store was written to since the last call; own writes may count. It must be cheap."""
         return False
@@ -141,6 +145,10 @@ class StateAdapter(ABC):
         A worker renews leases with it, from a thread of its own. Return None where the store cannot be opened twice, as
         for a pool without a URL.
         """
+
+    def notifier(self) -> NotifyAdapter | None:
+        """Return an unopened notifier that goes by way of the store itself; None if the store has none to offer."""
+        return None
 
     # Transactions
 
@@ -521,6 +529,21 @@ class StateAdapter(ABC):
 
         Args:
             types: the names of the types.
+            now: the time to use as the database's clock, for tests.
+        """
+
+    @abstractmethod
+    async def next_maintenance(
+        self, types: Sequence[str], *, except_tokens: Collection[int] = (), now: datetime | None = None
+    ) -> float | None:
+        """
+        Return the seconds until ``reap``, ``expire`` or ``unblock_pending`` has something to do: 0 for now, or None.
+
+        Only reads. It may say 0 for rows that are locked, and that those verbs therefore skip.
+
+        Args:
+            types: the names of the types whose leases count.
+            except_tokens: as of ``reap``.
             now: the time to use as the database's clock, for tests.
         """
 

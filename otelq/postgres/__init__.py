@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from ..errors import InvalidArgument
 from ..logs import Log
+from ..ports.notify import NotifyAdapter
 from ..ports.state import StateAdapter
 from .database import PostgresDatabase
 from .drivers import Source, driver_of, load
 from .drivers.provider import Provider
 from .migrate import dump
+from .notify import PostgresNotify
 from .state import PostgresState
 from .statements import PostgresStatements
 
-__all__ = ["Provider", "adapter", "dump"]
+__all__ = ["Provider", "adapter", "dump", "notifier"]
 
 logger = Log("otelq.postgres")
 
@@ -58,20 +60,56 @@ def adapter(
     """
     limits: dict[str, Any] = {"connect_timeout": connect_timeout, "command_timeout": command_timeout}
 
-    def state(source: Source, size: int, *, was_open: bool) -> StateAdapter:
-        database = PostgresDatabase(source, PostgresStatements(schema), **limits, max_size=size)
-        return PostgresState(database, sibling=sibling, was_open=was_open)
+    def database(source: Source, size: int) -> PostgresDatabase:
+        return PostgresDatabase(source, PostgresStatements(schema), **limits, max_size=size)
+
+    def again() -> Source | None:
+        return _source(keeper, session=None, options=options | own) if keeper else source.sibling()
 
     def sibling() -> StateAdapter | None:
-        again = _source(keeper, session=None, options=options | own) if keeper else source.sibling()
-        if again is None:
+        found = again()
+        if found is None:
             logger.warning("leases are renewed in the application's event loop, which no handler may block: %s", HINT)
             return None
-        return state(again, 1, was_open=keeper is None)
+        return PostgresState(database(found, 1), sibling=sibling, notifier=_none, was_open=keeper is None)
+
+    def notifier() -> NotifyAdapter | None:
+        if again() is None:
+            logger.warning("jobs that other processes start are found by polling: %s", HINT)
+            return None
+        return PostgresNotify(home, source=lambda: cast(Source, again()), owns_database=False)
 
     own = {"connect_timeout": connect_timeout, "max_size": max_size}
     source = _source(target, session=session, options=options | own)
-    return state(source, max_size, was_open=False)
+    home = database(source, max_size)
+    return PostgresState(home, sibling=sibling, notifier=notifier)
+
+
+def notifier(target: str, *, schema: str = "otelq", connect_timeout: float = 10.0, **options: Any) -> NotifyAdapter:
+    """
+    Return a notifier that sends and hears hints by NOTIFY and LISTEN, on connections of its own.
+
+    Args:
+        target: a URL of the database that holds the jobs, by the address of the server itself: a transaction pooler
+            in between lets nothing be heard.
+        schema: the schema that holds the jobs; hints of other schemas are not heard.
+        connect_timeout: seconds that opening may take.
+        options: anything else goes to ``asyncpg.create_pool``.
+
+    Raises:
+        InvalidArgument: the URL or the schema cannot be used.
+    """
+
+    def source() -> Source:
+        return _source(target, session=None, options=options | {"connect_timeout": connect_timeout, "max_size": 1})
+
+    limits = {"connect_timeout": connect_timeout, "command_timeout": 10.0}
+    database = PostgresDatabase(source(), PostgresStatements(schema), **limits, max_size=1)
+    return PostgresNotify(database, source=source, owns_database=True)
+
+
+def _none() -> None:
+    return None
 
 
 def _source(target: object, *, session: object, options: Mapping[str, Any]) -> Source:

@@ -8,6 +8,7 @@ not, all values are sent and read as text.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -79,6 +80,11 @@ class TextConnection:
 
     async def copy(self, table: str, rows: bytes, *, schema: str, columns: Sequence[str], timeout: float) -> None:
         await self._connection.copy(table, rows, schema=schema, columns=columns, timeout=timeout)
+
+    def listen(
+        self, channel: str, receive: Callable[[str], None], *, timeout: float
+    ) -> AbstractAsyncContextManager[asyncio.Event]:
+        return self._connection.listen(channel, receive, timeout=timeout)
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         return self._connection.savepoint()

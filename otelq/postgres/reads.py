@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..model import AttemptRecord, ChainOutcome, JobKey, Status, Transition
 from . import rows
@@ -72,4 +72,12 @@ async def were_committed(session: PostgresSession, transitions: Sequence[Transit
 async def next_due(session: PostgresSession, types: Sequence[str]) -> float | None:
     """Return the seconds until the earliest job of these types is due; None if there is none."""
     seconds = (await session.row("next_due", types))["seconds"]
+    return None if seconds is None else max(seconds, 0.0)
+
+
+async def next_maintenance(
+    session: PostgresSession, types: Sequence[str], *, except_tokens: Collection[int]
+) -> float | None:
+    """Return the seconds until a lease runs out, a job expires or dependents are pending; None if there is nothing."""
+    seconds = (await session.row("next_maintenance", types, list(except_tokens)))["seconds"]
     return None if seconds is None else max(seconds, 0.0)

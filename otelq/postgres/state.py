@@ -30,6 +30,7 @@ from ..model import (
     SettleResult,
     Transition,
 )
+from ..ports.notify import NotifyAdapter
 from ..ports.state import StateAdapter, Transaction
 from . import amend, claim, close, delete, pages, reads, redrive, settle, start, unblock
 from . import migrate as schema
@@ -45,10 +46,16 @@ class PostgresState(StateAdapter):
     name = "postgresql"
 
     def __init__(
-        self, database: PostgresDatabase, *, sibling: Callable[[], StateAdapter | None], was_open: bool = False
+        self,
+        database: PostgresDatabase,
+        *,
+        sibling: Callable[[], StateAdapter | None],
+        notifier: Callable[[], NotifyAdapter | None],
+        was_open: bool = False,
     ) -> None:
         self._database = database
         self._sibling = sibling
+        self._notifier = notifier
         self._was_open = was_open
         """True once this or the adapter of which it is a sibling was open: login and schema were right then."""
 
@@ -71,6 +78,9 @@ class PostgresState(StateAdapter):
 
     def sibling(self) -> StateAdapter | None:
         return self._sibling()
+
+    def notifier(self) -> NotifyAdapter | None:
+        return self._notifier()
 
     # Transactions
 
@@ -209,6 +219,13 @@ class PostgresState(StateAdapter):
 
     async def next_due(self, types: Sequence[str], *, now: datetime | None = None) -> float | None:
         return await self._database.run(lambda session: reads.next_due(session, types), now=now, again=True)
+
+    async def next_maintenance(
+        self, types: Sequence[str], *, except_tokens: Collection[int] = (), now: datetime | None = None
+    ) -> float | None:
+        return await self._database.run(
+            lambda session: reads.next_maintenance(session, types, except_tokens=except_tokens), now=now, again=True
+        )
 
     # Questions
 

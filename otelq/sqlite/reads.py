@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 from msgspec.json import Decoder
@@ -121,6 +121,16 @@ async def next_due(db: SqliteSession, at: int, *, types: Sequence[str]) -> float
     """Return the seconds until the earliest job of the types is due."""
     for run_at in await db.read("next_due", NUMBERS, types=batch(types), now=at):
         return max(run_at - at, 0) / 1_000_000
+    return None
+
+
+async def next_maintenance(
+    db: SqliteSession, at: int, *, types: Sequence[str], except_tokens: Collection[int]
+) -> float | None:
+    """Return the seconds until a lease runs out, a job expires or dependents are pending; None if there is nothing."""
+    tokens = batch(list(except_tokens))
+    for first in await db.read("next_maintenance", NUMBERS, types=batch(types), except_tokens=tokens, now=at):
+        return max(first - at, 0) / 1_000_000
     return None
 
 

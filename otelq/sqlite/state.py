@@ -60,6 +60,7 @@ class SqliteState(StateAdapter):
         was_open: bool = False,
     ) -> None:
         self._path = path
+        self.reports_changes = True
         self.watch_interval = None if path is None else 0.05  # no other process writes to a private file
         self._source = handle_source
         self._statements = statements
@@ -255,6 +256,13 @@ class SqliteState(StateAdapter):
 
     async def next_due(self, types: Sequence[str], *, now: datetime | None = None) -> float | None:
         return await self._database.read(None, partial(reads.next_due, types=types), now)
+
+    async def next_maintenance(
+        self, types: Sequence[str], *, except_tokens: Collection[int] = (), now: datetime | None = None
+    ) -> float | None:
+        return await self._database.read(
+            None, partial(reads.next_maintenance, types=types, except_tokens=except_tokens), now
+        )
 
     # Questions
 

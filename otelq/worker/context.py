@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from ..client import Client, Engine
 from ..definitions import Definition, Middleware
@@ -54,6 +54,12 @@ class Provided:
         return cast(X, found)
 
 
+SAFETY_POLL: Final = 30.0
+"""Seconds between two searches for jobs while hints arrive: for a hint that was lost."""
+POLL: Final = 2.0
+"""Seconds between two searches where nothing tells of the jobs of other processes."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
     """The settings of a worker, its client and its resources; ``grace`` and intervals are in seconds."""
@@ -68,14 +74,21 @@ class WorkerContext:
     """Ends the worker's block with a KeyboardInterrupt that was raised in a handler."""
     concurrency: int
     grace: float
-    poll_interval: float
-    reap_interval: float
+    poll_interval: float | None
+    reap_interval: float | None
     max_crashes: int
     threads: ThreadPool = field(default_factory=ThreadPool)
     processes: ProcessPool = field(default_factory=ProcessPool)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the worker has stopped: nothing is stored any more, and lost commits are not looked up."""
+
+    @property
+    def longest_sleep(self) -> float:
+        """Return the seconds until the next search for jobs at the latest: few where hints of others do not arrive."""
+        if self.poll_interval is not None:
+            return self.poll_interval
+        return SAFETY_POLL if self.engine.hears_others else POLL
 
     def lease_limit(self, definition: Definition) -> float | None:
         """

@@ -63,7 +63,7 @@ class Fetcher(Loop):
         """Claim until the slots are full or nothing is due; return the seconds until the next job is due."""
         loop = asyncio.get_running_loop()
         # Set before the claims: a hint that arrives during them is compared with it.
-        self._wake_at = loop.time() + self._context.poll_interval
+        self._wake_at = loop.time() + self._context.longest_sleep
         with self._context.engine.telemetry.silence():
             await self._release_claims()
             self._is_exhausted = await self._fill()

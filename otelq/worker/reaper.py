@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import SystemRandom
+from typing import Final
 
 from ..loop import Loop
 from ..model import ReapRule
@@ -13,10 +14,20 @@ from .slots import Slots
 _RANDOM = SystemRandom()  # `random` belongs to the application, which may have seeded it
 
 LARGEST_REAP = 1_000
+LONGEST_SLEEP: Final = 10.0
+"""The longest time in seconds between two searches: a job that expires may be started meanwhile."""
+JITTER: Final = 0.2
+LOCKED_PAUSE: Final = 1.0
+"""Seconds until the next search where all that was found is locked by others."""
 
 
 class Reaper(Loop):
-    """Searches every ``reap_interval`` for leases that ran out, except those of running attempts of this worker."""
+    """
+    Searches for leases that ran out, except those of running attempts of this worker, and for other things left over.
+
+    Without a ``reap_interval`` it sleeps until the earliest lease or deadline in the database. A lease that another
+    worker takes meanwhile ends no earlier than the shortest lease from now, so it never sleeps longer than that.
+    """
 
     def __init__(self, context: WorkerContext, slots: Slots, *, on_fatal: Callable[[Exception], None]) -> None:
         super().__init__("reaper", on_fatal=on_fatal)
@@ -26,21 +37,40 @@ class Reaper(Loop):
             ReapRule(type=name, max_attempts=definition.retry.max_attempts, max_crashes=context.max_crashes)
             for name, definition in context.definitions.items()
         ]
+        self._shortest_lease = min(definition.lease for definition in context.definitions.values())
 
     async def tick(self) -> float:
-        """Reap, expire and unblock one batch each; return 0 if there may be more."""
-        engine = self._context.engine
+        """Do what is due, and return the seconds until the next search."""
+        interval = self._context.reap_interval
+        if interval is None and (left := await self._seconds_left()) > 0:
+            return left
+        if await self._reap():
+            return 0.0
+        # Jittered, so that the workers of a fleet do not search all at the same time.
+        return (LOCKED_PAUSE if interval is None else interval) * _RANDOM.uniform(0.75, 1.0)
+
+    async def _seconds_left(self) -> float:
+        engine, longest = self._context.engine, min(LONGEST_SLEEP, self._shortest_lease)
+        with engine.telemetry.silence():
+            found = await engine.state.next_maintenance(self._context.types, except_tokens=self._own_tokens())
+        if found == 0:
+            return 0.0
+        # Jittered: all workers of a fleet wake for the same lease, and the first of them takes what there is.
+        return min(longest, longest if found is None else found) + _RANDOM.uniform(0.0, JITTER)
+
+    def _own_tokens(self) -> set[int]:
         # An attempt that runs here with an overdue lease is no crash. The keeper renews it, or finds out that it is
         # lost.
-        own_tokens = {active.job.lease.token for active in self._slots.active_jobs()}
+        return {active.job.lease.token for active in self._slots.active_jobs()}
+
+    async def _reap(self) -> bool:
+        """Reap, expire and unblock one batch each; return True if there may be more."""
+        engine = self._context.engine
         with engine.effects.resolve_lost_commit(), engine.telemetry.silence():
-            reaped = await engine.state.reap(self._rules, except_tokens=own_tokens, limit=LARGEST_REAP)
+            reaped = await engine.state.reap(self._rules, except_tokens=self._own_tokens(), limit=LARGEST_REAP)
             engine.effects.follow(reaped)
             expired = await engine.state.expire(limit=LARGEST_REAP)
             engine.effects.follow(expired)
             unblocked = await engine.state.unblock_pending()
             engine.effects.follow(unblocked)
-        if max(len(reaped), len(expired)) >= LARGEST_REAP or unblocked:
-            return 0.0
-        # Jittered, so that the workers of a fleet do not search all at the same time.
-        return self._context.reap_interval * _RANDOM.uniform(0.75, 1.0)
+        return max(len(reaped), len(expired)) >= LARGEST_REAP or bool(unblocked)

@@ -46,13 +46,15 @@ class Worker:
         client: an open client.
         jobs: the collections of handlers to serve.
         concurrency: the number of attempts that run at once, 1 or more.
-        poll_interval: the longest time in seconds, 0.01 or more, between two searches for due jobs if no hint arrives.
+        poll_interval: the longest time in seconds, 0.01 or more, between two searches for due jobs if no hint arrives;
+            None is 30 while hints of other processes arrive, and else 2.
         grace: seconds, 0 or more, that running attempts have to finish when the worker stops; then they are cancelled,
             and have as long again before they are abandoned. Attempts that are cancelled for other reasons have the
             latter too.
         provide: objects that handlers get by their type with ``attempt.get``.
         name: the worker's name where leases are shown, up to 200 characters; None for a unique one.
-        reap_interval: the longest time in seconds, 0.01 or more, between two searches for leases that ran out.
+        reap_interval: seconds, 0.01 or more, between two searches for leases that ran out; None is to search when the
+            next one runs out, and after 10 seconds at most.
         max_crashes: a job fails when this many of its leases ran out after an attempt had started, 1 or more.
         middleware: runs around the attempts of all collections, outside their own; the outermost first.
         require_middleware: instances that every collection must have in its own middleware, in this order.
@@ -67,11 +69,11 @@ class Worker:
         client: Client,
         *jobs: Jobs,
         concurrency: int = 10,
-        poll_interval: float = 5.0,
+        poll_interval: float | None = None,
         grace: float = 30.0,
         provide: Sequence[object] = (),
         name: str | None = None,
-        reap_interval: float = 5.0,
+        reap_interval: float | None = None,
         max_crashes: int = 5,
         middleware: Sequence[Middleware] = (),
         require_middleware: Sequence[Middleware] = (),
@@ -88,8 +90,10 @@ class Worker:
         outer = check_middleware("middleware", middleware)
         check_required(check_middleware("require_middleware", require_middleware), jobs)
         check_seconds("grace", grace)
-        check_seconds("poll_interval", poll_interval, lowest=0.01)
-        check_seconds("reap_interval", reap_interval, lowest=0.01)
+        if poll_interval is not None:
+            check_seconds("poll_interval", poll_interval, lowest=0.01)
+        if reap_interval is not None:
+            check_seconds("reap_interval", reap_interval, lowest=0.01)
         provided = Provided(provide)
         worker_name = default_name() if name is None else check_line(name, argument="name", longest=200)
         self._make_context: Callable[[], WorkerContext] = lambda: WorkerContext(

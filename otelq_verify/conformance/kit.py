@@ -7,7 +7,7 @@ The cases themselves are in ``state_cases``; ``cases`` runs them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
 from datetime import UTC, datetime, timedelta
@@ -184,6 +184,9 @@ class Kit:
 
     async def next_due(self, *types: str) -> float | None:
         return await self.adapter.next_due(types or ("work",), now=self.now)
+
+    async def next_maintenance(self, *types: str, except_tokens: Collection[int] = ()) -> float | None:
+        return await self.adapter.next_maintenance(types or ("work",), except_tokens=except_tokens, now=self.now)
 
     # Acting from outside
 

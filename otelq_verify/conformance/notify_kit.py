@@ -94,9 +94,12 @@ class NotifyKit:
         Raises:
             Broken: that took longer than ``PATIENCE``.
         """
+        awaited = [Hint(HintKind.AWAITED, hint.subject) for hint in hints if hint.kind is HintKind.CLOSED]
         end = time.monotonic() + PATIENCE
         while missing := [hint for receiver in receivers for hint in hints if hint not in receiver.received]:
             true(time.monotonic() < end, f"not delivered in {PATIENCE:g} seconds, {len(missing)} times: {missing[0]}")
+            for adapter in self.everywhere():
+                adapter.publish(awaited)
             (by or self.near).publish(hints)
             await self._a_while(hints, receivers)
 

@@ -6,6 +6,7 @@ A ``Source`` is wrapped, so that every driver and every verb can be stopped wher
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
@@ -49,6 +50,11 @@ class GatedLink:
     async def copy(self, table: str, rows: bytes, *, schema: str, columns: Sequence[str], timeout: float) -> None:
         await pause(f"copy {table}")
         await self._link.copy(table, rows, schema=schema, columns=columns, timeout=timeout)
+
+    def listen(
+        self, channel: str, receive: Callable[[str], None], *, timeout: float
+    ) -> AbstractAsyncContextManager[asyncio.Event]:
+        return self._link.listen(channel, receive, timeout=timeout)
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         return self._link.savepoint()

@@ -373,7 +373,7 @@ _VERBS = {
         "settle",
         "reap",
     ),
-    *("unblock_pending", "next_due", "outcomes", "blocker_outputs", "jobs", "chains", "attempts"),
+    *("unblock_pending", "next_due", "next_maintenance", "outcomes", "blocker_outputs", "jobs", "chains", "attempts"),
 }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from otelq.hints import Receivers
 from otelq.inprocess.notify import InProcessNotify
 from otelq.ports.notify import Hint, HintKind
 
@@ -22,7 +23,7 @@ from .faults.planting import replaced
 from .place import PlacedNotify
 
 NOTIFY_FAULTS: list[Fault] = []
-_publish, _deliver, _subscribe = InProcessNotify.publish, InProcessNotify._deliver, InProcessNotify.subscribe
+_publish, _deliver, _subscribe = InProcessNotify.publish, Receivers._deliver, InProcessNotify.subscribe
 _open, _close = InProcessNotify.open, InProcessNotify.close
 _join, _leave = PlacedNotify.open, PlacedNotify.close
 SECONDS_EACH = 0.0001
@@ -106,14 +107,14 @@ def sends_the_first_of_a_batch(self: InProcessNotify, hints: Sequence[Hint]) -> 
 
 @instead_of(InProcessNotify, "publish")
 def delivers_within_publish(self: InProcessNotify, hints: Sequence[Hint]) -> None:
-    if self._loop is not None:
-        _deliver(self, hints, self._opened)
+    if self._receivers._loop is not None:
+        _deliver(self._receivers, hints, self._receivers._opened)
 
 
 @instead_of(InProcessNotify, "publish")
 def sends_what_is_in_the_list_by_then(self: InProcessNotify, hints: Sequence[Hint]) -> None:
-    if self._loop is not None:
-        self._loop.call_soon(self._deliver, hints, self._opened)
+    if self._receivers._loop is not None:
+        self._receivers._loop.call_soon(self._receivers._deliver, hints, self._receivers._opened)
 
 
 @instead_of(InProcessNotify, "publish")
@@ -136,15 +137,15 @@ def falls_silent_when_something_cannot_be_sent(self: InProcessNotify, hints: Seq
     try:
         raises_what_cannot_be_sent(self, hints)
     except UnicodeEncodeError:
-        self._loop = None
+        self._receivers._loop = None
 
 
-@instead_of(InProcessNotify, "_deliver")
-def drops_what_is_published_meanwhile(self: InProcessNotify, hints: Sequence[Hint], opened: int) -> None:
+@instead_of(Receivers, "_deliver")
+def drops_what_is_published_meanwhile(self: Receivers, hints: Sequence[Hint], opened: int) -> None:
     loop, self._loop = self._loop, None
     for hint in hints:
         for key in tuple(self._receivers) if loop else ():
-            self._hand_over(key, hint)
+            self._call(key, hint)
     self._loop = loop
 
 
@@ -154,8 +155,8 @@ def waits_for_the_wire(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     _publish(self, hints)
 
 
-@instead_of(InProcessNotify, "_deliver")
-def takes_its_time_with_each(self: InProcessNotify, hints: Sequence[Hint], opened: int) -> None:
+@instead_of(Receivers, "_deliver")
+def takes_its_time_with_each(self: Receivers, hints: Sequence[Hint], opened: int) -> None:
     time.sleep(SECONDS_EACH * len(hints))
     _deliver(self, hints, opened)
 
@@ -164,21 +165,21 @@ def takes_its_time_with_each(self: InProcessNotify, hints: Sequence[Hint], opene
 def falls_over_a_large_batch(self: InProcessNotify, hints: Sequence[Hint]) -> None:
     _publish(self, hints)
     if len(hints) > MOST_AT_ONCE:
-        self._loop = None
+        self._receivers._loop = None
 
 
 # Who is called
 
 
-@instead_of(InProcessNotify, "_deliver")
-def serves_a_hundred(self: InProcessNotify, hints: Sequence[Hint], opened: int) -> None:
+@instead_of(Receivers, "_deliver")
+def serves_a_hundred(self: Receivers, hints: Sequence[Hint], opened: int) -> None:
     for hint in hints:
         for key in tuple(self._receivers)[:100] if self._opened == opened else ():
-            self._hand_over(key, hint)
+            self._call(key, hint)
 
 
-@instead_of(InProcessNotify, "_hand_over")
-def calls_in_a_thread(self: InProcessNotify, key: object, hint: Hint) -> None:
+@instead_of(Receivers, "_call")
+def calls_in_a_thread(self: Receivers, key: object, hint: Hint) -> None:
     thread = threading.Thread(target=self._receivers[key], args=(hint,))
     thread.start()
     thread.join()
@@ -200,45 +201,45 @@ def ends_subscriptions_later(self: InProcessNotify, receive: Callable[[Hint], No
     return end_later
 
 
-@instead_of(InProcessNotify, "_deliver")
-def calls_those_of_the_beginning(self: InProcessNotify, hints: Sequence[Hint], opened: int) -> None:
+@instead_of(Receivers, "_deliver")
+def calls_those_of_the_beginning(self: Receivers, hints: Sequence[Hint], opened: int) -> None:
     receivers = list(self._receivers.values())
     for hint in hints if self._opened == opened and self._loop else ():
         for receive in receivers:
             self._receivers["at hand"] = receive
-            self._hand_over("at hand", hint)
+            self._call("at hand", hint)
             del self._receivers["at hand"]
 
 
-@instead_of(InProcessNotify, "_deliver")
-def walks_over_what_changes(self: InProcessNotify, hints: Sequence[Hint], opened: int) -> None:
+@instead_of(Receivers, "_deliver")
+def walks_over_what_changes(self: Receivers, hints: Sequence[Hint], opened: int) -> None:
     for hint in hints:
         for key in self._receivers if self._opened == opened and self._loop else ():
-            self._hand_over(key, hint)
+            self._call(key, hint)
 
 
 @instead_of(InProcessNotify, "subscribe")
 def knows_a_receiver_once(self: InProcessNotify, receive: Callable[[Hint], None]) -> Callable[[], None]:
-    self._receivers[receive] = receive
-    return lambda: self._receivers.pop(receive, None) and None
+    self._receivers._receivers[receive] = receive
+    return lambda: self._receivers._receivers.pop(receive, None) and None
 
 
-@instead_of(InProcessNotify, "_hand_over")
-def stops_at_an_error(self: InProcessNotify, key: object, hint: Hint) -> None:
+@instead_of(Receivers, "_call")
+def stops_at_an_error(self: Receivers, key: object, hint: Hint) -> None:
     if receive := self._receivers.get(key):
         receive(hint)
 
 
-@instead_of(InProcessNotify, "_hand_over")
-def hides_errors(self: InProcessNotify, key: object, hint: Hint) -> None:
+@instead_of(Receivers, "_call")
+def hides_errors(self: Receivers, key: object, hint: Hint) -> None:
     try:
         stops_at_an_error(self, key, hint)
     except Exception:
         self._errors = True  # type: ignore[attr-defined]  # seen by nobody, which is the fault
 
 
-@instead_of(InProcessNotify, "_hand_over")
-def drops_who_raises(self: InProcessNotify, key: object, hint: Hint) -> None:
+@instead_of(Receivers, "_call")
+def drops_who_raises(self: Receivers, key: object, hint: Hint) -> None:
     try:
         stops_at_an_error(self, key, hint)
     except Exception:
@@ -250,7 +251,7 @@ def drops_who_raises(self: InProcessNotify, key: object, hint: Hint) -> None:
 
 @instead_of(InProcessNotify, "publish")
 def keeps_what_comes_too_early(self: Any, hints: Sequence[Hint]) -> None:
-    if self._loop is not None:
+    if self._receivers._loop is not None:
         _publish(self, [*getattr(self, "early", ()), *hints])
     else:
         self.early = list(hints)
@@ -258,16 +259,16 @@ def keeps_what_comes_too_early(self: Any, hints: Sequence[Hint]) -> None:
 
 @instead_of(InProcessNotify, "publish")
 def raises_when_it_is_not_open(self: InProcessNotify, hints: Sequence[Hint]) -> None:
-    if self._loop is None:
+    if self._receivers._loop is None:
         raise RuntimeError("not open")
     _publish(self, hints)
 
 
-@instead_of(InProcessNotify, "_deliver")
-def delivers_after_the_end(self: InProcessNotify, hints: Sequence[Hint], opened: int) -> None:
+@instead_of(Receivers, "_deliver")
+def delivers_after_the_end(self: Receivers, hints: Sequence[Hint], opened: int) -> None:
     for hint in hints:
         for key in tuple(self._receivers):
-            self._hand_over(key, hint)
+            self._call(key, hint)
 
 
 @instead_of(InProcessNotify, "close")
@@ -277,14 +278,14 @@ async def does_not_close(self: InProcessNotify) -> None:
 
 @instead_of(InProcessNotify, "close")
 async def closes_once(self: InProcessNotify) -> None:
-    if self._loop is None:
+    if self._receivers._loop is None:
         raise RuntimeError("closed already")
     await _close(self)
 
 
 @instead_of(InProcessNotify, "open")
 async def opens_once(self: InProcessNotify) -> None:
-    if self._opened:
+    if self._receivers._opened:
         raise RuntimeError("opened before")
     await _open(self)
 
@@ -292,14 +293,14 @@ async def opens_once(self: InProcessNotify) -> None:
 @instead_of(InProcessNotify, "open")
 async def is_deaf_when_reopened(self: InProcessNotify) -> None:
     await _open(self)
-    if self._opened > 1:
-        self._loop = None
+    if self._receivers._opened > 1:
+        self._receivers._loop = None
 
 
 @instead_of(InProcessNotify, "open")
 async def goes_on_where_it_ended(self: InProcessNotify) -> None:
     await _open(self)
-    self._opened = 1
+    self._receivers._opened = 1
 
 
 # The others of the place
@@ -360,8 +361,8 @@ def delivers_to_all_in_one_go(self: PlacedNotify, hints: Sequence[Hint]) -> None
     def deliver() -> None:
         for hint in hints:
             for member in self.place.members:
-                for receive in list(member._receivers.values()):
+                for receive in list(member._receivers._receivers.values()):
                     receive(hint)
 
-    if self._loop is not None:
-        self._loop.call_soon(deliver)
+    if self._receivers._loop is not None:
+        self._receivers._loop.call_soon(deliver)

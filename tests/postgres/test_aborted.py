@@ -139,7 +139,7 @@ async def test_a_callback_hung_after_a_forgiven_failure_never_runs(url: str, kin
 @pytest.mark.parametrize("kind", CALLERS)
 async def test_nothing_is_counted_that_a_forgiven_failure_took_along(url: str, kind: str) -> None:
     told: list[str] = []
-    async with otelq.connect(url) as client:
+    async with otelq.connect(url, notify=None) as client:
         client.engine.notify.subscribe(lambda hint: told.append(hint.subject))
         with suppress(Exception):
             async with caller(kind, url) as tx:
@@ -226,7 +226,7 @@ async def test_a_transaction_that_its_user_ended_is_not_taken_for_committed(url:
 
 async def test_two_clients_that_watch_one_connection_hear_the_same_end(url: str) -> None:
     told: list[str] = []
-    async with otelq.connect(url) as one, otelq.connect(url) as two:
+    async with otelq.connect(url, notify=None) as one, otelq.connect(url, notify=None) as two:
         for client in (one, two):
             client.engine.notify.subscribe(lambda hint: told.append(hint.subject))
         connection = await asyncpg.connect(url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -87,6 +88,7 @@ async def admin(url: str) -> AsyncIterator[Admin]:
 async def all_fail(caplog: pytest.LogCaptureFixture, loops: set[str] = LOOPS) -> None:
     """Wait until each loop has met more errors than make it give up."""
     caplog.clear()
+    caplog.set_level(logging.DEBUG, logger="otelq.loop")
     while True:
         met = [record.__dict__["otelq.loop"] for record in caplog.records if record.name == "otelq.loop"]
         if all(met.count(loop) > FEW for loop in loops):

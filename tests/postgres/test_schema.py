@@ -73,6 +73,7 @@ ALL = {
     "renew": ["NULL", *["'{}'"] * 4],
     "check_conflicts": ["NULL", *["'{}'"] * 3],
     "next_due": ["NULL", "'{a}'"],
+    "next_maintenance": ["NULL", "'{a}'", "'{}'"],
     "lock_expired_leases": ["NULL", "'{a}'", "'{}'", "100"],
     "lock_expired_jobs": ["NULL", "100"],
     "create_constrained": ["NULL", *["'{}'"] * 19],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
 
@@ -42,6 +43,16 @@ class DriverConnection(Protocol):
 
     async def copy(self, table: str, rows: bytes, *, schema: str, columns: Sequence[str], timeout: float) -> None:
         """Append rows, in COPY's text format, to a table."""
+        ...
+
+    def listen(
+        self, channel: str, receive: Callable[[str], None], *, timeout: float
+    ) -> AbstractAsyncContextManager[asyncio.Event]:
+        """
+        Call ``receive`` with the payload of each NOTIFY on a channel, until the block ends.
+
+        The event is set when the connection is lost. A connection that lies still in between may be lost unnoticed.
+        """
         ...
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:

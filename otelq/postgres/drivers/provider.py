@@ -70,6 +70,11 @@ class ProviderConnection:
     async def copy(self, table: str, rows: bytes, *, schema: str, columns: Sequence[str], timeout: float) -> NoReturn:
         raise NotImplementedError("a provider has no COPY")
 
+    def listen(
+        self, channel: str, receive: Callable[[str], None], *, timeout: float
+    ) -> AbstractAsyncContextManager[asyncio.Event]:
+        raise NotImplementedError("a provider hears no notifications")
+
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:
         async with self._provider.transaction():

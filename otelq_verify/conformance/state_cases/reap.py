@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from otelq.model import Completes, Fails, Retries, SettleResult, Snoozes, Status, Verb
+from otelq.model import Completes, Fails, JobQuery, Retries, SettleResult, Snoozes, Status, Verb
 
 from ..cases import Theme
 from ..kit import FAILURE, Kit, chains, equal, moves, true
 
 reap = Theme[Kit]("reap")
+
+MANY = 2_300
+"""Dependents of one chain, of which every store leaves some pending."""
 
 
 async def _crash(kit: Kit, type: str = "work", seconds: float = 10) -> str:
@@ -146,3 +149,48 @@ async def keeps_a_record(kit: Kit) -> None:
     (record,) = await kit.adapter.attempts(chain, 0)
     equal((record.number, record.verb, record.worker), (1, Verb.REAP, "worker"), "number, ending and worker")
     equal(record.ended_at, kit.now, "when it ended")
+
+
+@reap.case
+async def can_be_foreseen(kit: Kit) -> None:
+    """``next_maintenance`` is the seconds until the first lease of the types runs out, but those excepted."""
+    equal(await kit.next_maintenance(), None, "the answer of an empty store")
+    await kit.create(kit.job("work"), kit.job("work"), kit.job("other"), kit.job("work", delay=5))
+    equal(await kit.next_maintenance(), None, "the answer where no job runs")
+    first = await kit.lease("work", lease=60)
+    await kit.lease("work", lease=90)
+    await kit.lease("other", lease=10)
+    equal(await kit.next_maintenance(), 60.0, "seconds until the first lease of the type runs out")
+    equal(await kit.next_maintenance("work", "other"), 10.0, "seconds until the first lease of both types does")
+    equal(await kit.next_maintenance(except_tokens=[first.lease.token]), 90.0, "seconds for all leases but one")
+    kit.wait(61)
+    equal(await kit.next_maintenance(), 0.0, "seconds for a lease that ran out")
+    await kit.reap()
+    equal(await kit.next_maintenance(), 29.0, "seconds after a reap")
+
+
+@reap.case
+async def foresees_what_expires(kit: Kit) -> None:
+    """``next_maintenance`` counts the time by which a job must start, unless it was started."""
+    await kit.create(kit.job("other", expires=40), kit.job("work", expires=20))
+    equal(await kit.next_maintenance(), 20.0, "seconds until a job expires")
+    await kit.lease("work", lease=30)
+    equal(await kit.next_maintenance(), 30.0, "seconds until the lease of a started job runs out")
+    kit.wait(40)
+    equal(await kit.next_maintenance("none"), 0.0, "seconds for a job of any type that has expired")
+    await kit.expire()
+    equal(await kit.next_maintenance("none"), None, "the answer once it is expired")
+
+
+@reap.case
+async def foresees_pending_dependents(kit: Kit) -> None:
+    """``next_maintenance`` is 0 while dependents of a closed chain are pending."""
+    blocker = await kit.start("blocker")
+    await kit.create(*(kit.job(blockers=(blocker,)) for _ in range(MANY)))
+    await kit.cancel(blocker)
+    blocked = JobQuery(statuses=frozenset({Status.BLOCKED}), limit=1)
+    true(bool((await kit.adapter.jobs(blocked)).items), f"no dependent of {MANY} is pending")
+    while (await kit.adapter.jobs(blocked)).items:
+        equal(await kit.next_maintenance(), 0.0, "seconds while dependents are pending")
+        await kit.unblock_pending()
+    equal(await kit.next_maintenance(), None, "the answer when none is")

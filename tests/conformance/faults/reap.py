@@ -19,6 +19,9 @@ faults.statements(
     reaps_every_type=("find_lost_leases", "AND type IN (SELECT value FROM json_each(:types))", ""),
     expires_ready_jobs_alone=("find_expired", "expires_at <= :now", "expires_at <= :now AND blocked_by_count = 0"),
     sees_nothing_expire=("find_any_expired", "expires_at <= :now", "false"),
+    foresees_leases_of_every_type=("next_maintenance", "AND type IN (SELECT value FROM json_each(:types))", ""),
+    foresees_no_expiry=("next_maintenance", "SELECT min(expires_at)", "SELECT min(expires_at) + NULL"),
+    foresees_no_pending_dependents=("next_maintenance", "SELECT :now WHERE", "SELECT NULL WHERE"),
 )
 
 

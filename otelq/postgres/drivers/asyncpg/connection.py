@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from io import BytesIO
 from typing import Any, Final
 
 import asyncpg
 
 from .arrays import introduce_arrays
+from .listen import listening
 
 _SAVEPOINT: Final = "otelq_verb"
 
@@ -40,6 +42,11 @@ class AsyncpgConnection:
             encoding="utf-8",
             timeout=timeout,
         )
+
+    def listen(
+        self, channel: str, receive: Callable[[str], None], *, timeout: float
+    ) -> AbstractAsyncContextManager[asyncio.Event]:
+        return listening(self._connection, channel, receive, timeout=timeout)
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
 from psycopg import AsyncConnection, AsyncRawCursor, sql
@@ -13,6 +13,7 @@ from psycopg.rows import tuple_row
 
 from ....uninterrupted import cancel_once
 from ..rows import Row, plain, rows
+from .listen import listening
 
 _SAVEPOINT: Final = "otelq_verb"
 
@@ -50,6 +51,11 @@ class PsycopgConnection:
     async def _copy(self, statement: sql.Composed, rows: bytes) -> None:
         async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             await copy.write(rows)
+
+    def listen(
+        self, channel: str, receive: Callable[[str], None], *, timeout: float
+    ) -> AbstractAsyncContextManager[asyncio.Event]:
+        return listening(self._connection, channel, receive, timeout=timeout)
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:

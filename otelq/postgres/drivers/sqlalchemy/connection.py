@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, Final
@@ -45,6 +45,19 @@ class SqlalchemyConnection:
 
     async def copy(self, table: str, rows: bytes, *, schema: str, columns: Sequence[str], timeout: float) -> None:
         raise NotImplementedError("SQLAlchemy has no COPY")
+
+    @asynccontextmanager
+    async def listen(
+        self, channel: str, receive: Callable[[str], None], *, timeout: float
+    ) -> AsyncGenerator[asyncio.Event]:
+        """Go past SQLAlchemy to the driver, as only that hears notifications."""
+        raw: Any = await self._connection.get_raw_connection()
+        if self._connection.dialect.driver == "asyncpg":
+            from ..asyncpg.listen import listening
+        else:
+            from ..psycopg.listen import listening
+        async with listening(raw.driver_connection, channel, receive, timeout=timeout) as lost:
+            yield lost
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:

@@ -1,0 +1,8 @@
+"""The parts that notifiers share: receivers, an outbox that sends few messages, and the text of a message."""
+
+from .awaited import AwaitedChains
+from .messages import Message, messages, ping, read
+from .outbox import Outbox
+from .receivers import Receivers
+
+__all__ = ["AwaitedChains", "Message", "Outbox", "Receivers", "messages", "ping", "read"]

@@ -1,0 +1,37 @@
+"""Notifications on a connection of asyncpg."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+import asyncpg
+
+_ERRORS: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+
+@asynccontextmanager
+async def listening(
+    connection: Any, channel: str, receive: Callable[[str], None], *, timeout: float
+) -> AsyncGenerator[asyncio.Event]:
+    """Listen on a channel, and set the event when the connection is lost."""
+    lost = asyncio.Event()
+
+    def heard(_connection: Any, _pid: int, _channel: str, payload: str) -> None:
+        receive(payload)
+
+    def ended(_connection: Any) -> None:
+        lost.set()
+
+    connection.add_termination_listener(ended)
+    try:
+        async with asyncio.timeout(timeout):
+            await connection.add_listener(channel, heard)
+        yield lost
+    finally:
+        connection.remove_termination_listener(ended)
+        with suppress(*_ERRORS):  # the connection is closed after this in any case
+            async with asyncio.timeout(timeout):
+                await connection.remove_listener(channel, heard)

@@ -1,0 +1,166 @@
+"""The connection that listens: kept open, tried for silence, and opened again when it was lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import SystemRandom
+from typing import Final
+
+from ..errors import InvalidArgument, Unavailable
+from ..logs import Log
+from ..loop import Loop
+from ..spawn import spawn
+from ..uninterrupted import finish
+from .drivers import Source
+from .errors import bare, text_of
+
+QUIET: Final = 8.0
+"""Seconds without a message after which the connection is tried; the pings of one listener are heard by all."""
+ECHO: Final = 1.0
+"""Seconds within which a message that was sent to all has to be heard."""
+DEAF_PAUSE: Final = 60.0
+"""Seconds until a connection is tried again that was open and heard nothing, as behind a transaction pooler."""
+
+_CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
+
+logger = Log("otelq.notify")
+
+
+class Listener(Loop):
+    """
+    Hears what is sent on a channel; one tick lasts as long as one connection.
+
+    Args:
+        source: returns an unopened source of the one connection.
+        channel: the channel to listen on.
+        receive: called with the text of each message.
+        ping: sends a message on the channel, by another connection.
+        on_change: called when it begins to hear, and when it hears no more.
+        timeout: seconds that a statement may take.
+    """
+
+    def __init__(
+        self,
+        source: Callable[[], Source],
+        *,
+        channel: str,
+        receive: Callable[[str], None],
+        ping: Callable[[], Awaitable[None]],
+        on_change: Callable[[], object],
+        timeout: float,
+    ) -> None:
+        super().__init__("listener", on_fatal=_give_up)
+        self._source = source
+        self._channel = channel
+        self._receive = receive
+        self._ping = ping
+        self._on_change = on_change
+        self._timeout = timeout
+        self._heard = asyncio.Event()
+        self._work: asyncio.Task[bool] | None = None
+        self._is_known_deaf = False
+        self.is_hearing = False
+        """Whether messages of other processes arrive just now."""
+
+    async def tick(self) -> float:
+        """Listen until the connection is lost; return at once only where nothing can be heard."""
+        # A task of its own: ``stop`` ends it, wherever it waits, without a cancel of the loop.
+        self._work = spawn(self._listen(), name="otelq listener")
+        await asyncio.wait([self._work])
+        if self._work.cancelled() or self._work.result():
+            return 0.0
+        return DEAF_PAUSE
+
+    async def stop(self) -> None:
+        """Close the connection and end. Stopping twice is fine."""
+        self.begin_stop()
+        if self._work is not None:
+            self._work.cancel()
+        await super().stop()
+
+    async def _listen(self) -> bool:
+        """Listen until the connection is lost; return False if nothing is heard."""
+        source = self._source()
+        try:
+            async with asyncio.timeout(self._timeout):
+                await source.open()
+            async with (
+                source.loan(atomic=False, timeout=self._timeout) as connection,
+                connection.listen(self._channel, self._hear, timeout=self._timeout) as lost,
+            ):
+                if not await self._is_echoed():
+                    return self._note_deafness()
+                self._begin_to_hear()
+                await self._stay(lost)
+            raise Unavailable("the connection that listens was lost")
+        except InvalidArgument as error:  # the password was changed, for instance: that may be repaired
+            raise Unavailable(str(error)) from None
+        except Unavailable:
+            raise
+        except Exception as error:
+            raise Unavailable(f"cannot listen at {source.location}: {text_of(error)}") from bare(error)
+        finally:
+            self._end_hearing()
+            await finish(source.close())
+
+    def _hear(self, text: str) -> None:
+        self._heard.set()
+        self._receive(text)
+
+    async def _is_echoed(self) -> bool:
+        """Send a message to all, and return whether it, or another, is heard in time."""
+        self._heard.clear()
+        await self._ping()
+        return await self._is_heard(ECHO)
+
+    async def _is_heard(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._heard.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _stay(self, lost: asyncio.Event) -> None:
+        """Return when the connection is lost, or is silent though there is something to hear."""
+        ended = spawn(_set(lost))
+        try:
+            while not lost.is_set():
+                self._heard.clear()
+                heard = spawn(_set(self._heard))
+                quiet = QUIET + _CHANCE.uniform(0.0, 0.5)  # so that one of many listeners pings for all
+                await asyncio.wait([ended, heard], timeout=quiet, return_when=asyncio.FIRST_COMPLETED)
+                heard.cancel()
+                if not (lost.is_set() or self._heard.is_set() or await self._is_echoed()):
+                    return
+        finally:
+            ended.cancel()
+
+    def _begin_to_hear(self) -> None:
+        self.is_hearing, self._is_known_deaf = True, False
+        self.recovered()
+        self._on_change()  # what was sent before was not heard: everybody looks once
+
+    def _end_hearing(self) -> None:
+        if self.is_hearing:
+            self.is_hearing = False
+            self._on_change()
+
+    def _note_deafness(self) -> bool:
+        if not self._is_known_deaf:
+            self._is_known_deaf = True
+            logger.warning(
+                "a NOTIFY that was sent through the connections of this client is not heard by LISTEN, as behind a "
+                "transaction pooler: jobs of other processes are found by polling. Give connect() "
+                "notify='postgresql://...' with the address of the server itself, or notify=None"
+            )
+        return False
+
+
+async def _set(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+def _give_up(error: Exception) -> None:
+    logger.error("hints of other processes are not heard any more, and jobs are found by polling: %s", error)

@@ -1,0 +1,4 @@
+-- A statement of its own and never part of a verb: a commit that notifies takes a lock on the whole server's queue, and a
+-- full queue, or a standby, would fail what was to be committed with it.
+SELECT pg_notify($1, message)
+FROM unnest($2::text[]) AS given (message)
