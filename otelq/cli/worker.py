@@ -56,8 +56,9 @@ def worker(
     """
     Run the jobs of one or more collections.
 
-    Each MODULE:JOBS names an otelq.Jobs() in a module that can be imported, also from the current folder. SIGINT and
-    SIGTERM stop the worker once its attempts have finished; a second signal cancels them.
+    Each MODULE:JOBS names an otelq.Jobs() in a module that can be imported, also from the current folder. SIGINT,
+    SIGTERM and SIGHUP stop the worker. Running attempts get 30 seconds (--grace), then they are cancelled, and their
+    jobs run again elsewhere. A second signal cancels them at once.
     """
     _log_to_stderr(log_level)  # before the modules of the application are imported, which may log
     jobs = load_collections(collections)
