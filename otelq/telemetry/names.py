@@ -1,8 +1,9 @@
 """
 The names of all spans, attributes and metrics.
 
-``docs/reference/telemetry.md`` shows these tables and is tested against them. Names under ``messaging.``, ``error.``
-and ``db.`` follow the semantic conventions of ``SCHEMA_URL``; the others are otelq's own, under ``otelq.``.
+``docs/reference/telemetry.md`` is written by hand, and a test compares it with these tables. Names under
+``messaging.``, ``error.`` and ``db.`` follow the semantic conventions of ``SCHEMA_URL``; the others are otelq's own,
+under ``otelq.``.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Attribute:
     SYSTEM: Final = "messaging.system"
     OPERATION: Final = "messaging.operation.name"
     OPERATION_TYPE: Final = "messaging.operation.type"
-    DESTINATION: Final = "messaging.destination.name"
+    DESTINATION: Final = "messaging.destination.name"  # the job type
     MESSAGE_ID: Final = "messaging.message.id"
     CONVERSATION_ID: Final = "messaging.message.conversation_id"
     BATCH_COUNT: Final = "messaging.batch.message_count"
@@ -258,7 +259,7 @@ CONSUMED = Instrument(
     "messaging.client.consumed.messages",
     InstrumentKind.COUNTER,
     "{message}",
-    "Jobs claimed, once per delivery.",
+    "Jobs claimed, once per claim.",
     MESSAGES,
 )
 OPERATION_DURATION = Instrument(
