@@ -1,4 +1,4 @@
-"""The statement that creates chains, and how concurrent starts share it."""
+"""Batches concurrent starts into one statement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts that notifiers share: receivers, an outbox that sends few messages, and the text of a message."""
+"""The parts that notifiers share: receivers, an outbox that merges hints under load, and the text of a message."""
 
 from .awaited import AwaitedChains
 from .messages import Message, messages, ping, read

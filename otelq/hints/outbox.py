@@ -1,4 +1,4 @@
-"""Hints on their way to other processes: sent at once, and few when there are many."""
+"""Hints on their way to other processes: sent at once, and merged into fewer messages under load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker: four loops, and a task for each attempt."""
+"""The worker: four loops (fetcher, completer, keeper, reaper), and a task for each attempt."""
 
 from .worker import Worker
 
