@@ -43,7 +43,7 @@ from .errors import (
     WrongLoop,
 )
 from .model import AttemptRecord, CancelReason, ChainOutcome, ChainRecord, Count, Dedup, JobRecord, Page, Status
-from .schedule import RetryPolicy
+from .retry_policy import RetryPolicy
 from .worker import Worker
 
 __all__ = [

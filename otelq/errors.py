@@ -105,17 +105,17 @@ class ProcessFailed(OtelqError):
     Attributes:
         type: the qualified name of the exception's class.
         text: its message and traceback.
-        lineage: the qualified names of its class and the bases of that, the nearest first.
+        exception_classes: the qualified names of its class and the bases of that, the nearest first.
     """
 
-    def __init__(self, type: str, text: str, lineage: tuple[str, ...] = ()) -> None:
+    def __init__(self, type: str, text: str, exception_classes: tuple[str, ...] = ()) -> None:
         super().__init__(f"{type}: {text}")
         self.type = type
         self.text = text
-        self.lineage = lineage or (type,)
+        self.exception_classes = exception_classes or (type,)
 
     def __reduce__(self) -> tuple[type[ProcessFailed], tuple[str, str, tuple[str, ...]]]:
-        return type(self), (self.type, self.text, self.lineage)
+        return type(self), (self.type, self.text, self.exception_classes)
 
 
 class ProcessDied(OtelqError):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from opentelemetry.trace import Tracer
 
 from ..definitions import Attempt, Continue, Jobs
-from ..schedule import RetryPolicy
+from ..retry_policy import RetryPolicy
 
 LIMIT = 500
 """The largest total that is charged."""

@@ -29,7 +29,7 @@ from ..definitions import (
 )
 from ..errors import AlreadyExists, InvalidArgument
 from ..model import Created, Dedup, NewJob, Successor
-from ..schedule import LONGEST_DELAY
+from ..retry_policy import LONGEST_DELAY
 from ..telemetry import current_request_id
 from .metadata import check_meta, encode_meta, merge_meta
 

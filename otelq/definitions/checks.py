@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from math import inf
 
 from ..errors import InvalidArgument
-from ..schedule import LONGEST_DELAY
+from ..retry_policy import LONGEST_DELAY
 
 LONGEST_NAME = 200
 LARGEST_PRIORITY = 100

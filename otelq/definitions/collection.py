@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar, cast, overload
 
 from ..errors import InvalidArgument
-from ..schedule import RetryPolicy
+from ..retry_policy import RetryPolicy
 from .annotations import read_types
 from .attempt import Attempt
 from .checks import check_count, check_seconds

@@ -185,7 +185,7 @@ class Completer(Loop):
         # A failure in place of the outcome. If that is refused too, as by a constraint of the user's, nothing can be
         # stored.
         outcome = outcome_of_refusal(
-            error, definition=active.definition, attempt=active.job.attempt, spread=_RANDOM.random()
+            error, definition=active.definition, attempt=active.job.attempt, random_fraction=_RANDOM.random()
         )
         await self._store([replace(item, settlement=active.replace_refused(outcome, error))], was_refused=True)
 

@@ -81,12 +81,14 @@ class Decision:
             text = "%s raised an exception that cannot be described"
             logger.exception(text, self._identity, extra=self._identity.labels)
             definition, attempt = self._identity.definition, self._identity.job.attempt
-            return outcome_of_undescribable(error, definition=definition, attempt=attempt, spread=_RANDOM.random())
+            return outcome_of_undescribable(
+                error, definition=definition, attempt=attempt, random_fraction=_RANDOM.random()
+            )
 
     def _outcome_of(self, error: BaseException, reason: CancelReason | None) -> Outcome | None:
         definition, attempt = self._identity.definition, self._identity.job.attempt
         outcome = outcome_of_exception(
-            error, definition=definition, attempt=attempt, reason=reason, spread=_RANDOM.random()
+            error, definition=definition, attempt=attempt, reason=reason, random_fraction=_RANDOM.random()
         )
         if isinstance(outcome, FAILING):
             kind = TIMED_OUT if reason is CancelReason.TIMEOUT else outcome.failure.type

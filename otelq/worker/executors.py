@@ -211,7 +211,7 @@ class ProcessCall:
                 cause = None if reply.cause is None else ProcessFailed(reply.cause.type, reply.cause.text)
                 raise RetryAfter(reply.delay) from cause
             case Raised():
-                raise ProcessFailed(reply.failure.type, reply.failure.text, reply.lineage)
+                raise ProcessFailed(reply.failure.type, reply.failure.text, reply.exception_classes)
 
     def _continuation(self, reply: Continued) -> Continue[Any]:
         # The worker may not run the type of the next job. Its payload passes as plain JSON then.

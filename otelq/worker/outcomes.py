@@ -21,44 +21,44 @@ from ..model import (
     SettleResult,
     Snoozes,
 )
-from ..schedule import Lineage, lineage_of
+from ..retry_policy import ExceptionClasses, exception_classes_of
 from ..texts import LONGEST_NAME, class_name, message_of, storable, traceback_of
 
 TIMED_OUT = "TimeoutError"
 
 
 def outcome_of_exception(
-    error: BaseException, *, definition: Definition, attempt: int, reason: CancelReason | None, spread: float
+    error: BaseException, *, definition: Definition, attempt: int, reason: CancelReason | None, random_fraction: float
 ) -> Outcome | None:
     """
     Return the outcome of an attempt that ended with ``error``; None if the job is no longer the attempt's.
 
-    ``reason`` is why otelq cancelled the attempt, if it did; ``spread`` is a random number in 0..1.
+    ``reason`` is why otelq cancelled the attempt, if it did; ``random_fraction`` is a random number in 0..1.
     """
     match reason:
         case CancelReason.LEASE_LOST | CancelReason.CANCELLED:
             return None
         case CancelReason.TIMEOUT:
             failure = Failure(TIMED_OUT, f"the attempt took longer than {definition.timeout:g} seconds")
-            lineage = TimeoutError.__mro__
+            classes = TimeoutError.__mro__
             return outcome_after_failure(
-                failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread
+                failure, classes=classes, definition=definition, attempt=attempt, random_fraction=random_fraction
             )
         # A handler that raises something else while the worker stops has failed by itself.
         case CancelReason.SHUTDOWN if isinstance(error, asyncio.CancelledError):
             return Releases()
         case _:
-            return _outcome_of_handler(error, definition=definition, attempt=attempt, spread=spread)
+            return _outcome_of_handler(error, definition=definition, attempt=attempt, random_fraction=random_fraction)
 
 
 def outcome_after_failure(
-    failure: Failure, *, lineage: Lineage, definition: Definition, attempt: int, spread: float
+    failure: Failure, *, classes: ExceptionClasses, definition: Definition, attempt: int, random_fraction: float
 ) -> Outcome:
     """Return a retry by the policy that the job type has for these exception classes, or a final failure."""
-    policy = definition.retry.for_exception(lineage)
+    policy = definition.retry.for_exception(classes)
     if policy is None or policy.is_spent(attempt):
         return Fails(failure)
-    return Retries(policy.delay(attempt, spread=spread), failure)
+    return Retries(policy.delay(attempt, random_fraction=random_fraction), failure)
 
 
 def unwrap_group(error: BaseException) -> BaseException:
@@ -83,15 +83,21 @@ def failure_of(error: BaseException) -> Failure:
     )
 
 
-def outcome_of_undescribable(error: BaseException, *, definition: Definition, attempt: int, spread: float) -> Outcome:
+def outcome_of_undescribable(
+    error: BaseException, *, definition: Definition, attempt: int, random_fraction: float
+) -> Outcome:
     """Return the outcome for an exception whose own ``__str__`` or traceback raises."""
     kind = storable(type(error).__qualname__, longest=LONGEST_NAME)
     failure = Failure("otelq.undescribed", f"an exception of type {kind} that cannot be described")
-    lineage = lineage_of(error)
-    return outcome_after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)
+    classes = exception_classes_of(error)
+    return outcome_after_failure(
+        failure, classes=classes, definition=definition, attempt=attempt, random_fraction=random_fraction
+    )
 
 
-def _outcome_of_handler(error: BaseException, *, definition: Definition, attempt: int, spread: float) -> Outcome:
+def _outcome_of_handler(
+    error: BaseException, *, definition: Definition, attempt: int, random_fraction: float
+) -> Outcome:
     match error := unwrap_group(error):
         case Snooze():
             return Snoozes(error.delay)
@@ -103,18 +109,20 @@ def _outcome_of_handler(error: BaseException, *, definition: Definition, attempt
             failure = failure_of(error.__cause__ or error)
             return Fails(failure) if definition.retry.is_spent(attempt) else Retries(error.delay, failure)
         case _:
-            lineage = error.lineage if isinstance(error, ProcessFailed) else lineage_of(error)
+            classes = error.exception_classes if isinstance(error, ProcessFailed) else exception_classes_of(error)
             failure = failure_of(error)
             return outcome_after_failure(
-                failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread
+                failure, classes=classes, definition=definition, attempt=attempt, random_fraction=random_fraction
             )
 
 
-def outcome_of_refusal(error: Refused, *, definition: Definition, attempt: int, spread: float) -> Outcome:
+def outcome_of_refusal(error: Refused, *, definition: Definition, attempt: int, random_fraction: float) -> Outcome:
     """Return the outcome of an attempt whose outcome the database refused to store."""
     failure = Failure("otelq.errors.Refused", storable(message_of(error)))
-    lineage = lineage_of(error)
-    return outcome_after_failure(failure, lineage=lineage, definition=definition, attempt=attempt, spread=spread)
+    classes = exception_classes_of(error)
+    return outcome_after_failure(
+        failure, classes=classes, definition=definition, attempt=attempt, random_fraction=random_fraction
+    )
 
 
 _NAMES: Mapping[type[Outcome], str] = {

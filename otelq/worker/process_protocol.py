@@ -94,10 +94,10 @@ class RetryLater(Struct, frozen=True, tag_field="is", tag=True):
 
 
 class Raised(Struct, frozen=True, tag_field="is", tag=True):
-    """The handler raised something else; ``lineage`` holds the names of its classes, the nearest first."""
+    """The handler raised something else; ``exception_classes`` holds the names of its classes, the nearest first."""
 
     failure: Failure
-    lineage: tuple[str, ...]
+    exception_classes: tuple[str, ...]
 
 
 Reply: TypeAlias = Returned | Continued | Snoozed | Waiting | Failed | RetryLater | Raised

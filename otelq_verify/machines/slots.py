@@ -29,7 +29,7 @@ from otelq.model import (
     Snoozes,
     Status,
 )
-from otelq.schedule import RetryPolicy
+from otelq.retry_policy import RetryPolicy
 from otelq.worker import Worker
 
 from ..model.slots import Key, ModelSlot, OutcomeType, SlotModel, Work

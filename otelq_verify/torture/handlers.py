@@ -24,7 +24,7 @@ from otelq.definitions import (
     WaitFor,
 )
 from otelq.model import Dedup
-from otelq.schedule import RetryPolicy
+from otelq.retry_policy import RetryPolicy
 
 from .history import Diary
 from .plan import LEASE

@@ -17,7 +17,7 @@ PLANTS = [
     ("otelq/worker/planted.py", "from otelq import Client", "root is never imported"),
     ("otelq/model/transition.py", "import asyncio", "no event loop"),
     ("otelq/ports/planted.py", "import asyncpg", "no event loop"),
-    ("otelq/schedule.py", "import random", "no clock"),
+    ("otelq/retry_policy.py", "import random", "no clock"),
     ("otelq/worker/planted.py", "import opentelemetry.trace", "Only telemetry"),
     ("otelq/postgres/planted.py", "from ..telemetry import spans", "Adapters import"),
     ("otelq/inprocess/planted.py", "from ..codec import encode", "Adapters import"),

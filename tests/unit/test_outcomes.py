@@ -26,7 +26,7 @@ def outcome(
     jobs.job("job", retry=retry, timeout=7)(handler)
     [definition] = jobs
     assert isinstance(definition, Definition)
-    return outcome_of_exception(error, definition=definition, attempt=attempt, reason=reason, spread=0.5)
+    return outcome_of_exception(error, definition=definition, attempt=attempt, reason=reason, random_fraction=0.5)
 
 
 def failure(found: Outcome | None) -> Failure:

@@ -12,12 +12,12 @@ from .errors import InvalidArgument
 from .logs import Log
 from .texts import class_name
 
-logger = Log("otelq.schedule")
+logger = Log("otelq.retry_policy")
 
 LONGEST_DELAY = 10 * 365 * 86400.0
 """Ten years in seconds. No delay is longer; a request for more is taken for a mistake."""
 
-Lineage = Sequence[type | str]
+ExceptionClasses = Sequence[type | str]
 """The classes of an exception, the nearest first; their qualified names where the classes are not known."""
 
 
@@ -69,22 +69,22 @@ class RetryPolicy:
                     "rules", f"holds {kind.__qualname__}, and so does fail_on; give it to one of them"
                 )
 
-    def delay(self, attempt: int, *, spread: float) -> float:
-        """Return the seconds from the failure of ``attempt`` (1 first) to the next; ``spread`` is random in 0..1."""
+    def delay(self, attempt: int, *, random_fraction: float) -> float:
+        """Return the seconds from the failure of ``attempt`` (1 first) to the next, for a random number in 0..1."""
         delay = None if self.backoff is None else self._custom_delay(self.backoff, attempt)
         if delay is None:
             delay = self._exponential(attempt)
-        return delay * (1 + self.jitter * (2 * spread - 1))
+        return delay * (1 + self.jitter * (2 * random_fraction - 1))
 
     def is_spent(self, attempt: int) -> bool:
         """Return whether ``attempt`` was the last one."""
         return self.max_attempts is not None and attempt >= self.max_attempts
 
-    def for_exception(self, lineage: Lineage) -> RetryPolicy | None:
+    def for_exception(self, classes: ExceptionClasses) -> RetryPolicy | None:
         """Return the policy that counts after an exception of these classes; None if it ends the job at once."""
         if not (self.fail_on or self.rules):
             return self
-        for ancestor in lineage:  # the nearest class first, so that a rule for it wins over one for its base
+        for ancestor in classes:  # the nearest class first, so that a rule for it wins over one for its base
             if any(_matches(kind, ancestor) for kind in self.fail_on):
                 return None
             for kind, policy in self.rules.items():
@@ -123,7 +123,7 @@ class RetryPolicy:
                 raise InvalidArgument(name, f"is {value!r}; give a number from {lowest} to {highest:g}")
 
 
-def lineage_of(error: BaseException) -> Lineage:
+def exception_classes_of(error: BaseException) -> ExceptionClasses:
     """Return the classes by which rules are looked up."""
     return type(error).__mro__
 

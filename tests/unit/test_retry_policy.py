@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otelq.errors import InvalidArgument
-from otelq.schedule import LONGEST_DELAY, RetryPolicy, lineage_of
+from otelq.retry_policy import LONGEST_DELAY, RetryPolicy, exception_classes_of
 
-spreads = st.floats(0, 1)
+fractions = st.floats(0, 1)
 attempts = st.integers(1, 10_000)
 policies = st.builds(
     RetryPolicy,
@@ -25,7 +25,7 @@ policies = st.builds(
 def test_the_default_doubles_from_a_second_to_ten_minutes() -> None:
     policy = RetryPolicy()
 
-    delays = [policy.delay(attempt, spread=0.5) for attempt in (1, 2, 3, 9, 10, 11, 50)]
+    delays = [policy.delay(attempt, random_fraction=0.5) for attempt in (1, 2, 3, 9, 10, 11, 50)]
 
     assert delays == [1, 2, 4, 256, 512, 600, 600]
 
@@ -33,32 +33,32 @@ def test_the_default_doubles_from_a_second_to_ten_minutes() -> None:
 def test_jitter_spreads_evenly_around_the_delay() -> None:
     policy = RetryPolicy(initial=100, jitter=0.25)
 
-    assert [policy.delay(1, spread=spread) for spread in (0, 0.25, 0.5, 1)] == [75, 87.5, 100, 125]
+    assert [policy.delay(1, random_fraction=fraction) for fraction in (0, 0.25, 0.5, 1)] == [75, 87.5, 100, 125]
 
 
 def test_no_initial_delay_means_none_ever() -> None:
-    assert RetryPolicy(initial=0, factor=10).delay(400, spread=1) == 0
+    assert RetryPolicy(initial=0, factor=10).delay(400, random_fraction=1) == 0
 
 
 def test_a_huge_attempt_waits_the_longest_delay() -> None:
-    assert RetryPolicy(factor=1000, jitter=0).delay(10**6, spread=0.5) == 600
+    assert RetryPolicy(factor=1000, jitter=0).delay(10**6, random_fraction=0.5) == 600
 
 
-@given(policies, attempts, spreads)
+@given(policies, attempts, fractions)
 def test_a_delay_is_never_negative_nor_over_the_spread_maximum(
-    policy: RetryPolicy, attempt: int, spread: float
+    policy: RetryPolicy, attempt: int, fraction: float
 ) -> None:
-    assert 0 <= policy.delay(attempt, spread=spread) <= policy.max * (1 + policy.jitter) * (1 + 1e-9)
+    assert 0 <= policy.delay(attempt, random_fraction=fraction) <= policy.max * (1 + policy.jitter) * (1 + 1e-9)
 
 
-@given(policies, attempts, spreads)
-def test_delays_never_shrink_from_attempt_to_attempt(policy: RetryPolicy, attempt: int, spread: float) -> None:
-    assert policy.delay(attempt, spread=spread) <= policy.delay(attempt + 1, spread=spread)
+@given(policies, attempts, fractions)
+def test_delays_never_shrink_from_attempt_to_attempt(policy: RetryPolicy, attempt: int, fraction: float) -> None:
+    assert policy.delay(attempt, random_fraction=fraction) <= policy.delay(attempt + 1, random_fraction=fraction)
 
 
 @given(policies, attempts)
-def test_more_spread_is_more_delay(policy: RetryPolicy, attempt: int) -> None:
-    assert policy.delay(attempt, spread=0) <= policy.delay(attempt, spread=1)
+def test_a_larger_random_fraction_is_more_delay(policy: RetryPolicy, attempt: int) -> None:
+    assert policy.delay(attempt, random_fraction=0) <= policy.delay(attempt, random_fraction=1)
 
 
 @pytest.mark.parametrize(
@@ -99,17 +99,15 @@ def test_a_value_out_of_range_is_refused_by_name(name: str, value: Any) -> None:
 def test_a_fixed_delay_is_a_factor_of_one() -> None:
     policy = RetryPolicy(initial=30, factor=1, jitter=0)
 
-    assert {policy.delay(attempt, spread=0.7) for attempt in range(1, 200)} == {30}
+    assert {policy.delay(attempt, random_fraction=0.7) for attempt in range(1, 200)} == {30}
 
 
 def test_a_back_off_of_ones_own_gives_the_delay_by_the_attempt_and_jitter_applies() -> None:
     policy = RetryPolicy(backoff=lambda attempt: 1000.0 * attempt, max=1, jitter=0.5)
 
-    assert [policy.delay(attempt, spread=spread) for attempt, spread in ((1, 0.5), (3, 0.5), (2, 0))] == [
-        1000,
-        3000,
-        1000,
-    ]
+    delays = [policy.delay(attempt, random_fraction=fraction) for attempt, fraction in ((1, 0.5), (3, 0.5), (2, 0))]
+
+    assert delays == [1000, 3000, 1000]
 
 
 def breaks(attempt: int) -> float:
@@ -128,7 +126,7 @@ def test_a_back_off_that_gives_no_delay_is_logged_and_the_exponential_one_counts
 ) -> None:
     policy = RetryPolicy(backoff=backoff, initial=2, jitter=0)
 
-    assert policy.delay(3, spread=0.5) == 8
+    assert policy.delay(3, random_fraction=0.5) == 8
     assert ["backoff(3)" in record.getMessage() for record in caplog.records] == [True]
 
 
@@ -151,15 +149,15 @@ SOON, LATE = RetryPolicy(initial=1), RetryPolicy(initial=100)
 def test_the_class_nearest_to_the_exceptions_own_wins(error: Exception, expected: Any) -> None:
     policy = RetryPolicy(fail_on=(ValueError,), rules={LookupError: LATE, KeyError: SOON})
 
-    assert policy.for_exception(lineage_of(error)) == (policy if expected == "itself" else expected)
+    assert policy.for_exception(exception_classes_of(error)) == (policy if expected == "itself" else expected)
 
 
 def test_the_nearest_class_wins_over_one_that_ends_the_job_and_the_reverse() -> None:
     policy = RetryPolicy(fail_on=(LookupError, UnicodeError), rules={KeyError: SOON, ValueError: LATE})
 
-    assert policy.for_exception(lineage_of(KeyError())) is SOON
-    assert policy.for_exception(lineage_of(IndexError())) is None
-    assert policy.for_exception(lineage_of(UnicodeError())) is None
+    assert policy.for_exception(exception_classes_of(KeyError())) is SOON
+    assert policy.for_exception(exception_classes_of(IndexError())) is None
+    assert policy.for_exception(exception_classes_of(UnicodeError())) is None
 
 
 def test_classes_that_are_not_at_hand_are_known_by_their_names() -> None:
