@@ -103,7 +103,7 @@ class CompletionTransaction:
             try:
                 return await self._has_ended()
             except Unavailable:
-                if self._context.stopped.is_set():
+                if self._context.drained.is_set():
                     raise
                 await asyncio.sleep(LOOK_UP_PAUSE)
 

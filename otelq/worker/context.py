@@ -80,8 +80,9 @@ class WorkerContext:
     threads: ThreadPool = field(default_factory=ThreadPool)
     processes: ProcessPool = field(default_factory=ProcessPool)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    stopped: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the worker has stopped: nothing is stored any more, and lost commits are not looked up."""
+    """Set when a stop begins: no more jobs are claimed, and handlers are asked to finish."""
+    drained: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the stop no longer waits for attempts: lost commits are not looked up any more."""
 
     @property
     def longest_sleep(self) -> float:

@@ -185,7 +185,7 @@ class _WorkerRun:
         self.keeper = Keeper(context, self.slots, on_fatal=on_fatal)
         self.reaper = Reaper(context, self.slots, on_fatal=on_fatal)
         self._unsubscribe: Callable[[], None] | None = None
-        self._stopped = False
+        # `context.stopping` says that `stop` was called, `context.drained` that it no longer waits for attempts.
         self._stop_was_cancelled = False
         """The task that called ``stop`` was cancelled, so no grace is left."""
 
@@ -199,34 +199,33 @@ class _WorkerRun:
         logger.info("worker %s serves %s", self.context.name, ", ".join(self.context.types))
 
     async def stop(self) -> None:
-        """Stop claiming, wait for attempts, cancel the rest, store their outcomes, then end the loops."""
-        if self._stopped:
+        """Stop claiming, wait for attempts, cancel the rest, store their outcomes, then end the loops; once."""
+        if self.context.stopping.is_set():
             return
-        self._stopped = True
+        self.context.stopping.set()
         if self._unsubscribe is not None:
             self._unsubscribe()
-        self.context.stopping.set()
         for active in self.slots.active_jobs():
             active.scope.begin_stop()
         logger.info("worker %s stops; %d attempts are running", self.context.name, len(self.slots.active_jobs()))
         # The shutdown runs in a task of its own. A cancel of the caller then shortens it, and does not break it off.
-        end = spawn(self._end())
+        shutdown = spawn(self._drain_and_close())
         try:
-            await asyncio.wait([end])
+            await asyncio.wait([shutdown])
         except asyncio.CancelledError:
             self._stop_was_cancelled = True
             self.cancel_all()
             self.slots.notify_waiters()
-            await finish(_end_of(end))
+            await finish(_wait_for(shutdown))
             raise
-        await end
+        await shutdown
 
-    async def _end(self) -> None:
+    async def _drain_and_close(self) -> None:
         try:
             await self.fetcher.stop()
             await self._drain()
         finally:
-            await self._shut_down()
+            await self._close()
 
     async def _drain(self) -> None:
         """Wait for attempts within their grace, then cancel them; at once if the caller of ``stop`` is cancelled."""
@@ -242,9 +241,10 @@ class _WorkerRun:
         if self._stop_was_cancelled:
             await self.slots.wait_drained(timeout=LAST_WRITES)
 
-    async def _shut_down(self) -> None:
+    async def _close(self) -> None:
+        """Cancel the attempts that are left, and end threads, processes and loops."""
         # Set first: it ends the look-ups of lost commits, which would otherwise wait for the database for ever.
-        self.context.stopped.set()
+        self.context.drained.set()
         self.context.engine.served.subtract(self.context.types)
         self.cancel_all()
         self.context.threads.stop()
@@ -265,7 +265,8 @@ class _WorkerRun:
         self.keeper.on_hint(hint)
 
 
-async def _end_of(task: asyncio.Task[None]) -> None:
+async def _wait_for(task: asyncio.Task[None]) -> None:
+    """Wait until the task has ended, without its error."""
     await asyncio.wait([task])
 
 
