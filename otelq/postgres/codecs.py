@@ -8,7 +8,6 @@ not, all values are sent and read as text.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -82,9 +81,9 @@ class TextConnection:
         await self._connection.copy(table, rows, schema=schema, columns=columns, timeout=timeout)
 
     def listen(
-        self, channel: str, receive: Callable[[str], None], *, timeout: float
-    ) -> AbstractAsyncContextManager[asyncio.Event]:
-        return self._connection.listen(channel, receive, timeout=timeout)
+        self, channel: str, receive: Callable[[str], None], *, lost: Callable[[], None], timeout: float
+    ) -> AbstractAsyncContextManager[None]:
+        return self._connection.listen(channel, receive, lost=lost, timeout=timeout)
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         return self._connection.savepoint()

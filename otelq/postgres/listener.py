@@ -22,7 +22,7 @@ ECHO: Final = 1.0
 DEAF_PAUSE: Final = 60.0
 """Seconds until a connection is tried again that was open and heard nothing, as behind a transaction pooler."""
 
-_CHANCE = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
+_RANDOM = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 
 logger = Log("otelq.notify")
 
@@ -59,6 +59,7 @@ class Listener(Loop):
         self._timeout = timeout
         self._heard = asyncio.Event()
         self._work: asyncio.Task[bool] | None = None
+        self._is_lost = False
         self._is_known_deaf = False
         self.is_hearing = False
         """Whether messages of other processes arrive just now."""
@@ -82,17 +83,18 @@ class Listener(Loop):
     async def _listen(self) -> bool:
         """Listen until the connection is lost; return False if nothing is heard."""
         source = self._source()
+        self._is_lost = False
         try:
             async with asyncio.timeout(self._timeout):
                 await source.open()
             async with (
                 source.loan(atomic=False, timeout=self._timeout) as connection,
-                connection.listen(self._channel, self._hear, timeout=self._timeout) as lost,
+                connection.listen(self._channel, self._hear, lost=self._lose, timeout=self._timeout),
             ):
                 if not await self._is_echoed():
                     return self._note_deafness()
                 self._begin_to_hear()
-                await self._stay(lost)
+                await self._stay()
             raise Unavailable("the connection that listens was lost")
         except InvalidArgument as error:  # the password was changed, for instance: that may be repaired
             raise Unavailable(str(error)) from None
@@ -108,6 +110,10 @@ class Listener(Loop):
         self._heard.set()
         self._receive(text)
 
+    def _lose(self) -> None:
+        self._is_lost = True
+        self._heard.set()  # whoever waits for a message need not wait for longer
+
     async def _is_echoed(self) -> bool:
         """Send a message to all, and return whether it, or another, is heard in time."""
         self._heard.clear()
@@ -122,20 +128,14 @@ class Listener(Loop):
             return False
         return True
 
-    async def _stay(self, lost: asyncio.Event) -> None:
+    async def _stay(self) -> None:
         """Return when the connection is lost, or is silent though there is something to hear."""
-        ended = spawn(_set(lost))
-        try:
-            while not lost.is_set():
-                self._heard.clear()
-                heard = spawn(_set(self._heard))
-                quiet = QUIET + _CHANCE.uniform(0.0, 0.5)  # so that one of many listeners pings for all
-                await asyncio.wait([ended, heard], timeout=quiet, return_when=asyncio.FIRST_COMPLETED)
-                heard.cancel()
-                if not (lost.is_set() or self._heard.is_set() or await self._is_echoed()):
-                    return
-        finally:
-            ended.cancel()
+        while not self._is_lost:
+            # Jittered, so that one of many listeners pings for all: the others hear that ping.
+            quiet = QUIET + _RANDOM.uniform(0.0, 0.5)
+            self._heard.clear()
+            if not (await self._is_heard(quiet) or await self._is_echoed()):
+                return
 
     def _begin_to_hear(self) -> None:
         self.is_hearing, self._is_known_deaf = True, False
@@ -156,10 +156,6 @@ class Listener(Loop):
                 "notify='postgresql://...' with the address of the server itself, or notify=None"
             )
         return False
-
-
-async def _set(event: asyncio.Event) -> None:
-    await event.wait()
 
 
 def _give_up(error: Exception) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from random import SystemRandom
 from typing import Final
 
 from ..loop import Loop
 from ..model import ReapRule
+from ..ports.notify import Hint, HintKind
 from .context import WorkerContext
 from .slots import Slots
 
@@ -17,6 +19,8 @@ LARGEST_REAP = 1_000
 LONGEST_SLEEP: Final = 10.0
 """The longest time in seconds between two searches: a job that expires may be started meanwhile."""
 JITTER: Final = 0.2
+SOON: Final = 0.5
+"""Seconds from the end of a chain to a search: one for all chains that close in that time."""
 LOCKED_PAUSE: Final = 1.0
 """Seconds until the next search where all that was found is locked by others."""
 
@@ -37,10 +41,17 @@ class Reaper(Loop):
             ReapRule(type=name, max_attempts=definition.retry.max_attempts, max_crashes=context.max_crashes)
             for name, definition in context.definitions.items()
         ]
+        self._wake_soon: asyncio.TimerHandle | None = None
         self._shortest_lease = min(definition.lease for definition in context.definitions.values())
+
+    def on_hint(self, hint: Hint) -> None:
+        """Search soon after a chain closed: two blockers of a job that close at once may leave it pending."""
+        if hint.kind is HintKind.CLOSED and self._context.reap_interval is None and self._wake_soon is None:
+            self._wake_soon = asyncio.get_running_loop().call_later(SOON, self.wake)
 
     async def tick(self) -> float:
         """Do what is due, and return the seconds until the next search."""
+        self._wake_soon = None
         interval = self._context.reap_interval
         if interval is None and (left := await self._seconds_left()) > 0:
             return left

@@ -263,6 +263,7 @@ class _WorkerRun:
     def _on_hint(self, hint: Hint) -> None:
         self.fetcher.on_hint(hint)
         self.keeper.on_hint(hint)
+        self.reaper.on_hint(hint)
 
 
 async def _wait_for(task: asyncio.Task[None]) -> None:

@@ -6,7 +6,6 @@ A ``Source`` is wrapped, so that every driver and every verb can be stopped wher
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
@@ -52,9 +51,9 @@ class GatedLink:
         await self._link.copy(table, rows, schema=schema, columns=columns, timeout=timeout)
 
     def listen(
-        self, channel: str, receive: Callable[[str], None], *, timeout: float
-    ) -> AbstractAsyncContextManager[asyncio.Event]:
-        return self._link.listen(channel, receive, timeout=timeout)
+        self, channel: str, receive: Callable[[str], None], *, lost: Callable[[], None], timeout: float
+    ) -> AbstractAsyncContextManager[None]:
+        return self._link.listen(channel, receive, lost=lost, timeout=timeout)
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         return self._link.savepoint()

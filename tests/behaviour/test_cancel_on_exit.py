@@ -47,7 +47,7 @@ async def idle(attempt: otelq.Attempt[None]) -> None: ...
 
 async def leave_when_asked(state: Lingering, *, left: list[str]) -> None:
     async with otelq.connect(state) as client:
-        async with otelq.Worker(client, jobs):
+        async with otelq.Worker(client, jobs, reap_interval=60):
             await state.asked.wait()
             left.append("block")
         left.append("worker")
@@ -154,7 +154,7 @@ async def test_a_worker_that_gives_up_leaves_no_cancel_behind(monkeypatch: pytes
 async def test_run_that_is_cancelled_while_it_stops_ends_cancelled() -> None:
     state = Lingering()
     async with otelq.connect(state) as client:
-        task = asyncio.create_task(otelq.Worker(client, jobs).run())
+        task = asyncio.create_task(otelq.Worker(client, jobs, reap_interval=60).run())
         await state.asked.wait()
         task.cancel()
         await asyncio.sleep(0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 
 import pytest
@@ -64,6 +65,7 @@ async def test_a_worker_lives_through_a_table_that_is_away(
         other = await connect(isolation_level=None)
         await other.execute("ALTER TABLE otelq_job RENAME TO away")
         caplog.clear()
+        caplog.set_level(logging.DEBUG, logger="otelq.loop")
         met: list[str] = []
         while met.count("fetcher") <= FEW or met.count("reaper") <= FEW:
             await asyncio.sleep(0.005)

@@ -20,6 +20,7 @@ STATEMENTS = SqliteStatements("jobs_of_shop").texts
 SCANS = {
     "lock",  # its WHERE is false
     "read_pending",  # bounded, and the table is as good as empty
+    "next_maintenance",  # the same table, and one row of it
     *(name for name in STATEMENTS if name.startswith("truncate_")),
 }
 

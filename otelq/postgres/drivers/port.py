@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -46,12 +45,12 @@ class DriverConnection(Protocol):
         ...
 
     def listen(
-        self, channel: str, receive: Callable[[str], None], *, timeout: float
-    ) -> AbstractAsyncContextManager[asyncio.Event]:
+        self, channel: str, receive: Callable[[str], None], *, lost: Callable[[], None], timeout: float
+    ) -> AbstractAsyncContextManager[None]:
         """
         Call ``receive`` with the payload of each NOTIFY on a channel, until the block ends.
 
-        The event is set when the connection is lost. A connection that lies still in between may be lost unnoticed.
+        ``lost`` is called when the connection has ended. The end of one on which nothing moves may go unnoticed.
         """
         ...
 

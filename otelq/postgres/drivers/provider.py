@@ -71,8 +71,8 @@ class ProviderConnection:
         raise NotImplementedError("a provider has no COPY")
 
     def listen(
-        self, channel: str, receive: Callable[[str], None], *, timeout: float
-    ) -> AbstractAsyncContextManager[asyncio.Event]:
+        self, channel: str, receive: Callable[[str], None], *, lost: Callable[[], None], timeout: float
+    ) -> AbstractAsyncContextManager[None]:
         raise NotImplementedError("a provider hears no notifications")
 
     @asynccontextmanager

@@ -6,7 +6,9 @@ SELECT
         WHEN o.chain_id IS NOT NULL THEN 'leased'
         WHEN c.chain_id IS NOT NULL OR a.chain_id IS NOT NULL THEN 'done'
         WHEN EXISTS (
-            SELECT FROM {schema}.outcome AS e WHERE e.chain_id = i.chain_id AND e.status = 'cancelled'
+            -- A chain that was redriven after a cancel has that end as an earlier generation.
+            SELECT FROM {schema}.outcome AS e
+            WHERE e.chain_id = i.chain_id AND e.status = 'cancelled' AND e.generation = 0
         ) THEN 'cancelled'
         ELSE 'lost'
     END AS result,

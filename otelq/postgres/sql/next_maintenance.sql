@@ -11,5 +11,5 @@ SELECT extract(epoch FROM least(
         FROM {schema}.open_job
         WHERE expires_at IS NOT NULL AND token IS NULL AND attempt = 0 AND crashes = 0
     ),
-    (SELECT {now} FROM {schema}.pending_unblock LIMIT 1)
+    (SELECT {now} FROM {schema}.pending_unblock ORDER BY blocker_id LIMIT 1)
 ) - {now})::float8 AS seconds

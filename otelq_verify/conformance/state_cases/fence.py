@@ -121,6 +121,17 @@ async def falls_with_a_finish_into_a_successor(kit: Kit) -> None:
 
 
 @fence.case
+async def forgets_a_cancel_that_was_redriven(kit: Kit) -> None:
+    """A lease that is lost after its chain was cancelled and redriven is LOST, not CANCELLED."""
+    chain = await kit.start()
+    await kit.cancel(chain)
+    await kit.redrive(chain)
+    job = await kit.lease()
+    await kit.take_over(chain)
+    await _expect_lost(kit, job)
+
+
+@fence.case
 async def reports_a_cancel(kit: Kit) -> None:
     """A worker whose chain was cancelled gets CANCELLED, for settling as for renewing."""
     chain = await kit.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from io import BytesIO
@@ -44,9 +43,9 @@ class AsyncpgConnection:
         )
 
     def listen(
-        self, channel: str, receive: Callable[[str], None], *, timeout: float
-    ) -> AbstractAsyncContextManager[asyncio.Event]:
-        return listening(self._connection, channel, receive, timeout=timeout)
+        self, channel: str, receive: Callable[[str], None], *, lost: Callable[[], None], timeout: float
+    ) -> AbstractAsyncContextManager[None]:
+        return listening(self._connection, channel, receive, lost=lost, timeout=timeout)
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:

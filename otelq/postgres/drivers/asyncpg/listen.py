@@ -14,22 +14,21 @@ _ERRORS: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.Interfac
 
 @asynccontextmanager
 async def listening(
-    connection: Any, channel: str, receive: Callable[[str], None], *, timeout: float
-) -> AsyncGenerator[asyncio.Event]:
-    """Listen on a channel, and set the event when the connection is lost."""
-    lost = asyncio.Event()
+    connection: Any, channel: str, receive: Callable[[str], None], *, lost: Callable[[], None], timeout: float
+) -> AsyncGenerator[None]:
+    """Listen on a channel, and call ``lost`` when the connection has ended."""
 
     def heard(_connection: Any, _pid: int, _channel: str, payload: str) -> None:
         receive(payload)
 
     def ended(_connection: Any) -> None:
-        lost.set()
+        lost()
 
     connection.add_termination_listener(ended)
     try:
         async with asyncio.timeout(timeout):
             await connection.add_listener(channel, heard)
-        yield lost
+        yield
     finally:
         connection.remove_termination_listener(ended)
         with suppress(*_ERRORS):  # the connection is closed after this in any case

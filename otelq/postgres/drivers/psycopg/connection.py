@@ -53,9 +53,9 @@ class PsycopgConnection:
             await copy.write(rows)
 
     def listen(
-        self, channel: str, receive: Callable[[str], None], *, timeout: float
-    ) -> AbstractAsyncContextManager[asyncio.Event]:
-        return listening(self._connection, channel, receive, timeout=timeout)
+        self, channel: str, receive: Callable[[str], None], *, lost: Callable[[], None], timeout: float
+    ) -> AbstractAsyncContextManager[None]:
+        return listening(self._connection, channel, receive, lost=lost, timeout=timeout)
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:

@@ -48,16 +48,16 @@ class SqlalchemyConnection:
 
     @asynccontextmanager
     async def listen(
-        self, channel: str, receive: Callable[[str], None], *, timeout: float
-    ) -> AsyncGenerator[asyncio.Event]:
+        self, channel: str, receive: Callable[[str], None], *, lost: Callable[[], None], timeout: float
+    ) -> AsyncGenerator[None]:
         """Go past SQLAlchemy to the driver, as only that hears notifications."""
         raw: Any = await self._connection.get_raw_connection()
         if self._connection.dialect.driver == "asyncpg":
             from ..asyncpg.listen import listening
         else:
             from ..psycopg.listen import listening
-        async with listening(raw.driver_connection, channel, receive, timeout=timeout) as lost:
-            yield lost
+        async with listening(raw.driver_connection, channel, receive, lost=lost, timeout=timeout):
+            yield
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:
