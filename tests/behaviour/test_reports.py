@@ -385,8 +385,9 @@ async def test_all_of_otelqs_own_statements_are_silent(sdk: Sdk) -> None:
             second, third = await client.start_many(echo, [2, 3])
             waiting = await client.start(echo, 4, blockers=[third])
             await client.complete(first, otelq.Continue(echo, 1), step=echo)
-            async with otelq.Worker(client, jobs):
+            async with otelq.Worker(client, jobs), otelq.Worker(client, jobs, reap_interval=60):
                 await client.result(waiting, timeout=10)
+                await until(lambda: state.silent >= {"reap", "next_maintenance"})
             await client.attempts(f"{second.id}.0")
             await client.job(f"{second.id}.0")
             for call in (client.trigger, client.cancel):

@@ -19,6 +19,7 @@ faults.statements(
     renews_past_the_deadline=("read_deadlines", "open.deadline", "NULL"),
     renews_without_writing=("renew", "item.value ->> 1", "open.leased_until"),
     reports_no_cancel_of_a_renewed_job=("find_cancelled", "= 'cancelled'", "= ''"),
+    remembers_a_cancel_that_was_redriven=("read_past_settlements", "AND last.generation = 0", ""),
     reports_no_cancel_of_a_settled_job=("read_past_settlements", "status = 'cancelled'", "0"),
     knows_no_lost_reply_that_closed=("read_past_settlements", "coalesce(outcome.verb, attempt.verb)", "attempt.verb"),
     knows_no_lost_reply_that_put_back=("read_past_settlements", "coalesce(outcome.verb, attempt.verb)", "outcome.verb"),
