@@ -171,7 +171,9 @@ def main() -> None:
         # The parent has no threads and no event loop, so a fork is safe, and much quicker than a new interpreter.
         child = os.fork()
         if not child:
-            _answer(sink, asyncio.run(perform_order(order)))
+            # Not asyncio.run: it waits for tasks that it cancels, and one of SQLAlchemy's that closes a connection of
+            # aiosqlite never ends if a cancel has stopped the thread of that connection before.
+            _answer(sink, asyncio.new_event_loop().run_until_complete(perform_order(order)))
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if status:

@@ -50,6 +50,7 @@ ahead AS MATERIALIZED (
             FROM {schema}.open_job AS o
             WHERE o.type = wanted.type AND o.priority = level.priority AND o.run_at <= {now}
                 AND o.token IS NULL AND o.blocked_by = 0 AND o.crashes = 0
+                AND (o.expires_at IS NULL OR o.attempt > 0 OR o.expires_at > {now})
             LIMIT 1
         ) AS due
         WHERE level.priority <= wanted.priority

@@ -307,6 +307,16 @@ async def refuses_to_keep_before_others(kit: Kit) -> None:
 
 
 @settle.case
+async def keeps_before_a_job_that_expired(kit: Kit) -> None:
+    """A successor is granted past an expired job of its type, which no claim may take."""
+    await kit.start("next", expires=1)
+    kit.wait(2)
+    chain = await kit.start()
+    settled = await kit.settle(await kit.lease(), Continues(NEXT, ClaimSuccessor(token=kit.token(), lease=30)))
+    equal(list(settled.claimed_successors), [chain], "the chains whose successors were granted")
+
+
+@settle.case
 async def refuses_to_keep_what_is_not_due(kit: Kit) -> None:
     """A delayed successor is not granted."""
     await kit.start()

@@ -16,6 +16,11 @@ from .planting import Faults
 
 faults = Faults()
 faults.statements(
+    keeps_no_successor_before_an_expired_job=(
+        "find_queue_heads",
+        "AND (ready.expires_at IS NULL OR ready.expires_at > :now OR ready.attempt > 0)",
+        "",
+    ),
     gives_no_attempt_back=("put_back", "open.attempt - (item.value ->> 2)", "open.attempt"),
     puts_back_without_a_delay=("put_back", "run_at = item.value ->> 1", "run_at = open.run_at"),
     counts_whatever_is_put_back_for_a_crash=("put_back", "+ (item.value ->> 3)", "+ 1"),
