@@ -27,7 +27,7 @@ class Comparison:
 
     Args:
         keys: the keys of mappings that messages may show, since a type declares them.
-        loose: an abstract collection is declared for the outermost value.
+        abstract: an abstract collection is declared for the outermost value.
     """
 
     __slots__ = ("_abstract", "_keys", "_steps", "opaque", "problem")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from ..model import Failure, JobKey, JobRecord, Status
+from ..model import Failure, JobKey, JobRecord, Status, Verb
 from .rows import to_datetime
 from .session import SqliteSession, batch
 
@@ -29,6 +29,7 @@ class JobRow(Struct, frozen=True, array_like=True):
     leased_by: str | None
     leased_until: int | None
     closed_at: int | None
+    closed_by: Verb | None
     output: str | None
     error_type: str | None
     error_text: str | None
@@ -67,6 +68,7 @@ def _record(row: JobRow) -> JobRecord:
         leased_by=row.leased_by,
         leased_until=None if row.leased_until is None else to_datetime(row.leased_until),
         closed_at=None if row.closed_at is None else to_datetime(row.closed_at),
+        closed_by=row.closed_by,
         output=row.output,
         failure=None if row.error_type is None else Failure(row.error_type, row.error_text or ""),
         blocked_by=row.blocked_by,

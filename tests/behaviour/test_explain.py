@@ -15,6 +15,7 @@ from otelq.model import Failure
 from .support import ONCE, becomes, ended, until
 
 jobs = otelq.Jobs()
+others = otelq.Jobs()
 
 
 @jobs.job("part", retry=ONCE)
@@ -22,6 +23,10 @@ async def part(attempt: otelq.Attempt[int]) -> int:
     if attempt.input < 0:
         raise ValueError("below zero\nand more")
     return attempt.input
+
+
+@others.job("other")
+async def other(attempt: otelq.Attempt[None]) -> None: ...
 
 
 @jobs.job("total")
@@ -110,6 +115,17 @@ async def test_a_job_that_is_due_says_that_nobody_claimed_it(client: otelq.Clien
     told = await client.explain(chain)
     assert whys(told) == [ReasonCode.DUE, ReasonCode.NOT_SERVED]
     assert "with priority 4" in told.reasons[0].text
+
+
+async def test_a_job_that_was_not_started_in_time_says_so(client: otelq.Client) -> None:
+    chain = await client.start(part, 1, expires=0.001)
+    async with otelq.Worker(client, others, reap_interval=0.01):  # of another type, so that nobody claims it
+        await ended(client, chain)
+
+    told = await client.explain(chain)
+
+    assert whys(told) == [ReasonCode.CANCELLED]
+    assert "as it was not started in time" in str(told)
 
 
 async def test_closed_jobs_say_how_they_closed(client: otelq.Client) -> None:

@@ -4,7 +4,7 @@ SELECT
     coalesce(c.status, {status}) AS status,
     j.input::text, j.created_at, coalesce(c.priority, o.priority) AS priority,
     coalesce(c.attempt, o.attempt) AS attempt, coalesce(c.crashes, o.crashes) AS crashes,
-    coalesce(c.run_at, o.run_at) AS run_at, o.leased_by, o.leased_until, c.closed_at, c.output::text, c.error_type,
+    coalesce(c.run_at, o.run_at) AS run_at, o.leased_by, o.leased_until, c.closed_at, c.verb AS closed_by, c.output::text, c.error_type,
     c.error_text, coalesce(o.blocked_by, 0) AS blocked_by, j.amended_input::text, o.expires_at, j.trace, j.meta::text,
     coalesce(j.chain_type, j.type) AS chain_type
 FROM (

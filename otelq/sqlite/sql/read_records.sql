@@ -4,7 +4,7 @@ SELECT json_group_array(json_array(
            job.input, job.created_at, coalesce(open.priority, outcome.priority),
            coalesce(open.attempt, outcome.attempt), coalesce(open.crashes, outcome.crashes),
            coalesce(open.run_at, outcome.run_at), open.leased_by,
-           open.leased_until, outcome.closed_at, outcome.output, outcome.error_type, outcome.error_text,
+           open.leased_until, outcome.closed_at, outcome.verb, outcome.output, outcome.error_type, outcome.error_text,
            coalesce(open.blocked_by_count, 0), job.amended_input, open.expires_at, job.trace, job.meta))
   FROM json_each(:jobs) AS item
  CROSS JOIN main."{schema}_job" AS job ON job.chain_id = item.value ->> 0 AND job.position = item.value ->> 1
