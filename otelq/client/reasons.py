@@ -195,7 +195,7 @@ def _failed(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
 
 
 def _cancelled(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
-    cause = "as it was not started in time" if job.closed_by is Verb.EXPIRE else "by a caller"
+    cause = "as it was not started in time" if job.closed_by == Verb.EXPIRE else "by a caller"
     yield Reason(ReasonCode.CANCELLED, f"it was cancelled at {_time(job.closed_at)} {cause}", at=job.closed_at)
 
 

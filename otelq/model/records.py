@@ -58,8 +58,8 @@ class JobRecord(Struct, frozen=True, kw_only=True):
     """When the lease runs out if it is not renewed."""
     closed_at: datetime | None = None
     """When it closed; None while it is open."""
-    closed_by: Verb | None = None
-    """How the job closed, such as ``cancel`` or ``expire``; None while it is open."""
+    closed_by: str | None = None
+    """The verb that closed the job, such as ``cancel`` or ``expire``; None while it is open."""
     output: str | None = None
     """The output of its chain, if this job completed it."""
     failure: Failure | None = None

@@ -181,7 +181,7 @@ def record(row: Row) -> JobRecord:
         leased_by=row["leased_by"],
         leased_until=row["leased_until"],
         closed_at=row["closed_at"],
-        closed_by=Verb(row["closed_by"]) if row["closed_by"] else None,
+        closed_by=row["closed_by"],
         output=row["output"],
         failure=failure(row["error_type"], row["error_text"]),
         blocked_by=row["blocked_by"],

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from ..model import Failure, JobKey, JobRecord, Status, Verb
+from ..model import Failure, JobKey, JobRecord, Status
 from .rows import to_datetime
 from .session import SqliteSession, batch
 
@@ -29,7 +29,7 @@ class JobRow(Struct, frozen=True, array_like=True):
     leased_by: str | None
     leased_until: int | None
     closed_at: int | None
-    closed_by: Verb | None
+    closed_by: str | None
     output: str | None
     error_type: str | None
     error_text: str | None

@@ -37,7 +37,7 @@ def job_record(model: Model, job: Job) -> JobRecord:
         leased_by=job.worker,
         leased_until=job.leased_until,
         closed_at=job.closed_at,
-        closed_by=Verb(job.closed_by) if job.closed_by else None,
+        closed_by=job.closed_by,
         output=job.output,
         failure=_failure(job.failure),
         blocked_by=len(job.wait.pending()) if job.wait else 0,
