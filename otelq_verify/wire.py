@@ -18,6 +18,18 @@ END_OF_COPY = "-- the end of what is copied"
 """Stands for the message that follows the data of a COPY, which has an answer of its own."""
 
 
+async def open_connection(host: str | None, port: int | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open a connection. If the caller is cancelled meanwhile, close it: asyncio would drop it unclosed."""
+    opening = asyncio.ensure_future(asyncio.open_connection(host, port))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        with suppress(OSError):
+            _, writer = await opening
+            writer.transport.abort()
+        raise
+
+
 class LossyProxy:
     """
     Forwards the connections of one event loop. After ``lose`` it loses one reply, and the connection with it.
@@ -92,10 +104,8 @@ class LossyProxy:
         writer.transport.abort()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(
-            asyncio.CancelledError, OSError
-        ):  # the proxy ends, or the server is away: the client sees a reset
-            server = await asyncio.open_connection(self._target.hostname, self._target.port)
+        with suppress(asyncio.CancelledError, OSError):  # the client sees a reset if the proxy ends, or has no server
+            server = await open_connection(self._target.hostname, self._target.port)
             await _Link(self, client=(reader, writer), server=server).forward()
 
     def is_to_be_lost(self, sent: SentStatements) -> bool:

@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from otelq_verify.wire import open_connection
+
 _NOTIFICATION = b"A"
 
 
@@ -50,7 +52,7 @@ class DeafProxy:
         writer.transport.abort()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        server_reader, server_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
+        server_reader, server_writer = await open_connection(self._target.hostname, self._target.port)
         try:
             with suppress(OSError, asyncio.IncompleteReadError):
                 async with asyncio.TaskGroup() as both:

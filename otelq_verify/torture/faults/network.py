@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from ...wire import open_connection
 from .link import CHUNK, CLEAR, LinkConditions, ProxyLink, reset
 
 T = TypeVar("T")
@@ -157,7 +158,7 @@ class Proxy:
 
     async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         url = urlsplit(self.target)
-        server = await asyncio.open_connection(url.hostname, url.port or 5432)
+        server = await open_connection(url.hostname, url.port or 5432)
         link = ProxyLink(
             (reader, writer), server, conditions=lambda: self._conditions, chance=self._chance, counts=self.counts
         )
