@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -34,6 +35,7 @@ def on_the_clock_of(model: SlotModel, adapter: StateAdapter) -> StateAdapter:
 def observed_by(model: SlotModel, adapter: StateAdapter, *, seen: Counter[Verb]) -> StateAdapter:
     """Return the adapter, which reports claims and settlements to the model; ``seen`` counts its verbs."""
     claim, settle = adapter.claim, adapter.settle
+    settling: set[asyncio.Future[Settled]] = set()
 
     async def observed_claim(
         wanted: Sequence[ClaimRequest], *, include_suspect: bool = True, **call: Any
@@ -41,12 +43,19 @@ def observed_by(model: SlotModel, adapter: StateAdapter, *, seen: Counter[Verb])
         model.claim_requested(wanted, suspect=include_suspect)
         claimed, made = await claim(wanted, include_suspect=include_suspect, **call)
         seen.update(one.verb for one in made)
+        if settling:  # a claim may get what a settlement has just unblocked before the reply to that settlement is read
+            await asyncio.wait(settling)
         for job in claimed:
             model.granted(job)
         return claimed, made
 
     async def observed_settle(settlements: Sequence[Settlement], **call: Any) -> Settled:
-        settled = await settle(settlements, **call)
+        reply = asyncio.ensure_future(settle(settlements, **call))
+        settling.add(reply)
+        try:
+            settled = await reply
+        finally:
+            settling.discard(reply)
         seen.update(one.verb for one in settled.transitions)
         for settlement, verdict in zip(settlements, settled.results, strict=True):
             hops = model.settled(settlement, verdict)
