@@ -37,12 +37,14 @@ async def _cancelled(work: Work, call: Coroutine[Any, Any, str], *, times: int) 
     """A task at ``call``, cancelled so often while the work is under way, in different turns of the loop."""
     task = asyncio.create_task(call)
     await work.begun.wait()
-    for _ in range(times):
-        task.cancel()
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-    assert not task.done()
-    work.may_end.set()
+    try:
+        for _ in range(times):
+            task.cancel()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        assert not task.done()
+    finally:
+        work.may_end.set()  # it ignores cancels, and would keep a test that fails from ending
     await asyncio.wait([task])
     return task
 
