@@ -1,8 +1,10 @@
-"""The parts that notifiers share: receivers, an outbox that merges hints under load, and the text of a message."""
+"""The parts that notifiers share: a notifier over any channel, its receivers, outbox and messages."""
 
 from .awaited import AwaitedChains
+from .broadcast import BroadcastNotify
+from .channel import Channel
 from .messages import Message, messages, ping, read
 from .outbox import Outbox
 from .receivers import Receivers
 
-__all__ = ["AwaitedChains", "Message", "Outbox", "Receivers", "messages", "ping", "read"]
+__all__ = ["AwaitedChains", "BroadcastNotify", "Channel", "Message", "Outbox", "Receivers", "messages", "ping", "read"]

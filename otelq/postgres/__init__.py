@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from ..errors import InvalidArgument
+from ..hints import BroadcastNotify
 from ..logs import Log
 from ..ports.notify import NotifyAdapter
 from ..ports.state import StateAdapter
+from .channel import PostgresChannel
 from .database import PostgresDatabase
 from .drivers import Source, driver_of, load
 from .drivers.provider import Provider
 from .migrate import dump
-from .notify import PostgresNotify
 from .state import PostgresState
 from .statements import PostgresStatements
 
@@ -77,7 +78,7 @@ def adapter(
         if again() is None:
             logger.warning("jobs that other processes start are found by polling: %s", HINT)
             return None
-        return PostgresNotify(home, source=lambda: cast(Source, again()), owns_database=False)
+        return BroadcastNotify(PostgresChannel(home, source=lambda: cast(Source, again()), owns_database=False))
 
     own = {"connect_timeout": connect_timeout, "max_size": max_size}
     source = _source(target, session=session, options=options | own)
@@ -105,7 +106,7 @@ def notifier(target: str, *, schema: str = "otelq", connect_timeout: float = 10.
 
     limits = {"connect_timeout": connect_timeout, "command_timeout": 10.0}
     database = PostgresDatabase(source(), PostgresStatements(schema), **limits, max_size=1)
-    return PostgresNotify(database, source=source, owns_database=True)
+    return BroadcastNotify(PostgresChannel(database, source=source, owns_database=True))
 
 
 def _none() -> None:

@@ -12,8 +12,9 @@ import asyncpg
 import pytest
 
 import otelq
+from otelq.hints import listener
 from otelq.ports.notify import Hint, HintKind
-from otelq.postgres import adapter, listener, notifier
+from otelq.postgres import adapter, notifier
 from otelq_verify.conformance.notify_cases import NOTIFY_CASES
 from otelq_verify.conformance.notify_kit import NotifyCase, run_notify_case
 from otelq_verify.drivers import POSTGRES, application

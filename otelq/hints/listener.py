@@ -7,13 +7,11 @@ from collections.abc import Awaitable, Callable
 from random import SystemRandom
 from typing import Final
 
-from ..errors import InvalidArgument, Unavailable
+from ..errors import Unavailable
 from ..logs import Log
 from ..loop import Loop
 from ..spawn import spawn
-from ..uninterrupted import finish
-from .drivers import Source
-from .errors import bare, text_of
+from .channel import Channel
 
 QUIET: Final = 8.0
 """Seconds without a message after which the connection is tried; the pings of one listener are heard by all."""
@@ -32,31 +30,25 @@ class Listener(Loop):
     Hears what is sent on a channel; one tick lasts as long as one connection.
 
     Args:
-        source: returns an unopened source of the one connection.
         channel: the channel to listen on.
         receive: called with the text of each message.
         ping: sends a message on the channel, by another connection.
         on_change: called when it begins to hear, and when it hears no more.
-        timeout: seconds that a statement may take.
     """
 
     def __init__(
         self,
-        source: Callable[[], Source],
+        channel: Channel,
         *,
-        channel: str,
         receive: Callable[[str], None],
         ping: Callable[[], Awaitable[None]],
         on_change: Callable[[], object],
-        timeout: float,
     ) -> None:
         super().__init__("listener", on_fatal=_give_up)
-        self._source = source
         self._channel = channel
         self._receive = receive
         self._ping = ping
         self._on_change = on_change
-        self._timeout = timeout
         self._heard = asyncio.Event()
         self._work: asyncio.Task[bool] | None = None
         self._is_lost = False
@@ -82,29 +74,20 @@ class Listener(Loop):
 
     async def _listen(self) -> bool:
         """Listen until the connection is lost; return False if nothing is heard."""
-        source = self._source()
         self._is_lost = False
         try:
-            async with asyncio.timeout(self._timeout):
-                await source.open()
-            async with (
-                source.loan(atomic=False, timeout=self._timeout) as connection,
-                connection.listen(self._channel, self._hear, lost=self._lose, timeout=self._timeout),
-            ):
+            async with self._channel.listen(self._hear, lost=self._lose):
                 if not await self._is_echoed():
                     return self._note_deafness()
                 self._begin_to_hear()
                 await self._stay()
-            raise Unavailable("the connection that listens was lost")
-        except InvalidArgument as error:  # the password was changed, for instance: that may be repaired
-            raise Unavailable(str(error)) from None
         except Unavailable:
             raise
-        except Exception as error:
-            raise Unavailable(f"cannot listen at {source.location}: {text_of(error)}") from bare(error)
+        except Exception as error:  # a channel raises what its driver raises; a wrong password may be repaired as well
+            raise Unavailable(f"cannot listen by {self._channel.name}: {error}") from error
         finally:
             self._end_hearing()
-            await finish(source.close())
+        raise Unavailable("the connection that listens was lost")
 
     def _hear(self, text: str) -> None:
         self._heard.set()
@@ -150,11 +133,7 @@ class Listener(Loop):
     def _note_deafness(self) -> bool:
         if not self._is_known_deaf:
             self._is_known_deaf = True
-            logger.warning(
-                "a NOTIFY that was sent through the connections of this client is not heard by LISTEN, as behind a "
-                "transaction pooler: jobs of other processes are found by polling. Give connect() "
-                "notify='postgresql://...' with the address of the server itself, or notify=None"
-            )
+            logger.warning("%s", self._channel.unheard)
         return False
 
 

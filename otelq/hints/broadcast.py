@@ -1,4 +1,4 @@
-"""Hints by LISTEN and NOTIFY: sent through the connections that there are, heard on one of its own."""
+"""A notifier over any channel: hints as messages, sent after commits, heard on a connection of its own."""
 
 from __future__ import annotations
 
@@ -8,38 +8,31 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
-from ..hints import AwaitedChains, Outbox, Receivers, messages, ping, read
-from ..logs import Log
 from ..ports.notify import Hint, HintKind, NotifyAdapter
-from .database import PostgresDatabase
-from .drivers import Source
+from .awaited import AwaitedChains
+from .channel import Channel
 from .listener import Listener
+from .messages import messages, ping, read
+from .outbox import Outbox
+from .receivers import Receivers
 
 LOOK: Final = (Hint(HintKind.CHANGED, ""),)
 """Have everybody look once, as hints may have been missed."""
 
-logger = Log("otelq.notify")
 
-
-class PostgresNotify(NotifyAdapter):
+class BroadcastNotify(NotifyAdapter):
     """
-    Passes hints on by NOTIFY.
+    Passes hints on by a channel.
 
-    A message is sent by a statement of its own, after the commit that it is about, so that no verb can fail by it. Only
-    an adapter with a receiver holds a connection that listens; one that only publishes holds none.
+    Only an adapter with a receiver holds a connection that listens; one that only publishes holds none.
 
     Args:
-        database: what messages are sent through.
-        source: returns an unopened source whose one connection listens.
-        owns_database: open and close the database, which nobody else uses.
+        channel: carries the messages.
     """
 
-    name = "postgresql"
-
-    def __init__(self, database: PostgresDatabase, *, source: Callable[[], Source], owns_database: bool) -> None:
-        self._database = database
-        self._owns_database = owns_database
-        self._channel = f"otelq_hints_{database.queries.schema}"
+    def __init__(self, channel: Channel) -> None:
+        self.name = channel.name
+        self._channel = channel
         self._context: contextvars.Context | None = None
         """That of the call which opened it; a client keeps spans of otelq's own statements out of it."""
         self._sender = secrets.token_hex(8)
@@ -47,12 +40,10 @@ class PostgresNotify(NotifyAdapter):
         self._outbox = Outbox(self._send)
         self._receivers = Receivers(on_first=self._listen)
         self._listener = Listener(
-            source,
-            channel=self._channel,
+            channel,
             receive=self._receive,
             ping=self._ping,
             on_change=lambda: self._receivers.deliver(LOOK),
-            timeout=database.command_timeout,
         )
 
     @property
@@ -60,20 +51,18 @@ class PostgresNotify(NotifyAdapter):
         return self._listener.is_hearing
 
     async def open(self) -> None:
-        if self._owns_database and not self._receivers.is_open:
-            await self._database.open()
+        if not self._receivers.is_open:
+            await self._channel.open()
         self._receivers.open()
         self._outbox.open()
         self._context = contextvars.copy_context()
         self._listen()
 
     async def close(self) -> None:
-        was_open = self._receivers.is_open
         self._context = None
         self._receivers.close()
         async with AsyncExitStack() as stack:
-            if self._owns_database and was_open:
-                stack.push_async_callback(self._database.close)
+            stack.push_async_callback(self._channel.close)
             stack.push_async_callback(self._listener.stop)
             await self._outbox.close()
         self._awaited.clear()
@@ -97,14 +86,11 @@ class PostgresNotify(NotifyAdapter):
         return True
 
     async def _send(self, hints: Sequence[Hint]) -> None:
-        await self._notify(messages(self._sender, hints))
+        if texts := messages(self._sender, hints):
+            await self._channel.send(texts)
 
     async def _ping(self) -> None:
-        await self._notify([ping(self._sender)])
-
-    async def _notify(self, texts: Sequence[str]) -> None:
-        if texts:
-            await self._database.run(lambda session: session.rows("notify", self._channel, texts))
+        await self._channel.send([ping(self._sender)])
 
     def _receive(self, text: str) -> None:
         message = read(text)
