@@ -41,6 +41,8 @@ IDLE = 3600.0
 """Seconds between ticks when there is nothing to store; ``add`` wakes the loop."""
 FAILURES_BEFORE_HALVING = 2
 """Transient errors of a batch before it is halved. Most are about the whole database, and halving would not help."""
+OVERDUE = 0.5
+"""The age in lease lengths at which a lease should have been renewed: that is tried after a third."""
 RETRY_PAUSES = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Seconds between the attempts to store an outcome separately."""
 BUSY_PAUSE = 1.0
@@ -55,15 +57,16 @@ class PendingOutcome(Struct, frozen=True, eq=False, gc=False):
     batch_limit: int
     failures: int = 0
     first_error_at: float = 0.0
-    """The monotonic time of the first of these failures; 0 without one."""
+    """The monotonic time of the first of these failures while the lease was renewed; 0 without one."""
 
     def after_failure(self, size: int) -> PendingOutcome:
         """Return the item after a transient error of its batch, which had this size."""
-        failures = self.failures + 1
+        failures, now = self.failures + 1, time.monotonic()
         batch_limit = self.batch_limit if failures < FAILURES_BEFORE_HALVING else max(1, size // 2)
-        return replace(
-            self, batch_limit=batch_limit, failures=failures, first_error_at=self.first_error_at or time.monotonic()
-        )
+        # A lease that is not renewed either is no sign against the outcome: the database is away.
+        is_away = self.active.age(now) > OVERDUE
+        first_error_at = now if is_away else self.first_error_at or now
+        return replace(self, batch_limit=batch_limit, failures=failures, first_error_at=first_error_at)
 
     @property
     def is_unstorable(self) -> bool:

@@ -52,8 +52,10 @@ async def target(way: str, url: str) -> AsyncGenerator[Any]:
                 yield pool
         case ["sqlalchemy", dialect]:
             engine = engine_for(url, dialect)
-            yield engine
-            await engine.dispose()
+            try:
+                yield engine
+            finally:
+                await engine.dispose()
         case _:
             yield url
 
