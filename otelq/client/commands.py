@@ -140,6 +140,7 @@ class Commands:
         chain = await self._lookups.chain(id, tx=transaction)
         enqueue = self._engine.telemetry.enqueue(
             type=job_type.name,
+            queue=job_type.queue,
             chain_id=id,
             position=chain.tail.position + 1,
             delay=continuation.delay,

@@ -161,16 +161,23 @@ class Creation:
     def _enqueue(self, starts: Starts) -> Enqueue:
         first = starts[0]
         if len(starts) > 1:
-            types = {start.job_type.name for start in starts}
-            return self._engine.telemetry.enqueue(type=types.pop() if len(types) == 1 else None, batch=len(starts))
+            type = _common(start.job_type.name for start in starts)
+            queue = _common(start.queue for start in starts)
+            return self._engine.telemetry.enqueue(type=type, queue=queue, batch=len(starts))
         return self._engine.telemetry.enqueue(
-            type=first.job_type.name, chain_id=first.id, position=0, delay=first.delay
+            type=first.job_type.name, queue=first.queue, chain_id=first.id, position=0, delay=first.delay
         )
 
 
 def _holder(created: Sequence[Created]) -> str | None:
     """Return the chain that holds the dedup key of a single start."""
     return created[0].chain_id if len(created) == 1 and created[0].deduplicated else None
+
+
+def _common(names: Iterable[str]) -> str | None:
+    """Return the name if all are the same."""
+    distinct = set(names)
+    return distinct.pop() if len(distinct) == 1 else None
 
 
 def _single_name(_: int) -> str:

@@ -26,6 +26,8 @@ AnyChain: TypeAlias = Chain[Any] | str
 """A chain, by its handle or its id."""
 TypeFilter: TypeAlias = JobType[Any, Any] | str | Sequence[JobType[Any, Any] | str] | None
 """One or several job types, or their names."""
+QueueFilter: TypeAlias = str | Sequence[str] | None
+"""One or several queues."""
 StatusFilter: TypeAlias = str | Sequence[str] | None
 """One or several statuses; ``"open"`` stands for all that are open."""
 Path: TypeAlias = str | tuple[str | int, ...]
@@ -44,6 +46,8 @@ class Filters(TypedDict, total=False):
     """One or several job types, or their names: of the job; for chains, of the first job."""
     chain: AnyChain | None
     """One chain, by its handle or id."""
+    queue: QueueFilter
+    """One or several queues: of the job; for chains, of the first job."""
     status: StatusFilter
     """One or several statuses, ``"open"`` for any open one: of the job; for chains, of the last job."""
     tags: Mapping[str, str] | None
@@ -174,6 +178,7 @@ def _query(filters: Filters, *, limit: int, **more: Any) -> JobQuery:
         raise InvalidArgument("since", "is later than until; nothing lies between")
     return JobQuery(
         types=_types("type", filters.get("type")),
+        queues=_queues(filters.get("queue")),
         statuses=_statuses(filters.get("status")),
         blocked_by=None if blocked_by is None else chain_id(blocked_by, argument="blocked_by"),
         tags=_tags(filters.get("tags")),
@@ -221,6 +226,11 @@ def _types(argument: str, type: TypeFilter) -> tuple[str, ...]:
         item.name if isinstance(item, JobType) else check_text(item, argument=argument, longest=LONGEST_NAME)
         for item in given
     )
+
+
+def _queues(queue: QueueFilter) -> tuple[str, ...]:
+    given = (queue,) if isinstance(queue, str) else _check_several("queue", queue)
+    return tuple(check_text(item, argument="queue", longest=LONGEST_NAME) for item in given)
 
 
 def _check_several(argument: str, given: Iterable[X] | None) -> tuple[X, ...]:

@@ -42,6 +42,8 @@ class JobQuery(Struct, frozen=True, kw_only=True):
     """Of the job itself, or of a chain's first job."""
     chain_types: tuple[str, ...] = ()
     """For jobs: of the first job of the chain."""
+    queues: tuple[str, ...] = ()
+    """Of the job itself, or of a chain's first job."""
     statuses: frozenset[Status] = frozenset()
     chain_ids: tuple[str, ...] = ()
     """Up to 1,000."""

@@ -104,6 +104,7 @@ def arguments(query: JobQuery, walk: IndexWalk, of: RecordKind) -> tuple[Any, ..
         [_path(match) for match in query.matches],
         [match.value for match in query.matches],
         query.text,
+        query.queues,
         *walk.arguments,
     )
 

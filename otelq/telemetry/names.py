@@ -50,6 +50,7 @@ class Attribute:
     CHAIN_ID: Final = "otelq.chain.id"
     CHAIN_TYPE: Final = "otelq.chain.type"
     CHAIN_HOP: Final = "otelq.chain.hop"
+    QUEUE: Final = "otelq.job.queue"
     ATTEMPT: Final = "otelq.job.attempt"
     CRASHES: Final = "otelq.job.crashes"
     OUTCOME: Final = "otelq.job.outcome"

@@ -34,6 +34,7 @@ def start_enqueue(
     tracing: Tracing,
     type: str | None,
     *,
+    queue: str | None,
     chain_id: str | None,
     position: int | None,
     delay: float | None,
@@ -42,7 +43,16 @@ def start_enqueue(
 ) -> Enqueue:
     """Start the span that creates one job or ``batch`` jobs, under the current span; one without effect on an error."""
     try:
-        return _enqueue(tracing, type, chain_id=chain_id, position=position, delay=delay, batch=batch, parent=parent)
+        return _enqueue(
+            tracing,
+            type,
+            queue=queue,
+            chain_id=chain_id,
+            position=position,
+            delay=delay,
+            batch=batch,
+            parent=parent,
+        )
     except Exception as error:
         tracing.registry.record_failure("recording a start", error)
         return Enqueue(tracing, INVALID_SPAN, None)
@@ -52,6 +62,7 @@ def _enqueue(
     tracing: Tracing,
     type: str | None,
     *,
+    queue: str | None,
     chain_id: str | None,
     position: int | None,
     delay: float | None,
@@ -60,7 +71,7 @@ def _enqueue(
 ) -> Enqueue:
     ambient = stored_context.ambient_context()
     links = (link_to(parent.span, LinkReason.CREATION),) if parent and parent.span else ()
-    span = tracing.start(Operation.ENQUEUE, type, ambient, links=links)
+    span = tracing.start(Operation.ENQUEUE, type, ambient, queue=queue, links=links)
     if span.is_recording():
         tracing.describe(span, _creation(chain_id=chain_id, position=position, delay=delay, batch=batch))
     # Most jobs need their span alone, and take the short way.
@@ -108,7 +119,8 @@ def _attempt(tracing: Tracing, job: Claimed, *, worker: str, mode: TraceMode) ->
         span: Span = NonRecordingSpan(segment)
     else:
         context = base if segment is None else stored_context.with_parent(segment, base)
-        span = tracing.start(Operation.PROCESS, job.type, context, links=_attempt_links(stored, previous, position))
+        links = _attempt_links(stored, previous, position)
+        span = tracing.start(Operation.PROCESS, job.type, context, queue=job.queue, links=links)
         if span.is_recording():
             tracing.describe(span, _description(job, worker, position.reason))
     return AttemptSpan(tracing, span, job=job, stored=stored, position=position.start_at(context_of(span)), base=base)
@@ -261,21 +273,23 @@ class AttemptSpan:
         stored = read_meta(self._job.meta).request_id
         return stored if stored is not None and stored_context.is_request_id(stored) else None
 
-    def start_successor(self, *, type: str, position: int | None = None, delay: float | None = None) -> Enqueue:
+    def start_successor(
+        self, *, type: str, queue: str | None = None, position: int | None = None, delay: float | None = None
+    ) -> Enqueue:
         """Start the PRODUCER span of the job that continues the chain, as a child of this attempt."""
         try:
-            return self._start_successor(type, position, delay)
+            return self._start_successor(type, queue, position, delay)
         except Exception as error:
             self.registry.record_failure("recording a continuation", error)
             return Enqueue(self._tracing, INVALID_SPAN, None)
 
-    def _start_successor(self, type: str, position: int | None, delay: float | None) -> Enqueue:
+    def _start_successor(self, type: str, queue: str | None, position: int | None, delay: float | None) -> Enqueue:
         # An unsampled attempt passes its own context on, without another sampler call.
         own = self._span.get_span_context()
         if own.is_valid and not own.trace_flags.sampled:
             span = self._span
         else:
-            span = self._tracing.start(Operation.ENQUEUE, type, self.context)
+            span = self._tracing.start(Operation.ENQUEUE, type, self.context, queue=queue)
         if span.is_recording():
             next_position = self._job.lease.position + 1 if position is None else position
             ids = _creation(chain_id=self._job.lease.chain_id, position=next_position, delay=delay)

@@ -101,6 +101,7 @@ class Telemetry:
         self,
         *,
         type: str | None,
+        queue: str | None = None,
         chain_id: str | None = None,
         position: int | None = None,
         delay: float | None = None,
@@ -115,7 +116,14 @@ class Telemetry:
         its trace.
         """
         return start_enqueue(
-            self._tracing, type, chain_id=chain_id, position=position, delay=delay, batch=batch, parent=parent
+            self._tracing,
+            type,
+            queue=queue,
+            chain_id=chain_id,
+            position=position,
+            delay=delay,
+            batch=batch,
+            parent=parent,
         )
 
     def read_stored_context(self, text: str | None) -> StoredContext | None:

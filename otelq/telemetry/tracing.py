@@ -30,7 +30,7 @@ _LINK_ATTRIBUTES = {reason: {Attribute.LINK_REASON: str(reason)} for reason in L
 
 
 @lru_cache(maxsize=1024)
-def _opening(operation: Operation, type: str | None) -> tuple[str, SpanKind, dict[str, str]]:
+def _opening(operation: Operation, type: str | None, queue: str | None) -> tuple[str, SpanKind, dict[str, str]]:
     """
     Return the name, kind and attributes with which a span of this operation starts; made once, never changed.
 
@@ -42,6 +42,8 @@ def _opening(operation: Operation, type: str | None) -> tuple[str, SpanKind, dic
         attributes[Attribute.OPERATION_TYPE] = str(operation_type)
     if type is not None:
         attributes[Attribute.DESTINATION] = type = line(type, longest=LONGEST_NAME)
+    if queue is not None:
+        attributes[Attribute.QUEUE] = line(queue, longest=LONGEST_NAME)
     name = str(operation) if type is None else f"{operation} {type}"
     return name, names.SPAN_KINDS[operation_type], attributes
 
@@ -75,11 +77,12 @@ class Tracing:
         type: str | None,
         context: Context,
         *,
+        queue: str | None = None,
         links: Sequence[Link] = (),
         start_ns: int | None = None,
     ) -> Span:
         """Start a span; return one that records nothing if a sampler or processor fails."""
-        name, kind, attributes = _opening(operation, type)
+        name, kind, attributes = _opening(operation, type, queue)
         try:
             return self._tracer.start_span(name, context, kind, attributes, links, start_ns)
         except Exception as error:

@@ -76,7 +76,7 @@ def _record_transition(tracing: Tracing, transition: Transition, kind: Transitio
     # A transition is a point in time, so its span has no duration.
     at_ns = int(transition.at.timestamp() * 1e9)
     context = _parent_context(kind, stored, previous)
-    span = tracing.start(kind.operation, transition.type, context, links=links, start_ns=at_ns)
+    span = tracing.start(kind.operation, transition.type, context, queue=transition.queue, links=links, start_ns=at_ns)
     if span.is_recording():
         tracing.describe(span, _description(transition))
         if kind.error is not None:

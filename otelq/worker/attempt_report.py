@@ -58,10 +58,10 @@ class AttemptReport:
 
     # The successor
 
-    def start_successor(self, *, type: str, delay: float | None) -> str | None:
+    def start_successor(self, *, type: str, queue: str, delay: float | None) -> str | None:
         """Open the span of the successor; return the trace context to store with it."""
         position = self._identity.job.lease.position + 1
-        self._enqueue = self._span.start_successor(type=type, position=position, delay=delay)
+        self._enqueue = self._span.start_successor(type=type, queue=queue, position=position, delay=delay)
         return self._enqueue.stored_context
 
     def drop_successor(self) -> None:

@@ -67,6 +67,8 @@ class WorkerContext:
     client: Client
     engine: Engine
     definitions: Mapping[str, Definition]
+    queues: tuple[str, ...]
+    """The queues to which the definitions were limited; empty for all."""
     middleware: Sequence[Middleware]
     provided: Provided
     name: str

@@ -53,7 +53,7 @@ class Decision:
         payload = self._context.engine.encode_input(
             continuation.input, target, chain_id=job.lease.chain_id, argument="continuation"
         )
-        trace = self._report.start_successor(type=target.name, delay=continuation.delay)
+        trace = self._report.start_successor(type=target.name, queue=target.queue, delay=continuation.delay)
         following = successor(continuation, payload=payload, trace=trace, meta=job.meta)
         return Continues(following, self._claim_successor(continuation))
 

@@ -25,6 +25,7 @@ from .executors import check_required, with_executors
 from .fetcher import Fetcher
 from .keeper import Keeper
 from .process_pool import check_importable
+from .queues import check_queues, in_queues
 from .reaper import Reaper
 from .signals import signals
 from .slots import Slots
@@ -58,10 +59,12 @@ class Worker:
         max_crashes: a job fails when this many of its leases ran out after an attempt had started, 1 or more.
         middleware: runs around the attempts of all collections, outside their own; the outermost first.
         require_middleware: instances that every collection must have in its own middleware, in this order.
+        queues: serve only the job types of these queues; None for all of them.
 
     Raises:
         InvalidArgument: an option is out of range, a job type is declared twice or has types that cannot be stored, a
-            collection lacks the required middleware, or a handler for a process cannot be imported there.
+            collection lacks the required middleware, a queue has no job type, or a handler for a process cannot be
+            imported there.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Worker:
         max_crashes: int = 5,
         middleware: Sequence[Middleware] = (),
         require_middleware: Sequence[Middleware] = (),
+        queues: Sequence[str] | None = None,
     ) -> None:
         if not isinstance(client, Client):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             raise InvalidArgument("client", f"is {client!r}; give an open client, made with otelq.connect(...)")
@@ -85,6 +89,8 @@ class Worker:
         definitions = merge(jobs)
         if not definitions:
             raise InvalidArgument("jobs", "is empty; give collections with handlers")
+        served_queues = check_queues(queues)
+        definitions = in_queues(definitions, served_queues)
         for definition in definitions.values():
             _check(definition)
         outer = check_middleware("middleware", middleware)
@@ -100,6 +106,7 @@ class Worker:
             client=client,
             engine=client.engine,
             definitions=definitions,
+            queues=served_queues,
             middleware=outer,
             provided=provided,
             name=worker_name,

@@ -71,7 +71,7 @@ def same_claim(model: Model, claimed: Claimed) -> None:
     expected = Claimed(
         lease=claimed.lease,
         type=job.type,
-        queue="default",
+        queue=job.queue,
         chain_type=model.chains[job.chain][0].type,
         input=_json(job.input if job.amended is None else job.amended) or "",
         attempt=job.attempt,

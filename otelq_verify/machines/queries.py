@@ -31,6 +31,7 @@ from .pages import all_chains, all_jobs, counted
 
 MOST = 14
 A_YEAR = 365 * 86400.0
+QUEUES = ("default", "mail")
 TENANTS = ("north", "south")
 COLOURS = ("red", "green")
 PAYLOADS = (
@@ -91,6 +92,7 @@ class QueryMachine(Machine):
         job = self.kit.job(
             data.draw(st.sampled_from(TYPES), label="type"),
             data.draw(st.sampled_from(PAYLOADS), label="input"),
+            queue=data.draw(st.sampled_from(QUEUES), label="queue"),
             meta=data.draw(metas(), label="meta"),
             blockers=tuple(data.draw(few, label="blockers")),
             delay=data.draw(st.sampled_from([0.0, 0.0, A_YEAR]), label="delay"),
@@ -176,6 +178,7 @@ class QueryMachine(Machine):
         return {
             "types": lambda: some((*TYPES, "unknown"), 2),
             "chain_types": lambda: some((*TYPES, "unknown"), 2),
+            "queues": lambda: some((*QUEUES, "unknown"), 2),
             "statuses": lambda: frozenset(some(tuple(Status), 4)),
             "chain_ids": lambda: some(chains, 4),
             "blocked_by": lambda: lot.choice(chains),

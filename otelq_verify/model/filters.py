@@ -25,6 +25,7 @@ def jobs_of(model: Model, query: JobQuery) -> list[tuple[str, int]]:
         for job in model.chains[chain]
         if _of_chain(model, query, chain)
         and _has(query.types, job.type)
+        and _has(query.queues, job.queue)
         and _has(query.chain_types, model.chains[chain][0].type)
         and _has(query.statuses, job.status(model.now + LAG))
         and (query.blocked_by is None or query.blocked_by in job.blockers)
@@ -39,6 +40,7 @@ def chains_of(model: Model, query: JobQuery) -> list[str]:
         for chain in sorted(model.chains, reverse=True)
         if _of_chain(model, query, chain)
         and _has(query.types, model.chains[chain][0].type)
+        and _has(query.queues, model.chains[chain][0].queue)
         and _has(query.statuses, model.tail(chain).status(model.now + LAG))
         and (query.blocked_by is None or any(query.blocked_by in job.blockers for job in model.chains[chain]))
         and _has_payloads(query, model.chains[chain][0], model.tail(chain))

@@ -53,6 +53,7 @@ def _start(model: Model, request: NewJob) -> str:
         request.priority,
         _due(model, request),
         model.now,
+        queue=request.queue,
         meta=request.meta,
         expires_at=expires_at,
     )
@@ -122,6 +123,7 @@ def go_on(model: Model, job: Job, *, verb: str, successor: Successor) -> Job:
         job.priority if successor.priority is None else successor.priority,
         _due(model, successor),
         model.now,
+        queue=successor.queue,
         meta=successor.meta,
     )
     model.chains[job.chain].append(following)

@@ -26,7 +26,7 @@ def job_record(model: Model, job: Job) -> JobRecord:
         chain_id=job.chain,
         position=job.position,
         type=job.type,
-        queue="default",
+        queue=job.queue,
         status=Status(job.status(model.now + LAG)),
         input=job.input,
         created_at=job.created_at,

@@ -77,6 +77,7 @@ class Job:
     priority: int
     run_at: datetime
     created_at: datetime
+    queue: str = "default"
     meta: str | None = None
     amended: str | None = None
     expires_at: datetime | None = None

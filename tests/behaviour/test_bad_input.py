@@ -418,6 +418,8 @@ async def test_a_question_refuses_what_is_not_for_it(
         row("type", "lone surrogate", type=SURROGATE),
         row("chain", "no id", chain="seven"),
         row("type", "no list", type=[[mail]]),
+        row("queue", "number", queue=5),
+        row("queue", "NUL", queue=["mail", NUL]),
         row("tags", "list", tags=["k"]),
         row("tags['k']", "NUL", tags={"k": NUL}),
         row("tags", "too many", tags={str(n): "x" for n in range(33)}),
@@ -509,6 +511,11 @@ def test_connect_refuses(given: Any, options: Given, argument: str) -> None:
         row("name", "an escape", jobs, name="a\x1b[2J"),
         row("provide", "two of a type", jobs, provide=["a", "b"]),
         row("provide", "no list", jobs, provide=5),
+        row("queues", "text", jobs, queues="default"),
+        row("queues", "number", jobs, queues=5),
+        row("queues", "empty", jobs, queues=[]),
+        row("queues", "unknown", jobs, queues=["default", "none"]),
+        row("queues", "NUL", jobs, queues=[NUL]),
     ],
 )
 async def test_a_worker_refuses(memory: otelq.Client, given: Any, options: Given, argument: str) -> None:

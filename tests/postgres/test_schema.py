@@ -63,7 +63,7 @@ VARIANTS: dict[str, list[dict[str, str]]] = {
 }
 """What the tokens of statements stand for, where they have any."""
 
-SOUGHT = [NOWHERE, "-1", NOWHERE, "5000", "51", *["'{}'"] * 3, "NULL", "false", *["'{}'"] * 3, "NULL"]
+SOUGHT = [NOWHERE, "-1", NOWHERE, "5000", "51", *["'{}'"] * 3, "NULL", "false", *["'{}'"] * 3, "NULL", "'{}'"]
 ALL = {
     "create": ["NULL", *["'{}'"] * 10],
     "claim": ["NULL", "'{a}'", "'{10}'", "'{30}'", "'{60}'", "1", "'w'", "true"],

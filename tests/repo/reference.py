@@ -52,6 +52,7 @@ ALIASES = (
     "otelq.definitions.attempt.Handler",
     "otelq.definitions.blockers.IfFailed",
     "otelq.client.filters.Path",
+    "otelq.client.filters.QueueFilter",
     "otelq.client.filters.StatusFilter",
     "otelq.definitions.types.TraceMode",
     "otelq.client.filters.TypeFilter",

@@ -33,6 +33,7 @@ FILTERS: dict[str, dict[str, Any]] = {
     "none": {},
     "types": {"types": ("a",)},
     "chain_types": {"chain_types": ("a",)},
+    "queues": {"queues": ("a",)},
     "chain_ids": {"chain_ids": (CHAIN,)},
     "blocked_by": {"blocked_by": CHAIN},
     "tags": {"tags": (("colour", "red"),)},

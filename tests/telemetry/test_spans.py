@@ -216,10 +216,11 @@ def test_link_mode_asks_the_sampler_afresh_and_remembers_its_answer(sdk: Sdk) ->
 
 def test_a_sampler_sees_what_it_needs_when_a_span_starts(sdk: Sdk) -> None:
     telemetry = sdk.telemetry()
-    telemetry.attempt(claimed(telemetry.enqueue(type="ship", batch=500).stored_context), worker="w")
+    enqueue = telemetry.enqueue(type="ship", queue="goods", batch=500)
+    telemetry.attempt(claimed(enqueue.stored_context, queue="goods"), worker="w")
     assert sdk.sampler.seen == [
-        ("enqueue ship", asked("enqueue", "send")),
-        ("process ship", asked("process", "process")),
+        ("enqueue ship", asked("enqueue", "send") | {"otelq.job.queue": "goods"}),
+        ("process ship", asked("process", "process") | {"otelq.job.queue": "goods"}),
     ]
 
 

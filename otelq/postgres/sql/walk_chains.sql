@@ -1,7 +1,7 @@
 -- As walk_open, for all jobs of given chains. The ids come newest first, and the lateral keeps that order.
 WITH walk AS MATERIALIZED (
     SELECT w.*
-    FROM unnest($15::uuid[]) AS i (chain_id)
+    FROM unnest($16::uuid[]) AS i (chain_id)
     CROSS JOIN LATERAL (
         SELECT *
         FROM (

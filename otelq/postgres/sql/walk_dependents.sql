@@ -5,10 +5,10 @@ WITH walk AS MATERIALIZED (
     FROM (
         SELECT {distinct} b.chain_id, b.position
         FROM {schema}.blocker AS b
-        WHERE b.blocker_id = $15::uuid
+        WHERE b.blocker_id = $16::uuid
             AND b.chain_id <= $1::uuid AND b.chain_id >= $3::uuid
             AND (b.chain_id < $1::uuid OR b.position > $2::integer)
-            AND (cardinality($16::uuid[]) = 0 OR b.chain_id = ANY ($16::uuid[]))
+            AND (cardinality($17::uuid[]) = 0 OR b.chain_id = ANY ($17::uuid[]))
         ORDER BY b.chain_id DESC, b.position
         LIMIT {most}
     ) AS b

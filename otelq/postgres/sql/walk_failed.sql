@@ -1,7 +1,7 @@
 -- As walk_open, for failed and cancelled jobs, one walk for each status, or status and type, by their own indexes. Each
 -- condition on the table is in the index, so that the walk in index order is the cheapest plan.
 SELECT page.*
-FROM unnest($15::text[], $16::text[]) AS family (status, type)
+FROM unnest($16::text[], $17::text[]) AS family (status, type)
 CROSS JOIN LATERAL (
     WITH walk AS MATERIALIZED (
         SELECT w.*

@@ -80,6 +80,7 @@ def _by_each_status(name: str, fields: dict[str, Any], others: dict[str, Any], q
 PLAIN: dict[str, Any] = {"input": '{"a":"plain"}'}
 _by_each_status("tags", {"meta": META}, {"meta": OTHER}, {"tags": (("city", "Ürümqi"),)})
 _by_each_status("tenant", {"meta": META}, {"meta": OTHER}, {"tenant": "acme"})
+_by_each_status("queue", {"queue": "mail"}, {"queue": "post"}, {"queues": ("mail", "none")})
 _by_each_status("text", {"input": '{"a":"a needle"}'}, PLAIN, {"text": "needle"})
 _by_each_status(
     "matches",
@@ -99,6 +100,19 @@ async def chain_types_are_those_of_the_first_job(kit: Kit) -> None:
     equal(await _jobs(kit, chain_types=("two", "three")), [(second, 0)], "the jobs of the second")
     equal(await _jobs(kit, chain_types=("one",), statuses=READY), [(first, 1)], "the ready jobs")
     equal(await _chains(kit, chain_types=("one",)), [first], "the chains")
+
+
+@filters.case
+async def queues_are_those_of_the_job(kit: Kit) -> None:
+    """Jobs are found by the queue that each was created in, chains by that of their first job."""
+    first, second = await kit.start(queue="one"), await kit.start("next", queue="two")
+    await kit.close(outcome=Continues(Successor(type="next", input="1", queue="two")))
+    equal(await _jobs(kit, queues=("one",)), [(first, 0)], "the jobs of one queue")
+    equal(await _jobs(kit, queues=("two",)), [(second, 0), (first, 1)], "those of the other")
+    equal(await _jobs(kit, queues=("two",), types=("work",)), [], "those of a type that it does not have")
+    equal(await _jobs(kit, queues=("one", "two"), chain_types=("work",)), [(first, 0), (first, 1)], "those of both")
+    equal(await _chains(kit, queues=("one",)), [first], "the chains of one queue")
+    equal(await _chains(kit, queues=("two",)), [second], "those of the other")
 
 
 @filters.case
@@ -312,8 +326,9 @@ async def filters_narrow_each_other(kit: Kit) -> None:
     """All filters given must hold; each of them alone excludes a chain."""
     blocker = await kit.start("blocker")
     fields: dict[str, Any] = {"type": "work", "input": '{"a":"needle"}', "meta": META, "blockers": (blocker,)}
+    fields["queue"] = "mail"
     chain = await kit.start(**fields)
-    others: list[dict[str, Any]] = [{"type": "b"}, {"input": "1"}, {"meta": OTHER}, {"blockers": ()}]
+    others: list[dict[str, Any]] = [{"type": "b"}, {"input": "1"}, {"meta": OTHER}, {"blockers": ()}, {"queue": "b"}]
     for other in others:
         await kit.start(**(fields | other))
     cancelled, waited_for = await kit.start(**fields), await kit.start(**fields)
@@ -322,6 +337,7 @@ async def filters_narrow_each_other(kit: Kit) -> None:
     wanted: dict[str, Any] = {
         "types": ("work",),
         "chain_types": ("work",),
+        "queues": ("mail",),
         "statuses": frozenset({Status.BLOCKED}),
         "blocked_by": blocker,
         "tags": (("city", "Ürümqi"),),

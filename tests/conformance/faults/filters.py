@@ -14,12 +14,15 @@ from .planting import Faults
 
 _INPUT = "(SELECT coalesce(filtered.amended_input, filtered.input) FROM {filtered_job})"
 _OUTPUT = "(SELECT outcome.output FROM {current_outcome})"
+_FIRST_QUEUE = "head.queue FROM {head_job}"
 _BLOCKED_BY = "blocker_id = :blocked_by"
 
 faults = Faults()
 faults.statements(
     filters_no_status=("filter_status", "IN (SELECT value FROM json_each(:statuses))", "IS NOT NULL"),
     filters_no_type=("filter_type", "IN (SELECT value FROM json_each(:types))", "IS NOT NULL"),
+    filters_no_queue=("filter_queue", "IN (SELECT value FROM json_each(:queues))", "IS NOT NULL"),
+    takes_the_queue_of_the_first_job=("filter_queue", "filtered.queue FROM {filtered_job}", _FIRST_QUEUE),
     filters_no_payload=("filter_match", "WHERE NOT EXISTS (", "WHERE wanted.part = 'meta' AND NOT EXISTS ("),
     matches_inputs_alone=("filter_match", _OUTPUT, _INPUT),
     takes_one_kind_for_another=("canonical", "iif(type IN ('integer', 'real'), 'number', type)", "''"),

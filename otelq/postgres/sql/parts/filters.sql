@@ -5,12 +5,16 @@ w.status = ANY ($8::text[])
         OR NOT EXISTS (SELECT FROM {schema}.blocker AS b WHERE b.blocker_id = w.chain_id OFFSET 0)
     )
     AND (
-        (cardinality($7::text[]) = 0 AND $9::text::jsonb IS NULL AND cardinality($11::text[]) = 0 AND $14::text IS NULL)
+        (
+            cardinality($7::text[]) = 0 AND cardinality($15::text[]) = 0
+            AND $9::text::jsonb IS NULL AND cardinality($11::text[]) = 0 AND $14::text IS NULL
+        )
         OR EXISTS (
             SELECT
             FROM (
                 SELECT
-                    coalesce(j.chain_type, j.type) AS chain_type, j.meta, coalesce(j.amended_input, j.input) AS input,
+                    coalesce(j.chain_type, j.type) AS chain_type, j.queue, j.meta,
+                    coalesce(j.amended_input, j.input) AS input,
                     CASE WHEN w.status = 'completed' THEN (
                         SELECT c.output
                         FROM {schema}.outcome AS c
@@ -20,6 +24,7 @@ w.status = ANY ($8::text[])
                 WHERE j.chain_id = w.chain_id AND j.position = {position}
             ) AS j
             WHERE (cardinality($7::text[]) = 0 OR j.chain_type = ANY ($7::text[]))
+                AND (cardinality($15::text[]) = 0 OR j.queue = ANY ($15::text[]))
                 AND ($9::text::jsonb IS NULL OR j.meta @> $9::text::jsonb)
                 AND (
                     $14::text IS NULL
