@@ -53,7 +53,7 @@ class Commands:
         transaction = self._engine.join(tx)
         id = chain_id(chain)
         outcome_of_step, enqueue = await self._outcome(id, outcome, step, transaction)
-        closure = Closure(chain_id=id, step=step.name, outcome=outcome_of_step)
+        closure = Closure(chain_id=id, step=step.name, aliases=step.aliases, outcome=outcome_of_step)
         # The commit may succeed and its reply be lost: then the effects follow once it is found committed.
         with fail_on_error(enqueue), self._engine.effects.resolve_lost_commit(), self._engine.telemetry.silence():
             transitions = await self._state.complete_externally([closure], tx=transaction)
@@ -111,6 +111,7 @@ class Commands:
         return Amendment(
             chain_id=id,
             step=None if step is None else step.name,
+            aliases=() if step is None else step.aliases,
             priority=priority,
             delay=delay,
             at=at,

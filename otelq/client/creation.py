@@ -7,14 +7,14 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..definitions import Chain, CopyOptions, Middleware, overrides, refuse_unknown
-from ..errors import AlreadyExists, InvalidArgument, JobTypeMismatch
+from ..errors import AlreadyExists, InvalidArgument
 from ..model import Created, JobRecord, NewJob, read_meta
 from ..ports.state import Transaction
 from ..telemetry import CounterName, Enqueue
 from .coalescer import Coalescer, create
 from .engine import Engine
 from .lookups import Lookups
-from .results import check_chain
+from .results import check_chain, check_type
 from .spans import end_after_commit, fail_on_error
 from .start import InputName, Start, check_starts, read_starts, refuse_existing
 
@@ -49,8 +49,7 @@ class Creation:
         refuse_unknown(options, CopyOptions)
         check_chain(chain)
         head = (await self._lookups.chain(chain, tx=self._engine.join(tx))).head
-        if head.type != chain.job_type.name:
-            raise JobTypeMismatch(f"chain {chain.id} began with {head.type!r}, not with {chain.job_type.name!r}")
+        check_type(chain, head.type)
         return await self.start(self._start_like(chain, head, options), tx=tx)
 
     async def close(self) -> None:

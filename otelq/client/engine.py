@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..codec import PayloadPipeline, PayloadPlace
 from ..definitions import JobType
 from ..effects import Effects
+from ..errors import UndecodablePayload
 from ..ports.notify import NotifyAdapter
 from ..ports.state import StateAdapter, Transaction
 from ..telemetry import Telemetry
@@ -40,8 +41,22 @@ class Engine:
         return self.payloads.encode(value, payload=job_type.signature.input, place=place, argument=argument)
 
     def decode_input(self, text: str, job_type: JobType[Any, Any], *, chain_id: str) -> Any:
-        """Return the input of a job from its stored form; raise ``UndecodablePayload`` if it does not fit the type."""
-        place = PayloadPlace("input", chain_id, job_type.name)
+        """
+        Return the input of a job from its stored form.
+
+        Raises:
+            UndecodablePayload: it does not fit the type.
+        """
+        try:
+            return self._decode_input(text, job_type, PayloadPlace("input", chain_id, job_type.name))
+        except UndecodablePayload:
+            # A codec may bind a payload to the name under which it was stored.
+            for name in job_type.aliases:
+                with suppress(UndecodablePayload):
+                    return self._decode_input(text, job_type, PayloadPlace("input", chain_id, name))
+            raise
+
+    def _decode_input(self, text: str, job_type: JobType[Any, Any], place: PayloadPlace) -> Any:
         return self.payloads.decode(text, payload=job_type.signature.input, place=place)
 
     def encode_output(self, value: object, job_type: JobType[Any, Any], *, chain_id: str, argument: str) -> str:

@@ -43,7 +43,10 @@ class Filters(TypedDict, total=False):
     """
 
     type: TypeFilter
-    """One or several job types, or their names: of the job; for chains, of the first job."""
+    """
+    One or several job types, or their names: of the job; for chains, of the first job. A ``JobType`` stands for all its
+    names, text for that name alone.
+    """
     chain: AnyChain | None
     """One chain, by its handle or id."""
     queue: QueueFilter
@@ -222,10 +225,13 @@ def _chain_ids(given: Iterable[AnyChain] | None) -> tuple[str, ...]:
 
 def _types(argument: str, type: TypeFilter) -> tuple[str, ...]:
     given = (type,) if isinstance(type, (JobType, str)) else _check_several(argument, type)
-    return tuple(
-        item.name if isinstance(item, JobType) else check_text(item, argument=argument, longest=LONGEST_NAME)
-        for item in given
-    )
+    return tuple(name for item in given for name in _names(argument, item))
+
+
+def _names(argument: str, item: JobType[Any, Any] | str) -> tuple[str, ...]:
+    if isinstance(item, JobType):
+        return item.names
+    return (check_text(item, argument=argument, longest=LONGEST_NAME),)
 
 
 def _queues(queue: QueueFilter) -> tuple[str, ...]:

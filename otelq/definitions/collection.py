@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar, cast, overload
 
@@ -58,11 +58,11 @@ class Jobs:
     """
 
     def __init__(self, *, middleware: Sequence[Middleware] = ()) -> None:
-        self._definitions: dict[str, Definition] = {}
+        self._definitions: list[Definition] = []
         self._middleware = check_middleware("middleware", middleware)
 
     def __iter__(self) -> Iterator[Definition]:
-        return iter(self._definitions.values())
+        return iter(self._definitions)
 
     def __len__(self) -> int:
         return len(self._definitions)
@@ -76,6 +76,7 @@ class Jobs:
         self,
         name: str,
         *,
+        aliases: Sequence[str] = (),
         retry: RetryPolicy | None = None,
         lease: float = 30.0,
         timeout: float | None = 3600.0,
@@ -93,6 +94,7 @@ class Jobs:
 
         Args:
             name: the name of the job type, 1 to 200 characters, unique in an application; it is stored with every job.
+            aliases: other names of the type, each as good as ``name``, under which jobs may be stored.
             retry: the back-off and the number of attempts; None for ``RetryPolicy()``.
             lease: seconds, 1 or more, for which a claimed job belongs to a worker, which renews it. When a worker dies,
                 another one runs the job after this time.
@@ -113,7 +115,7 @@ class Jobs:
             raise InvalidArgument("name", f'is missing; write @jobs.job("name") over {name!r}')
 
         def declare(handler: AnyHandler) -> JobType[Any, Any]:
-            declared: JobType[Any, Any] = JobType(name, entry=entry, queue=queue, trace=trace)
+            declared: JobType[Any, Any] = JobType(name, aliases=aliases, entry=entry, queue=queue, trace=trace)
             bound = declared.with_handler(handler, read=read_types)
             options = _TypeOptions(retry, lease, timeout, soft_timeout, concurrency, executor)
             self._add(bound, handler, options=options)
@@ -158,9 +160,7 @@ class Jobs:
         return cast(_Handles[In, Out], attach)
 
     def _add(self, job_type: JobType[Any, Any], handler: AnyHandler, *, options: _TypeOptions) -> None:
-        if job_type.name in self._definitions:
-            raise InvalidArgument("name", f"{job_type.name!r} is declared twice in this collection; rename one")
-        self._definitions[job_type.name] = Definition(
+        definition = Definition(
             job_type=job_type,
             handler=handler,
             retry=RetryPolicy() if options.retry is None else options.retry,
@@ -171,6 +171,8 @@ class Jobs:
             executor=_executor_of(handler, options.executor),
             middleware=self._middleware,
         )
+        _by_name([*self._definitions, definition], argument="name", where="twice in this collection")
+        self._definitions.append(definition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,18 +250,30 @@ def _is_any_form(handler: object, predicate: Callable[[Any], bool]) -> bool:
 
 def merge(collections: Sequence[Jobs]) -> Mapping[str, Definition]:
     """
-    Return the definitions of several collections, by name.
+    Return the definitions of several collections, each under all names of its type.
 
     Raises:
-        InvalidArgument: two collections declare the same name.
+        InvalidArgument: a name is declared twice.
     """
-    merged: dict[str, Definition] = {}
     for collection in collections:
         if not isinstance(collection, Jobs):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             raise InvalidArgument("jobs", f"holds {collection!r}; give collections, made with Jobs()")
-    # A worker looks handlers up by name alone, so a name that two collections share would hide one of them.
-    for definition in (definition for collection in collections for definition in collection):
-        if definition.name in merged:
-            raise InvalidArgument("jobs", f"{definition.name!r} is declared in two collections; rename one")
-        merged[definition.name] = definition
-    return merged
+    definitions = [definition for collection in collections for definition in collection]
+    return _by_name(definitions, argument="jobs", where="in two collections")
+
+
+def _by_name(definitions: Iterable[Definition], *, argument: str, where: str) -> dict[str, Definition]:
+    """Return the definitions by name; refuse a name that two have, since handlers are looked up by names alone."""
+    found: dict[str, Definition] = {}
+    for definition in definitions:
+        for name in definition.job_type.names:
+            if name in found:
+                raise InvalidArgument(argument, _clash(name, found[name], definition, where=where))
+            found[name] = definition
+    return found
+
+
+def _clash(name: str, one: Definition, other: Definition, *, where: str) -> str:
+    if one.name == other.name == name:
+        return f"{name!r} is declared {where}; rename one"
+    return f"{name!r} is a name of {one.job_type!r} and of {other.job_type!r}; give it to one of them"

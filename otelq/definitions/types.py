@@ -7,7 +7,7 @@ keeps the chain's output type, and linear chains, branches, loops and jumps foll
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import isawaitable
@@ -53,6 +53,8 @@ class JobType(Generic[In_contra, Out_co]):
 
     Args:
         name: 1 to 200 characters without control characters, unique in an application; it is stored with every job.
+        aliases: other names of the type, each as good as ``name``: jobs that are stored under one are of this type. New
+            jobs get ``name``.
         input: the type of the job's input.
         output: the type of the output of a whole chain that starts with this job or continues into it.
         entry: False for a type that chains may only continue into.
@@ -61,14 +63,15 @@ class JobType(Generic[In_contra, Out_co]):
             telemetry reference.
 
     Raises:
-        InvalidArgument: the name, the queue or ``trace`` cannot be used, or, at first use, a type cannot be read from
-            JSON.
+        InvalidArgument: a name, the queue or ``trace`` cannot be used, a name occurs twice, or, at first use, a type
+            cannot be read from JSON.
     """
 
     def __init__(
         self,
         name: str,
         *,
+        aliases: Sequence[str] = (),
         input: type[In_contra] | None = None,
         output: type[Out_co] | None = None,
         entry: bool = True,
@@ -76,6 +79,7 @@ class JobType(Generic[In_contra, Out_co]):
         trace: TraceMode = "auto",
     ) -> None:
         self.name = check_line(name, argument="name", longest=LONGEST_NAME)
+        self.aliases = _check_aliases(aliases, name=name)
         self.queue = check_line(queue, argument="queue", longest=LONGEST_NAME)
         self.entry = entry
         if trace not in get_args(TraceMode):
@@ -87,6 +91,11 @@ class JobType(Generic[In_contra, Out_co]):
 
     def __repr__(self) -> str:
         return f"JobType({self.name!r})"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return all names of the type: its own, then its aliases."""
+        return self.name, *self.aliases
 
     async def __call__(self, attempt: Attempt[Any], /) -> Out_co | Continue[Out_co]:
         """Call the handler as the function it is; a test's way in."""
@@ -113,7 +122,9 @@ class JobType(Generic[In_contra, Out_co]):
 
     def with_handler(self, handler: AnyHandler, *, read: TypesReader) -> JobType[In_contra, Out_co]:
         """Return the same type, callable; ``read`` finds the types of the handler where none were declared."""
-        bound: JobType[In_contra, Out_co] = JobType(self.name, entry=self.entry, queue=self.queue, trace=self.trace)
+        bound: JobType[In_contra, Out_co] = JobType(
+            self.name, aliases=self.aliases, entry=self.entry, queue=self.queue, trace=self.trace
+        )
         bound._declared = self._arguments() or self._declared
         bound._handler, bound._read = handler, read
         return bound
@@ -135,6 +146,18 @@ class JobType(Generic[In_contra, Out_co]):
         if self._handler is None or self._read is None or self._declared != (None, None):
             return None
         return self._read(self._handler, self.name)
+
+
+def _check_aliases(aliases: object, *, name: str) -> tuple[str, ...]:
+    if isinstance(aliases, str) or not isinstance(aliases, Iterable):
+        raise InvalidArgument("aliases", f"is {aliases!r}; give several names, as in a list")
+    known = [name]
+    for alias in cast(Iterable[str], aliases):
+        check_line(alias, argument="aliases", longest=LONGEST_NAME)
+        if alias in known:
+            raise InvalidArgument("aliases", f"names {alias!r}, which the type {name!r} has already")
+        known.append(alias)
+    return tuple(known[1:])
 
 
 def is_job_type(value: object) -> TypeGuard[JobType[Any, Any]]:

@@ -16,6 +16,13 @@ class Closure(Struct, frozen=True, kw_only=True):
     step: str
     """The type that the open job must have."""
     outcome: Completes | Continues
+    aliases: tuple[str, ...] = ()
+    """Other names of that type, each as good as ``step``."""
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Return the names of the type that the open job must have."""
+        return self.step, *self.aliases
 
 
 class Amendment(Struct, frozen=True, kw_only=True):
@@ -32,3 +39,10 @@ class Amendment(Struct, frozen=True, kw_only=True):
     delay: float | None = None
     at: datetime | None = None
     input: str | None = None
+    aliases: tuple[str, ...] = ()
+    """Other names of the type of ``step``."""
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Return the names of the type that the open job must have; none if any will do."""
+        return () if self.step is None else (self.step, *self.aliases)

@@ -49,8 +49,7 @@ async def _amend(session: PostgresSession, amendments: Sequence[Amendment]) -> l
     locked = await lock_jobs(session, [amendment.chain_id for amendment in amendments])
     for amendment in amendments:
         job = locked[amendment.chain_id]
-        if amendment.step is not None:
-            await check_step(session, job, amendment.step)
+        await check_step(session, job, amendment.steps)
         refusals.check_amend(job.chain_id, job.status)
     found = await session.rows(
         "amend",

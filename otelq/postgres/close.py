@@ -26,7 +26,7 @@ async def complete_externally(session: PostgresSession, closures: Sequence[Closu
     locked = await lock_jobs(session, chain_ids, also=blockers)
     # Under the lock, so that the chain cannot move on to another step before it is closed.
     for closure in closures:
-        await check_step(session, locked[closure.chain_id], closure.step)
+        await check_step(session, locked[closure.chain_id], closure.steps)
     continued = await _continue(session, [(locked[id], outcome) for id, outcome in continues.items()])
     outputs = {closure.chain_id: end.output for closure in closures if isinstance(end := closure.outcome, Completes)}
     closed = await closed_jobs.close(
@@ -51,19 +51,19 @@ async def expire(session: PostgresSession, *, limit: int) -> list[Transition]:
     return in_order([job.chain_id for job in jobs], await closed_jobs.close(session, jobs, verb=Verb.EXPIRE))
 
 
-async def check_step(session: PostgresSession, job: Snapshot, step: str) -> None:
+async def check_step(session: PostgresSession, job: Snapshot, steps: Sequence[str]) -> None:
     """
-    Check that the open job is of the type ``step``.
+    Check that the open job is of the type with these names; no names are any type.
 
     Raises:
         JobAlreadyClosed: an earlier job of the chain is of that type.
         JobTypeMismatch: none is.
     """
-    if job.type == step:
+    if not steps or job.type in steps:
         return
-    steps = [row["type"] for row in await session.rows("read_steps", job.chain_id)]
-    is_past = step in steps[: job.position]
-    raise refusals.wrong_step(job.chain_id, step=step, open_step=job.type, is_past=is_past)
+    types = [row["type"] for row in await session.rows("read_steps", job.chain_id)]
+    is_past = not set(steps).isdisjoint(types[: job.position])
+    raise refusals.wrong_step(job.chain_id, step=steps[0], open_step=job.type, is_past=is_past)
 
 
 async def _continue(session: PostgresSession, pairs: Sequence[Continued]) -> ChainTransitions:

@@ -31,7 +31,7 @@ async def amend(db: SqliteSession, at: int, *, amendments: Sequence[Amendment]) 
 
 
 async def _amend(db: SqliteSession, at: int, amendment: Amendment) -> Transition:
-    job = await open_step(db, amendment.chain_id, amendment.step)
+    job = await open_step(db, amendment.chain_id, amendment.steps)
     refusals.check_amend(job.chain_id, job.status(at))
     stays = amendment.at is None and amendment.delay is None
     run_at = job.run_at if stays else due_at(amendment, at)

@@ -33,7 +33,7 @@ async def complete_externally(db: SqliteSession, at: int, *, closures: Sequence[
 
 
 async def _complete(db: SqliteSession, at: int, closure: Closure) -> list[Transition]:
-    job = await open_step(db, closure.chain_id, closure.step)
+    job = await open_step(db, closure.chain_id, closure.steps)
     # A worker that runs the job is fenced off: its token goes with the open row.
     await end_attempts(db, at, [job], Verb.COMPLETE_EXTERNALLY)
     match closure.outcome:

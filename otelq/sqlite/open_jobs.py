@@ -28,19 +28,19 @@ async def open_jobs(db: SqliteSession, chain_ids: Sequence[str]) -> list[OpenJob
     return sorted(jobs, key=lambda job: job.index)
 
 
-async def open_step(db: SqliteSession, chain_id: str, step: str | None) -> OpenJob:
+async def open_step(db: SqliteSession, chain_id: str, steps: Sequence[str]) -> OpenJob:
     """
-    Return the open job of a chain, of the type ``step`` if one is given. Errors as of ``open_jobs``, and:
+    Return the open job of a chain, of the type with these names if there are some. Errors as of ``open_jobs``, and:
 
     Raises:
         JobAlreadyClosed: an earlier job of the chain is of that type.
         JobTypeMismatch: none is.
     """
     (job,) = await open_jobs(db, [chain_id])
-    if step is None or job.type == step:
+    if not steps or job.type in steps:
         return job
-    past = await db.read("find_step", NUMBERS, chain=chain_id, step=step, position=job.position)
-    raise refusals.wrong_step(chain_id, step=step, open_step=job.type, is_past=bool(past))
+    past = await db.read("find_step", NUMBERS, chain=chain_id, steps=batch(steps), position=job.position)
+    raise refusals.wrong_step(chain_id, step=steps[0], open_step=job.type, is_past=bool(past))
 
 
 async def check_known(db: SqliteSession, chain_ids: Sequence[str]) -> None:

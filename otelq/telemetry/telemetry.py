@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from msgspec.structs import replace
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
@@ -26,6 +27,8 @@ from .tracing import Tracing
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
+
+X = TypeVar("X", Claimed, Transition)
 
 
 class Telemetry:
@@ -59,6 +62,8 @@ class Telemetry:
         self._baggage = tuple(baggage)
         self._active: dict[str, int] = {}
         self._capacity = 0
+        self._present_names: dict[str, str] = {}
+        """The present names of job types, by their aliases."""
         self.open()
 
     def open(self) -> None:
@@ -92,6 +97,10 @@ class Telemetry:
             self._registry.of(type).active -= count
         self._active.clear()
         self.add_capacity(-self._capacity)
+
+    def show_aliases(self, aliases: Iterable[str], *, of: str) -> None:
+        """Show jobs and chains that are stored under these names under the present name of their type from now on."""
+        self._present_names.update(dict.fromkeys(aliases, of))
 
     def silence(self) -> AbstractContextManager[None]:
         """Return a context manager for otelq's own SQL, in which instrumentations record nothing."""
@@ -132,6 +141,7 @@ class Telemetry:
 
     def attempt(self, job: Claimed, *, worker: str, mode: TraceMode = "auto") -> AttemptSpan:
         """Start the span of an attempt that is about to run."""
+        [job] = self._shown([job])
         return start_attempt(self._tracing, job, worker=worker, mode=mode)
 
     @harmless
@@ -140,6 +150,7 @@ class Telemetry:
         if not jobs:
             return
         ended_ns = time.time_ns()
+        jobs = self._shown(jobs)
         transition_spans.record_claim(self._tracing, jobs, started_ns=started_ns, ended_ns=ended_ns, worker=worker)
         self.record_operation(Operation.CLAIM, (ended_ns - started_ns) / 1e9)
 
@@ -176,10 +187,21 @@ class Telemetry:
         """Count and measure committed transitions; write spans for those without an ``enqueue`` or ``process`` span."""
         # A `try` instead of `harmless`, whose wrapper would cost too much for each commit.
         try:
+            transitions = self._shown(transitions)
             if self._registry.record_transitions(transitions):
                 transition_spans.record_transitions(self._tracing, transitions)
         except Exception as error:
             self._registry.record_failure("recording transitions", error)
+
+    def _shown(self, items: Sequence[X]) -> Sequence[X]:
+        """Return these with the present names of their types."""
+        present = self._present_names
+        if not present:
+            return items
+        return [
+            replace(one, type=present.get(one.type, one.type), chain_type=present.get(one.chain_type, one.chain_type))
+            for one in items
+        ]
 
     def record_attempt(
         self,

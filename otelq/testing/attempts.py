@@ -103,7 +103,7 @@ class _TestScope:
 
     def blockers(self, job_type: JobType[Any, Out], /) -> list[Out]:
         decode = job_type.signature.output.decode
-        mine = [chain.output for chain in self._blockers if chain.type == job_type.name]
+        mine = [chain.output for chain in self._blockers if chain.type in job_type.names]
         return [decode(output) for output in mine if output is not None]
 
     def blocker_outcomes(self) -> list[ChainOutcome]:

@@ -81,7 +81,7 @@ class ActiveJob:
     def begin(self) -> None:
         """Take a slot and start the task."""
         self._slots.take(self)
-        self._context.engine.telemetry.add_active(self.job.type, 1)
+        self._context.engine.telemetry.add_active(self.definition.name, 1)
         # An empty context: a successor is begun from the completer or from another attempt, whose variables are not
         # its.
         self._task = spawn(self._attempt(), context=contextvars.Context())
@@ -145,7 +145,7 @@ class ActiveJob:
         self._release_slot()
 
     def _release_slot(self) -> None:
-        self._context.engine.telemetry.add_active(self.job.type, -1)
+        self._context.engine.telemetry.add_active(self.definition.name, -1)
         if not self._abandoned:  # else the handler still runs; `_reclaim_slot` frees the slot when it returns
             self._slots.release(self)
 
@@ -187,7 +187,7 @@ class ActiveJob:
         # rolled back, and its scope refuses further calls.
         self._abandoned = self.scope.abandoned = True
         self._slots.leak()
-        self._context.engine.telemetry.count(CounterName.SLOT_LEAKED, type=self.job.type)
+        self._context.engine.telemetry.count(CounterName.SLOT_LEAKED, type=self.definition.name)
         text = "%s ignores its cancel; abandoned\n%s"
         logger.error(text, self, lines(self._stack()), extra=self._identity.labels)
         self._task.add_done_callback(self._reclaim_slot)

@@ -86,7 +86,7 @@ class AttemptRunner:
             await self._read_blockers()
         return Attempt(
             input,
-            type=job.type,
+            type=self._identity.definition.name,
             number=job.attempt,
             chain_id=lease.chain_id,
             job_id=self._identity.job_id,

@@ -85,7 +85,7 @@ class AttemptReport:
         """Measure the attempt under this name of an outcome."""
         self._outcome = name
         self._context.engine.telemetry.record_attempt(
-            self._identity.job.type, self._seconds, name, failure, context=self._span.exemplar
+            self._identity.definition.name, self._seconds, name, failure, context=self._span.exemplar
         )
 
     def record_refusal(self, outcome: Outcome, error: Exception) -> None:
@@ -104,7 +104,7 @@ class AttemptReport:
             started_ns=self._ended_ns,
             ended_ns=time.time_ns(),
             count=1,
-            type=self._identity.job.type,
+            type=self._identity.definition.name,
         )
 
     def end_stored(self) -> None:
@@ -117,5 +117,5 @@ class AttemptReport:
         """End the span of an attempt whose outcome is discarded."""
         self.drop_successor()
         if reason is CancelReason.LEASE_LOST:
-            self._context.engine.telemetry.count(CounterName.LEASE_LOST, type=self._identity.job.type)
+            self._context.engine.telemetry.count(CounterName.LEASE_LOST, type=self._identity.definition.name)
         self._span.end_lost(reason)

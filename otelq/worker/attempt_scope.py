@@ -104,7 +104,7 @@ class WorkerScope:
         """Return the outputs of the blockers of one type, in order."""
         check_job_type("job_type", job_type)
         decode = self._context.engine.decode_output
-        chains = [chain for chain in self.blocker_chains if chain.type == job_type.name]
+        chains = [chain for chain in self.blocker_chains if chain.type in job_type.names]
         return [decode(chain.output, job_type, chain_id=chain.chain_id) for chain in chains if chain.output is not None]
 
     def blocker_outcomes(self) -> list[ChainOutcome]:

@@ -103,5 +103,5 @@ class WorkerContext:
 
     @property
     def types(self) -> Sequence[str]:
-        """Return the names of the job types that this worker runs."""
+        """Return all names of the job types that this worker runs, with their aliases."""
         return tuple(self.definitions)

@@ -110,9 +110,8 @@ def with_executors(context: WorkerContext) -> WorkerContext:
 
     Called once, when the worker starts. An ``async def`` handler without middleware is used as it is.
     """
-    return replace(
-        context, definitions={name: _with_executor(one, context) for name, one in context.definitions.items()}
-    )
+    ready = {one.name: _with_executor(one, context) for one in context.definitions.values()}
+    return replace(context, definitions={name: ready[one.name] for name, one in context.definitions.items()})
 
 
 def _with_executor(definition: Definition, context: WorkerContext) -> Definition:

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 
 from msgspec.structs import replace
 
@@ -24,6 +24,28 @@ LOCKED_PAUSE_LIMIT = 1.0
 """The longest pause in seconds between two claims while other transactions lock every due job."""
 
 
+class Rotation:
+    """Names that share a number of slots, in the order in which they get some when there are fewer slots than names."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = list(names)
+
+    def without(self, left_out: Set[str]) -> Set[str]:
+        """Return the other names."""
+        return {name for name in self._names if name not in left_out}
+
+    def divide(self, slots: int, *, among: Set[str]) -> dict[str, int]:
+        """Return an even share for each of the given names; those that get none are left out."""
+        if not among:
+            return {}
+        share, extra = divmod(slots, len(among))
+        names = [name for name in self._names if name in among]
+        shares = {name: share + (index < extra) for index, name in enumerate(names)}
+        # The remainder goes to the first names; the sort puts them last, so that it goes to others next time.
+        self._names.sort(key=lambda name: shares.get(name, 0))
+        return {name: count for name, count in shares.items() if count}
+
+
 class Fetcher(Loop):
     """Divides the free slots among the job types, so that no type waits longer than one rotation."""
 
@@ -34,8 +56,10 @@ class Fetcher(Loop):
         self._context = context
         self._slots = slots
         self._completer = completer
-        self._rotation = list(context.definitions)
-        """The job types in the order in which they get slots when there are fewer slots than types."""
+        types = dict.fromkeys(definition.job_type for definition in context.definitions.values())
+        self._names = {type.name: Rotation(type.names) for type in types}
+        """The names of each job type: jobs under its aliases have their part of the share of the type."""
+        self._types = Rotation(self._names)
         self._lost_claims: list[int] = []
         """Tokens of claims that may have been committed although their replies were lost."""
         self._wake_at = 0.0
@@ -101,25 +125,24 @@ class Fetcher(Loop):
         return False
 
     def _claim_requests(self, free: int, exhausted: set[str]) -> Sequence[ClaimRequest]:
-        """Return a request for an even share of the slots for each type that may have more due jobs."""
-        free_slots = {type: self._free_for(type) for type in self._rotation if type not in exhausted}
-        types = [type for type, count in free_slots.items() if count > 0]
-        if not types:
-            return ()
-        share, extra = divmod(free, len(types))
-        limits = {type: share + (index < extra) for index, type in enumerate(types)}
-        # The remainder goes to the first types; the sort puts them last, so that it goes to others next time.
-        self._rotation.sort(key=lambda type: limits.get(type, 0))
-        return [self._claim_request(type, min(limit, free_slots[type])) for type, limit in limits.items() if limit]
+        """Return requests for an even share of the slots for each type that may have more due jobs."""
+        open_names = {type: names.without(exhausted) for type, names in self._names.items()}
+        free_slots = {type: self._free_for(type) for type, names in open_names.items() if names}
+        shares = self._types.divide(free, among={type for type, count in free_slots.items() if count > 0})
+        return [
+            self._claim_request(name, limit)
+            for type, share in shares.items()
+            for name, limit in self._names[type].divide(min(share, free_slots[type]), among=open_names[type]).items()
+        ]
 
     def _free_for(self, type: str) -> int:
         most = self._context.definitions[type].concurrency
         return self._slots.capacity if most is None else most - self._slots.by_type[type]
 
-    def _claim_request(self, type: str, limit: int) -> ClaimRequest:
-        definition = self._context.definitions[type]
+    def _claim_request(self, name: str, limit: int) -> ClaimRequest:
+        definition = self._context.definitions[name]
         return ClaimRequest(
-            type=type, limit=limit, lease=definition.lease, timeout=self._context.lease_limit(definition)
+            type=name, limit=limit, lease=definition.lease, timeout=self._context.lease_limit(definition)
         )
 
     async def _claim(self, requests: Sequence[ClaimRequest], *, suspect: bool) -> Sequence[Claimed]:

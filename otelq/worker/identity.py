@@ -27,9 +27,9 @@ class Identity:
         """Return the attributes that log records of the attempt have."""
         return {
             "otelq.chain.id": self.job.lease.chain_id,
-            "otelq.job.type": self.job.type,
+            "otelq.job.type": self.definition.name,
             "otelq.job.attempt": self.job.attempt,
         }
 
     def __str__(self) -> str:
-        return f"attempt {self.job.attempt} of {self.job.type} {self.job_id}"
+        return f"attempt {self.job.attempt} of {self.definition.name} {self.job_id}"

@@ -102,7 +102,7 @@ class ProcessScope:
         """Return the outputs of the blockers of one type, in order."""
         check_job_type("job_type", job_type)
         decode = job_type.signature.output.decode
-        outputs = [chain.output for chain in self._request.blockers if chain.type == job_type.name]
+        outputs = [chain.output for chain in self._request.blockers if chain.type in job_type.names]
         return [decode(output) for output in outputs if output is not None]
 
     def blocker_outcomes(self) -> list[ChainOutcome]:

@@ -46,7 +46,7 @@ class Slots:
     def take(self, active: ActiveJob) -> None:
         """Give a slot to an attempt."""
         self._active.add(active)
-        self.by_type[active.job.type] += 1
+        self.by_type[active.definition.name] += 1
         self.suspects += active.job.crashes > 0
 
     def release(self, active: ActiveJob) -> None:
@@ -54,7 +54,7 @@ class Slots:
         if active not in self._active:
             return
         self._active.discard(active)
-        self.by_type[active.job.type] -= 1
+        self.by_type[active.definition.name] -= 1
         self.suspects -= active.job.crashes > 0
         self._changed.set()
         self.on_free()

@@ -200,6 +200,8 @@ class _WorkerRun:
         self._unsubscribe = self.context.engine.notify.subscribe(self._on_hint)
         self.context.engine.telemetry.add_capacity(self.context.concurrency)
         self.context.engine.served.update(self.context.types)
+        for definition in self.context.definitions.values():
+            self.context.engine.telemetry.show_aliases(definition.job_type.aliases, of=definition.name)
         # The fetcher comes last: a job that it claims needs the loops that renew its lease and store its outcome.
         for loop in (self.completer, self.keeper, self.reaper, self.fetcher):
             loop.start()

@@ -38,6 +38,21 @@ def test_a_claim_of_several_types_names_none_and_an_empty_one_is_no_span(sdk: Sd
     assert [span.name for span in sdk.spans] == ["claim"]
 
 
+def test_a_job_under_an_alias_is_shown_under_the_name_of_its_type(sdk: Sdk) -> None:
+    telemetry = sdk.telemetry()
+    telemetry.show_aliases(["ship"], of="ship-parcel")
+    telemetry.record_claim([claimed(), claimed(type="ship-parcel", chain_type="bill")], started_ns=1, worker="w")
+    telemetry.record_transitions([CREATED, CLAIMED, REAPED])
+    attempt = telemetry.attempt(claimed(), worker="w")
+    with attempt.activate():
+        sdk.tracer.start_span("of the handler").end()
+    attempt.end("completed")
+    names = [span.name for span in sdk.spans]
+    assert names == ["claim ship-parcel", "reap ship-parcel", "of the handler", "process ship-parcel"]
+    assert (sdk.one("process ship-parcel").attributes or {})["otelq.chain.type"] == "ship-parcel"
+    assert sdk.total("otelq.job.transitions", name="ship-parcel") == sdk.total("otelq.job.transitions") == 3
+
+
 def test_links_beyond_the_limit_are_counted(sdk: Sdk) -> None:
     note = sdk.telemetry().enqueue(type="ship").stored_context
     jobs = [claimed(note)] * (names.LINK_LIMIT + 5)

@@ -291,6 +291,36 @@ def test_a_name_is_declared_once_in_a_collection_and_in_all_that_a_worker_serves
         merge([first, second])
 
 
+def test_an_alias_is_a_name_of_the_type_beside_its_own() -> None:
+    jobs = otelq.Jobs()
+    declared = otelq.JobType("charge-card", aliases=["charge", "pay"], input=Mail, output=str)
+    handled, decorated = jobs.handles(declared)(plain), jobs.job("mail", aliases=("send-mail",))(plain)
+    assert declared.names == handled.names == ("charge-card", "charge", "pay")
+    assert (decorated.aliases, otelq.JobType("plain").names) == (("send-mail",), ("plain",))
+    names = {name: one.name for name, one in merge([jobs]).items()}
+    assert names == dict.fromkeys(declared.names, "charge-card") | {"mail": "mail", "send-mail": "mail"}
+
+
+@pytest.mark.parametrize(
+    "aliases", [["charge-card"], ["charge", "charge"], [""], ["two\nlines"], ["x" * 201], [7], "charge", 7]
+)
+def test_aliases_are_other_names_each_once(aliases: Any) -> None:
+    with pytest.raises(otelq.InvalidArgument, match="aliases"):
+        otelq.JobType("charge-card", aliases=aliases)
+
+
+def test_two_types_that_share_a_name_are_both_named_in_the_error() -> None:
+    first, second = otelq.Jobs(), otelq.Jobs()
+    first.job("charge-card", aliases=["charge"])(plain)
+    second.job("pay", aliases=["charge"])(plain)
+    both = r"'charge' is a name of JobType\('charge-card'\) and of JobType\('{}'\)"
+    with pytest.raises(otelq.InvalidArgument, match=both.format("pay")):
+        merge([first, second])
+    with pytest.raises(otelq.InvalidArgument, match=both.format("charge")):
+        first.job("charge")(plain)
+    assert len(first) == 1
+
+
 def test_a_collection_knows_its_definitions_and_their_options() -> None:
     jobs = otelq.Jobs()
     jobs.job("one", lease=5, timeout=None, concurrency=2)(plain)
