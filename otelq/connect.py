@@ -114,7 +114,7 @@ def _state(target: object, *, schema: str, options: dict[str, object]) -> StateA
     # By its attributes: the root of otelq imports no driver, and so not SQLAlchemy.
     if "session" in options and not hasattr(target, "dialect"):
         raise InvalidArgument("session", "goes with an AsyncEngine of SQLAlchemy; give that as the target")
-    with _name_missing_extra("target", scheme):
+    with name_missing_extra("target", scheme):
         adapter: StateAdapter = _load("target", "otelq.state", scheme)(target, schema=schema, **options)
     return adapter
 
@@ -128,7 +128,7 @@ def _notifier(notify: str | None, *, state: StateAdapter, schema: str) -> Notify
     if notify == "auto":
         return state.notifier() or _notifier(None, state=state, schema=schema)
     scheme = "memory" if notify is None else _scheme("notify", notify)
-    with _name_missing_extra("notify", scheme):
+    with name_missing_extra("notify", scheme):
         notifier: NotifyAdapter = _load("notify", "otelq.notify", scheme)(notify, schema=schema)
     return notifier
 
@@ -163,7 +163,7 @@ def _load(argument: str, group: str, scheme: str) -> Any:
 
 
 @contextmanager
-def _name_missing_extra(argument: str, scheme: str) -> Generator[None]:
+def name_missing_extra(argument: str, scheme: str) -> Generator[None]:
     """Raise ``InvalidArgument`` with the extra to install where a driver's package is missing."""
     try:
         yield

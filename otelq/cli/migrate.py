@@ -10,6 +10,7 @@ import click
 
 from ..adapters import find_adapter
 from ..connect import connect
+from .database import client_of, without_driver
 from .redaction import redact
 
 
@@ -39,6 +40,7 @@ def dump_sql(url: str, schema: str) -> str:
         InvalidArgument: no adapter is known for the URL, or its driver is missing.
         click.UsageError: the adapter needs no SQL.
     """
+    url = without_driver(url)
     connect(url, schema=schema)  # checks URL, schema and driver, and opens nothing
     scheme = url.partition(":")[0].lower()
     entry = find_adapter("otelq.state", scheme, argument="url")
@@ -50,5 +52,6 @@ def dump_sql(url: str, schema: str) -> str:
 
 
 async def _open(url: str, schema: str, *, change: bool) -> None:
-    async with connect(url, schema=schema, migrate=change):
+    opened = client_of(url, schema=schema, application="otelq migrate", migrate=change)
+    async with opened as client, client:
         pass  # opening migrates, or checks

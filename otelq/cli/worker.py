@@ -1,41 +1,45 @@
-"""``otelq worker``: runs the jobs of an application until a signal stops it."""
+"""``otelq worker``: runs the workers of an application until a signal stops them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from ..adapters import is_private
-from ..connect import connect
-from ..definitions import Jobs
-from ..logs import Log
-from ..worker import Worker
-from .collections import load_collections
+from ..worker.signals import signals
+from .options import WorkerOptions
 from .redaction import RedactingFormatter
-
-logger = Log("otelq.cli")
+from .runner import Runner
+from .targets import load_targets
 
 LEVELS = ("debug", "info", "warning", "error")
 LINE = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
 
 
 @click.command()
-@click.argument("collections", nargs=-1, required=True, metavar="MODULE:JOBS...")
-@click.option("--url", envvar="OTELQ_URL", show_envvar=True, required=True, help="The database that holds the jobs.")
-@click.option("--schema", default="otelq", show_default=True, help="The schema that holds otelq's tables.")
-@click.option("--concurrency", type=int, default=10, show_default=True, help="How many attempts run at once.")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.option("--url", envvar="OTELQ_URL", show_envvar=True, help="The database, for targets that are collections.")
+@click.option("--schema", help="The schema of otelq's tables, for targets that are collections.  [default: otelq]")
+@click.option("--concurrency", type=int, help="How many attempts run at once.  [default: the worker's, or 10]")
 @click.option(
     "--poll-interval",
     type=float,
     help="The longest time between two searches for due jobs, in seconds.  [default: 30, or 2 without hints]",
 )
 @click.option(
-    "--grace", type=float, default=30.0, show_default=True, help="Seconds that running attempts have to finish."
+    "--grace", type=float, help="Seconds that running attempts have to finish.  [default: the worker's, or 30]"
 )
-@click.option("--name", help="The name of this worker in leases and logs.  [default: host, process, random]")
+@click.option(
+    "--queues",
+    multiple=True,
+    metavar="NAME,...",
+    help="Run only the jobs of these queues; can be repeated.  [default: the worker's, or all]",
+)
+@click.option("--name", help="The name of the worker in leases and logs.  [default: host, process, random]")
 @click.option(
     "--log-level",
     type=click.Choice(LEVELS, case_sensitive=False),
@@ -43,54 +47,30 @@ LINE = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
     show_default=True,
     help="The lowest level of log lines to show.",
 )
-def worker(
-    collections: Sequence[str],
-    url: str,
-    schema: str,
-    concurrency: int,
-    poll_interval: float | None,
-    grace: float,
-    name: str | None,
-    log_level: str,
-) -> None:
+@click.pass_context
+def worker(context: click.Context, /, targets: Sequence[str], queues: Sequence[str], **given: Any) -> None:
     """
-    Run the jobs of one or more collections.
+    Run the workers of an application.
 
-    Each MODULE:JOBS names an otelq.Jobs() in a module that can be imported, also from the current folder. SIGINT,
-    SIGTERM and SIGHUP stop the worker. Running attempts get 30 seconds (--grace), then they are cancelled, and their
-    jobs run again elsewhere. A second signal cancels them at once.
+    Each TARGET is written as module:attribute, and is an otelq.Worker, a function or async context manager that yields
+    one, or a collection otelq.Jobs(). Modules in the current folder are found too. SIGINT, SIGTERM and SIGHUP stop the
+    workers. Running attempts get their grace, 30 seconds by default, then they are cancelled, and their jobs run again
+    elsewhere. A second signal cancels them at once.
     """
-    _log_to_stderr(log_level)  # before the modules of the application are imported, which may log
-    jobs = load_collections(collections)
-    if is_private(url):
-        raise click.UsageError(f"{url} is private to one process, so this worker would never find a job")
-    asyncio.run(
-        serve(
-            jobs, url=url, schema=schema, concurrency=concurrency, poll_interval=poll_interval, grace=grace, name=name
-        )
-    )
+    is_url_given = context.get_parameter_source("url") is ParameterSource.COMMANDLINE
+    names = tuple(name.strip() for part in queues for name in part.split(","))
+    options = WorkerOptions(targets=tuple(targets), is_url_given=is_url_given, queues=names, **given)
+    log_to_stderr(options.log_level)  # before the modules of the application are imported, which may log
+    asyncio.run(_run(Runner(load_targets(options.targets), options)))
 
 
-async def serve(
-    jobs: Sequence[Jobs],
-    *,
-    url: str,
-    schema: str,
-    concurrency: int,
-    poll_interval: float | None,
-    grace: float,
-    name: str | None,
-) -> None:
-    """Run a worker until a signal stops it; bad options raise before the database is opened."""
-    # The worker is made before the client is opened: a wrong option raises before the schema is migrated.
-    client = connect(url, schema=schema)
-    work = Worker(client, *jobs, concurrency=concurrency, poll_interval=poll_interval, grace=grace, name=name)
-    async with client:
-        await work.run()
-    logger.info("the worker has stopped")
+async def _run(runner: Runner) -> None:
+    with signals(runner.request_stop):
+        await runner.run()
 
 
-def _log_to_stderr(level: str) -> None:
+def log_to_stderr(level: str) -> None:
+    """Show log lines from a level on, without passwords."""
     handler = logging.StreamHandler()
     handler.setFormatter(RedactingFormatter(LINE))
     logging.basicConfig(level=level.upper(), handlers=[handler])

@@ -78,6 +78,11 @@ class Client:
         await self.aclose()
 
     @property
+    def is_open(self) -> bool:
+        """Return whether it was opened, and not closed since."""
+        return self._lifecycle.is_open
+
+    @property
     def engine(self) -> Engine:
         """Return the adapters and settings that workers and commands share with the client; not for applications."""
         self._lifecycle.check()

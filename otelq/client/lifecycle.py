@@ -41,6 +41,11 @@ class Lifecycle:
         self._change_poller: ChangePoller | None = None
         self._close_warning: weakref.finalize[..., Any] | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether the engine is open, in whichever process and event loop."""
+        return self._owner is not None
+
     async def open(self) -> None:
         """Open everything, once, or check that it is open here; see ``Client.open`` for the errors."""
         self._opening = self._opening or asyncio.Lock()

@@ -1,5 +1,5 @@
 """The worker: four loops (fetcher, completer, keeper, reaper), and a task for each attempt."""
 
-from .worker import Worker
+from .worker import Worker, default_name
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "default_name"]

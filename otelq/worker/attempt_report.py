@@ -108,13 +108,15 @@ class AttemptReport:
         )
 
     def end_stored(self) -> None:
-        """End the spans once the outcome is committed."""
+        """Count the attempt and end its spans, once the outcome is committed."""
+        self._context.ended[self._outcome] += 1
         if self._enqueue is not None:
             self._enqueue.end()
         self._span.end(self._outcome, self._ended_ns)
 
     def end_lost(self, reason: CancelReason) -> None:
-        """End the span of an attempt whose outcome is discarded."""
+        """Count an attempt whose outcome is discarded, and end its span."""
+        self._context.ended["lost"] += 1
         self.drop_successor()
         if reason is CancelReason.LEASE_LOST:
             self._context.engine.telemetry.count(CounterName.LEASE_LOST, type=self._identity.definition.name)

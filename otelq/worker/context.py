@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar, cast
@@ -85,6 +86,8 @@ class WorkerContext:
     """Set when a stop begins: no more jobs are claimed, and handlers are asked to finish."""
     drained: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the stop no longer waits for attempts: lost commits are not looked up any more."""
+    ended: Counter[str] = field(default_factory=Counter[str])
+    """How many attempts have ended, by the name of their outcome."""
 
     @property
     def longest_sleep(self) -> float:

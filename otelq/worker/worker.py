@@ -6,9 +6,9 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from ..client import Client
 from ..codec import check_line
@@ -117,9 +117,75 @@ class Worker:
             reap_interval=reap_interval,
             max_crashes=max_crashes,
         )
+        self._client = client
+        self._jobs = jobs
+        self._options: dict[str, Any] = {
+            "concurrency": concurrency,
+            "poll_interval": poll_interval,
+            "grace": grace,
+            "provide": tuple(provide),
+            "name": worker_name,
+            "reap_interval": reap_interval,
+            "max_crashes": max_crashes,
+            "middleware": middleware,
+            "require_middleware": require_middleware,
+            "queues": queues,
+        }
         self._current: _WorkerRun | None = None
         self._owner: asyncio.Task[object] | None = None
         self._fatal: Exception | KeyboardInterrupt | None = None
+
+    def override(
+        self,
+        *,
+        concurrency: int | None = None,
+        poll_interval: float | None = None,
+        grace: float | None = None,
+        name: str | None = None,
+        queues: Sequence[str] | None = None,
+    ) -> Worker:
+        """
+        Return a worker like this one with other options, as ``otelq worker`` does for its command line.
+
+        Args:
+            concurrency: as above; None for that of this worker, here and below.
+            poll_interval: as above.
+            grace: as above.
+            name: as above.
+            queues: as above.
+
+        Raises:
+            InvalidArgument: an option is out of range, or a queue has no job type.
+        """
+        given: dict[str, Any] = {
+            "concurrency": concurrency,
+            "poll_interval": poll_interval,
+            "grace": grace,
+            "name": name,
+            "queues": queues,
+        }
+        changed = {option: value for option, value in given.items() if value is not None}
+        return Worker(self._client, *self._jobs, **(self._options | changed))
+
+    @property
+    def client(self) -> Client:
+        """Return the client whose jobs it runs."""
+        return self._client
+
+    @property
+    def name(self) -> str:
+        """Return the name of the worker, as leases show it."""
+        return str(self._options["name"])
+
+    @property
+    def grace(self) -> float:
+        """Return the seconds that running attempts have to finish when the worker stops."""
+        return float(self._options["grace"])
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether its block was entered and has not ended."""
+        return self._current is not None
 
     @property
     def leaked(self) -> int:
@@ -166,13 +232,18 @@ class Worker:
         requested = asyncio.Event()
 
         def stop() -> None:
-            if requested.is_set() and self._current is not None:
-                self._current.cancel_all()
+            if requested.is_set():
+                self.cancel_attempts()
             requested.set()
 
         with signals(stop):  # from before the first claim until the last outcome is stored
             async with self:
                 await requested.wait()
+
+    def cancel_attempts(self) -> None:
+        """Cancel the attempts that run now. Their jobs go back to other workers, and no attempt is spent."""
+        if self._current is not None:
+            self._current.cancel_all()
 
     def _give_up(self, error: Exception | KeyboardInterrupt) -> None:
         # Cancelling the owner ends the `async with` block; `__aexit__` turns the cancel into the error. Once is enough.
@@ -205,7 +276,8 @@ class _WorkerRun:
         # The fetcher comes last: a job that it claims needs the loops that renew its lease and store its outcome.
         for loop in (self.completer, self.keeper, self.reaper, self.fetcher):
             loop.start()
-        logger.info("worker %s serves %s", self.context.name, ", ".join(self.context.types))
+        queues = f" of queue {', '.join(self.context.queues)}" if self.context.queues else ""
+        logger.info("worker %s serves %s%s", self.context.name, ", ".join(self.context.types), queues)
 
     async def stop(self) -> None:
         """Stop claiming, wait for attempts, cancel the rest, store their outcomes, then end the loops; once."""
@@ -263,6 +335,7 @@ class _WorkerRun:
         await self.keeper.stop()
         await self.completer.stop()
         self.context.engine.telemetry.add_capacity(-self.context.concurrency)
+        logger.info("worker %s has stopped; attempts: %s", self.context.name, _counts(self.context.ended))
 
     def cancel_all(self) -> None:
         """Cancel every running attempt."""
@@ -273,6 +346,10 @@ class _WorkerRun:
         self.fetcher.on_hint(hint)
         self.keeper.on_hint(hint)
         self.reaper.on_hint(hint)
+
+
+def _counts(ended: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in sorted(ended.items())) or "none"
 
 
 async def _wait_for(task: asyncio.Task[None]) -> None:

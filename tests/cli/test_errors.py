@@ -31,24 +31,40 @@ MODULES = {
     "cli_unreadable.py": "x = (\n",
 }
 USAGE = [
-    ("worker", "Missing argument 'MODULE:JOBS...'"),
-    ("worker cli_shop:jobs", "Missing option '--url' (env var: 'OTELQ_URL')"),
-    ("worker cli_shop --url {sqlite}", "'cli_shop' names no collection of jobs; give module:attribute"),
+    ("worker", "Missing argument 'TARGET...'"),
+    ("worker cli_shop:jobs", "a collection of jobs has no database; give --url, or set OTELQ_URL"),
+    ("worker cli_shop --url {sqlite}", "'cli_shop' names no target; give module:attribute, such as shop.app:worker"),
     ("worker cli_nowhere:jobs --url {sqlite}", "there is no module 'cli_nowhere' in {folder}"),
     ("worker cli_nowhere.sub:jobs --url {sqlite}", "there is no module 'cli_nowhere' in {folder}"),
-    ("worker cli_shop:jobz --url {sqlite}", "module 'cli_shop' has no 'jobz'; collections in it: full, jobs"),
-    ("worker cli_empty:jobs --url {sqlite}", "module 'cli_empty' has no 'jobs'; there is no collection in it"),
-    ("worker cli_shop:app --url {sqlite}", "'cli_shop:app' is of type object, not a collection otelq.Jobs()"),
+    ("worker cli_shop:jobz --url {sqlite}", "module 'cli_shop' has no 'jobz'; in the module there are full, jobs"),
+    (
+        "worker cli_empty:jobs --url {sqlite}",
+        "module 'cli_empty' has no 'jobs'; there is no worker or collection in it",
+    ),
+    (
+        "worker cli_shop:app --url {sqlite}",
+        "'cli_shop:app' is of type object, not an otelq.Worker, a function or async",
+    ),
     ("worker cli_lacking:jobs --url {sqlite}", "No module named 'cli_not_there' ({folder}/cli_lacking.py, line 1)"),
     ("worker cli_raising:jobs --url {sqlite}", "ZeroDivisionError: division by zero ({folder}/cli_raising.py, line 2)"),
     ("worker cli_unreadable:jobs --url {sqlite}", "SyntaxError: '(' was never closed"),
     ("worker cli_shop:jobs --url {sqlite}", "jobs: is empty; give collections with handlers"),
-    ("worker cli_shop:jobs --url {sqlite} --concurrency 0", "--concurrency: is 0; give a whole number, 1 or more"),
+    ("worker cli_shop:full --url {sqlite} --concurrency 0", "--concurrency: is 0; give a whole number, 1 or more"),
     ("worker cli_shop:jobs --url {sqlite} --concurrency few", "'few' is not a valid integer"),
     ("worker cli_shop:full --url {sqlite} --poll-interval -1", "--poll-interval: is -1.0; give seconds from"),
+    (
+        "worker cli_shop:full --url {sqlite} --queues default,mail",
+        "--queues: 'mail' has no job type; there are default",
+    ),
     ("worker cli_shop:jobs --url {sqlite} --log-level loud", "'loud' is not one of 'debug', 'info'"),
     ("worker cli_shop:jobs --url memory://", "memory:// is private to one process"),
     ("worker cli_shop:jobs --url sqlite://", "sqlite:// is private to one process"),
+    ("worker cli_shop:jobs --url sqlite+aiosqlite://", "sqlite+aiosqlite:// is private to one process"),
+    (
+        "worker cli_shop:full --url postgresql+psycopg2://ada:s3cret@db/app",
+        "--url: has the scheme postgresql+psycopg2;",
+    ),
+    ("worker cli_shop:full --url postgresql+asyncpg://ada:s3cret@db:port/app", "url: cannot be read as a URL of"),
     ("worker cli_shop:jobs --url mysql://ada:s3cret@db/app", "--url: no adapter for mysql: is installed"),
     ("worker cli_shop:full --url postgresql:/ada:s3cret@db/app", "url: has no two slashes after its scheme"),
     ("migrate --url postgresql://ada:1/s3cret@db/app", "url: has an @ where none can be; percent-encode"),
@@ -64,6 +80,8 @@ USAGE = [
 ]
 FAILURES = [
     ("migrate --url {nowhere}", "127.0.0.1"),
+    ("migrate --url {nowhere_by_sqlalchemy}", "127.0.0.1"),
+    ("worker cli_shop:full --url {nowhere_by_sqlalchemy}", "127.0.0.1"),
     ("migrate --url {nowhere} --check", "127.0.0.1"),
     ("demo --url {nowhere}", "127.0.0.1"),
     ("migrate --url sqlite:///no/such/folder/app.db", "the directory {folder}/no/such/folder does not exist"),
@@ -84,7 +102,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def said(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     """The exit code of a command, and the one line that it wrote about its trouble."""
-    places = {"folder": folder, "sqlite": "sqlite:///app.db", "nowhere": "postgresql://ada:s3cret@127.0.0.1:9/app"}
+    places: dict[str, object] = {
+        "folder": folder,
+        "sqlite": "sqlite:///app.db",
+        "nowhere": "postgresql://ada:s3cret@127.0.0.1:9/app",
+    }
+    places["nowhere_by_sqlalchemy"] = "postgresql+asyncpg://ada:s3cret@127.0.0.1:9/app"
     code = run([word.format(**places) for word in command.split()])
     (line,) = capsys.readouterr().err.splitlines()
     return code, line

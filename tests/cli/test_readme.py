@@ -53,7 +53,7 @@ async def test_the_worker_command_serves_the_jobs_of_the_quickstart(folder: Path
         with started(WORKER.split(), folder=folder) as worker:
             assert await client.result(chain, timeout=30) == "welcome, eve@example.com"
             worker.terminate()
-            read_until(worker, "the worker has stopped")
+            read_until(worker, "has stopped; attempts")
             assert worker.wait() == 0
 
 

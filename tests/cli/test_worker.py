@@ -62,7 +62,7 @@ async def test_a_signal_stops_a_worker_once_its_attempts_have_finished(
         with started(WORKER, folder=shop, OTELQ_URL=sqlite_url) as worker:
             read_until(worker, "lingering")
             worker.send_signal(number)
-            assert "ERROR" not in read_until(worker, "the worker has stopped")
+            assert "ERROR" not in read_until(worker, "has stopped; attempts")
             assert worker.wait() == 0
         assert await client.result(chain, timeout=10) == "finished"
 

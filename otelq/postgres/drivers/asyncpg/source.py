@@ -15,7 +15,7 @@ from ...errors import is_stale
 from ..port import transaction_limit
 from .connection import AsyncpgConnection
 from .transactions import ERRORS, AsyncpgJoiner, AsyncpgTransaction, in_time, roll_back, terminate
-from .url import location_of
+from .url import location_of, with_application_name
 
 VERBS: Final = 4
 """Connections for verbs with a URL; handlers' transactions have a pool of their own and never delay a verb."""
@@ -55,7 +55,8 @@ class AsyncpgSource:
         return size
 
     async def _open_own(self, url: str) -> int:
-        usual: dict[str, Any] = {"min_size": 0, "timeout": self._connect_timeout, **self._options}
+        usual: dict[str, Any] = {"min_size": 0, "timeout": self._connect_timeout}
+        usual |= with_application_name(url, self._options)
         try:
             self._verbs = await asyncpg.create_pool(url, **usual, max_size=VERBS, reset=_no_reset)
             self._handlers = await asyncpg.create_pool(url, **usual, max_size=self._max_size)

@@ -1,9 +1,10 @@
-"""Checks of PostgreSQL URLs, and the part of a URL that may be shown."""
+"""Checks of PostgreSQL URLs, the part of a URL that may be shown, and the name under which its connections run."""
 
 from __future__ import annotations
 
-from typing import Final
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 from ....errors import InvalidArgument
 
@@ -38,3 +39,11 @@ def location_of(url: str) -> str:
     if "@" in parts.query and "@" not in parts.netloc:
         return "the given URL"
     return f"{host}:{port}, database {parts.path.strip('/') or '(default)'}"
+
+
+def with_application_name(url: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options with ``otelq`` as the name of the application, unless they or the URL have another."""
+    given: object = options.get("server_settings") or {}
+    if not isinstance(given, Mapping) or "application_name" in {*given, *parse_qs(url.partition("?")[2])}:
+        return dict(options)
+    return {**options, "server_settings": {**given, "application_name": "otelq"}}
