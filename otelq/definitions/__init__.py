@@ -4,10 +4,11 @@ from .attempt import Attempt, AttemptScope, Handler, meta_of, scope_of
 from .blockers import NO_BLOCKERS, AllOf, AnyOf, Blockers, CheckedBlockers, check_blockers
 from .chain import Chain, check_chain_id
 from .checks import LONGEST_NAME, check_count, check_priority, check_seconds, check_time, check_when
-from .collection import Definition, Executor, Jobs, is_async, merge
+from .collection import Definition, Jobs, merge
 from .continuation import Continue, is_continue
 from .continuation_types import check_continuation
 from .decisions import Fail, RetryAfter, Snooze, WaitFor
+from .handlers import Executor
 from .middleware import Middleware, check_middleware, overrides
 from .options import ContinueOptions, CopyOptions, MetaOptions, StartOptions, WhenOptions, refuse_unknown
 from .types import AnyHandler, JobType, Signature, TraceMode, check_job_type, is_job_type
@@ -51,7 +52,6 @@ __all__ = [
     "check_seconds",
     "check_time",
     "check_when",
-    "is_async",
     "is_continue",
     "is_job_type",
     "merge",

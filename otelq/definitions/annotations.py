@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from functools import partial, reduce
+from functools import reduce
 from types import UnionType
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 from ..errors import InvalidArgument
 from .attempt import Attempt
 from .continuation import Continue
+from .handlers import inner_function
 from .types import AnyHandler
 
 
 def read_types(handler: AnyHandler, name: str) -> tuple[Any, Any]:
     """Return the input and the output type that a handler's annotations name."""
     # A decorator, a `partial` or a callable object has no annotations of its own: look at the function inside.
-    function: Any = inspect.unwrap(cast(Any, handler))
-    while isinstance(function, partial):
-        function = function.func
-    function = function if inspect.isroutine(function) else getattr(function, "__call__")  # noqa: B004, B009
     try:
-        hints = get_type_hints(function)
+        hints = get_type_hints(inner_function(inspect.unwrap(cast(Any, handler))))
     except Exception as error:  # evaluating the annotations of an application may raise anything
         raise InvalidArgument("handler", f"of {name!r}: its annotations cannot be read: {error}") from error
     returned = hints.pop("return", None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar, cast, overload
@@ -13,14 +12,12 @@ from .annotations import read_types
 from .attempt import Attempt
 from .checks import check_count, check_seconds
 from .continuation import Continue
+from .handlers import Executor, check_handler, executor_of
 from .middleware import Middleware, check_middleware
 from .types import AnyHandler, JobType, TraceMode, check_job_type
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-
-Executor = Literal["loop", "thread", "process"]
-"""Where a handler runs: ``async def`` in the event loop, ``def`` in a thread, or in a process where that is asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +112,7 @@ class Jobs:
             raise InvalidArgument("name", f'is missing; write @jobs.job("name") over {name!r}')
 
         def declare(handler: AnyHandler) -> JobType[Any, Any]:
+            check_handler(handler)
             declared: JobType[Any, Any] = JobType(name, aliases=aliases, entry=entry, queue=queue, trace=trace)
             bound = declared.with_handler(handler, read=read_types)
             options = _TypeOptions(retry, lease, timeout, soft_timeout, concurrency, executor)
@@ -152,6 +150,7 @@ class Jobs:
         check_job_type("job_type", job_type)
 
         def attach(handler: AnyHandler) -> JobType[In, Out]:
+            check_handler(handler)
             bound = job_type.with_handler(handler, read=read_types)
             options = _TypeOptions(retry, lease, timeout, soft_timeout, concurrency, executor)
             self._add(job_type, handler, options=options)
@@ -168,7 +167,7 @@ class Jobs:
             timeout=options.timeout,
             soft_timeout=options.soft_timeout,
             concurrency=options.concurrency,
-            executor=_executor_of(handler, options.executor),
+            executor=executor_of(handler, options.executor),
             middleware=self._middleware,
         )
         _by_name([*self._definitions, definition], argument="name", where="twice in this collection")
@@ -220,32 +219,6 @@ class _Handles(Protocol[In, Out]):
     ) -> JobType[In, Out]: ...
     @overload
     def __call__(self, handler: Callable[[Attempt[In]], Out | Continue[Out]], /) -> JobType[In, Out]: ...
-
-
-def is_async(handler: object) -> bool:
-    """Return whether a call of the handler gives a coroutine: it is an ``async def``, or its ``__call__`` is."""
-    return _is_any_form(handler, inspect.iscoroutinefunction)
-
-
-def _executor_of(handler: Any, requested: Literal["process"] | None) -> Executor:
-    if not callable(handler):
-        raise InvalidArgument("handler", f"{handler!r} cannot be called; give a function")
-    if _is_any_form(handler, inspect.isgeneratorfunction) or _is_any_form(handler, inspect.isasyncgenfunction):
-        raise InvalidArgument("handler", f"{handler!r} yields; return the output, or a continuation")
-    if requested is None:
-        return "loop" if is_async(handler) else "thread"
-    if is_async(handler):
-        raise InvalidArgument("executor", f"{handler!r} runs in the event loop; declare it with def to use a process")
-    # The process imports the handler by its name; a closure or a lambda has none that can be imported.
-    if not inspect.isfunction(handler) or "<" in handler.__qualname__:
-        raise InvalidArgument("executor", f"{handler!r} cannot be imported by name; use a function of a module")
-    return requested
-
-
-def _is_any_form(handler: object, predicate: Callable[[Any], bool]) -> bool:
-    """Return whether the answer is yes for a handler, for the function that it wraps, or for its ``__call__``."""
-    called = getattr(handler, "__call__", None)  # noqa: B004  # asked of the bound method, not for callability
-    return predicate(handler) or predicate(inspect.unwrap(cast(Any, handler))) or predicate(called)
 
 
 def merge(collections: Sequence[Jobs]) -> Mapping[str, Definition]:

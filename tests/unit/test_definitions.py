@@ -241,7 +241,7 @@ def test_what_a_process_could_not_import_by_name_is_refused_at_once() -> None:
     def nested(attempt: otelq.Attempt[Mail]) -> str:
         return ""
 
-    unfit: list[Any] = [nested, lambda: "", Blocking(), functools.partial(blocking)]
+    unfit: list[Any] = [nested, lambda attempt: "", Blocking(), functools.partial(blocking)]
     for handler in unfit:
         with pytest.raises(otelq.InvalidArgument, match=r"executor: .* cannot be imported by name"):
             otelq.Jobs().job("apart", executor="process")(handler)
