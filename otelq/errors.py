@@ -19,6 +19,7 @@ All errors that otelq raises, in one tree.
     ├── WrongLoop              a client was used outside the process and event loop that opened it
     ├── Refused                the database refused the values; a retry would be refused again
     └── Unavailable            the database cannot be reached, or is too busy; a retry may succeed
+        └── Forbidden          the database role lacks a right; a retry succeeds once it is granted
 
 A wait that takes too long raises the built-in ``TimeoutError``. Errors of drivers become one of these, and are its
 ``__cause__``.
@@ -139,3 +140,7 @@ class Unavailable(OtelqError):
 
     in_doubt: Sequence[object] = ()
     """The transitions of a commit whose reply was lost; otelq looks up whether they were committed."""
+
+
+class Forbidden(Unavailable):
+    """The database role lacks a right that the call needs; nothing was written. A retry succeeds once it is granted."""

@@ -17,7 +17,7 @@ from copy import copy
 from enum import Enum, auto
 from typing import Final, NoReturn
 
-from ..errors import InvalidArgument, OtelqError, Refused, Unavailable
+from ..errors import Forbidden, InvalidArgument, OtelqError, Refused, Unavailable
 from ..ports.transaction_errors import ABORTED, IN_USE
 
 DRIVERS: Final = frozenset({"asyncpg", "psycopg", "psycopg_pool", "sqlalchemy"})
@@ -76,6 +76,7 @@ _SAYS: Final[Mapping[ErrorKind, str]] = {
 }
 _TAKEN: Final = "23505"
 _ABORTED: Final = "25P02"
+_DENIED: Final = "42501"
 _READ_ONLY: Final = "25006"
 _WHY_READ_ONLY: Final = (
     "the server is a standby, or postgresql_readonly, read_only or default_transaction_read_only is set"
@@ -262,6 +263,8 @@ def _translated(error: BaseException) -> OtelqError | None:
         return Refused(f"{_SAYS[kind]}: {text}")
     if kind is ErrorKind.CONFIGURATION and (sqlstate(error) or "").startswith(_UNMIGRATED):
         return Unavailable(f"the schema is not what this code expects; run `otelq migrate`: {text}")
+    if sqlstate(error) == _DENIED:
+        return Forbidden(f"the role of this client lacks a right: {text}")
     if sqlstate(error) == _READ_ONLY:
         return Unavailable(f"{_SAYS[ErrorKind.STALE]}, as {_WHY_READ_ONLY}: {text}")
     if kind is not None:

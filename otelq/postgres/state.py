@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Literal, TypeVar
 
-from ..errors import OtelqError
+from ..errors import Forbidden, OtelqError
 from ..model import (
     Amendment,
     AttemptRecord,
@@ -36,6 +36,7 @@ from . import amend, claim, close, delete, pages, reads, redrive, settle, start,
 from . import migrate as schema
 from .database import PostgresDatabase, PostgresSession
 from .errors import opening_failure
+from .rights import naming_grants, with_grants
 
 T = TypeVar("T")
 
@@ -65,6 +66,10 @@ class PostgresState(StateAdapter):
         try:
             await self._database.open()
             await (schema.migrate if migrate else schema.check)(self._database)
+        except Forbidden as error:
+            text = await with_grants(str(error), self._database)
+            await self._database.close()
+            raise (Forbidden if self._was_open else OtelqError)(text) from error.__cause__
         except OtelqError as error:
             await self._database.close()
             raise opening_failure(error, was_open=self._was_open) from error.__cause__
@@ -180,21 +185,24 @@ class PostgresState(StateAdapter):
         now: datetime | None = None,
     ) -> tuple[Sequence[Claimed], Sequence[Transition]]:
         # Never tried again after a lost reply, which may have leased jobs: ``release_claim`` gives those back.
-        return await self._database.run(
+        verb = self._database.run(
             lambda session: claim.claim(session, requests, worker=worker, token=token, include_suspect=include_suspect),
             now=now,
         )
+        return await naming_grants(verb, self._database)
 
     async def release_claim(self, token: int, *, now: datetime | None = None) -> Sequence[Transition]:
         return await self._database.run(lambda session: claim.release_claim(session, token), now=now)
 
     async def renew(self, renewals: Sequence[Renewal], *, now: datetime | None = None) -> Sequence[SettleResult]:
-        return await self._database.run(lambda session: claim.renew(session, renewals), now=now, again=True)
+        verb = self._database.run(lambda session: claim.renew(session, renewals), now=now, again=True)
+        return await naming_grants(verb, self._database)
 
     async def settle(
         self, settlements: Sequence[Settlement], *, tx: Transaction | None = None, now: datetime | None = None
     ) -> Settled:
-        return await settle.settle(self._database, settlements, tx=tx, now=now)
+        verb = settle.settle(self._database, settlements, tx=tx, now=now)
+        return await naming_grants(verb, self._database)
 
     async def reap(
         self,
@@ -204,9 +212,10 @@ class PostgresState(StateAdapter):
         limit: int = 1000,
         now: datetime | None = None,
     ) -> Sequence[Transition]:
-        return await self._close(
+        verb = self._close(
             lambda session: claim.reap(session, rules, except_tokens=except_tokens, limit=limit), None, now
         )
+        return await naming_grants(verb, self._database)
 
     async def expire(self, *, limit: int = 1000, now: datetime | None = None) -> Sequence[Transition]:
         return await self._close(lambda session: close.expire(session, limit=limit), None, now)
@@ -223,9 +232,10 @@ class PostgresState(StateAdapter):
     async def next_maintenance(
         self, types: Sequence[str], *, except_tokens: Collection[int] = (), now: datetime | None = None
     ) -> float | None:
-        return await self._database.run(
+        verb = self._database.run(
             lambda session: reads.next_maintenance(session, types, except_tokens=except_tokens), now=now, again=True
         )
+        return await naming_grants(verb, self._database)
 
     # Questions
 

@@ -90,7 +90,7 @@ class Completer(Loop):
     """
 
     def __init__(self, context: WorkerContext, *, on_fatal: Callable[[Exception], None]) -> None:
-        super().__init__("completer", on_fatal=on_fatal)
+        super().__init__("completer", on_fatal=on_fatal, outage=context.outage)
         self._context = context
         self._batch_limit = sorted((*BATCH_LIMITS, context.concurrency // 4))[1]
         self._items: list[PendingOutcome] = []

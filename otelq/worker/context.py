@@ -11,6 +11,7 @@ from typing import Final, TypeVar, cast
 from ..client import Client, Engine
 from ..definitions import Definition, Middleware
 from ..errors import InvalidArgument
+from ..loop import Outage
 from .process_pool import ProcessPool
 from .thread_pool import ThreadPool
 
@@ -82,6 +83,8 @@ class WorkerContext:
     max_crashes: int
     threads: ThreadPool = field(default_factory=ThreadPool)
     processes: ProcessPool = field(default_factory=ProcessPool)
+    outage: Outage = field(default_factory=Outage)
+    """What the loops share to log that the database keeps them from working once, not once each."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a stop begins: no more jobs are claimed, and handlers are asked to finish."""
     drained: asyncio.Event = field(default_factory=asyncio.Event)

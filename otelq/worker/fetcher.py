@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 
 from msgspec.structs import replace
 
-from ..errors import Unavailable
+from ..errors import Forbidden, Unavailable
 from ..loop import Loop
 from ..model import Claimed, ClaimRequest, Status, Verb
 from ..ports.notify import Hint, HintKind
@@ -52,7 +52,7 @@ class Fetcher(Loop):
     def __init__(
         self, context: WorkerContext, slots: Slots, completer: Completer, *, on_fatal: Callable[[Exception], None]
     ) -> None:
-        super().__init__("fetcher", on_fatal=on_fatal)
+        super().__init__("fetcher", on_fatal=on_fatal, outage=context.outage)
         self._context = context
         self._slots = slots
         self._completer = completer
@@ -153,6 +153,8 @@ class Fetcher(Loop):
             claimed, transitions = await engine.state.claim(
                 requests, worker=self._context.name, token=token, include_suspect=suspect
             )
+        except Forbidden:
+            raise  # nothing was claimed
         except Unavailable:
             # The claim may have been committed and only its reply lost. Its jobs run nowhere, but each would wait for
             # its lease to run out; the token finds them again.

@@ -56,7 +56,7 @@ class Renewals(Loop):
         on_fatal: Callable[[Exception], object],
         is_sibling: bool,
     ) -> None:
-        super().__init__("keeper", on_fatal=on_fatal)
+        super().__init__("keeper", on_fatal=on_fatal, outage=context.outage)
         self._context = context
         self._slots = slots
         self._state = state

@@ -34,7 +34,7 @@ class Reaper(Loop):
     """
 
     def __init__(self, context: WorkerContext, slots: Slots, *, on_fatal: Callable[[Exception], None]) -> None:
-        super().__init__("reaper", on_fatal=on_fatal)
+        super().__init__("reaper", on_fatal=on_fatal, outage=context.outage)
         self._context = context
         self._slots = slots
         self._rules = [

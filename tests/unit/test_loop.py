@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 
 import pytest
 
-from otelq.errors import OtelqError, Refused, Unavailable
-from otelq.loop import MOST_ERRORS, Loop
+from otelq.errors import Forbidden, OtelqError, Refused, Unavailable
+from otelq.loop import MOST_ERRORS, Loop, Outage
 
 inherited: ContextVar[str | None] = ContextVar("inherited", default=None)
 
@@ -17,8 +18,8 @@ inherited: ContextVar[str | None] = ContextVar("inherited", default=None)
 class Ticking(Loop):
     """Counts its ticks, and does in each what the test says."""
 
-    def __init__(self) -> None:
-        super().__init__("ticking", on_fatal=self._note)
+    def __init__(self, name: str = "ticking", *, outage: Outage | None = None) -> None:
+        super().__init__(name, on_fatal=self._note, outage=outage)
         self.ticks = 0
         self.pause = 3600.0
         self.raises: Callable[[], Exception | None] = lambda: None
@@ -101,6 +102,63 @@ async def test_it_gives_up_after_ten_unexpected_errors_in_a_row(loop: Ticking, e
     await loop.gave_up.wait()
     assert loop.fatal is error
     assert loop.ticks == MOST_ERRORS
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("otelq.loop.FORBIDDEN_PAUSES", (0.001, 0.001))
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_it_gives_up_after_some_tries_if_its_role_lacks_a_right_from_the_start(loop: Ticking) -> None:
+    loop.raises = lambda: Forbidden("permission denied")
+    loop.start()
+    await loop.gave_up.wait()
+    assert loop.ticks == 3
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_it_goes_on_for_ever_without_a_right_that_it_had(loop: Ticking) -> None:
+    loop.pause = 0
+    loop.raises = lambda: Forbidden("permission denied") if loop.ticks > 1 else None
+    loop.start()
+    while loop.ticks <= 3 * MOST_ERRORS:
+        await loop.next()
+    assert loop.fatal is None
+
+
+async def test_a_wake_does_not_end_the_pause_after_a_missing_right(
+    loop: Ticking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("otelq.loop.FORBIDDEN_PAUSES", (3600.0,))
+    loop.raises = lambda: Forbidden("permission denied")
+    loop.start()
+    await loop.next()
+    for _ in range(10):
+        loop.wake()
+        await asyncio.sleep(0)
+    assert loop.ticks == 1
+
+
+async def test_loops_that_share_an_outage_log_one_line_each_way(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="otelq.loop")
+    outage, is_away = Outage(), True
+    loops = [Ticking(name, outage=outage) for name in ("one", "other")]
+    for loop in loops:
+        loop.raises = lambda: Unavailable("away") if is_away else None
+        loop.start()
+    while not all(loop.ticks > 2 for loop in loops):
+        await asyncio.sleep(0)
+        for loop in loops:
+            loop.wake()
+    is_away = False
+    while not caplog.text.endswith("works again\n"):
+        await asyncio.sleep(0)
+        for loop in loops:
+            loop.wake()
+    for loop in loops:
+        await loop.stop()
+    assert len(caplog.records) == 2
 
 
 async def test_a_good_tick_forgives_those_before(loop: Ticking) -> None:
