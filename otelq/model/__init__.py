@@ -31,6 +31,7 @@ from .queries import MAX_SCAN, Count, JobQuery, Match, Page
 from .records import AttemptRecord, ChainOutcome, ChainRecord, JobRecord
 from .requests import Amendment, Closure
 from .transition import CLOSED, ENDED, OPEN, CancelReason, JobKey, Status, Transition, Verb, job_id
+from .workers import Leadership, WorkerBeat, WorkerRecord
 
 __all__ = [
     "BLOCKER_FAILED",
@@ -60,6 +61,7 @@ __all__ = [
     "JobKey",
     "JobQuery",
     "JobRecord",
+    "Leadership",
     "Lease",
     "Match",
     "Meta",
@@ -80,6 +82,8 @@ __all__ = [
     "Transition",
     "Until",
     "Verb",
+    "WorkerBeat",
+    "WorkerRecord",
     "job_id",
     "read_meta",
 ]

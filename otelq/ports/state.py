@@ -43,6 +43,7 @@ from ..model import (
     JobKey,
     JobQuery,
     JobRecord,
+    Leadership,
     NewJob,
     Page,
     ReapRule,
@@ -51,6 +52,8 @@ from ..model import (
     Settlement,
     SettleResult,
     Transition,
+    WorkerBeat,
+    WorkerRecord,
 )
 from .notify import NotifyAdapter
 
@@ -109,6 +112,12 @@ class StateAdapter(ABC):
     Seconds between two calls of ``changed``, for stores whose processes cannot wake each other otherwise; None for
     never.
     """
+
+    beat_interval: float = 30.0
+    """Seconds between two beats of an idle worker: longer where a write wakes other processes."""
+
+    live_for: float = 90.0
+    """Seconds since its last beat for which a worker counts as live."""
 
     reports_changes: bool = False
     """Whether ``changed`` notices all writes of other processes, or none but this adapter can write."""
@@ -544,6 +553,67 @@ class StateAdapter(ABC):
         Args:
             types: the names of the types whose leases count.
             except_tokens: as of ``reap``.
+            now: the time to use as the database's clock, for tests.
+        """
+
+    # The registry of workers
+
+    @abstractmethod
+    async def beat(self, beats: Sequence[WorkerBeat], *, now: datetime | None = None) -> None:
+        """
+        Store that workers are alive, each under its ``id``, and remove those that no longer are.
+
+        The first beat of a worker adds it; later ones replace all of it but the time of its start. Others that were not
+        seen for ``live_for`` seconds are removed, unless a row is locked.
+
+        Args:
+            beats: one for each worker, in the order of their ids.
+            now: the time to use as the database's clock, for tests.
+        """
+
+    @abstractmethod
+    async def remove_workers(self, ids: Sequence[str]) -> None:
+        """
+        Remove workers that have stopped. An id that is not there is ignored.
+
+        Args:
+            ids: the ids of the workers.
+        """
+
+    @abstractmethod
+    async def workers(self, *, now: datetime | None = None) -> Sequence[WorkerRecord]:
+        """
+        Return the live workers, in any order: those seen within the last ``live_for`` seconds.
+
+        A store of one machine leaves out those of its machine whose process has ended. A row that cannot be read is
+        left out.
+
+        Args:
+            now: the time to use as the database's clock, for tests.
+        """
+
+    @abstractmethod
+    async def lead(self, name: str, *, holder: str, seconds: float, now: datetime | None = None) -> Leadership | None:
+        """
+        Take a leadership, or extend it for its holder, to ``seconds`` from now. Return None while another holds it.
+
+        At most one holder has it at a time. It keeps its token while it extends in time; each one who takes it gets a
+        higher token than all before.
+
+        Args:
+            name: what the leadership is for.
+            holder: the id of the one who asks, which no other uses.
+            seconds: how long it lasts.
+            now: the time to use as the database's clock, for tests.
+        """
+
+    @abstractmethod
+    async def resign(self, leadership: Leadership, *, now: datetime | None = None) -> None:
+        """
+        End a leadership at once. Do nothing if it has ended, or belongs to another holder by now.
+
+        Args:
+            leadership: the leadership, as ``lead`` returned it.
             now: the time to use as the database's clock, for tests.
         """
 

@@ -27,7 +27,7 @@ from .statements import read
 TIMES: Final = frozenset(
     {
         "at", "chain_created_at", "claimed_at", "closed_at", "created_at", "due_at", "ended_at", "expires_at",
-        "leased_until", "moments", "run_at",
+        "leased_until", "moments", "run_at", "seen_at", "started_at",
     }
 )  # fmt: skip
 """Columns of the statements that hold times."""

@@ -10,7 +10,8 @@ from ..logs import Log
 from .database import PostgresSession
 
 TABLES: Final = (
-    "attempt", "blocker", "dedup_key", "job", "jobs", "migration", "open_job", "outcome", "pending_unblock",
+    "attempt", "blocker", "dedup_key", "job", "jobs", "leader", "migration", "open_job", "outcome", "pending_unblock",
+    "worker",
 )  # fmt: skip
 
 logger = Log("otelq.postgres")

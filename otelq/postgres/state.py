@@ -21,6 +21,7 @@ from ..model import (
     JobKey,
     JobQuery,
     JobRecord,
+    Leadership,
     NewJob,
     Page,
     ReapRule,
@@ -29,10 +30,12 @@ from ..model import (
     Settlement,
     SettleResult,
     Transition,
+    WorkerBeat,
+    WorkerRecord,
 )
 from ..ports.notify import NotifyAdapter
 from ..ports.state import StateAdapter, Transaction
-from . import amend, claim, close, delete, pages, reads, redrive, settle, start, unblock
+from . import amend, claim, close, delete, pages, reads, redrive, registry, settle, start, unblock
 from . import migrate as schema
 from .database import PostgresDatabase, PostgresSession
 from .errors import opening_failure
@@ -236,6 +239,31 @@ class PostgresState(StateAdapter):
             lambda session: reads.next_maintenance(session, types, except_tokens=except_tokens), now=now, again=True
         )
         return await naming_grants(verb, self._database)
+
+    # The registry of workers
+
+    async def beat(self, beats: Sequence[WorkerBeat], *, now: datetime | None = None) -> None:
+        verb = self._database.run(
+            lambda session: registry.beat(session, beats, live_for=self.live_for), now=now, again=True
+        )
+        await naming_grants(verb, self._database)
+
+    async def remove_workers(self, ids: Sequence[str]) -> None:
+        await self._database.run(lambda session: session.rows("remove_workers", ids), again=True)
+
+    async def workers(self, *, now: datetime | None = None) -> Sequence[WorkerRecord]:
+        return await self._database.run(
+            lambda session: registry.workers(session, live_for=self.live_for), now=now, again=True
+        )
+
+    async def lead(self, name: str, *, holder: str, seconds: float, now: datetime | None = None) -> Leadership | None:
+        # Doing it twice is harmless: the second time extends what the first one took.
+        return await self._database.run(
+            lambda session: registry.lead(session, name, holder=holder, seconds=seconds), now=now, again=True
+        )
+
+    async def resign(self, leadership: Leadership, *, now: datetime | None = None) -> None:
+        await self._database.run(lambda session: registry.resign(session, leadership), now=now, again=True)
 
     # Questions
 

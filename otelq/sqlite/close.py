@@ -117,5 +117,5 @@ async def delete(db: SqliteSession, at: int, *, chain_ids: Sequence[str], cascad
 
 async def truncate_all(db: SqliteSession, at: int) -> None:
     """Delete the rows of all tables."""
-    for name in ("open", "dedup", "job", "outcome", "attempt", "blocker", "pending"):
+    for name in ("open", "dedup", "job", "outcome", "attempt", "blocker", "pending", "worker", "leader"):
         await db.write(f"truncate_{name}")

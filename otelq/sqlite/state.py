@@ -24,6 +24,7 @@ from ..model import (
     JobKey,
     JobQuery,
     JobRecord,
+    Leadership,
     NewJob,
     Page,
     ReapRule,
@@ -32,10 +33,12 @@ from ..model import (
     Settlement,
     SettleResult,
     Transition,
+    WorkerBeat,
+    WorkerRecord,
 )
 from ..ports.state import StateAdapter, Transaction
 from ..uninterrupted import finish
-from . import amend, claim, close, pages, reads, redrive, settle, start, unblock
+from . import amend, claim, close, pages, reads, redrive, registry, settle, start, unblock
 from .connection_thread import Settings
 from .database import SqliteDatabase
 from .errors import Locked, opening_failure
@@ -48,6 +51,9 @@ class SqliteState(StateAdapter):
     """Jobs in a SQLite file, which other processes of this machine may use at the same time."""
 
     name = "sqlite"
+    # Every write wakes all processes that use the file, so beats are rare. A killed worker is found out by its pid.
+    beat_interval = 600.0
+    live_for = 1_500.0
 
     def __init__(
         self,
@@ -263,6 +269,27 @@ class SqliteState(StateAdapter):
         return await self._database.read(
             None, partial(reads.next_maintenance, types=types, except_tokens=except_tokens), now
         )
+
+    # The registry of workers
+
+    async def beat(self, beats: Sequence[WorkerBeat], *, now: datetime | None = None) -> None:
+        await self._database.write(None, partial(registry.beat, beats=beats, live_for=self.live_for), now)
+
+    async def remove_workers(self, ids: Sequence[str]) -> None:
+        await self._database.write(None, partial(registry.remove_workers, ids=ids), None)
+
+    async def workers(self, *, now: datetime | None = None) -> Sequence[WorkerRecord]:
+        return await self._database.read(None, partial(registry.workers, live_for=self.live_for), now)
+
+    async def lead(self, name: str, *, holder: str, seconds: float, now: datetime | None = None) -> Leadership | None:
+        # Asked first: the attempts of all others to lead must not write, as every write wakes all processes.
+        if not await self._database.read(None, partial(registry.may_lead, name=name, holder=holder), now):
+            return None
+        verb = partial(registry.lead, name=name, holder=holder, seconds=seconds)
+        return await self._database.write(None, verb, now)
+
+    async def resign(self, leadership: Leadership, *, now: datetime | None = None) -> None:
+        await self._database.write(None, partial(registry.resign, leadership=leadership), now)
 
     # Questions
 

@@ -352,11 +352,12 @@ async def lists(client: otelq.Client) -> None:
 
 
 TABLES = ["job", "open_job", "outcome", "attempt", "blocker", "dedup_key", "pending_unblock"]
+REGISTRY = ["worker", "leader"]
 
 
 async def test_these_are_all_tables(store: Store) -> None:
     async with otelq.connect(store.url):
-        assert {column.table for column in await store.columns()} == {*TABLES}
+        assert {column.table for column in await store.columns()} == {*TABLES, *REGISTRY}
 
 
 @pytest.mark.parametrize("table", TABLES)

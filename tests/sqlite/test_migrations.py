@@ -28,6 +28,7 @@ async def test_adapters_that_open_together_migrate_once(another: Open, file: Pat
         assert connection.execute("SELECT version, name FROM otelq_migration").fetchall() == [
             (1, "0001_storage"),
             (2, "0002_no_functions"),
+            (3, "0003_workers"),
         ]
 
 

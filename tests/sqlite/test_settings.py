@@ -91,12 +91,18 @@ async def test_a_connection_that_waits_for_nobody_waits_for_us(
     assert await count_jobs(state, chain) == 1
 
 
+TABLES = (
+    *("job", "open_job", "outcome", "attempt", "blocker", "pending_unblock", "dedup_key"),
+    *("worker", "leader", "migration"),
+)
+
+
 @pytest.mark.parametrize("kind", ["TABLE", "VIEW"])
 async def test_a_temporary_table_or_view_of_the_name_of_one_of_ours(
     state: SqliteState, reach: Reach, kind: str
 ) -> None:
     reached = await reach()
-    for name in ("job", "open_job", "outcome", "attempt", "blocker", "pending_unblock", "dedup_key", "migration"):
+    for name in TABLES:
         await reached.driver.execute(f"CREATE TEMP {kind} otelq_{name} {'(x)' if kind == 'TABLE' else 'AS SELECT 1'}")
     await works(state, reached)
 

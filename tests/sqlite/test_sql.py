@@ -21,6 +21,8 @@ SCANS = {
     "lock",  # its WHERE is false
     "read_pending",  # bounded, and the table is as good as empty
     "next_maintenance",  # the same table, and one row of it
+    "read_workers",  # all of them, one row each
+    "remove_old_workers",  # the same
     *(name for name in STATEMENTS if name.startswith("truncate_")),
 }
 

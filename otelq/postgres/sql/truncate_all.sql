@@ -6,5 +6,7 @@ c AS (DELETE FROM {schema}.outcome),
 d AS (DELETE FROM {schema}.attempt),
 e AS (DELETE FROM {schema}.blocker WHERE position >= 0),
 f AS (DELETE FROM {schema}.dedup_key),
-g AS (DELETE FROM {schema}.pending_unblock)
+g AS (DELETE FROM {schema}.pending_unblock),
+h AS (DELETE FROM {schema}.worker),
+i AS (DELETE FROM {schema}.leader)
 SELECT

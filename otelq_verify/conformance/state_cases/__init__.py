@@ -17,6 +17,7 @@ from .dedup import dedup
 from .expire import expire
 from .fence import fence
 from .filters import filters
+from .leader import leader
 from .lock import lock
 from .pages import pages
 from .queries import queries
@@ -31,11 +32,12 @@ from .take_over import take_over
 from .transactions import transactions
 from .values import values
 from .waits import waits
+from .workers import workers
 
 THEMES = (
     create, dedup, scopes, blockers, rules, waits, circles, claim, fence, settle, retry, reap, expire,
     complete_externally, requests, amend, take_over, redrive, cascade, lock, queries, filters, pages, transactions,
-    values,
+    values, workers, leader,
 )  # fmt: skip
 
 CASES: Sequence[Case[Kit]] = tuple(case for theme in THEMES for case in theme.cases)

@@ -18,6 +18,7 @@ from . import (
     queries,
     reap,
     redrive,
+    registry,
     requests,
     rules,
     settle,
@@ -29,7 +30,7 @@ from .planting import Fault, Faults
 
 _MATTERS = (
     create, dedup, blockers, waits, rules, claim, fence, settle, reap, requests, move, redrive, queries, filters,
-    transactions, transitions,
+    transactions, transitions, registry,
 )  # fmt: skip
 
 FAULTS: list[Fault] = [fault for matter in _MATTERS for fault in matter.faults]

@@ -1,0 +1,23 @@
+-- The workers that run now, one row each; and the leaders of tasks that one worker does for all. Lists are JSON text.
+CREATE TABLE "{schema}_worker" (
+    id         TEXT NOT NULL PRIMARY KEY,
+    name       TEXT NOT NULL,
+    host       TEXT NOT NULL,
+    pid        INTEGER NOT NULL,
+    version    TEXT NOT NULL,
+    queues     TEXT NOT NULL,
+    types      TEXT NOT NULL,
+    refused    TEXT NOT NULL,
+    slots      INTEGER NOT NULL,
+    running    INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    seen_at    INTEGER NOT NULL
+) STRICT;
+
+-- The row of a leader stays when its time is over, so that the token of the next one is higher.
+CREATE TABLE "{schema}_leader" (
+    name   TEXT NOT NULL PRIMARY KEY,
+    holder TEXT NOT NULL,
+    token  INTEGER NOT NULL CHECK (token BETWEEN 1 AND 1000000000000000),
+    until  INTEGER NOT NULL
+) STRICT;

@@ -1,0 +1,2 @@
+-- Empty the table; for tests.
+DELETE FROM main."{schema}_worker";
