@@ -43,7 +43,18 @@ from .errors import (
     UndecodablePayload,
     WrongLoop,
 )
-from .model import AttemptRecord, CancelReason, ChainOutcome, ChainRecord, Count, Dedup, JobRecord, Page, Status
+from .model import (
+    AttemptRecord,
+    CancelReason,
+    ChainOutcome,
+    ChainRecord,
+    Count,
+    Dedup,
+    JobRecord,
+    Page,
+    Status,
+    WorkerRecord,
+)
 from .retry_policy import RetryPolicy
 from .worker import Worker
 
@@ -98,6 +109,7 @@ __all__ = [
     "UndecodablePayload",
     "WaitFor",
     "Worker",
+    "WorkerRecord",
     "WrongLoop",
     "after_commit",
     "connect",

@@ -37,6 +37,11 @@ class Outage:
         self._failing: set[str] = set()
         """The names of the loops; the keeper adds its own in another thread."""
 
+    @property
+    def is_on(self) -> bool:
+        """Return whether some loop does not work."""
+        return bool(self._failing)
+
     def begin(self, loop: str) -> bool:
         """Note that a loop failed; return True if all worked before."""
         is_first = not self._failing

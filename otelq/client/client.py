@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 from ..definitions import Chain, Continue, CopyOptions, JobType, Middleware, StartOptions, WhenOptions
 from ..effects import Callback
-from ..model import AttemptRecord, ChainOutcome, ChainRecord, Count, JobRecord, Page
+from ..model import AttemptRecord, ChainOutcome, ChainRecord, Count, JobRecord, Page, WorkerRecord
 from .commands import Commands
 from .creation import Creation
 from .engine import Engine
@@ -560,6 +560,20 @@ class Client:
         """
         self._lifecycle.check()
         return await self._lookups.blockers(job_id)
+
+    async def workers(self) -> list[WorkerRecord]:
+        """
+        Return the live workers of all processes, sorted by name and time of start.
+
+        A worker reports that it is alive when it starts and every 30 seconds after that, and is removed when it stops.
+        One that died is listed for up to 90 seconds. On SQLite an idle worker reports every 10 minutes; one that died
+        is not listed on its own machine, and for up to 25 minutes on others.
+
+        Raises:
+            Unavailable: the database cannot be reached, or was not migrated since otelq was updated.
+        """
+        self._lifecycle.check()
+        return await self._lookups.workers()
 
     async def explain(self, what: AnyChain) -> Explanation:
         """

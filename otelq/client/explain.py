@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ..model import ChainOutcome, JobRecord, Status
+from ..errors import OtelqError
+from ..model import ChainOutcome, JobRecord, Status, WorkerRecord
 from .filters import AnyChain
 from .lookups import Lookups
 from .reasons import MOST_BLOCKERS, Explanation, ReasonContext, explanation
 
 
 class Explainer:
-    """Explains jobs from their stored records and the job types that workers in this process serve."""
+    """Explains jobs from their stored records, the live workers, and the job types that workers here serve."""
 
     def __init__(self, lookups: Lookups, served: Counter[str]) -> None:
         self._lookups = lookups
@@ -25,9 +26,17 @@ class Explainer:
             attempts=await self._lookups.attempts(job.id) if job.status is Status.SCHEDULED else [],
             blockers=blockers,
             blocker_tails=await self._blocker_tails(blockers),
+            workers=await self._workers() if job.status in (Status.SCHEDULED, Status.READY) else None,
             served=frozenset(+self._served),
         )
         return explanation(job, context)
+
+    async def _workers(self) -> list[WorkerRecord] | None:
+        """Return the live workers; None where they cannot be listed, as for a role without the right."""
+        try:
+            return await self._lookups.workers()
+        except OtelqError:
+            return None
 
     async def _job(self, what: AnyChain) -> JobRecord:
         if isinstance(what, str) and "." in what:

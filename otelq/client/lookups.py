@@ -18,6 +18,7 @@ from ..model import (
     JobQuery,
     JobRecord,
     Page,
+    WorkerRecord,
     job_id,
 )
 from ..ports.state import Transaction
@@ -39,7 +40,7 @@ X = TypeVar("X")
 
 
 class Lookups:
-    """Looks up jobs, chains and their attempts."""
+    """Looks up jobs, chains and their attempts, and the live workers."""
 
     def __init__(self, engine: Engine) -> None:
         self._state = engine.state
@@ -123,6 +124,12 @@ class Lookups:
         key = job_key(job_id)
         with self._telemetry.silence():
             return list((await self._state.blocker_outputs([key])).get(key, ()))
+
+    async def workers(self) -> list[WorkerRecord]:
+        """Return the live workers, sorted by name and time of start."""
+        with self._telemetry.silence():
+            found = await self._state.workers()
+        return sorted(found, key=lambda worker: (worker.name, worker.started_at, worker.id))
 
     async def _count_jobs(self, filters: JobFilters, *, limit: int) -> Count:
         if filters.get("ids") is not None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from ..model import AttemptRecord, ChainOutcome, JobRecord, Status, Verb, job_id
+from ..model import AttemptRecord, ChainOutcome, JobRecord, Status, Verb, WorkerRecord, job_id
 from ..texts import line
 
 MOST_BLOCKERS = 10
 """The number of blockers that are named one by one."""
+MOST_WORKERS = 3
+"""The number of workers that are named one by one."""
 
 
 class ReasonCode(StrEnum):
@@ -33,8 +35,12 @@ class ReasonCode(StrEnum):
     """A worker runs it."""
     DUE = "due"
     """It is due, and no worker has claimed it yet."""
-    NOT_SERVED = "not_served"
-    """No worker in this process runs its type; one in another process may."""
+    NO_WORKER = "no_worker"
+    """No live worker is known to serve its type. Workers of an otelq without a list of workers are not known."""
+    TYPE_REFUSED = "type_refused"
+    """A worker that serves its type has stopped to claim it."""
+    ALL_BUSY = "all_busy"
+    """All slots of the workers that serve its type were in use when these were last seen."""
     SUSPECT = "suspect"
     """Workers were lost while they ran it, so it is claimed alone."""
     EXPIRES = "expires"
@@ -87,12 +93,14 @@ class ReasonContext:
     """
     The records beside the job: its finished attempts, its blockers if it is blocked, and the open jobs of those.
 
-    ``served`` are the job types that workers in this process serve.
+    ``workers`` are the live workers of all processes, None if they are not known. ``served`` are the job types that
+    workers in this process serve, which may not be among the others yet.
     """
 
     attempts: Sequence[AttemptRecord]
     blockers: Sequence[ChainOutcome]
     blocker_tails: Mapping[str, JobRecord]
+    workers: Sequence[WorkerRecord] | None
     served: frozenset[str]
 
 
@@ -146,7 +154,7 @@ def _scheduled(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
             yield Reason(ReasonCode.TAKEN_BACK, text, at=job.run_at)
         case _:
             yield Reason(ReasonCode.DELAYED, due, at=job.run_at)
-    yield from _unserved(job, context)
+    yield from _workers(job, context)
     yield from _expiry(job)
 
 
@@ -162,13 +170,38 @@ def _ready(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
     if job.crashes:
         text = f"workers were lost {job.crashes} times while it ran; such jobs are claimed one at a time"
         yield Reason(ReasonCode.SUSPECT, text)
-    yield from _unserved(job, context)
+    yield from _workers(job, context)
     yield from _expiry(job)
 
 
-def _unserved(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
-    if job.type not in context.served:
-        yield Reason(ReasonCode.NOT_SERVED, f"no worker in this process runs {job.type!r}; one elsewhere may")
+def _workers(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
+    """Yield why no worker has taken a job, as far as the workers of its type are the reason."""
+    serving = [worker for worker in context.workers or () if job.type in worker.types]
+    refusing = [worker for worker in serving if job.type in worker.refused]
+    willing = [worker for worker in serving if job.type not in worker.refused]
+    if not serving and job.type not in context.served:
+        yield Reason(ReasonCode.NO_WORKER, _no_worker(job, context.workers))
+    for worker in refusing[:MOST_WORKERS]:
+        text = f"worker {worker.name} has stopped to claim {job.type!r}: {worker.refused[job.type]}"
+        yield Reason(ReasonCode.TYPE_REFUSED, text)
+    if len(refusing) > MOST_WORKERS:
+        text = f"{len(refusing) - MOST_WORKERS:,} more workers have stopped to claim it"
+        yield Reason(ReasonCode.TYPE_REFUSED, text)
+    if willing and job.status is Status.READY and all(worker.running >= worker.slots for worker in willing):
+        yield Reason(ReasonCode.ALL_BUSY, _all_busy(job, willing))
+
+
+def _no_worker(job: JobRecord, workers: Sequence[WorkerRecord] | None) -> str:
+    if workers is None:
+        return f"no worker in this process serves {job.type!r}, and the others cannot be listed"
+    others = f"the {len(workers):,} that are listed serve other types" if workers else "none is listed"
+    return f"no live worker is known to serve {job.type!r}; {others}"
+
+
+def _all_busy(job: JobRecord, workers: Sequence[WorkerRecord]) -> str:
+    slots = sum(worker.slots for worker in workers)
+    count = "the live worker" if len(workers) == 1 else f"{len(workers):,} live workers"
+    return f"all {slots:,} slots of {count} for {job.type!r} were in use when last seen"
 
 
 def _expiry(job: JobRecord) -> Iterator[Reason]:

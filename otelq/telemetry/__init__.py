@@ -9,7 +9,7 @@ from .logs import JobContextFilter, job_extra, logger
 from .names import CounterName
 from .spans import Activation, AttemptSpan, Enqueue
 from .stored_context import StoredContext, current_request_id, request_id
-from .telemetry import Telemetry
+from .telemetry import Telemetry, installed_version
 from .trace_position import TraceMode
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "TraceMode",
     "TracerProvider",
     "current_request_id",
+    "installed_version",
     "job_extra",
     "logger",
     "request_id",

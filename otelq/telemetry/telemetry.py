@@ -68,7 +68,7 @@ class Telemetry:
 
     def open(self) -> None:
         """Get the instruments and the tracer from the providers; totals of an earlier ``open`` stay."""
-        library_version = _version()
+        library_version = installed_version()
         self._registry: Registry = registry_for(self._meter_provider, version=library_version)
         self._tracing = Tracing(
             self._tracer(library_version),
@@ -246,7 +246,8 @@ class Telemetry:
         self._registry.count(CounterName.REPORT_UNKNOWN, n, None)
 
 
-def _version() -> str:
+def installed_version() -> str:
+    """Return the version of otelq's distribution; "0" where it is not installed as one."""
     try:
         return version("otelq")
     except PackageNotFoundError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,6 +63,10 @@ POLL: Final = 2.0
 """Seconds between two searches where nothing tells of the jobs of other processes."""
 
 
+def _new_id() -> str:
+    return secrets.token_hex(8)
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
     """The settings of a worker, its client and its resources; ``grace`` and intervals are in seconds."""
@@ -81,6 +86,12 @@ class WorkerContext:
     poll_interval: float | None
     reap_interval: float | None
     max_crashes: int
+    id: str = field(default_factory=_new_id)
+    """A random text, another one for each run of the worker."""
+    refused: dict[str, str] = field(default_factory=dict[str, str])
+    """The types that the worker has stopped to claim, with the reason for each; ``refuse`` adds one."""
+    on_refused: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+    """Called after each change of ``refused``."""
     threads: ThreadPool = field(default_factory=ThreadPool)
     processes: ProcessPool = field(default_factory=ProcessPool)
     outage: Outage = field(default_factory=Outage)
@@ -91,6 +102,12 @@ class WorkerContext:
     """Set when the stop no longer waits for attempts: lost commits are not looked up any more."""
     ended: Counter[str] = field(default_factory=Counter[str])
     """How many attempts have ended, by the name of their outcome."""
+
+    def refuse(self, type: str, reason: str) -> None:
+        """Stop to claim a type, for a reason that ``explain`` shows in every process."""
+        self.refused[type] = reason
+        for notify in self.on_refused:
+            notify()
 
     @property
     def longest_sleep(self) -> float:

@@ -1,5 +1,5 @@
 """
-Renews the leases of running attempts, in a thread and with a connection of its own.
+Renews the leases of running attempts, in a thread and with a connection of its own; and reports that the worker lives.
 
 A handler that blocks the event loop for a while must not cost other attempts their leases. One that blocks it for ever
 must: its process does no work any more. So the keeper goes on while the main loop stalls, up to ``MAX_STALL`` leases.
@@ -9,14 +9,16 @@ After that it treats the process as dead, logs all stacks, and lets the leases r
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from types import FrameType
+from typing import Final, TypeVar
 
 from ..errors import Unavailable
 from ..logs import Log
@@ -24,9 +26,11 @@ from ..loop import DATABASE_ERRORS, Loop
 from ..model import Renewal, SettleResult
 from ..ports.notify import Hint, HintKind
 from ..ports.state import StateAdapter
+from ..spawn import spawn
 from .active_job import ActiveJob
 from .context import WorkerContext
 from .outcomes import reason_of
+from .registration import Registration
 from .slots import Slots
 
 logger = Log("otelq.worker")
@@ -36,6 +40,12 @@ MAX_STALL = 10
 RENEW_AFTER = 1 / 3
 """The age at which a lease is renewed, as a fraction of its length. Several tries fit before it runs out."""
 LARGEST_BATCH = 1_000
+LONGEST_BEAT: Final = 5.0
+"""Seconds after which a beat counts as failed."""
+LONGEST_FAREWELL: Final = 1.0
+"""Seconds that a stop may spend on the worker's entry in the registry; the entry of a dead worker grows old."""
+
+T = TypeVar("T")
 
 
 def current_frames() -> list[FrameType]:
@@ -65,11 +75,15 @@ class Renewals(Loop):
         self._main_turn_at = time.monotonic()
         self._stalled = False
         self._unopened = self._is_sibling = is_sibling
+        self._registration = Registration(context, slots, interval=state.beat_interval)
+        self._beating: asyncio.Task[None] | None = None
         self._is_fallback_logged = False
         """The log has said that the keeper has no connection of its own."""
+        self._is_unlisted_logged = False
+        """The log has said that the worker is missing from the list of workers."""
 
     async def tick(self) -> float:
-        """Renew every lease that is older than a third of its length."""
+        """Renew every lease that is older than a third of its length; then send a beat if one is due."""
         # A stalled main loop does not run this callback, and the time of its last turn grows old.
         self._main.call_soon_threadsafe(self._note_main_turn)
         if self._unopened:
@@ -81,6 +95,9 @@ class Renewals(Loop):
         due = [active for active in self._slots.active_jobs() if not active.done and active.age(now) >= RENEW_AFTER]
         for first in range(0, len(due), LARGEST_BATCH):
             await self._renew(due[first : first + LARGEST_BATCH])
+        # In a task of its own: renewals never wait for it.
+        if (self._beating is None or self._beating.done()) and self._registration.is_due(with_renewals=bool(due)):
+            self._beating = spawn(self._beat())
         return min(self._shortest * RENEW_AFTER / 2, 5.0)
 
     async def _renew(self, active_jobs: list[ActiveJob]) -> None:
@@ -110,7 +127,7 @@ class Renewals(Loop):
             if not self._is_sibling:
                 raise
             self._log_fallback(error)
-            return await self._renew_in_main_loop(renewals)
+            return await self._in_main_loop(lambda state: state.renew(renewals))
         self._is_fallback_logged = False
         return results
 
@@ -119,10 +136,50 @@ class Renewals(Loop):
             await self._state.open(migrate=False)
         self._unopened = False
 
-    async def _renew_in_main_loop(self, renewals: Sequence[Renewal]) -> Sequence[SettleResult]:
-        async def ask() -> Sequence[SettleResult]:
+    async def _beat(self) -> None:
+        beat = self._registration.beat()
+        try:
+            async with asyncio.timeout(LONGEST_BEAT):
+                await self._ask(lambda state: state.beat([beat]))
+        except Exception as error:  # a worker that cannot be listed can work all the same
+            self._registration.failed()
+            self._log_unlisted(str(error) or "no answer")
+        else:
+            self._registration.succeeded()
+            if self._is_unlisted_logged:
+                logger.info("worker %s is in the list of workers again", beat.name)
+            self._is_unlisted_logged = False
+
+    def _log_unlisted(self, reason: str) -> None:
+        """Log once that the worker is not listed; not while the loops report that the database is away."""
+        is_new = not self._is_unlisted_logged and not self._context.outage.is_on
+        level = logging.WARNING if is_new else logging.DEBUG
+        logger.log(level, "worker %s is missing from the list of workers: %s", self._context.name, reason)
+        self._is_unlisted_logged = self._is_unlisted_logged or is_new
+
+    async def leave(self) -> None:
+        """Remove the worker from the registry, if the database does that soon."""
+        with suppress(Exception):
+            async with asyncio.timeout(LONGEST_FAREWELL):
+                if self._beating is not None:
+                    await asyncio.wait([self._beating])  # a beat that is stored later would list the worker again
+                if self._registration.is_known:
+                    await self._ask(lambda state: state.remove_workers([self._context.id]))
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.wait([self._beating], timeout=LONGEST_FAREWELL)
+
+    async def _ask(self, verb: Callable[[StateAdapter], Awaitable[T]]) -> T:
+        """Call a verb with the keeper's own connection; if there is none, with one of the main loop's."""
+        if self._unopened:
+            return await self._in_main_loop(verb)
+        with self._context.engine.telemetry.silence():
+            return await verb(self._state)
+
+    async def _in_main_loop(self, verb: Callable[[StateAdapter], Awaitable[T]]) -> T:
+        async def ask() -> T:
             with self._context.engine.telemetry.silence():
-                return await self._context.engine.state.renew(renewals)
+                return await verb(self._context.engine.state)
 
         asked = asyncio.run_coroutine_threadsafe(ask(), self._main)
         # Limited: a main loop that is blocked would never answer, and the keeper must get to its stall check.
@@ -150,7 +207,7 @@ class Renewals(Loop):
 
 
 class Keeper:
-    """Starts and stops the renewals, in a thread if the store allows a second adapter."""
+    """Starts and stops the renewals and beats, in a thread if the store allows a second adapter."""
 
     def __init__(self, context: WorkerContext, slots: Slots, *, on_fatal: Callable[[Exception], None]) -> None:
         self._context = context
@@ -165,6 +222,7 @@ class Keeper:
     def start(self) -> None:
         """Start to renew leases."""
         main = asyncio.get_running_loop()
+        self._context.on_refused.append(self.wake)
         sibling = self._context.engine.state.sibling()
         if sibling is None:
             self._loop = main
@@ -183,8 +241,14 @@ class Keeper:
         if hint.kind is not HintKind.REVOKED:
             return
         for active in self._slots.active_jobs():
-            if active.job.lease.chain_id == hint.subject and self._loop is not None and self._renewals is not None:
+            if active.job.lease.chain_id == hint.subject:
                 active.renewed_at = float("-inf")  # older than any lease, so that the next tick asks for it
+                self.wake()
+
+    def wake(self) -> None:
+        """Renew what is due at once, and send a beat if the worker has something new to say."""
+        if self._loop is not None and self._renewals is not None:
+            with suppress(RuntimeError):  # the thread has ended meanwhile, and its loop is closed
                 self._loop.call_soon_threadsafe(self._renewals.wake)
 
     async def stop(self) -> None:
@@ -192,7 +256,8 @@ class Keeper:
         if self._renewals is None or self._loop is None:
             return
         if self._thread is None:
-            return await self._renewals.stop()
+            await self._renewals.stop()
+            return await self._renewals.leave()
         thread, self._thread = self._thread, None
         self._loop.call_soon_threadsafe(self._stopping.set)
         # An event instead of a join in an executor: the application's own work may fill the default executor.
@@ -225,4 +290,5 @@ class Keeper:
         self._renewals.start()
         await self._stopping.wait()
         await self._renewals.stop()
+        await self._renewals.leave()
         await sibling.close()

@@ -66,11 +66,11 @@ async def test_of_many_blockers_the_first_are_told_and_the_rest_counted(memory: 
 async def test_a_delayed_job_says_until_when_and_whether_anybody_here_runs_it(client: otelq.Client) -> None:
     chain = await client.start(part, 1, delay=3600, expires=7200)
     told = await client.explain(f"{chain.id}.0")
-    assert whys(told) == [ReasonCode.DELAYED, ReasonCode.NOT_SERVED, ReasonCode.EXPIRES]
+    assert whys(told) == [ReasonCode.DELAYED, ReasonCode.NO_WORKER, ReasonCode.EXPIRES]
     assert told.reasons[0].at == told.job.run_at
     async with otelq.Worker(client, jobs):
         assert whys(await client.explain(chain)) == [ReasonCode.DELAYED, ReasonCode.EXPIRES]
-    assert ReasonCode.NOT_SERVED in whys(await client.explain(chain))
+    assert ReasonCode.NO_WORKER in whys(await client.explain(chain))
 
 
 async def test_a_job_that_is_retried_says_after_which_error(client: otelq.Client) -> None:
@@ -113,7 +113,7 @@ async def test_a_running_job_says_in_which_worker(client: otelq.Client) -> None:
 async def test_a_job_that_is_due_says_that_nobody_claimed_it(client: otelq.Client) -> None:
     chain = await client.start(part, 1, priority=4)
     told = await client.explain(chain)
-    assert whys(told) == [ReasonCode.DUE, ReasonCode.NOT_SERVED]
+    assert whys(told) == [ReasonCode.DUE, ReasonCode.NO_WORKER]
     assert "with priority 4" in told.reasons[0].text
 
 
@@ -173,7 +173,7 @@ def test_what_stands_in_rows_steers_no_terminal_and_forges_no_line() -> None:
         closed_at=now,
         failure=Failure("E\x1b[0m", "no\x1b]0;x\x07\u202e"),
     )
-    told = explanation(row, ReasonContext(attempts=[], blockers=[], blocker_tails={}, served=frozenset()))
+    told = explanation(row, ReasonContext(attempts=[], blockers=[], blocker_tails={}, workers=None, served=frozenset()))
     for text in (str(told), *(reason.text for reason in told.reasons)):
         assert text.replace("\n", "", 1).isprintable()
     assert len(str(told).splitlines()) == 2

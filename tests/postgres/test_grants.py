@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -104,6 +105,15 @@ async def work(client: otelq.Client, world: World) -> None:
         chains = await client.start_many(write, ["shaky", "twice", "once"])
         after = await client.start(write, "after", blockers=chains)
         await client.result(after, timeout=10)
+        while not await client.workers():  # noqa: ASYNC110  # the keeper's connection writes
+            await asyncio.sleep(0.005)
+    assert await client.workers() == []
+
+
+async def lead(client: otelq.Client, world: World) -> None:
+    leader = await client.engine.state.lead("sweep", holder="a", seconds=30)
+    assert leader is not None
+    await client.engine.state.resign(leader)
 
 
 async def read_the_view(client: otelq.Client, world: World) -> None:
@@ -120,6 +130,7 @@ ASK: dict[str, Verb] = {
     "attempts": lambda client, world: client.attempts(f"{world.failed.id}.0"),
     "explain": lambda client, world: client.explain(world.waiting[0]),
     "result": lambda client, world: client.result(world.done, timeout=5),
+    "workers": lambda client, world: client.workers(),
 }
 PRODUCE: dict[str, Verb] = {
     "start": lambda client, world: client.start(write, "new", delay=60, expires=120),
@@ -140,7 +151,7 @@ OPERATE: dict[str, Verb] = {
 ROLES = {
     "migrate": (ASK | PRODUCE | OPERATE, {}),
     "produce": (ASK | PRODUCE, OPERATE),
-    "work": (ASK | PRODUCE | OPERATE | {"work": work}, {}),
+    "work": (ASK | PRODUCE | OPERATE | {"work": work, "lead": lead}, {}),
     "observe": (ASK | {"the view": read_the_view}, PRODUCE | OPERATE),
 }
 

@@ -48,6 +48,7 @@ MADE_BY_OTELQ = {
     "Page",
     "ProcessFailed",
     "Reason",
+    "WorkerRecord",
 }
 """Classes whose constructors are not for applications."""
 

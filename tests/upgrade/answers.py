@@ -16,6 +16,9 @@ FILTERS: dict[str, dict[str, Any]] = {
     "failed": {"status": "failed"},
 }
 
+OF_WORKERS = {"not_served", "no_worker", "type_refused", "all_busy"}
+"""Reasons that depend on the workers that happen to run, in the words of all versions."""
+
 
 async def answers(client: otelq.Client) -> dict[str, Any]:
     """Return what the client says about all that is stored."""
@@ -45,7 +48,7 @@ def restricted(value: Any, like: Any) -> Any:
 async def _reasons(client: otelq.Client, job_id: str) -> list[str]:
     """Return the reasons that follow from what is stored, not from the workers that happen to run."""
     codes = [reason.code for reason in (await client.explain(job_id)).reasons]
-    return [code for code in codes if code is not otelq.ReasonCode.NOT_SERVED]
+    return [code for code in codes if code not in OF_WORKERS]
 
 
 def _plain(value: object) -> Any:
