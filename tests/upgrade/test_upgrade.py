@@ -79,24 +79,30 @@ async def test_workers_of_then_and_now_share_the_work_while_the_schema_is_migrat
     old_code = fixture.unpack_code(tmp_path / "then")
     async with worker_process(url, "then", code=old_code) as old:
         assert Path(old.code).is_relative_to(old_code)
-        await old.start(WALK, [3] * 20)
-        assert "up to date" in await migrate(url, folder=tmp_path)
+        migration = asyncio.create_task(migrate(url, folder=tmp_path))
+        while not migration.done():
+            await old.start(WALK, [1] * 5)
+        assert "up to date" in migration.result()
         assert "up to date" in await migrate("--check", url, folder=tmp_path)
-        async with worker_process(url, "now") as new, otelq.connect(url, migrate=False) as client:
+        async with (
+            worker_process(url, "now") as new,
+            worker_process(url, "then, again", code=old_code) as restarted,
+            otelq.connect(url, migrate=False) as client,
+        ):
             assert new.code == otelq.__file__
-            # Each starts chains for both workers, and one that only the other worker serves.
-            for one, other in ((old, "now"), (new, "then")):
+            # Each starts chains for all workers, and one that only another worker serves.
+            for one, other in ((old, "now"), (new, "then, again"), (restarted, "then")):
                 await one.start(WALK, [3] * 20)
                 await one.start(other, ["over to you"])
             await wake(client)
             outputs = {kind: await client.result(chain_of(kind)) for kind in OPEN if kind != EXPIRES}
-            for chain in (*old.started, *new.started):
+            for chain in (*old.started, *new.started, *restarted.started):
                 await client.result(chain)
             with pytest.raises(otelq.ChainCancelled):
                 await client.result(chain_of(EXPIRES))
-            log = await old.stop() + await new.stop()
+            log = await old.stop() + await new.stop() + await restarted.stop()
 
-    ran = [job for job, _ in (*old.ran, *new.ran)]
+    ran = [job for job, _ in (*old.ran, *new.ran, *restarted.ran)]
     assert sorted(ran) == sorted(set(ran))
     assert outputs == inputs(fixture.answers(url))
     assert await violations(url, ledger="ledger") == []
