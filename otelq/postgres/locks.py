@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from ..errors import JobAlreadyClosed, NotFound
+from ..errors import JobAlreadyClosed, NotFound, Unavailable
 from ..model import Status
 from ..transitions import refusals
 from ..transitions.build import Snapshot
@@ -80,3 +80,20 @@ async def _lock_closed(session: PostgresSession, chain_ids: Sequence[str], skip:
     if missing := next((id for id in chain_ids if id not in found), None):
         raise refusals.blocker_not_found(missing)
     return {id: Status(status) for id, status in found.items() if status and id in locked}
+
+
+async def lock_cycle_check(session: PostgresSession, *, lock: str = WAIT) -> bool:
+    """
+    Take the lock for the search for cycles until the commit.
+
+    Return False if another transaction has it; if ``lock`` is WAIT, wait for that one instead.
+
+    Raises:
+        Unavailable: the row that is locked is missing, so that nothing would exclude others.
+    """
+    row = await session.row("lock_cycle_check" if lock == WAIT else "try_lock_cycle_check")
+    if not row["is_there"]:
+        table = session.queries.fill("{schema}.cycle_check")
+        raise Unavailable(f"the one row of {table} is missing; restore it: INSERT INTO {table} DEFAULT VALUES")
+    is_ours: bool = row["is_ours"]
+    return is_ours

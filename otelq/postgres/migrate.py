@@ -14,8 +14,8 @@ from .statements import PostgresStatements, names, read
 LATEST = len(names("migrations"))
 """The version of the schema that this code was written for."""
 
-OLDEST = 1
-"""The oldest version that this code runs on. Code runs on the schema one step before its own, and one step after."""
+OLDEST = 4
+"""The oldest version that this code runs on. Code runs on newer schemas: migrate first, then replace the workers."""
 
 # The lock is for the transaction, not the session: behind a pooler, a session lock could stay with the server's
 # connection for ever. The search_path makes what the steps create depend on PostgreSQL's own functions only.

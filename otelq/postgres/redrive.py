@@ -14,7 +14,7 @@ from ..transitions.blockers import decide_wait, rule_from_columns
 from . import blocker_rows, dedup_keys, rows
 from .blocker_rows import BlockedJob
 from .database import PostgresSession
-from .locks import lock_blockers
+from .locks import lock_blockers, lock_cycle_check
 
 BlockersByChain = dict[str, list[str]]
 """The blockers of each chain's last job, in the order given."""
@@ -133,8 +133,8 @@ async def _open(session: PostgresSession, targets: Sequence[RedriveTarget]) -> l
 
 async def _refuse_cycles(session: PostgresSession, blocked: Sequence[BlockedJob]) -> None:
     try:
-        # After all row locks: a transaction that has this lock never waits for a row.
-        await session.rows("lock_cycle_check")
+        # After all locks on chains: a transaction that has this lock never waits for a chain.
+        await lock_cycle_check(session)
         await blocker_rows.refuse_cycles(session, [wait.chain_id for wait in blocked])
     except InvalidArgument as error:
         raise InvalidArgument("chain", f"its blockers {error.problem}") from None

@@ -31,7 +31,7 @@ async def with_grants(text: str, database: PostgresDatabase) -> str:
 
 async def _missing(session: PostgresSession) -> str:
     rows = await session.rows("find_missing_rights", session.queries.schema)
-    # Privileges that are missing on the same tables share one statement: mostly the three of writes do.
+    # Privileges that are missing on the same tables share one statement: mostly two of them do.
     groups = [list(group) for _, group in groupby(rows, key=_objects)]
     return "; ".join(
         f"GRANT {', '.join(row['privilege'] for row in some)} ON {_objects(some[0])} TO {some[0]['role']}"

@@ -10,8 +10,8 @@ from ..logs import Log
 from .database import PostgresSession
 
 TABLES: Final = (
-    "attempt", "blocker", "dedup_key", "job", "jobs", "leader", "migration", "open_job", "outcome", "pending_unblock",
-    "worker",
+    "attempt", "blocker", "cycle_check", "dedup_key", "job", "jobs", "leader", "migration", "open_job", "outcome",
+    "pending_unblock", "worker",
 )  # fmt: skip
 
 logger = Log("otelq.postgres")

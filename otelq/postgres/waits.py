@@ -15,7 +15,7 @@ from . import blocker_rows, rows
 from .blocker_rows import BlockedJob
 from .database import WAIT, PostgresSession
 from .dedup_keys import locked_by_others
-from .locks import lock_blockers
+from .locks import lock_blockers, lock_cycle_check
 from .unblock import release_dependents
 
 
@@ -82,11 +82,11 @@ async def write_waits(
         failing = [id for id, wait in waits.items() if wait.decision.failure]
         busy = await locked_by_others(session, failing)
         waits = {id: wait for id, wait in waits.items() if id not in busy}
-    # Row locks cannot prevent a cycle. In a ring of four chains, the transactions that write the second and the fourth
-    # blocker row lock no chain in common; each searches, and finds a gap where the other's row will be. So writers
-    # that could close a cycle take one advisory lock, and search under a snapshot taken after it.
+    # Locks on chains cannot prevent a cycle. In a ring of four chains, the transactions that write the second and the
+    # fourth blocker row lock no chain in common; each searches, and finds a gap where the other's row will be. So
+    # writers that could close a cycle take one lock, and search under a snapshot taken after it.
     circular = await _may_close_cycle(session, list(waits.values()))
-    if circular and not await _lock_cycle_check(session, lock):
+    if circular and not await lock_cycle_check(session, lock=lock):
         waits = {id: wait for id, wait in waits.items() if id not in circular}
     pairs = [(request, waits[request.chain_id]) for request in ready if request.chain_id in waits]
     written = await _write(session, pairs, verb)
@@ -136,15 +136,6 @@ async def _may_close_cycle(session: PostgresSession, waits: Sequence[BlockedJob]
     """
     blocked = [wait.chain_id for wait in waits if wait.decision.still_awaited]
     return {row["chain_id"] for row in await session.rows("find_waited_on", blocked)} if blocked else set()
-
-
-async def _lock_cycle_check(session: PostgresSession, lock: str) -> bool:
-    """Take the advisory lock for the search for cycles, until the commit; return False if it is taken already."""
-    if lock == WAIT:
-        await session.rows("lock_cycle_check")
-        return True
-    is_ours: bool = (await session.row("try_lock_cycle_check"))["is_ours"]
-    return is_ours
 
 
 async def _write(

@@ -12,6 +12,8 @@ import asyncpg
 import pytest
 
 import otelq
+from otelq.postgres.rights import with_grants
+from otelq.postgres.state import PostgresState
 
 from ..cli.pages import Page
 from ..cli.shell import ROOT
@@ -66,7 +68,7 @@ async def _filled(url: str, prefix: str) -> World:
     migrator = url.replace("//postgres@", f"//{prefix}_migrate_login@")
     async with otelq.connect(migrator) as client, otelq.Worker(client, jobs, poll_interval=0.05):
         done, spare, failed = await client.start_many(write, ["well", "well", "bad"])
-        waiting = await client.start_many([otelq.Start(write, "later", delay=3600) for _ in range(4)])
+        waiting = await client.start_many([otelq.Start(write, "later", delay=3600) for _ in range(6)])
         await client.result(done, timeout=10)
         await client.result(spare, timeout=10)
         with pytest.raises(otelq.ChainFailed):
@@ -98,6 +100,11 @@ async def start_with_a_lost_blocker(client: otelq.Client, world: World) -> None:
 async def start_with_a_key_that_is_taken(client: otelq.Client, world: World) -> None:
     first = await client.start(write, "key", dedup=otelq.Dedup("window", window=0.001))
     await client.start(write, "key", dedup=otelq.Dedup("window", exclude=[first]))
+
+
+async def complete_into_a_wait(client: otelq.Client, world: World) -> None:
+    await client.start(write, "dependent", blockers=[world.waiting[4]])
+    await client.complete(world.waiting[4], otelq.Continue(write, "then", blockers=[world.waiting[5]]), step=write)
 
 
 async def work(client: otelq.Client, world: World) -> None:
@@ -145,6 +152,7 @@ OPERATE: dict[str, Verb] = {
     "amend": lambda client, world: client.amend(world.waiting[1], input="other", step=write, priority=1),
     "cancel": lambda client, world: client.cancel(world.waiting[2]),
     "complete": lambda client, world: client.complete(world.waiting[3], "said", step=write),
+    "complete into a wait": complete_into_a_wait,
     "redrive": lambda client, world: client.redrive(world.failed),
     "delete": lambda client, world: client.delete(world.spare),
 }
@@ -176,3 +184,10 @@ async def test_a_role_may_do_nothing_else(world: World, role: str) -> None:
         for verb in refused.values():
             with pytest.raises(otelq.OtelqError, match="permission denied"):
                 await verb(client, world)
+
+
+async def test_a_worker_with_the_rights_of_the_guide_is_not_said_to_lack_any(world: World) -> None:
+    async with otelq.connect(world.login("work")) as client:
+        state = client.engine.state
+        assert isinstance(state, PostgresState)
+        assert await with_grants("refused", state._database) == "refused"

@@ -69,7 +69,8 @@ async def test_a_worker_without_rights_logs_one_line_and_gives_up_with_the_missi
 
     [line] = [record.getMessage() for record in caplog.records]
     assert grants_in(line) == grants_in(str(raised.value))
-    assert "GRANT SELECT, INSERT, UPDATE, DELETE ON otelq.attempt, otelq.blocker" in line
+    assert "GRANT SELECT, UPDATE ON otelq.attempt, otelq.blocker, otelq.cycle_check" in line
+    assert "GRANT INSERT, DELETE ON otelq.attempt, otelq.blocker, otelq.dedup_key" in line
 
 
 async def test_the_grants_of_the_line_are_enough(role: Role, caplog: pytest.LogCaptureFixture) -> None:

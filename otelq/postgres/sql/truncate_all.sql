@@ -1,5 +1,5 @@
 -- Empties the tables with DELETE. TRUNCATE would give their space on disk back, and plans rely on that; for the same
--- reason blocker rows with a negative position stay, which belong to no job.
+-- reason blocker rows with a negative position stay, which belong to no job. The row of cycle_check stays: it is a lock.
 WITH a AS (DELETE FROM {schema}.open_job),
 b AS (DELETE FROM {schema}.job),
 c AS (DELETE FROM {schema}.outcome),
