@@ -81,6 +81,8 @@ def _tree(span: Span, children: dict[bytes, list[Span]], *, indent: str, start: 
     failed = "  failed" if span.status.code == 2 else ""
     yield f"{indent + span.name:<44}{since / 1e6:>8.0f} ms {took / 1e6:>8.1f} ms{failed}"
     for child in children[span.span_id]:
+        if child.name.endswith((" http receive", " http send")):
+            continue  # the web server reads and writes parts of the request
         yield from _tree(child, children, indent=indent + "  ", start=start)
 
 
