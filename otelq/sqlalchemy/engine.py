@@ -39,6 +39,11 @@ class HandleFactory:
         """Return the class of the sessions."""
         return self._sessions.class_ if self._sessions else AsyncSession
 
+    @property
+    def names(self) -> str:
+        """Return the kinds of handles that are created here, for people."""
+        return f"{self.session_class.__name__} and AsyncConnection"
+
     def makes(self, kind: type | None) -> bool:
         """Return whether handles of this kind are created here; the usual one is."""
         return kind is None or kind is AsyncConnection or issubclass(self.session_class, kind)

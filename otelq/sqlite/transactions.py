@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import aiosqlite
 
 from ..errors import InvalidArgument
+from ..ports.handles import SESSION_FACTORY, engine_of, no_such_handle
 from ..uninterrupted import finish
 from .connection_thread import Settings, connect, retry_delay
 from .errors import DRIVER, END_SOONER, Locked, is_busy, translated
@@ -30,6 +31,11 @@ _current_transaction: ContextVar[OwnedTransaction | None] = ContextVar("otelq_sq
 
 class HandleSource(Protocol):
     """A source of the application's own handles, such as an engine of SQLAlchemy."""
+
+    @property
+    def names(self) -> str:
+        """Return the kinds of its handles, for people."""
+        ...
 
     def check(self, kind: type | None) -> bool:
         """Return whether this kind of handle comes from here."""
@@ -117,9 +123,12 @@ class Transactions:
         Raises:
             InvalidArgument: there are none.
         """
-        if not self._is_from_source(kind) and kind not in (None, aiosqlite.Connection):
-            others = ", and an AsyncSession or AsyncConnection of the engine" if self._source else " only"
-            raise InvalidArgument("kind", f"is {kind}; SQLite has aiosqlite.Connection{others}")
+        if kind is not None and kind is not aiosqlite.Connection and not self._is_from_source(kind):
+            if self._source is None:
+                way = engine_of("sqlite+aiosqlite")
+                raise no_such_handle(kind, given="aiosqlite.Connection", sqlalchemy=way)
+            given = f"aiosqlite.Connection, {self._source.names}"
+            raise no_such_handle(kind, given=given, sqlalchemy=SESSION_FACTORY)
 
     def _is_from_source(self, kind: type | None) -> bool:
         return self._source is not None and self._source.check(kind)

@@ -9,7 +9,7 @@ from typing import Any
 from ..definitions import Attempt, Snooze
 from ..errors import Unavailable, UndecodablePayload
 from ..logs import Log
-from ..model import CancelReason, Claimed, Fails, Outcome, Settled, Settlement, Transition, read_meta
+from ..model import CancelReason, Claimed, Fails, Outcome, Releases, Settled, Settlement, Transition, read_meta
 from ..uninterrupted import finish
 from .attempt_report import AttemptReport
 from .attempt_scope import WorkerScope
@@ -56,7 +56,7 @@ class AttemptRunner:
         try:
             with span:
                 attempt = await self._decode()
-                if isinstance(attempt, Fails):
+                if not isinstance(attempt, Attempt):
                     return attempt
                 result = await self._call(attempt)
                 outcome = await self._decide(result)
@@ -70,10 +70,12 @@ class AttemptRunner:
 
     # Decode
 
-    async def _decode(self) -> Attempt[Any] | Fails:
+    async def _decode(self) -> Attempt[Any] | Outcome:
         if self.scope.cancel_reason is not None:
             raise asyncio.CancelledError
         job, lease = self._identity.job, self._identity.job.lease
+        if job.type in self._context.refused:
+            return Releases()  # claimed before the type was refused
         try:
             input = self._context.engine.decode_input(
                 job.input, self._identity.definition.job_type, chain_id=lease.chain_id
@@ -114,6 +116,8 @@ class AttemptRunner:
             # was cancelled, and finished in its grace.
             raise asyncio.CancelledError
         self.scope.end()
+        if self.scope.refusal is not None:
+            raise self.scope.refusal  # the handler caught it; whatever it returned was made without its transaction
         return result
 
     # Decide
@@ -128,18 +132,24 @@ class AttemptRunner:
     async def _fail(self, error: BaseException) -> Outcome | None:
         self._report.drop_successor()
         await self.roll_back(error)
-        return self._decision.of_error(error, self.scope.cancel_reason)
+        return self._outcome_of(error)
 
     def abandoned_outcome(self) -> Outcome | None:
         """Return the outcome of an attempt whose handler ignores its cancel."""
-        return self._decision.of_error(asyncio.CancelledError(), self.scope.cancel_reason)
+        return self._outcome_of(asyncio.CancelledError())
+
+    def _outcome_of(self, error: BaseException) -> Outcome | None:
+        reason = self.scope.cancel_reason
+        if self.scope.refusal is not None and reason not in (CancelReason.LEASE_LOST, CancelReason.CANCELLED):
+            return Releases()
+        return self._decision.of_error(error, reason)
 
     async def _interrupted(self, interrupt: KeyboardInterrupt) -> Outcome | None:
         """End the worker's block after Ctrl-C and release the job; fail the attempt if a thread raised it."""
         # Python raises Ctrl-C in the main thread. A KeyboardInterrupt of a handler's thread is the handler's own.
         if self.scope.thread_task is not None and self.scope.thread_task.done.is_set():
             return await self._fail(interrupt)
-        self._context.interrupt(interrupt)
+        self._context.give_up(interrupt)
         self.scope.cancel_reason = self.scope.cancel_reason or CancelReason.SHUTDOWN
         return await self._fail(asyncio.CancelledError())
 

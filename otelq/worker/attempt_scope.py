@@ -16,6 +16,7 @@ from ..errors import InvalidArgument, OtelqError
 from ..model import CancelReason, ChainOutcome
 from ..ports.state import Transaction
 from .context import Provided, WorkerContext
+from .refusals import refuse_type
 from .thread_pool import ThreadTask
 
 Out = TypeVar("Out")
@@ -30,7 +31,7 @@ class WorkerScope:
     __slots__ = (
         "_context", "_definition", "_ended", "_is_soft_timeout_over", "_middleware", "_opening_lock", "_own_stopping",
         "_provided", "_started_at", "_transaction", "abandoned", "blocker_chains", "cancel_reason", "completion_tx",
-        "thread_task",
+        "refusal", "thread_task",
     )  # fmt: skip
 
     def __init__(self, context: WorkerContext, definition: Definition, *, started_at: float) -> None:
@@ -48,6 +49,8 @@ class WorkerScope:
         self.cancel_reason: CancelReason | None = None
         self.completion_tx: Transaction | None = None
         """The transaction of ``attempt.completion()``, if the handler opened it."""
+        self.refusal: InvalidArgument | None = None
+        """The error of a transaction of a kind that the client does not have. The attempt then does not count."""
         self.blocker_chains: Sequence[ChainOutcome] = ()
         self.thread_task: ThreadTask | None = None
         """The call of a handler that runs in a thread."""
@@ -120,7 +123,7 @@ class WorkerScope:
         """Yield the handle of a new transaction."""
         self._check_alive()
         async with (
-            self._context.engine.transaction(kind) as transaction,
+            self._begin(kind) as transaction,
             _in_middleware(self._definition.middleware, attempt=attempt, tx=transaction.handle),
         ):
             yield transaction.handle
@@ -142,7 +145,7 @@ class WorkerScope:
     async def _open_completion(self, kind: type | None, attempt: Attempt[Any]) -> None:
         # `pop_all` keeps the stacks open for `commit`; an error before it closes them, which rolls back.
         async with AsyncExitStack() as stack:
-            completion_tx = await stack.enter_async_context(self._context.engine.transaction(kind))
+            completion_tx = await stack.enter_async_context(self._begin(kind))
             async with AsyncExitStack() as middleware:
                 entered = _in_middleware(self._definition.middleware, attempt=attempt, tx=completion_tx.handle)
                 await middleware.enter_async_context(entered)
@@ -151,6 +154,18 @@ class WorkerScope:
                 self._check_alive()
                 self._middleware = middleware.pop_all()
             self.completion_tx, self._transaction = completion_tx, stack.pop_all()
+
+    @asynccontextmanager
+    async def _begin(self, kind: type | None) -> AsyncGenerator[Transaction]:
+        async with AsyncExitStack() as stack:
+            try:
+                transaction = await stack.enter_async_context(self._context.engine.transaction(kind))
+            except InvalidArgument as error:
+                if error.argument == "kind":
+                    self.refusal = error
+                    refuse_type(self._context, self._definition, error)
+                raise
+            yield transaction
 
     def end(self) -> None:
         """Refuse further transactions, also to tasks that the handler left running."""

@@ -79,8 +79,8 @@ class WorkerContext:
     middleware: Sequence[Middleware]
     provided: Provided
     name: str
-    interrupt: Callable[[KeyboardInterrupt], None]
-    """Ends the worker's block with a KeyboardInterrupt that was raised in a handler."""
+    give_up: Callable[[Exception | KeyboardInterrupt], None]
+    """Ends the worker's block with this error, or with a KeyboardInterrupt that was raised in a handler."""
     concurrency: int
     grace: float
     poll_interval: float | None
@@ -103,11 +103,17 @@ class WorkerContext:
     ended: Counter[str] = field(default_factory=Counter[str])
     """How many attempts have ended, by the name of their outcome."""
 
-    def refuse(self, type: str, reason: str) -> None:
-        """Stop to claim a type, for a reason that ``explain`` shows in every process."""
-        self.refused[type] = reason
+    def refuse(self, names: Iterable[str], reason: str) -> None:
+        """Stop claiming a type, by all its names, for a reason that is shown to people."""
+        self.refused.update(dict.fromkeys(names, reason))
+        self.engine.served.subtract(names)
         for notify in self.on_refused:
             notify()
+
+    @property
+    def served(self) -> Sequence[str]:
+        """Return the names of the job types that this worker still claims."""
+        return tuple(name for name in self.definitions if name not in self.refused)
 
     @property
     def longest_sleep(self) -> float:

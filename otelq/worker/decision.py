@@ -59,9 +59,12 @@ class Decision:
 
     def _claim_successor(self, continuation: Continue[Any]) -> ClaimSuccessor | None:
         """Ask to claim the successor in the same commit, if this worker may run it at once."""
-        definition = self._context.definitions.get(continuation.job_type.name)
+        name = continuation.job_type.name
+        if name in self._context.refused or self._context.stopping.is_set():
+            return None
+        definition = self._context.definitions.get(name)
         is_due_now = continuation.delay in (None, 0) and continuation.at is None and not continuation.blockers.ids
-        if definition is None or not is_due_now or self._hops >= MAX_HOPS or self._context.stopping.is_set():
+        if definition is None or not is_due_now or self._hops >= MAX_HOPS:
             return None
         if definition.concurrency is not None:
             return None  # it must not exceed the limit of its type, which only the fetcher checks

@@ -73,7 +73,7 @@ class Fetcher(Loop):
         """Claim at once, or when the hinted job is due."""
         if hint.kind is HintKind.CHANGED:
             return self.wake()
-        if hint.kind is not HintKind.DUE or hint.subject not in self._context.definitions:
+        if hint.kind is not HintKind.DUE or hint.subject not in self._context.served:
             return
         if hint.delay <= 0:
             return self.wake()
@@ -92,7 +92,7 @@ class Fetcher(Loop):
             await self._release_claims()
             self._is_exhausted = await self._fill()
             if self._is_exhausted:
-                due = await self._context.engine.state.next_due(self._context.types)
+                due = await self._context.engine.state.next_due(self._context.served)
                 if due is not None:
                     self._wake_at = min(self._wake_at, loop.time() + self._pause_until(due))
         return max(0.001, self._wake_at - loop.time())
@@ -107,7 +107,7 @@ class Fetcher(Loop):
 
     async def _fill(self) -> bool:
         """Claim for all free slots; return True if every type was asked and none has more due jobs."""
-        exhausted: set[str] = set()
+        exhausted = set(self._context.refused)
         suspects_left_out = False
         while self._slots.free > 0 and not self._context.stopping.is_set():
             requests = self._claim_requests(self._slots.free, exhausted)

@@ -110,7 +110,7 @@ class Worker:
             middleware=outer,
             provided=provided,
             name=worker_name,
-            interrupt=self._give_up,
+            give_up=self._give_up,
             concurrency=concurrency,
             grace=grace,
             poll_interval=poll_interval,
@@ -326,7 +326,7 @@ class _WorkerRun:
         """Cancel the attempts that are left, and end threads, processes and loops."""
         # Set first: it ends the look-ups of lost commits, which would otherwise wait for the database for ever.
         self.context.drained.set()
-        self.context.engine.served.subtract(self.context.types)
+        self.context.engine.served.subtract(self.context.served)
         self.cancel_all()
         self.context.threads.stop()
         await self.context.processes.stop()

@@ -115,7 +115,7 @@ async def test_a_type_that_a_worker_stops_to_claim_is_told_at_once(client: otelq
     async with otelq.Worker(client, jobs, name="picky") as worker:
         await listed(client, "picky")
         assert worker._current is not None  # pyright: ignore[reportPrivateUsage]  # nothing public refuses a type
-        worker._current.context.refuse("part", "no\nsession")  # pyright: ignore[reportPrivateUsage]  # as above
+        worker._current.context.refuse(["part"], "no\nsession")  # pyright: ignore[reportPrivateUsage]  # as above
         await eventually(lambda: refuses(client))
         told = (await client.explain(chain)).reasons[-1]
         assert told.text == r"worker picky has stopped to claim 'part': no\nsession"

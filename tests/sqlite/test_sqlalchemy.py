@@ -406,7 +406,9 @@ async def test_without_sessions_the_usual_handle_is_a_connection(another: Open, 
 
 
 async def test_a_handle_of_another_kind_is_refused(on_engine: SqliteState) -> None:
-    with pytest.raises(InvalidArgument, match=r"kind: .*AsyncSession or AsyncConnection"):
+    with pytest.raises(
+        InvalidArgument, match=r"kind: .*hands out aiosqlite.Connection, AsyncSession and AsyncConnection"
+    ):
         on_engine.begin(dict)
 
 

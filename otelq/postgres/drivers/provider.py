@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from ...errors import InvalidArgument, Unavailable
+from ...ports.handles import engine_of, no_such_handle
 from ...ports.state import Ending
 from .port import ConnectedTransaction, refuse
 from .rows import Row, plain
@@ -143,7 +144,8 @@ class ProviderSource:
 
     def check(self, kind: type | None) -> None:
         if kind is not None:
-            raise InvalidArgument("kind", f"is {kind}; a provider hands out what its transaction() yields")
+            given = "what transaction() of its provider yields"
+            raise no_such_handle(kind, given=given, sqlalchemy=engine_of("postgresql+asyncpg"))
 
     @asynccontextmanager
     async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[ProviderTransaction]:

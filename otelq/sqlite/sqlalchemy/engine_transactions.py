@@ -135,6 +135,11 @@ class EngineHandleSource:
         self._handles = handles
         self._known: WeakSet[aiosqlite.Connection] = WeakSet()
 
+    @property
+    def names(self) -> str:
+        """Return the kinds of the handles, for people."""
+        return self._handles.names
+
     def check(self, kind: type | None) -> bool:
         """Return whether this kind of handle comes from here; the usual one does."""
         return self._handles.makes(kind)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import asyncpg
 
 from ....errors import InvalidArgument, Unavailable
+from ....ports.handles import engine_of, no_such_handle
 from ....uninterrupted import finish
 from ...errors import is_stale
 from ..port import transaction_limit
@@ -102,7 +103,7 @@ class AsyncpgSource:
 
     def check(self, kind: type | None) -> None:
         if kind not in (None, asyncpg.Connection):
-            raise InvalidArgument("kind", f"is {kind}; this adapter hands out asyncpg.Connection")
+            raise no_such_handle(kind, given="asyncpg.Connection", sqlalchemy=engine_of("postgresql+asyncpg"))
 
     @asynccontextmanager
     async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[AsyncpgTransaction]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from psycopg import AsyncConnection, IsolationLevel
 
 from ....errors import InvalidArgument, Unavailable
+from ....ports.handles import engine_of, no_such_handle
 from ....uninterrupted import cancel_once, finish
 from ...errors import is_stale
 from ..liveness import was_closed_by_server
@@ -87,7 +88,7 @@ class PsycopgSource:
 
     def check(self, kind: type | None) -> None:
         if kind not in (None, AsyncConnection):
-            raise InvalidArgument("kind", f"is {kind}; this adapter hands out psycopg.AsyncConnection")
+            raise no_such_handle(kind, given="psycopg.AsyncConnection", sqlalchemy=engine_of("postgresql+psycopg"))
 
     @asynccontextmanager
     async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[PsycopgTransaction]:

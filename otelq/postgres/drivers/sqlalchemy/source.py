@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from sqlalchemy.pool import AssertionPool, Pool, QueuePool, SingletonThreadPool, StaticPool
 
 from ....errors import InvalidArgument, Unavailable
+from ....ports.handles import SESSION_FACTORY, no_such_handle
 from ....sqlalchemy.engine import HandleFactory
 from ....sqlalchemy.handles import Handle
 from ....uninterrupted import cancel_once, finish
@@ -76,9 +77,8 @@ class SqlalchemySource:
             await finish(in_time(connection.commit(), timeout=timeout))
 
     def check(self, kind: type | None) -> None:
-        if not self._handles.makes(kind):
-            session = self._handles.session_class.__name__
-            raise InvalidArgument("kind", f"is {kind}; this adapter hands out {session} and AsyncConnection")
+        if kind is not None and not self._handles.makes(kind):
+            raise no_such_handle(kind, given=self._handles.names, sqlalchemy=SESSION_FACTORY)
 
     @asynccontextmanager
     async def begin(self, kind: type | None, *, timeout: float) -> AsyncGenerator[SqlalchemyOwnTransaction]:
