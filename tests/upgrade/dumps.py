@@ -13,30 +13,26 @@ from otelq.postgres import dump
 
 from .application import LEDGER
 
-TABLES: Final = {
-    "otelq.job": "chain_id, position",
-    "otelq.open_job": "chain_id",
-    "otelq.outcome": "chain_id, position, generation",
-    "otelq.attempt": "chain_id, position, token",
-    "otelq.blocker": "chain_id, position, ordinal",
-    "otelq.dedup_key": "type, key",
-    "otelq.pending_unblock": "blocker_id",
-    "ledger": "chain_id, position, token",
-}
-"""The tables of PostgreSQL that the migrations leave to be filled, and the order of their rows."""
+TABLES: Final = """
+SELECT oid::regclass::text FROM pg_class
+WHERE relkind = 'r' AND relnamespace IN ('otelq'::regnamespace, 'public'::regnamespace)
+    AND relname NOT IN ('migration', 'cycle_check')
+ORDER BY relnamespace, relname
+"""
+"""The tables that the migrations leave to be filled."""
 
 
 async def dump_postgres(url: str) -> str:
     """Return the migrations, and what was stored since."""
     connection = await asyncpg.connect(url, server_settings={"timezone": "UTC"})
     try:
-        parts = [await _inserts(connection, table, order) for table, order in TABLES.items()]
+        parts = [await _inserts(connection, table) for (table,) in await connection.fetch(TABLES)]
     finally:
         await connection.close()
     return "\n".join([dump(), f"{LEDGER};\n", *parts])
 
 
-async def _inserts(connection: Any, table: str, order: str) -> str:
+async def _inserts(connection: Any, table: str) -> str:
     names = await connection.fetch(
         "SELECT attname::text FROM pg_attribute"
         " WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
@@ -46,7 +42,7 @@ async def _inserts(connection: Any, table: str, order: str) -> str:
     # The migrations store blocker rows at negative positions, for the planner.
     stored = f"SELECT * FROM {table}" + (" WHERE position >= 0" if table == "otelq.blocker" else "")
     values = ", ".join(f"quote_nullable({column}::text)" for column in columns)
-    rows = await connection.fetch(f"SELECT concat_ws(', ', {values}) FROM ({stored}) AS t ORDER BY {order}")
+    rows = await connection.fetch(f"SELECT concat_ws(', ', {values}) FROM ({stored}) AS t ORDER BY t::text")
     if not rows:
         return ""
     lines = ",\n".join(f"({row})" for (row,) in rows)

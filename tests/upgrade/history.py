@@ -26,6 +26,7 @@ from otelq.model import (
     Settlement,
     Snoozes,
     Successor,
+    WorkerBeat,
 )
 
 from .application import CLOSED, LEDGER, NEXT, OPEN, write_row
@@ -49,6 +50,7 @@ async def live_through(url: str) -> None:
             await history.close_chains()
             await history.open_chains()
             await history.wait_for_chains()
+            await history.register()
     tracers.shutdown()
 
 
@@ -142,6 +144,11 @@ class History:
         await self.start("released_blocker")
         await self.start("pending", blockers=[self.chain("released_blocker")])
         await self.run("released_blocker", Completes('"closed"'))
+
+    async def register(self) -> None:
+        """Leave a worker that nobody removed, and its leadership."""
+        await self.state.beat([WorkerBeat(id="then", name=WORKER, host="a host", pid=1, version="0", slots=10)])
+        await self.state.lead("a task", holder="then", seconds=3600)
 
     def chain(self, kind: str) -> otelq.Chain[Any]:
         return otelq.Chain(IDS[kind], job_type(kind))
