@@ -204,6 +204,11 @@ def test_both_processes_stop_in_order_and_send_one_trace_from_the_request_to_the
     assert names_of(drawn(shop, id)) == names_of(README_TRACE)
 
 
+def test_the_compose_file_starts_the_same_commands_as_the_readme() -> None:
+    services = (FOLDER / "compose.yaml").read_text()
+    assert [command for command in (MIGRATE, WEB, WORKER) if command not in services] == []
+
+
 def drawn(shop: Shop, id: str) -> str:
     """Return the trace of an order as `local.py` draws it."""
     [(chain,)] = shop.rows("SELECT chain FROM orders WHERE id = %s", id)
