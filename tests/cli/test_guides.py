@@ -10,8 +10,10 @@ from .shell import ROOT
 
 GUIDES = {path.stem: Page(path) for path in sorted((ROOT / "docs/guides").glob("*.md"))}
 SHOWN = [(name, command) for name, page in GUIDES.items() for command in page.commands]
-PAGES = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/shop/README.md"))]
-PAGES += (ROOT / "docs").rglob("*.md")
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/shop/README.md")),
+    *(ROOT / "docs").rglob("*.md"),
+]
 
 
 def test_every_program_of_a_guide_has_a_name_and_a_command_that_runs_it() -> None:
