@@ -10,6 +10,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import otelq
 
+NAMED = {"server_settings": {"application_name": "shop"}}
+"""Names the connections in ``pg_stat_activity``."""
+
 Sessions = async_sessionmaker[AsyncSession]
 
 
@@ -47,7 +50,7 @@ class Parcel(Base):
 @asynccontextmanager
 async def connected(*, migrate: bool = False) -> AsyncGenerator[tuple[Sessions, otelq.Client]]:
     """Yield the factory of sessions and an open client; raise if the tables of otelq are not up to date."""
-    engine = create_async_engine(os.environ["DATABASE_URL"])
+    engine = create_async_engine(os.environ["DATABASE_URL"], connect_args=NAMED)
     sessions = async_sessionmaker(engine, expire_on_commit=False)
     try:
         if migrate:
