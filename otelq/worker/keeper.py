@@ -151,8 +151,8 @@ class Renewals(Loop):
             self._is_unlisted_logged = False
 
     def _log_unlisted(self, reason: str) -> None:
-        """Log once that the worker is not listed; not while the loops report that the database is away."""
-        is_new = not self._is_unlisted_logged and not self._context.outage.is_on
+        """Log once that the worker is not listed: at the second try, and not while the database is away for all."""
+        is_new = self._registration.failures > 1 and not (self._is_unlisted_logged or self._context.outage.is_on)
         level = logging.WARNING if is_new else logging.DEBUG
         logger.log(level, "worker %s is missing from the list of workers: %s", self._context.name, reason)
         self._is_unlisted_logged = self._is_unlisted_logged or is_new

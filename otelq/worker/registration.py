@@ -33,14 +33,15 @@ class Registration:
         self._interval = interval
         self._started = time.monotonic()
         self._tried_at = float("-inf")
-        self._failed = False
+        self.failures = 0
+        """The number of beats in a row that were not stored."""
         self._refused: Mapping[str, str] = {}
         """The types that were refused at the last beat."""
 
     def is_due(self, *, with_renewals: bool) -> bool:
         """Return whether to send a beat now."""
         age = time.monotonic() - self._tried_at
-        if self._failed:
+        if self.failures:
             return age >= NEXT_TRY
         return age >= (min(WITH_RENEWALS, self._interval) if with_renewals else self._interval) or self._has_changed
 
@@ -70,11 +71,11 @@ class Registration:
 
     def succeeded(self) -> None:
         """Note that the last beat was stored."""
-        self._failed = False
+        self.failures = 0
 
     def failed(self) -> None:
         """Note that the last beat was not stored: the next try comes sooner."""
-        self._failed = True
+        self.failures += 1
 
     @property
     def _has_changed(self) -> bool:

@@ -21,9 +21,10 @@ from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 import otelq
-from otelq.model import ClaimRequest
+from otelq.model import ClaimRequest, WorkerBeat
 from tests.conftest import StartServer
 
 from .support import AT_ONCE, until
@@ -176,7 +177,7 @@ class Postgres(Store):
     async def write(self, column: Column, chain: str, value: Any) -> bool:
         sql = (
             f"UPDATE otelq.{column.table} SET {column.name} = $1::text::{column.kind}"
-            f" WHERE {_key(column.table)} = $2::uuid"
+            f" WHERE {_key(column.table)} = $2::text::{'text' if column.table in REGISTRY else 'uuid'}"
         )
         try:
             await self._connection.execute(sql, value, chain)
@@ -218,12 +219,13 @@ class Sqlite(Store):
         return [*TEXTS, *JSONS, *IDS, *RAW, None]
 
     async def chains(self, table: str) -> list[str]:
-        return [row[0] for row in self._run(f"SELECT DISTINCT chain_id FROM otelq_{table} ORDER BY 1")]
+        return [row[0] for row in self._run(f"SELECT DISTINCT {_key(table)} FROM otelq_{table} ORDER BY 1")]
 
     async def write(self, column: Column, chain: str, value: Any) -> bool:
         given = "CAST(? AS TEXT)" if isinstance(value, bytes) else "?"
         try:
-            self._run(f"UPDATE otelq_{column.table} SET {column.name} = {given} WHERE chain_id = ?", value, chain)
+            key = _key(column.table)
+            self._run(f"UPDATE otelq_{column.table} SET {column.name} = {given} WHERE {key} = ?", value, chain)
         except (sqlite3.IntegrityError, sqlite3.OperationalError):
             return False
         return True
@@ -237,7 +239,7 @@ NOT_ROWS = {"migration", "migrations", "schema_version", "version"}
 
 
 def _key(table: str) -> str:
-    return "blocker_id" if table == "pending_unblock" else "chain_id"
+    return {"pending_unblock": "blocker_id", "worker": "id", "leader": "name"}.get(table, "chain_id")
 
 
 @pytest.fixture(params=["sqlite", "postgres18"])
@@ -376,3 +378,32 @@ async def test_whatever_a_row_holds_the_worker_goes_on(
         wrong = await answers(client, [*written])
     assert not wrong, "\n".join(f"{text} after {str(written[id])[:200]}" for id, text in wrong.items())
     assert [str(record.exc_text)[-300:] for record in caplog.records if record.name == "otelq.loop"] == []
+
+
+async def test_whatever_a_workers_row_holds_the_others_are_listed(store: Store) -> None:
+    async with otelq.connect(store.url) as client:
+        columns = [column for column in await store.columns() if column.table == "worker"]
+        need = sum(len(store.values(column)) for column in columns)
+        usual = WorkerBeat(id="", name="other", host="elsewhere.example", pid=7, version="1", slots=1)
+        await client.engine.state.beat([replace(usual, id=f"{n:04}") for n in range(need)])
+        assert await spoil(store, columns)
+        chain = await client.start(good, 1, delay=3600)
+        async with otelq.Worker(client, jobs, name="sound"):
+            while "sound" not in {worker.name for worker in await client.workers()}:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0.002)
+            assert str(await client.explain(chain))
+        assert "sound" not in {worker.name for worker in await client.workers()}
+
+
+async def test_whatever_a_leaders_row_holds_the_others_can_be_had(store: Store) -> None:
+    async with otelq.connect(store.url) as client:
+        columns = [column for column in await store.columns() if column.table == "leader"]
+        need = sum(len(store.values(column)) for column in columns)
+        state = client.engine.state
+        for n in range(need):
+            await state.lead(f"{n:04}", holder="one", seconds=30)
+        assert await spoil(store, columns)
+        for n in range(need):
+            with suppress(otelq.OtelqError):
+                await state.lead(f"{n:04}", holder="two", seconds=30)
+        assert await state.lead("sound", holder="two", seconds=30)

@@ -374,6 +374,7 @@ _VERBS = {
         "reap",
     ),
     *("unblock_pending", "next_due", "next_maintenance", "outcomes", "blocker_outputs", "jobs", "chains", "attempts"),
+    *("beat", "remove_workers", "workers"),
 }
 
 
@@ -387,9 +388,10 @@ async def test_all_of_otelqs_own_statements_are_silent(sdk: Sdk) -> None:
             await client.complete(first, otelq.Continue(echo, 1), step=echo)
             async with otelq.Worker(client, jobs), otelq.Worker(client, jobs, reap_interval=60):
                 await client.result(waiting, timeout=10)
-                await until(lambda: state.silent >= {"reap", "next_maintenance"})
+                await until(lambda: state.silent >= {"reap", "next_maintenance", "beat"})
             await client.attempts(f"{second.id}.0")
             await client.job(f"{second.id}.0")
+            await client.workers()
             for call in (client.trigger, client.cancel):
                 await call(await client.start(echo, 5, delay=3600))
             await client.delete(waiting)
