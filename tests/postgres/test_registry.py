@@ -1,4 +1,4 @@
-"""The list of workers on PostgreSQL: without rights or tables for it, after an outage, and beside locked rows."""
+"""The list of workers on PostgreSQL: without rights for it, after an outage, and beside locked rows."""
 
 from __future__ import annotations
 
@@ -14,23 +14,17 @@ import pytest
 import otelq
 from otelq import ReasonCode
 from otelq.model import WorkerBeat
-from otelq.postgres.migrate import LATEST
 from otelq.postgres.state import PostgresState
 
 from ..behaviour.support import until
 from .conftest import Connect, Open, WaitForLock
 
 jobs = otelq.Jobs()
-others = otelq.Jobs()
 
 
 @jobs.job("echo")
 async def echo(attempt: otelq.Attempt[int]) -> int:
     return attempt.input
-
-
-@others.job("other")
-async def other(attempt: otelq.Attempt[None]) -> None: ...
 
 
 def beat(id: str) -> WorkerBeat:
@@ -79,26 +73,6 @@ async def test_a_worker_whose_role_was_granted_before_the_migration_runs_jobs_an
         await (await connect()).execute(grant)
         while not await client.workers():  # noqa: ASYNC110  # the keeper's connection writes
             await asyncio.sleep(0.005)
-
-
-@pytest.mark.usefixtures("impatient")
-async def test_a_worker_on_the_schema_of_before_runs_jobs_and_says_once_what_is_missing(
-    state: PostgresState, postgres_url: str, connect: Connect, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG, "otelq.worker")
-    await (await connect()).execute(
-        f"DROP TABLE otelq.worker, otelq.leader; DELETE FROM otelq.migration WHERE version BETWEEN 3 AND {LATEST}"
-    )
-    async with otelq.connect(postgres_url, migrate=False) as client, otelq.Worker(client, jobs):
-        await until(lambda: len(unlisted(caplog, level=logging.DEBUG)) > 3)
-        assert await client.result(await client.start(echo, 1), timeout=10) == 1
-        waiting = await client.start(other, None)
-        told = (await client.explain(waiting)).reasons[-1]
-        assert told.text == "no worker in this process serves 'other', and the others cannot be listed"
-        with pytest.raises(otelq.Unavailable, match="otelq migrate"):
-            await client.workers()
-    assert len(unlisted(caplog)) == 1
-    assert "run `otelq migrate`" in unlisted(caplog)[0]
 
 
 async def test_a_fleet_that_returns_from_an_outage_lists_itself_without_a_deadlock(

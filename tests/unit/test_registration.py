@@ -83,7 +83,7 @@ async def test_a_beat_that_failed_is_tried_again_soon(clock: Clock, context: Wor
     entry = registration(context)
     entry.beat()
     entry.failed()
-    context.refuse("part", "no")
+    context.refuse(["part"], "no")
     assert due(entry) == (False, False)
     clock.now += NEXT_TRY
     assert due(entry) == (True, True)
@@ -100,7 +100,7 @@ async def test_a_type_that_is_refused_makes_a_beat_due_and_is_in_it_on_one_line(
     entry = registration(context)
     entry.beat()
     entry.succeeded()
-    context.refuse("part", "no\nsession\0")
+    context.refuse(["part"], "no\nsession\0")
     assert due(entry) == (True, True)
     assert entry.beat().refused == {"part": r"no\nsession\x00"}
     entry.succeeded()
