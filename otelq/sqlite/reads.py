@@ -61,7 +61,7 @@ class VisibleJob(Struct, frozen=True, array_like=True):
     created_at: int | None
     closed: Status | None
     taken_over: int
-    closed_at: int | None
+    redriven: int
     run_at: int | None
     attempt: int | None
 
@@ -157,8 +157,7 @@ def _is_present(transition: Transition, visible: VisibleJob) -> bool | None:
         case Verb.TAKE_OVER:
             return bool(visible.taken_over)
         case Verb.REDRIVE:
-            # The outcome that it undid is not the current one any more.
-            return visible.closed_at is None or visible.closed_at > to_micros(transition.at)
+            return bool(visible.redriven)
         case _:
             return None
 

@@ -78,7 +78,7 @@ async def _reopen(db: SqliteSession, at: int, tails: Sequence[ClosedTail]) -> No
     rows = [_open_row(chain, at) for chain in tails]
     # Attempts before outcomes: the outcomes number the generations.
     await db.write("redrive_attempts", jobs=keys)
-    await db.write("redrive_outcomes", jobs=keys)
+    await db.write("redrive_outcomes", jobs=keys, now=at)
     await db.write("redrive_jobs", jobs=batch(rows))
 
 

@@ -129,12 +129,15 @@ def insert(connection: sqlite3.Connection, table: str, row: Mapping[str, object]
     connection.execute(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(row))})", [*row.values()])
 
 
-def contents(file: Path) -> list[list[object]]:
+def contents(file: Path) -> list[dict[str, object]]:
+    """The rows without columns that are NULL, as a column that was added is."""
     connection = sqlite3.connect(file)
+    connection.row_factory = sqlite3.Row
     try:
-        return [
-            connection.execute(f"SELECT * FROM otelq_{of} ORDER BY 1, 2, 3").fetchall() for of in ("job", "outcome")
+        rows = [
+            row for of in ("job", "outcome") for row in connection.execute(f"SELECT * FROM otelq_{of} ORDER BY 1, 2, 3")
         ]
+        return [{name: value for name, value in dict(row).items() if value is not None} for row in rows]
     finally:
         connection.close()
 

@@ -21,3 +21,7 @@ CREATE TABLE "{schema}_leader" (
     token  INTEGER NOT NULL CHECK (token BETWEEN 1 AND 1000000000000000),
     until  INTEGER NOT NULL
 ) STRICT;
+
+-- When an outcome was put aside by a redrive: the proof that the redrive was committed. It is null for outcomes that an
+-- older otelq put aside.
+ALTER TABLE "{schema}_outcome" ADD COLUMN redriven_at INTEGER;

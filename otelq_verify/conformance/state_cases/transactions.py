@@ -356,6 +356,22 @@ async def were_committed_outlives_a_redrive(kit: Kit) -> None:
 
 
 @transactions.case
+async def were_committed_knows_a_redrive_that_was_rolled_back(kit: Kit) -> None:
+    """A redrive that was rolled back is not present, also where the cancel that it undid was rolled back with it."""
+    new, redriven_before = await kit.start(), await kit.start()
+    await kit.cancel(redriven_before)
+    kit.wait(1)
+    await kit.redrive(redriven_before)
+    kit.wait(1)
+    async with abandoned(kit) as tx:
+        await kit.cancel(new, redriven_before, tx=tx)
+        kit.wait(1)
+        undone = await kit.redrive(new, redriven_before, tx=tx)
+    found = await kit.adapter.were_committed(undone)
+    equal(list(found), [False, False], "whether the redrives are present")
+
+
+@transactions.case
 async def a_sibling_shares_the_store(kit: Kit) -> None:
     """A sibling, where there is one, is another adapter for the same store."""
     chain = await kit.start()

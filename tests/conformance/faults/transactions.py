@@ -15,7 +15,8 @@ from .planting import Faults
 
 faults = Faults()
 faults.statements(
-    overlooks_a_redrive=("were_committed", "SELECT outcome.closed_at", "SELECT 0"),
+    overlooks_a_redrive=("were_committed", "outcome.redriven_at = item.value ->> 2", "false"),
+    takes_any_redrive_for_this_one=("were_committed", "AND outcome.redriven_at = item.value ->> 2", ""),
 )
 
 
