@@ -50,14 +50,8 @@ class _WorkerRow(Struct, frozen=True, array_like=True):
         )
 
 
-class _LeaderRow(Struct, frozen=True, array_like=True):
-    holder: str
-    token: int
-    until: int
-
-
 _WORKERS: Final = Decoder(list[_WorkerRow])
-_LEADERS: Final = Decoder(list[_LeaderRow])
+_LEADERS: Final = Decoder(list[tuple[int, int]])
 
 
 async def beat(db: SqliteSession, at: int, *, beats: Sequence[WorkerBeat], live_for: float) -> None:
@@ -107,18 +101,11 @@ def _has_ended(worker: WorkerRecord) -> bool:
     return False
 
 
-async def may_lead(db: SqliteSession, at: int, *, name: str, holder: str) -> bool:
-    """Return whether nobody else holds a leadership."""
-    return all(row.holder == holder for row in await db.read("read_leader", _LEADERS, task=name, now=at))
-
-
 async def lead(db: SqliteSession, at: int, *, name: str, holder: str, seconds: float) -> Leadership | None:
     """Take or extend a leadership; return None while another holds it."""
-    until = at + seconds_to_micros(seconds)
-    await db.write("lead", task=name, holder=holder, until=until, now=at)
-    for row in await db.read("read_leader", _LEADERS, task=name, now=at):
-        if row.holder == holder:
-            return Leadership(name, holder, row.token, to_datetime(row.until))
+    await db.write("lead", task=name, holder=holder, until=at + seconds_to_micros(seconds), now=at)
+    for token, until in await db.read("read_leader", _LEADERS, task=name, holder=holder):
+        return Leadership(name, holder, token, to_datetime(until))
     return None
 
 

@@ -1,3 +1,4 @@
+import asyncio
 import signal
 from pathlib import Path
 
@@ -51,6 +52,26 @@ async def test_a_worker_runs_the_jobs_of_another_process(backend: str, shop: Pat
         chain = await client.start(greet, "Ada")
         with started([*WORKER, "--url", backend, "--poll-interval", "0.05"], folder=shop):
             assert await client.result(chain, timeout=30) == "Hello, Ada"
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgres18"], indirect=True)
+async def test_other_processes_list_a_worker_and_explain_jobs_by_what_it_serves(backend: str, shop: Path) -> None:
+    async with otelq.connect(backend) as client:
+        lonely = await client.start(otelq.JobType("renamed", input=str, output=str), "Ada")
+        known = await client.start(greet, "Ada", delay=3600)
+        with started([*WORKER, "--url", backend, "--name", "shop"], folder=shop) as process:
+            read_until(process, "serves")
+            while not (listed := await client.workers()):  # noqa: ASYNC110  # another process writes
+                await asyncio.sleep(0.01)
+            assert [(one.name, one.pid, sorted(one.types)) for one in listed] == [
+                ("shop", process.pid, ["greet", "linger"])
+            ]
+            nobody = (await client.explain(lonely)).reasons[-1]
+            assert nobody.text == "no live worker is known to serve 'renamed'; the 1 that are listed serve other types"
+            assert [reason.code for reason in (await client.explain(known)).reasons] == [otelq.ReasonCode.DELAYED]
+            process.terminate()
+            assert process.wait() == 0
+        assert await client.workers() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -13,7 +13,7 @@ import pytest
 
 import otelq
 from otelq import ReasonCode
-from otelq.model import WorkerBeat
+from otelq.model import ReapRule, WorkerBeat
 from otelq.postgres.state import PostgresState
 
 from ..behaviour.support import until
@@ -102,25 +102,23 @@ async def test_a_row_that_somebody_locked_stops_no_beat_of_others(
 
 
 async def test_a_beat_that_waits_for_its_row_costs_no_renewal(
-    postgres_url: str, opened: Open, wait_for_lock: WaitForLock, monkeypatch: pytest.MonkeyPatch
+    state: PostgresState, postgres_url: str, opened: Open, wait_for_lock: WaitForLock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("otelq.worker.registration.WITH_RENEWALS", 0.0)
-    slow = otelq.Jobs()
-    numbers = list[int]()
+    slow, rules = otelq.Jobs(), [ReapRule(type="slow", max_attempts=None, max_crashes=5)]
 
     @slow.job("slow", lease=1)
     async def slowly(attempt: otelq.Attempt[None]) -> int:
-        numbers.append(attempt.number)
         await asyncio.sleep(2.5)  # of several leases
         return attempt.number
 
-    async with otelq.connect(postgres_url) as client, otelq.Worker(client, slow, reap_interval=0.05):
+    async with otelq.connect(postgres_url) as client, otelq.Worker(client, slow):
         while not await client.workers():  # noqa: ASYNC110  # the keeper's connection writes
             await asyncio.sleep(0.005)
         holder = await opened()
         await holder.connection.execute("SELECT * FROM otelq.worker FOR UPDATE")
         chain = await client.start(slowly, None)
         await wait_for_lock()
-        assert await client.result(chain, timeout=20) == 1
+        while (await client.chain(chain)).tail.status.is_open:
+            assert await state.reap(rules) == []
         await holder.end()
-    assert numbers == [1]

@@ -1,4 +1,4 @@
--- Read a leader that has not resigned and whose time is not over.
-SELECT json_group_array(json_array(holder, token, until))
+-- Read the leadership that its holder has, or has just asked for.
+SELECT json_group_array(json_array(token, until))
   FROM main."{schema}_leader"
- WHERE name = :task AND until > :now;
+ WHERE name = :task AND holder = :holder;

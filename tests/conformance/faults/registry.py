@@ -25,7 +25,7 @@ faults.statements(
     restarts_with_each_beat=("beat", "seen_at = excluded.seen_at", "seen_at = excluded.seen_at, started_at = :now"),
     truncates_no_workers=("truncate_worker", '_worker"', '_worker" WHERE false'),
     lets_those_who_ask_at_once_lead=("lead", "WHERE leader.until <= :now OR leader.holder = excluded.holder", ""),
-    leads_for_ever=("read_leader", "AND until > :now", ""),
+    leads_for_ever=("lead", "WHERE leader.until <= :now OR", "WHERE"),
     gives_all_leaders_one_token=("lead", "leader.token + (leader.until <= :now)", "leader.token"),
     gives_a_token_for_each_extension=("lead", "leader.token + (leader.until <= :now)", "leader.token + 1"),
     extends_nothing=("lead", "until = excluded.until\n", "until = max(leader.until, :now + 1000000)\n"),
