@@ -177,7 +177,7 @@ class Postgres(Store):
     async def write(self, column: Column, chain: str, value: Any) -> bool:
         sql = (
             f"UPDATE otelq.{column.table} SET {column.name} = $1::text::{column.kind}"
-            f" WHERE {_key(column.table)} = $2::text::{'text' if column.table in REGISTRY else 'uuid'}"
+            f" WHERE {_key(column.table)} = $2::text::{'text' if column.table in KEYS else 'uuid'}"
         )
         try:
             await self._connection.execute(sql, value, chain)
@@ -219,12 +219,13 @@ class Sqlite(Store):
         return [*TEXTS, *JSONS, *IDS, *RAW, None]
 
     async def chains(self, table: str) -> list[str]:
-        return [row[0] for row in self._run(f"SELECT DISTINCT {_key(table)} FROM otelq_{table} ORDER BY 1")]
+        key = KEYS.get(table, "chain_id")
+        return [row[0] for row in self._run(f"SELECT DISTINCT {key} FROM otelq_{table} ORDER BY 1")]
 
     async def write(self, column: Column, chain: str, value: Any) -> bool:
         given = "CAST(? AS TEXT)" if isinstance(value, bytes) else "?"
         try:
-            key = _key(column.table)
+            key = KEYS.get(column.table, "chain_id")
             self._run(f"UPDATE otelq_{column.table} SET {column.name} = {given} WHERE {key} = ?", value, chain)
         except (sqlite3.IntegrityError, sqlite3.OperationalError):
             return False
@@ -235,11 +236,13 @@ class Sqlite(Store):
             self._run("INSERT INTO otelq_pending_unblock VALUES (?)", chain)
 
 
-NOT_ROWS = {"migration", "migrations", "schema_version", "version"}
+KEYS = {"worker": "id", "leader": "name"}
+"""The keys of tables whose rows belong to no chain."""
+NOT_ROWS = {"cycle_check", "migration", "migrations", "schema_version", "version"}
 
 
 def _key(table: str) -> str:
-    return {"pending_unblock": "blocker_id", "worker": "id", "leader": "name"}.get(table, "chain_id")
+    return "blocker_id" if table == "pending_unblock" else KEYS.get(table, "chain_id")
 
 
 @pytest.fixture(params=["sqlite", "postgres18"])
@@ -354,12 +357,11 @@ async def lists(client: otelq.Client) -> None:
 
 
 TABLES = ["job", "open_job", "outcome", "attempt", "blocker", "dedup_key", "pending_unblock"]
-REGISTRY = ["worker", "leader"]
 
 
 async def test_these_are_all_tables(store: Store) -> None:
     async with otelq.connect(store.url):
-        assert {column.table for column in await store.columns()} == {*TABLES, *REGISTRY}
+        assert {column.table for column in await store.columns()} == {*TABLES, *KEYS}
 
 
 @pytest.mark.parametrize("table", TABLES)
