@@ -29,6 +29,8 @@ class ReasonCode(StrEnum):
     """Its latest attempt failed, and it is not due yet."""
     SNOOZED = "snoozed"
     """Its handler put it off, and it is not due yet."""
+    UNDECODABLE = "undecodable"
+    """A worker could not decode its input, or the output of a blocker; it is not due yet."""
     TAKEN_BACK = "taken_back"
     """Its latest attempt lost its lease, and it is not due yet."""
     RUNNING = "running"
@@ -147,6 +149,9 @@ def _scheduled(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
     match last.verb if last else None:
         case Verb.RETRY if last:
             yield Reason(ReasonCode.RETRIED, f"attempt {last.number} failed with {_error(last)}; {due}", at=job.run_at)
+        case Verb.SNOOZE if last and last.failure:
+            text = f"worker {last.worker} could not decode its payload: {_error(last)}; {due}"
+            yield Reason(ReasonCode.UNDECODABLE, text, at=job.run_at)
         case Verb.SNOOZE:
             yield Reason(ReasonCode.SNOOZED, f"its handler snoozed it; {due}", at=job.run_at)
         case Verb.REAP if last:

@@ -85,9 +85,14 @@ class Retries(Struct, frozen=True, gc=False):
 
 
 class Snoozes(Struct, frozen=True, gc=False):
-    """The job runs again after ``delay`` seconds; the attempt is given back."""
+    """
+    The job runs again after ``delay`` seconds; the attempt is given back.
+
+    ``failure`` is kept with the attempt: the reason why a worker could not run the job.
+    """
 
     delay: float
+    failure: Failure | None = None
 
 
 class Blocks(Struct, frozen=True, gc=False):

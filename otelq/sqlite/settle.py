@@ -278,8 +278,8 @@ class SettlePlan:
                 self._continue(item, successor, claimed)
             case Retries(delay, failure):
                 self._put_back(item, delay, failure=failure)
-            case Snoozes(delay):
-                self._put_back(item, delay, given_back=1)
+            case Snoozes(delay, failure):
+                self._put_back(item, delay, failure=failure, given_back=1)
             case Releases() | Blocks():
                 self._put_back(item, 0, given_back=1)
         # Blockers are decided after the whole batch is written, because it may close some of them.

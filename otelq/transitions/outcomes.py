@@ -43,7 +43,7 @@ def verb_of(outcome: Outcome) -> Verb:
 
 def failure_of(outcome: Outcome) -> Failure | None:
     """Return the failure of an outcome, if it has one."""
-    return outcome.failure if isinstance(outcome, (Fails, Retries)) else None
+    return outcome.failure if isinstance(outcome, (Fails, Retries, Snoozes)) else None
 
 
 def delay_of(outcome: Outcome) -> float:

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from ..definitions import Attempt, Snooze
-from ..errors import Unavailable, UndecodablePayload
+from ..errors import ProcessFailed, Unavailable, UndecodablePayload
 from ..logs import Log
-from ..model import CancelReason, Claimed, Fails, Outcome, Releases, Settled, Settlement, Transition, read_meta
+from ..model import (
+    AttemptRecord,
+    CancelReason,
+    Claimed,
+    Fails,
+    Outcome,
+    Releases,
+    Settled,
+    Settlement,
+    Snoozes,
+    Transition,
+    read_meta,
+)
 from ..uninterrupted import finish
 from .attempt_report import AttemptReport
 from .attempt_scope import WorkerScope
@@ -17,7 +30,8 @@ from .completion_transaction import HANDLER_ENDS, LOOK_UP_PAUSE, CompletionTrans
 from .context import WorkerContext
 from .decision import Decision
 from .identity import Identity
-from .outcomes import failure_of
+from .outcomes import unwrap_group
+from .undecodable import UNDECODABLE, NotDecodedYet
 
 logger = Log("otelq.worker")
 
@@ -81,9 +95,7 @@ class AttemptRunner:
                 job.input, self._identity.definition.job_type, chain_id=lease.chain_id
             )
         except UndecodablePayload as error:
-            failure = failure_of(error)
-            self._report.record_failure(error, failure.type)
-            return Fails(failure)
+            return await self._of_undecodable(error)
         if job.blockers:
             await self._read_blockers()
         return Attempt(
@@ -96,6 +108,19 @@ class AttemptRunner:
             meta=read_meta(job.meta),
             scope=self.scope,
         )
+
+    async def _of_undecodable(self, error: Exception) -> Snoozes | Fails:
+        """Return a snooze, or a failure if the payload did not decode for long; only here is history read."""
+        lease = self._identity.job.lease
+        attempts: Sequence[AttemptRecord] = ()
+        if self._context.undecodable_for:
+            try:
+                with self._context.engine.telemetry.silence():
+                    attempts = await self._context.engine.state.attempts(lease.chain_id, lease.position)
+            except Unavailable as outage:
+                raise Snooze(LOOK_UP_PAUSE) from outage
+        self._report.record_failure(error, UNDECODABLE)
+        return self._decision.of_undecodable(error, attempts)
 
     async def _read_blockers(self) -> None:
         lease = self._identity.job.lease
@@ -110,7 +135,12 @@ class AttemptRunner:
     # Run
 
     async def _call(self, attempt: Attempt[Any]) -> object:
-        result = await self._identity.definition.handler(attempt)
+        try:
+            result = await self._identity.definition.handler(attempt)
+        except Exception as error:
+            if self._is_undecodable(error) and isinstance(outcome := await self._of_undecodable(error), Snoozes):
+                raise NotDecodedYet(outcome) from error
+            raise
         if self.scope.cancel_reason not in (None, CancelReason.SHUTDOWN):
             # After a timeout or a lost lease a returned value must not count. When the worker stops it may: the handler
             # was cancelled, and finished in its grace.
@@ -119,6 +149,12 @@ class AttemptRunner:
         if self.scope.refusal is not None:
             raise self.scope.refusal  # the handler caught it; whatever it returned was made without its transaction
         return result
+
+    def _is_undecodable(self, error: BaseException) -> bool:
+        """Return whether the handler failed because the output of a blocker does not decode."""
+        error = unwrap_group(error)
+        # A handler in a process decodes them there, and can fail of nothing else with this type.
+        return error is self.scope.undecodable or (isinstance(error, ProcessFailed) and error.type == UNDECODABLE)
 
     # Decide
 
@@ -142,6 +178,8 @@ class AttemptRunner:
         reason = self.scope.cancel_reason
         if self.scope.refusal is not None and reason not in (CancelReason.LEASE_LOST, CancelReason.CANCELLED):
             return Releases()
+        if isinstance(error, NotDecodedYet) and reason in (None, CancelReason.SHUTDOWN):
+            return error.outcome
         return self._decision.of_error(error, reason)
 
     async def _interrupted(self, interrupt: KeyboardInterrupt) -> Outcome | None:

@@ -6,6 +6,7 @@ import time
 
 from ..model import CancelReason, Completes, Fails, Outcome, Retries, Verb
 from ..telemetry import Activation, AttemptSpan, CounterName, Enqueue
+from ..transitions.outcomes import failure_of
 from .context import WorkerContext
 from .identity import Identity
 from .outcomes import outcome_name
@@ -78,8 +79,8 @@ class AttemptReport:
 
     def record_outcome(self, outcome: Outcome) -> None:
         """Measure the attempt, by its outcome."""
-        failure = outcome.failure.type if isinstance(outcome, FAILING) else None
-        self.record_outcome_name(outcome_name(outcome), failure=failure)
+        failure = failure_of(outcome)
+        self.record_outcome_name(outcome_name(outcome), failure=None if failure is None else failure.type)
 
     def record_outcome_name(self, name: str, *, failure: str | None = None) -> None:
         """Measure the attempt under this name of an outcome."""

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from ..client import Client
 from ..definitions import Attempt, Definition, JobType, Middleware, check_job_type, overrides
-from ..errors import InvalidArgument, OtelqError
+from ..errors import InvalidArgument, OtelqError, UndecodablePayload
 from ..model import CancelReason, ChainOutcome
 from ..ports.state import Transaction
 from .context import Provided, WorkerContext
@@ -31,7 +31,7 @@ class WorkerScope:
     __slots__ = (
         "_context", "_definition", "_ended", "_is_soft_timeout_over", "_middleware", "_opening_lock", "_own_stopping",
         "_provided", "_started_at", "_transaction", "abandoned", "blocker_chains", "cancel_reason", "completion_tx",
-        "refusal", "thread_task",
+        "refusal", "thread_task", "undecodable",
     )  # fmt: skip
 
     def __init__(self, context: WorkerContext, definition: Definition, *, started_at: float) -> None:
@@ -51,6 +51,8 @@ class WorkerScope:
         """The transaction of ``attempt.completion()``, if the handler opened it."""
         self.refusal: InvalidArgument | None = None
         """The error of a transaction of a kind that the client does not have. The attempt then does not count."""
+        self.undecodable: UndecodablePayload | None = None
+        """The error of an output of a blocker that does not decode."""
         self.blocker_chains: Sequence[ChainOutcome] = ()
         self.thread_task: ThreadTask | None = None
         """The call of a handler that runs in a thread."""
@@ -106,17 +108,24 @@ class WorkerScope:
     def blockers(self, job_type: JobType[Any, Out], /) -> list[Out]:
         """Return the outputs of the blockers of one type, in order."""
         check_job_type("job_type", job_type)
-        decode = self._context.engine.decode_output
         chains = [chain for chain in self.blocker_chains if chain.type in job_type.names]
-        return [decode(chain.output, job_type, chain_id=chain.chain_id) for chain in chains if chain.output is not None]
+        return [self._decode(chain.output, job_type, chain.chain_id) for chain in chains if chain.output is not None]
 
     def blocker_outcomes(self) -> list[ChainOutcome]:
         """Return the state of all blockers, in order, with their outputs as plain JSON."""
         return [chain if chain.output is None else self._plain(chain, chain.output) for chain in self.blocker_chains]
 
     def _plain(self, chain: ChainOutcome, stored: str) -> ChainOutcome:
-        output = self._context.engine.decode_output(stored, PLAIN_JSON, chain_id=chain.chain_id)
+        output = self._decode(stored, PLAIN_JSON, chain.chain_id)
         return replace(chain, output=PLAIN_JSON.signature.output.encode(output, limit=None))
+
+    def _decode(self, stored: str, job_type: JobType[Any, Out], chain_id: str) -> Out:
+        try:
+            output: Out = self._context.engine.decode_output(stored, job_type, chain_id=chain_id)
+        except UndecodablePayload as error:
+            self.undecodable = error
+            raise
+        return output
 
     @asynccontextmanager
     async def transaction(self, kind: type | None, /, *, attempt: Attempt[Any]) -> AsyncGenerator[Any]:

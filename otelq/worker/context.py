@@ -86,6 +86,8 @@ class WorkerContext:
     poll_interval: float | None
     reap_interval: float | None
     max_crashes: int
+    undecodable_for: float
+    """Seconds for which a job whose payloads do not decode is tried again."""
     id: str = field(default_factory=_new_id)
     """A random text, another one for each run of the worker."""
     refused: dict[str, str] = field(default_factory=dict[str, str])

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from random import SystemRandom
 from typing import Any
 
 from ..client.start import successor
 from ..definitions import Continue, check_continuation, is_continue
 from ..logs import Log
-from ..model import CancelReason, ClaimSuccessor, Completes, Continues, Outcome
+from ..model import AttemptRecord, CancelReason, ClaimSuccessor, Completes, Continues, Fails, Outcome, Snoozes
+from ..texts import message_of
 from .attempt_report import FAILING, AttemptReport
 from .context import WorkerContext
 from .identity import Identity
-from .outcomes import TIMED_OUT, outcome_of_exception, outcome_of_undescribable
+from .outcomes import TIMED_OUT, failure_of, outcome_of_exception, outcome_of_undescribable
+from .undecodable import outcome_of_undecodable
 
 _RANDOM = SystemRandom()  # `random` belongs to the application, which may have seeded it
 
@@ -87,6 +90,21 @@ class Decision:
             return outcome_of_undescribable(
                 error, definition=definition, attempt=attempt, random_fraction=_RANDOM.random()
             )
+
+    def of_undecodable(self, error: Exception, attempts: Sequence[AttemptRecord]) -> Snoozes | Fails:
+        """Return the outcome where a payload does not decode: a snooze, or a failure after many; and log it."""
+        limit, identity = self._context.undecodable_for, self._identity
+        outcome = outcome_of_undecodable(
+            failure_of(error),
+            attempts,
+            now=identity.job.claimed_at,
+            limit=limit,
+            random_fraction=_RANDOM.random(),
+        )
+        then = f"runs again in {outcome.delay:.1f} s" if isinstance(outcome, Snoozes) else f"gives up after {limit:g} s"
+        text = "%s cannot decode a payload, and %s: %s"
+        logger.warning(text, identity, then, message_of(error), extra=identity.labels)
+        return outcome
 
     def _outcome_of(self, error: BaseException, reason: CancelReason | None) -> Outcome | None:
         definition, attempt = self._identity.definition, self._identity.job.attempt

@@ -60,6 +60,8 @@ class Worker:
         middleware: runs around the attempts of all collections, outside their own; the outermost first.
         require_middleware: instances that every collection must have in its own middleware, in this order.
         queues: serve only the job types of these queues; None for all of them.
+        undecodable_for: seconds, 0 or more, for which a job is tried again if its input or the output of a blocker does
+            not decode, as long as not all workers of a deploy are new; then it fails. No attempt is spent meanwhile.
 
     Raises:
         InvalidArgument: an option is out of range, a job type is declared twice or has types that cannot be stored, a
@@ -81,6 +83,7 @@ class Worker:
         middleware: Sequence[Middleware] = (),
         require_middleware: Sequence[Middleware] = (),
         queues: Sequence[str] | None = None,
+        undecodable_for: float = 600.0,
     ) -> None:
         if not isinstance(client, Client):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             raise InvalidArgument("client", f"is {client!r}; give an open client, made with otelq.connect(...)")
@@ -96,6 +99,7 @@ class Worker:
         outer = check_middleware("middleware", middleware)
         check_required(check_middleware("require_middleware", require_middleware), jobs)
         check_seconds("grace", grace)
+        check_seconds("undecodable_for", undecodable_for)
         if poll_interval is not None:
             check_seconds("poll_interval", poll_interval, lowest=0.01)
         if reap_interval is not None:
@@ -116,6 +120,7 @@ class Worker:
             poll_interval=poll_interval,
             reap_interval=reap_interval,
             max_crashes=max_crashes,
+            undecodable_for=undecodable_for,
         )
         self._client = client
         self._jobs = jobs
@@ -130,6 +135,7 @@ class Worker:
             "middleware": middleware,
             "require_middleware": require_middleware,
             "queues": queues,
+            "undecodable_for": undecodable_for,
         }
         self._current: _WorkerRun | None = None
         self._owner: asyncio.Task[object] | None = None

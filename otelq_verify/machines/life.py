@@ -47,7 +47,7 @@ SUCCESSORS = st.builds(
 OUTCOMES: st.SearchStrategy[Outcome] = st.one_of(
     st.builds(Completes, st.sampled_from(["1", "null"])),
     st.builds(Retries, st.sampled_from([0.0, 5.0]), st.just(FAILURE)),
-    st.builds(Snoozes, st.sampled_from([0.0, 5.0])),
+    st.builds(Snoozes, st.sampled_from([0.0, 5.0]), st.sampled_from([None, FAILURE])),
     st.builds(Fails, st.just(FAILURE)),
     st.builds(Releases),
     st.builds(Continues, SUCCESSORS),

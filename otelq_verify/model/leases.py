@@ -102,8 +102,10 @@ def settle(model: Model, job: Job, outcome: Outcome) -> None:
             go_on(model, job, verb="continue", successor=successor)
         case Retries(delay, failure):
             put_back(model, job, verb="retry", delay=delay, failure=failure.type)
-        case Snoozes(delay):
-            put_back(model, job, verb="snooze", delay=delay, given_back=1)
+        case Snoozes(delay, failure):
+            put_back(
+                model, job, verb="snooze", delay=delay, failure=None if failure is None else failure.type, given_back=1
+            )
         case Releases():
             put_back(model, job, verb="release", given_back=1)
         case Blocks():

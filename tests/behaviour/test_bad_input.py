@@ -511,6 +511,8 @@ def test_connect_refuses(given: Any, options: Given, argument: str) -> None:
         row("name", "an escape", jobs, name="a\x1b[2J"),
         row("provide", "two of a type", jobs, provide=["a", "b"]),
         row("provide", "no list", jobs, provide=5),
+        row("undecodable_for", "negative", jobs, undecodable_for=-1),
+        row("undecodable_for", "nothing", jobs, undecodable_for=None),
         row("queues", "text", jobs, queues="default"),
         row("queues", "number", jobs, queues=5),
         row("queues", "empty", jobs, queues=[]),

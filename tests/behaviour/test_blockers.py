@@ -145,7 +145,7 @@ async def test_an_output_that_the_blockers_type_does_not_fit_fails_the_attempt(c
     async def reads_as_text(attempt: otelq.Attempt[None]) -> list[str]:
         return attempt.blockers(as_text)
 
-    async with otelq.Worker(client, jobs, readers):
+    async with otelq.Worker(client, jobs, readers, undecodable_for=0):
         chain = await client.start(reads_as_text, None, blockers=[await client.start(part, 1)])
         with pytest.raises(otelq.ChainFailed, match="does not fit str"):
             await client.result(chain, timeout=10)

@@ -12,7 +12,7 @@ import pytest
 
 import otelq
 
-from .support import ONCE, ended
+from .support import ONCE, becomes, ended
 
 OLD, NEW = b"o" * 16, b"n" * 32
 SECRET = "4111-1111-1111-1111"
@@ -153,11 +153,22 @@ async def test_keys_are_rotated_while_work_goes_on(connect: Connect) -> None:
         assert all(json.loads(job.output or "")["key"] == "new" for job in (await third.jobs()).items)
 
 
+async def test_a_job_waits_until_its_worker_has_the_key(connect: Connect) -> None:
+    rotated = otelq.Encryption({"old": OLD, "new": NEW}, use="new")
+    async with connect(rotated) as ahead, connect(otelq.Encryption({"old": OLD})) as behind:
+        chain = await ahead.start(echo, SECRET)
+        async with otelq.Worker(behind, jobs):
+            assert (await becomes(behind, chain, "scheduled")).attempt == 0
+        await ahead.trigger(chain)
+        async with otelq.Worker(ahead, jobs):
+            assert await ahead.result(chain, timeout=10) == SECRET
+
+
 async def test_a_missing_key_fails_its_job_and_no_other(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with connect(otelq.Encryption({"lost": OLD})) as before, connect(otelq.Encryption({"k": NEW})) as client:
         lost = await before.start(echo, SECRET)
-        async with otelq.Worker(client, jobs):
+        async with otelq.Worker(client, jobs, undecodable_for=0):
             found = await client.start(echo, SECRET)
             assert await client.result(found, timeout=10) == SECRET
             job = await ended(client, lost)
@@ -176,7 +187,7 @@ async def test_a_row_that_no_longer_validates_fails_its_job_and_no_other(
     earlier: otelq.JobType[dict[str, str], Answer] = otelq.JobType[dict[str, str], Answer]("pay")
     async with connect() as client:
         stale = await client.start(earlier, {"number": "7", "cents": SECRET})
-        async with otelq.Worker(client, jobs):
+        async with otelq.Worker(client, jobs, undecodable_for=0):
             job = await ended(client, stale)
             assert await client.result(await client.start(pay, Card(number="7")), timeout=10) == Paid(
                 card=Card(number="7")
@@ -216,7 +227,7 @@ async def test_a_blocker_s_output_that_cannot_be_read_fails_who_asks_for_it(conn
         async with otelq.Worker(before, jobs):
             blocker = await before.start(pay, Card(number=SECRET))
             await before.result(blocker, timeout=10)
-        async with otelq.Worker(client, jobs):
+        async with otelq.Worker(client, jobs, undecodable_for=0):
             job = await ended(client, await client.start(report, None, blockers=[blocker]))
     assert job.failure is not None
     assert "is encrypted with key 'lost'" in job.failure.text
@@ -239,7 +250,7 @@ async def test_a_payload_moved_to_another_chain_is_not_read_there(connect: Conne
 
     async with connect(Swapped()) as thief, connect(sealed) as client:
         rightful, moved = await thief.start(echo, SECRET), await thief.start(echo, SECRET)
-        async with otelq.Worker(client, jobs):
+        async with otelq.Worker(client, jobs, undecodable_for=0):
             assert await client.result(rightful, timeout=10) == SECRET
             job = await ended(client, moved)
     assert job.failure is not None

@@ -72,7 +72,7 @@ async def test_a_failed_attempt(
 
 
 async def test_an_input_that_does_not_fit(client: otelq.Client, sdk: Sdk) -> None:
-    async with otelq.Worker(client, jobs):
+    async with otelq.Worker(client, jobs, undecodable_for=0):
         job = await ended(client, await client.start(otelq.JobType("fails", input=int, output=int), 1))
     assert job.failure is not None
     [span] = sdk.named("process fails")

@@ -155,7 +155,7 @@ async def test_a_payload_that_no_longer_decodes_fails_its_job_and_others_run(cli
 
     outdated = await client.start(old, "seven")
     current = await client.start(evolving, 7)
-    async with otelq.Worker(client, jobs):
+    async with otelq.Worker(client, jobs, undecodable_for=0):
         assert await client.result(current, timeout=10) == 7
         with pytest.raises(otelq.ChainFailed, match="does not fit int"):
             await client.result(outdated, timeout=10)

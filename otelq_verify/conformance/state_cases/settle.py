@@ -147,6 +147,18 @@ async def snoozes(kit: Kit) -> None:
 
 
 @settle.case
+async def snoozes_with_a_failure(kit: Kit) -> None:
+    """A snooze that holds a failure stores it with the attempt and names it in the transition."""
+    chain = await kit.start()
+    made = await kit.close(outcome=Snoozes(60, FAILURE))
+    equal((made[0].verb, made[0].target, made[0].error_type), (Verb.SNOOZE, Status.SCHEDULED, FAILURE.type), "the move")
+    [attempt] = await kit.adapter.attempts(chain, 0)
+    equal((attempt.verb, attempt.failure), (Verb.SNOOZE, FAILURE), "the attempt on record")
+    kit.wait(60)
+    equal((await kit.lease()).attempt, 1, "the attempt after a snooze")
+
+
+@settle.case
 async def releases(kit: Kit) -> None:
     """Releasing makes the job ready at once and gives the attempt back."""
     await kit.start()

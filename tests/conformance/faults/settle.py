@@ -48,6 +48,11 @@ def creates_a_successor_silently(real: Any, *call: object, **more: Any) -> Seque
     return []
 
 
+@faults.instead_of(SettlePlan._put_back)
+def forgets_why_a_job_was_snoozed(real: Any, self: object, item: Settlement, delay: float, **call: Any) -> None:
+    real(self, item, delay, **(call | {"failure": None} if call.get("given_back") else call))
+
+
 @faults.instead_of(SettlePlan._claim_successor)
 def grants_no_successor(real: Any, *call: object) -> None:
     return None
