@@ -56,7 +56,7 @@ from .model import (
     WorkerRecord,
 )
 from .retry_policy import RetryPolicy
-from .worker import Worker
+from .worker import Worker, WorkerHealth
 
 __all__ = [
     "AllOf",
@@ -109,6 +109,7 @@ __all__ = [
     "UndecodablePayload",
     "WaitFor",
     "Worker",
+    "WorkerHealth",
     "WorkerRecord",
     "WrongLoop",
     "after_commit",

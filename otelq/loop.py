@@ -12,6 +12,7 @@ from random import SystemRandom
 from .errors import Forbidden, Refused, Unavailable
 from .logs import Log
 from .spawn import spawn
+from .texts import line
 
 _RANDOM = SystemRandom()  # `random` belongs to the application, which may have seeded it
 
@@ -79,6 +80,8 @@ class Loop(ABC):
         self._stopping = False
         self._errors = 0
         self._has_worked = False
+        self.problem: str | None = "has not run yet"
+        """The reason why the last tick did not succeed; None if it did."""
 
     @abstractmethod
     async def tick(self) -> float:
@@ -113,6 +116,7 @@ class Loop(ABC):
             logger.info("%s: works again", self.name, extra={"otelq.loop": self.name})
         self._errors = 0
         self._has_worked = True
+        self.problem = None
 
     async def stop(self) -> None:
         """Wait for the current tick and end. Stopping twice is fine."""
@@ -129,6 +133,7 @@ class Loop(ABC):
                 self.recovered()
             except Exception as error:
                 self._errors += 1
+                self.problem = line(f"{type(error).__name__}: {error}")
                 if self._is_fatal(error):
                     self._on_fatal(error)
                     return

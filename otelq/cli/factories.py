@@ -15,6 +15,10 @@ from .targets import Factory
 from .user_errors import described
 
 
+class FactoryRaised(click.UsageError):
+    """The code of a factory raised. Unlike a wrong target it may work at another time."""
+
+
 @asynccontextmanager
 async def made_by(factory: Factory, *, path: str) -> AsyncGenerator[Worker]:
     """
@@ -73,7 +77,7 @@ async def _leave(block: AbstractAsyncContextManager[object], path: str) -> None:
 def _raised(error: Exception, path: str) -> Exception:
     if isinstance(error, OtelqError) and not isinstance(error, InvalidArgument):
         return error  # about the database, and not about the code of the application
-    return click.UsageError(f"{path!r} raised {described(error)}")
+    return FactoryRaised(f"{path!r} raised {described(error)}")
 
 
 def _no_worker(path: str, verb: str, made: object) -> click.UsageError:

@@ -12,9 +12,10 @@ import click
 from ..definitions import Jobs
 from ..logs import Log
 from ..spawn import spawn
-from ..worker import Worker, default_name
+from ..worker import Worker, WorkerHealth, default_name
 from .database import client_of, is_for_one_process
 from .factories import made_by
+from .health import combined
 from .options import WorkerOptions
 from .redaction import redact
 from .targets import Target
@@ -22,6 +23,8 @@ from .targets import Target
 logger = Log("otelq.cli")
 
 SCHEMA = "otelq"
+CLOSING = 10.0
+"""Seconds for factories and clients to close, once their workers have stopped."""
 
 
 class Runner:
@@ -37,6 +40,8 @@ class Runner:
         self._starting = 0
         """The number of workers that have not started yet."""
         self._stop_requested = asyncio.Event()
+        self._error: BaseException | None = None
+        """The error of a worker that could not go on."""
 
     async def run(self, *, on_start: Callable[[], None] | None = None) -> None:
         """
@@ -52,20 +57,56 @@ class Runner:
         self._task = asyncio.current_task()
         try:
             async with AsyncExitStack() as stack:
-                await self._run_workers(await self._open(stack), on_start)
+                if not self._stop_requested.is_set():
+                    await self._run_workers(await self._open(stack), on_start)
         except asyncio.CancelledError:
             if not self._stop_requested.is_set():
                 raise
+            if self._error is not None:
+                raise self._error from None
 
     def request_stop(self) -> None:
-        """Stop gracefully. A second call cancels the running attempts, and one while nothing runs cancels that."""
-        is_second = self._stop_requested.is_set()
+        """Stop gracefully. Before the workers run, cancel what is being opened."""
+        if not self._stop_requested.is_set():
+            self._stop_requested.set()
+            self._cancel_unless_running()
+
+    def stop_at_once(self) -> None:
+        """Stop, and cancel the running attempts; while nothing runs, cancel what is being opened or closed."""
         self._stop_requested.set()
+        self._cancel_unless_running()
+        for worker in self._workers:
+            worker.cancel_attempts()
+
+    def on_signal(self) -> None:
+        """Stop gracefully at the first signal, and at once at the second."""
+        if self._stop_requested.is_set():
+            self.stop_at_once()
+        else:
+            self.request_stop()
+
+    @property
+    def health(self) -> WorkerHealth:
+        """Return the health of all workers; any thread may ask."""
+        if self._workers:
+            return combined(worker.health for worker in self._workers)
+        return WorkerHealth(
+            ready=False, problem="it is stopping" if self._stop_requested.is_set() else "it is starting"
+        )
+
+    @property
+    def ended(self) -> int:
+        """Return the number of attempts that have ended."""
+        return sum(worker.ended for worker in self._workers)
+
+    @property
+    def patience(self) -> float:
+        """Return the seconds that the workers may take to stop."""
+        return max((worker.longest_stop for worker in self._workers), default=0.0) + CLOSING
+
+    def _cancel_unless_running(self) -> None:
         if not self._workers and self._task is not None:
-            self._task.cancel()  # a factory or the database does not answer
-        elif is_second:
-            for worker in self._workers:
-                worker.cancel_attempts()
+            self._task.cancel()
 
     async def _open(self, stack: AsyncExitStack) -> list[Worker]:
         # All workers are made before a client is opened: a wrong option raises before the schema is migrated.
@@ -111,8 +152,9 @@ class Runner:
             raise
         finally:
             self._workers = ()
-        for error in [error for task in tasks if (error := task.exception())]:
-            raise error
+        self._error = next((error for task in tasks if (error := task.exception())), None)
+        if self._error is not None:
+            raise self._error
 
     async def _serve(self, worker: Worker, on_start: Callable[[], None] | None) -> None:
         async with worker:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from ..spawn import spawn
+from ..worker import WorkerHealth
 from ..worker.signals import signals
+from .health import Address, answering, parse_address
+from .log import log_to_stderr
 from .options import WorkerOptions
-from .redaction import RedactingFormatter
+from .reload import check_watchfiles, watch
 from .runner import Runner
+from .supervisor import REPORT_TIMEOUT, Limits, Supervisor
 from .targets import load_targets
 
 LEVELS = ("debug", "info", "warning", "error")
-LINE = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
 
 
 @click.command()
@@ -47,8 +52,41 @@ LINE = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
     show_default=True,
     help="The lowest level of log lines to show.",
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    help="Run so many processes with these workers each, and start those that die again.  [default: this process]",
+)
+@click.option(
+    "--max-jobs", type=click.IntRange(min=1), metavar="N", help="Replace a process once it has run N attempts."
+)
+@click.option(
+    "--max-memory",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MB",
+    help="Replace a process once it has so many megabytes of memory.",
+)
+@click.option("--reload", is_flag=True, help="Start the workers anew when a Python file of the current folder changes.")
+@click.option(
+    "--health",
+    callback=parse_address,
+    metavar="[HOST:]PORT",
+    help="Answer GET /live and GET /ready with 200 or 503, for the probes of an orchestrator.",
+)
 @click.pass_context
-def worker(context: click.Context, /, targets: Sequence[str], queues: Sequence[str], **given: Any) -> None:
+def worker(
+    context: click.Context,
+    /,
+    targets: Sequence[str],
+    queues: Sequence[str],
+    processes: int | None,
+    max_jobs: int | None,
+    max_memory: float | None,
+    health: Address | None,
+    *,
+    reload: bool,
+    **given: Any,
+) -> None:
     """
     Run the workers of an application.
 
@@ -61,16 +99,53 @@ def worker(context: click.Context, /, targets: Sequence[str], queues: Sequence[s
     names = tuple(name.strip() for part in queues for name in part.split(","))
     options = WorkerOptions(targets=tuple(targets), is_url_given=is_url_given, queues=names, **given)
     log_to_stderr(options.log_level)  # before the modules of the application are imported, which may log
-    asyncio.run(_run(Runner(load_targets(options.targets), options)))
+    limits = Limits(jobs=max_jobs, memory=max_memory)
+    if reload:
+        _check_reload(processes)
+    if processes is None and not reload and not limits.are_set:
+        runner = Runner(load_targets(options.targets), options)
+        return asyncio.run(_run(runner, health))
+    asyncio.run(_supervise(options, health, processes=processes or 1, limits=limits, reload=reload))
 
 
-async def _run(runner: Runner) -> None:
-    with signals(runner.request_stop):
+def _check_reload(processes: int | None) -> None:
+    if processes not in (None, 1):
+        raise click.UsageError("--reload is for one process; leave out --processes")
+    check_watchfiles()
+
+
+async def _run(runner: Runner, address: Address | None) -> None:
+    with signals(runner.on_signal), _answering(address, lambda: runner.health):
         await runner.run()
 
 
-def log_to_stderr(level: str) -> None:
-    """Show log lines from a level on, without passwords."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(RedactingFormatter(LINE))
-    logging.basicConfig(level=level.upper(), handlers=[handler])
+async def _supervise(
+    options: WorkerOptions, address: Address | None, *, processes: int, limits: Limits, reload: bool
+) -> None:
+    supervisor = Supervisor(options, processes=processes, limits=limits, reloads=reload)
+    loop = asyncio.get_running_loop()
+
+    def health() -> WorkerHealth:
+        asked = asyncio.run_coroutine_threadsafe(supervisor.health(), loop)
+        try:
+            return asked.result(REPORT_TIMEOUT + 1)
+        except TimeoutError:
+            return WorkerHealth(live=False, ready=False, problem="the supervisor does not answer")
+
+    with signals(supervisor.on_signal), _answering(address, health):
+        watching = spawn(watch(Path.cwd(), supervisor.reload)) if reload else None
+        try:
+            await supervisor.run()
+        finally:
+            if watching is not None:
+                watching.cancel()
+                _ = await asyncio.wait([watching])
+
+
+@contextmanager
+def _answering(address: Address | None, health: Callable[[], WorkerHealth]) -> Generator[None]:
+    if address is None:
+        yield
+        return
+    with answering(address, health):
+        yield

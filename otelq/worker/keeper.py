@@ -197,8 +197,13 @@ class Renewals(Loop):
     def _note_main_turn(self) -> None:
         self._main_turn_at = time.monotonic()
 
+    @property
+    def main_is_stalled(self) -> bool:
+        """Return whether the main loop has had no turn for so long that the process counts as dead; from any thread."""
+        return time.monotonic() - self._main_turn_at > MAX_STALL * self._shortest
+
     def _is_stalled(self) -> bool:
-        stalled = time.monotonic() - self._main_turn_at > MAX_STALL * self._shortest
+        stalled = self.main_is_stalled
         if stalled and not self._stalled:
             stacks = "\n".join("".join(traceback.format_stack(frame)) for frame in current_frames())
             logger.critical("the event loop has stalled; its leases are no longer renewed\n%s", stacks)
@@ -250,6 +255,16 @@ class Keeper:
         if self._loop is not None and self._renewals is not None:
             with suppress(RuntimeError):  # the thread has ended meanwhile, and its loop is closed
                 self._loop.call_soon_threadsafe(self._renewals.wake)
+
+    @property
+    def problem(self) -> str | None:
+        """Return why the last renewal did not succeed; None if it did."""
+        return self._renewals.problem if self._renewals is not None else "has not started"
+
+    @property
+    def main_is_stalled(self) -> bool:
+        """Return whether the event loop of the handlers has stalled, so that its process counts as dead."""
+        return self._renewals is not None and self._renewals.main_is_stalled
 
     async def stop(self) -> None:
         """End the loop and its thread. Stopping twice is fine."""

@@ -15,6 +15,7 @@ from ..codec import check_line
 from ..definitions import Definition, Jobs, Middleware, check_count, check_middleware, check_seconds, merge
 from ..errors import InvalidArgument, OtelqError
 from ..logs import Log
+from ..loop import Loop
 from ..model import CancelReason
 from ..ports.notify import Hint
 from ..spawn import spawn
@@ -23,6 +24,7 @@ from .completer import Completer
 from .context import Provided, WorkerContext
 from .executors import check_required, with_executors
 from .fetcher import Fetcher
+from .health import WorkerHealth
 from .keeper import Keeper
 from .process_pool import check_importable
 from .queues import check_queues, in_queues
@@ -184,14 +186,24 @@ class Worker:
         return str(self._options["name"])
 
     @property
-    def grace(self) -> float:
-        """Return the seconds that running attempts have to finish when the worker stops."""
-        return float(self._options["grace"])
+    def longest_stop(self) -> float:
+        """Return the seconds that a graceful stop may take: twice the grace, and some for the last outcomes."""
+        return 2 * float(self._options["grace"]) + LAST_WRITES
 
     @property
     def is_running(self) -> bool:
         """Return whether its block was entered and has not ended."""
         return self._current is not None
+
+    @property
+    def health(self) -> WorkerHealth:
+        """Return whether it works, and if not, the reason. Any thread may ask, also while the event loop is blocked."""
+        return self._current.health() if self._current else WorkerHealth(ready=False, problem="it has not started")
+
+    @property
+    def ended(self) -> int:
+        """Return the number of attempts that have ended since it started."""
+        return sum(self._current.context.ended.values()) if self._current else 0
 
     @property
     def leaked(self) -> int:
@@ -342,6 +354,23 @@ class _WorkerRun:
         await self.completer.stop()
         self.context.engine.telemetry.add_capacity(-self.context.concurrency)
         logger.info("worker %s has stopped; attempts: %s", self.context.name, _counts(self.context.ended))
+
+    def health(self) -> WorkerHealth:
+        """Return whether all loops do their work; called by any thread."""
+        if self.keeper.main_is_stalled:
+            return WorkerHealth(live=False, ready=False, problem="the event loop has stalled")
+        if self.context.stopping.is_set():
+            return WorkerHealth(ready=False, problem="it is stopping")
+        loops: Mapping[str, Loop | Keeper] = {
+            "fetcher": self.fetcher,
+            "keeper": self.keeper,
+            "completer": self.completer,
+            "reaper": self.reaper,
+        }
+        for name, loop in loops.items():
+            if loop.problem is not None:
+                return WorkerHealth(ready=False, problem=f"{name}: {loop.problem}")
+        return WorkerHealth()
 
     def cancel_all(self) -> None:
         """Cancel every running attempt."""

@@ -32,10 +32,18 @@ def otelq(*arguments: str, folder: Path, **extra: str) -> subprocess.CompletedPr
 
 
 @contextmanager
-def started(command: Sequence[str], *, folder: Path, **extra: str) -> Generator[subprocess.Popen[str]]:
+def started(
+    command: Sequence[str], *, folder: Path, start_new_session: bool = False, **extra: str
+) -> Generator[subprocess.Popen[str]]:
     """A command that runs on; what it writes can be read as one stream. It is killed if the test leaves it running."""
     process = subprocess.Popen(
-        command, cwd=folder, env=environment(**extra), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=folder,
+        env=environment(**extra),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=start_new_session,
     )
     with process:
         try:

@@ -81,6 +81,14 @@ def test_an_application_that_needs_an_extra_is_referred_to_it(program: str, miss
     assert f"needs {missing}; install otelq's extra `{extra}` (README, Install)" in done.stderr
 
 
+def test_reloading_names_its_extra() -> None:
+    program = "from otelq.cli.main import run; sys.exit(run(['worker', 'shop:jobs', '--reload']))"
+    done = python(program, without=["watchfiles"])
+
+    assert done.returncode == 2
+    assert done.stderr == "otelq: --reload needs watchfiles; install otelq's extra `reload` (README, Install)\n"
+
+
 def test_the_former_command_names_the_one_to_run() -> None:
     words = ["torture", "sqlite:///app.db", "--seconds", "5"]
     done = subprocess.run([sys.executable, "-m", "otelq.testing", *words], capture_output=True, text=True, check=False)

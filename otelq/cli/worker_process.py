@@ -1,0 +1,136 @@
+"""The supervisor's side of a worker process: starts it, asks it for reports, stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from contextlib import suppress
+from typing import Final
+
+from ..errors import OtelqError
+from ..spawn import spawn
+from .messages import (
+    Order,
+    ProcessFailure,
+    ProcessReport,
+    ReportRequest,
+    StartRequest,
+    StopRequest,
+    WorkersStarted,
+    encode,
+    read_answer,
+)
+from .options import WorkerOptions
+
+START_TIMEOUT: Final = 10.0
+"""Seconds in which a process that has not started yet must stop; then it is killed."""
+_PROGRAM: Final = "import sys; sys.path[:] = sys.argv[2:]; del sys.argv[2:]; from otelq.cli.child import main; main()"
+
+
+class WorkerProcess:
+    """One process, from its start to its end."""
+
+    def __init__(self, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self._reports: dict[int, asyncio.Future[ProcessReport | None]] = {}
+        self._patience = START_TIMEOUT
+        self._killing: asyncio.TimerHandle | None = None
+        self.started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when all workers of the process run."""
+        self.failure: ProcessFailure | None = None
+        """The error that the process reported before it ended."""
+        self.ended = spawn(self._follow(), name=f"otelq worker process {process.pid}")
+
+    @classmethod
+    async def start(cls, options: WorkerOptions) -> WorkerProcess:
+        """Start a process with the import path of this one. Its options go through a socket: they hold a password."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), *sys.path]
+            try:
+                process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, pass_fds=[theirs.fileno()])
+            except OSError as error:
+                ours.close()
+                raise OtelqError(f"cannot start a process: {error.strerror}") from error
+        made = cls(process, *await asyncio.open_unix_connection(sock=ours))
+        made._send(StartRequest(options))
+        return made
+
+    @property
+    def pid(self) -> int:
+        """Return the id of the process."""
+        return self._process.pid
+
+    @property
+    def has_started(self) -> bool:
+        """Return whether the workers of the process ran at some time."""
+        return self.started.done()
+
+    @property
+    def has_ended(self) -> bool:
+        """Return whether the process has ended."""
+        return self.ended.done()
+
+    @property
+    def end(self) -> str:
+        """Return how the process ended."""
+        code = self._process.returncode or 0
+        return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+    async def ask(self, timeout: float) -> ProcessReport | None:
+        """Return a report; None if none comes in time."""
+        if self.has_ended:
+            return None
+        number = max(self._reports, default=0) + 1
+        answer: asyncio.Future[ProcessReport | None] = asyncio.get_running_loop().create_future()
+        self._reports[number] = answer
+        self._send(ReportRequest(number))
+        try:
+            async with asyncio.timeout(timeout):
+                return await answer
+        except TimeoutError:
+            return None
+        finally:
+            del self._reports[number]
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Stop gracefully, or at once. A process that takes longer than its workers may is killed."""
+        self._send(StopRequest(at_once))
+        if self._killing is None:
+            self._killing = asyncio.get_running_loop().call_later(self._patience, self._kill)
+
+    async def _follow(self) -> None:
+        """Read what the process sends until it has ended."""
+        with suppress(OSError, ValueError):  # a line that is cut off, or no message
+            async for line in self._reader:
+                self._on_answer(line)
+        _ = await self._process.wait()
+        if self._killing is not None:
+            self._killing.cancel()
+        for waiting in [report for report in self._reports.values() if not report.done()]:
+            waiting.set_result(None)
+        self._writer.close()
+
+    def _on_answer(self, line: bytes) -> None:
+        match read_answer(line):
+            case WorkersStarted(patience):
+                self._patience = patience
+                self.started.set_result(None)
+            case ProcessReport() as report:
+                if (waiting := self._reports.get(report.number)) is not None and not waiting.done():
+                    waiting.set_result(report)
+            case ProcessFailure() as failure:
+                self.failure = failure
+
+    def _send(self, order: Order) -> None:
+        if not self._writer.is_closing():
+            self._writer.write(encode(order))
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            self._process.kill()
