@@ -147,6 +147,7 @@ class Start(Generic[Out_co]):
             at=self.at,
             priority=self.priority,
             dedup=self.dedup,
+            aliases=self.job_type.aliases if self.dedup else (),
             blockers=self.blockers.ids,
             until=self.blockers.until,
             on_failure=self.blockers.on_failure,

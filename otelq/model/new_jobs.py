@@ -49,7 +49,7 @@ class Dedup(Struct, frozen=True):
     """
 
     key: str
-    """Text of 1 to 512 characters; each job type has keys of its own."""
+    """Text of 1 to 512 characters; each job type has keys of its own, which all its names share."""
     scope: Literal["open", "any"] = "open"
     """
     ``"open"``: the chain returns the key when it closes. ``"any"``: it holds the key until it is deleted or loses it.
@@ -97,6 +97,8 @@ class NewJob(Struct, frozen=True, kw_only=True):
     at: datetime | None = None
     priority: int = 0
     dedup: Dedup | None = None
+    aliases: tuple[str, ...] = ()
+    """Other names of the type, under which the chain holds its dedup key too."""
     blockers: tuple[str, ...] = ()
     """Ids of chains to wait for, each once, as ``until`` and ``on_failure`` say."""
     until: Until = Until.ALL

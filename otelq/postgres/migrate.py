@@ -14,7 +14,7 @@ from .statements import PostgresStatements, names, read
 LATEST = len(names("migrations"))
 """The version of the schema that this code was written for."""
 
-OLDEST = 4
+OLDEST = 5
 """The oldest version that this code runs on. Code runs on newer schemas: migrate first, then replace the workers."""
 
 # The lock is for the transaction, not the session: behind a pooler, a session lock could stay with the server's

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ from ..errors import AlreadyExists, InvalidArgument
 from ..model import Status, Transition
 from ..transitions import build, refusals
 from ..transitions.blockers import decide_wait, rule_from_columns
+from ..transitions.dedup import DedupKey
 from . import blocker_rows, dedup_keys, rows
 from .blocker_rows import BlockedJob
 from .database import PostgresSession
@@ -29,6 +30,13 @@ class RedriveTarget(Struct, frozen=True):
     @property
     def chain_id(self) -> str:
         return self.wait.chain_id
+
+    @property
+    def dedup_keys(self) -> list[DedupKey]:
+        """Return the dedup keys that the chain held while it was open."""
+        if self.row["dedup_key"] is None:
+            return []
+        return [(name, self.row["dedup_key"]) for name in (self.row["chain_type"], *(self.row["key_aliases"] or ()))]
 
 
 async def redrive(session: PostgresSession, chain_ids: Sequence[str]) -> list[Transition]:
@@ -83,31 +91,31 @@ def _target(row: rows.Row, blockers: Sequence[str], statuses: dict[str, Status])
 
 async def _take_keys_back(session: PostgresSession, targets: Sequence[RedriveTarget]) -> None:
     """Take the dedup keys back; where two chains want one key, the first gets it and the second is refused."""
-    # In the order of the keys, as starts take them. A dict built in reverse leaves a key that two want to the first.
-    rest = sorted(targets, key=lambda each: (each.row["chain_type"], each.row["dedup_key"] or ""))
+    rest = list(targets)
     for _ in range(dedup_keys.TRIES):
-        rest = [each for each in rest if each.row["dedup_key"] is not None]
-        wanted = {(each.row["chain_type"], each.row["dedup_key"]): each.chain_id for each in reversed(rest)}
+        # A dict built in reverse leaves a key that two want to the first.
+        wanted = {key: each.chain_id for each in reversed(rest) for key in each.dedup_keys}
         if not wanted:
             return
-        lost = await dedup_keys.insert(session, wanted)
+        # In the order of the keys, as starts take them.
+        lost = await dedup_keys.insert(session, dict(sorted(wanted.items())))
         holders = {key: row["chain_id"] if row else None for key, row in lost.items()}
-        rest = [each for each in rest if not _has_key(each, wanted, holders)]
+        rest = [each for each in rest if not _has_keys(each, wanted | holders)]
     raise AlreadyExists(f"the dedup key of chain {rest[0].chain_id} changes hands too fast")
 
 
-def _has_key(each: RedriveTarget, wanted: dict[dedup_keys.Key, str], holders: dict[dedup_keys.Key, str | None]) -> bool:
+def _has_keys(each: RedriveTarget, holders: Mapping[DedupKey, str | None]) -> bool:
     """
-    Return whether a chain has its key now; if not, the key was released a moment ago and can be tried again.
+    Return whether a chain has its keys now; if not, a key was released a moment ago and can be tried again.
 
     Raises:
-        AlreadyExists: another chain holds it.
+        AlreadyExists: another chain holds one.
     """
-    key = each.row["chain_type"], each.row["dedup_key"]
-    holder = holders.get(key, wanted[key])
-    if holder and holder != each.chain_id:
-        raise refusals.dedup_key_held(each.chain_id, holder=holder)
-    return holder is not None
+    found = [holders[key] for key in each.dedup_keys]
+    for holder in found:
+        if holder not in (None, each.chain_id):
+            raise refusals.dedup_key_held(each.chain_id, holder=holder)
+    return None not in found
 
 
 async def _open(session: PostgresSession, targets: Sequence[RedriveTarget]) -> list[Transition]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.json import encode
 
 from ..errors import Unavailable
 from ..model import Created, NewJob, Status, Transition
@@ -283,6 +284,7 @@ def _constraint_columns(plans: Sequence[StartPlan]) -> tuple[list[Any] | None, .
         [plan.waited_on for plan in plans],
         rows.column([decision.failure and decision.failure.type for decision in decisions]),
         rows.column([decision.failure and decision.failure.text for decision in decisions]),
+        rows.column([encode(plan.job.aliases).decode() if plan.job.aliases else None for plan in plans]),
     )
 
 

@@ -11,6 +11,7 @@ from msgspec.json import Decoder
 from ..model import JobKey, OnFailure, Transition, Until
 from ..transitions import build, refusals
 from ..transitions.blockers import BlockerRule, ChainEnd, WaitDecision, decide_wait, rule_from_columns
+from ..transitions.dedup import DedupKey
 from .open_jobs import check_known
 from .rows import AnyJob, to_datetime
 from .session import SqliteSession, batch
@@ -26,6 +27,7 @@ class ClosedTail(Struct, frozen=True, array_like=True):
     on_failure: OnFailure | None
     dedup_key: str | None
     dedup_lasting: int | None
+    dedup_aliases: str | None
 
     @property
     def chain_id(self) -> str:
@@ -36,8 +38,23 @@ class ClosedTail(Struct, frozen=True, array_like=True):
         return self.job.chain_id, self.job.position
 
     @property
+    def dedup_keys(self) -> list[DedupKey]:
+        """Return the dedup keys that the chain held while it was open."""
+        if self.dedup_key is None:
+            return []
+        return [(name, self.dedup_key) for name in (self.job.chain_type, *_names(self.dedup_aliases))]
+
+    @property
     def rule(self) -> BlockerRule:
         return rule_from_columns(self.until, self.on_failure)
+
+
+def _names(text: str | None) -> Sequence[str]:
+    """Return stored aliases; none if the text was not written by otelq."""
+    try:
+        return () if text is None else _NAMES.decode(text)
+    except (ValueError, RecursionError):
+        return ()
 
 
 class TailBlocker(Struct, frozen=True, array_like=True):
@@ -50,6 +67,7 @@ class TailBlocker(Struct, frozen=True, array_like=True):
     end: ChainEnd
 
 
+_NAMES = Decoder(list[str])
 _TAILS = Decoder(list[ClosedTail])
 _BLOCKERS = Decoder(list[TailBlocker])
 _HOLDERS = Decoder(list[tuple[str, str, str, int, int]])
@@ -95,21 +113,17 @@ async def _take_keys(db: SqliteSession, tails: Sequence[ClosedTail]) -> None:
     Raises:
         AlreadyExists: another chain holds it, or two of these chains have the same.
     """
-    with_keys = [chain for chain in tails if chain.dedup_key is not None]
-    if not with_keys:
+    wanted = [(chain, key) for chain in tails for key in chain.dedup_keys]
+    if not wanted:
         return
-    keys = batch([(chain.job.chain_type, chain.dedup_key) for chain in with_keys])
-    rows = await db.read("read_keys", _HOLDERS, keys=keys)
-    holders: dict[tuple[str, str | None], str] = {(type, key): chain_id for type, key, chain_id, _, _ in rows}
-    for chain in with_keys:
+    rows = await db.read("read_keys", _HOLDERS, keys=batch([key for _, key in wanted]))
+    holders: dict[DedupKey, str] = {(type, key): chain_id for type, key, chain_id, _, _ in rows}
+    for chain, key in wanted:
         # Without a stored holder the chain becomes it, so that a second one of this call with the key is refused.
-        holder = holders.setdefault((chain.job.chain_type, chain.dedup_key), chain.chain_id)
+        holder = holders.setdefault(key, chain.chain_id)
         if holder != chain.chain_id:
             raise refusals.dedup_key_held(chain.chain_id, holder=holder)
-    taken = [
-        (chain.job.chain_type, chain.dedup_key, chain.chain_id, chain.job.chain_created_at, chain.dedup_lasting)
-        for chain in with_keys
-    ]
+    taken = [(*key, chain.chain_id, chain.job.chain_created_at, chain.dedup_lasting) for chain, key in wanted]
     await db.write("take_keys", keys=batch(taken))
 
 

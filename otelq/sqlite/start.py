@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from msgspec import Struct
-from msgspec.json import Decoder
+from msgspec.json import Decoder, encode
 
 from ..model import Amendment, Created, Dedup, NewJob, Status, Successor, Transition, Verb
 from ..transitions import build
 from ..transitions.blockers import ChainEnd, WaitDecision, decide_wait, rule_of
-from ..transitions.dedup import is_duplicate, keeps_dedup_key
+from ..transitions.dedup import DedupKey, dedup_keys, is_duplicate, keeps_dedup_key
 from .closed_jobs import ClosedJob, close
 from .rows import seconds_to_micros, to_datetime, to_micros
 from .session import SqliteSession, batch
@@ -71,8 +71,8 @@ class _StartBatch:
         self.at = at
         self.transitions: list[Transition] = []
         self.existing: dict[str, ExistingJob] = {}
-        self._holders: dict[tuple[str, str], KeyHolder] = {}
-        self._key_owners: dict[tuple[str, str], str] = {}
+        self._holders: dict[DedupKey, KeyHolder] = {}
+        self._key_owners: dict[DedupKey, str] = {}
         """The chain that the first start of this batch with a key got; later ones with the key get the same."""
         self._ends: dict[str, ChainEnd] = {}
         self._jobs: dict[str, NewJob] = {}
@@ -83,7 +83,7 @@ class _StartBatch:
 
     async def read_state(self, db: SqliteSession, jobs: Sequence[NewJob]) -> None:
         """Read the holders of the keys, and how the blockers ended."""
-        keys = {(job.type, job.dedup.key) for job in jobs if job.dedup}
+        keys = {key for job in jobs for key in dedup_keys(job)}
         if keys:
             holders = await db.read("read_keys", _HOLDERS, keys=batch(list(keys)))
             self._holders = {(holder.type, holder.key): holder for holder in holders}
@@ -96,7 +96,7 @@ class _StartBatch:
             return self._repeat(existing, job, resent=resent)
         if job.chain_id in self._jobs:
             return Created(chain_id=job.chain_id, exists=True)
-        if job.dedup and (holder := self._holder(job.type, job.dedup)):
+        if job.dedup and (holder := self._holder(dedup_keys(job), job.dedup)):
             return Created(chain_id=holder, deduplicated=True)
         self._insert(job)
         return Created(chain_id=job.chain_id)
@@ -109,22 +109,24 @@ class _StartBatch:
         self.transitions += _started(job, existing.created_at, is_blocked=is_blocked, failed_with=existing.failed_by)
         return Created(chain_id=job.chain_id)
 
-    def _holder(self, type: str, dedup: Dedup) -> str | None:
+    def _holder(self, keys: Sequence[DedupKey], dedup: Dedup) -> str | None:
         """Return the chain that the start gets instead of a new one, if there is one."""
-        key = type, dedup.key
-        holder = self._holders.get(key)
         # Only the first start with a key asks its stored holder. A chain of this batch is newer than any of these.
-        if key not in self._key_owners and holder and holder.matches(dedup, self.at):
-            self._key_owners[key] = holder.chain_id
-        return self._key_owners.get(key)
+        if owner := next((self._key_owners[key] for key in keys if key in self._key_owners), None):
+            return owner
+        holders = [self._holders[key] for key in keys if key in self._holders]
+        owner = next((holder.chain_id for holder in holders if holder.matches(dedup, self.at)), None)
+        if owner:
+            self._key_owners |= dict.fromkeys(keys, owner)
+        return owner
 
     def _insert(self, job: NewJob) -> None:
         rule = rule_of(job)
         decision = decide_wait(rule, {blocker: status_of(self._ends, blocker) for blocker in job.blockers})
         self._jobs[job.chain_id] = job
-        if job.dedup:
-            self._key_owners[job.type, job.dedup.key] = job.chain_id
-            self._keys.append((job.type, job.dedup.key, job.chain_id, self.at, keeps_dedup_key(job)))
+        for key in dedup_keys(job):
+            self._key_owners[key] = job.chain_id
+            self._keys.append((*key, job.chain_id, self.at, keeps_dedup_key(job)))
         expires_at = None if job.expires is None else self.at + seconds_to_micros(max(job.expires, 0.0))
         due, awaited = due_at(job, self.at), len(decision.awaited)
         self._open.append((job.chain_id, job.type, job.queue, job.priority, due, awaited, *rule.columns, expires_at))
@@ -166,9 +168,14 @@ def _started(job: NewJob, at: int, *, is_blocked: bool, failed_with: str | None)
 
 def job_row(job: NewJob | Successor, chain_id: str, position: int) -> tuple[object, ...]:
     """Return the immutable row of a job."""
-    dedup = job.dedup if isinstance(job, NewJob) else None
-    key = (dedup.key, dedup.scope == "any") if dedup else (None, None)
-    return chain_id, position, job.type, job.queue, job.input, job.trace, job.meta, *key
+    return chain_id, position, job.type, job.queue, job.input, job.trace, job.meta, *_key_columns(job)
+
+
+def _key_columns(job: NewJob | Successor) -> tuple[object, ...]:
+    """Return the dedup key of a job, whether it lasts, and the other names of the type that have it."""
+    if not isinstance(job, NewJob) or job.dedup is None:
+        return None, None, None
+    return job.dedup.key, keeps_dedup_key(job), encode(job.aliases).decode() if job.aliases else None
 
 
 def due_at(job: NewJob | Successor | Amendment, at: int) -> int:

@@ -1,8 +1,13 @@
-"""The rule for a start whose dedup key another chain holds."""
+"""The rules for starts with dedup keys: the keys of each, and the chains that are given instead of a new one."""
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from ..model import Dedup, NewJob
+
+DedupKey: TypeAlias = tuple[str, str]
+"""A name of a job type, and a key."""
 
 
 def is_duplicate(dedup: Dedup, *, holder: str, age: float, is_open: bool) -> bool:
@@ -19,3 +24,13 @@ def is_duplicate(dedup: Dedup, *, holder: str, age: float, is_open: bool) -> boo
 def keeps_dedup_key(job: NewJob) -> bool:
     """Return whether a chain keeps its dedup key when it closes."""
     return job.dedup is not None and job.dedup.scope == "any"
+
+
+def dedup_keys(job: NewJob) -> list[DedupKey]:
+    """
+    Return the keys that the chain takes: its key under each name of its type, the present one first.
+
+    So it meets the chains of every version of the application that knows one of these names, whether that version has
+    the other names, or not yet, or no longer.
+    """
+    return [] if job.dedup is None else [(name, job.dedup.key) for name in (job.type, *job.aliases)]

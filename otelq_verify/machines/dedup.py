@@ -1,4 +1,4 @@
-"""Starts that share dedup keys, in every scope, while the holders of the keys start and end."""
+"""Starts that share dedup keys, in every scope and under aliases, while the holders of the keys start and end."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ class DedupMachine(Machine):
             window=data.draw(st.sampled_from([None, None, 3.0]), label="window"),
             exclude=self.excluded(data),
         )
-        return self.kit.job(data.draw(st.sampled_from(TYPES), label="type"), dedup=dedup)
+        type = data.draw(st.sampled_from(TYPES), label="type")
+        others = [other for other in TYPES if other != type]
+        aliases = data.draw(st.lists(st.sampled_from(others), unique=True), label="aliases")
+        return self.kit.job(type, dedup=dedup, aliases=tuple(aliases))
 
     def excluded(self, data: st.DataObject) -> tuple[str, ...]:
         """Return a chain to exclude now and then, one that holds a key."""

@@ -56,6 +56,7 @@ AMENDMENTS = st.fixed_dictionaries(
     {},
     optional={
         "step": st.sampled_from(TYPES),
+        "aliases": st.just(TYPES),
         "priority": PRIORITIES,
         "delay": DELAYS,
         "input": st.sampled_from(['"amended"', "[2]"]),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from otelq.model import BLOCKER_FAILED, OnFailure, Until
 
-from .keys import give_back_key
+from .keys import give_back_keys
 from .rows import Job, Model, WaitRow
 
 BAD = ("failed", "cancelled")
@@ -93,7 +93,7 @@ def close(
     model.move(verb, job, job.status(model.now), status)
     end(model, job, verb=verb, status=status, failure=failure)
     job.output = output
-    give_back_key(model, job.chain)
+    give_back_keys(model, job.chain)
     model.ended.append(job)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from otelq.model import Amendment, Closure, Completes
 
 from .blockers import Impossible, close, follow, reaches, wait_for
-from .keys import give_back_key, take_back_key
+from .keys import give_back_keys, take_back_keys
 from .leases import go_on, put_back
 from .rows import Job, Model, ModelAttempt
 
@@ -21,16 +21,16 @@ def open_tail(model: Model, chain: str) -> Job:
     return job
 
 
-def check_step(model: Model, job: Job, step: str | None) -> None:
-    if step is None or job.type == step:
+def check_step(model: Model, job: Job, steps: Sequence[str]) -> None:
+    if not steps or job.type in steps:
         return
-    earlier = any(job.type == step for job in model.chains[job.chain][:-1])
+    earlier = any(job.type in steps for job in model.chains[job.chain][:-1])
     raise Impossible("JobAlreadyClosed" if earlier else "JobTypeMismatch")
 
 
 def complete_externally(model: Model, closure: Closure) -> None:
     job = open_tail(model, closure.chain_id)
-    check_step(model, job, closure.step)
+    check_step(model, job, closure.steps)
     if isinstance(closure.outcome, Completes):
         close(model, job, verb="complete_externally", status="completed", output=closure.outcome.output)
     else:
@@ -62,7 +62,7 @@ def trigger(model: Model, chains: Sequence[str]) -> None:
 
 def amend(model: Model, amendment: Amendment) -> None:
     job = open_tail(model, amendment.chain_id)
-    check_step(model, job, amendment.step)
+    check_step(model, job, amendment.steps)
     if job.token is not None:
         raise Impossible("InvalidArgument")
     source = job.status(model.now)
@@ -91,7 +91,7 @@ def redrive(model: Model, chains: Sequence[str]) -> None:
             raise Impossible("NotFound")
         if model.tail(chain).closed not in ("failed", "cancelled"):
             raise Impossible("InvalidArgument")
-        if not take_back_key(model, chain):
+        if not take_back_keys(model, chain):
             raise Impossible("AlreadyExists")
     for job in [model.tail(chain) for chain in chains]:
         _open_again(model, job, chains)
@@ -142,6 +142,6 @@ def delete(model: Model, chains: Sequence[str], *, cascade: bool) -> None:
     for chain in doomed:
         for job in model.chains[chain]:
             model.move("delete", job, job.status(model.now), None)
-        give_back_key(model, chain, always=True)
+        give_back_keys(model, chain, always=True)
         model.keys.pop(chain, None)
         del model.chains[chain]

@@ -20,26 +20,30 @@ from otelq.model import (
 )
 
 from .blockers import begin_to_wait, check_blockers, close, decide, end, follow, unblock
-from .keys import holder_of, take_key
-from .rows import Job, Model
+from .keys import holder_of, keys_of, take_keys
+from .rows import Job, Key, Model
 
 
 def start(model: Model, requests: Sequence[NewJob]) -> list[str]:
     """Start chains; return for each request its chain, a new one or the holder of its key."""
-    counted: dict[tuple[str, str], str] = {}
+    counted: dict[Key, str] = {}
     found: list[str] = []
     for request in requests:
-        key = (request.type, request.dedup.key) if request.dedup else None
-        holder = counted.get(key) if key else None
-        if holder is None and request.dedup:
-            holder = holder_of(model, request.type, request.dedup)
+        keys = keys_of(request)
+        holder = next((counted[key] for key in keys if key in counted), None)
         if holder is None:
-            holder = _start(model, request)
-        if key:
-            counted[key] = holder
+            holder = _holder(model, request, keys) or _start(model, request)
+            counted |= dict.fromkeys(keys, holder)
         found.append(holder)
     follow(model)
     return found
+
+
+def _holder(model: Model, request: NewJob, keys: Sequence[Key]) -> str | None:
+    if request.dedup is None:
+        return None
+    holders = [holder_of(model, key, request.dedup) for key in keys]
+    return next((holder for holder in holders if holder is not None), None)
 
 
 def _start(model: Model, request: NewJob) -> str:
@@ -59,7 +63,7 @@ def _start(model: Model, request: NewJob) -> str:
     )
     model.chains[job.chain] = [job]
     if request.dedup:
-        take_key(model, job, request.dedup)
+        take_keys(model, job, keys_of(request), request.dedup)
     _enter(model, job, request)
     return job.chain
 

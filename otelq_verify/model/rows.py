@@ -123,6 +123,10 @@ class Job:
         self.attempts.append(ended)
 
 
+Key = tuple[str, str]
+"""A name of a job type, and a dedup key."""
+
+
 @dataclass
 class HolderRow:
     """The holder of a dedup key. ``lasting``: the key outlives the chain's end."""
@@ -138,9 +142,9 @@ class Model:
 
     now: datetime
     chains: dict[str, list[Job]] = field(default_factory=dict[str, list[Job]])
-    holders: dict[tuple[str, str], HolderRow] = field(default_factory=dict[tuple[str, str], HolderRow])
-    keys: dict[str, tuple[str, str, bool]] = field(default_factory=dict[str, tuple[str, str, bool]])
-    """By chain: the type and key that it was started with, and whether it keeps the key when it ends."""
+    holders: dict[Key, HolderRow] = field(default_factory=dict[Key, HolderRow])
+    keys: dict[str, tuple[list[Key], bool]] = field(default_factory=dict[str, tuple[list[Key], bool]])
+    """By chain: the keys that it was started with, and whether it keeps them when it ends."""
     moves: list[Move] = field(default_factory=list[Move])
     ended: list[Job] = field(default_factory=list[Job])
     """Tails that closed in this step and whose dependents are not informed yet."""

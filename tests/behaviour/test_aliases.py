@@ -180,8 +180,8 @@ async def test_without_the_alias_a_renamed_type_waits_and_explain_says_that_noth
     async with otelq.Worker(memory, jobs):
         await memory.result(known, timeout=10)
         waiting = await memory.start(old, 1, delay=60)
-        assert "not_served" in [reason.code for reason in (await memory.explain(chain)).reasons]
-        assert "not_served" not in [reason.code for reason in (await memory.explain(waiting)).reasons]
+        assert otelq.ReasonCode.NO_WORKER in {reason.code for reason in (await memory.explain(chain)).reasons}
+        assert otelq.ReasonCode.NO_WORKER not in {reason.code for reason in (await memory.explain(waiting)).reasons}
     assert (await memory.chain(chain)).tail.status == "ready"
 
 

@@ -4,7 +4,8 @@ SELECT
     j.chain_id::text, j.position, NULL AS token, j.type, j.queue, coalesce(j.chain_type, j.type) AS chain_type, c.status,
     0 AS attempt, 0 AS crashes, NULL AS leased_by, j.created_at,
     coalesce(j.chain_created_at, j.created_at) AS chain_created_at, j.trace, c.trace AS last_trace,
-    {now} AS at, {now} AS run_at, j.until, j.on_failure, head.dedup_key, o.chain_id IS NOT NULL AS is_open
+    {now} AS at, {now} AS run_at, j.until, j.on_failure, head.dedup_key, head.key_aliases,
+    o.chain_id IS NOT NULL AS is_open
 FROM unnest($2::uuid[]) AS i (chain_id)
 CROSS JOIN LATERAL (
     SELECT *
@@ -14,7 +15,7 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS j
 CROSS JOIN LATERAL (
-    SELECT h.dedup_key FROM {schema}.job AS h WHERE h.chain_id = i.chain_id AND h.position = 0 OFFSET 0
+    SELECT h.dedup_key, h.key_aliases FROM {schema}.job AS h WHERE h.chain_id = i.chain_id AND h.position = 0 OFFSET 0
 ) AS head
 LEFT JOIN LATERAL (
     SELECT *

@@ -5,4 +5,4 @@ SELECT i.type, i.key, i.chain_id
 FROM unnest($1::text[], $2::text[], $3::uuid[]) AS i (type, key, chain_id)
 ORDER BY i.type COLLATE pg_catalog."C", i.key COLLATE pg_catalog."C"
 ON CONFLICT DO NOTHING
-RETURNING chain_id::text
+RETURNING type, key

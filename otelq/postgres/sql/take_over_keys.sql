@@ -15,4 +15,4 @@ SET chain_id = locked.chain_id
 FROM locked
 WHERE k.type = locked.type AND k.key = locked.key
     AND k.type = ANY (ARRAY(SELECT type FROM locked)) AND k.key = ANY (ARRAY(SELECT key FROM locked))
-RETURNING k.chain_id::text
+RETURNING k.type, k.key

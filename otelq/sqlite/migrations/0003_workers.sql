@@ -25,3 +25,29 @@ CREATE TABLE "{schema}_leader" (
 -- When an outcome was put aside by a redrive: the proof that the redrive was committed. It is null for outcomes that an
 -- older otelq put aside.
 ALTER TABLE "{schema}_outcome" ADD COLUMN redriven_at INTEGER;
+
+-- A chain holds its dedup key under each name of its type. The job keeps the other names, for a redrive, and the table
+-- of keys has a row for each.
+ALTER TABLE "{schema}_job" ADD COLUMN dedup_aliases TEXT;
+
+CREATE TABLE "{schema}_new_dedup_key" (
+    type     TEXT NOT NULL,
+    key      TEXT NOT NULL,
+    chain_id TEXT NOT NULL,
+    taken_at INTEGER NOT NULL,
+    lasting  INTEGER NOT NULL,
+    PRIMARY KEY (type, key)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO "{schema}_new_dedup_key" SELECT * FROM "{schema}_dedup_key";
+
+-- Without this, a view of the application on this table would make the rename fail.
+PRAGMA legacy_alter_table = ON;
+
+DROP TABLE "{schema}_dedup_key";
+
+ALTER TABLE "{schema}_new_dedup_key" RENAME TO "{schema}_dedup_key";
+
+PRAGMA legacy_alter_table = OFF;
+
+CREATE INDEX "{schema}_key_holder" ON "{schema}_dedup_key" (chain_id);

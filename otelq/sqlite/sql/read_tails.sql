@@ -2,7 +2,8 @@
 SELECT json_group_array(json_array(
            json_array(item.key, job.chain_id, job.position, job.type, job.queue, head.type, 0, outcome.status,
                       job.created_at, head.created_at, job.trace, outcome.trace),
-           outcome.priority, outcome.until, outcome.on_failure, head.dedup_key, head.dedup_lasting))
+           outcome.priority, outcome.until, outcome.on_failure, head.dedup_key, head.dedup_lasting,
+           head.dedup_aliases))
   FROM json_each(:chains) AS item
  CROSS JOIN main."{schema}_job" AS head ON head.chain_id = item.value AND head.position = 0
  CROSS JOIN main."{schema}_job" AS job

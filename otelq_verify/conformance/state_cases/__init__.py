@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ..cases import Case
 from ..kit import Kit
+from .aliases import aliases
 from .amend import amend
 from .blockers import blockers
 from .cascade import cascade
@@ -35,7 +36,7 @@ from .waits import waits
 from .workers import workers
 
 THEMES = (
-    create, dedup, scopes, blockers, rules, waits, circles, claim, fence, settle, retry, reap, expire,
+    create, dedup, scopes, aliases, blockers, rules, waits, circles, claim, fence, settle, retry, reap, expire,
     complete_externally, requests, amend, take_over, redrive, cascade, lock, queries, filters, pages, transactions,
     values, workers, leader,
 )  # fmt: skip

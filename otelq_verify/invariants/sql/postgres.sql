@@ -24,7 +24,8 @@ rule AS (
 dedup_key AS (
     SELECT
         k.type, k.key, k.chain_id,
-        CASE WHEN j.key_lasts THEN 1 ELSE 0 END AS lasting
+        CASE WHEN j.key_lasts THEN 1 ELSE 0 END AS lasting,
+        CASE WHEN k.type = ANY (j.key_aliases) THEN 1 ELSE 0 END AS is_alias
     FROM {schema}.dedup_key AS k
     LEFT JOIN {schema}.job AS j ON j.chain_id = k.chain_id AND j.position = 0
 ),

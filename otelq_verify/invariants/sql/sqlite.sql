@@ -25,7 +25,11 @@ rule AS (
     SELECT chain_id, position, until, on_failure FROM "{schema}_outcome" WHERE generation = 0
 ),
 dedup_key AS (
-    SELECT type, key, chain_id, lasting FROM "{schema}_dedup_key"
+    SELECT
+        k.type, k.key, k.chain_id, k.lasting,
+        EXISTS (SELECT 1 FROM json_each(j.dedup_aliases) AS alias WHERE alias.value = k.type) AS is_alias
+    FROM "{schema}_dedup_key" AS k
+    LEFT JOIN "{schema}_job" AS j ON j.chain_id = k.chain_id AND j.position = 0
 ),
 pending AS (
     SELECT chain_id AS blocker_id FROM "{schema}_pending_unblock"

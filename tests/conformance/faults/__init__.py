@@ -8,6 +8,7 @@ what is wrong then. `../caught.toml` has the cases that catch it.
 from __future__ import annotations
 
 from . import (
+    aliases,
     blockers,
     claim,
     create,
@@ -29,8 +30,8 @@ from . import (
 from .planting import Fault, Faults
 
 _MATTERS = (
-    create, dedup, blockers, waits, rules, claim, fence, settle, reap, requests, move, redrive, queries, filters,
-    transactions, transitions, registry,
+    create, dedup, aliases, blockers, waits, rules, claim, fence, settle, reap, requests, move, redrive, queries,
+    filters, transactions, transitions, registry,
 )  # fmt: skip
 
 FAULTS: list[Fault] = [fault for matter in _MATTERS for fault in matter.faults]

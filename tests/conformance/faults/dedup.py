@@ -13,9 +13,9 @@ from otelq.transitions.dedup import is_duplicate
 from .adapter import SqliteState, StartBatch, waits
 from .planting import Faults
 
-_OF_THE_CHAINS = "chain_id IN (SELECT value FROM json_each(:chains))"
-_BY_THEIR_KEYS = f"""\
-(type, key) IN (SELECT type, dedup_key FROM main."{{schema}}_job" WHERE position = 0 AND {_OF_THE_CHAINS})"""
+OF_THE_CHAINS = "chain_id IN (SELECT value FROM json_each(:chains))"
+BY_THEIR_KEYS = f"""\
+(type, key) IN (SELECT type, dedup_key FROM main."{{schema}}_job" WHERE position = 0 AND {OF_THE_CHAINS})"""
 
 faults = Faults()
 faults.statements(
@@ -24,7 +24,7 @@ faults.statements(
     ),
     frees_no_key=("free_keys", "NOT lasting", "false"),
     keeps_no_key_after_the_end=("free_keys", "NOT lasting", "true"),
-    frees_a_key_that_others_took=("delete_dedup", _OF_THE_CHAINS, _BY_THEIR_KEYS),
+    frees_a_key_that_others_took=("delete_dedup", OF_THE_CHAINS, BY_THEIR_KEYS),
     takes_a_lasting_holder_for_closed=("read_keys", "EXISTS (", "NOT dedup.lasting AND EXISTS ("),
 )  # fmt: skip
 

@@ -56,7 +56,9 @@ _writing_nothing("takes_over_nothing", SqliteState.take_over)
 
 @faults.instead_of(SqliteState.complete_externally)
 async def completes_any_step_externally(real: Any, self: object, closures: Sequence[Any], **call: Any) -> Any:
-    return await real(self, [replace(closure, step=None) for closure in closures], **call)
+    return await real(
+        self, [replace(closure, aliases=("work", "first", "next", "third")) for closure in closures], **call
+    )
 
 
 @faults.instead_of(close._complete)
