@@ -29,6 +29,11 @@ MIGRATE, WEB, WORKER, ORDER = (
     next(command for command in README.commands if mark in command)
     for mark in ("shop.migrate", "uvicorn", "otelq worker", "curl")
 )
+[MANIFEST] = [text for kind, text in Page(ROOT / "docs/guides/production.md").blocks if kind == "yaml"]
+OPTIONS = (
+    re.findall(r"args: \[otelq, worker, \"shop.app:worker\", (.*)\]", MANIFEST)[0].replace('"', "").replace(",", "")
+)
+"""The options with which the production guide deploys a worker."""
 MUG: dict[str, Any] = json.loads(re.findall(r"-d '(.*)'", ORDER)[0])
 """The order of the README, with a card that is charged at the second attempt."""
 [README_TRACE] = [text for kind, text in README.blocks if kind == "text"]
@@ -93,7 +98,7 @@ class Shop:
     @property
     def worker(self) -> Service:
         """The worker; it is started if it does not run."""
-        return self._started(WORKER)
+        return self._started(f"{WORKER} {OPTIONS.replace('8080', '127.0.0.1:0')}")
 
     def _started(self, command: str) -> Service:
         with self._lock:
@@ -202,6 +207,13 @@ def test_both_processes_stop_in_order_and_send_one_trace_from_the_request_to_the
     assert web.stop(signal.SIGTERM) == -signal.SIGTERM  # uvicorn ends itself by the signal, after it has stopped
     assert "Finished server process" in web.output
     assert names_of(drawn(shop, id)) == names_of(README_TRACE)
+
+
+def test_the_worker_passes_the_probes_of_the_production_guide(shop: Shop, wait_until: Wait) -> None:
+    _, _, address = shop.worker.wait_for(r"health is answered at [\d.:]+").rpartition(" ")
+    live, ready = [f"http://{address}{path}" for path in re.findall(r"path: (/\w+)", MANIFEST)]
+    assert httpx.get(live).status_code == 200
+    wait_until(lambda: httpx.get(ready).status_code == 200)
 
 
 def test_the_compose_file_starts_the_same_commands_as_the_readme() -> None:
