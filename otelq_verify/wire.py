@@ -1,9 +1,9 @@
-"""A proxy before PostgreSQL that loses replies: the server does the work, and the client never learns of it."""
+"""A proxy before PostgreSQL that loses replies, notifications or whole connections, as a network and poolers do."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -14,6 +14,8 @@ SentStatements = Sequence[str]
 StatementTest = Callable[[SentStatements], bool]
 """A test of the last statement; it is called once for each statement, in the order of sending."""
 
+NOTIFICATION = b"A"
+"""The kind of the server's message that carries a NOTIFY."""
 END_OF_COPY = "-- the end of what is copied"
 """Stands for the message that follows the data of a COPY, which has an answer of its own."""
 
@@ -36,10 +38,18 @@ class LossyProxy:
 
     It follows the protocol only as far as it must: messages with a type and a length, statements by their text, and
     prepared ones by their name. The URL must name a host, and the way there is not encrypted.
+
+    Args:
+        url: the URL of the database.
+        drops: the kinds of the server's messages that are dropped; it may change meanwhile.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, drops: Collection[bytes] = ()) -> None:
+        self.drops = drops
+        self.dropped = asyncio.Event()
+        """Set once a message was dropped."""
         self._target = urlsplit(url)
+        self._forwarding: set[_Link] = set()
         self._losses: list[StatementTest] = []
         self._cuts: list[StatementTest] = []
         self._stalls: list[StatementTest] = []
@@ -91,6 +101,16 @@ class LossyProxy:
         """
         self._freezes.append(which)
 
+    def freeze(self, which: StatementTest | None = None) -> None:
+        """
+        Make connections half-open: nothing passes any more, and neither side sees an end. New ones are whole.
+
+        Args:
+            which: a test of what a connection has sent last; None for all of them.
+        """
+        for link in self._forwarding:
+            link.is_frozen = link.is_frozen or which is None or bool(link.sent and which(link.sent))
+
     def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._server.is_serving():  # accepted while the proxy closed: its task would never be cancelled
             return writer.transport.abort()
@@ -106,7 +126,12 @@ class LossyProxy:
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.CancelledError, OSError):  # the client sees a reset if the proxy ends, or has no server
             server = await open_connection(self._target.hostname, self._target.port)
-            await _Link(self, client=(reader, writer), server=server).forward()
+            link = _Link(self, client=(reader, writer), server=server)
+            self._forwarding.add(link)
+            try:
+                await link.forward()
+            finally:
+                self._forwarding.discard(link)
 
     def is_to_be_lost(self, sent: SentStatements) -> bool:
         return self._take(self._losses, sent)
@@ -140,10 +165,11 @@ class _Link:
         self._client = client
         self._server = server
         self._texts: dict[bytes, str] = {}
-        self._sent: list[str] = []
+        self.sent: list[str] = []
         self._losing = False
         self._freezing = False
         self._stalled = False
+        self.is_frozen = False
 
     async def forward(self) -> None:
         tasks = [asyncio.create_task(self._to_server()), asyncio.create_task(self._to_client())]
@@ -160,7 +186,7 @@ class _Link:
         length = await reader.readexactly(4)  # the first message has no type
         writer.write(length + await reader.readexactly(int.from_bytes(length) - 4))
         while True:
-            kind, body = await _message(reader)
+            kind, body = await self._message(reader)
             if (text := self._text(kind, body)) and self._is_cut_by(text):
                 # The server must roll back before the client learns of the loss: otherwise the client could connect
                 # again, and find the old transaction still open, with its locks.
@@ -176,12 +202,21 @@ class _Link:
     async def _to_client(self) -> None:
         reader, writer = self._server[0], self._client[1]
         while True:
-            kind, body = await _message(reader)
-            if not self._losing:
+            kind, body = await self._message(reader)
+            if kind in self._proxy.drops:
+                self._proxy.dropped.set()
+            elif not self._losing:
                 writer.write(kind + (len(body) + 4).to_bytes(4) + body)
                 await writer.drain()
             elif kind in _LAST:  # the server has finished, and what was to be committed is
                 return await self._leave()
+
+    async def _message(self, reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+        head = await reader.readexactly(5)
+        body = await reader.readexactly(int.from_bytes(head[1:]) - 4)
+        if self.is_frozen:
+            await _for_ever()
+        return head[:1], body
 
     async def _leave(self) -> None:
         """Disconnect from the server; end the client's connection too, unless the client is frozen."""
@@ -192,14 +227,14 @@ class _Link:
             await _for_ever()
 
     def _is_cut_by(self, text: str) -> bool:
-        self._sent.append(text)
-        if self._proxy.is_to_be_cut(self._sent):
+        self.sent.append(text)
+        if self._proxy.is_to_be_cut(self.sent):
             return True
-        self._stalled = self._proxy.is_to_be_stalled(self._sent)
-        self._freezing = self._freezing or self._proxy.is_to_be_frozen(self._sent)
-        self._losing = self._losing or self._freezing or self._proxy.is_to_be_lost(self._sent)
+        self._stalled = self._proxy.is_to_be_stalled(self.sent)
+        self._freezing = self._freezing or self._proxy.is_to_be_frozen(self.sent)
+        self._losing = self._losing or self._freezing or self._proxy.is_to_be_lost(self.sent)
         if text.startswith(("COMMIT", "ROLLBACK")):
-            self._sent.clear()
+            self.sent.clear()
         return False
 
     def _text(self, kind: bytes, body: bytes) -> str | None:
@@ -240,8 +275,3 @@ async def _close(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
     with suppress(OSError):
         await writer.wait_closed()
-
-
-async def _message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    head = await reader.readexactly(5)
-    return head[:1], await reader.readexactly(int.from_bytes(head[1:]) - 4)

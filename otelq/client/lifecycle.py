@@ -77,12 +77,17 @@ class Lifecycle:
     async def _open(self) -> None:
         await self._open_adapters()
         self._engine.telemetry.open()
+        self._engine.telemetry.observe_listener(self._hears)
         self._engine.effects.open()
         self._owner = (asyncio.get_running_loop(), os.getpid())
         self._close_warning = weakref.finalize(self, _warn_unclosed, self._engine.state.name, os.getpid())
         if self._engine.state.watch_interval is not None:
             self._change_poller = ChangePoller(self._engine, interval=self._engine.state.watch_interval)
             self._change_poller.start()
+
+    def _hears(self) -> bool | None:
+        notify = self._engine.notify
+        return notify.is_hearing if notify.is_listening else None
 
     async def _open_adapters(self) -> None:
         with self._engine.telemetry.silence():

@@ -50,6 +50,10 @@ class BroadcastNotify(NotifyAdapter):
     def is_hearing(self) -> bool:  # type: ignore[override]  # it changes
         return self._listener.is_hearing
 
+    @property
+    def is_listening(self) -> bool:  # type: ignore[override]  # it changes
+        return self._listener.is_running
+
     async def open(self) -> None:
         if not self._receivers.is_open:
             await self._channel.open()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from random import SystemRandom
-from typing import Final
+from typing import Final, NoReturn
 
 from ..errors import Unavailable
 from ..logs import Log
@@ -80,14 +80,14 @@ class Listener(Loop):
                 if not await self._is_echoed():
                     return self._note_deafness()
                 self._begin_to_hear()
-                await self._stay()
+                try:
+                    await self._stay()
+                finally:
+                    self._end_hearing()  # before the connection is closed, which may take its time
         except Unavailable:
             raise
         except Exception as error:  # a channel raises what its driver raises; a wrong password may be repaired as well
             raise Unavailable(f"cannot listen by {self._channel.name}: {error}") from error
-        finally:
-            self._end_hearing()
-        raise Unavailable("the connection that listens was lost")
 
     def _hear(self, text: str) -> None:
         self._heard.set()
@@ -109,16 +109,37 @@ class Listener(Loop):
                 await self._heard.wait()
         except TimeoutError:
             return False
+        if self._is_lost:
+            raise Unavailable("the connection that listens was lost")
         return True
 
-    async def _stay(self) -> None:
-        """Return when the connection is lost, or is silent though there is something to hear."""
-        while not self._is_lost:
+    async def _stay(self) -> NoReturn:
+        """
+        Watch the connection until it is lost, or silent though there is something to hear.
+
+        It counts as silent at once if a ping is not heard in time, but is given up only where the ping was sent: a pool
+        without a free connection says nothing about this one.
+        """
+        while True:
             # Jittered, so that one of many listeners pings for all: the others hear that ping.
             quiet = QUIET + _RANDOM.uniform(0.0, 0.5)
             self._heard.clear()
-            if not (await self._is_heard(quiet) or await self._is_echoed()):
-                return
+            if not await self._is_heard(quiet):
+                await self._try_echo()
+
+    async def _try_echo(self) -> None:
+        echo = spawn(self._is_echoed(), name="otelq echo")
+        try:
+            await asyncio.wait([echo], timeout=ECHO)
+            if not echo.done():
+                self._end_hearing()
+            is_echoed = await echo
+        finally:
+            echo.cancel()
+        if not is_echoed:
+            raise Unavailable("the connection that listens was silent for too long")
+        if not self.is_hearing:
+            self._begin_to_hear()
 
     def _begin_to_hear(self) -> None:
         self.is_hearing, self._is_known_deaf = True, False
@@ -131,6 +152,7 @@ class Listener(Loop):
             self._on_change()
 
     def _note_deafness(self) -> bool:
+        self._outage.end(self.name)  # it does not work again: nothing is logged but the warning
         if not self._is_known_deaf:
             self._is_known_deaf = True
             logger.warning("%s", self._channel.unheard)

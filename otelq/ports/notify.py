@@ -47,6 +47,8 @@ class NotifyAdapter(ABC):
     """The name of the notifier, for logs."""
     is_shared: bool = True
     """Whether hints reach other adapters of the same URL too; if False, they stay within this one."""
+    is_listening: bool = False
+    """Whether it wants to hear other processes: there is somebody to call, and a connection is kept open for that."""
     is_hearing: bool = False
     """
     Whether hints of other processes arrive just now.

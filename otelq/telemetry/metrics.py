@@ -22,7 +22,7 @@ from ..logs import Log
 from ..model import CLOSED, ENDED, Status, Transition, Verb
 from ..texts import LONGEST_NAME, line
 from . import names
-from .names import Attribute, CounterName, Drop, Instrument, InstrumentKind, Operation
+from .names import Attribute, CounterName, Drop, Instrument, InstrumentKind, ListenerState, Operation
 
 logger = Log("otelq.telemetry")
 
@@ -115,6 +115,8 @@ class Registry:
         self.overflow: dict[str, int] = {}
         self.thinned: dict[str, int] = {}
         self.capacity = 0
+        self.listeners: list[Callable[[], bool | None]] = []
+        """Of each client, a function that returns whether its listener hears others; None without a listener."""
         self.failed_at: set[str] = set()
         """Places at which an SDK failed, each of which was logged once."""
         self._operations: dict[tuple[str, str, str | None], Attributes] = {}
@@ -240,6 +242,7 @@ class Registry:
             names.THINNED: lambda: _labelled(self.thinned, Attribute.INSTRUMENT),
             names.ACTIVE: self._active,
             names.CAPACITY: lambda: [Observation(self.capacity)],
+            names.LISTENERS: self._listeners,
         }
 
     def _messages(self, operation: Operation, verb: Verb) -> Iterator[Observation]:
@@ -283,6 +286,12 @@ class Registry:
             for totals in self._all()
             if totals is not self._other or totals.active
         )
+
+    def _listeners(self) -> Iterator[Observation]:
+        found = [is_hearing for read in list(self.listeners) if (is_hearing := read()) is not None]
+        if found:  # both states, so that a listener that falls silent leaves no old value behind
+            yield Observation(found.count(True), {Attribute.LISTENER_STATE: ListenerState.HEARING})
+            yield Observation(found.count(False), {Attribute.LISTENER_STATE: ListenerState.SILENT})
 
 
 class _Thinning:

@@ -62,6 +62,7 @@ class Attribute:
     TRANSITION: Final = "otelq.job.transition"
     BLOCKERS: Final = "otelq.blocker.count"
     LINK_REASON: Final = "otelq.link.reason"
+    LISTENER_STATE: Final = "otelq.notify.state"
     DROP_REASON: Final = "otelq.telemetry.drop.reason"
     INSTRUMENT: Final = "otelq.telemetry.instrument"
     LABEL: Final = "otelq.telemetry.label"
@@ -387,6 +388,13 @@ ACTIVE = Instrument(
 CAPACITY = Instrument(
     "otelq.worker.capacity", InstrumentKind.UP_DOWN, "{slot}", "Slots of the workers in this process."
 )
+LISTENERS = Instrument(
+    "otelq.notify.listeners",
+    InstrumentKind.UP_DOWN,
+    "{listener}",
+    "Listeners for hints of other processes, by whether they hear them just now.",
+    (A.LISTENER_STATE,),
+)
 
 INSTRUMENTS: tuple[Instrument, ...] = (
     SENT,
@@ -410,6 +418,7 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     THINNED,
     ACTIVE,
     CAPACITY,
+    LISTENERS,
 )
 
 
@@ -421,6 +430,13 @@ class CounterName(StrEnum):
     CLAIM_EMPTY = CLAIM_EMPTY.name
     REPORT_UNKNOWN = REPORT_UNKNOWN.name
     SLOT_LEAKED = SLOT_LEAKED.name
+
+
+class ListenerState(StrEnum):
+    """States in ``otelq.notify.listeners``."""
+
+    HEARING = "hearing"
+    SILENT = "silent"
 
 
 class Drop(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, TypeVar
@@ -62,6 +62,7 @@ class Telemetry:
         self._baggage = tuple(baggage)
         self._active: dict[str, int] = {}
         self._capacity = 0
+        self._listener: Callable[[], bool | None] | None = None
         self._present_names: dict[str, str] = {}
         """The present names of job types, by their aliases."""
         self.open()
@@ -97,6 +98,9 @@ class Telemetry:
             self._registry.of(type).active -= count
         self._active.clear()
         self.add_capacity(-self._capacity)
+        if self._listener is not None:
+            self._registry.listeners.remove(self._listener)
+            self._listener = None
 
     def show_aliases(self, aliases: Iterable[str], *, of: str) -> None:
         """Show jobs and chains that are stored under these names under the present name of their type from now on."""
@@ -236,6 +240,11 @@ class Telemetry:
         """Add to the number of slots."""
         self._capacity += delta
         self._registry.capacity += delta
+
+    def observe_listener(self, read: Callable[[], bool | None]) -> None:
+        """Call ``read`` until the close: it returns whether hints of others are heard, and None without a listener."""
+        self._listener = read
+        self._registry.listeners.append(read)
 
     def count(self, name: CounterName, n: int = 1, *, type: str | None = None) -> None:
         """Add to a counter that no transition feeds. Safe from any thread."""

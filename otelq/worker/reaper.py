@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import SystemRandom
 from typing import Final
 
+from ..logs import Log
 from ..loop import Loop
-from ..model import ReapRule
+from ..model import ReapRule, Transition, Verb, job_id
 from ..ports.notify import Hint, HintKind
 from .context import WorkerContext
 from .slots import Slots
@@ -23,6 +24,10 @@ SOON: Final = 0.5
 """Seconds from the end of a chain to a search: one for all chains that close in that time."""
 LOCKED_PAUSE: Final = 1.0
 """Seconds until the next search where all that was found is locked by others."""
+LOGGED: Final = 10
+"""Jobs that are logged one by one after a search; more of them are counted in one line."""
+
+logger = Log("otelq.worker")
 
 
 class Reaper(Loop):
@@ -80,8 +85,23 @@ class Reaper(Loop):
         with engine.effects.resolve_lost_commit(), engine.telemetry.silence():
             reaped = await engine.state.reap(self._rules, except_tokens=self._own_tokens(), limit=LARGEST_REAP)
             engine.effects.follow(reaped)
+            _log_reaped([one for one in reaped if one.verb is Verb.REAP])
             expired = await engine.state.expire(limit=LARGEST_REAP)
             engine.effects.follow(expired)
             unblocked = await engine.state.unblock_pending()
             engine.effects.follow(unblocked)
         return max(len(reaped), len(expired)) >= LARGEST_REAP or bool(unblocked)
+
+
+def _log_reaped(reaped: Sequence[Transition]) -> None:
+    for one in reaped[:LOGGED]:
+        logger.warning(
+            "%s %s was taken from worker %s, whose lease ran out; it is %s now",
+            one.type,
+            job_id(one.chain_id, one.position),
+            one.worker,
+            one.target,
+            extra={"otelq.chain.id": one.chain_id, "otelq.job.type": one.type, "otelq.job.attempt": one.attempt},
+        )
+    if len(reaped) > LOGGED:
+        logger.warning("%d more jobs were taken from workers whose leases ran out", len(reaped) - LOGGED)

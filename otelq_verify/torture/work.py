@@ -66,7 +66,7 @@ async def main(options: argparse.Namespace) -> None:
 @asynccontextmanager
 async def connected(options: argparse.Namespace) -> AsyncGenerator[Client]:
     """Yield the client of this worker; wait for a database that is away when the process starts."""
-    notify = unreliable(options.hints, options.seed) if options.hints else None
+    notify = unreliable(options.hints, options.seed) if options.hints else "auto"
     async with reaching(options.url, options.driver) as target:
         client = connect(target, notify=notify, schema=options.schema, migrate=False, **options_for(options.url))
         while not is_orphan():

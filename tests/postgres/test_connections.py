@@ -18,6 +18,7 @@ from otelq.postgres import adapter
 from otelq.postgres.drivers.port import RESERVED
 
 from .. import servers
+from .drivers import WAYS, own_provider, target
 from .shortcuts import lease, settle, start
 
 SECRET = "s3cr3t"
@@ -37,6 +38,32 @@ async def test_an_unreachable_server_is_named_without_the_password() -> None:
         await state.open()
 
     assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "option, problem",
+    [
+        ("poolsize", r"is no option of connect\(\), nor of asyncpg.create_pool"),
+        ("connect_timout", "is it connect_timeout?"),
+        ("statement_cashe_size", "is it statement_cache_size?"),
+        ("reset", "is set by otelq itself"),
+    ],
+)
+def test_an_option_that_nobody_knows_is_named_before_anything_is_connected(option: str, problem: str) -> None:
+    options: dict[str, Any] = {option: 5}
+    with pytest.raises(InvalidArgument, match=problem) as raised:
+        otelq.connect("postgresql://127.0.0.1/orders", **options)
+
+    assert raised.value.argument == option
+
+
+@pytest.mark.parametrize("way", [*WAYS[1:], "provider"])
+async def test_an_option_beside_a_pool_or_an_engine_is_named(way: str, postgres_url: str) -> None:
+    async with own_provider(postgres_url) if way == "provider" else target(way, postgres_url) as place:
+        with pytest.raises(InvalidArgument) as raised:
+            otelq.connect(place, poolsize=5)
+
+    assert raised.value.argument == "poolsize"
 
 
 async def test_a_server_that_does_not_answer_is_given_up_within_the_connect_timeout() -> None:
@@ -86,9 +113,9 @@ async def test_a_password_among_the_parameters_of_a_url_is_not_shown(rest: str) 
 
 @pytest.mark.parametrize("dsn", [f"host=::1 password={SECRET}", f"password={SECRET} host=h options=-c a:b"])
 def test_a_connection_string_that_is_no_url_is_refused_without_telling_any_of_it(dsn: str) -> None:
-    for target, notify in ((dsn, None), ("memory://", dsn)):
+    for place, notify in ((dsn, None), ("memory://", dsn)):
         with pytest.raises(InvalidArgument, match="is no URL") as raised:
-            otelq.connect(target, notify=notify)
+            otelq.connect(place, notify=notify)
 
         assert SECRET not in str(raised.value)
 

@@ -18,8 +18,7 @@ from otelq.postgres import adapter, notifier
 from otelq_verify.conformance.notify_cases import NOTIFY_CASES
 from otelq_verify.conformance.notify_kit import NotifyCase, run_notify_case
 from otelq_verify.drivers import POSTGRES, application
-
-from .deaf import DeafProxy
+from otelq_verify.wire import NOTIFICATION, LossyProxy
 
 jobs = otelq.Jobs()
 
@@ -178,7 +177,7 @@ async def test_it_listens_again_when_its_connection_is_ended(postgres_url: str) 
 async def test_behind_a_pooler_it_polls_and_says_once_why(postgres_url: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, logger="otelq.notify")
     async with (
-        DeafProxy(postgres_url, is_deaf=True) as proxy,
+        LossyProxy(postgres_url, drops={NOTIFICATION}) as proxy,
         otelq.connect(proxy.url) as client,
         otelq.Worker(client, jobs) as worker,
     ):
@@ -195,13 +194,13 @@ async def test_a_connection_that_falls_silent_is_noticed(postgres_url: str, monk
     monkeypatch.setattr(listener, "QUIET", 0.05)
     monkeypatch.setattr(listener, "ECHO", 0.2)
     async with (
-        DeafProxy(postgres_url, is_deaf=False) as proxy,
+        LossyProxy(postgres_url) as proxy,
         otelq.connect(postgres_url, notify=notifier(proxy.url)) as client,
         otelq.Worker(client, jobs),
     ):
         await is_hearing(client)
 
-        proxy.is_deaf = True
+        proxy.drops = {NOTIFICATION}
         await proxy.dropped.wait()
 
         await until(lambda: not client.engine.notify.is_hearing)

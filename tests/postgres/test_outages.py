@@ -14,6 +14,7 @@ import otelq
 from otelq.errors import OtelqError, Unavailable
 
 from .. import servers
+from ..behaviour.support import until
 from ..servers import PostgresServer
 from .drivers import WAYS, target
 from .test_connections import SECRET
@@ -134,6 +135,23 @@ async def test_a_worker_lives_through_a_server_that_is_read_only(
 
     assert isinstance(error, Unavailable)
     assert "read-only transaction (SQLSTATE 25006)" in str(error)
+
+
+async def test_an_outage_is_one_line_of_the_log_and_its_end_another(
+    guarded: PostgresServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="otelq.loop")
+    async with (
+        otelq.connect(guarded.create_database(), notify=None) as client,
+        otelq.Worker(client, jobs, poll_interval=0.02, reap_interval=0.02),
+    ):
+        await asyncio.to_thread(guarded.stop)
+        await until(lambda: {"fetcher", "reaper"} <= {record.__dict__["otelq.loop"] for record in caplog.records})
+        await asyncio.to_thread(guarded.start)
+        await until(lambda: caplog.text.endswith("works again\n"))
+
+    said = [record.getMessage() for record in caplog.records if record.levelno > logging.DEBUG]
+    assert [line.rpartition(": ")[2].rpartition("; ")[2] for line in said] == ["trying again", "works again"]
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -76,6 +76,7 @@ def everything(sdk: Sdk) -> Sdk:
         telemetry.count(count, type=None if count in {CounterName.CLAIM_EMPTY, CounterName.REPORT_UNKNOWN} else "ship")
     telemetry.add_active("ship", 1)
     telemetry.add_capacity(1)
+    telemetry.observe_listener(lambda: True)
     telemetry.attempt(claimed("damaged"), worker="w").end("completed")
     for number in range(names.TYPE_LIMIT + 1):
         telemetry.count(CounterName.LEASE_LOST, type=f"type-{number}")

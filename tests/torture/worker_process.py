@@ -43,7 +43,7 @@ async def main(options: argparse.Namespace) -> None:
 def client(options: argparse.Namespace) -> otelq.Client:
     """No statement is waited for longer than a lease."""
     limits: dict[str, Any] = {} if options.url.startswith("sqlite") else {"command_timeout": 2, "connect_timeout": 2}
-    notify = unreliable(options.hints, options.seed) if options.hints else None
+    notify = unreliable(options.hints, options.seed) if options.hints else "auto"
     return otelq.connect(options.url, migrate=False, notify=notify, **limits)
 
 

@@ -11,6 +11,9 @@ import asyncpg
 
 _ERRORS: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
+UNLISTEN: Final = 1.0
+"""Seconds for an orderly end; the connection is closed after it in any case."""
+
 
 @asynccontextmanager
 async def listening(
@@ -29,8 +32,13 @@ async def listening(
         async with asyncio.timeout(timeout):
             await connection.add_listener(channel, heard)
         yield
+    except Exception:
+        with suppress(*_ERRORS):
+            connection.remove_termination_listener(ended)
+            connection.terminate()  # an UNLISTEN on a half-open connection would wait for its answer
+        raise
     finally:
-        connection.remove_termination_listener(ended)
-        with suppress(*_ERRORS):  # the connection is closed after this in any case
-            async with asyncio.timeout(timeout):
+        with suppress(*_ERRORS):
+            connection.remove_termination_listener(ended)
+            async with asyncio.timeout(UNLISTEN):
                 await connection.remove_listener(channel, heard)
