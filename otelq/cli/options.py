@@ -25,10 +25,11 @@ class WorkerOptions(Struct, frozen=True, kw_only=True):
     @property
     def overrides(self) -> dict[str, Any]:
         """Return the options that replace those of a worker."""
-        return {
+        given = {
             "concurrency": self.concurrency,
             "poll_interval": self.poll_interval,
             "grace": self.grace,
             "name": self.name,
             "queues": self.queues or None,
         }
+        return {option: value for option, value in given.items() if value is not None}

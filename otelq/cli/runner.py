@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
+from typing import Any
 
 import click
 
@@ -125,7 +126,8 @@ class Runner:
         if not isinstance(found, Worker):
             assert not isinstance(found, Jobs)
             found = await stack.enter_async_context(made_by(found, path=target.path))
-        return found.override(**self._options.overrides)
+        overrides = self._options.overrides
+        return found.override(**overrides) if overrides else found
 
     async def _make_for(self, collections: Sequence[Jobs], stack: AsyncExitStack) -> Worker:
         """Make one worker for all collections, with a client for the URL."""
@@ -135,7 +137,8 @@ class Runner:
         client = await stack.enter_async_context(
             client_of(options.url, schema=options.schema or SCHEMA, application=f"otelq worker {name}")
         )
-        return Worker(client, *collections, name=name).override(**options.overrides)
+        given: dict[str, Any] = {"name": name, **options.overrides}
+        return Worker(client, *collections, **given)
 
     async def _run_workers(self, workers: Sequence[Worker], on_start: Callable[[], None] | None) -> None:
         self._workers = workers

@@ -96,7 +96,7 @@ class Supervisor:
             click.UsageError: the command line or the application is wrong.
             OtelqError: the first process could not start, or a process failed as it stopped.
         """
-        logger.info("%d worker processes start", len(self._current))
+        logger.info("supervises worker processes: %d", len(self._current))
         tasks = [spawn(self._supervise(number)) for number in self._current]
         _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         self.request_stop()  # unless it was: the system gives no further process

@@ -8,9 +8,11 @@ import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from contextlib import suppress
+from itertools import count
 from typing import Final
 
 from ..errors import OtelqError
+from ..logs import Log
 from ..spawn import spawn
 from .messages import (
     Order,
@@ -25,6 +27,8 @@ from .messages import (
 )
 from .options import WorkerOptions
 
+logger = Log("otelq.cli")
+
 START_TIMEOUT: Final = 10.0
 """Seconds in which a process that has not started yet must stop; then it is killed."""
 _PROGRAM: Final = "import sys; sys.path[:] = sys.argv[2:]; del sys.argv[2:]; from otelq.cli.child import main; main()"
@@ -37,6 +41,7 @@ class WorkerProcess:
         self._process = process
         self._reader = reader
         self._writer = writer
+        self._numbers = count(1)
         self._reports: dict[int, asyncio.Future[ProcessReport | None]] = {}
         self._patience = START_TIMEOUT
         self._killing: asyncio.TimerHandle | None = None
@@ -86,7 +91,7 @@ class WorkerProcess:
         """Return a report; None if none comes in time."""
         if self.has_ended:
             return None
-        number = max(self._reports, default=0) + 1
+        number = next(self._numbers)
         answer: asyncio.Future[ProcessReport | None] = asyncio.get_running_loop().create_future()
         self._reports[number] = answer
         self._send(ReportRequest(number))
@@ -132,5 +137,6 @@ class WorkerProcess:
             self._writer.write(encode(order))
 
     def _kill(self) -> None:
+        logger.warning("worker process (pid %d) has not stopped after %g s; it is killed", self.pid, self._patience)
         with suppress(ProcessLookupError):
             self._process.kill()

@@ -367,7 +367,7 @@ async def test_what_was_not_provided_is_said_by_its_name(memory: otelq.Client) -
 
 
 async def test_a_commit_in_doubt_is_not_asked_for_once_the_worker_has_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("otelq.worker.worker.LAST_WRITES", 0.05)
+    monkeypatch.setattr("otelq.worker.run.LAST_WRITES", 0.05)
     jobs, state = otelq.Jobs(), Away()
     begin = state.begin
 

@@ -275,7 +275,7 @@ async def test_an_outcome_is_stored_though_the_database_was_away_when_the_handle
 @pytest.mark.parametrize("verb", ["claim", "settle", "reap"])
 async def test_a_loop_that_cannot_recover_makes_the_block_raise(monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
     monkeypatch.setattr("otelq.loop.LONGEST_BACK_OFF", 0.001)
-    monkeypatch.setattr("otelq.worker.worker.LAST_WRITES", 0.05)
+    monkeypatch.setattr("otelq.worker.run.LAST_WRITES", 0.05)
     state = Away()
     state.error = lambda: KeyError("a bug in the adapter")
     async with otelq.connect(state) as client:

@@ -57,6 +57,18 @@ async def test_the_worker_command_serves_the_jobs_of_the_quickstart(folder: Path
             assert worker.wait() == 0
 
 
+async def test_the_worker_command_serves_jobs_that_write_by_sqlalchemy(postgres_url: str, folder: Path) -> None:
+    """The handler of ``orders.py`` asks for an ``AsyncConnection``."""
+    url = postgres_url.replace("postgresql", "postgresql+asyncpg", 1)
+    send_receipt = otelq.JobType("receipt.send", input=int, output=str)
+    assert run("python", "orders.py", folder=folder, OTELQ_URL=url).returncode == 0
+    async with otelq.connect(postgres_url) as client:
+        with started(["otelq", "worker", "orders:jobs"], folder=folder, OTELQ_URL=url):
+            chain = await client.start(send_receipt, 1)
+            assert await client.result(chain, timeout=30) == "receipt for order 1 sent"
+        assert (await client.chain(chain)).tail.attempt == 1
+
+
 def test_the_tracing_module_sends_the_spans_of_the_quickstart(folder: Path) -> None:
     traced = "import asyncio, tracing, signup; asyncio.run(signup.main())"
     with OtlpReceiver() as receiver:

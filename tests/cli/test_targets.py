@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import sys
 from collections.abc import AsyncGenerator
@@ -172,6 +173,15 @@ async def test_options_of_the_command_line_replace_those_of_a_worker(
             assert await greeting(sqlite_url) == "Hello, Ada"
     assert "worker till 3 serves greet of queue default" in caplog.text
     assert "worker till 3 has stopped; attempts: 1 completed" in caplog.text
+
+
+async def test_an_override_keeps_every_other_option_of_a_worker(app: str) -> None:
+    worker: otelq.Worker = load_targets([f"{app}:worker"])[0].value  # type: ignore[assignment]  # it is one
+    options = inspect.signature(otelq.Worker).parameters.keys() - {"client", "jobs"}
+    assert worker._options.keys() == options
+    changed = worker.override(concurrency=3, name="till")
+    assert changed._options == worker._options | {"concurrency": 3, "name": "till"}
+    assert changed.client is worker.client
 
 
 async def test_several_targets_run_and_stop_together(app: str, caplog: pytest.LogCaptureFixture) -> None:

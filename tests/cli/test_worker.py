@@ -96,6 +96,8 @@ async def test_a_second_signal_cancels_what_still_runs_and_gives_it_back(sqlite_
             worker.terminate()
             read_until(worker, "told to stop")
             worker.terminate()
+            read_until(worker, "cancels its attempts, and gives back their jobs; 1 are running")
+            read_until(worker, "has stopped; attempts: 1 released")
             assert worker.wait() == 0
         tail = (await client.chain(chain)).tail
         assert (tail.status, tail.attempt) == ("ready", 0)
