@@ -19,6 +19,14 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "memory": "otelq.inprocess:notifier",
         "postgresql": "otelq.postgres:notifier",
         "postgres": "otelq.postgres:notifier",
+        "redis": "otelq_redis:notifier",
+        "rediss": "otelq_redis:notifier",
+        "redis+cluster": "otelq_redis:notifier",
+        "rediss+cluster": "otelq_redis:notifier",
+        "redis+sentinel": "otelq_redis:notifier",
+        "rediss+sentinel": "otelq_redis:notifier",
+        "nats": "otelq_nats:notifier",
+        "tls": "otelq_nats:notifier",
     },
 }
 """

@@ -64,9 +64,9 @@ def connect(
             three connections or more.
         session: with an ``AsyncEngine``, the ``async_sessionmaker`` whose sessions ``client.transaction()`` and
             ``attempt.completion()`` give.
-        notify: the notifier that carries hints between processes: a URL, an adapter, or ``"auto"``, which is LISTEN
-            and NOTIFY on PostgreSQL. With None hints reach only the workers and waiters of this client, and the jobs of
-            other processes are found by polling.
+        notify: the notifier that carries hints between processes: a URL of PostgreSQL, Redis or NATS, an adapter, or
+            ``"auto"``, which is LISTEN and NOTIFY on PostgreSQL. With None hints reach only the workers and waiters of
+            this client, and the jobs of other processes are found by polling.
         schema: the schema of otelq's tables, on SQLite the prefix of their names; up to 48 letters, digits and
             underscores.
         migrate: whether opening the client brings the schema up to date.
@@ -153,7 +153,7 @@ def _scheme_of_object(target: object) -> str:
 
 def _load(argument: str, group: str, scheme: str) -> Any:
     found = find_adapter(group, scheme, argument=argument)
-    if found is None and "+" in scheme:
+    if found is None and "+" in scheme and group == "otelq.state":
         raise InvalidArgument(argument, f"is a URL of SQLAlchemy ({scheme}:); give `create_async_engine(url)` instead")
     if found is None:
         raise InvalidArgument(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from random import SystemRandom
 from typing import Final, NoReturn
 
@@ -53,6 +54,8 @@ class Listener(Loop):
         self._work: asyncio.Task[bool] | None = None
         self._is_lost = False
         self._is_known_deaf = False
+        self._has_heard = False
+        """What it listened on was heard before, so nothing keeps messages from it for good."""
         self.is_hearing = False
         """Whether messages of other processes arrive just now."""
 
@@ -68,16 +71,19 @@ class Listener(Loop):
     async def stop(self) -> None:
         """Close the connection and end. Stopping twice is fine."""
         self.begin_stop()
+        self._heard.set()  # ends a wait where the cancel is swallowed
         if self._work is not None:
             self._work.cancel()
         await super().stop()
 
     async def _listen(self) -> bool:
-        """Listen until the connection is lost; return False if nothing is heard."""
+        """Listen until the connection is lost; return False if nothing is heard, nor ever was."""
         self._is_lost = False
         try:
             async with self._channel.listen(self._hear, lost=self._lose):
                 if not await self._is_echoed():
+                    if self._has_heard:
+                        raise Unavailable(f"{self._channel.name} answers, and passes on no messages")
                     return self._note_deafness()
                 self._begin_to_hear()
                 try:
@@ -104,14 +110,14 @@ class Listener(Loop):
         return await self._is_heard(ECHO)
 
     async def _is_heard(self, seconds: float) -> bool:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._heard.wait()
-        except TimeoutError:
-            return False
+        if self._stopping:
+            raise asyncio.CancelledError  # again: a driver may have swallowed that of ``stop`` while it connected
         if self._is_lost:
             raise Unavailable("the connection that listens was lost")
-        return True
+        return self._heard.is_set()
 
     async def _stay(self) -> NoReturn:
         """
@@ -142,7 +148,7 @@ class Listener(Loop):
             self._begin_to_hear()
 
     def _begin_to_hear(self) -> None:
-        self.is_hearing, self._is_known_deaf = True, False
+        self.is_hearing, self._is_known_deaf, self._has_heard = True, False, True
         self.recovered()
         self._on_change()  # what was sent before was not heard: everybody looks once
 

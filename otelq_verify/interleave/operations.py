@@ -131,15 +131,14 @@ def start_waiting(world: Targets, first: int, second: int) -> ActorCall:
 
 
 def start_with_key(world: Targets, first: int, second: int) -> ActorCall:
-    aliases = ("next",) if second % 2 else ()
-    job = world.new(dedup=Dedup(f"k{first % 2}"), aliases=aliases)
-    return _create(world, job, f" with the key k{first % 2} under {len(job.aliases) + 1} names")
+    job = world.new(dedup=Dedup(f"k{first % 2}"))
+    return _create(world, job, f" with the key k{first % 2}")
 
 
 def start_instead(world: Targets, first: int, second: int) -> ActorCall:
     """Take a key over from a chain that does not count."""
     excluded = tuple(world.chains) if second % 2 else world.picks(second)
-    job = world.new(dedup=Dedup(f"k{first % 2}", exclude=excluded), aliases=("next",) if first % 3 else ())
+    job = world.new(dedup=Dedup(f"k{first % 2}", exclude=excluded))
     what = "any chain" if second % 2 else world.name(*excluded)
     return _create(world, job, f" with the key k{first % 2}, which it takes from {what}")
 

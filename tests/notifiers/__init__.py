@@ -1,0 +1,1 @@
+"""Notifiers over servers of their own: Redis and NATS."""

@@ -1,0 +1,43 @@
+"""URLs and options of notifiers that cannot be used are refused before anything connects."""
+
+from __future__ import annotations
+
+import pytest
+
+import otelq
+import otelq_nats
+import otelq_redis
+from otelq.errors import InvalidArgument
+
+
+@pytest.mark.parametrize(
+    "url, words",
+    [
+        ("redis+sentinel://host:26379", "names no service"),
+        ("redis+sentinel://host:port/jobs", "port"),
+        ("redis://host:port", "cannot be used"),
+        ("rediss+other://host", "no adapter"),
+        ("nats://", "without a host"),
+        ("nats://host:4222,host2:4222", "without a host"),
+    ],
+)
+def test_a_url_that_leads_nowhere_is_refused(url: str, words: str) -> None:
+    with pytest.raises(InvalidArgument, match=words):
+        otelq.connect("memory:", notify=url)
+
+
+def test_options_are_checked_by_name() -> None:
+    with pytest.raises(InvalidArgument, match="user_credential"):
+        otelq_nats.notifier("nats://host", user_credential="file")
+    with pytest.raises(InvalidArgument, match="sockettimeout"):
+        otelq_redis.notifier("redis://host", sockettimeout=3)
+    with pytest.raises(InvalidArgument, match="subject"):
+        otelq_nats.notifier("nats://host", subject="jobs.>")
+    with pytest.raises(InvalidArgument, match="int"):
+        otelq_redis.notifier(7)  # type: ignore[arg-type]
+
+
+def test_a_password_is_not_shown() -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        otelq.connect("memory:", notify="redis://user:s3cr3t@host:port")
+    assert "s3cr3t" not in str(raised.value)
