@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 import otelq
+from tests.stores import PrivateState
 
 from .support import ONCE, becomes, for_ever, status, until
 
@@ -92,6 +95,7 @@ async def test_the_log_says_once_what_there_is_and_what_to_do(
         await until(lambda: [one for one in caplog.records if one.levelno >= logging.ERROR])
         for chain in chains:
             await becomes(client, chain, "ready")
+    assert shop.calls == 1  # the others were claimed, and given back unseen
     [record] = [one for one in caplog.records if one.levelno >= logging.ERROR]
     text = record.getMessage()
     assert text.startswith("worker w-1 claims no more jobs of 'place'")
@@ -113,6 +117,28 @@ async def test_given_back_jobs_are_not_claimed_again_by_the_same_worker(client: 
         assert len(await client.attempts(f"{chain.id}.0")) <= 1
 
 
+class Listening(PrivateState):
+    """A store that remembers for which types a worker last asked when a job is due."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[str] = set()
+
+    async def next_due(self, types: Sequence[str], *, now: datetime | None = None) -> float | None:
+        self.asked = set(types)
+        return await super().next_due(types, now=now)
+
+
+async def test_an_idle_worker_does_not_wake_for_what_it_gave_back() -> None:
+    shop, state = Shop(), Listening()
+    async with otelq.connect(state) as client, otelq.Worker(client, shop.jobs, poll_interval=60):
+        chain = await client.start(shop.place, "completion")
+        await until(lambda: shop.calls)
+        await becomes(client, chain, "ready")
+        await client.result(await client.start(shop.count, 1), timeout=10)
+        await until(lambda: state.asked == {"count", "begin"})
+
+
 async def test_jobs_that_were_claimed_or_continued_meanwhile_are_given_back_too(client: otelq.Client) -> None:
     shop = Shop()
     async with otelq.Worker(client, shop.jobs):
@@ -123,8 +149,11 @@ async def test_jobs_that_were_claimed_or_continued_meanwhile_are_given_back_too(
         shop.go_on.set()
         for chain in running:
             assert (await becomes(client, chain, "ready")).attempt == 0
+        for chain in (*running, following):  # else these come before it
+            await client.cancel(chain)
         later = await client.start(shop.begin, "completion")
         assert (await becomes(client, later, "ready", position=1)).attempt == 0
+    assert await client.attempts(f"{later.id}.1") == []  # the continuation was not claimed
 
 
 async def test_an_attempt_that_runs_and_asks_for_nothing_counts(client: otelq.Client) -> None:
