@@ -162,9 +162,13 @@ def _broker(command: Callable[[int], Sequence[str]], scheme: str) -> Generator[B
 
 
 def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    """Return a free port whose neighbour for the nodes of a Cluster, 10,000 above, exists."""
+    while True:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = int(free.getsockname()[1])
+        if port < 55_000:
+            return port
 
 
 def _until(is_so: Callable[[], bool]) -> None:
