@@ -85,6 +85,7 @@ format: $(STAMP) ## format the code and apply the safe fixes
 
 bench: $(STAMP) ## measure; prints figures, asserts nothing
 	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.wakeups
 
 pins: $(STAMP) ## resolve requirements-dev.txt anew
 	@$(PYTHON) -m venv build/pins

@@ -2,8 +2,8 @@
 ``python -m benchmarks.wakeups``: how soon other processes hear of work, and what that costs.
 
 Measured in two processes with default settings: from a start to the handler, and to the result; by each driver, on a
-worker that is idle. Then the rate of commits of 64 clients with and without notifications, the claims of 200 idle workers
-for one job, the messages for a job under load, and the statements, the CPU and the memory of an idle worker.
+worker that is idle. Then the rate of commits of 64 callers with and without notifications, the claims of 200 idle
+workers for one job, the messages for a job under load, and the statements, the CPU and the memory of an idle worker.
 ``--pgqueuer PYTHON`` names an interpreter that has pgqueuer, to be measured in the same run.
 """
 
@@ -53,7 +53,7 @@ async def other(attempt: otelq.Attempt[None]) -> None:
 async def serve(url: str, driver: str, served: otelq.Jobs) -> None:
     """Run a worker with default settings until the parent closes the pipe."""
     async with application(url, driver) as app, otelq.connect(app.target) as client, otelq.Worker(client, served):
-        while not client.engine.hears_others:
+        while not client.engine.hears_others:  # noqa: ASYNC110  # there is no event for it
             await asyncio.sleep(0.01)
         print("up", flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
@@ -152,7 +152,7 @@ async def herd(url: str, figures: Figures) -> None:
             each = await stack.enter_async_context(otelq.connect(url, max_size=1))
             count(each)
             await stack.enter_async_context(otelq.Worker(each, jobs))
-            while not each.engine.hears_others:
+            while not each.engine.hears_others:  # noqa: ASYNC110  # as above
                 await asyncio.sleep(0.005)
         await asyncio.sleep(3)
         claims, began = 0, time.monotonic()
@@ -261,7 +261,9 @@ PARTS = ("latency", "commits", "messages", "herd", "idle")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--serve", nargs=3, metavar=("URL", "DRIVER", "JOBS"), help="run a worker; for the program itself")
+    parser.add_argument(
+        "--serve", nargs=3, metavar=("URL", "DRIVER", "JOBS"), help="run a worker; for the program itself"
+    )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=5)
