@@ -9,7 +9,6 @@ After that it treats the process as dead, logs all stacks, and lets the leases r
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 import threading
 import time
@@ -18,7 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from types import FrameType
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from ..errors import Unavailable
 from ..logs import Log
@@ -26,7 +25,6 @@ from ..loop import DATABASE_ERRORS, Loop
 from ..model import Renewal, SettleResult
 from ..ports.notify import Hint, HintKind
 from ..ports.state import StateAdapter
-from ..spawn import spawn
 from .active_job import ActiveJob
 from .context import WorkerContext
 from .outcomes import reason_of
@@ -40,10 +38,6 @@ MAX_STALL = 10
 RENEW_AFTER = 1 / 3
 """The age at which a lease is renewed, as a fraction of its length. Several tries fit before it runs out."""
 LARGEST_BATCH = 1_000
-LONGEST_BEAT: Final = 5.0
-"""Seconds after which a beat counts as failed."""
-LONGEST_FAREWELL: Final = 1.0
-"""Seconds that a stop may spend on the worker's entry in the registry; the entry of a dead worker grows old."""
 
 T = TypeVar("T")
 
@@ -75,12 +69,9 @@ class Renewals(Loop):
         self._main_turn_at = time.monotonic()
         self._stalled = False
         self._unopened = self._is_sibling = is_sibling
-        self._registration = Registration(context, slots, interval=state.beat_interval)
-        self._beating: asyncio.Task[None] | None = None
+        self._registration = Registration(context, slots, interval=state.beat_interval, ask=self._ask)
         self._is_fallback_logged = False
         """The log has said that the keeper has no connection of its own."""
-        self._is_unlisted_logged = False
-        """The log has said that the worker is missing from the list of workers."""
 
     async def tick(self) -> float:
         """Renew every lease that is older than a third of its length; then send a beat if one is due."""
@@ -95,9 +86,7 @@ class Renewals(Loop):
         due = [active for active in self._slots.active_jobs() if not active.done and active.age(now) >= RENEW_AFTER]
         for first in range(0, len(due), LARGEST_BATCH):
             await self._renew(due[first : first + LARGEST_BATCH])
-        # In a task of its own: renewals never wait for it.
-        if (self._beating is None or self._beating.done()) and self._registration.is_due(with_renewals=bool(due)):
-            self._beating = spawn(self._beat())
+        self._registration.beat_if_due(with_renewals=bool(due))
         return min(self._shortest * RENEW_AFTER / 2, 5.0)
 
     async def _renew(self, active_jobs: list[ActiveJob]) -> None:
@@ -136,38 +125,9 @@ class Renewals(Loop):
             await self._state.open(migrate=False)
         self._unopened = False
 
-    async def _beat(self) -> None:
-        beat = self._registration.beat()
-        try:
-            async with asyncio.timeout(LONGEST_BEAT):
-                await self._ask(lambda state: state.beat([beat]))
-        except Exception as error:  # a worker that cannot be listed can work all the same
-            self._registration.failed()
-            self._log_unlisted(str(error) or "no answer")
-        else:
-            self._registration.succeeded()
-            if self._is_unlisted_logged:
-                logger.info("worker %s is in the list of workers again", beat.name)
-            self._is_unlisted_logged = False
-
-    def _log_unlisted(self, reason: str) -> None:
-        """Log once that the worker is not listed: at the second try, and not while the database is away for all."""
-        is_new = self._registration.failures > 1 and not (self._is_unlisted_logged or self._context.outage.is_on)
-        level = logging.WARNING if is_new else logging.DEBUG
-        logger.log(level, "worker %s is missing from the list of workers: %s", self._context.name, reason)
-        self._is_unlisted_logged = self._is_unlisted_logged or is_new
-
     async def leave(self) -> None:
         """Remove the worker from the registry, if the database does that soon."""
-        with suppress(Exception):
-            async with asyncio.timeout(LONGEST_FAREWELL):
-                if self._beating is not None:
-                    await asyncio.wait([self._beating])  # a beat that is stored later would list the worker again
-                if self._registration.is_known:
-                    await self._ask(lambda state: state.remove_workers([self._context.id]))
-        if self._beating is not None:
-            self._beating.cancel()
-            await asyncio.wait([self._beating], timeout=LONGEST_FAREWELL)
+        await self._registration.leave()
 
     async def _ask(self, verb: Callable[[StateAdapter], Awaitable[T]]) -> T:
         """Call a verb with the keeper's own connection; if there is none, with one of the main loop's."""

@@ -166,7 +166,7 @@ async def test_workers_that_cannot_be_listed_are_not_said_to_be_none(memory: ote
 
 
 async def test_a_stop_does_not_wait_for_an_entry_that_cannot_be_removed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("otelq.worker.keeper.LONGEST_FAREWELL", 0.05)
+    monkeypatch.setattr("otelq.worker.registration.LONGEST_FAREWELL", 0.05)
     asked = asyncio.Event()
 
     async def never(ids: object) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import secrets
+import time
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -15,8 +16,10 @@ import otelq
 from otelq import ReasonCode
 from otelq.model import ReapRule, WorkerBeat
 from otelq.postgres.state import PostgresState
+from otelq_verify.wire import LossyProxy
 
 from ..behaviour.support import until
+from ..servers import PostgresServer
 from .conftest import Connect, Open, WaitForLock
 
 jobs = otelq.Jobs()
@@ -122,3 +125,16 @@ async def test_a_beat_that_waits_for_its_row_costs_no_renewal(
         while (await client.chain(chain)).tail.status.is_open:
             assert await state.reap(rules) == []
         await holder.end()
+
+
+async def test_a_stop_does_not_wait_for_a_connection_that_died(postgres18: PostgresServer) -> None:
+    url = postgres18.create_migrated_database()
+    async with LossyProxy(url) as proxy, otelq.connect(proxy.url) as client:
+        async with otelq.Worker(client, jobs):
+            while not await client.workers():  # noqa: ASYNC110  # the keeper's connection writes
+                await asyncio.sleep(0.005)
+            proxy.stall_at(lambda said: said[-1].startswith("-- Removes workers"))
+            began = time.monotonic()
+        assert time.monotonic() - began < 10
+        assert len(await client.workers()) == 1
+    postgres18.drop_database(url)

@@ -8,7 +8,7 @@ import pytest
 
 import otelq
 from otelq.worker.context import WorkerContext
-from otelq.worker.registration import NEXT_TRY, WITH_RENEWALS, Registration
+from otelq.worker.registration import NEXT_TRY, WITH_RENEWALS, Registration, Verb
 from otelq.worker.slots import Slots
 
 jobs = otelq.Jobs()
@@ -43,7 +43,10 @@ async def context() -> AsyncIterator[WorkerContext]:
 
 
 def registration(context: WorkerContext, *, interval: float = 600.0) -> Registration:
-    return Registration(context, Slots(3), interval=interval)
+    async def ask(verb: Verb) -> None:
+        await verb(context.engine.state)
+
+    return Registration(context, Slots(3), interval=interval, ask=ask)
 
 
 def due(entry: Registration) -> tuple[bool, bool]:
