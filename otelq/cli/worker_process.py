@@ -31,6 +31,8 @@ logger = Log("otelq.cli")
 
 START_TIMEOUT: Final = 10.0
 """Seconds in which a process that has not started yet must stop; then it is killed."""
+LAST_MESSAGE: Final = 0.5
+"""Seconds in which the last message of a process that has ended must arrive."""
 _PROGRAM: Final = "import sys; sys.path[:] = sys.argv[2:]; del sys.argv[2:]; from otelq.cli.child import main; main()"
 
 
@@ -106,20 +108,27 @@ class WorkerProcess:
     def stop(self, *, at_once: bool = False) -> None:
         """Stop gracefully, or at once. A process that takes longer than its workers may is killed."""
         self._send(StopRequest(at_once))
-        if self._killing is None:
+        if self._killing is None and not self.has_ended:
             self._killing = asyncio.get_running_loop().call_later(self._patience, self._kill)
 
     async def _follow(self) -> None:
-        """Read what the process sends until it has ended."""
-        with suppress(OSError, ValueError):  # a line that is cut off, or no message
-            async for line in self._reader:
-                self._on_answer(line)
+        """Wait until the process has ended; meanwhile read what it sends."""
+        reading = spawn(self._read(), name=f"otelq messages of {self.pid}")
         _ = await self._process.wait()
+        # Its last message may be on its way. There may be no end of file: a process that a handler has forked, and that
+        # lives on, holds the socket too.
+        _ = await asyncio.wait([reading], timeout=LAST_MESSAGE)
+        reading.cancel()
         if self._killing is not None:
             self._killing.cancel()
         for waiting in [report for report in self._reports.values() if not report.done()]:
             waiting.set_result(None)
         self._writer.close()
+
+    async def _read(self) -> None:
+        with suppress(OSError, ValueError):  # a line that is cut off, or no message
+            async for line in self._reader:
+                self._on_answer(line)
 
     def _on_answer(self, line: bytes) -> None:
         match read_answer(line):

@@ -25,6 +25,7 @@ from .shell import read_until, started
 SHOP = '''
 import asyncio
 import os
+import signal
 from pathlib import Path
 
 import otelq
@@ -47,10 +48,20 @@ async def linger(attempt: otelq.Attempt[float]) -> int:
         print("asked to stop", flush=True)
         await asyncio.sleep(attempt.input)
     return os.getpid()
+
+
+@jobs.job("fork")
+async def fork(attempt: otelq.Attempt[None]) -> list[int]:
+    """Leaves a process behind that holds all files of its worker."""
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+    return [os.getpid(), child]
 '''
 
 process = otelq.JobType("process", input=type(None), output=int)
 linger = otelq.JobType("linger", input=float, output=int)
+fork = otelq.JobType("fork", input=type(None), output=list[int])
 
 
 @pytest.fixture
@@ -102,6 +113,30 @@ async def test_the_job_of_a_killed_process_runs_again_and_a_new_process_starts(
         await until(lambda: is_alive(running) is False and len({*pids(supervisor).values()} - {*before.values()}) == 1)
         assert await client.result(chain, timeout=30) != running
         assert f"(pid {running}) was ended by SIGKILL; a new one starts in 0.1 s" in caplog.text
+
+
+async def test_a_killed_process_is_replaced_though_a_process_that_its_handler_forked_lives_on(
+    shop: Path, sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with otelq.connect(sqlite_url) as client, supervised(sqlite_url) as supervisor:
+        killed, forked = await client.result(await client.start(fork, None), timeout=30)
+        try:
+            os.kill(killed, signal.SIGKILL)
+            await until(lambda: (new := supervisor._current[1]) is not None and new.pid != killed and new.has_started)
+            assert is_alive(forked)
+        finally:
+            os.kill(forked, signal.SIGKILL)
+        assert f"(pid {killed}) was ended by SIGKILL; a new one starts in 0.1 s" in caplog.text
+
+
+async def test_the_stop_of_a_process_that_has_ended_is_not_waited_for(shop: Path, sqlite_url: str) -> None:
+    async with supervised(sqlite_url) as supervisor:
+        process = supervisor._current[1]
+        assert process is not None
+        os.kill(process.pid, signal.SIGKILL)
+        await asyncio.wait([process.ended])
+        process.stop()
+        assert process._killing is None
 
 
 async def test_processes_that_reached_their_limit_are_replaced_without_losing_a_job(
