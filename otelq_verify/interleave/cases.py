@@ -240,6 +240,33 @@ async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_its_job(kit: 
     kit.same(kit.results, [SettleResult.BUSY, SettleResult.DONE, SettleResult.DONE], "the results that the worker got")
 
 
+@_case(ANYWHERE)
+async def a_start_that_meets_another_by_an_alias_leaves_its_own_name_free(kit: ScheduleKit) -> None:
+    """It had taken the key under its own name before it saw that another has it under the alias."""
+    first = await kit.stage.enter(kit.creating(kit.job("work", dedup=Dedup("k"))), inside=True)
+    await kit.stage.push(first)
+    second = await kit.stage.enter(kit.creating(kit.job("next", dedup=Dedup("k"), aliases=("work",))))
+    await kit.stage.push(second)
+    kit.waits(second)
+    await kit.stage.end(first, second)
+    kit.fine(second)
+    await kit.stage.end(await kit.stage.enter(kit.creating(kit.job("next", dedup=Dedup("k")))))
+    kit.same([created.deduplicated for created in kit.created], [False, True, False], "the starts given another chain")
+
+
+@_case(BY_STATEMENT)
+async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_its_job_under_an_alias(kit: ScheduleKit) -> None:
+    """The job is busy until that transaction ends."""
+    holder = await kit.start(dedup=Dedup("k"), aliases=("next",))
+    (claim,) = await kit.lease()
+    taking = await kit.stage.enter(kit.creating(kit.job("next", dedup=Dedup("k", exclude=(holder,)))), inside=True)
+    await kit.stage.push(taking)
+    await kit.stage.end(await kit.stage.enter(kit.settling(claim)))
+    await kit.stage.end(taking)
+    await kit.stage.end(await kit.stage.enter(kit.settling(claim)))
+    kit.same(kit.results, [SettleResult.BUSY, SettleResult.DONE], "the results that the worker got")
+
+
 @_case(BY_STATEMENT)
 async def a_worker_does_not_wait_for_a_start_that_takes_the_key_of_a_dependent_that_fails_by_its_job(
     kit: ScheduleKit,

@@ -131,14 +131,15 @@ def start_waiting(world: Targets, first: int, second: int) -> ActorCall:
 
 
 def start_with_key(world: Targets, first: int, second: int) -> ActorCall:
-    job = world.new(dedup=Dedup(f"k{first % 2}"))
-    return _create(world, job, f" with the key k{first % 2}")
+    aliases = ("next",) if second % 2 else ()
+    job = world.new(dedup=Dedup(f"k{first % 2}"), aliases=aliases)
+    return _create(world, job, f" with the key k{first % 2} under {len(job.aliases) + 1} names")
 
 
 def start_instead(world: Targets, first: int, second: int) -> ActorCall:
     """Take a key over from a chain that does not count."""
     excluded = tuple(world.chains) if second % 2 else world.picks(second)
-    job = world.new(dedup=Dedup(f"k{first % 2}", exclude=excluded))
+    job = world.new(dedup=Dedup(f"k{first % 2}", exclude=excluded), aliases=("next",) if first % 3 else ())
     what = "any chain" if second % 2 else world.name(*excluded)
     return _create(world, job, f" with the key k{first % 2}, which it takes from {what}")
 

@@ -57,6 +57,11 @@ def tells(attempt: otelq.Attempt[str]) -> dict[str, Any]:
     }
 
 
+@jobs.job("adds", aliases=["sums"], executor="process")
+def adds(attempt: otelq.Attempt[str]) -> tuple[str, list[str]]:
+    return attempt.type, [f"{type} after {outputs}" for type, outputs in attempt.blockers(adds)]
+
+
 @jobs.job("misses", executor="process")
 def misses(attempt: otelq.Attempt[None]) -> list[str]:
     said = list[str]()

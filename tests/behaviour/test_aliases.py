@@ -11,6 +11,7 @@ import pytest
 import otelq
 from otelq.model import ClaimRequest
 
+from . import process_work
 from .support import for_ever, until
 
 old: otelq.JobType[int, int] = otelq.JobType("charge", input=int, output=int)
@@ -151,6 +152,16 @@ async def test_a_chain_continues_into_an_alias_and_on_from_it(client: otelq.Clie
     assert [job.type for job in (await client.jobs(chain=chain)).items] == [
         "first", "charge", "charge-card", "charge-card",
     ]  # fmt: skip
+
+
+async def test_a_handler_in_a_process_runs_a_job_under_an_alias_and_reads_blockers_under_one(
+    memory: otelq.Client,
+) -> None:
+    summed: otelq.JobType[str, tuple[str, list[str]]] = otelq.JobType[str, tuple[str, list[str]]]("sums")
+    blocker = await memory.start(summed, "")
+    chain = await memory.start(summed, "", blockers=[blocker])
+    async with otelq.Worker(memory, process_work.jobs):
+        assert await memory.result(chain, timeout=30) == ("adds", ["adds after []"])
 
 
 async def test_a_cancel_reaches_a_handler_whose_job_is_under_an_alias(memory: otelq.Client) -> None:

@@ -30,6 +30,12 @@ async def beside_a_closed_holder(scene: ScenarioKit) -> World:
     return World(jobs=(scene.job(dedup=Dedup("key")), scene.job(dedup=Dedup("another"))))
 
 
+async def _beside_a_holder_under_an_alias(scene: ScenarioKit) -> World:
+    await scene.start("other", dedup=Dedup("key"))
+    known, free = Dedup("key"), Dedup("another")
+    return World(jobs=tuple(scene.job(dedup=dedup, aliases=("other",)) for dedup in (known, free)))
+
+
 STARTING = (
     Scenario(name="start a chain", arrange=requested({}), act=creates, repeat=creates_again, is_same=True),
     Scenario(
@@ -63,6 +69,13 @@ STARTING = (
     Scenario(
         name="start chains with dedup keys",
         arrange=beside_a_closed_holder,
+        act=creates,
+        repeat=creates_again,
+        is_same=True,
+    ),
+    Scenario(
+        name="start chains with dedup keys under aliases",
+        arrange=_beside_a_holder_under_an_alias,
         act=creates,
         repeat=creates_again,
         is_same=True,
