@@ -193,7 +193,7 @@ def _workers(job: JobRecord, context: ReasonContext) -> Iterator[Reason]:
         text = f"{len(refusing) - MOST_WORKERS:,} more workers have stopped to claim it"
         yield Reason(ReasonCode.TYPE_REFUSED, text)
     if willing and job.status is Status.READY and all(worker.running >= worker.slots for worker in willing):
-        yield Reason(ReasonCode.ALL_BUSY, _all_busy(job, willing))
+        yield _all_busy(job, willing)
 
 
 def _no_worker(job: JobRecord, workers: Sequence[WorkerRecord] | None) -> str:
@@ -203,10 +203,11 @@ def _no_worker(job: JobRecord, workers: Sequence[WorkerRecord] | None) -> str:
     return f"no live worker is known to serve {job.type!r}; {others}"
 
 
-def _all_busy(job: JobRecord, workers: Sequence[WorkerRecord]) -> str:
-    slots = sum(worker.slots for worker in workers)
+def _all_busy(job: JobRecord, workers: Sequence[WorkerRecord]) -> Reason:
+    slots, seen = sum(worker.slots for worker in workers), min(worker.seen_at for worker in workers)
     count = "the live worker" if len(workers) == 1 else f"{len(workers):,} live workers"
-    return f"all {slots:,} slots of {count} for {job.type!r} were in use when last seen"
+    text = f"all {slots:,} slots of {count} for {job.type!r} were in use when last seen, at {_time(seen)}"
+    return Reason(ReasonCode.ALL_BUSY, text, at=seen)
 
 
 def _expiry(job: JobRecord) -> Iterator[Reason]:

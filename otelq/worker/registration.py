@@ -94,8 +94,7 @@ class Registration:
     def beat(self) -> WorkerBeat:
         """Return the beat to send now; ``succeeded`` or ``failed`` must follow."""
         self._tried_at = time.monotonic()
-        # Copied under the GIL: the main loop changes it while this runs in the keeper's thread.
-        self._refused = dict(self._context.refused)
+        self._refused = self._refusals
         return WorkerBeat(
             id=self._context.id,
             name=self._context.name,
@@ -120,7 +119,15 @@ class Registration:
 
     @property
     def _has_changed(self) -> bool:
-        return self._refused != self._context.refused
+        return self._refused != self._refusals
+
+    @property
+    def _refusals(self) -> dict[str, str]:
+        """Return the types that the worker has stopped to claim; all of them once it stops."""
+        if self._context.stopping.is_set():
+            return dict.fromkeys(self._context.types, "it is stopping")
+        # Copied under the GIL: the main loop changes it while this runs in the keeper's thread.
+        return dict(self._context.refused)
 
     async def _send(self, beat: WorkerBeat) -> None:
         try:

@@ -64,6 +64,8 @@ class WorkerRun:
             self._unsubscribe()
         for active in self.slots.active_jobs():
             active.scope.begin_stop()
+        if self.slots.active_jobs():  # else the worker is removed from the registry in a moment
+            self.keeper.wake()
         logger.info("worker %s stops; %d attempts are running", self.context.name, len(self.slots.active_jobs()))
         # The shutdown runs in a task of its own. A cancel of the caller then shortens it, and does not break it off.
         shutdown = spawn(self._drain_and_close())

@@ -104,7 +104,8 @@ async def test_a_job_that_waits_for_a_slot_says_so(client: otelq.Client) -> None
     await client.engine.state.beat([elsewhere("a", "part", running=2), elsewhere("b", "part", running=2)])
     told = (await client.explain(chain)).reasons[-1]
     assert told.code is ReasonCode.ALL_BUSY
-    assert told.text == "all 4 slots of 2 live workers for 'part' were in use when last seen"
+    assert told.at == min(worker.seen_at for worker in await client.workers())
+    assert told.text.startswith("all 4 slots of 2 live workers for 'part' were in use when last seen, at 20")
     assert [reason.code for reason in (await client.explain(later)).reasons] == [ReasonCode.DELAYED]
     await client.engine.state.beat([elsewhere("b", "part", running=1)])
     assert [reason.code for reason in (await client.explain(chain)).reasons] == [ReasonCode.DUE]
@@ -119,6 +120,27 @@ async def test_a_type_that_a_worker_stops_to_claim_is_told_at_once(client: otelq
         await eventually(lambda: refuses(client))
         told = (await client.explain(chain)).reasons[-1]
         assert told.text == r"worker picky has stopped to claim 'part': no\nsession"
+
+
+async def test_a_worker_that_stops_says_so_while_attempts_run(client: otelq.Client) -> None:
+    lingering, begun, go_on = otelq.Jobs(), asyncio.Event(), asyncio.Event()
+
+    @lingering.job("linger")
+    async def linger(attempt: otelq.Attempt[None]) -> None:
+        begun.set()
+        await go_on.wait()
+
+    worker = otelq.Worker(client, lingering, name="last")
+    await worker.__aenter__()
+    await client.start(linger, None)
+    await begun.wait()
+    stop = asyncio.ensure_future(worker.__aexit__(None, None, None))
+    await eventually(lambda: refuses(client))
+    told = (await client.explain(await client.start(linger, None))).reasons[-1]
+    assert told.text == "worker last has stopped to claim 'linger': it is stopping"
+    go_on.set()
+    await stop
+    assert await client.workers() == []
 
 
 async def refuses(client: otelq.Client) -> bool:
