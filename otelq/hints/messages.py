@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from secrets import token_hex
 from typing import Final
 
 from msgspec import MsgspecError, Struct
@@ -22,9 +23,11 @@ class Message(Struct, frozen=True, array_like=True, gc=False):
 
     sender: str
     hints: tuple[tuple[HintKind, str, float], ...] = ()
+    id: str = ""
+    """What no other message has; empty in those of an older otelq."""
 
     def __iter__(self) -> Iterator[Hint]:
-        return (Hint(*each) for each in self.hints)
+        return (Hint(*each, origin=self.id) for each in self.hints)
 
 
 _ENCODER: Final = Encoder()
@@ -33,8 +36,14 @@ _DECODER: Final = Decoder(Message)
 
 def messages(sender: str, hints: Sequence[Hint], *, largest: int = LARGEST) -> list[str]:
     """Return the hints as messages of at most ``largest`` bytes; a hint that fits into none is left out."""
-    found: list[str] = []
-    empty = len(_ENCODER.encode(Message(sender)))
+    # Apart: an older otelq does not know this kind, and passes over the message that has it.
+    known = [hint for hint in hints if hint.kind is not HintKind.TAKEN]
+    taken = [hint for hint in hints if hint.kind is HintKind.TAKEN]
+    return [*_messages(sender, known, largest), *_messages(sender, taken, largest)]
+
+
+def _messages(sender: str, hints: Sequence[Hint], largest: int) -> Iterator[str]:
+    empty = len(_ENCODER.encode(Message(sender, id=_new_id())))
     batch: list[tuple[HintKind, str, float]] = []
     size = empty
     for hint in hints:
@@ -44,13 +53,16 @@ def messages(sender: str, hints: Sequence[Hint], *, largest: int = LARGEST) -> l
             logger.warning("a hint about %s cannot be sent; others find the job by polling", hint.subject)
             continue
         if size + length > largest:
-            found.append(_ENCODER.encode(Message(sender, tuple(batch))).decode())
+            yield _ENCODER.encode(Message(sender, tuple(batch), _new_id())).decode()
             batch, size = [], empty
         batch.append(each)
         size += length
     if batch:
-        found.append(_ENCODER.encode(Message(sender, tuple(batch))).decode())
-    return found
+        yield _ENCODER.encode(Message(sender, tuple(batch), _new_id())).decode()
+
+
+def _new_id() -> str:
+    return token_hex(6)
 
 
 def ping(sender: str) -> str:

@@ -25,6 +25,8 @@ class HintKind(StrEnum):
     """The lease on the open job of chain ``subject`` was ended by request."""
     AWAITED = "awaited"
     """Somebody waits for the end of the chain ``subject``; repeated every 30 seconds for as long as they wait."""
+    TAKEN = "taken"
+    """A worker has claimed all jobs that the hints with the origin ``subject`` were about, so others need not look."""
     CHANGED = "changed"
     """Another process wrote to the store; what it wrote is not known, and ``subject`` is empty."""
 
@@ -35,9 +37,14 @@ class Hint(Struct, frozen=True, gc=False):
     kind: HintKind
     """What it is about."""
     subject: str
-    """The name of a job type, or the id of a chain, as its kind says."""
+    """The name of a job type, the id of a chain, or an origin, as its kind says."""
     delay: float = 0.0
     """Seconds until the job is due; 0 for other kinds."""
+    origin: str = ""
+    """
+    What identifies the message that brought it from another process. A notifier that gives it keeps a fleet of idle
+    workers from looking all at once; it is empty for hints of this process.
+    """
 
 
 class NotifyAdapter(ABC):

@@ -67,6 +67,13 @@ def _new_id() -> str:
     return secrets.token_hex(8)
 
 
+@dataclass(slots=True)
+class Fleet:
+    """The live workers of all processes, as the last beat of this one found them."""
+
+    size: int = 1
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
     """The settings of a worker, its client and its resources; ``grace`` and intervals are in seconds."""
@@ -102,6 +109,7 @@ class WorkerContext:
     """Set when a stop begins: no more jobs are claimed, and handlers are asked to finish."""
     drained: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the stop no longer waits for attempts: lost commits are not looked up any more."""
+    fleet: Fleet = field(default_factory=Fleet)
     ended: Counter[str] = field(default_factory=Counter[str])
     """How many attempts have ended, by the name of their outcome."""
 

@@ -19,6 +19,7 @@ from .active_job import ActiveJob
 from .completer import Completer
 from .context import WorkerContext
 from .slots import Slots
+from .turns import Turns
 
 LOCKED_PAUSE_LIMIT = 1.0
 """The longest pause in seconds between two claims while other transactions lock every due job."""
@@ -67,16 +68,22 @@ class Fetcher(Loop):
         """Consecutive rounds in which jobs were due and none could be claimed: other transactions hold them locked."""
         self._is_exhausted = False
         """The last claims found nothing more for any type, so a freed slot alone is no reason to claim again."""
+        self._has_claimed = False
+        """The current tick has claimed jobs."""
+        self._turns = Turns(context.id, self.wake)
         slots.on_free = self._on_slot_freed
 
     def on_hint(self, hint: Hint) -> None:
         """Claim at once, or when the hinted job is due."""
         if hint.kind is HintKind.CHANGED:
             return self.wake()
+        if hint.kind is HintKind.TAKEN:
+            return self._turns.give_up(hint.subject)
         if hint.kind is not HintKind.DUE or hint.subject not in self._context.served:
             return
         if hint.delay <= 0:
-            return self.wake()
+            self._turns.fleet = self._context.fleet.size
+            return self._turns.take(hint)
         loop = asyncio.get_running_loop()
         due = loop.time() + hint.delay
         if due < self._wake_at:  # else the loop wakes before that anyway
@@ -90,12 +97,24 @@ class Fetcher(Loop):
         self._wake_at = loop.time() + self._context.longest_sleep
         with self._context.engine.telemetry.silence():
             await self._release_claims()
+            self._has_claimed = False
             self._is_exhausted = await self._fill()
+            self._spare_others()
             if self._is_exhausted:
                 due = await self._context.engine.state.next_due(self._context.served)
                 if due is not None:
                     self._wake_at = min(self._wake_at, loop.time() + self._pause_until(due))
         return max(0.001, self._wake_at - loop.time())
+
+    async def stop(self) -> None:
+        """Stop looking for jobs."""
+        self._turns.close()
+        await super().stop()
+
+    def _spare_others(self) -> None:
+        taken = self._turns.end_look(has_claimed=self._has_claimed, is_exhausted=self._is_exhausted)
+        if taken:
+            self._context.engine.notify.publish(taken)
 
     def _pause_until(self, due: float) -> float:
         """Return the pause until a job is due; it doubles while every due job is locked by other transactions."""
@@ -164,6 +183,7 @@ class Fetcher(Loop):
             engine.telemetry.count(CounterName.CLAIM_EMPTY)
         else:
             self._denied_claims = 0
+            self._has_claimed = True
             engine.telemetry.record_claim(claimed, started_ns=started, worker=self._context.name)
             engine.effects.follow(transitions)
         return claimed

@@ -133,6 +133,7 @@ class Registration:
         try:
             async with asyncio.timeout(LONGEST_BEAT):
                 await self._ask(lambda state: state.beat([beat]))
+                self._context.fleet.size = len(await self._ask(lambda state: state.workers()))
         except Exception as error:
             self.failed()
             self._log_unlisted(str(error) or "no answer")

@@ -48,7 +48,7 @@ class Receiver:
         self._also = also
 
     def __call__(self, hint: Hint) -> None:
-        self.received[hint] += 1
+        self.received[Hint(hint.kind, hint.subject, hint.delay)] += 1  # the origin is the notifier's own
         self.threads.add(threading.get_ident())
         self._called.set()
         self._also(hint)

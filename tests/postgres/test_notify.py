@@ -237,7 +237,7 @@ async def test_two_schemas_of_one_database_hear_nothing_of_each_other(postgres_u
         for schema, each in made.items():
             await each.open()
             stack.push_async_callback(each.close)
-            each.subscribe(heard[schema].append)
+            each.subscribe(lambda hint, heard=heard[schema]: heard.append(Hint(hint.kind, hint.subject)))  # type: ignore[misc]  # mypy infers no default
         await until(lambda: all(each.is_hearing for each in made.values()))
         sender = notifier(postgres_url, schema="one")
         await sender.open()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from otelq.hints import AwaitedChains, Outbox, messages, ping, read
 from otelq.hints.awaited import REMEMBERED
 from otelq.ports.notify import Hint, HintKind
@@ -12,6 +14,11 @@ from otelq.ports.notify import Hint, HintKind
 
 def due(type: str, delay: float = 0.0) -> Hint:
     return Hint(HintKind.DUE, type, delay)
+
+
+def contents(texts: Sequence[str]) -> list[Hint]:
+    """The hints in messages, without their origins."""
+    return [replace(hint, origin="") for text in texts for hint in (read(text) or ())]
 
 
 class Sent:
@@ -119,13 +126,26 @@ def test_messages_hold_what_was_put_in_and_fit() -> None:
     texts = messages("me", hints)
 
     assert all(len(text.encode()) < 8_000 for text in texts)
-    assert [hint for text in texts for hint in (read(text) or ())] == hints
+    assert contents(texts) == hints
 
 
 def test_a_hint_that_fits_into_no_message_harms_no_other() -> None:
     texts = messages("me", [due("x" * 10_000), due("\ud800"), due("mail")])
 
-    assert [hint for text in texts for hint in (read(text) or ())] == [due("mail")]
+    assert contents(texts) == [due("mail")]
+
+
+def test_every_message_has_an_origin_and_what_is_taken_goes_apart() -> None:
+    texts = messages("me", [Hint(HintKind.TAKEN, "x/mail"), due("mail"), due("bill")])
+
+    origins = [{hint.origin for hint in read(text) or ()} for text in texts]
+    assert [[hint.kind for hint in read(text) or ()] for text in texts] == [[HintKind.DUE] * 2, [HintKind.TAKEN]]
+    assert all(len(origin) == 1 for origin in origins)
+    assert origins[0] != origins[1]
+
+
+def test_a_message_of_an_older_otelq_has_no_origin() -> None:
+    assert [hint.origin for hint in read('["me",[["due","mail",0.0]]]') or ()] == [""]
 
 
 def test_a_ping_holds_no_hint() -> None:
