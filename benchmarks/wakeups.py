@@ -154,7 +154,7 @@ async def herd(url: str, figures: Figures) -> None:
             await stack.enter_async_context(otelq.Worker(each, jobs))
             while not each.engine.hears_others:  # noqa: ASYNC110  # as above
                 await asyncio.sleep(0.005)
-        await asyncio.sleep(3)
+        await asyncio.sleep(33)  # by then a beat has told each worker how many there are
         claims, began = 0, time.monotonic()
         handled = await client.result(await client.start(now, None), timeout=30)
         await asyncio.sleep(3)

@@ -11,9 +11,9 @@ from ..ports.notify import Hint, HintKind
 
 AT_ONCE: Final = 4
 """Workers that look at once: one finds the job, and the others are there in case it cannot."""
-STEP: Final = 0.002
-"""Seconds between the turns of two further workers: about as long as a claim takes."""
-LONGEST_TURN: Final = 0.5
+STEP: Final = 0.005
+"""Seconds between the turns of two further workers: about as long as a claim and the message after it take."""
+LONGEST_TURN: Final = 1.0
 """The longest time in seconds that a worker of a large fleet waits for its turn."""
 
 
