@@ -178,8 +178,11 @@ class _Link:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await _close(self._server[1])
+            try:
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await _close(self._server[1])
+            finally:
+                self._server[1].transport.abort()  # also if the proxy ends, and cancels this, meanwhile
 
     async def _to_server(self) -> None:
         reader, writer = self._client[0], self._server[1]

@@ -68,10 +68,10 @@ def _new_id() -> str:
 
 
 @dataclass(slots=True)
-class Fleet:
+class LiveWorkers:
     """The live workers of all processes, as the last beat of this one found them."""
 
-    size: int = 1
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class WorkerContext:
     """Set when a stop begins: no more jobs are claimed, and handlers are asked to finish."""
     drained: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the stop no longer waits for attempts: lost commits are not looked up any more."""
-    fleet: Fleet = field(default_factory=Fleet)
+    live_workers: LiveWorkers = field(default_factory=LiveWorkers)
     ended: Counter[str] = field(default_factory=Counter[str])
     """How many attempts have ended, by the name of their outcome."""
 

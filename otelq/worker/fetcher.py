@@ -82,7 +82,7 @@ class Fetcher(Loop):
         if hint.kind is not HintKind.DUE or hint.subject not in self._context.served:
             return
         if hint.delay <= 0:
-            self._turns.fleet = self._context.fleet.size
+            self._turns.fleet = self._context.live_workers.count
             return self._turns.take(hint)
         loop = asyncio.get_running_loop()
         due = loop.time() + hint.delay

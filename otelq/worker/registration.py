@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Final, TypeAlias
 
 from ..logs import Log
@@ -132,8 +133,7 @@ class Registration:
     async def _send(self, beat: WorkerBeat) -> None:
         try:
             async with asyncio.timeout(LONGEST_BEAT):
-                await self._ask(lambda state: state.beat([beat]))
-                self._context.fleet.size = len(await self._ask(lambda state: state.workers()))
+                await self._ask(partial(self._beat_and_count, beat))
         except Exception as error:
             self.failed()
             self._log_unlisted(str(error) or "no answer")
@@ -142,6 +142,10 @@ class Registration:
             if self._is_unlisted_logged:
                 logger.info("worker %s is in the list of workers again", beat.name)
             self._is_unlisted_logged = False
+
+    async def _beat_and_count(self, beat: WorkerBeat, state: StateAdapter) -> None:
+        await state.beat([beat])
+        self._context.live_workers.count = len(await state.workers())
 
     def _log_unlisted(self, reason: str) -> None:
         """Log once that the worker is not listed: at the second try, and not while the database is away for all."""

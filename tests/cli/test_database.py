@@ -95,7 +95,7 @@ async def test_a_client_names_its_connections_unless_the_application_does(
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(otelq.connect(database + query, **options))
         await stack.enter_async_context(otelq.Worker(client, jobs))  # with the connections of keeper and listener
-        await client.start(add, 1)
+        await client.start(add, 1, delay=60)
         assert await names(database) == expected
 
 

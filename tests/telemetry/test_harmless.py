@@ -48,7 +48,7 @@ def broken(*_: Any, **__: Any) -> NoReturn:
 async def all_goes_well(**providers: Any) -> None:
     """Let a client with these providers do a bit of everything."""
     async with otelq.connect("sqlite://", baggage=["tenant"], **providers) as client:
-        async with otelq.Worker(client, jobs, concurrency=2, grace=0.5, poll_interval=0.05):
+        async with otelq.Worker(client, jobs, concurrency=2, grace=0.5, poll_interval=0.05, undecodable_for=0):
             chains = [*await client.start_many(first, [1, 2, 3]), await client.start(first, 4)]
             assert [await client.result(chain, timeout=10) for chain in chains] == [1, 2, 3, 4]
             wrong = await client.start(otelq.JobType("first", input=str, output=int), "no number")
