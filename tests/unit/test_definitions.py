@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -241,7 +242,8 @@ def test_what_a_process_could_not_import_by_name_is_refused_at_once() -> None:
     def nested(attempt: otelq.Attempt[Mail]) -> str:
         return ""
 
-    unfit: list[Any] = [nested, lambda attempt: "", Blocking(), functools.partial(blocking)]
+    unnamed: Callable[[otelq.Attempt[Mail]], str] = lambda attempt: ""  # noqa: E731  # it is about such a function
+    unfit: list[Any] = [nested, unnamed, Blocking(), functools.partial(blocking)]
     for handler in unfit:
         with pytest.raises(otelq.InvalidArgument, match=r"executor: .* cannot be imported by name"):
             otelq.Jobs().job("apart", executor="process")(handler)
