@@ -135,6 +135,6 @@ async def test_a_stop_does_not_wait_for_a_connection_that_died(postgres18: Postg
                 await asyncio.sleep(0.005)
             proxy.stall_at(lambda said: said[-1].startswith("-- Removes workers"))
             began = time.monotonic()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 20  # a statement may take 30
         assert len(await client.workers()) == 1
     postgres18.drop_database(url)
