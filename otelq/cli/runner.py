@@ -41,6 +41,7 @@ class Runner:
         self._starting = 0
         """The number of workers that have not started yet."""
         self._stop_requested = asyncio.Event()
+        self._is_signalled = False
         self._error: BaseException | None = None
         """The error of a worker that could not go on."""
 
@@ -81,10 +82,9 @@ class Runner:
 
     def on_signal(self) -> None:
         """Stop gracefully at the first signal, and at once at the second."""
-        if self._stop_requested.is_set():
-            self.stop_at_once()
-        else:
-            self.request_stop()
+        stop = self.stop_at_once if self._is_signalled else self.request_stop
+        self._is_signalled = True
+        stop()
 
     @property
     def health(self) -> WorkerHealth:

@@ -50,7 +50,8 @@ class Limits(Struct, frozen=True, kw_only=True):
         """Return the limit that a process has reached, in words."""
         if self.jobs is not None and report.ended >= self.jobs:
             return f"it has run {report.ended} attempts"
-        if self.memory is not None and report.memory >= self.memory * 1e6:
+        # Before its first attempt a new process would have as much.
+        if self.memory is not None and report.ended > 0 and report.memory >= self.memory * 1e6:
             return f"it has {report.memory / 1e6:.0f} MB of memory"
         return None
 
@@ -76,13 +77,16 @@ class Supervisor:
         """The processes by their numbers, without those that were replaced."""
         self._running: set[WorkerProcess] = set()
         self._back_off = BackOff()
-        self._replacing = asyncio.Lock()
         loop = asyncio.get_running_loop()
         self._stop: Future[None] = loop.create_future()
         """Done when a stop is requested."""
         self._change: Future[None] = loop.create_future()
         """Done when a file has changed; then there is a new one for the next change."""
+        self._replacement: Future[None] = loop.create_future()
+        """Done while no process is replaced."""
+        self._replacement.set_result(None)
         self._new_future = loop.create_future
+        self._is_signalled = False
         self._has_started = False
         """A process has started, so the command line is right and the application can work."""
         self._failure: ProcessFailure | None = None
@@ -112,7 +116,8 @@ class Supervisor:
 
     def on_signal(self) -> None:
         """Stop gracefully at the first signal, and at once at the second."""
-        self.request_stop(at_once=self._stop.done())
+        self.request_stop(at_once=self._is_signalled)
+        self._is_signalled = True
 
     def request_stop(self, *, at_once: bool = False) -> None:
         """Stop all processes."""
@@ -172,25 +177,26 @@ class Supervisor:
             await self._wait([process.ended, change], timeout=CHECK_INTERVAL if self._limits.are_set else None)
             if self._stop.done():
                 return None
-            report = await process.ask(REPORT_TIMEOUT) if self._limits.are_set else None
+            report = await process.ask(REPORT_TIMEOUT) if self._limits.are_set and process.has_started else None
             if report is not None and (limit := self._limits.reached_by(report)):
                 return limit
         return None
 
     async def _replace(self, process: WorkerProcess, number: int, change: Future[None], *, limit: str) -> WorkerProcess:
         """Return the successor of a process, which stops once that runs; the process itself if that cannot run."""
-        _ = await self._replacing.acquire()  # one at a time, until the old one has ended
-        if process.has_ended or self._stop.done():
-            self._replacing.release()
-            return process
+        while not self._replacement.done():  # one at a time, until the old one has ended
+            await self._wait([self._replacement, process.ended, change])
+            if process.has_ended or change.done() or self._stop.done():
+                return process
+        self._replacement = replacement = self._new_future()
         logger.info("worker process %d (pid %d) is replaced: %s", number, process.pid, limit)
         successor = await self._start(number)
         await self._wait([successor.started, successor.ended])
-        if successor.has_started and not self._stop.done():
-            process.ended.add_done_callback(lambda _: self._replacing.release())
+        if successor.has_started:
+            process.ended.add_done_callback(lambda _: replacement.set_result(None))
             process.stop()
             return successor
-        self._replacing.release()
+        replacement.set_result(None)
         if not self._stop.done():
             await self._pause_after_end(successor, number, change)
         return process

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -142,10 +142,5 @@ async def _supervise(
                 _ = await asyncio.wait([watching])
 
 
-@contextmanager
-def _answering(address: Address | None, health: Callable[[], WorkerHealth]) -> Generator[None]:
-    if address is None:
-        yield
-        return
-    with answering(address, health):
-        yield
+def _answering(address: Address | None, health: Callable[[], WorkerHealth]) -> AbstractContextManager[object]:
+    return nullcontext() if address is None else answering(address, health)

@@ -183,7 +183,7 @@ class Worker:
     @property
     def health(self) -> WorkerHealth:
         """Return whether it works, and if not, the reason. Any thread may ask, also while the event loop is blocked."""
-        return self._current.health() if self._current else WorkerHealth(ready=False, problem="it has not started")
+        return self._current.health() if self._current else WorkerHealth(ready=False, problem="it does not run")
 
     @property
     def ended(self) -> int:

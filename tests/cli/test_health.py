@@ -36,7 +36,7 @@ released = threading.Event()
 
 
 def ask(address: Address, path: str, method: str = "GET") -> tuple[int, dict[str, object]]:
-    connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=30)
     try:
         connection.request(method, path)
         answer = connection.getresponse()
@@ -94,7 +94,7 @@ def test_an_address_of_another_form_is_refused(given: str, capsys: pytest.Captur
 async def test_a_worker_is_ready_from_its_first_search_until_it_stops(sqlite_url: str) -> None:
     async with otelq.connect(sqlite_url) as client:
         worker = otelq.Worker(client, jobs)
-        assert worker.health == WorkerHealth(ready=False, problem="it has not started")
+        assert worker.health == WorkerHealth(ready=False, problem="it does not run")
         async with worker:
             await until(lambda: worker.health == WorkerHealth())
         assert not worker.health.ready

@@ -47,8 +47,9 @@ def test_the_pauses_begin_anew_after_a_calm_time() -> None:
         (Limits(), report(ended=10**6, memory=10**12), None),
         (Limits(jobs=10), report(ended=9), None),
         (Limits(jobs=10), report(ended=10), "it has run 10 attempts"),
-        (Limits(memory=200), report(memory=199_999_999), None),
-        (Limits(memory=200), report(memory=200_000_000), "it has 200 MB of memory"),
+        (Limits(memory=200), report(ended=1, memory=199_999_999), None),
+        (Limits(memory=200), report(ended=1, memory=200_000_000), "it has 200 MB of memory"),
+        (Limits(memory=200), report(ended=0, memory=200_000_000), None),
     ],
 )
 def test_a_process_is_replaced_at_its_limit(limits: Limits, found: ProcessReport, reached: str | None) -> None:
