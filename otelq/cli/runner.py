@@ -78,7 +78,7 @@ class Runner:
         self._stop_requested.set()
         self._cancel_unless_running()
         for worker in self._workers:
-            worker.cancel_attempts()
+            worker.skip_grace()
 
     def on_signal(self) -> None:
         """Stop gracefully at the first signal, and at once at the second."""

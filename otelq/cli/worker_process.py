@@ -29,7 +29,7 @@ from .options import WorkerOptions
 
 logger = Log("otelq.cli")
 
-START_TIMEOUT: Final = 10.0
+START_TIMEOUT: Final = 30.0
 """Seconds in which a process that has not started yet must stop; then it is killed."""
 LAST_MESSAGE: Final = 0.5
 """Seconds in which the last message of a process that has ended must arrive."""
@@ -109,7 +109,7 @@ class WorkerProcess:
         """Stop gracefully, or at once. A process that takes longer than its workers may is killed."""
         self._send(StopRequest(at_once))
         if self._killing is None and not self.has_ended:
-            self._killing = asyncio.get_running_loop().call_later(self._patience, self._kill)
+            self._kill_later()
 
     async def _follow(self) -> None:
         """Wait until the process has ended; meanwhile read what it sends."""
@@ -135,6 +135,9 @@ class WorkerProcess:
             case WorkersStarted(patience):
                 self._patience = patience
                 self.started.set_result(None)
+                if self._killing is not None:  # it was asked to stop as its workers started, and has attempts now
+                    self._killing.cancel()
+                    self._kill_later()
             case ProcessReport() as report:
                 if (waiting := self._reports.get(report.number)) is not None and not waiting.done():
                     waiting.set_result(report)
@@ -144,6 +147,9 @@ class WorkerProcess:
     def _send(self, order: Order) -> None:
         if not self._writer.is_closing():
             self._writer.write(encode(order))
+
+    def _kill_later(self) -> None:
+        self._killing = asyncio.get_running_loop().call_later(self._patience, self._kill)
 
     def _kill(self) -> None:
         logger.warning("worker process (pid %d) has not stopped after %g s; it is killed", self.pid, self._patience)

@@ -87,6 +87,8 @@ class ActiveJob:
         self._task = spawn(self._attempt(), context=contextvars.Context())
         self._task.add_done_callback(self._on_task_done)
         self._timers.begin(self)
+        if self._context.stopping.is_set() and self._context.graceless.is_set():
+            self.cancel(CancelReason.SHUTDOWN)
 
     async def _attempt(self) -> None:
         try:

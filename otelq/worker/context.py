@@ -107,6 +107,8 @@ class WorkerContext:
     """What the loops share to log that the database keeps them from working once, not once each."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a stop begins: no more jobs are claimed, and handlers are asked to finish."""
+    graceless: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a stop has no grace, or none any more: an attempt that begins during the stop is cancelled too."""
     drained: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the stop no longer waits for attempts: lost commits are not looked up any more."""
     live_workers: LiveWorkers = field(default_factory=LiveWorkers)

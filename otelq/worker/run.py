@@ -67,6 +67,8 @@ class WorkerRun:
         if self.slots.active_jobs():  # else the worker is removed from the registry in a moment
             self.keeper.wake()
         logger.info("worker %s stops; %d attempts are running", self.context.name, len(self.slots.active_jobs()))
+        if self.context.graceless.is_set():
+            self.cancel_all()
         # The shutdown runs in a task of its own. A cancel of the caller then shortens it, and does not break it off.
         shutdown = spawn(self._drain_and_close())
         try:
@@ -132,8 +134,15 @@ class WorkerRun:
                 return WorkerHealth(ready=False, problem=f"{name}: {loop.problem}")
         return WorkerHealth()
 
+    def skip_grace(self) -> None:
+        """Cancel the running attempts as soon as the worker stops, and those that begin later."""
+        self.context.graceless.set()
+        if self.context.stopping.is_set():
+            self.cancel_all()
+
     def cancel_all(self) -> None:
-        """Cancel every running attempt."""
+        """Cancel every running attempt, and those that begin later, by a claim that is on its way."""
+        self.context.graceless.set()
         active_jobs = self.slots.active_jobs()
         if active_jobs and not self._has_cancelled:
             self._has_cancelled = True

@@ -236,17 +236,17 @@ class Worker:
 
         def stop() -> None:
             if requested.is_set():
-                self.cancel_attempts()
+                self.skip_grace()
             requested.set()
 
         with signals(stop):  # from before the first claim until the last outcome is stored
             async with self:
                 await requested.wait()
 
-    def cancel_attempts(self) -> None:
-        """Cancel the attempts that run now. Their jobs go back to other workers, and no attempt is spent."""
+    def skip_grace(self) -> None:
+        """Stop without grace: cancel the attempts at once when the worker stops, or now. Their jobs go back."""
         if self._current is not None:
-            self._current.cancel_all()
+            self._current.skip_grace()
 
     def _give_up(self, error: Exception | KeyboardInterrupt) -> None:
         # Cancelling the owner ends the `async with` block; `__aexit__` turns the cancel into the error. Once is enough.

@@ -272,6 +272,41 @@ async def test_an_outcome_is_stored_though_the_database_was_away_when_the_handle
         assert await client.result(chain, timeout=10) == 1
 
 
+@pytest.mark.parametrize("skips_first", [False, True])
+async def test_a_job_that_is_claimed_during_a_stop_without_grace_is_given_back(skips_first: bool) -> None:
+    state = Away()
+    claim = state.claim
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def answers_late(*arguments: Any, **options: Any) -> Any:
+        claimed = await claim(*arguments, **options)
+        asked.set()
+        await answered.wait()
+        return claimed
+
+    lingers = otelq.Jobs()
+
+    @lingers.job("lingers")
+    async def linger(attempt: otelq.Attempt[None]) -> None:
+        await for_ever()
+
+    async with otelq.connect(state) as client:
+        chain = await client.start(linger, None)
+        state.claim = answers_late  # type: ignore[method-assign]
+        async with otelq.Worker(client, lingers, grace=3600) as worker:
+            await asked.wait()
+            if skips_first:
+                worker.skip_grace()
+            stop = asyncio.create_task(worker.__aexit__(None, None, None))
+            await until(lambda: worker.health.problem == "it is stopping")
+            if not skips_first:
+                worker.skip_grace()
+            answered.set()
+            await stop
+        tail = (await client.chain(chain)).tail
+        assert (tail.status, tail.attempt) == ("ready", 0)
+
+
 @pytest.mark.parametrize("verb", ["claim", "settle", "reap"])
 async def test_a_loop_that_cannot_recover_makes_the_block_raise(monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
     monkeypatch.setattr("otelq.loop.LONGEST_BACK_OFF", 0.001)

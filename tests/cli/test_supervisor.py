@@ -227,6 +227,7 @@ async def test_a_second_signal_cancels_the_attempts_of_all_processes(
             worker.terminate()
             read_until(worker, "asked to stop")
             worker.terminate()
+            assert "killed" not in read_until(worker, "all worker processes have ended")
             assert worker.wait() == 0
         tail = (await client.chain(chain)).tail
         assert (tail.status, tail.attempt) == ("ready", 0)
