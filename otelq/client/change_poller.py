@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..logs import Log
 from ..loop import Loop
 from ..ports.notify import Hint, HintKind
@@ -9,6 +11,8 @@ from .engine import Engine
 
 logger = Log("otelq.client")
 
+PAUSE: Final = 0.03
+"""Seconds from a change to the next poll at least: under load, one look finds the jobs of several writes."""
 CHANGED = (Hint(HintKind.CHANGED, ""),)
 
 
@@ -26,7 +30,7 @@ class ChangePoller(Loop):
             changed = await self._engine.state.changed()
         if changed:
             self._engine.notify.publish(CHANGED)
-        return self._interval
+        return max(self._interval, PAUSE) if changed else self._interval
 
 
 def _give_up(error: Exception) -> None:

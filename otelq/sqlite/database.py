@@ -16,6 +16,7 @@ from .rows import now_micros, to_micros
 from .session import SqliteSession, Verb, run
 from .statements import SqliteStatements
 from .transactions import HandleSource, Transactions
+from .write_ahead_log import WriteAheadLog
 from .writer import Writer
 
 T = TypeVar("T")
@@ -31,6 +32,7 @@ class SqliteDatabase:
         self._write_thread = ConnectionThread(settings)
         self._read_thread = ConnectionThread(settings)
         self._writer = Writer(self._write_thread, settings, statements)
+        self._log = WriteAheadLog(settings.path)
         self._version: int | None = None
         self.transactions = Transactions(
             settings, statements, handle_source, lock=self._writer.lock, is_free=lambda: self._write_thread.run(is_free)
@@ -72,7 +74,9 @@ class SqliteDatabase:
         return await self._read_thread.run(partial(self._answer, verb, now))
 
     async def has_changed(self) -> bool:
-        """Return whether any connection has written since the last call."""
+        """Return whether any connection has written since the last call; a slow disk may delay the answer."""
+        if not self._log.has_changed():
+            return False
         # SQLite changes this number with every commit of another connection; asking for it reads no table.
         before, self._version = self._version, await self._read_thread.run(_data_version)
         return before is not None and before != self._version

@@ -45,6 +45,7 @@ from .errors import Locked, opening_failure
 from .owned_transactions import OwnedTransaction
 from .statements import SqliteStatements
 from .transactions import HandleSource
+from .write_ahead_log import INTERVAL
 
 
 class SqliteState(StateAdapter):
@@ -67,7 +68,7 @@ class SqliteState(StateAdapter):
     ) -> None:
         self._path = path
         self.reports_changes = True
-        self.watch_interval = None if path is None else 0.05  # no other process writes to a private file
+        self.watch_interval = None if path is None else INTERVAL  # no other process writes to a private file
         self._source = handle_source
         self._statements = statements
         self._synchronous = synchronous
