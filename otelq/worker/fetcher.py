@@ -70,8 +70,17 @@ class Fetcher(Loop):
         """The last claims found nothing more for any type, so a freed slot alone is no reason to claim again."""
         self._has_claimed = False
         """The current tick has claimed jobs."""
+        self._is_woken = False
+        """Something has woken the loop since its last tick, and not only its own timer."""
+        self._expects_nothing = False
+        """The last tick found nothing that is due before the next poll."""
         self._turns = Turns(context.id, self.wake)
         slots.on_free = self._on_slot_freed
+
+    def wake(self) -> None:
+        """Run the next tick at once, and claim in it."""
+        self._is_woken = True
+        super().wake()
 
     def on_hint(self, hint: Hint) -> None:
         """Claim at once, or when the hinted job is due."""
@@ -95,16 +104,25 @@ class Fetcher(Loop):
         loop = asyncio.get_running_loop()
         # Set before the claims: a hint that arrives during them is compared with it.
         self._wake_at = loop.time() + self._context.longest_sleep
+        is_poll, self._is_woken = self._expects_nothing and not self._is_woken, False
+        self._has_claimed = self._expects_nothing = False
+        self._turns.begin_look()
         with self._context.engine.telemetry.silence():
             await self._release_claims()
-            self._has_claimed = False
-            self._is_exhausted = await self._fill()
-            self._spare_others()
-            if self._is_exhausted:
-                due = await self._context.engine.state.next_due(self._context.served)
-                if due is not None:
-                    self._wake_at = min(self._wake_at, loop.time() + self._pause_until(due))
+            # A poll that finds nothing, as nearly all do, is one statement: the claim would be a second one.
+            due = await self._next_due() if is_poll else 0.0
+            if due <= 0:
+                self._is_exhausted = await self._fill()
+                self._spare_others()
+                due = await self._next_due() if self._is_exhausted else 0.0
+        if self._is_exhausted:
+            self._wake_at = min(self._wake_at, loop.time() + self._pause_until(due))
+            self._expects_nothing = due > self._context.longest_sleep
         return max(0.001, self._wake_at - loop.time())
+
+    async def _next_due(self) -> float:
+        due = await self._context.engine.state.next_due(self._context.served)
+        return float("inf") if due is None else due
 
     async def stop(self) -> None:
         """Stop looking for jobs."""

@@ -35,8 +35,10 @@ class Turns:
         self._worker = worker
         self._look = look
         self._waiting: dict[str, asyncio.TimerHandle] = {}
+        self._asked: list[str] = []
+        """The hints for which this worker is to look next."""
         self._looking: list[str] = []
-        """The hints for which this worker looks now."""
+        """The hints for which it looks now."""
 
     def take(self, hint: Hint) -> None:
         """Look in turn for the jobs of a hint that they are due."""
@@ -55,6 +57,10 @@ class Turns:
         if handle := self._waiting.pop(key, None):
             handle.cancel()
 
+    def begin_look(self) -> None:
+        """Look for the hints so far. A later one needs another look: the jobs may be newer than what a claim sees."""
+        self._asked, self._looking = [], self._asked
+
     def end_look(self, *, has_claimed: bool, is_exhausted: bool) -> Sequence[Hint]:
         """Return the hints that spare others their look, if this one has claimed all that there was."""
         keys, self._looking = self._looking, []
@@ -68,7 +74,7 @@ class Turns:
 
     def _begin(self, key: str) -> None:
         self._waiting.pop(key, None)
-        self._looking.append(key)
+        self._asked.append(key)
         self._look()
 
     def _wait(self, key: str) -> float:

@@ -53,6 +53,7 @@ async def test_few_of_many_look_and_the_rest_is_spared_by_the_first_that_took_al
     fleet.take(due("a"))
     first = next(n for n, looks in enumerate(fleet.looks) if looks)
 
+    fleet.workers[first].begin_look()
     taken = list(fleet.workers[first].end_look(has_claimed=True, is_exhausted=True))
     for worker in fleet.workers:
         for hint in taken:
@@ -95,5 +96,19 @@ def test_only_a_worker_that_claimed_all_says_so() -> None:
     key = next(origin for origin in map(str, range(1000)) if worker._wait(f"{origin}/mail") == 0)
     for has_claimed, is_exhausted, count in ((False, True, 0), (True, False, 0), (True, True, 1)):
         worker.take(due(key))
+        worker.begin_look()
 
         assert len(worker.end_look(has_claimed=has_claimed, is_exhausted=is_exhausted)) == count
+
+
+def test_a_hint_that_comes_during_a_look_spares_nobody() -> None:
+    worker = Turns("worker", lambda: None)
+    worker.fleet = 5
+    key = next(origin for origin in map(str, range(1000)) if worker._wait(f"{origin}/mail") == 0)
+    worker.begin_look()
+    worker.take(due(key))
+
+    assert not worker.end_look(has_claimed=True, is_exhausted=True)
+
+    worker.begin_look()
+    assert len(worker.end_look(has_claimed=True, is_exhausted=True)) == 1
