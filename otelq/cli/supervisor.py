@@ -2,7 +2,8 @@
 The supervisor of ``otelq worker --processes``: starts worker processes, replaces them, and stops them all.
 
 It imports nothing of the application. Its orders go through sockets and not by signals, which a terminal or systemd
-would send to the processes a second time.
+would send to the processes a second time
+(``docs/decisions/0032-orders-to-worker-processes-go-through-a-socket.md``).
 """
 
 from __future__ import annotations
