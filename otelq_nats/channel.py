@@ -27,14 +27,21 @@ def check_servers(target: object, options: Mapping[str, Any]) -> list[str]:
         raise InvalidArgument("notify", f"is {type(target).__name__}; give a URL such as nats://host:4222")
     servers = [server.strip() for server in target.split(",")]
     for server in servers:
-        parts = urlsplit(server)
-        if parts.scheme not in SCHEMES or not parts.hostname:
+        if not _has_host(server):
             raise InvalidArgument("notify", "names a server without a host; give nats://host:4222,nats://host2:4222")
     known = inspect.signature(Client.connect).parameters
     for name in options:
         if name not in known:
             raise InvalidArgument(name, "is no option of nats.connect")
     return servers
+
+
+def _has_host(server: str) -> bool:
+    try:
+        parts = urlsplit(server)
+        return parts.scheme in SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # its port is no number: a part of a password with a slash in it, perhaps, so it is not shown
+        return False
 
 
 def check_subject(subject: str | None, schema: str) -> str:
@@ -117,7 +124,7 @@ class NatsChannel(Channel):
             await asyncio.wait([connecting])
             connecting.result()
         except BaseException:
-            await asyncio.wait([connecting])
+            await asyncio.gather(connecting, return_exceptions=True)  # its error as well: nobody else asks for it
             await _close(client)
             raise
         return client

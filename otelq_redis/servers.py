@@ -44,17 +44,25 @@ def redises(target: object, *, timeout: float, options: Mapping[str, Any]) -> Re
         InvalidArgument: it is no URL of Redis, or an option is unknown.
     """
     if callable(target):
+        if options:
+            raise InvalidArgument(next(iter(options)), "is for a URL; give it to the clients that the function makes")
         return cast(Redises, target)
     if not isinstance(target, str):
         raise InvalidArgument("notify", f"is {type(target).__name__}; give a URL such as {FORMS}, or a function")
     _check_options(options)
     # Connecting is tried again by what uses the client, which has to know that messages may have been missed.
     shared = {"socket_timeout": timeout, "socket_connect_timeout": timeout, "retry": Retry(NoBackoff(), 0), **options}
-    make = _maker(target, shared)
     try:
+        make = _maker(target, shared)
         make()  # connects to nothing, and finds wrong options now
-    except (TypeError, ValueError) as error:
+    except InvalidArgument:
+        raise
+    except TypeError as error:
         raise InvalidArgument("notify", f"cannot be used: {error}; give a URL such as {FORMS}") from None
+    except ValueError:  # its text may hold a part of a password: of one with a slash, the port is what is before that
+        raise InvalidArgument(
+            "notify", f"cannot be read; give a URL such as {FORMS}, with / ? # of a password written as %2F %3F %23"
+        ) from None
     return make
 
 
@@ -114,7 +122,4 @@ def _of_sentinels(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _place(host: str) -> tuple[str, int]:
     parts = urlsplit(f"//{host}")
-    try:
-        return parts.hostname or "localhost", parts.port or SENTINEL_PORT
-    except ValueError:
-        raise InvalidArgument("notify", f"has a host with the port of {host!r}; give host:26379") from None
+    return parts.hostname or "localhost", parts.port or SENTINEL_PORT

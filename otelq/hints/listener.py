@@ -93,7 +93,8 @@ class Listener(Loop):
         except Unavailable:
             raise
         except Exception as error:  # a channel raises what its driver raises; a wrong password may be repaired as well
-            raise Unavailable(f"cannot listen by {self._channel.name}: {error}") from error
+            reason = str(error) or type(error).__name__  # that of a timeout says nothing
+            raise Unavailable(f"cannot listen by {self._channel.name}: {reason}") from error
 
     def _hear(self, text: str) -> None:
         self._heard.set()

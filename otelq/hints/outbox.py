@@ -103,7 +103,8 @@ class Outbox:
             await self._send(hints)
         except Exception as error:
             if not self._is_failing:
-                logger.warning("hints cannot be sent; others find jobs by polling: %s", error)
+                reason = str(error) or type(error).__name__  # that of a timeout says nothing
+                logger.warning("hints cannot be sent; others find jobs by polling: %s", reason)
             self._is_failing = True
         else:
             if self._is_failing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from redis.asyncio import Redis
 
 import otelq
 import otelq_nats
@@ -14,11 +15,14 @@ from otelq.errors import InvalidArgument
     "url, words",
     [
         ("redis+sentinel://host:26379", "names no service"),
-        ("redis+sentinel://host:port/jobs", "port"),
-        ("redis://host:port", "cannot be used"),
+        ("redis+sentinel://host:port/jobs", "cannot be read"),
+        ("redis+sentinel://[host/jobs", "cannot be read"),
+        ("redis://host:port", "cannot be read"),
         ("rediss+other://host", "no adapter"),
         ("nats://", "without a host"),
         ("nats://host:4222,host2:4222", "without a host"),
+        ("nats://host:port", "without a host"),
+        ("nats://[host", "without a host"),
     ],
 )
 def test_a_url_that_leads_nowhere_is_refused(url: str, words: str) -> None:
@@ -37,7 +41,25 @@ def test_options_are_checked_by_name() -> None:
         otelq_redis.notifier(7)  # type: ignore[arg-type]
 
 
-def test_a_password_is_not_shown() -> None:
+def test_options_are_refused_where_a_function_makes_the_clients() -> None:
+    with pytest.raises(InvalidArgument, match="password: is for a URL"):
+        otelq_redis.notifier(lambda: Redis(), password="s3cr3t")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://user:s3cr3t@host:port",
+        "redis://:s3cr3t/of-base64@host",
+        "redis://user:s3cr3t#1@host",
+        "redis+cluster://user:s3cr3t/@host",
+        "redis+sentinel://user:s3cr3t/@host/jobs",
+        "redis+sentinel://[user:s3cr3t@host/jobs",
+        "nats://user:s3cr3t/@host",
+        "nats://[user:s3cr3t@host",
+    ],
+)
+def test_a_password_is_not_shown(url: str) -> None:
     with pytest.raises(InvalidArgument) as raised:
-        otelq.connect("memory:", notify="redis://user:s3cr3t@host:port")
+        otelq.connect("memory:", notify=url)
     assert "s3cr3t" not in str(raised.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -10,6 +11,8 @@ from functools import partial
 import pytest
 
 import otelq
+import otelq_nats
+import otelq_redis
 from otelq.hints import listener
 from otelq.ports.notify import Hint, HintKind
 
@@ -151,3 +154,22 @@ async def test_two_schemas_of_one_server_hear_nothing_of_each_other(broker: Brok
 
         await until(lambda: heard["one"])
         assert heard["other"] == []
+
+
+async def test_a_close_while_it_connects_in_vain_leaves_no_error_behind(
+    own_broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    own_broker.pause()
+    package = otelq_nats if own_broker.url.startswith("nats") else otelq_redis
+    notifier = package.notifier(own_broker.url, timeout=0.2)
+    notifier.subscribe(lambda hint: None)
+    await notifier.open()
+    await until(lambda: "cannot listen" in caplog.text)
+    reasons = [record.getMessage() for record in caplog.records]
+
+    await notifier.close()
+    own_broker.resume()
+    gc.collect()
+
+    assert not [reason for reason in reasons if ": ;" in reason]
+    assert "never retrieved" not in caplog.text
