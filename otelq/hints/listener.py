@@ -20,6 +20,8 @@ ECHO: Final = 1.0
 """Seconds within which a message that was sent to all has to be heard."""
 DEAF_PAUSE: Final = 60.0
 """Seconds until a connection is tried again that was open and heard nothing, as behind a transaction pooler."""
+SLOW_PAUSE: Final = 1.0
+"""Seconds until that after the first time: a process that has just started on a busy machine may have been slow."""
 
 _RANDOM = SystemRandom()  # the numbers of `random` are the application's, which may have seeded it
 
@@ -53,7 +55,8 @@ class Listener(Loop):
         self._heard = asyncio.Event()
         self._work: asyncio.Task[bool] | None = None
         self._is_lost = False
-        self._is_known_deaf = False
+        self._unheard = 0
+        """The number of connections in a row that heard nothing."""
         self._has_heard = False
         """What it listened on was heard before, so nothing keeps messages from it for good."""
         self.is_hearing = False
@@ -66,7 +69,7 @@ class Listener(Loop):
         await asyncio.wait([self._work])
         if self._work.cancelled() or self._work.result():
             return 0.0
-        return DEAF_PAUSE
+        return SLOW_PAUSE if self._unheard == 1 else DEAF_PAUSE
 
     async def stop(self) -> None:
         """Close the connection and end. Stopping twice is fine."""
@@ -149,7 +152,7 @@ class Listener(Loop):
             self._begin_to_hear()
 
     def _begin_to_hear(self) -> None:
-        self.is_hearing, self._is_known_deaf, self._has_heard = True, False, True
+        self.is_hearing, self._unheard, self._has_heard = True, 0, True
         self.recovered()
         self._on_change()  # what was sent before was not heard: everybody looks once
 
@@ -160,8 +163,8 @@ class Listener(Loop):
 
     def _note_deafness(self) -> bool:
         self._outage.end(self.name)  # it does not work again: nothing is logged but the warning
-        if not self._is_known_deaf:
-            self._is_known_deaf = True
+        self._unheard += 1
+        if self._unheard == 2:
             logger.warning("%s", self._channel.unheard)
         return False
 

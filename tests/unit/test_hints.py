@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 
+import pytest
 from msgspec.structs import replace
 
-from otelq.hints import AwaitedChains, Outbox, messages, ping, read
+from otelq.hints import AwaitedChains, BroadcastNotify, Channel, Outbox, listener, messages, ping, read
 from otelq.hints.awaited import REMEMBERED
 from otelq.ports.notify import Hint, HintKind
 
@@ -177,3 +179,43 @@ def test_a_chain_is_awaited_for_a_minute_after_it_was_announced() -> None:
     assert "a" not in awaited
     awaited.add("c")
     assert len(awaited) == 1
+
+
+class SlowChannel(Channel):
+    """Delivers to one's own process, but not the first message."""
+
+    name = "slow"
+    unheard = "nothing is heard"
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self._receive: Callable[[str], None] = lambda text: None
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def send(self, texts: Sequence[str]) -> None:
+        self.sent += 1
+        if self.sent > 1:
+            self._receive(texts[0])
+
+    @asynccontextmanager
+    async def listen(self, receive: Callable[[str], None], *, lost: Callable[[], None]) -> AsyncGenerator[None]:
+        self._receive = receive
+        yield
+
+
+async def test_a_listener_that_was_slow_once_tries_again_soon_and_without_a_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(listener, "ECHO", 0.01)
+    monkeypatch.setattr(listener, "SLOW_PAUSE", 0.01)
+    notifier = BroadcastNotify(channel := SlowChannel())
+    notifier.subscribe(lambda hint: None)
+    await notifier.open()
+    while not notifier.is_hearing:  # noqa: ASYNC110  # it has no event
+        await asyncio.sleep(0)
+    await notifier.close()
+    assert channel.sent == 2
+    assert "nothing is heard" not in caplog.text
