@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
 
 import otelq
 from otelq_verify.invariants import violations
+from otelq_verify.torture.fleet import Process
 from tests.conftest import marks_of, on_every
 
 from . import handlers
@@ -64,13 +67,33 @@ async def start(url: str, fleet: Fleet, verbs: list[str]) -> Aftermath:
     return Aftermath(url, fleet, chains, dream)
 
 
+def freeze_between_writes(process: Process, url: str) -> None:
+    """Stop a process where it holds no lock on a whole file: nobody else could write then, as long as it is stopped."""
+    process.freeze()
+    while is_locked(url):
+        process.thaw()
+        process.freeze()
+
+
+def is_locked(url: str) -> bool:
+    """Return True if the database is a file, and a process is writing to it."""
+    if not url.startswith("sqlite"):
+        return False
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=0.1, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        return False
+
+
 def stop_and_continue(scene: Aftermath) -> None:
     """The stopped worker acts while others hold all its jobs: a lease each, since each may hold one suspect only."""
     fleet, observer = scene.fleet, Observer(scene.url)
     parties = len(scene.chains) + 1
     stopped = fleet.start()
     wait_for(lambda: fleet.noted("stands"), "the handlers have gathered")
-    stopped.freeze()
+    freeze_between_writes(stopped, scene.url)
     fleet.start("--workers", str(parties))
     wait_for(lambda: len(fleet.noted("took")) == parties, "the others have taken all jobs over")
     (fleet.folder / "go").touch()
