@@ -25,6 +25,8 @@ WITH_RENEWALS: Final = 30.0
 """Seconds since the last beat after which another goes with the next renewals: on SQLite both wake the processes."""
 NEXT_TRY: Final = 10.0
 """Seconds from a beat that failed to the next."""
+CENSUS: Final = 4
+"""Beats from one count of the live workers to the next; the first ones are each followed by one, as a fleet starts."""
 LONGEST_BEAT: Final = 5.0
 """Seconds after which a beat counts as failed."""
 LONGEST_FAREWELL: Final = 1.0
@@ -57,6 +59,7 @@ class Registration:
         self._interval = interval
         self._ask = ask
         self._beating: asyncio.Task[None] | None = None
+        self._beats = 0
         self._started = time.monotonic()
         self._tried_at = float("-inf")
         self.failures = 0
@@ -145,6 +148,9 @@ class Registration:
 
     async def _beat_and_count(self, beat: WorkerBeat, state: StateAdapter) -> None:
         await state.beat([beat])
+        self._beats += 1
+        if self._beats > CENSUS and self._beats % CENSUS:
+            return
         self._context.live_workers.count = len(await state.workers())
 
     def _log_unlisted(self, reason: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 import otelq
 from otelq.worker.context import WorkerContext
-from otelq.worker.registration import NEXT_TRY, WITH_RENEWALS, Registration, Verb
+from otelq.worker.registration import CENSUS, NEXT_TRY, WITH_RENEWALS, Registration, Verb
 from otelq.worker.slots import Slots
 
 jobs = otelq.Jobs()
@@ -118,3 +118,16 @@ async def test_a_beat_has_all_names_of_the_types_and_the_age_of_the_worker(
     beat = entry.beat()
     assert (sorted(beat.types), beat.age, beat.slots, beat.running) == (["part", "piece"], 7.5, 3, 0)
     assert (beat.id, beat.name) == (context.id, "w")
+
+
+async def test_the_live_workers_are_counted_after_the_first_beats_and_then_after_one_in_four(
+    context: WorkerContext,
+) -> None:
+    entry, counted = registration(context), list[int]()
+    for number in range(1, 3 * CENSUS + 1):
+        context.live_workers.count = 0
+        await entry._beat_and_count(entry.beat(), context.engine.state)  # pyright: ignore[reportPrivateUsage]  # sent by a task
+        if context.live_workers.count:
+            counted.append(number)
+
+    assert counted == [1, 2, 3, CENSUS, 2 * CENSUS, 3 * CENSUS]
