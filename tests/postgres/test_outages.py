@@ -22,6 +22,8 @@ from .test_connections import SECRET
 Admin = Callable[..., Awaitable[None]]
 LOOPS = {"fetcher", "completer", "reaper", "keeper"}
 FEW = 3
+OPENING = 20
+"""Hundredths of a second in which a session that is being opened shows up."""
 RULES = """\
 host all app 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
@@ -80,10 +82,19 @@ async def admin(url: str) -> AsyncIterator[Admin]:
 
     async def change(statement: str) -> None:
         await connection.execute(statement.format(name))
-        await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+        await end_sessions(connection, "datname", name)
 
     yield change
     await connection.close()
+
+
+async def end_sessions(connection: asyncpg.Connection[asyncpg.Record], column: str, value: str) -> None:
+    """End the sessions from before a change, those included that were just being opened, and show up a moment later."""
+    changed_at = await connection.fetchval("SELECT clock_timestamp()")
+    statement = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {column} = $1 AND backend_start <= $2"
+    for _ in range(OPENING):
+        await connection.execute(statement, value, changed_at)
+        await asyncio.sleep(0.01)
 
 
 async def all_fail(caplog: pytest.LogCaptureFixture, loops: set[str] = LOOPS) -> None:
@@ -163,7 +174,7 @@ async def test_a_worker_lives_through_the_rotation_of_a_password(
 
     async def rotate(password: str) -> None:
         await admin.execute(f"ALTER ROLE app PASSWORD '{password}'")
-        await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
+        await end_sessions(admin, "usename", "app")
 
     app = url.replace("postgres@", f"app:{SECRET}@")
     async with target(way, app) as place, otelq.connect(place, command_timeout=0.3) as client:
