@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otelq.hints import BroadcastNotify
+from otelq.hints import BroadcastNotify, check_timeout
 from otelq.ports.notify import NotifyAdapter
 
 from .channel import NatsChannel, check_servers, check_subject
@@ -33,6 +33,9 @@ def notifier(
         InvalidArgument: the URL, the subject or an option cannot be used.
     """
     channel = NatsChannel(
-        check_servers(target, options), subject=check_subject(subject, schema), timeout=timeout, options=options
+        check_servers(target, options),
+        subject=check_subject(subject, schema),
+        timeout=check_timeout(timeout),
+        options=options,
     )
     return BroadcastNotify(channel)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otelq.hints import BroadcastNotify
+from otelq.hints import BroadcastNotify, check_timeout
 from otelq.ports.notify import NotifyAdapter
 
 from .channel import RedisChannel
@@ -36,5 +36,5 @@ def notifier(
     Raises:
         InvalidArgument: the URL or an option cannot be used.
     """
-    make = redises(target, timeout=timeout, options=options)
+    make = redises(target, timeout=check_timeout(timeout), options=options)
     return BroadcastNotify(RedisChannel(make, channel=channel or f"otelq:hints:{schema}", timeout=timeout))

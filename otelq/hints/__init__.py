@@ -2,9 +2,20 @@
 
 from .awaited import AwaitedChains
 from .broadcast import BroadcastNotify
-from .channel import Channel
+from .channel import Channel, check_timeout
 from .messages import Message, messages, ping, read
 from .outbox import Outbox
 from .receivers import Receivers
 
-__all__ = ["AwaitedChains", "BroadcastNotify", "Channel", "Message", "Outbox", "Receivers", "messages", "ping", "read"]
+__all__ = [
+    "AwaitedChains",
+    "BroadcastNotify",
+    "Channel",
+    "Message",
+    "Outbox",
+    "Receivers",
+    "check_timeout",
+    "messages",
+    "ping",
+    "read",
+]

@@ -5,6 +5,23 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Final
+
+from ..errors import InvalidArgument
+
+LONGEST_TIMEOUT: Final = 3600.0
+
+
+def check_timeout(timeout: object) -> float:
+    """
+    Return a timeout in seconds.
+
+    Raises:
+        InvalidArgument: it is no number of seconds between a millisecond and an hour.
+    """
+    if isinstance(timeout, int | float) and timeout is not True and 0.001 <= timeout <= LONGEST_TIMEOUT:
+        return timeout
+    raise InvalidArgument("timeout", f"is {timeout!r}; give seconds, from 0.001 to {LONGEST_TIMEOUT:g}")
 
 
 class Channel(ABC):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from redis.asyncio import Redis
 
@@ -63,3 +65,11 @@ def test_a_password_is_not_shown(url: str) -> None:
     with pytest.raises(InvalidArgument) as raised:
         otelq.connect("memory:", notify=url)
     assert "s3cr3t" not in str(raised.value)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), True, "5", None])
+def test_a_timeout_is_a_number_of_seconds(timeout: Any) -> None:
+    with pytest.raises(InvalidArgument, match=r"^timeout: is .* give seconds"):
+        otelq_redis.notifier("redis://host", timeout=timeout)
+    with pytest.raises(InvalidArgument, match=r"^timeout: is .* give seconds"):
+        otelq_nats.notifier("nats://host", timeout=timeout)
