@@ -17,7 +17,7 @@ from .slots import Slots
 _RANDOM = SystemRandom()  # `random` belongs to the application, which may have seeded it
 
 LARGEST_REAP = 1_000
-LONGEST_SLEEP: Final = 10.0
+LONGEST_SLEEP: Final = 15.0
 """The longest time in seconds between two searches: a job that expires may be started meanwhile."""
 JITTER: Final = 0.2
 SOON: Final = 0.5

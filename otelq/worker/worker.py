@@ -42,7 +42,7 @@ class Worker:
         provide: objects that handlers get by their type with ``attempt.get``.
         name: the worker's name where leases are shown, up to 200 characters; None for a unique one.
         reap_interval: seconds, 0.01 or more, between two searches for leases that ran out; None is to search when the
-            next one runs out, and after 10 seconds at most.
+            next one runs out, and after 15 seconds at most.
         max_crashes: a job fails when this many of its leases ran out after an attempt had started, 1 or more.
         middleware: runs around the attempts of all collections, outside their own; the outermost first.
         require_middleware: instances that every collection must have in its own middleware, in this order.
