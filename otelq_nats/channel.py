@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from otelq.errors import InvalidArgument, Unavailable
-from otelq.hints import Channel
+from otelq.hints import Channel, finish
 
 RECONNECT_PAUSE: Final = 0.25
 """Seconds between two tries of the connection that sends; hints of the time between are dropped."""
@@ -84,7 +84,7 @@ class NatsChannel(Channel):
     async def close(self) -> None:
         sender, self._sender = self._sender, None
         if sender is not None:
-            await _close(sender)
+            await finish(_close(sender))
 
     async def send(self, texts: Sequence[str]) -> None:
         sender = await self._connected()
@@ -114,7 +114,7 @@ class NatsChannel(Channel):
             await client.flush(ceil(self._timeout))  # the server knows of the subscription
             yield
         finally:
-            await _close(client)
+            await finish(_close(client))
 
     async def _connect(self, **own: Any) -> Client:
         client = Client()
@@ -124,14 +124,19 @@ class NatsChannel(Channel):
             await asyncio.wait([connecting])
             connecting.result()
         except BaseException:
-            await asyncio.gather(connecting, return_exceptions=True)  # its error as well: nobody else asks for it
-            await _close(client)
+            await finish(_abandon(connecting, client))
             raise
         return client
 
     async def _connect_in_time(self, client: Client, own: Mapping[str, Any]) -> None:
         async with asyncio.timeout(self._timeout):
             await client.connect(self._servers, error_cb=_ignore, **{**self._options, **own})
+
+
+async def _abandon(connecting: asyncio.Task[None], client: Client) -> None:
+    """Wait until a client has connected, or failed to, and close it."""
+    await asyncio.gather(connecting, return_exceptions=True)  # its error as well: nobody else asks for it
+    await _close(client)
 
 
 async def _close(client: Client) -> None:

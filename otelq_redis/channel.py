@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from redis.asyncio import RedisCluster
 
-from otelq.hints import Channel
+from otelq.hints import Channel, finish
 
 from .servers import RedisClient, Redises, close
 
@@ -43,7 +43,7 @@ class RedisChannel(Channel):
     async def close(self) -> None:
         sender, self._sender = self._sender, None
         if sender is not None:
-            await close(sender)
+            await finish(close(sender))
 
     async def send(self, texts: Sequence[str]) -> None:
         if self._sender is None:
@@ -55,24 +55,33 @@ class RedisChannel(Channel):
     @asynccontextmanager
     async def listen(self, receive: Callable[[str], None], *, lost: Callable[[], None]) -> AsyncGenerator[None]:
         client = self._make()
+        pubsub: Any = None
+        reading: asyncio.Task[None] | None = None
         try:
             if isinstance(client, RedisCluster):
                 await cast(Any, client).initialize()  # it learns of its nodes
-            pubsub: Any = client.pubsub(ignore_subscribe_messages=True)
+            pubsub = client.pubsub(ignore_subscribe_messages=True)
             async with asyncio.timeout(self._timeout):
                 await pubsub.subscribe(self._channel)
             reading = asyncio.get_running_loop().create_task(_read(pubsub, receive, lost))
-            try:
-                yield
-            finally:
-                # The client may swallow a cancel while it connects again; without a connection it ends by itself.
-                reading.cancel()
-                await pubsub.aclose()
-                while not reading.done():
-                    reading.cancel()
-                    await asyncio.wait([reading], timeout=0.1)
+            yield
         finally:
-            await close(client)
+            await finish(_end(client, pubsub, reading))  # a cancel meanwhile must leave no connection
+
+
+async def _end(client: RedisClient, pubsub: Any, reading: asyncio.Task[None] | None) -> None:
+    """Close what listens, and the client, as far as they were opened."""
+    try:
+        if reading is not None:
+            reading.cancel()
+        if pubsub is not None:
+            await pubsub.aclose()
+        while reading is not None and not reading.done():
+            # The client may swallow a cancel while it connects again; without a connection it ends by itself.
+            reading.cancel()
+            await asyncio.wait([reading], timeout=0.1)
+    finally:
+        await close(client)
 
 
 async def _read(pubsub: Any, receive: Callable[[str], None], lost: Callable[[], None]) -> None:

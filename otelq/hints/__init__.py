@@ -1,5 +1,6 @@
 """The parts that notifiers share: a notifier over any channel, its receivers, outbox and messages."""
 
+from ..uninterrupted import finish
 from .awaited import AwaitedChains
 from .broadcast import BroadcastNotify
 from .channel import Channel, check_timeout
@@ -15,6 +16,7 @@ __all__ = [
     "Outbox",
     "Receivers",
     "check_timeout",
+    "finish",
     "messages",
     "ping",
     "read",
